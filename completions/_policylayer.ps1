@@ -301,11 +301,24 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached')
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Print under which policies decisions were made, or the text of one of them')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'policylayer;log;stats' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Only lines of this server')
+            [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'Only lines of this tool, or of the tools that match a glob such as ''send_*''')
+            [CompletionResult]::new('--effect', '--effect', [CompletionResultType]::ParameterName, 'Only decisions with this effect')
+            [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only lines with this outcome')
+            [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Only lines of this session; the first digits of its id are enough')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or one JSON document')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;log;policy' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Only lines of this server')
             [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'Only lines of this tool, or of the tools that match a glob such as ''send_*''')
             [CompletionResult]::new('--effect', '--effect', [CompletionResultType]::ParameterName, 'Only decisions with this effect')
@@ -326,11 +339,15 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;log;help' {
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached')
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Print under which policies decisions were made, or the text of one of them')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'policylayer;log;help;stats' {
+            break
+        }
+        'policylayer;log;help;policy' {
             break
         }
         'policylayer;log;help;verify' {
@@ -481,10 +498,14 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;help;log' {
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached')
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Print under which policies decisions were made, or the text of one of them')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1')
             break
         }
         'policylayer;help;log;stats' {
+            break
+        }
+        'policylayer;help;log;policy' {
             break
         }
         'policylayer;help;log;verify' {

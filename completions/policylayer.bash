@@ -223,6 +223,9 @@ _policylayer() {
             policylayer__subcmd__help__subcmd__approvals,watch)
                 cmd="policylayer__subcmd__help__subcmd__approvals__subcmd__watch"
                 ;;
+            policylayer__subcmd__help__subcmd__log,policy)
+                cmd="policylayer__subcmd__help__subcmd__log__subcmd__policy"
+                ;;
             policylayer__subcmd__help__subcmd__log,stats)
                 cmd="policylayer__subcmd__help__subcmd__log__subcmd__stats"
                 ;;
@@ -232,6 +235,9 @@ _policylayer() {
             policylayer__subcmd__log,help)
                 cmd="policylayer__subcmd__log__subcmd__help"
                 ;;
+            policylayer__subcmd__log,policy)
+                cmd="policylayer__subcmd__log__subcmd__policy"
+                ;;
             policylayer__subcmd__log,stats)
                 cmd="policylayer__subcmd__log__subcmd__stats"
                 ;;
@@ -240,6 +246,9 @@ _policylayer() {
                 ;;
             policylayer__subcmd__log__subcmd__help,help)
                 cmd="policylayer__subcmd__log__subcmd__help__subcmd__help"
+                ;;
+            policylayer__subcmd__log__subcmd__help,policy)
+                cmd="policylayer__subcmd__log__subcmd__help__subcmd__policy"
                 ;;
             policylayer__subcmd__log__subcmd__help,stats)
                 cmd="policylayer__subcmd__log__subcmd__help__subcmd__stats"
@@ -1074,8 +1083,22 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__help__subcmd__log)
-            opts="stats verify"
+            opts="stats policy verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__help__subcmd__log__subcmd__policy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1348,7 +1371,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__log)
-            opts="-n -f -h --server --tool --effect --outcome --session --since --limit --follow --format --help stats verify help"
+            opts="-n -f -h --server --tool --effect --outcome --session --since --limit --follow --format --help stats policy verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1398,7 +1421,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__log__subcmd__help)
-            opts="stats verify help"
+            opts="stats policy verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1412,6 +1435,20 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__log__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__log__subcmd__help__subcmd__policy)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1446,6 +1483,48 @@ _policylayer() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__log__subcmd__policy)
+            opts="-h --server --tool --effect --outcome --session --since --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --effect)
+                    COMPREPLY=($(compgen -W "allow deny hide require_approval" -- "${cur}"))
+                    return 0
+                    ;;
+                --outcome)
+                    COMPREPLY=($(compgen -W "refused ok tool_error error cancelled server_died unknown" -- "${cur}"))
+                    return 0
+                    ;;
+                --session)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -266,10 +266,22 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand stats 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
+            cand policy 'Print under which policies decisions were made, or the text of one of them'
             cand verify 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'policylayer;log;stats'= {
+            cand --server 'Only lines of this server'
+            cand --tool 'Only lines of this tool, or of the tools that match a glob such as ''send_*'''
+            cand --effect 'Only decisions with this effect'
+            cand --outcome 'Only lines with this outcome'
+            cand --session 'Only lines of this session; the first digits of its id are enough'
+            cand --since 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
+            cand --format 'How to print: for a person, or one JSON document'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;log;policy'= {
             cand --server 'Only lines of this server'
             cand --tool 'Only lines of this tool, or of the tools that match a glob such as ''send_*'''
             cand --effect 'Only decisions with this effect'
@@ -288,10 +300,13 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;log;help'= {
             cand stats 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
+            cand policy 'Print under which policies decisions were made, or the text of one of them'
             cand verify 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'policylayer;log;help;stats'= {
+        }
+        &'policylayer;log;help;policy'= {
         }
         &'policylayer;log;help;verify'= {
         }
@@ -409,9 +424,12 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;help;log'= {
             cand stats 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
+            cand policy 'Print under which policies decisions were made, or the text of one of them'
             cand verify 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'
         }
         &'policylayer;help;log;stats'= {
+        }
+        &'policylayer;help;log;policy'= {
         }
         &'policylayer;help;log;verify'= {
         }

@@ -223,29 +223,30 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and _
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "deny" -d 'Deny a call and tell the agent why'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "watch" -d 'Keep a list of the waiting calls open in this terminal, and answer with single keys'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l server -d 'Only lines of this server' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l tool -d 'Only lines of this tool, or of the tools that match a glob such as \'send_*\'' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l server -d 'Only lines of this server' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l tool -d 'Only lines of this tool, or of the tools that match a glob such as \'send_*\'' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
 deny\t''
 hide\t''
 require_approval\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l outcome -d 'Only lines with this outcome' -r -f -a "refused\t''
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l outcome -d 'Only lines with this outcome' -r -f -a "refused\t''
 ok\t''
 tool_error\t''
 error\t''
 cancelled\t''
 server_died\t''
 unknown\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l session -d 'Only lines of this session; the first digits of its id are enough' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l since -d 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -s n -l limit -d 'Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l format -d 'How to print: for a person, or as the log\'s own lines, one JSON document each' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l session -d 'Only lines of this session; the first digits of its id are enough' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l since -d 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -s n -l limit -d 'Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l format -d 'How to print: for a person, or as the log\'s own lines, one JSON document each' -r -f -a "text\t'For a person'
 json\t'For a program'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -s f -l follow -d 'Keep running, and print each decision as it is written'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -f -a "stats" -d 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -f -a "verify" -d 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -s f -l follow -d 'Keep running, and print each decision as it is written'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -f -a "stats" -d 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -f -a "policy" -d 'Print under which policies decisions were made, or the text of one of them'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -f -a "verify" -d 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l server -d 'Only lines of this server' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l tool -d 'Only lines of this tool, or of the tools that match a glob such as \'send_*\'' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
@@ -264,11 +265,30 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l server -d 'Only lines of this server' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l tool -d 'Only lines of this tool, or of the tools that match a glob such as \'send_*\'' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
+deny\t''
+hide\t''
+require_approval\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l outcome -d 'Only lines with this outcome' -r -f -a "refused\t''
+ok\t''
+tool_error\t''
+error\t''
+cancelled\t''
+server_died\t''
+unknown\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l session -d 'Only lines of this session; the first digits of its id are enough' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l since -d 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "text\t'For a person'
+json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l server -d 'The server whose log to verify; without it, every server\'s' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "stats" -d 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "policy" -d 'Print under which policies decisions were made, or the text of one of them'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l server -d 'The server; required if the log has several' -r
@@ -317,4 +337,5 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "deny" -d 'Deny a call and tell the agent why'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "watch" -d 'Keep a list of the waiting calls open in this terminal, and answer with single keys'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "stats" -d 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "policy" -d 'Print under which policies decisions were made, or the text of one of them'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "verify" -d 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'

@@ -157,6 +157,8 @@ pub const MAX_COUNTERS: usize = 4096;
 pub const STATE_BUSY: Duration = Duration::from_secs(2);
 /// The largest state store, in bytes.
 pub const MAX_STATE: i64 = 64 * 1024 * 1024;
+/// How long the arguments of an answered approval may wait for readers of the state store before they leave its `-wal` file.
+pub const WAL_BUSY: Duration = Duration::from_millis(250);
 /// How many reservations pass before entries that no longer count are removed from the state store.
 pub const PRUNE_EVERY: u32 = 1024;
 /// How many calls are remembered that the server answered with `input_required`; the next round of any other counts as a
@@ -196,6 +198,16 @@ pub const AUDIT_FILE: usize = 32 * 1024 * 1024;
 pub const MIN_AUDIT_FILE: usize = 64 * 1024;
 /// The largest value of [`AUDIT_FILE`] in config.toml, in bytes.
 pub const MAX_AUDIT_FILE: usize = 1024 * 1024 * 1024;
+/// How large the log of one server grows with all its files unless config.toml says otherwise, in bytes.
+pub const AUDIT_TOTAL: usize = 2 * 1024 * 1024 * 1024;
+/// The smallest value of [`AUDIT_TOTAL`] in config.toml, in bytes: two files must fit.
+pub const MIN_AUDIT_TOTAL: usize = 2 * MIN_AUDIT_FILE;
+/// How many texts of policies are kept for the log of one server.
+pub const MAX_KEPT_POLICIES: usize = 256;
+/// How many texts of policies a session keeps in memory until a line of the log names them.
+pub const MAX_UNNAMED_POLICIES: usize = 8;
+/// How far the clock may be set back before what it dates is taken for older than it is.
+pub const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many days the audit log is kept unless config.toml says otherwise.
 pub const KEEP_DAYS: u32 = 90;
 /// The largest value of [`KEEP_DAYS`] in config.toml.

@@ -13,6 +13,7 @@ use super::append::Appender;
 use super::journal::Journal;
 use super::notice::{LogNotice, describe_unwritable, describe_unwritable_journal};
 use super::paths::LogPaths;
+use super::policies::{PolicyText, UnnamedTexts};
 use super::writer::Writer;
 use crate::limits::{LOG_WAIT, MAX_LOG_QUEUE};
 use crate::policy::ServerName;
@@ -40,6 +41,7 @@ pub(super) struct LogShared {
     failure: Mutex<Option<String>>,
     pub(super) journal: Mutex<Journal>,
     probed: AtomicBool,
+    texts: Arc<Mutex<UnnamedTexts>>,
 }
 
 #[derive(Debug, Default)]
@@ -101,6 +103,7 @@ impl AuditLog {
             progress: Condvar::new(),
             failure: Mutex::default(),
             probed: AtomicBool::new(false),
+            texts: Arc::default(),
         });
         let writer = Writer::new(Arc::clone(&shared), shared.new_appender(), say, unanswered);
         thread::Builder::new().name("audit".to_owned()).stack_size(STACK).spawn(move || writer.run())?;
@@ -110,6 +113,11 @@ impl AuditLog {
     /// Returns the session as its records name it.
     pub fn session(&self) -> &SessionName {
         &self.0.session
+    }
+
+    /// Has the text of a policy kept beside the log once a line names it. Call this before a decision is made under it.
+    pub fn add_policy(&self, text: PolicyText) {
+        lock_ignoring_poison(&self.0.texts).add(text);
     }
 
     /// Queues the entries, and leaves `entries` empty. The caller must not hold a lock that the function `unanswered`
@@ -184,7 +192,7 @@ pub(super) const STACK: usize = 256 * 1024;
 
 impl LogShared {
     fn new_appender(&self) -> Appender {
-        Appender::new(self.paths.clone(), self.session.clone(), self.options)
+        Appender::new(self.paths.clone(), self.session.clone(), self.options, Arc::clone(&self.texts))
     }
 
     pub(super) fn lock_queue(&self) -> MutexGuard<'_, Queue> {

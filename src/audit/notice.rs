@@ -37,7 +37,7 @@ pub(super) fn describe_unwritable(path: &Path, error: &io::Error) -> String {
         // The error already says what to do.
         _ if is_held_open(error) => "",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            " Make room on the disk, or keep fewer days ([audit] keep_days)."
+            " Make room on the disk, or keep less of the log ([audit] keep_days, max_total)."
         }
         io::ErrorKind::InvalidData => {
             " Put the file back as it was, or move all files of this server's log away together to start a new one."
@@ -60,5 +60,13 @@ pub(super) fn describe_unsynced(path: &Path, error: &io::Error) -> String {
         "The audit log {} is written but cannot be synced to the disk ({error}): its last records would not survive a power \
          cut. Make room on the disk, and check the disk.",
         visible_path(path)
+    )
+}
+
+pub(super) fn describe_unkept_policy(dir: &Path, error: &io::Error) -> String {
+    format!(
+        "The text of the policy in force cannot be kept in {} ({error}), so the audit log has only its SHA-256. Make that \
+         directory writable for the user who runs policylayer, and make room on the disk.",
+        visible_path(dir)
     )
 }

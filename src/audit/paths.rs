@@ -9,6 +9,7 @@
 //! audit/open/SERVER-SESSION.jsonl   a session's unanswered calls
 //! audit/open/SERVER-SESSION.lock    locked for as long as the session runs
 //! audit/key                   the key of the arguments' digests
+//! audit/policies/SERVER-DIGEST.toml   the text of a policy that the log names
 //! ```
 //! Locked files are never read, as on Windows a lock keeps all others from reading. Version 0.1.0 had no
 //! `open/SERVER-SESSION.lock` and locked the journal itself. On systems whose locks do not keep others from reading,
@@ -19,7 +20,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::policy::ServerName;
+use super::mark::Mark;
+use crate::policy::{Format, ServerName};
+use crate::record::Digest;
 use crate::state::file::{is_being_removed, is_missing};
 
 /// The files of one server's log.
@@ -110,6 +113,15 @@ impl LogPaths {
         Ok(sessions)
     }
 
+    /// The directory of the policies' texts, for all servers.
+    pub(super) fn policy_dir(&self) -> PathBuf {
+        self.dir.join("policies")
+    }
+
+    pub(super) fn policy_file(&self, digest: Digest, format: Format) -> PathBuf {
+        self.policy_dir().join(format!("{}-{digest}.{}", self.server, format.as_str()))
+    }
+
     fn file_with_ending(&self, ending: &str) -> PathBuf {
         self.dir.join(format!("{}.{ending}", self.server))
     }
@@ -137,7 +149,24 @@ pub fn list_servers(dir: &Path) -> io::Result<Vec<ServerName>> {
     Ok(servers)
 }
 
-fn list_names(dir: &Path) -> io::Result<Vec<String>> {
+/// Lists the servers that have a log in a directory, or whose head says that they had one.
+///
+/// # Errors
+/// Returns an error if the directory exists and cannot be read.
+pub fn list_recorded_servers(dir: &Path) -> io::Result<Vec<ServerName>> {
+    let mut servers = list_servers(dir)?;
+    for server in list_names(dir)?.iter().filter_map(|name| ServerName::parse(name.strip_suffix(".head")?).ok()) {
+        // A head that cannot be read may have been one of a log as well.
+        let had_lines = !matches!(Mark::read_file(&LogPaths::new(dir, &server).head_file()), Ok(head) if head.is_none_or(|head| head.lines == 0));
+        if had_lines && !servers.contains(&server) {
+            servers.push(server);
+        }
+    }
+    servers.sort();
+    Ok(servers)
+}
+
+pub(super) fn list_names(dir: &Path) -> io::Result<Vec<String>> {
     match fs::read_dir(dir) {
         Ok(entries) => {
             entries.filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose()).collect()

@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use super::append::Appender;
 use super::log::{LogShared, Queue, STACK, Unanswered, lock_ignoring_poison};
-use super::notice::{LogNotice, describe_unsynced, describe_unwritable, describe_unwritable_journal};
+use super::notice::{
+    LogNotice, describe_unkept_policy, describe_unsynced, describe_unwritable, describe_unwritable_journal,
+};
 use crate::limits::{
     JOURNAL_IDLE, JOURNAL_IDLE_TICK, JOURNAL_TICK, LOG_COLLECT, LOG_RETRY, LOG_SAY_AGAIN, LOG_SYNC, MAX_LOG_UNSYNCED,
 };
@@ -156,6 +158,9 @@ impl Writer {
     }
 
     fn record_success(&mut self) {
+        if let Some(error) = self.appender.take_policy_failure() {
+            (self.say)(LogNotice::Beside(describe_unkept_policy(&self.shared.paths.policy_dir(), &error)));
+        }
         if self.retry.take().is_some() && self.owes_end {
             (self.say)(LogNotice::Written { lost: 0 });
             self.owes_end = false;

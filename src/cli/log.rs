@@ -35,6 +35,7 @@ Examples:
   policylayer log --effect deny --since 2h     recent refusals
   policylayer log --tool 'send_*' --since 2026-11-01 --format json | jq .reason
   policylayer log stats --since 7d             calls, refusals, latency, limits
+  policylayer log policy                       which policies were in force?
   policylayer log verify                       is the log intact?
 
 docs/log.md describes every field of a line.";
@@ -44,6 +45,8 @@ docs/log.md describes every field of a line.";
 pub(crate) enum LogCommand {
     /// Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached
     Stats(StatsArgs),
+    /// Print under which policies decisions were made, or the text of one of them
+    Policy(LogPolicyArgs),
     /// Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1
     Verify(VerifyArgs),
 }
@@ -66,6 +69,33 @@ Examples:
 
 The limits are those of the policy in force now. A limit is nearly reached if the calls that passed in some window came to \
 four fifths of it or more.";
+
+/// `policylayer log policy`
+#[derive(Debug, Args)]
+#[command(after_help = POLICY)]
+pub(crate) struct LogPolicyArgs {
+    /// The policy whose text to print: the first digits of its SHA-256
+    #[arg(value_name = "SHA-256", value_parser = parse_digits)]
+    pub digest: Option<String>,
+    /// Selects lines.
+    #[command(flatten)]
+    pub filters: Filters,
+    /// How to print: for a person, or one JSON document
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+const POLICY: &str = "\
+Examples:
+  policylayer log policy --server iterable      which were in force, and when
+  policylayer log policy --tool 'send_*'        which decided on these calls
+  policylayer log policy 3f2a91 > then.toml     the exact text of one
+  policylayer replay --policy then.toml --since 2h
+
+The text of each policy that the log names is kept beside the log, as long as the log names it.
+
+Exit codes:
+  0 done   1 the text is not kept, or was changed   2 wrong usage";
 
 #[derive(Debug, Args)]
 #[command(after_help = VERIFY)]
@@ -175,4 +205,12 @@ fn parse_last(text: &str) -> Result<Last, String> {
         return Ok(Last::All);
     }
     text.parse().map(Last::Some).map_err(|_| "write a number, such as 200, or `all`".to_owned())
+}
+
+/// Parses the first digits of a SHA-256.
+fn parse_digits(text: &str) -> Result<String, String> {
+    if (4..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_owned());
+    }
+    Err("write the first 4 to 64 hexadecimal digits of a SHA-256, such as 3f2a91".to_owned())
 }

@@ -22,7 +22,9 @@ pub(crate) use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, ResetArgs, ToolsArg
 pub(crate) use explain::{ExplainArgs, ExplainFormat};
 pub(crate) use init::{InitArgs, PolicyFormat};
 pub(crate) use inspect::InspectArgs;
-pub(crate) use log::{Filters, Last, LogArgs, LogCommand, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
+pub(crate) use log::{
+    Filters, Last, LogArgs, LogCommand, LogPolicyArgs, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs,
+};
 
 use crate::limits::MIN_MESSAGE;
 use crate::policy::ServerName;

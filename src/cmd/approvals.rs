@@ -20,7 +20,7 @@ use crate::limits::{LATE_APPROVAL, MAX_NOTE};
 use crate::paths;
 use crate::policy::nearest_word;
 use crate::settings::LocalConfirm;
-use crate::state::approvals::{ApprovalEntry, ApprovalInbox, ApprovalState, Confirm, NotAnswered, unix_time};
+use crate::state::approvals::{ApprovalEntry, ApprovalState, Confirm, NotAnswered, StoredApprovals, unix_time};
 use crate::term::style::{DIM, WARN};
 use crate::term::table::{self, Cell};
 use crate::visible::{escape_invisible, shorten};
@@ -46,19 +46,19 @@ enum ApprovalError {
 
 /// Lists, shows or answers waiting calls.
 pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
-    let mut inbox = ApprovalInbox::new(&paths::state_dir(env)?, paths::STATE_FILE);
+    let mut stored = StoredApprovals::new(&paths::state_dir(env)?, paths::STATE_FILE);
     match &args.command {
-        None => list_approvals(&mut inbox, args.list.format, env),
-        Some(ApprovalsCommand::List(args)) => list_approvals(&mut inbox, args.format, env),
-        Some(ApprovalsCommand::Show(args)) => show_approval(&mut inbox, args),
-        Some(ApprovalsCommand::Approve(args)) => approve_call(&mut inbox, args, env),
-        Some(ApprovalsCommand::Deny(args)) => deny_call(&mut inbox, args),
-        Some(ApprovalsCommand::Watch) => watch::run(&mut inbox, required_confirm(env)?, env),
+        None => list_approvals(&mut stored, args.list.format, env),
+        Some(ApprovalsCommand::List(args)) => list_approvals(&mut stored, args.format, env),
+        Some(ApprovalsCommand::Show(args)) => show_approval(&mut stored, args),
+        Some(ApprovalsCommand::Approve(args)) => approve_call(&mut stored, args, env),
+        Some(ApprovalsCommand::Deny(args)) => deny_call(&mut stored, args),
+        Some(ApprovalsCommand::Watch) => watch::run(&mut stored, required_confirm(env)?, env),
     }
 }
 
-fn list_approvals(inbox: &mut ApprovalInbox, format: Format, env: &Env) -> anyhow::Result<Exit> {
-    let mut all = inbox.list_all()?;
+fn list_approvals(stored: &mut StoredApprovals, format: Format, env: &Env) -> anyhow::Result<Exit> {
+    let mut all = stored.list_all()?;
     let now = unix_time();
     all.retain(|entry| {
         // A person who wants to answer a call misses it if it has just expired.
@@ -121,46 +121,46 @@ fn list_row(entry: &ApprovalEntry, now: Duration) -> Vec<Cell> {
     ]
 }
 
-fn show_approval(inbox: &mut ApprovalInbox, args: &ApprovalsShowArgs) -> anyhow::Result<Exit> {
-    let all = inbox.list_all()?;
+fn show_approval(stored: &mut StoredApprovals, args: &ApprovalsShowArgs) -> anyhow::Result<Exit> {
+    let all = stored.list_all()?;
     let entry = find_entry(&all, &args.id)?;
     print_report(entry, args.format, |out, entry| card::write_card(out, entry, unix_time()))?;
     Ok(Exit::Ok)
 }
 
-fn approve_call(inbox: &mut ApprovalInbox, args: &ApprovalsApproveArgs, env: &Env) -> anyhow::Result<Exit> {
+fn approve_call(stored: &mut StoredApprovals, args: &ApprovalsApproveArgs, env: &Env) -> anyhow::Result<Exit> {
     let required = required_confirm(env)?;
-    let all = inbox.list_all()?;
+    let all = stored.list_all()?;
     let entry = find_entry(&all, &args.id)?;
     let needed = entry.confirm.max(required);
     if entry.state.is_open() && needed == Confirm::Code {
         confirm::confirm_on_terminal(entry)?;
     }
     let answer = if args.session { ApprovalAnswer::Session } else { ApprovalAnswer::Once };
-    record_answer(inbox, &args.id, &answer, needed)
+    record_answer(stored, &args.id, &answer, needed)
 }
 
-fn deny_call(inbox: &mut ApprovalInbox, args: &ApprovalsDenyArgs) -> anyhow::Result<Exit> {
+fn deny_call(stored: &mut StoredApprovals, args: &ApprovalsDenyArgs) -> anyhow::Result<Exit> {
     let note = args.reason.as_deref().map(str::trim).filter(|note| !note.is_empty());
     if let Some(length) = note.map(|note| note.chars().count()).filter(|length| *length > MAX_NOTE) {
         return Err(ApprovalError::LongReason(length).into());
     }
-    record_answer(inbox, &args.id, &ApprovalAnswer::Refused { note: note.map(str::to_owned) }, Confirm::None)
+    record_answer(stored, &args.id, &ApprovalAnswer::Refused { note: note.map(str::to_owned) }, Confirm::None)
 }
 
 fn record_answer(
-    inbox: &mut ApprovalInbox,
+    stored: &mut StoredApprovals,
     id: &str,
     verdict: &ApprovalAnswer,
     given: Confirm,
 ) -> anyhow::Result<Exit> {
     let id = id.to_lowercase();
-    match inbox.answer_question(&id, verdict, given)? {
+    match stored.answer_question(&id, verdict, given)? {
         Ok(entry) => {
             print(|out| writeln!(out, "{}", describe_answer(&entry, verdict, unix_time())))?;
             Ok(Exit::Ok)
         }
-        Err(NotAnswered::Unknown) => Err(unknown_id(&id, &inbox.list_all()?).into()),
+        Err(NotAnswered::Unknown) => Err(unknown_id(&id, &stored.list_all()?).into()),
         Err(NotAnswered::Over(entry)) => Err(ApprovalError::Over(explain_closed(&entry, unix_time())).into()),
         Err(NotAnswered::NeedsCode) => Err(ApprovalError::NeedsCode(id).into()),
     }

@@ -1,5 +1,6 @@
 //! `policylayer log`: the decisions in the audit log, and new ones as they are made.
 
+mod policy;
 mod rows;
 mod stats;
 mod verify;
@@ -17,7 +18,7 @@ use crate::exit::Exit;
 use crate::limits::FOLLOW_LOOK;
 use crate::paths;
 use crate::record::LogLine;
-use crate::report::log_records::{LogFilter, LogRecords};
+use crate::report::log_records::{LogError, LogFilter, LogRecords};
 use crate::term::message;
 
 const LAST: usize = 50;
@@ -28,6 +29,7 @@ const LAST_BEFORE: usize = 10;
 /// Prints the log, or runs the named subcommand.
 pub(crate) fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     match &args.command {
+        Some(LogCommand::Policy(args)) => policy::run(args, env),
         Some(LogCommand::Stats(args)) => stats::run(args, env),
         Some(LogCommand::Verify(args)) => verify::run(args, env),
         None => print_log(args, env),
@@ -45,6 +47,9 @@ fn print_log(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let (mut records, filter) = open_records(&args.filters, &now, env)?;
     if let Some(missing) = records.find_missing()? {
+        if matches!(missing, LogError::Gone { .. }) {
+            return Err(missing.into());
+        }
         match (args.follow, args.format) {
             (true, _) => message::print_note(&format!("{missing} Waiting for it.")),
             (false, Format::Json) => message::print_note(&missing.to_string()),

@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 
 use super::Env;
 use super::output::exit_code;
-use crate::audit;
+use crate::audit::{self, PolicyText};
 use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::limits::Store;
 use crate::engine::{ApprovalOptions, Engine, LocalChannel};
@@ -63,7 +63,8 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
         tracing::warn!("{line}");
     }
     let engine = Engine::new(Arc::new(loaded.policy), store(env));
-    let (engine, log) = recording(engine, &server, &settings.audit, env)?;
+    let text = loaded.source.as_ref().map_or_else(|| PolicyText::of_builtin(&server), PolicyText::of_source);
+    let (engine, log) = recording(engine, &server, text, &settings.audit, env)?;
     let engine = match args.enforcement_mode() {
         Enforcement::Enforced => engine,
         Enforcement::Observed => {
@@ -92,6 +93,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
 fn recording(
     engine: Engine,
     server: &ServerName,
+    policy: PolicyText,
     settings: &AuditSettings,
     env: &Env,
 ) -> anyhow::Result<(Engine, Option<LogPlace>)> {
@@ -119,10 +121,13 @@ fn recording(
     };
     let options = audit::LogOptions {
         max_size: settings.max_size,
+        max_total: settings.max_total,
         keep: Duration::from_secs(u64::from(settings.keep_days) * 24 * 60 * 60),
     };
-    let engine = engine.with_recording(ArgumentRecorder::new(settings.arguments, Box::new(key)), settings.required);
-    Ok((engine, Some(LogPlace { dir, server: server.clone(), options })))
+    let recorder = ArgumentRecorder::new(settings.arguments, Box::new(key));
+    let mut engine = engine.with_recording(recorder, settings.required);
+    engine.record_policy(policy.digest());
+    Ok((engine, Some(LogPlace { dir, server: server.clone(), options, policy })))
 }
 
 /// Makes the engine ask for approvals, and returns the channel to the persons at this machine.

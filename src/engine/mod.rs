@@ -41,7 +41,7 @@ use tool_index::ToolIndex;
 pub use trial::{Trial, TrialDecision, find_item};
 
 use crate::policy::{Decision, Effect, Policy, ToolRef};
-use crate::record::{ArgumentRecorder, Direction, Enforcement, Outcome, Required, Subject};
+use crate::record::{ArgumentRecorder, Digest, Direction, Enforcement, Outcome, Required, Subject};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message};
@@ -223,6 +223,12 @@ impl Engine {
     /// Returns the decision about a resource, with what the server has listed in this session.
     pub fn decide_resource<'e>(&'e self, uri: &'e str) -> Decision<'e> {
         self.policy.decide_item(self.resources.find_resource(uri, &self.policy, &self.tools))
+    }
+
+    /// Names the policy in force in the records from here on, by the digest of its text. Call this with
+    /// [`Engine::with_recording`] and with each [`Engine::replace_policy`].
+    pub fn record_policy(&mut self, digest: Digest) {
+        self.recorder.set_policy(digest);
     }
 
     /// Puts another policy in force from the next line on, and tells the client if it would see other tools.

@@ -2,7 +2,9 @@
 
 use super::action::Turn;
 use crate::policy::Effect;
-use crate::record::{ArgumentRecorder, Client, Direction, Draft, Facts, Moment, Outcome, PROTOCOL_RULE, Subject};
+use crate::record::{
+    ArgumentRecorder, Client, Digest, Direction, Draft, Facts, Moment, Outcome, PROTOCOL_RULE, Subject,
+};
 use crate::wire::message::Answer;
 use crate::wire::view;
 
@@ -11,11 +13,17 @@ pub(super) struct Recorder {
     keyed: Option<ArgumentRecorder>,
     client: Option<Client>,
     decided: u64,
+    /// The digest of the text of the policy in force.
+    policy: Option<Digest>,
 }
 
 impl Recorder {
     pub(super) fn new(keyed: ArgumentRecorder) -> Self {
         Self { keyed: Some(keyed), ..Self::default() }
+    }
+
+    pub(super) fn set_policy(&mut self, policy: Digest) {
+        self.policy = Some(policy);
     }
 
     /// Remembers what the client says it is, in `initialize` or with a request (2026-07-28). The first answer counts.
@@ -32,7 +40,9 @@ impl Recorder {
         let keyed = self.keyed.as_mut()?;
         self.decided += 1;
         let made = Moment { number: self.decided, unix: turn.now.unix, session: turn.now.session };
-        Some(Draft::new(facts, self.client.as_ref(), keyed, made))
+        let mut draft = Draft::new(facts, self.client.as_ref(), keyed, made);
+        draft.set_policy(self.policy);
+        Some(draft)
     }
 
     pub(super) fn record_refusal(&mut self, facts: &Facts<'_>, turn: &mut Turn<'_>) {

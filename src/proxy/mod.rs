@@ -87,6 +87,8 @@ pub struct LogPlace {
     pub server: ServerName,
     /// Its size and age.
     pub options: audit::LogOptions,
+    /// The text of the policy in force.
+    pub policy: audit::PolicyText,
 }
 
 /// Runs the server until the session ends, and returns the wrapper's exit code. Call this on the main thread.
@@ -179,7 +181,9 @@ fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, clock: SessionClock) -
         LogNotice::Unwritable(_) => tracing::error!("{trouble}"),
         LogNotice::Written { .. } | LogNotice::Behind { .. } | LogNotice::Beside(_) => tracing::warn!("{trouble}"),
     };
-    AuditLog::start(place.dir, &place.server, place.options, Box::new(say), Box::new(unanswered))
+    let log = AuditLog::start(place.dir, &place.server, place.options, Box::new(say), Box::new(unanswered))?;
+    log.add_policy(place.policy);
+    Ok(log)
 }
 
 fn name_thread(name: &str) -> thread::Builder {

@@ -16,6 +16,7 @@ use super::approval_worker::ApprovalEvent;
 use super::server_queue::QueuedLine;
 use super::server_text::{format_stray_line, visible_text};
 use super::shared_session::SharedSession;
+use crate::audit::AuditLog;
 use crate::engine::{Action, Commit, Engine, Note, Now, Payload};
 use crate::record::LogEntry;
 use crate::wire::frame::Framer;
@@ -67,6 +68,10 @@ impl Outbox {
         let (actions, writes, strays) = (Vec::new(), Vec::new(), Vec::new());
         let (notes, entries, events) = (Vec::new(), Vec::new(), Vec::new());
         Self { session, route, actions, writes, strays, notes, entries, events }
+    }
+
+    pub(super) fn log(&self) -> Option<&AuditLog> {
+        self.session.log.as_ref()
     }
 
     /// Lets the engine decide on something that is not a line.
@@ -187,7 +192,7 @@ mod tests {
     use super::super::stderr::Stderr;
     use super::super::{pipe::into_file, start_log};
     use super::*;
-    use crate::audit::LogOptions;
+    use crate::audit::{LogOptions, PolicyText};
     use crate::engine::limits::Memory;
     use crate::engine::{ApprovalAnswer, ApprovalOptions, Channel};
     use crate::limits::MAX_SERVER_REPLIES;
@@ -274,8 +279,9 @@ mod tests {
     #[test]
     fn a_cancellation_never_overtakes_the_approved_call() {
         let dir = tempfile::tempdir().unwrap();
-        let options = LogOptions { max_size: 1 << 20, keep: Duration::from_secs(3600) };
-        let place = LogPlace { dir: dir.path().to_owned(), server: server_name(), options };
+        let options = LogOptions { max_size: 1 << 20, ..LogOptions::default() };
+        let policy = PolicyText::of_builtin(&server_name());
+        let place = LogPlace { dir: dir.path().to_owned(), server: server_name(), options, policy };
         for (required, log) in [(Required::No, None), (Required::Yes, Some(place))] {
             let (session, server, _client) = session(required, log);
             let mut client = Client::new(&session);

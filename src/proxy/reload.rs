@@ -13,6 +13,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::outbox::{Outbox, ServerRoute};
 use super::shared_session::SharedSession;
+use crate::audit::PolicyText;
 use crate::limits::{MAX_LINKS, RELOAD_POLL, RELOAD_SETTLE};
 use crate::paths::{Current, LoadedPolicy, PolicyError};
 use crate::policy::Colour;
@@ -75,7 +76,15 @@ fn check_policy(reload: &mut Reload, outbox: &mut Outbox, reported: &mut Option<
 fn put_in_force(loaded: LoadedPolicy, outbox: &mut Outbox) {
     let summary = loaded.policy.summarize().to_string();
     let warnings = loaded.render_warnings(Colour::Plain);
-    outbox.decide_without_line(|engine, _, actions| engine.replace_policy(Arc::new(loaded.policy), actions));
+    let text = loaded.source.as_ref().map(PolicyText::of_source);
+    let digest = text.as_ref().map(PolicyText::digest);
+    if let (Some(log), Some(text)) = (outbox.log(), text) {
+        log.add_policy(text);
+    }
+    outbox.decide_without_line(|engine, _, actions| {
+        digest.into_iter().for_each(|digest| engine.record_policy(digest));
+        engine.replace_policy(Arc::new(loaded.policy), actions);
+    });
     tracing::info!("a new policy is in force: {summary}");
     for line in warnings.lines() {
         tracing::warn!("{line}");

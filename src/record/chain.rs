@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of a line with its newline.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+/// The SHA-256 of a line with its newline, or of a policy's text.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Digest(pub(super) [u8; 32]);
 
@@ -14,9 +14,14 @@ impl Digest {
     /// The digest that the first line of a log names: zeros.
     pub const START: Self = Self([0; 32]);
 
+    /// Returns the digest of a text.
+    pub fn of_text(text: &[u8]) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+
     /// Returns the digest of a line, which ends in its newline.
     pub fn of_line(line: &[u8]) -> Self {
-        Self(Sha256::digest(line).into())
+        Self::of_text(line)
     }
 
     /// Returns the digest that a cut line has once its newline is added.

@@ -76,6 +76,8 @@ pub struct Draft {
     /// When the message was passed on, since the session began.
     passed_on: Duration,
     approval: Option<Box<Approval>>,
+    /// The digest of the policy's text.
+    policy: Option<Digest>,
 }
 
 impl Draft {
@@ -115,7 +117,7 @@ impl Draft {
             write_member("traceparent", Some(traceparent), &mut body);
         }
         body.push(b',');
-        Self { body: body.into(), made, passed_on: made.session, approval: None }
+        Self { body: body.into(), made, passed_on: made.session, approval: None, policy: None }
     }
 
     /// Returns when the decision was made.
@@ -126,6 +128,11 @@ impl Draft {
     /// Returns its approximate size in memory, in bytes.
     pub fn weight(&self) -> usize {
         size_of::<Self>() + self.body.len()
+    }
+
+    /// Sets the policy under which it was decided: the digest of its text.
+    pub fn set_policy(&mut self, policy: Option<Digest>) {
+        self.policy = policy;
     }
 
     /// Adds what a person was asked, and answered.
@@ -175,11 +182,25 @@ impl LogEntry {
         size_of::<Self>() + self.draft.body.len()
     }
 
+    /// Returns the digest of the text of the policy under which it was decided, if that is known.
+    pub fn policy(&self) -> Option<Digest> {
+        self.draft.policy
+    }
+
     /// Appends the line, newline included, that follows the line with the digest `previous`.
     pub fn write_line(&self, session: &SessionName, previous: Digest, out: &mut Vec<u8>) {
+        self.write_line_under(session, previous, None, out);
+    }
+
+    /// Appends the line, and leaves out the policy if it is `named`, which an earlier line of the session names.
+    pub fn write_line_under(&self, session: &SessionName, previous: Digest, named: Option<Digest>, out: &mut Vec<u8>) {
         write_head(previous, self.draft.made.unix, session, out);
         out.extend_from_slice(b",\"call\":");
         write_json(&self.draft.made.number, out);
+        if let Some(policy) = self.draft.policy.filter(|policy| Some(*policy) != named) {
+            out.extend_from_slice(b",\"policy\":");
+            write_json(&policy, out);
+        }
         out.push(b',');
         out.extend_from_slice(&self.draft.body);
         out.extend_from_slice(b"\"outcome\":\"");

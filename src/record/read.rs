@@ -40,6 +40,8 @@ pub enum About<'l> {
 pub struct Record<'l> {
     /// The number of the decision in its session, from 1.
     pub call: u64,
+    /// The digest of the policy's text, where the session's lines before do not name the same one in the same file.
+    pub policy: Option<Digest>,
     /// The client's own description of itself.
     #[serde(borrow)]
     pub client: Option<RecordedClient<'l>>,

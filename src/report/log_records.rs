@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::recorded_calls::{CallOrder, RecordedCall};
+use crate::audit::list_recorded_servers;
 use crate::audit::reader::{self, Reader};
 use crate::exit::Exit;
 use crate::limits::MAX_UNREADABLE_TOLD;
 use crate::policy::{ServerName, ToolGlob};
 use crate::record::{About, LogLine, Subject};
-use crate::visible::escape_invisible;
+use crate::visible::{escape_invisible, visible_path};
 
 /// How much a warning quotes of why a line cannot be read, in characters. The reason may quote the whole line.
 const MAX_REASON: usize = 160;
@@ -23,6 +24,11 @@ pub(crate) enum LogError {
     Unreadable { dir: String, error: io::Error },
     #[error("There is no audit log {0}. `policylayer wrap` starts it with its first decision.")]
     Missing(String),
+    #[error(
+        "The audit log of {servers} in {dir} is gone: its head is still there. Put the log back from a backup, and find out who \
+         removed it; `policylayer log verify` says how many lines are missing."
+    )]
+    Gone { servers: String, dir: String },
     #[error("There are logs of several servers: {servers}. Name one of them, as in --server {first}.")]
     Several { servers: String, first: ServerName },
 }
@@ -31,7 +37,7 @@ impl LogError {
     pub(crate) fn exit_code(&self) -> Exit {
         match self {
             Self::Several { .. } => Exit::Usage,
-            Self::Unreadable { .. } | Self::Missing(_) => Exit::Failed,
+            Self::Unreadable { .. } | Self::Missing(_) | Self::Gone { .. } => Exit::Failed,
         }
     }
 
@@ -99,6 +105,11 @@ impl LogRecords {
     pub(crate) fn find_missing(&self) -> Result<Option<LogError>, LogError> {
         if self.reader.servers().len() > 0 {
             return Ok(None);
+        }
+        let mut gone = list_recorded_servers(&self.dir).map_err(|error| LogError::from_io(&self.dir, error))?;
+        gone.retain(|server| self.server.as_ref().is_none_or(|named| named == server));
+        if !gone.is_empty() {
+            return Ok(Some(LogError::Gone { servers: join_names(&gone), dir: visible_path(&self.dir) }));
         }
         Ok(Some(LogError::for_missing_log(&self.dir, self.server.as_ref(), &list_servers(&self.dir)?)))
     }

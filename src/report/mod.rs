@@ -14,6 +14,7 @@ pub(crate) mod inspection;
 pub(crate) mod latency;
 pub(crate) mod limit;
 pub(crate) mod limit_peaks;
+pub(crate) mod log_policies;
 pub(crate) mod log_records;
 pub(crate) mod policy_tests;
 pub(crate) mod recorded_calls;

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::log_records::{LogError, LogRecords};
+use crate::audit::list_recorded_servers;
 use crate::audit::verify::{self, verify_log};
 use crate::policy::ServerName;
 
@@ -30,13 +31,18 @@ pub(crate) struct ServerVerification {
 }
 
 impl VerificationReport {
-    /// Verifies the logs in `dir` that `records` reads.
-    pub(crate) fn collect(records: &LogRecords, dir: &Path) -> Result<Self, LogError> {
+    /// Verifies the log of `server` in `dir`, or all logs there, those too of which only the head is left.
+    pub(crate) fn collect(dir: &Path, server: Option<&ServerName>) -> Result<Self, LogError> {
+        let mut servers = list_recorded_servers(dir).map_err(|error| LogError::from_io(dir, error))?;
+        servers.retain(|found| server.is_none_or(|server| server == found));
+        if servers.is_empty() {
+            LogRecords::open_existing(dir, server)?;
+        }
         let verify = |server: &ServerName| {
             let found = verify_log(dir, server).map_err(|error| LogError::from_io(dir, error))?;
             Ok(ServerVerification { server: server.as_str().to_owned(), whole: found.broken.is_none(), found })
         };
-        let servers = records.servers().map(verify).collect::<Result<Vec<_>, LogError>>()?;
+        let servers = servers.iter().map(verify).collect::<Result<Vec<_>, LogError>>()?;
         Ok(Self { whole: servers.iter().all(|server| server.whole), servers })
     }
 }

@@ -63,6 +63,8 @@ pub struct AuditSettings {
     pub required: Required,
     /// The maximum size of one log file, in bytes.
     pub max_size: u64,
+    /// The maximum size of one server's log with all its files, in bytes.
+    pub max_total: u64,
     /// For how many days records are kept.
     pub keep_days: u32,
 }

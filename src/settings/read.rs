@@ -9,8 +9,8 @@ use super::{
     ApprovalSettings, ArgumentsLogged, AuditSettings, Channel, LocalConfirm, Required, Settings, WrapSettings,
 };
 use crate::limits::{
-    APPROVAL_TIMEOUT, AUDIT_FILE, GRACE, KEEP_DAYS, MAX_APPROVAL_TIMEOUT, MAX_AUDIT_FILE, MAX_GRACE, MAX_KEEP_DAYS,
-    MAX_MESSAGE, MIN_APPROVAL_TIMEOUT, MIN_AUDIT_FILE, MIN_MESSAGE,
+    APPROVAL_TIMEOUT, AUDIT_FILE, AUDIT_TOTAL, GRACE, KEEP_DAYS, MAX_APPROVAL_TIMEOUT, MAX_AUDIT_FILE, MAX_GRACE,
+    MAX_KEEP_DAYS, MAX_MESSAGE, MIN_APPROVAL_TIMEOUT, MIN_AUDIT_FILE, MIN_AUDIT_TOTAL, MIN_MESSAGE,
 };
 use crate::policy::diagnostic::Report;
 use crate::policy::document::DocumentKeys;
@@ -73,6 +73,8 @@ table! {
     "required" => required: bool,
     /// How large one file of the log grows.
     "max_size" => max_size: Bytes<MIN_AUDIT_FILE, MAX_AUDIT_FILE>,
+    /// How large the log of one server grows with all its files.
+    "max_total" => max_total: Bytes<MIN_AUDIT_TOTAL, { usize::MAX }>,
     /// For how many days records are kept.
     "keep_days" => keep_days: WholeNumber<1, MAX_KEEP_DAYS>,
 }
@@ -154,10 +156,13 @@ impl From<WrapKeys> for WrapSettings {
 
 impl From<AuditKeys> for AuditSettings {
     fn from(keys: AuditKeys) -> Self {
+        let max_total = keys.max_total.map_or(AUDIT_TOTAL, |size| size.0) as u64;
         Self {
             arguments: keys.arguments.unwrap_or(ArgumentsLogged::Keys),
             required: if keys.required == Some(true) { Required::Yes } else { Required::No },
-            max_size: keys.max_size.map_or(AUDIT_FILE, |size| size.0) as u64,
+            // Only whole files are removed, and never the one that is written.
+            max_size: (keys.max_size.map_or(AUDIT_FILE, |size| size.0) as u64).min(max_total / 2),
+            max_total,
             keep_days: keys.keep_days.map_or(KEEP_DAYS, |days| days.0),
         }
     }

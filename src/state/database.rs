@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use super::codec;
 use super::file::{self, Identity};
-use crate::limits::{MAX_STATE, STATE_BUSY};
+use crate::limits::{MAX_STATE, STATE_BUSY, WAL_BUSY};
 use crate::visible::visible_path;
 
 /// Marks the file as ours: "plcy".
@@ -60,6 +60,8 @@ const LOCKED_LOOK: Duration = Duration::from_micros(500);
 pub(super) struct Database {
     path: PathBuf,
     open: Option<OpenDatabase>,
+    /// Whether the `-wal` file still has what was removed.
+    owes_emptying: bool,
 }
 
 #[derive(Debug)]
@@ -97,7 +99,7 @@ impl DatabaseError {
 
 impl Database {
     pub(super) fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), open: None }
+        Self { path: path.into(), open: None, owes_emptying: false }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -109,7 +111,28 @@ impl Database {
         &mut self,
         work: impl FnMut(&Transaction<'_>) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
-        self.run_transaction(TransactionBehavior::Immediate, work)
+        let done = self.run_transaction(TransactionBehavior::Immediate, work)?;
+        if self.owes_emptying {
+            self.empty_wal();
+        }
+        Ok(done)
+    }
+
+    /// Empties the `-wal` file, which still has what was removed: in the file itself, SQLite has overwritten it. If others
+    /// read all the time, the next write tries again.
+    pub(super) fn empty_wal(&mut self) {
+        let start = Instant::now();
+        let mut looks = 0;
+        while let Some(open) = &self.open {
+            let is_kept = open.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+            let left = WAL_BUSY.saturating_sub(start.elapsed());
+            self.owes_emptying = is_kept.unwrap_or(true);
+            if !self.owes_emptying || left.is_zero() {
+                return;
+            }
+            thread::sleep(retry_pause(looks, left));
+            looks += 1;
+        }
     }
 
     /// Runs a transaction that only reads, and so blocks nobody.
@@ -203,6 +226,8 @@ fn open_database(path: &Path) -> Result<OpenDatabase, DatabaseError> {
     // macOS may write a disk's cache in any order without this; other systems ignore it.
     connection.pragma_update(None, "checkpoint_fullfsync", "on")?;
     connection.pragma_update(None, "trusted_schema", "off")?;
+    // Arguments are people's data: what is removed is overwritten.
+    connection.pragma_update_and_check(None, "secure_delete", "on", |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", MAX_STATE / 16, |_| Ok(()))?;
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     connection.pragma_update_and_check(None, "max_page_count", MAX_STATE / page.max(512), |_| Ok(()))?;

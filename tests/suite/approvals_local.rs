@@ -12,7 +12,9 @@ use policylayer::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::record::Digest;
 use policylayer::settings;
-use policylayer::state::approvals::{ApprovalInbox, ApprovalState, Confirm, NotAnswered, SessionApprovals, unix_time};
+use policylayer::state::approvals::{
+    ApprovalState, Confirm, NotAnswered, SessionApprovals, StoredApprovals, unix_time,
+};
 use serde_json::json;
 use waiting::{BRIEF, approvals, call, fails, home, listed, prints, received, run, the_one, wait_for, wrapper_in};
 
@@ -77,6 +79,48 @@ fn what_is_approved_is_what_runs_and_it_runs_once() {
     wrapper.send(call(9, "send", arguments).as_bytes());
     the_one(home.path());
     assert_eq!(received(home.path(), "record"), line);
+}
+
+/// The files of a directory that hold a text.
+fn files_with(dir: &std::path::Path, text: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            found.extend(files_with(&entry, text));
+        } else if memchr::memmem::find(&fs::read(&entry).unwrap(), text.as_bytes()).is_some() {
+            found.push(entry);
+        }
+    }
+    found
+}
+
+#[test]
+fn what_was_answered_leaves_the_disk_at_once() {
+    const SECRET: &str = "mona@example.com";
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    for (round, answer) in [(1, "deny"), (2, "approve")] {
+        // On pages of its own, and beside other columns.
+        for length in [1, 20_000] {
+            let arguments = format!("{{\"to\":\"{}{SECRET}\"}}", "x".repeat(length));
+            wrapper.send(call(10 * round + 1, "send", &arguments).as_bytes());
+            let id = the_one(home.path());
+            assert!(!files_with(&state_in(home.path()), SECRET).is_empty(), "it is there while it can be answered");
+            prints(home.path(), &[answer, &id]);
+            assert_eq!(
+                files_with(&state_in(home.path()), SECRET),
+                Vec::<std::path::PathBuf>::new(),
+                "{answer}, {length}"
+            );
+            wrapper.line();
+        }
+    }
+    // A question that its wrapper left behind goes with the next look.
+    wrapper.send(call(31, "send", &format!("{{\"to\":\"{SECRET}\"}}")).as_bytes());
+    the_one(home.path());
+    drop(wrapper);
+    prints(home.path(), &["list"]);
+    assert_eq!(files_with(&state_in(home.path()), SECRET), Vec::<std::path::PathBuf>::new());
 }
 
 #[test]
@@ -311,7 +355,7 @@ fn desk(folder: &tempfile::TempDir, session: &str) -> SessionApprovals {
 fn a_question_goes_through_its_states() {
     let folder = tempfile::tempdir().unwrap();
     let mut desk = desk(&folder, "0a");
-    let mut book = ApprovalInbox::new(folder.path(), "state.sqlite3");
+    let mut book = StoredApprovals::new(folder.path(), "state.sqlite3");
     let until = unix_time() + Duration::from_secs(60);
     for number in 1..=4 {
         desk.open_question(&question(number, "{}"), until).unwrap();
@@ -349,7 +393,7 @@ fn a_code_cannot_be_left_out() {
     let mut desk =
         SessionApprovals::new(folder.path(), "state.sqlite3", "0a".to_owned(), "stub".to_owned(), Confirm::Code);
     desk.open_question(&question(1, "{}"), unix_time() + Duration::from_secs(60)).unwrap();
-    let mut book = ApprovalInbox::new(folder.path(), "state.sqlite3");
+    let mut book = StoredApprovals::new(folder.path(), "state.sqlite3");
     let id = book.list_all().unwrap()[0].id.clone();
     assert_eq!(
         book.answer_question(&id, &ApprovalAnswer::Session, Confirm::None).unwrap(),
@@ -374,7 +418,7 @@ fn long_arguments_are_cut_and_all_of_them_have_a_bound() {
     assert!(why.as_ref().is_ok() || why.as_ref().unwrap_err().contains("already fill 32 MiB"), "{why:?}");
     let why = desk.open_question(&question(most + 2, &long), until).unwrap_err();
     assert!(why.contains("already fill 32 MiB") && why.contains("Answer some of them"), "{why}");
-    let mut book = ApprovalInbox::new(folder.path(), "state.sqlite3");
+    let mut book = StoredApprovals::new(folder.path(), "state.sqlite3");
     let entry = &book.list_all().unwrap()[0];
     let kept = entry.arguments.as_ref().unwrap();
     assert!(kept.len() <= MAX_ASKED_ARGUMENTS && kept.len() >= MAX_ASKED_ARGUMENTS - 1);

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use crate::support::system::{PATIENCE, state_in};
+use crate::support::system::{PATIENCE, at_home, program, state_in};
 use crate::support::wrapped;
 
 use std::fs;
@@ -95,6 +95,57 @@ fn every_decision_of_a_session_is_one_line() {
     assert_verified(wrapped.home.path());
     // The key is the user's own; another user's log has other digests.
     assert_eq!(fs::read(folder(wrapped.home.path()).join("key")).unwrap().len(), 32);
+}
+
+fn printed(home: &Path, args: &[&str]) -> std::process::Output {
+    at_home(std::process::Command::new(program()).args(args), home).output().unwrap()
+}
+
+#[test]
+fn the_log_has_the_text_under_which_a_call_was_let_through() {
+    const REFUSE: &str = r#"{"version":"1","default":"deny","unlisted":"deny","tools":{}}"#;
+    let mut wrapped = wrap_with(home_with(""), &[], &[]);
+    wrapped.greet();
+    assert!(wrapped.passes());
+    fs::write(wrapped.home.path().join("policy.json"), REFUSE).unwrap();
+    let start = Instant::now();
+    while wrapped.passes() {
+        assert!(start.elapsed() < PATIENCE, "{}", wrapped.said());
+    }
+    wrapped.close();
+    assert_eq!(wrapped.code(), 0);
+    let home = wrapped.home.path();
+    let report = printed(home, &["log", "policy", "--format", "json"]);
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!(report["unnamed"], 0);
+    let [allowed, refused] = &report["policies"].as_array().unwrap()[..] else { panic!("{report:#}") };
+    assert_eq!(refused["decisions"], 1);
+    for (policy, text, effect) in [(allowed, POLICY, "allow"), (refused, REFUSE, "deny")] {
+        let digest = policy["sha256"].as_str().unwrap();
+        assert_eq!(digest, record::Digest::of_text(text.as_bytes()).to_string());
+        let shown = printed(home, &["log", "policy", &digest[..8]]);
+        assert_eq!((String::from_utf8(shown.stdout).unwrap().as_str(), shown.status.code()), (text, Some(0)));
+        assert!(fs::read_to_string(policy["file"].as_str().unwrap()).is_ok());
+        let only = printed(home, &["log", "policy", "--effect", effect, "--format", "json"]);
+        let only: Value = serde_json::from_slice(&only.stdout).unwrap();
+        assert_eq!(only["policies"].as_array().unwrap().len(), 1, "{effect}: {only:#}");
+        assert_eq!(only["policies"][0]["sha256"], digest);
+    }
+    let table = String::from_utf8(printed(home, &["log", "policy"]).stdout).unwrap();
+    assert!(table.contains("SHA-256") && table.contains(&allowed["sha256"].as_str().unwrap()[..12]), "{table}");
+
+    let digest = &refused["sha256"].as_str().unwrap()[..8];
+    fs::write(refused["file"].as_str().unwrap(), POLICY).unwrap();
+    let changed = printed(home, &["log", "policy", digest, "--format", "json"]);
+    assert_eq!(changed.status.code(), Some(1));
+    assert!(String::from_utf8(changed.stderr).unwrap().contains("was changed after it was written"));
+    for (start, code, said) in
+        [("00000000", 1, "No policy whose SHA-256 begins with 00000000"), ("xyz", 2, "hexadecimal")]
+    {
+        let none = printed(home, &["log", "policy", start]);
+        assert_eq!(none.status.code(), Some(code));
+        assert!(String::from_utf8(none.stderr).unwrap().contains(said));
+    }
 }
 
 #[test]

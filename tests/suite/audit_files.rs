@@ -11,8 +11,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use policylayer::audit::verify::{BreakKind, VerifyNote};
-use policylayer::audit::{LogNotice, LogOptions, LogPaths, VerifyReport, load_key, verify_log};
-use policylayer::record::{About, Outcome, read_line};
+use policylayer::audit::{
+    LogNotice, LogOptions, LogPaths, PolicyText, VerifyReport, list_policies, list_recorded_servers, load_key,
+    verify_log,
+};
+use policylayer::policy::{Format, Source};
+use policylayer::record::{About, Digest, Outcome, read_line};
 
 use crate::support::audit_log::{draft, entry, log, open_entry, server, start};
 use crate::support::system::PATIENCE;
@@ -306,6 +310,101 @@ fn several_writers_give_one_chain() {
     assert!(report.files > 10);
     let distinct: BTreeSet<_> = calls(folder.path()).into_iter().map(|(session, call, _)| (session, call)).collect();
     assert_eq!(distinct.len(), 2_000);
+}
+
+#[test]
+fn the_policy_is_named_once_in_each_file_and_its_text_is_kept_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |text: &str| PolicyText::of_source(&Source::new("policy.yaml", Format::Yaml, text));
+    let (one, other) = (text("\u{feff}version: '1'\n"), text("version: '1'\ndefault: deny\n"));
+    assert_eq!(one.digest(), Digest::of_text("\u{feff}version: '1'\n".as_bytes()), "the exact bytes of the file");
+    let under = |number, policy: &PolicyText| {
+        let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        let mut draft = draft(number, now);
+        draft.set_policy(Some(policy.digest()));
+        draft.finish(Outcome::Ok, Duration::from_secs(number + 1))
+    };
+    for _ in 0..2 {
+        let (log, said) = log(folder.path(), small());
+        log.add_policy(one.clone());
+        log.push(&mut (1..=10).map(|number| under(number, &one)).collect());
+        log.add_policy(other.clone());
+        // A call that was decided before a reload may be answered after it.
+        log.push(&mut vec![under(12, &other), under(11, &one), under(13, &other), under(14, &other)]);
+        assert_eq!(log.finish(PATIENCE), 0);
+        assert_eq!(*said.lock().unwrap(), []);
+    }
+    sound(folder.path());
+    let mut decided = Vec::new();
+    for (file, lines) in files(folder.path()) {
+        let mut named = std::collections::HashMap::new();
+        for line in &lines {
+            let line = read_line(line).unwrap();
+            let About::Decision(record) = line.about else { continue };
+            let before = named.get(&*line.session).copied();
+            assert!(record.policy.is_none() || record.policy != before, "named again in {}", file.display());
+            let policy = record.policy.or(before).expect("the first line of a session in a file names it");
+            named.insert(line.session.into_owned(), policy);
+            decided.push((record.call, policy));
+        }
+    }
+    assert_eq!(decided.len(), 28);
+    for (call, policy) in decided {
+        assert_eq!(policy, if call <= 11 { one.digest() } else { other.digest() }, "{call}");
+    }
+    let kept = list_policies(&place(folder.path())).unwrap();
+    assert_eq!(kept.len(), 2);
+    for kept in kept {
+        assert_eq!(Digest::of_text(&fs::read(&kept.path).unwrap()), kept.digest);
+        assert_eq!(kept.path.extension().unwrap(), "yaml");
+        #[cfg(unix)]
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&kept.path).unwrap().permissions()) & 0o077,
+            0
+        );
+    }
+}
+
+#[test]
+fn what_is_too_much_is_pruned_and_the_rest_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LogOptions { max_total: 10_000, ..small() };
+    session(folder.path(), options, 1..=200);
+    let sizes = || files(folder.path()).iter().map(|(path, _)| fs::metadata(path).unwrap().len()).sum::<u64>();
+    assert!(sizes() <= 10_000 && sizes() > 5_000, "{}", sizes());
+    let report = sound(folder.path());
+    assert_eq!(report.pruned + report.lines, 200);
+    // The next session finds less room, and more files than that.
+    session(folder.path(), LogOptions { max_total: 2_000, ..small() }, 1..=1);
+    let report = sound(folder.path());
+    assert_eq!((report.files, report.pruned + report.lines), (1, 201));
+    // A file that is missing without having been pruned is still told of.
+    session(folder.path(), options, 1..=20);
+    fs::remove_file(
+        place(folder.path()).rotated_file(*place(folder.path()).rotated_numbers().unwrap().first().unwrap()),
+    )
+    .unwrap();
+    assert_ne!(verified(folder.path()).broken, None);
+}
+
+#[test]
+fn a_log_that_is_gone_is_not_taken_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(list_recorded_servers(folder.path()).unwrap(), []);
+    let (log, _) = log(folder.path(), LogOptions::default());
+    assert_eq!(log.finish(PATIENCE), 0);
+    assert_eq!(list_recorded_servers(folder.path()).unwrap(), [], "nothing was recorded");
+    session(folder.path(), small(), 1..=20);
+    for (path, _) in files(folder.path()) {
+        fs::remove_file(path).unwrap();
+    }
+    assert_eq!(list_recorded_servers(folder.path()).unwrap(), [server()]);
+    let broken = verified(folder.path()).broken.unwrap();
+    assert_eq!(broken.what, BreakKind::Missing);
+    let head = place(folder.path()).head_file();
+    fs::write(&head, "torn").unwrap();
+    assert_eq!(list_recorded_servers(folder.path()).unwrap(), [server()]);
+    assert!(matches!(verified(folder.path()).broken.unwrap().what, BreakKind::Head(_)));
 }
 
 #[test]

@@ -444,6 +444,18 @@ fn verify_tells_a_whole_log_from_a_changed_one() {
     let json: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((ran.code, &json["whole"], &json["servers"][0]["broken"]["line"]), (Some(1), &false.into(), &1.into()));
 
+    // Without its files, but with its head, it is gone, which is not the same as none.
+    fs::remove_file(home.audit().join("shop.jsonl")).unwrap();
+    for number in 1..=9 {
+        let _ = fs::remove_file(home.audit().join(format!("shop.jsonl.00000{number}")));
+    }
+    let ran = home.run(&["log", "verify", "--server", "shop"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.out.contains("shop.jsonl: the file is missing. "), "{}", ran.out);
+    let ran = home.run(&["log", "--server", "shop"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("The audit log of shop in") && ran.err.contains("is gone"), "{}", ran.err);
+
     let ran = Home::new().run(&["log", "verify"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
     assert!(ran.err.contains("There is no audit log yet"), "{}", ran.err);

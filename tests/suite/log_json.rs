@@ -13,7 +13,7 @@ use policylayer::limits::MAX_ASKED_ARGUMENTS;
 use policylayer::policy::Effect;
 use policylayer::record::{ArgumentsLogged, Digest, Event, Outcome};
 use policylayer::risk::Class;
-use policylayer::state::approvals::{ApprovalInbox, Confirm, SessionApprovals, unix_time};
+use policylayer::state::approvals::{Confirm, SessionApprovals, StoredApprovals, unix_time};
 use serde_json::Value;
 
 use crate::support::log::{Decision, Home, Log, observed, passed, refused};
@@ -123,7 +123,7 @@ fn approvals_are_as_they_were() {
         };
         desk.open_question(&question, until).unwrap();
     }
-    let mut book = ApprovalInbox::new(&folder, store);
+    let mut book = StoredApprovals::new(&folder, store);
     let refused = book.list_all().unwrap()[2].id.clone();
     let note = Some("Not today.".to_owned());
     book.answer_question(&refused, &ApprovalAnswer::Refused { note }, Confirm::None).unwrap().unwrap();

@@ -38,7 +38,7 @@ fn everything_has_a_default() {
     assert_eq!(settings.wrap.grace, Duration::from_secs(5));
     assert_eq!(settings.audit.arguments, ArgumentsLogged::Keys);
     assert_eq!(settings.audit.required, Required::No);
-    assert_eq!(settings.audit.max_size, 32 << 20);
+    assert_eq!((settings.audit.max_size, settings.audit.max_total), (32 << 20, 2 << 30));
     assert_eq!(settings.audit.keep_days, 90);
     assert_eq!(settings.approvals.channels, [Channel::Client, Channel::Local]);
     assert_eq!(settings.approvals.timeout, Duration::from_secs(55));
@@ -63,6 +63,7 @@ fn every_key_is_read() {
         arguments = "redacted"
         required = true
         max_size = "1 GiB"
+        max_total = "4 GiB"
         keep_days = 3650
         [approvals]
         channels = ["local"]
@@ -77,7 +78,10 @@ fn every_key_is_read() {
     assert_eq!((settings.wrap.max_message, settings.wrap.grace), (1024, Duration::ZERO));
     assert_eq!(settings.audit.arguments, ArgumentsLogged::Redacted);
     assert_eq!(settings.audit.required, Required::Yes);
-    assert_eq!((settings.audit.max_size, settings.audit.keep_days), (1 << 30, 3650));
+    assert_eq!((settings.audit.max_size, settings.audit.max_total), (1 << 30, 4 << 30));
+    assert_eq!(settings.audit.keep_days, 3650);
+    let small = good("[audit]\nmax_total = '128KiB'").audit;
+    assert_eq!((small.max_size, small.max_total), (64 << 10, 128 << 10), "two files fit");
     assert_eq!(settings.approvals.channels, [Channel::Local]);
     assert_eq!(settings.approvals.timeout, Duration::from_secs(24 * 60 * 60));
     assert_eq!(settings.approvals.local_confirm, LocalConfirm::Code);
@@ -131,6 +135,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
         ),
         ("[audit]\nmax_size = '64KB'", &[(2, 12, "bad-value", "from 64KiB to 1GiB, not `64KB`", "KiB")]),
         ("[audit]\nmax_size = '1025MiB'", &[(2, 12, "bad-value", "from 64KiB to 1GiB", "KiB")]),
+        ("[audit]\nmax_total = '127KiB'", &[(2, 13, "bad-value", "128KiB", "")]),
         ("[audit]\nkeep_days = 0", &[(2, 13, "bad-value", "from 1 to 3650, not `0`", "bounds")]),
         ("[audit]\nkeep_days = 3651", &[(2, 13, "bad-value", "from 1 to 3650", "bounds")]),
         ("[audit]\nkeep_days = '90'", &[(2, 13, "wrong-type", "whole number from 1 to 3650", "without quotes")]),
@@ -241,6 +246,7 @@ fn the_example_has_every_key_with_its_default() {
         ("arguments", "'full'"),
         ("required", "true"),
         ("max_size", "'1MiB'"),
+        ("max_total", "'1GiB'"),
         ("keep_days", "1"),
         ("channels", "['local']"),
         ("timeout", "'1s'"),

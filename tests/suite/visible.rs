@@ -10,7 +10,7 @@ use std::time::Duration;
 use policylayer::engine::{Local, LocalChannel as _, Question};
 use policylayer::record::{ArgumentsLogged, Digest, Event};
 use policylayer::risk::Class;
-use policylayer::state::approvals::{ApprovalInbox, Confirm, SessionApprovals, unix_time};
+use policylayer::state::approvals::{Confirm, SessionApprovals, StoredApprovals, unix_time};
 use serde_json::json;
 
 use crate::support::log::{Decision, Home, Log, passed, refused};
@@ -151,7 +151,7 @@ fn a_log_cannot_hide_what_it_has() {
     hostile.run(&["suggest", "--server", "shop", "--policy", "deny.toml"]);
     fs::write(hostile.home.path().join("deny.yaml"), "version: '1'\ndefault: deny\ntools: {}\n").unwrap();
     hostile.run(&["suggest", "--server", "shop", "--policy", "deny.yaml"]);
-    let mut inbox = ApprovalInbox::new(&hostile.home.path().join("state/policylayer"), "state.sqlite3");
+    let mut inbox = StoredApprovals::new(&hostile.home.path().join("state/policylayer"), "state.sqlite3");
     let id = inbox.list_all().unwrap()[0].id.clone();
     for format in ["text", "json"] {
         let out = hostile.run(&["approvals", "show", &id, "--format", format]);

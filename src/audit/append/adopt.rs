@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use memchr::memmem;
@@ -11,12 +11,10 @@ use memchr::memmem;
 use super::Appender;
 use crate::audit::lines::{LogLines, parse_line};
 use crate::audit::session_lock::{AbandonedJournal, remove_stale_lock};
+use crate::limits::CLOCK_SLACK;
 use crate::record::{About, Event, SessionName, write_event};
 use crate::state::approvals::unix_time;
 use crate::state::file;
-
-/// How far the clock may have been set back before a call is no longer found in the log.
-const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Appender {
     /// Appends the calls that are in the journals of killed sessions but not in the log, and removes the journals.

@@ -7,14 +7,16 @@ mod sync;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub(super) use sync::Sync;
 
 use super::LogOptions;
 use super::lines::{LogLines, parse_line};
+use super::log::lock_ignoring_poison;
 use super::mark::Mark;
 use super::paths::LogPaths;
+use super::policies::{UnnamedTexts, keep_policy};
 use crate::limits::LOG_WRITE;
 use crate::record::{Digest, Event, LogEntry, SessionName, write_event};
 use crate::state::approvals::unix_time;
@@ -38,6 +40,11 @@ pub(super) struct Appender {
     buffered: u64,
     next: Digest,
     unsynced: Vec<Arc<File>>,
+    /// The policy that this session's lines have named last, and the file that has that line.
+    named: Option<(Digest, u64)>,
+    texts: Arc<Mutex<UnnamedTexts>>,
+    /// Why the text of a policy could not be kept.
+    policy_failure: Option<io::Error>,
     /// Whether the session has cleaned up after killed sessions and pruned the log.
     settled: bool,
 }
@@ -49,7 +56,12 @@ struct Current {
 }
 
 impl Appender {
-    pub(super) fn new(paths: LogPaths, session: SessionName, options: LogOptions) -> Self {
+    pub(super) fn new(
+        paths: LogPaths,
+        session: SessionName,
+        options: LogOptions,
+        texts: Arc<Mutex<UnnamedTexts>>,
+    ) -> Self {
         Self {
             paths,
             session,
@@ -62,6 +74,9 @@ impl Appender {
             buffered: 0,
             next: Digest::START,
             unsynced: Vec::new(),
+            named: None,
+            texts,
+            policy_failure: None,
             settled: false,
         }
     }
@@ -79,7 +94,10 @@ impl Appender {
                 while let Some(entry) = rest.get(count)
                     && (count == 0 || !log.is_full())
                 {
-                    log.buffer_line(|session, previous, out| entry.write_line(session, previous, out));
+                    let named = log.name_policy(entry.policy());
+                    log.buffer_line(|session, previous, out| {
+                        entry.write_line_under(session, previous, named, out);
+                    });
                     count += 1;
                 }
                 let (done, left) = rest.split_at(count);
@@ -89,6 +107,24 @@ impl Appender {
             }
             log.flush()
         })
+    }
+
+    /// Returns the policy that need not be named: that of the session's line before in the same file. The text of one
+    /// that is named is kept.
+    fn name_policy(&mut self, policy: Option<Digest>) -> Option<Digest> {
+        let file = self.at.file + u64::from(self.is_due_to_rotate());
+        let named = self.named.filter(|(_, in_file)| *in_file == file).map(|(digest, _)| digest);
+        if let Some(digest) = policy.filter(|digest| Some(*digest) != named) {
+            let text = lock_ignoring_poison(&self.texts).take(digest);
+            self.policy_failure = keep_policy(&self.paths, digest, text).err();
+            self.named = Some((digest, file));
+        }
+        named
+    }
+
+    /// Returns why the text of a policy could not be kept since this was last asked.
+    pub(super) fn take_policy_failure(&mut self) -> Option<io::Error> {
+        self.policy_failure.take()
     }
 
     /// Appends lines that are complete except for the digest at their start.
@@ -121,7 +157,7 @@ impl Appender {
         let done = self.catch_up().and_then(|()| self.clean_up_once()).and_then(|()| work(self));
         if done.is_err() {
             // The next call finds the end of the log anew.
-            self.current = None;
+            (self.current, self.named) = (None, None);
             self.buffer.clear();
             self.buffered = 0;
         }
@@ -248,6 +284,10 @@ impl Appender {
         self.buffered += 1;
     }
 
+    fn is_due_to_rotate(&self) -> bool {
+        self.at.end > 0 && self.at.end >= self.options.max_size
+    }
+
     fn is_full(&self) -> bool {
         self.buffer.len() >= LOG_WRITE || self.at.end + self.buffer.len() as u64 >= self.options.max_size
     }
@@ -281,7 +321,7 @@ impl Appender {
             return Ok(());
         }
         // The newline that ends a cut line belongs in the same file as the line.
-        if self.at.end > 0 && self.at.end >= self.options.max_size && !self.buffer.starts_with(b"\n") {
+        if self.is_due_to_rotate() && !self.buffer.starts_with(b"\n") {
             self.rotate()?;
         }
         let file = match &self.current {

@@ -1,5 +1,6 @@
-//! Removes files that are older than the retention period, and leaves an anchor for the rest of the chain.
+//! Removes the oldest files, for their age or for the size of all of them, and leaves an anchor for the rest of the chain.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -8,29 +9,38 @@ use jiff::Timestamp;
 use super::{Appender, line_digest};
 use crate::audit::lines::{LogLines, parse_line};
 use crate::audit::mark::Mark;
+use crate::audit::policies::prune_policies;
 use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
 use crate::state::approvals::unix_time;
 use crate::state::file;
 
 impl Appender {
-    /// Removes rotated files whose last record is too old, oldest first.
+    /// Removes rotated files whose last record is too old, and those that are too many bytes, oldest first.
     pub(super) fn prune_old_files(&self) -> io::Result<()> {
         let numbers = self.paths.rotated_numbers()?;
         let written = Mark::read_file(&self.paths.anchor_file())?;
         let mut anchor = written.unwrap_or(Mark { file: 0, ..Mark::START });
         let keep = i128::try_from(self.options.keep.as_nanos()).unwrap_or(i128::MAX);
         let now = i128::try_from(unix_time().as_nanos()).unwrap_or(i128::MAX);
+        // The file that is written may grow to its largest size.
+        let mut total = self.options.max_size;
+        for number in &numbers {
+            total += fs::metadata(self.paths.rotated_file(*number))?.len();
+        }
         // If a file in between is missing or is not a log, the rest stays as it is, and `verify` reports it.
         let pruned = anchor.file;
         for number in numbers.iter().copied().filter(|number| *number > pruned) {
             let path = self.paths.rotated_file(number);
-            let is_old = number == anchor.file + 1
-                && last_time(&path)?.is_some_and(|time| now.saturating_sub(time.as_nanosecond()) > keep);
-            if !is_old {
+            let is_old = || {
+                let last = last_time(&path)?;
+                io::Result::Ok(last.is_some_and(|time| now.saturating_sub(time.as_nanosecond()) > keep))
+            };
+            if number != anchor.file + 1 || (total <= self.options.max_total && !is_old()?) {
                 break;
             }
             let file = file::open_to_read(&path)?;
             let end = file.metadata()?.len();
+            total = total.saturating_sub(end);
             let mut lines = LogLines::new(file, 0, end)?;
             anchor.lines += lines.count_rest()?;
             anchor = Mark { last: line_digest(lines.last_line()), file: number, end, ..anchor };
@@ -44,7 +54,20 @@ impl Appender {
             // the log.
             file::remove_unless_held(&self.paths.rotated_file(number))?;
         }
-        Ok(())
+        self.prune_policies()
+    }
+
+    fn prune_policies(&self) -> io::Result<()> {
+        let first = self.paths.rotated_numbers()?.first().map(|number| self.paths.rotated_file(*number));
+        let first = first.unwrap_or_else(|| self.paths.current_file());
+        let Some(file) = file::if_there(file::open_to_read(&first))? else { return Ok(()) };
+        let length = file.metadata()?.len();
+        let mut lines = LogLines::new(file, 0, length)?;
+        // Without a first record, nobody knows what the log names.
+        match lines.read_line()?.and_then(parse_line) {
+            Some(line) => prune_policies(&self.paths, line.time.into()),
+            None => Ok(()),
+        }
     }
 }
 

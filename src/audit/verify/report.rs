@@ -149,7 +149,7 @@ impl ChainBreak {
     /// Returns the advice for the reader of the report.
     pub fn remedy(&self) -> &'static str {
         "Compare the log with a backup, and find out who changed it. To start a new log, move all files of this server's log \
-         away together. Files older than [audit] keep_days are removed automatically."
+         away together. Files older than [audit] keep_days, or above [audit] max_total, are removed automatically."
     }
 }
 

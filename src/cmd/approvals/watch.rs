@@ -12,7 +12,7 @@ use super::{Env, describe_answer, explain_closed};
 use crate::engine::ApprovalAnswer;
 use crate::exit::Exit;
 use crate::report::approval_watch::{ApprovalWatch, GivenAnswer, NoCode, WatchMode};
-use crate::state::approvals::{ApprovalInbox, Confirm, NotAnswered, unix_time};
+use crate::state::approvals::{Confirm, NotAnswered, StoredApprovals, unix_time};
 use crate::term::guard::end_by_signal;
 use crate::term::screen::Screen;
 
@@ -44,7 +44,7 @@ enum KeyAction {
 }
 
 /// Watches until a person quits or a signal ends it.
-pub(super) fn run(inbox: &mut ApprovalInbox, required: Confirm, env: &Env) -> anyhow::Result<Exit> {
+pub(super) fn run(stored: &mut StoredApprovals, required: Confirm, env: &Env) -> anyhow::Result<Exit> {
     if !env.stdin_is_terminal() {
         return Err(WatchError::NoTerminal("stdin").into());
     }
@@ -52,18 +52,18 @@ pub(super) fn run(inbox: &mut ApprovalInbox, required: Confirm, env: &Env) -> an
         return Err(WatchError::NoTerminal("stdout").into());
     }
     // Before the terminal is taken over, so that an error of the store is shown as usual.
-    let all = inbox.list_all()?;
+    let all = stored.list_all()?;
     let mut watch = ApprovalWatch::new(required);
     watch.update_entries(all, unix_time());
     let mut screen = Screen::open(env).map_err(WatchError::Terminal)?;
-    let watched = run_loop(inbox, &mut watch, &mut screen);
+    let watched = run_loop(stored, &mut watch, &mut screen);
     let signal = screen.signal();
     drop(screen);
     end_by_signal(signal);
     watched.map(|()| Exit::Ok)
 }
 
-fn run_loop(inbox: &mut ApprovalInbox, watch: &mut ApprovalWatch, screen: &mut Screen) -> anyhow::Result<()> {
+fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mut Screen) -> anyhow::Result<()> {
     let mut painter = Painter::default();
     let mut looked = Instant::now();
     loop {
@@ -77,17 +77,17 @@ fn run_loop(inbox: &mut ApprovalInbox, watch: &mut ApprovalWatch, screen: &mut S
         }
         if let KeyAction::Answer(GivenAnswer { id, approval, confirm }) = action {
             let now = unix_time();
-            watch.message = match inbox.answer_question(&id, &approval, confirm)? {
+            watch.message = match stored.answer_question(&id, &approval, confirm)? {
                 Ok(entry) => describe_answer(&entry, &approval, now),
                 Err(NotAnswered::Over(entry)) => explain_closed(&entry, now),
                 Err(NotAnswered::Unknown) => format!("The call {id} is no longer there."),
                 // The model has already asked for a code if the approval needs one.
                 Err(NotAnswered::NeedsCode) => format!("The call {id} can only be approved with a code."),
             };
-            watch.update_entries(inbox.list_all()?, now);
+            watch.update_entries(stored.list_all()?, now);
         }
         if looked.elapsed() >= LOOK {
-            watch.update_entries(inbox.list_all()?, unix_time());
+            watch.update_entries(stored.list_all()?, unix_time());
             looked = Instant::now();
         }
     }

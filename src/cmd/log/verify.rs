@@ -7,15 +7,13 @@ use super::super::{Env, count_of};
 use crate::cli::VerifyArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::report::log_records::LogRecords;
 use crate::report::verification::{ServerVerification, VerificationReport};
 use crate::term::style::{ERROR, SUCCESS, WARN, format_local_time};
 
 /// Verifies the log of the named server, or every log. A missing log counts as broken.
 pub(super) fn run(args: &VerifyArgs, env: &Env) -> anyhow::Result<Exit> {
     let dir = paths::audit_dir(env)?;
-    let records = LogRecords::open_existing(&dir, args.server.as_ref())?;
-    let report = VerificationReport::collect(&records, &dir)?;
+    let report = VerificationReport::collect(&dir, args.server.as_ref())?;
     let now = Zoned::now();
     print_report(&report, args.format, |out, report| {
         report.servers.iter().try_for_each(|server| out.write_all(verification_text(server, &now).as_bytes()))
@@ -38,7 +36,10 @@ fn verification_text(report: &ServerVerification, now: &Zoned) -> String {
         out.push_str(&format!("; {} of them running now", found.running));
     }
     if found.pruned > 0 {
-        out.push_str(&format!("; {} before were pruned for their age", count_of(found.pruned, "line")));
+        out.push_str(&format!(
+            "; {} before were pruned on purpose, for their age or for [audit] max_total",
+            count_of(found.pruned, "line")
+        ));
     }
     out.push_str(&format!(".\n  The last line's SHA-256 is {}\n", found.last_sha256));
     let more = (found.notes_left_out > 0).then(|| format!("{} more", count_of(found.notes_left_out, "note")));

@@ -12,7 +12,7 @@ use crate::limits::NEWEST_RECORD_TAIL;
 use crate::paths::{self, NoStateDir};
 use crate::policy::ServerName;
 use crate::record;
-use crate::state::approvals::ApprovalInbox;
+use crate::state::approvals::StoredApprovals;
 use crate::state::file::create_private_dir;
 
 /// policylayer did not exist before this time.
@@ -46,7 +46,7 @@ pub(super) fn check_directory(chain: &LaunchChain<'_>, server: Option<&ServerNam
             Problem::failed(format!("the audit log {log} cannot be written to: {error}"), remedy)
         })?;
     }
-    ApprovalInbox::new(&dir, paths::STATE_FILE).list_all().map_err(|fault| {
+    StoredApprovals::new(&dir, paths::STATE_FILE).list_all().map_err(|fault| {
         let text = fault.to_string();
         let (what, remedy) = text.split_once(". ").unwrap_or((&text, "make it a file that you may write to"));
         Problem::failed(what, remedy.trim_end_matches('.'))

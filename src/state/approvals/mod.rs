@@ -1,5 +1,5 @@
 //! Questions for people at this machine: wrappers store them in the state store ([`SessionApprovals`]), and commands in other
-//! terminals find and answer them there ([`ApprovalInbox`]).
+//! terminals find and answer them there ([`StoredApprovals`]).
 //!
 //! ```text
 //! waiting ─┬─▶ approved, denied          a person answered here
@@ -11,19 +11,20 @@
 //! behind can never be approved.
 
 mod alive;
+mod answer;
 mod entry;
-mod inbox;
 mod session;
 
+pub use answer::{NotAnswered, StoreError, StoredApprovals};
 pub use entry::{ApprovalEntry, ApprovalState, Confirm};
-pub use inbox::{ApprovalInbox, NotAnswered, StoreError};
 pub use session::{Announce, SessionApprovals};
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, params};
 
-use super::database::{DatabaseError, sql_time};
+use super::database::{Database, DatabaseError, sql_time};
 use crate::limits::KEEP_ASKED;
 
 /// The directory of the sessions' locks, in the state directory.
@@ -55,21 +56,41 @@ pub fn random_code(alphabet: &[u8], length: usize) -> Result<String, getrandom::
     Ok(code)
 }
 
+/// Runs a transaction on the questions, after those that nobody can answer any more are marked or removed. Arguments
+/// are kept only while an answer can come; then they leave the disk at once.
+fn change_approvals<T>(
+    database: &mut Database,
+    locks: &Path,
+    mut work: impl FnMut(&Connection) -> Result<T, DatabaseError>,
+) -> Result<T, DatabaseError> {
+    let (done, forgotten) = database.write_transaction(|transaction| {
+        sweep_expired(transaction, locks, unix_time())?;
+        let done = work(transaction)?;
+        let forgotten = transaction.execute(
+            "UPDATE approvals SET arguments = NULL WHERE state NOT IN ('waiting', 'late') AND arguments IS NOT NULL",
+            [],
+        )?;
+        Ok((done, forgotten))
+    })?;
+    if forgotten > 0 {
+        database.empty_wal();
+    }
+    Ok(done)
+}
+
 /// Marks questions that can no longer be answered, and removes those that are too old.
-fn sweep_expired(connection: &Connection, locks: &std::path::Path, now: Duration) -> Result<(), DatabaseError> {
+fn sweep_expired(connection: &Connection, locks: &Path, now: Duration) -> Result<(), DatabaseError> {
     let mut sessions =
         connection.prepare("SELECT DISTINCT session FROM approvals WHERE state IN ('waiting', 'late')")?;
     let sessions: Vec<String> = sessions.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for session in sessions.iter().filter(|session| !alive::check_alive(locks, session)) {
         connection.execute(
-            "UPDATE approvals SET state = 'expired', arguments = NULL WHERE session = ?1 AND state IN ('waiting', 'late')",
+            "UPDATE approvals SET state = 'expired' WHERE session = ?1 AND state IN ('waiting', 'late')",
             [session],
         )?;
     }
-    connection.execute(
-        "UPDATE approvals SET state = 'expired', arguments = NULL WHERE state = 'late' AND expires <= ?1",
-        [sql_time(now)?],
-    )?;
+    connection
+        .execute("UPDATE approvals SET state = 'expired' WHERE state = 'late' AND expires <= ?1", [sql_time(now)?])?;
     let long_ago = sql_time(now.saturating_sub(KEEP_ASKED))?;
     connection.execute(
         "DELETE FROM approvals WHERE state NOT IN ('waiting', 'late') AND max(expires, coalesce(answered, 0)) < ?1",

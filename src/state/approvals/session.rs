@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::alive::AliveLock;
 use super::entry::Confirm;
-use super::{LOCKS, sweep_expired, unix_time};
+use super::{LOCKS, change_approvals, unix_time};
 use crate::engine::{ApprovalAnswer, LocalChannel, Question, Settled};
 use crate::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
 use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
@@ -67,15 +67,14 @@ impl SessionApprovals {
         let cut = question.arguments.floor_char_boundary(MAX_ASKED_ARGUMENTS);
         let kept = question.arguments.get(..cut).unwrap_or_default();
         let length = |of: &str| i64::try_from(of.len()).unwrap_or(i64::MAX);
-        self.database.write_transaction(|transaction| {
-                sweep_expired(transaction, &self.locks, unix_time())?;
-                let sum = "SELECT coalesce(sum(length(CAST(arguments AS BLOB))), 0) FROM approvals";
-                let room: i64 = MAX_ASKED - transaction.query_row(sum, [], |row| row.get::<_, i64>(0))?;
-                if room < length(kept) {
-                    return Ok(None);
-                }
-                let id = unused_id(transaction)?;
-                transaction.execute(
+        change_approvals(&mut self.database, &self.locks, |connection| {
+            let sum = "SELECT coalesce(sum(length(CAST(arguments AS BLOB))), 0) FROM approvals";
+            let room: i64 = MAX_ASKED - connection.query_row(sum, [], |row| row.get::<_, i64>(0))?;
+            if room < length(kept) {
+                return Ok(None);
+            }
+            let id = unused_id(connection)?;
+            connection.execute(
                     "INSERT INTO approvals (id, session, number, server, tool, class, rule, reason, arguments, length, line,
                                             asked, expires, confirm, state)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 'waiting')",
@@ -96,26 +95,26 @@ impl SessionApprovals {
                         self.confirm.as_str(),
                     ],
                 )?;
-                Ok(Some(id))
+            Ok(Some(id))
         })
     }
 
     fn store_settled(&mut self, question: u64, how: Settled, expires: Duration) -> Result<(), DatabaseError> {
         let (session, question) = (&self.session, sql_number(question));
-        self.database.write_transaction(|transaction| {
+        change_approvals(&mut self.database, &self.locks, |connection| {
             match how {
-                Settled::Late => transaction.execute(
+                Settled::Late => connection.execute(
                     "UPDATE approvals SET state = 'late', expires = ?3
                      WHERE session = ?1 AND number = ?2 AND state = 'waiting'",
                     params![session, question, sql_time(expires)?],
                 )?,
-                Settled::Answered(channel) => transaction.execute(
-                    "UPDATE approvals SET state = 'settled', arguments = NULL, channel = ?3, answered = ?4
+                Settled::Answered(channel) => connection.execute(
+                    "UPDATE approvals SET state = 'settled', channel = ?3, answered = ?4
                      WHERE session = ?1 AND number = ?2 AND state IN ('waiting', 'late')",
                     params![session, question, channel.as_str(), sql_time(unix_time())?],
                 )?,
-                Settled::Over => transaction.execute(
-                    "UPDATE approvals SET state = 'expired', arguments = NULL
+                Settled::Over => connection.execute(
+                    "UPDATE approvals SET state = 'expired'
                      WHERE session = ?1 AND number = ?2 AND state IN ('waiting', 'late')",
                     params![session, question],
                 )?,

@@ -6,13 +6,13 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::entry::{ApprovalEntry, ApprovalState, Confirm};
-use super::{LOCKS, sweep_expired, unix_time};
+use super::{LOCKS, change_approvals, unix_time};
 use crate::engine::{ApprovalAnswer, Channel};
 use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
 
 /// The questions of all sessions of a user.
 #[derive(Debug)]
-pub struct ApprovalInbox {
+pub struct StoredApprovals {
     database: Database,
     locks: PathBuf,
 }
@@ -33,8 +33,8 @@ pub enum NotAnswered {
     NeedsCode,
 }
 
-impl ApprovalInbox {
-    /// Creates the inbox of a user; `store` is the file in `dir`. A missing file is not created: then nothing waits.
+impl StoredApprovals {
+    /// Opens those of a user; `store` is the file in `dir`. A missing file is not created: then nothing waits.
     pub fn new(dir: &Path, store: &str) -> Self {
         Self { database: Database::new(dir.join(store)), locks: dir.join(LOCKS) }
     }
@@ -47,10 +47,8 @@ impl ApprovalInbox {
         if !self.database.path().exists() {
             return Ok(Vec::new());
         }
-        let locks = &self.locks;
-        let all = self.database.write_transaction(|transaction| {
-            sweep_expired(transaction, locks, unix_time())?;
-            let mut all = transaction.prepare("SELECT * FROM approvals ORDER BY asked, number")?;
+        let all = change_approvals(&mut self.database, &self.locks, |connection| {
+            let mut all = connection.prepare("SELECT * FROM approvals ORDER BY asked, number")?;
             Ok(all.query_map([], ApprovalEntry::read_row)?.collect::<Result<_, _>>()?)
         });
         all.map_err(|fault| self.explain_error(&fault))
@@ -70,10 +68,8 @@ impl ApprovalInbox {
         if !self.database.path().exists() {
             return Ok(Err(NotAnswered::Unknown));
         }
-        let locks = &self.locks;
-        let answered = self.database.write_transaction(|transaction| {
-            sweep_expired(transaction, locks, unix_time())?;
-            store_answer(transaction, id, verdict, given, unix_time())
+        let answered = change_approvals(&mut self.database, &self.locks, |connection| {
+            store_answer(connection, id, verdict, given, unix_time())
         });
         answered.map_err(|fault| self.explain_error(&fault))
     }
@@ -106,7 +102,7 @@ fn store_answer(
         return Ok(Err(NotAnswered::NeedsCode));
     }
     connection.execute(
-        "UPDATE approvals SET state = ?2, answer = ?3, note = ?4, channel = ?5, answered = ?6, arguments = NULL
+        "UPDATE approvals SET state = ?2, answer = ?3, note = ?4, channel = ?5, answered = ?6
          WHERE id = ?1 AND state IN ('waiting', 'late')",
         params![id, state.as_str(), word, note, Channel::Local.as_str(), sql_time(now)?],
     )?;
