@@ -126,7 +126,7 @@ fn recording(
     };
     let recorder = ArgumentRecorder::new(settings.arguments, Box::new(key));
     let mut engine = engine.with_recording(recorder, settings.required);
-    engine.record_policy(policy.digest());
+    engine.name_policy(policy.digest());
     Ok((engine, Some(LogPlace { dir, server: server.clone(), options, policy })))
 }
 

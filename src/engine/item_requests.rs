@@ -190,6 +190,7 @@ impl Engine {
             effect: decision.effect,
             reason: Some(&refusal.meta.reason),
             enforcement: self.enforcement,
+            traceparent: message::traceparent(params),
             ..Facts::new(Direction::Server, Some(method), decision.rule)
         };
         self.record_unanswerable(&facts, Some(&refusal), turn)
@@ -240,7 +241,11 @@ impl Engine {
             turn.push_note(format!("refused a request of the server ({method:?}, id {id})"));
             let (code, why) = describe_admit_error(error, id, "server");
             turn.send_to_server(reply::error_line(Some(id), code, &why));
-            self.recorder.record_unacceptable(Direction::Server, (Some(method), None), &why, turn);
+            let facts = Facts {
+                traceparent: message::traceparent(params),
+                ..Facts::new(Direction::Server, Some(method), PROTOCOL_RULE)
+            };
+            self.recorder.record_unacceptable(&facts, &why, turn);
             return;
         }
         if method == "ping" {
@@ -262,11 +267,10 @@ impl Engine {
         if let Some(why) = describe_imitation(method, params) {
             turn.push_note(format!("refused {method} of the server (id {id}): {why}"));
             let facts = Facts {
-                effect: Effect::Deny,
-                reason: Some(why),
+                traceparent: message::traceparent(params),
                 ..Facts::new(Direction::Server, Some(method), PROTOCOL_RULE)
             };
-            self.recorder.record_refusal(&facts, turn);
+            self.recorder.record_unacceptable(&facts, why, turn);
             turn.send_to_server(reply::error_line(Some(id), ErrorCode::Refused, why));
             return;
         }
@@ -336,6 +340,7 @@ impl Engine {
                 arguments: Some(arguments),
                 reason: why.as_deref(),
                 enforcement,
+                traceparent: message::traceparent(params),
                 ..Facts::new(Direction::Server, Some(&method), decision.rule)
             };
             match &why {

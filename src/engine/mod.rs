@@ -41,7 +41,7 @@ use tool_index::ToolIndex;
 pub use trial::{Trial, TrialDecision, find_item};
 
 use crate::policy::{Decision, Effect, Policy, ToolRef};
-use crate::record::{ArgumentRecorder, Digest, Direction, Enforcement, Outcome, Required, Subject};
+use crate::record::{ArgumentRecorder, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE, Required, Subject};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message};
@@ -225,12 +225,6 @@ impl Engine {
         self.policy.decide_item(self.resources.find_resource(uri, &self.policy, &self.tools))
     }
 
-    /// Names the policy in force in the records from here on, by the digest of its text. Call this with
-    /// [`Engine::with_recording`] and with each [`Engine::replace_policy`].
-    pub fn record_policy(&mut self, digest: Digest) {
-        self.recorder.set_policy(digest);
-    }
-
     /// Puts another policy in force from the next line on, and tells the client if it would see other tools.
     pub fn replace_policy(&mut self, policy: Arc<Policy>, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(Now::default(), actions);
@@ -249,7 +243,11 @@ impl Engine {
         if let Err(error) = self.client_requests.check_capacity(key) {
             let (code, why) = describe_admit_error(error, id, "client");
             turn.send_to_client(reply::error_line(Some(id), code, &why));
-            self.recorder.record_unacceptable(Direction::Client, (Some(method), None), &why, turn);
+            let facts = Facts {
+                traceparent: message::traceparent(params),
+                ..Facts::new(Direction::Client, Some(method), PROTOCOL_RULE)
+            };
+            self.recorder.record_unacceptable(&facts, &why, turn);
             return Ok(());
         }
         let kind = match method {
@@ -299,7 +297,12 @@ impl Engine {
                     _ => Subject::Tool(&call.name),
                 });
                 let why = "It has no id, so nobody could be told what came of it.";
-                self.recorder.record_unacceptable(Direction::Client, (Some(method), subject), why, turn);
+                let facts = Facts {
+                    subject,
+                    traceparent: message::traceparent(params),
+                    ..Facts::new(Direction::Client, Some(method), PROTOCOL_RULE)
+                };
+                self.recorder.record_unacceptable(&facts, why, turn);
                 return;
             }
             method::CANCELLED => {
@@ -341,7 +344,7 @@ impl Engine {
     /// error instead; if it was the answer to a request of ours, it is a refusal.
     fn refuse_client_line(&mut self, skim: &Skim, why: &str, turn: &mut Turn<'_>) {
         turn.push_note(format!("to the client: {why}"));
-        self.recorder.record_unacceptable(Direction::Client, (None, None), why, turn);
+        self.recorder.record_unacceptable(&Facts::new(Direction::Client, None, PROTOCOL_RULE), why, turn);
         let Some(id) = skim.response_id() else { return };
         let (key, unreadable) = (id.into(), Answer::Result("{}"));
         if !self.handle_dialogue_answer(&key, unreadable, turn)
@@ -436,7 +439,8 @@ impl Engine {
             Err(fault) => {
                 let why = describe_fault("list", &fault);
                 turn.push_note(format!("withheld an answer of the server: {why}"));
-                self.recorder.record_unacceptable(Direction::Server, (None, None), &why, turn);
+                let facts = Facts::new(Direction::Server, None, PROTOCOL_RULE);
+                self.recorder.record_unacceptable(&facts, &why, turn);
                 turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamUnreadable, &why));
             }
         }
@@ -486,7 +490,7 @@ impl Engine {
             return;
         }
         turn.push_note(format!("withheld a line of the server (id {id}): {why}"));
-        self.recorder.record_unacceptable(Direction::Server, (None, None), why, turn);
+        self.recorder.record_unacceptable(&Facts::new(Direction::Server, None, PROTOCOL_RULE), why, turn);
         if !is_answer {
             turn.send_to_server(reply::error_line(Some(id.as_str()), ErrorCode::InvalidRequest, why));
         } else if let Some(open) = self.client_requests.take_waiting(&id.into()) {

@@ -1,9 +1,10 @@
 //! Turns the engine's decisions into records of the audit log.
 
-use super::action::Turn;
+use super::Engine;
+use super::action::{Action, Now, Turn};
 use crate::policy::Effect;
 use crate::record::{
-    ArgumentRecorder, Client, Digest, Direction, Draft, Facts, Moment, Outcome, PROTOCOL_RULE, Subject,
+    ArgumentRecorder, Client, Digest, Direction, Draft, Facts, Moment, Outcome, PROTOCOL_RULE, RELOAD_RULE,
 };
 use crate::wire::message::Answer;
 use crate::wire::view;
@@ -20,10 +21,6 @@ pub(super) struct Recorder {
 impl Recorder {
     pub(super) fn new(keyed: ArgumentRecorder) -> Self {
         Self { keyed: Some(keyed), ..Self::default() }
-    }
-
-    pub(super) fn set_policy(&mut self, policy: Digest) {
-        self.policy = Some(policy);
     }
 
     /// Remembers what the client says it is, in `initialize` or with a request (2026-07-28). The first answer counts.
@@ -50,16 +47,26 @@ impl Recorder {
     }
 
     /// Records a message that breaks the protocol and is not passed on.
-    pub(super) fn record_unacceptable(
-        &mut self,
-        direction: Direction,
-        (method, subject): (Option<&str>, Option<Subject<'_>>),
-        why: &str,
-        turn: &mut Turn<'_>,
-    ) {
-        let facts =
-            Facts { subject, effect: Effect::Deny, reason: Some(why), ..Facts::new(direction, method, PROTOCOL_RULE) };
+    pub(super) fn record_unacceptable(&mut self, message: &Facts<'_>, why: &str, turn: &mut Turn<'_>) {
+        let facts = Facts { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: Some(why), ..*message };
         self.record_refusal(&facts, turn);
+    }
+}
+
+impl Engine {
+    /// Names the policy in force in the records, by the digest of its text. Call this with [`Engine::with_recording`].
+    pub fn name_policy(&mut self, digest: Digest) {
+        self.recorder.policy = Some(digest);
+    }
+
+    /// Records that another policy is in force, and names it in the records from here on. Call this with each
+    /// [`Engine::replace_policy`].
+    pub fn record_reload(&mut self, digest: Digest, now: Now, actions: &mut Vec<Action>) {
+        let turn = &mut Turn::new(now, actions);
+        self.recorder.policy = Some(digest);
+        let reason = Some("A new policy is in force.");
+        let facts = Facts { reason, ..Facts::new(Direction::Wrapper, None, RELOAD_RULE) };
+        turn.record_outcome(self.recorder.draft_decision(&facts, turn), Outcome::Ok);
     }
 }
 

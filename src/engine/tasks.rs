@@ -19,7 +19,7 @@ use crate::limits::{MAX_ID, MAX_TASK_BYTES, MAX_TASKS};
 use crate::policy::{Decision, Effect};
 use crate::record::{self, Direction, Draft, Facts, LogEntry, Outcome};
 use crate::wire::fault::Fault;
-use crate::wire::message::{Answer, AnswerShape};
+use crate::wire::message::{self, Answer, AnswerShape};
 use crate::wire::method;
 use crate::wire::view::{self, find_member};
 
@@ -187,6 +187,7 @@ impl Engine {
             subject: Some(record::Subject::Tool(&name)),
             class: Some(policy.class_of(tool)),
             inputs: Some(inputs),
+            traceparent: message::traceparent(request.params),
             ..Facts::new(Direction::Client, Some(request.method), decision.rule)
         };
         let refused = if arguments.is_none() && policy.looks_at_arguments(tool) {

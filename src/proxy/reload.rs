@@ -81,16 +81,19 @@ fn put_in_force(loaded: LoadedPolicy, outbox: &mut Outbox) {
     if let (Some(log), Some(text)) = (outbox.log(), text) {
         log.add_policy(text);
     }
-    outbox.decide_without_line(|engine, _, actions| {
-        digest.into_iter().for_each(|digest| engine.record_policy(digest));
+    outbox.decide_without_line(|engine, now, actions| {
+        digest.into_iter().for_each(|digest| engine.record_reload(digest, now, actions));
         engine.replace_policy(Arc::new(loaded.policy), actions);
     });
     tracing::info!("a new policy is in force: {summary}");
     for line in warnings.lines() {
         tracing::warn!("{line}");
     }
+    let no_lines = Framer::new(0);
+    // A client that does not read must not hold up the record.
+    outbox.hand_over(&no_lines);
     // A client that is gone ends the session elsewhere.
-    let _ = outbox.deliver_all(&Framer::new(0));
+    let _ = outbox.deliver_all(&no_lines);
 }
 
 /// The directories in which a change may affect the policy.

@@ -15,6 +15,8 @@ pub enum Direction {
     Client,
     /// From the server to the client.
     Server,
+    /// From neither: what the wrapper does by itself, such as a reload of the policy.
+    Wrapper,
 }
 
 impl Direction {
@@ -23,6 +25,7 @@ impl Direction {
         match self {
             Self::Client => "client",
             Self::Server => "server",
+            Self::Wrapper => "wrapper",
         }
     }
 }

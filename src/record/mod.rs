@@ -40,6 +40,10 @@ pub const PROTOCOL_RULE: &str = "protocol";
 /// The rule that refuses a call because the log cannot be written.
 pub const REQUIRED_RULE: &str = "audit.required";
 
+/// The rule of the line that says that a new policy is in force. It has the members of a decision, because version 0.1.0
+/// takes a line with an event that it does not know for a damaged one.
+pub const RELOAD_RULE: &str = "reload";
+
 /// What a person was asked, and answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Approval {
@@ -78,6 +82,8 @@ pub struct Draft {
     approval: Option<Box<Approval>>,
     /// The digest of the policy's text.
     policy: Option<Digest>,
+    /// Whether the line names the policy even if the session's line before names the same one.
+    always_names_policy: bool,
 }
 
 impl Draft {
@@ -117,7 +123,14 @@ impl Draft {
             write_member("traceparent", Some(traceparent), &mut body);
         }
         body.push(b',');
-        Self { body: body.into(), made, passed_on: made.session, approval: None, policy: None }
+        Self {
+            body: body.into(),
+            made,
+            passed_on: made.session,
+            approval: None,
+            policy: None,
+            always_names_policy: facts.rule == RELOAD_RULE,
+        }
     }
 
     /// Returns when the decision was made.
@@ -197,7 +210,8 @@ impl LogEntry {
         write_head(previous, self.draft.made.unix, session, out);
         out.extend_from_slice(b",\"call\":");
         write_json(&self.draft.made.number, out);
-        if let Some(policy) = self.draft.policy.filter(|policy| Some(*policy) != named) {
+        let is_named = |policy: &Digest| !self.draft.always_names_policy && Some(*policy) == named;
+        if let Some(policy) = self.draft.policy.filter(|policy| !is_named(policy)) {
             out.extend_from_slice(b",\"policy\":");
             write_json(&policy, out);
         }

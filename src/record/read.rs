@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::chain::Digest;
-use super::{Outcome, Subject, VERSION};
+use super::{Outcome, RELOAD_RULE, Subject, VERSION};
 use crate::wire::method;
 
 /// A line of the log.
@@ -31,6 +31,8 @@ pub struct LogLine<'l> {
 pub enum About<'l> {
     /// A decision.
     Decision(Box<Record<'l>>),
+    /// A new policy is in force in the session: the digest of its text.
+    Reload(Digest),
     /// Something that happened to the log itself.
     Event(Event),
 }
@@ -183,7 +185,13 @@ pub fn read_line(line: &str) -> Result<LogLine<'_>, LineError> {
     }
     let time = head.time.parse().map_err(|error: jiff::Error| LineError::Malformed(error.to_string()))?;
     let about = match head.event {
-        None => About::Decision(parse_json(line)?),
+        None => {
+            let record: Box<Record<'_>> = parse_json(line)?;
+            match record.policy.filter(|_| record.rule == RELOAD_RULE) {
+                Some(policy) => About::Reload(policy),
+                None => About::Decision(record),
+            }
+        }
         Some(_) => About::Event(parse_json(line)?),
     };
     Ok(LogLine { previous: head.prev, time, session: head.session, server: head.server, about })

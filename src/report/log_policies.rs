@@ -17,7 +17,7 @@ use crate::visible::visible_path;
 /// The policies under which the decisions of the log were made.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct LogPoliciesReport {
-    /// Each policy, by server and in the order of its first decision.
+    /// Each policy, by server and in the order in which the log first has it.
     pub(crate) policies: Vec<LoggedPolicy>,
     /// The number of decisions of which the log does not say under which policy they were made.
     pub(crate) unnamed: u64,
@@ -33,9 +33,9 @@ pub(crate) struct LoggedPolicy {
     pub(crate) server: String,
     /// The SHA-256 of its text.
     pub(crate) sha256: String,
-    /// The time of the first decision under it.
+    /// When the log first has it: at a reload, or at the first decision under it.
     pub(crate) first: Timestamp,
-    /// The time of the last one.
+    /// When the log last has it: at a reload, or at the last decision under it.
     pub(crate) last: Timestamp,
     /// How many decisions were made under it.
     pub(crate) decisions: u64,
@@ -51,8 +51,12 @@ impl LogPoliciesReport {
         let mut sessions: HashMap<String, Digest> = HashMap::new();
         let mut policies: BTreeMap<(String, String), LoggedPolicy> = BTreeMap::new();
         report.warnings = records.for_each(|line, _| {
-            let About::Decision(record) = &line.about else { return Ok::<_, LogError>(()) };
-            if let Some(digest) = record.policy
+            let (named, decisions) = match &line.about {
+                About::Decision(record) => (record.policy, 1),
+                About::Reload(digest) => (Some(*digest), 0),
+                About::Event(_) => return Ok::<_, LogError>(()),
+            };
+            if let Some(digest) = named
                 && (sessions.len() < MAX_TOLD_APART || sessions.contains_key(&*line.session))
             {
                 sessions.insert(line.session.to_string(), digest);
@@ -60,22 +64,19 @@ impl LogPoliciesReport {
             if !filter.matches(line) {
                 return Ok(());
             }
-            let Some(digest) = sessions.get(&*line.session).filter(|_| policies.len() < MAX_TOLD_APART) else {
-                report.unnamed += 1;
+            let key = sessions.get(&*line.session).map(|digest| (line.server.to_string(), digest.to_string()));
+            let is_told_apart = |key: &_| policies.len() < MAX_TOLD_APART || policies.contains_key(key);
+            let Some(key) = key.filter(is_told_apart) else {
+                report.unnamed += decisions;
                 return Ok(());
             };
-            let (server, sha256) = (line.server.to_string(), digest.to_string());
-            let policy = policies.entry((server.clone(), sha256.clone())).or_insert_with(|| LoggedPolicy {
-                server,
-                sha256,
-                first: line.time,
-                last: line.time,
-                decisions: 0,
-                file: None,
-            });
+            let (server, sha256) = key.clone();
+            let (first, last) = (line.time, line.time);
+            let new = LoggedPolicy { server, sha256, first, last, decisions: 0, file: None };
+            let policy = policies.entry(key).or_insert(new);
             policy.first = policy.first.min(line.time);
             policy.last = policy.last.max(line.time);
-            policy.decisions += 1;
+            policy.decisions += decisions;
             Ok(())
         })?;
         for kept in list_texts(dir, None)? {

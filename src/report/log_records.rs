@@ -197,7 +197,9 @@ impl LogFilter {
         self.since.is_none_or(|since| line.time >= since)
             && self.session.as_ref().is_none_or(|session| line.session.starts_with(session.as_str()))
             && match &line.about {
-                About::Event(_) => self.tool.is_none() && self.effect.is_none() && self.outcome.is_none(),
+                About::Event(_) | About::Reload(_) => {
+                    self.tool.is_none() && self.effect.is_none() && self.outcome.is_none()
+                }
                 About::Decision(record) => {
                     fits(&self.effect, &record.effect)
                         && fits(&self.outcome, record.outcome.as_str())

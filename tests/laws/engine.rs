@@ -189,7 +189,7 @@ fn recorded(entry: &LogEntry) -> u64 {
     assert_eq!(text.find('\n'), Some(text.len() - 1), "a record is one line: {text:?}");
     match record::read_line(&text).unwrap_or_else(|error| panic!("{error}: {text}")).about {
         About::Decision(read) => assert_eq!(read.call, entry.call_number()),
-        About::Event(event) => panic!("{event:?}"),
+        other => panic!("{other:?}"),
     }
     entry.call_number()
 }

@@ -148,6 +148,59 @@ fn the_log_has_the_text_under_which_a_call_was_let_through() {
     }
 }
 
+/// Waits until the log has as many lines, and returns them.
+fn wait_for_lines(home: &Path, count: usize) -> Vec<Value> {
+    let start = Instant::now();
+    loop {
+        let lines = log(home);
+        if lines.len() >= count {
+            return lines;
+        }
+        assert!(start.elapsed() < PATIENCE, "{} lines instead of {count}: {lines:#?}", lines.len());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn each_reload_is_recorded_at_once_and_names_the_policy() {
+    const SECOND: &str = r#"{"version":"1","default":"deny","tools":{"yes":{}}}"#;
+    let mut wrapped = wrap_with(home_with(""), &[], &[]);
+    wrapped.greet();
+    let home = wrapped.home.path().to_owned();
+    // No call is made: what is recorded is the reload.
+    for (count, text) in [(1, SECOND), (2, POLICY), (3, SECOND)] {
+        fs::write(home.join("policy.json"), text).unwrap();
+        let line = wait_for_lines(&home, count).remove(count - 1);
+        let digest = record::Digest::of_text(text.as_bytes()).to_string();
+        let members = ["policy", "direction", "method", "tool", "rule", "effect", "outcome"];
+        let found: Value = members.iter().map(|name| line[name].clone()).collect();
+        assert_eq!(found, json!([digest, "wrapper", null, null, "reload", "allow", "ok"]), "{line}");
+        let text_of_line = line.to_string();
+        let read = record::read_line(&text_of_line).unwrap().about;
+        assert!(matches!(read, record::About::Reload(named) if named.to_string() == digest), "{read:?}");
+        let shown = printed(&home, &["log", "policy", &digest]);
+        assert_eq!(String::from_utf8(shown.stdout).unwrap(), text, "the text is kept as well");
+    }
+    call(&mut wrapped, 1, "yes");
+    wrapped.line();
+    wrapped.close();
+    assert_eq!(wrapped.code(), 0);
+    let lines = log(&home);
+    assert_eq!((lines.len(), &lines[3]["policy"]), (4, &Value::Null), "the line before names it");
+    assert_verified(&home);
+
+    let report = printed(&home, &["log", "policy", "--format", "json"]);
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    let decisions: Vec<_> = report["policies"].as_array().unwrap().iter().map(|policy| &policy["decisions"]).collect();
+    assert_eq!(decisions, [1, 0], "each that was in force, a reload is no decision: {report:#}");
+    let stats = printed(&home, &["log", "stats", "--format", "json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&stats.stdout).unwrap()["decisions"], 1);
+    let shown = String::from_utf8(printed(&home, &["log"]).stdout).unwrap();
+    assert_eq!(shown.matches("a new policy is in force for stub: ").count(), 3, "{shown}");
+    let filtered = String::from_utf8(printed(&home, &["log", "--effect", "allow"]).stdout).unwrap();
+    assert!(!filtered.contains("a new policy") && filtered.contains("tools.yes"), "{filtered}");
+}
+
 #[test]
 fn a_session_without_calls_leaves_nothing_behind() {
     let mut wrapped = wrap_with(home_with(""), &[], &[]);

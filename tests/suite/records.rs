@@ -253,6 +253,70 @@ fn the_trace_and_the_inputs_of_a_call_are_kept() {
     }
 }
 
+/// What of a policy speaks of a message does not matter, nor who sends it, nor whether it passes.
+#[test]
+fn the_trace_of_every_judged_message_is_kept() {
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let policy = |text: Value| {
+        let server = ServerName::parse("iterable").unwrap();
+        let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, text.to_string()), &server);
+        Arc::new(loaded.policy.unwrap())
+    };
+    let meta = json!({"traceparent": TRACE});
+    let with = |mut params: Value| {
+        params["_meta"] = meta.clone();
+        params
+    };
+    let request = |method: &str, params: Value| json!({"jsonrpc":"2.0","id":7,"method":method,"params":with(params)});
+    let notification = |method: &str, params: Value| json!({"jsonrpc":"2.0","method":method,"params":with(params)});
+    let listen = json!({"notifications": {"resourceSubscriptions": ["file:///a"]}});
+    let of_client = [
+        request("tools/call", json!({"name": "get_lists"})),
+        request("prompts/get", json!({"name": "hello"})),
+        request("resources/read", json!({"uri": "file:///a"})),
+        request("resources/subscribe", json!({"uri": "file:///a"})),
+        request("resources/directory/read", json!({"uri": "file:///a"})),
+        request("completion/complete", json!({"ref": {"type": "ref/prompt", "name": "hello"}})),
+        request("completion/complete", json!({"ref": {"type": "ref/resource", "uri": "file:///{a}"}})),
+        request("subscriptions/listen", listen),
+        request("skills/get", json!({})),
+        request("tasks/get", json!({"taskId": "of-another"})),
+        request("x-vendor/do", json!({})),
+        notification("x-vendor/did", json!({})),
+        notification("tools/call", json!({"name": "get_lists"})),
+    ];
+    let of_server = [
+        request("sampling/createMessage", json!({"messages": []})),
+        request("elicitation/create", json!({"message": "?"})),
+        request("elicitation/create", json!({"message": "policylayer asks"})),
+        request("roots/list", json!({})),
+        request("x-vendor/ask", json!({})),
+        notification("notifications/resources/updated", json!({"uri": "file:///a"})),
+    ];
+    for (effect, refused) in [("allow", false), ("deny", true)] {
+        let items = json!({"*": {"action": effect}});
+        let text = json!({"version": "1", "default": effect, "resources": items, "prompts": items, "requests": items,
+            "methods": items});
+        let lines = of_client.iter().map(|line| (true, line)).chain(of_server.iter().map(|line| (false, line)));
+        for (is_clients, line) in lines {
+            let engine = Engine::new(policy(text.clone()), Box::new(Memory::default()));
+            let mut desk = Desk { engine: engine.with_recording(keyed(), Required::No), millis: 0 };
+            let (_, mut records) =
+                if is_clients { desk.client(&line.to_string()) } else { desk.server(&line.to_string()) };
+            let answer = r#"{"jsonrpc":"2.0","id":7,"result":{}}"#;
+            records.extend(if is_clients { desk.server(answer).1 } else { desk.client(answer).1 });
+            if !refused && line["method"] == "notifications/resources/updated" {
+                assert!(records.is_empty(), "an update that passes is no decision");
+                continue;
+            }
+            assert_eq!(records.len(), 1, "{effect}: {line}");
+            assert_eq!(records[0]["traceparent"], TRACE, "{effect}: {line}: {}", records[0]);
+            assert_eq!(records[0]["method"], line["method"]);
+            assert!(!refused || records[0]["outcome"] == "refused", "{line}: {}", records[0]);
+        }
+    }
+}
+
 #[test]
 fn a_client_that_introduces_itself_with_each_call_is_known() {
     let mut desk = Desk::new(Required::No);

@@ -204,22 +204,23 @@ fn what_is_no_task_ends_the_call() {
 
 #[test]
 fn the_input_of_a_task_is_judged_and_recorded() {
-    let what = ["method", "tool", "outcome", "inputs"];
-    let update = |to: &str| json!({"taskId": "t", "inputResponses": {"to": to}});
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let what = ["method", "tool", "outcome", "traceparent", "inputs"];
+    let update = |to: &str| json!({"taskId": "t", "inputResponses": {"to": to}, "_meta": {"traceparent": TRACE}});
     let mut session = opened(Era::July2026, "judged", "t");
     assert_eq!(session.request(2, "tasks/update", update("bob")), [TO_SERVER]);
     session.answer(2, json!({"resultType": "complete"}));
     let recorded = session.recorded(&what);
-    let [method, tool, outcome, inputs] = &recorded[0].as_array().unwrap()[..] else { panic!("{recorded:?}") };
+    let [method, tool, outcome, trace, inputs] = &recorded[0].as_array().unwrap()[..] else { panic!("{recorded:?}") };
     assert_eq!((method, tool, outcome), (&json!("tasks/update"), &json!("judged"), &json!("ok")));
-    assert_eq!(inputs["keys"], json!(["to"]));
+    assert_eq!((&inputs["keys"], trace), (&json!(["to"]), &json!(TRACE)));
     // The tool is refused by now, and so is further input for it.
     let refuse = r#"{"version":"1","default":"allow","tools":{"judged":{"action":"deny","reason":"Not today."}}}"#;
     session.engine.replace_policy(policy(refuse), &mut Vec::new());
     let refused = told(&session.request(3, "tasks/update", update("bob")));
     assert_eq!((refused["id"].as_u64(), refused["error"]["code"].as_i64()), (Some(3), Some(-31003)), "{refused}");
     assert!(refused["error"]["message"].as_str().unwrap().contains("Not today."), "{refused}");
-    assert_eq!(session.recorded(&what[..3]), [json!(["tasks/update", "judged", "refused"])]);
+    assert_eq!(session.recorded(&what[..4]), [json!(["tasks/update", "judged", "refused", TRACE])]);
     // Look-alikes of its keys are no way past.
     for params in [json!({"taskId": "t", "TaskId": "u"}), json!({"taskId": "t", "inputresponses": {}})] {
         assert_eq!(told(&session.request(4, "tasks/update", params.clone()))["error"]["code"], -32600, "{params}");

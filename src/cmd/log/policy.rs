@@ -6,6 +6,7 @@ use jiff::Zoned;
 
 use super::super::output::{print, print_report};
 use super::super::{Env, count_of};
+use super::rows::SHORT_DIGEST;
 use crate::cli::{Format, LogPolicyArgs};
 use crate::exit::Exit;
 use crate::paths;
@@ -14,9 +15,6 @@ use crate::term::message;
 use crate::term::style::{DIM, WARN, format_local_time};
 use crate::term::table::{self, Cell};
 use crate::visible::visible_lines;
-
-/// How much of a digest the table shows, in digits.
-const SHOWN: usize = 12;
 
 pub(super) fn run(args: &LogPolicyArgs, env: &Env) -> anyhow::Result<Exit> {
     match &args.digest {
@@ -68,7 +66,7 @@ fn write_policies(out: &mut dyn Write, report: &LogPoliciesReport, now: &Zoned) 
                 None => Cell::styled("not kept", WARN),
             };
             vec![
-                Cell::new(policy.sha256.chars().take(SHOWN).collect::<String>()),
+                Cell::new(policy.sha256.chars().take(SHORT_DIGEST).collect::<String>()),
                 Cell::new(&policy.server),
                 Cell::new(format_local_time(policy.first, now)),
                 Cell::new(format_local_time(policy.last, now)),

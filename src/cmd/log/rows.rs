@@ -15,6 +15,9 @@ use crate::term::table::{Cell, Table};
 use crate::visible::escape_invisible_json;
 use crate::wire::method;
 
+/// How many digits of a policy's SHA-256 are shown.
+pub(super) const SHORT_DIGEST: usize = 12;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Columns {
     /// Every decision is about the same server, which is not shown.
@@ -80,6 +83,10 @@ fn line_cells(line: &LogLine<'_>, columns: Columns, now: &Zoned) -> Vec<Cell> {
     let time = format_local_time(line.time, now);
     match &line.about {
         About::Event(event) => vec![Cell::styled(format!("{time}  {}", event_text(event, &line.server)), WARN)],
+        About::Reload(policy) => {
+            let start: String = policy.to_string().chars().take(SHORT_DIGEST).collect();
+            vec![Cell::styled(format!("{time}  a new policy is in force for {}: {start}", line.server), DIM)]
+        }
         About::Decision(record) => {
             let mut row = vec![Cell::styled(time, DIM)];
             if columns == Columns::WithServer {
