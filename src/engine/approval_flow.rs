@@ -7,13 +7,16 @@ use super::approvals::{
     self, ApprovalAnswer, Channel, Dialogue, ElicitationSupport, HeldCall, Local, OpenQuestion, Progress, Question,
     Settled,
 };
+use super::call_gate::{judge_item, judge_tool};
+use super::item_requests::read_item_params;
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refused, Remedy, SubjectKind, format_refusal, format_seconds};
 use super::{ClientRequest, Engine, Now};
 use crate::limits::MAX_HELD;
-use crate::policy::{Asking, Decision, Effect, Item, Section, Standing};
-use crate::record::{Approval, Digest, Outcome};
+use crate::policy::{Asking, Decision, Effect, Item, Policy, Section};
+use crate::record::{Approval, Digest, Outcome, PROTOCOL_RULE};
 use crate::risk::Class;
+use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::{reply, view};
@@ -50,9 +53,7 @@ impl RequestSubject {
     fn name(&self) -> (SubjectKind, &str) {
         match self {
             Self::Tool(name) => (SubjectKind::Tool, name),
-            Self::Item(Section::Resources, name) => (SubjectKind::Resource, name),
-            Self::Item(Section::Prompts, name) => (SubjectKind::Prompt, name),
-            Self::Item(Section::Requests | Section::Methods, name) => (SubjectKind::Method, name),
+            Self::Item(section, name) => (SubjectKind::of_section(*section), name),
         }
     }
 
@@ -82,9 +83,7 @@ impl Engine {
     pub(super) fn ask_person(&mut self, unapproved: UnapprovedCall<'_>, round: RoundOutcome, turn: &mut Turn<'_>) {
         let call = unapproved.call;
         let about = RequestSubject::new(&call.name, unapproved.item);
-        // The state of our own round has done its duty.
-        let state = if unapproved.payload == Payload::Received { call.request_state() } else { None };
-        let covers = approvals::digest_of_round(&about.grant_name(), call, state);
+        let covers = approvals::digest_of_round(&about.grant_name(), call);
         let channels = self.available_channels(call, unapproved.item);
         let (approval, why, remedy) = if let RoundOutcome::RefusedLate(note) = round {
             let channel = Some(Channel::Client.as_str());
@@ -282,23 +281,10 @@ impl Engine {
         }
         let HeldCall { method, id, key, line, mut pending, progress, .. } = held;
         self.client_requests.remove_answered(&key);
-        // Another policy may be in force by now, and an approval does not override it.
         let policy = std::sync::Arc::clone(&self.policy);
-        let (params, arguments) = read_arguments(&line);
-        let decision = match &about {
-            RequestSubject::Tool(tool) => policy.judge_call(self.tools.find_tool(tool), arguments).decision,
-            RequestSubject::Item(section, name) => {
-                let arguments = match section {
-                    Section::Prompts => arguments,
-                    Section::Resources => "{}",
-                    Section::Requests | Section::Methods => params,
-                };
-                policy.judge_item(Item { section: *section, name, standing: Standing::Unknown }, arguments).decision
-            }
-        };
-        if decision.refuses() {
+        if let Err(refused) = self.judge_held(&policy, &about, &line) {
             pending.set_approval(approval);
-            return self.refuse_call(pending, (&id, &method), about.name(), decision.into(), turn);
+            return self.refuse_call(pending, (&id, &method), about.name(), refused, turn);
         }
         if answer == ApprovalAnswer::Session {
             self.approvals.grants.add_session(&about.grant_name(), covers, scope, channel);
@@ -310,6 +296,31 @@ impl Engine {
         let (name, channel) = (about.name(), channel.as_str());
         turn.push_note(format!("{method} of {:?} (id {id}) was approved by the {channel} channel", name.1));
         self.forward_call(&id, key, name, Payload::Written(line.into()), pending, turn);
+    }
+
+    /// Judges an approved request once more: another policy may be in force by now, the server may have listed more, and
+    /// an approval overrides neither.
+    fn judge_held<'p>(&self, policy: &'p Policy, about: &'p RequestSubject, line: &[u8]) -> Result<(), Refused<'p>> {
+        let line = std::str::from_utf8(line).unwrap_or_default().trim_ascii();
+        let params = view::find_member(line, "params").filter(|params| *params != "null");
+        // They were read before, so this cannot fail.
+        let unreadable = |fault: Fault| {
+            let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };
+            Refused { decision, otherwise: Some(fault.to_string()), remedy: Remedy::Restart }
+        };
+        let judged = match about {
+            RequestSubject::Tool(tool) => {
+                let call = CallParams::read(params).map_err(unreadable)?;
+                let (listing, look_alike) =
+                    (self.tools.find_tool(tool).listing, self.tools.find_look_alike(tool, policy));
+                judge_tool(policy, &call, (listing, look_alike))
+            }
+            RequestSubject::Item(section, name) => {
+                let call = read_item_params(*section, name, params).map_err(unreadable)?;
+                judge_item(policy, self.find_item(policy, *section, name), &call)
+            }
+        };
+        judged.map(drop)
     }
 
     /// Handles the client's answer to a request of ours. Returns whether it was one.
@@ -478,13 +489,6 @@ fn describe_refusal_by_person(note: Option<String>) -> String {
         Some(note) => format!("A person refused this call and says: {note}"),
         None => "A person refused this call.".to_owned(),
     }
-}
-
-/// Returns the parameters of a held request and the arguments in them. They were read strictly before.
-fn read_arguments(line: &[u8]) -> (&str, &str) {
-    let line = std::str::from_utf8(line).unwrap_or_default().trim_ascii();
-    let params = view::find_member(line, "params").unwrap_or("{}");
-    (params, view::find_member(params, "arguments").unwrap_or("{}"))
 }
 
 /// Closes a question wherever it is still open.

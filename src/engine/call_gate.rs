@@ -6,7 +6,8 @@ use super::refusal::{Refused, Remedy};
 use super::rounds::{RoundCall, Rounds};
 use crate::limits::MAX_QUOTED;
 use crate::policy::{
-    Amount, Asking, CounterId, Decision, Effect, Increment, Judgement, Limit, Listing, OnError, Policy, Scope, ToolRef,
+    Amount, Asking, ConditionInput, CounterId, Decision, Effect, Increment, Item, Judgement, Limit, Listing, OnError,
+    Policy, Scope, ToolRef,
 };
 use crate::record::{Outcome, PROTOCOL_RULE};
 use crate::visible::{escape_invisible, shorten};
@@ -46,6 +47,47 @@ impl CountedCall {
     }
 }
 
+/// Returns what conditions look at in a call.
+fn condition_input<'l>(call: &CallParams<'l>) -> ConditionInput<'l> {
+    ConditionInput { args: call.arguments.unwrap_or("{}"), input: call.input_responses(), uri: None }
+}
+
+/// Judges a call of a tool, and does not count it. `look_alike` is the name that a server may take the call's name for.
+pub(super) fn judge_tool<'p>(
+    policy: &'p Policy,
+    call: &CallParams<'_>,
+    (listing, look_alike): (Listing, Option<&str>),
+) -> Result<Judgement<'p>, Refused<'p>> {
+    let tool = ToolRef { name: &call.name, listing };
+    let judgement = policy.judge_call(tool, condition_input(call));
+    if judgement.decision.refuses() {
+        return Err(judgement.decision.into());
+    }
+    if let Some(other) = look_alike {
+        return Err(refuse_look_alike(&call.name, other));
+    }
+    refuse_null_arguments(call, judgement)
+}
+
+/// Judges a request about an item, and does not count it.
+pub(super) fn judge_item<'p>(
+    policy: &'p Policy,
+    item: Item<'p>,
+    call: &CallParams<'_>,
+) -> Result<Judgement<'p>, Refused<'p>> {
+    let judgement = policy.judge_item(item, condition_input(call));
+    if judgement.decision.refuses() { Err(judgement.decision.into()) } else { refuse_null_arguments(call, judgement) }
+}
+
+fn refuse_null_arguments<'p>(call: &CallParams<'_>, judgement: Judgement<'p>) -> Result<Judgement<'p>, Refused<'p>> {
+    if !call.has_null_arguments || !judgement.looks_at_arguments() {
+        return Ok(judgement);
+    }
+    let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };
+    let why = "\"arguments\" is null, and a rule of the policy looks at the arguments.";
+    Err(Refused { decision, otherwise: Some(why.to_owned()), remedy: Remedy::Arguments })
+}
+
 /// Refuses a name that a server may take for another one: what is called by it is not what was judged.
 fn refuse_look_alike<'p>(name: &str, other: &str) -> Refused<'p> {
     let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };
@@ -69,21 +111,11 @@ impl CallGate {
         now: Now,
     ) -> Result<AdmittedCall<'p>, Refused<'p>> {
         let arguments = call.arguments.unwrap_or("{}");
-        let tool = ToolRef { name: &call.name, listing };
-        let judgement = policy.judge_call(tool, arguments);
-        if !matches!(judgement.decision.effect, Effect::Deny | Effect::Hide) {
-            if let Some(other) = look_alike {
-                return Err(refuse_look_alike(&call.name, other));
-            }
-            if call.has_null_arguments && policy.looks_at_arguments(tool) {
-                let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };
-                let why = "\"arguments\" is null, and a rule of the policy looks at the arguments.";
-                return Err(Refused { decision, otherwise: Some(why.to_owned()), remedy: Remedy::Arguments });
-            }
-        }
+        let judgement = judge_tool(policy, call, (listing, look_alike))?;
+        let looks_at_arguments = judgement.looks_at_arguments();
         let mut admitted = self.admit(judgement, arguments, Some(call), now)?;
         if let Some(round) = admitted.counted.as_mut().and_then(|counted| counted.round.as_mut())
-            && policy.looks_at_arguments(tool)
+            && looks_at_arguments
         {
             round.keep_arguments(arguments);
         }
@@ -99,7 +131,7 @@ impl CallGate {
         now: Now,
     ) -> Result<AdmittedCall<'p>, Refused<'p>> {
         let decision = judgement.decision;
-        if matches!(decision.effect, Effect::Deny | Effect::Hide) {
+        if decision.refuses() {
             return Err(decision.into());
         }
         let limits: Vec<&Limit> = judgement.limits().collect();
@@ -118,7 +150,9 @@ impl CallGate {
                 return Err(Refused { decision, otherwise: Some(why), remedy: Remedy::Restart });
             }
         };
-        let asking = asking.filter(|_| !round.as_ref().is_some_and(|round| round.is_approved));
+        // A person who approved the call has not seen the input of its later rounds, so no rule about that is settled.
+        let covers_round = |round: &RoundCall| round.is_approved && !judgement.looks_at_input();
+        let asking = asking.filter(|_| !round.as_ref().is_some_and(covers_round));
         self.refund_charges(earlier.retain_counters(|_| true), now);
         let reserved = match self.charge_limits(&limits, arguments, decision, now) {
             Ok(reserved) => reserved,

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::action::{Payload, Turn};
 use super::approval_flow::{RoundOutcome, UnapprovedCall};
-use super::call_gate::AdmittedCall;
+use super::call_gate::{AdmittedCall, judge_item};
 use super::line_errors::describe_admit_error;
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refusal, SubjectKind, format_refusal};
 use super::{ClientRequest, Engine};
-use crate::policy::{Decision, Effect, Item, Section, Standing};
+use crate::policy::{Decision, Effect, Item, Policy, Section, Standing};
 use crate::record::{Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
@@ -23,35 +23,27 @@ use crate::wire::params::{self, CompletionRef};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::view::{self, find_member};
 
-/// What a request of the client is about, if that is no tool.
-struct ItemRequest<'a> {
-    subject: SubjectKind,
-    item: Item<'a>,
-    /// What conditions look at, and the log keeps: an object as written.
-    arguments: &'a str,
+/// Reads the parameters of a request that a section of the policy is about.
+pub(super) fn read_item_params<'l>(
+    section: Section,
+    method: &'l str,
+    params: Option<&'l str>,
+) -> Result<CallParams<'l>, Fault> {
+    match section {
+        Section::Prompts => CallParams::read(params),
+        Section::Resources => CallParams::read_resource(params),
+        Section::Requests | Section::Methods => Ok(CallParams::for_method(method, params)),
+    }
 }
 
 impl Engine {
-    pub(super) fn handle_prompts_get(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
-        let call = CallParams::read(request.params)?;
-        let policy = Arc::clone(&self.policy);
-        let item = self.tools.find_prompt(&policy, &call.name);
-        let about = ItemRequest { subject: SubjectKind::Prompt, item, arguments: call.arguments.unwrap_or("{}") };
-        self.handle_item_request(request, about, turn);
-        Ok(())
-    }
-
-    /// Handles a request that reads a resource or subscribes to it.
-    pub(super) fn handle_resource_request(
-        &mut self,
-        request: ClientRequest<'_>,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), Fault> {
-        let uri = params::read_uri(request.params)?;
-        let policy = Arc::clone(&self.policy);
-        let item = self.resources.find_resource(&uri, &policy, &self.tools);
-        self.handle_item_request(request, ItemRequest { subject: SubjectKind::Resource, item, arguments: "{}" }, turn);
-        Ok(())
+    /// Looks up an item, with what the server has listed in this session.
+    pub(super) fn find_item<'p>(&self, policy: &'p Policy, section: Section, name: &'p str) -> Item<'p> {
+        match section {
+            Section::Prompts => self.tools.find_prompt(policy, name),
+            Section::Resources => self.resources.find_resource(name, policy, &self.tools),
+            Section::Requests | Section::Methods => Item { section, name, standing: Standing::Unknown },
+        }
     }
 
     /// Handles a `completion/complete`. It is refused if the prompt or template is, and also if that one asks a person:
@@ -86,52 +78,59 @@ impl Engine {
         Ok(())
     }
 
-    /// Handles a request with a method that only the section `methods` is about.
-    pub(super) fn handle_other_method(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) {
-        let item = Item { section: Section::Methods, name: request.method, standing: Standing::Unknown };
-        let arguments = request.params.unwrap_or("{}");
-        self.handle_item_request(request, ItemRequest { subject: SubjectKind::Method, item, arguments }, turn);
-    }
-
-    fn handle_item_request(&mut self, request: ClientRequest<'_>, about: ItemRequest<'_>, turn: &mut Turn<'_>) {
-        let ItemRequest { subject, item, arguments } = about;
-        let (id, method) = (request.id, request.method);
+    /// Handles a request that fetches a prompt, reads a resource or subscribes to it, or whose method only the section
+    /// `methods` is about.
+    pub(super) fn handle_item_request(
+        &mut self,
+        request: ClientRequest<'_>,
+        section: Section,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault> {
+        let (id, method, subject) = (request.id, request.method, SubjectKind::of_section(section));
+        let call = read_item_params(section, method, request.params)?;
+        let arguments = call.arguments.unwrap_or("{}");
         let policy = Arc::clone(&self.policy);
-        let judgement = policy.judge_item(item, arguments);
-        let facts = Facts {
+        let item = self.find_item(&policy, section, &call.name);
+        let facts = |effect, rule| Facts {
             subject: subject.recorded(item.name),
+            effect,
             arguments: (subject != SubjectKind::Resource).then_some(arguments),
-            traceparent: message::traceparent(request.params),
-            ..Facts::new(Direction::Client, Some(method), judgement.decision.rule)
+            inputs: call.input_responses(),
+            traceparent: call.traceparent(),
+            ..Facts::new(Direction::Client, Some(method), rule)
         };
         let shape = AnswerShape::Other;
-        let pending = match self.gate.admit(judgement, arguments, None, turn.now) {
+        let judged = judge_item(&policy, item, &call);
+        let pending = match judged.and_then(|judgement| self.gate.admit(judgement, arguments, None, turn.now)) {
             Ok(AdmittedCall { decision, asking, counted }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
-                let facts = Facts { effect: decision.effect, enforcement, ..facts };
+                let facts = Facts { enforcement, ..facts(decision.effect, decision.rule) };
                 let pending = PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
                     let shown = match subject {
                         SubjectKind::Method => Cow::Borrowed(method),
                         _ => Cow::Owned(format!("{method} {}", item.name)),
                     };
-                    let call = &CallParams::for_request(shown, Some(arguments), request.params);
-                    let (item, payload) = (Some(item), Payload::Received);
+                    let mut call = call.clone();
+                    call.name = shown;
+                    let (call, item, payload) = (&call, Some(item), Payload::Received);
                     let unapproved = UnapprovedCall { request, payload, call, item, decision, asking, pending };
-                    return self.ask_person(unapproved, RoundOutcome::NewCall, turn);
+                    self.ask_person(unapproved, RoundOutcome::NewCall, turn);
+                    return Ok(());
                 }
                 pending
             }
             Err(why) => {
-                let facts = Facts { effect: why.decision.effect, rule: why.decision.rule, ..facts };
+                let facts = facts(why.decision.effect, why.decision.rule);
                 let refusal = format_refusal(why, subject, item.name);
                 match self.refuse_request(id, shape, &refusal, facts, turn) {
                     ControlFlow::Continue(draft) => PendingCall { counted: None, draft, shape },
-                    ControlFlow::Break(()) => return,
+                    ControlFlow::Break(()) => return Ok(()),
                 }
             }
         };
         self.forward_call(id, request.key, (subject, item.name), Payload::Received, pending, turn);
+        Ok(())
     }
 
     /// Judges a notification of the client whose method no other section is about. Returns whether it may pass.

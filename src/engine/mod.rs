@@ -40,7 +40,7 @@ use tasks::Tasks;
 use tool_index::ToolIndex;
 pub use trial::{Trial, TrialDecision, find_item};
 
-use crate::policy::{Decision, Effect, Policy, ToolRef};
+use crate::policy::{Decision, Effect, Policy, Section, ToolRef};
 use crate::record::{ArgumentRecorder, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE, Required, Subject};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -252,7 +252,7 @@ impl Engine {
         }
         let kind = match method {
             method::TOOLS_CALL => return self.handle_tools_call(request, turn),
-            method::PROMPTS_GET => return self.handle_prompts_get(request, turn),
+            method::PROMPTS_GET => return self.handle_item_request(request, Section::Prompts, turn),
             method::TOOLS_LIST => RequestKind::List(ListKind::Tools),
             method::PROMPTS_LIST => RequestKind::List(ListKind::Prompts),
             method::INITIALIZE => {
@@ -272,13 +272,10 @@ impl Engine {
             "resources/list" => RequestKind::List(ListKind::Resources),
             "resources/templates/list" => RequestKind::List(ListKind::Templates),
             "resources/read" | "resources/subscribe" | "resources/directory/read" => {
-                return self.handle_resource_request(request, turn);
+                return self.handle_item_request(request, Section::Resources, turn);
             }
             "completion/complete" => return self.handle_completion(request, turn),
-            _ if is_other_method(method) => {
-                self.handle_other_method(request, turn);
-                return Ok(());
-            }
+            _ if is_other_method(method) => return self.handle_item_request(request, Section::Methods, turn),
             _ => RequestKind::Other,
         };
         self.client_requests.insert(request.key, id, kind);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::policy::{Decision, Effect};
+use crate::policy::{Decision, Effect, Section};
 use crate::record;
 use crate::wire::reply::DecisionMeta;
 
@@ -18,6 +18,14 @@ pub(super) enum SubjectKind {
 }
 
 impl SubjectKind {
+    pub(super) fn of_section(section: Section) -> Self {
+        match section {
+            Section::Resources => Self::Resource,
+            Section::Prompts => Self::Prompt,
+            Section::Requests | Section::Methods => Self::Method,
+        }
+    }
+
     /// Returns what the log says it is about.
     pub(super) fn recorded(self, name: &str) -> Option<record::Subject<'_>> {
         match self {

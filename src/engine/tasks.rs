@@ -16,7 +16,7 @@ use super::recorder::outcome_of_answer;
 use super::refusal::{Refused, Remedy, SubjectKind, format_refusal};
 use super::{ClientRequest, Engine};
 use crate::limits::{MAX_ID, MAX_TASK_BYTES, MAX_TASKS};
-use crate::policy::{Decision, Effect};
+use crate::policy::{ConditionInput, Decision, Effect, Section};
 use crate::record::{self, Direction, Draft, Facts, LogEntry, Outcome};
 use crate::wire::fault::Fault;
 use crate::wire::message::{self, Answer, AnswerShape};
@@ -144,8 +144,8 @@ impl Engine {
             _ => "",
         };
         let Some(id) = id.filter(|id| !method.is_empty() && self.tasks.by_id.contains_key(id.as_ref())) else {
-            self.handle_other_task_request(request, turn);
-            return Ok(());
+            // Not of a call of this session, or about all tasks: an ordinary method.
+            return self.handle_item_request(request, Section::Methods, turn);
         };
         let mut draft = None;
         if let Some(inputs) = inputs.filter(|_| method == method::TASKS_UPDATE) {
@@ -163,11 +163,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Handles a request about a task that is not of a call of this session, or about all tasks: an ordinary method.
-    fn handle_other_task_request(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) {
-        self.handle_other_method(request, turn);
-    }
-
     /// Judges the input that a `tasks/update` brings, with the arguments of the task's call. Returns its draft if it
     /// passes; a refused one is answered here.
     fn judge_task_input(
@@ -182,7 +177,9 @@ impl Engine {
         let (arguments, is_approved) = round.map_or((None, false), |round| (round.arguments(), round.is_approved));
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.find_tool(&name);
-        let decision = policy.judge_call(tool, arguments.unwrap_or("{}")).decision;
+        let input = ConditionInput { args: arguments.unwrap_or("{}"), input: Some(inputs), uri: None };
+        let judgement = policy.judge_call(tool, input);
+        let decision = judgement.decision;
         let facts = Facts {
             subject: Some(record::Subject::Tool(&name)),
             class: Some(policy.class_of(tool)),
@@ -197,7 +194,7 @@ impl Engine {
         } else {
             match decision.effect {
                 Effect::Allow => None,
-                Effect::RequireApproval if is_approved => None,
+                Effect::RequireApproval if is_approved && !judgement.looks_at_input() => None,
                 Effect::RequireApproval => {
                     let why = "This input needs a person's approval, which cannot be given for the input of a task.";
                     let decision = Decision { reason: None, ..decision };

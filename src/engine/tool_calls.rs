@@ -21,19 +21,20 @@ use crate::wire::{reply, view};
 impl Engine {
     pub(super) fn handle_tools_call(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
         let ClientRequest { id, method, params, line, .. } = request;
-        let call = CallParams::read(params)?;
+        let mut call = CallParams::read(params)?;
         self.recorder.record_client(|| call.client_info());
-        let is_our_round = self.is_our_round(&call);
+        let ours =
+            params.filter(|_| self.is_our_round(&call)).map(|params| (params, approvals::remove_our_answers(params)));
         let round = self.handle_round(&request, &call, turn);
         if let RoundOutcome::Settled = round {
             return Ok(());
         }
-        let payload = match params {
-            Some(params) if is_our_round => {
-                Payload::Written(list_filter::splice_line(line, params, &approvals::remove_our_answers(params)))
-            }
-            _ => Payload::Received,
-        };
+        let mut payload = Payload::Received;
+        if let Some((params, others)) = &ours {
+            // What is judged is what the server gets.
+            payload = Payload::Written(list_filter::splice_line(line, params, others));
+            call = CallParams::read(Some(others))?;
+        }
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.resolve_called(&call.name, &policy);
         let look_alike = self.tools.find_look_alike(&call.name, &policy);

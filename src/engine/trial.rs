@@ -124,11 +124,7 @@ impl Trial {
         now: Now,
         outcome: Outcome,
     ) -> TrialDecision {
-        let subject = match item.section {
-            Section::Resources => SubjectKind::Resource,
-            Section::Prompts => SubjectKind::Prompt,
-            Section::Requests | Section::Methods => SubjectKind::Method,
-        };
+        let subject = SubjectKind::of_section(item.section);
         let arguments = arguments.as_str();
         let judged = self.gate.admit(policy.judge_item(item, arguments), arguments, None, now);
         self.conclude(judged, (subject, item.name), now, outcome)

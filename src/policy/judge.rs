@@ -44,6 +44,16 @@ impl<'p> Judgement<'p> {
     pub fn limits(&self) -> impl Iterator<Item = &'p Limit> + use<'p> {
         self.rules.checks().flat_map(|checks| &checks.limits)
     }
+
+    /// Whether the decision can depend on the arguments.
+    pub fn looks_at_arguments(&self) -> bool {
+        self.rules.checks().any(Checks::look_at_arguments)
+    }
+
+    /// Whether the decision can depend on the input that a later round of the call brings.
+    pub fn looks_at_input(&self) -> bool {
+        self.rules.checks().any(Checks::look_at_input)
+    }
 }
 
 /// The rules that hold together: first the one that may let a message pass, then others, which can only restrict it.
@@ -238,8 +248,13 @@ impl Policy {
     /// Whether the decision on a call of the tool can depend on its arguments.
     pub fn looks_at_arguments<'t>(&self, tool: impl Into<ToolRef<'t>>) -> bool {
         let tool = tool.into();
-        !matches!(self.decide_tool(tool).effect, Effect::Deny | Effect::Hide)
-            && self.find_rules(tool).1.checks().any(Checks::look_at_arguments)
+        !self.decide_tool(tool).refuses() && self.find_rules(tool).1.checks().any(Checks::look_at_arguments)
+    }
+
+    /// Whether the decision on a call of the tool can depend on the input that a later round of it brings.
+    pub fn looks_at_input<'t>(&self, tool: impl Into<ToolRef<'t>>) -> bool {
+        let tool = tool.into();
+        !self.decide_tool(tool).refuses() && self.find_rules(tool).1.checks().any(Checks::look_at_input)
     }
 
     /// Looks for a hidden name first, then the exact name, the most specific glob, the class, and the default. Adds what
@@ -298,5 +313,10 @@ impl Checks {
         let conditions = |check: &GroupCheck| !check.group.conditions.is_empty();
         self.refusals.iter().chain(&self.approve_if).any(conditions)
             || self.limits.iter().any(|limit| limit.increment.path().is_some())
+    }
+
+    fn look_at_input(&self) -> bool {
+        let mut groups = self.refusals.iter().chain(&self.approve_if);
+        groups.any(|check| check.group.conditions.iter().any(|condition| condition.path().is_beneath_input()))
     }
 }

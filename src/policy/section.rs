@@ -291,12 +291,13 @@ impl Policy {
         self.decide_rules(rules, base)
     }
 
-    /// Decides about a message that is about an item, with these arguments: an object from a line that the strict reader
-    /// has read.
-    pub fn judge_item<'p>(&'p self, item: Item<'p>, arguments: &str) -> Judgement<'p> {
+    /// Decides about a message that is about an item: its arguments alone, or a [`ConditionInput`]. What conditions on
+    /// `uri` look at is the item's own name.
+    pub fn judge_item<'p, 'l>(&'p self, item: Item<'p>, input: impl Into<ConditionInput<'l>>) -> Judgement<'p> {
         let (rules, base) = self.find_item_rules(item);
         let uri = (item.section == Section::Resources).then(|| uri::normalize(item.name));
-        self.judge_rules(rules, base, ConditionInput { uri: uri.as_deref(), ..arguments.into() })
+        let ConditionInput { args, input, .. } = input.into();
+        self.judge_rules(rules, base, ConditionInput { args, input, uri: uri.as_deref() })
     }
 
     /// Decides about a template of resources, `file:///reports/{name}` for example: it is listed if a resource that fits

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::fault::{Fault, excerpt};
 use super::id::IdKey;
 use super::method::{MethodClass, classify_method};
+use super::params::read_uri;
 use super::strict::Envelope;
 use super::view;
 use crate::limits::MAX_NAME;
@@ -127,10 +128,10 @@ const TRACEPARENT_KEY: &str = "traceparent";
 /// The first revision in which results carry a `resultType`. Revisions compare as text.
 const RESULT_TYPE_SINCE: &str = "2026-07-28";
 
-/// The parameters of tools/call or prompts/get.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The parameters of tools/call, or of another request that is judged like it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallParams<'l> {
-    /// The name of the tool or prompt, decoded.
+    /// The name of the tool or prompt, or the URI of the resource, decoded.
     pub name: Cow<'l, str>,
     /// The arguments as written: an object.
     pub arguments: Option<&'l str>,
@@ -160,31 +161,55 @@ impl<'l> CallParams<'l> {
     ///
     /// # Errors
     /// When a key looks like one of the protocol's, when `name` is not a string that all parsers read alike, or when
-    /// `arguments` is there and no object.
+    /// `arguments` or `inputResponses` is there and no object.
     pub fn read(params: Option<&'l str>) -> Result<Self, Fault> {
-        let (mut name, mut arguments, mut meta, mut task, mut input, mut state) = (None, None, None, None, None, None);
-        for member in view::members(params.unwrap_or_default()) {
-            match member.protocol_key(&CALL_KEYS)? {
-                Some("name") => name = Some(member.value),
-                Some("arguments") => arguments = Some(member.value),
-                Some("_meta") => meta = Some(member.value),
-                _ if member.value == "null" => {}
-                Some("task") => task = Some(member.value),
-                Some("inputResponses") => input = Some(member.value),
-                Some("requestState") => state = Some(member.value),
-                _ => {}
-            }
-        }
+        let (mut name, mut arguments) = (None, None);
+        let call = Self::read_members(params, &CALL_KEYS, |key, value| match key {
+            "name" => name = Some(value),
+            "arguments" => arguments = Some(value),
+            _ => {}
+        })?;
         let name = read_name(name.unwrap_or_default())?;
         let has_null_arguments = arguments == Some("null");
-        let arguments = expect_object("arguments", arguments)?;
-        Ok(Self { name, arguments, has_null_arguments, meta, task, input, state })
+        Ok(Self { name, arguments: expect_object("arguments", arguments)?, has_null_arguments, ..call })
     }
 
-    /// Makes parameters for a request that is not a call: its name and arguments, and what `_meta` says.
-    pub fn for_request(name: Cow<'l, str>, arguments: Option<&'l str>, params: Option<&'l str>) -> Self {
+    /// Reads the parameters of a request about a resource, which were read strictly before. The name is the URI; empty if
+    /// there is none, which is the server's to refuse.
+    ///
+    /// # Errors
+    /// When a key looks like one of the protocol's, when `uri` is not a string that all parsers read alike, or when
+    /// `inputResponses` is there and no object.
+    pub fn read_resource(params: Option<&'l str>) -> Result<Self, Fault> {
+        let call = Self::read_members(params, &["_meta", "inputResponses", "requestState"], |_, _| {})?;
+        Ok(Self { name: read_uri(params)?, ..call })
+    }
+
+    /// Returns the parameters of any other request, which are its arguments.
+    pub fn for_method(method: &'l str, params: Option<&'l str>) -> Self {
         let meta = params.and_then(|params| view::find_member(params, "_meta"));
-        Self { name, arguments, has_null_arguments: false, meta, task: None, input: None, state: None }
+        Self { name: Cow::Borrowed(method), arguments: params, meta, ..Self::default() }
+    }
+
+    /// Reads what the parameters of all requests have in common, and hands over the other protocol keys.
+    fn read_members(
+        params: Option<&'l str>,
+        keys: &[&'static str],
+        mut read_other: impl FnMut(&'static str, &'l str),
+    ) -> Result<Self, Fault> {
+        let mut call = Self::default();
+        for member in view::members(params.unwrap_or_default()) {
+            let value = Some(member.value).filter(|value| *value != "null");
+            match member.protocol_key(keys)? {
+                Some("_meta") => call.meta = value,
+                Some("task") => call.task = value,
+                Some("inputResponses") => call.input = expect_object("inputResponses", value)?,
+                Some("requestState") => call.state = value,
+                Some(key) => read_other(key, member.value),
+                None => {}
+            }
+        }
+        Ok(call)
     }
 
     /// Returns whether the call brings input that the server has asked for, as a retry does (2026-07-28).

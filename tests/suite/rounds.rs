@@ -8,7 +8,7 @@ use policylayer::engine::{Action, ApprovalAnswer};
 use policylayer::limits::{MAX_OPEN_ROUNDS, MAX_ROUND_TIME, MAX_ROUNDS};
 use serde_json::{Value, json};
 
-use crate::support::recorded::{Recorded, TO_CLIENT, TO_SERVER, told};
+use crate::support::recorded::{Recorded, TO_CLIENT, TO_SERVER, policy, told};
 
 const POLICY: &str = r#"{"version":"1","default":"allow","tools":{
     "twice":{"rate_limit":{"max":2,"window":3600}},
@@ -118,6 +118,84 @@ fn an_approval_is_for_one_call_with_one_set_of_inputs() {
     session.carry(actions);
     assert!(is_asked(&session.request(4, "tools/call", call("send", Some(("s", &json!({"to": 3})))))));
     assert_eq!(session.request(5, "tools/call", call("send", Some(("s", &json!({"to": 2}))))), [TO_SERVER]);
+}
+
+/// Answers a question on the local channel, and returns what comes of it but the note that it is settled.
+fn approve(session: &mut Recorded, number: u64) -> Vec<Action> {
+    let (mut actions, now) = (Vec::new(), session.time());
+    session.engine.handle_local_answer(number, ApprovalAnswer::Once, now, &mut actions);
+    let mut actions = session.carry(actions);
+    actions.retain(|action| !matches!(action, Action::Settle(..)));
+    actions
+}
+
+const ASKS_ABOUT_INPUT: &str = r#"{"version":"1","default":"allow","tools":{"send":{"approve_if":[
+    {"conditions":[{"path":"args.n","op":"eq","value":1}]},
+    {"conditions":[{"path":"input.to","op":"eq","value":"all"}]}]}}}"#;
+
+#[test]
+fn an_approval_covers_no_input_that_a_rule_looks_at() {
+    let mut session = Recorded::new(ASKS_ABOUT_INPUT);
+    assert!(matches!(session.request(1, "tools/call", call("send", None))[..], [Action::Ask(_)]));
+    assert!(matches!(approve(&mut session, 1)[..], [Action::ToServer(_)]));
+    session.answer(1, asks("s"));
+    let round = call("send", Some(("s", &json!({"to": "all"}))));
+    assert!(matches!(session.request(2, "tools/call", round)[..], [Action::Ask(_)]));
+    assert!(matches!(approve(&mut session, 2)[..], [Action::ToServer(_)]));
+}
+
+#[test]
+fn an_approved_task_gets_no_input_that_a_rule_looks_at() {
+    let mut session = Recorded::new(ASKS_ABOUT_INPUT);
+    session.request(1, "tools/call", call("send", None));
+    approve(&mut session, 1);
+    session.answer(1, json!({"resultType": "task", "taskId": "t", "status": "input_required"}));
+    let refused = told(&session.request(2, "tasks/update", json!({"taskId": "t", "inputResponses": {"to": "all"}})));
+    assert_eq!(refused["error"]["data"]["policylayer/decision"]["effect"], "require_approval", "{refused}");
+}
+
+#[test]
+fn the_input_of_a_held_call_is_judged_again_once_it_is_approved() {
+    let denies = r#"{"version":"1","default":"allow","tools":{"send":{"deny_if":[{"path":"input.to","op":"eq","value":"all"}]}},
+        "prompts":{"p":{"deny_if":[{"path":"input.to","op":"eq","value":"all"}]}}}"#;
+    let asks_about_all = r#"{"version":"1","default":"allow","all_tools":{"approve_if":[{"conditions":[]}]},
+        "prompts":{"p":{"action":"require_approval"}}}"#;
+    for (method, name) in [("tools/call", "send"), ("prompts/get", "p")] {
+        for (to, passes) in [("all", false), ("bob", true)] {
+            let mut session = Recorded::new(asks_about_all);
+            let params = json!({"name": name, "inputResponses": {"to": to}});
+            assert!(matches!(session.request(1, method, params)[..], [Action::Ask(_)]));
+            session.engine.replace_policy(policy(denies), &mut Vec::new());
+            let settled = approve(&mut session, 1);
+            assert_eq!(matches!(settled[..], [Action::ToServer(_)]), passes, "{method} {to}: {settled:?}");
+        }
+    }
+}
+
+#[test]
+fn a_late_approval_of_a_prompt_is_for_the_same_input() {
+    let mut session =
+        Recorded::new(r#"{"version":"1","default":"allow","prompts":{"p":{"action":"require_approval"}}}"#);
+    let get = |to: &str| json!({"name": "p", "inputResponses": {"to": to}});
+    session.request(1, "prompts/get", get("bob"));
+    session.now += Duration::from_secs(60);
+    let (mut actions, now) = (Vec::new(), session.time());
+    session.engine.handle_timeout(now, &mut actions);
+    session.carry(actions);
+    approve(&mut session, 1);
+    assert!(matches!(session.request(2, "prompts/get", get("all"))[..], [Action::Ask(_)]));
+    assert_eq!(session.request(3, "prompts/get", get("bob")), [TO_SERVER]);
+    let recorded = session.recorded(&["method", "inputs"]);
+    assert_eq!((&recorded[0][0], &recorded[0][1]["keys"]), (&json!("prompts/get"), &json!(["to"])));
+}
+
+#[test]
+fn a_held_prompt_of_a_tool_that_is_hidden_meanwhile_is_refused() {
+    let mut session =
+        Recorded::new(r#"{"version":"1","default":"allow","prompts":{"get-*":{"action":"require_approval"}}}"#);
+    session.request(1, "prompts/get", json!({"name": "get-lists"}));
+    session.engine.replace_policy(policy(r#"{"version":"1","default":"allow","hide":["get_lists"]}"#), &mut Vec::new());
+    assert_eq!(told(&approve(&mut session, 1))["error"]["data"]["policylayer/decision"]["effect"], "hide");
 }
 
 #[test]

@@ -290,10 +290,10 @@ pub(super) fn digest_of(tool: &str, arguments: &str) -> Digest {
 
 /// Returns a digest that two rounds of a call share if their input and the server's state are the same as well. Our own
 /// question and its answer do not count.
-pub(super) fn digest_of_round(name: &str, call: &CallParams<'_>, state: Option<&str>) -> Digest {
+pub(super) fn digest_of_round(name: &str, call: &CallParams<'_>) -> Digest {
     let arguments = call.arguments.unwrap_or("{}");
     let input = call.input_responses().map(remove_our_answer).filter(|input| input != "{}");
-    match (input, state) {
+    match (input, call.request_state()) {
         (None, None) => digest_of(name, arguments),
         // A JSON text holds no NUL either.
         (input, state) => {

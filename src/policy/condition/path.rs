@@ -137,6 +137,11 @@ impl Path {
         self.steps.last() == Some(&PathStep::Deep)
     }
 
+    /// Whether the path leads into the input of a later round.
+    pub(in crate::policy) fn is_beneath_input(&self) -> bool {
+        self.root == PathRoot::Input
+    }
+
     /// Whether the path leads to one argument or one value in it.
     pub(in crate::policy) fn is_one_argument(&self) -> bool {
         self.root == PathRoot::Args && !self.has_every() && !self.is_deep()
