@@ -619,7 +619,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__decide)
-            opts="-h --tool --resource --prompt --method --args --policy --server --format --help"
+            opts="-h --tool --resource --prompt --method --args --input --policy --server --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -642,6 +642,10 @@ _policylayer() {
                     return 0
                     ;;
                 --args)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --input)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

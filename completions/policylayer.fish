@@ -132,6 +132,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l resou
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l prompt -d 'Instead of a tool: the name of a prompt that is fetched' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l method -d 'Instead of a tool: a method of the client that the protocol does not know, or a request of the server such as `sampling/createMessage`' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l args -d 'The arguments of the call or prompt, or the parameters of the method, as a JSON object, or `-` to read them from stdin; without it there are none' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l input -d 'What the call answers to the server\'s questions (`inputResponses`, what conditions on `input.…` look at), as a JSON object; without it, nothing' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'

@@ -215,6 +215,10 @@ pub(crate) struct DecideArgs {
     /// stdin; without it there are none
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub args: Option<String>,
+    /// What the call answers to the server's questions (`inputResponses`, what conditions on `input.…` look at), as a JSON
+    /// object; without it, nothing
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true, conflicts_with = "method")]
+    pub input: Option<String>,
     /// The policy file; without it, the policy that `wrap` would use for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use super::output::{UsageError, print_report};
 use super::{Env, load_policy, tool_server};
 use crate::cli::DecideArgs;
+use crate::engine::TrialInput;
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
 use crate::policy::{self, Colour, Diagnostic, Effect, RequestSubject, Source};
@@ -31,9 +32,12 @@ pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let server = tool_server::find_server(args.tool.as_deref(), args.server.as_ref(), args.policy.as_deref(), env)?;
     let policy = load_policy(args.policy.as_deref(), &server, env)?.policy;
-    let Some(arguments) = read_arguments(args.args.as_deref())? else { return Ok(Exit::Usage) };
-    let report = DecisionReport::new(&policy, subject, &arguments)
-        .map_err(|fault| UsageError(format!("No client can send such a call: {fault}. Correct --tool or --args.")))?;
+    let given = |name, text: &Option<String>| read_arguments(name, text.as_deref());
+    let Some(arguments) = given("--args", &args.args)? else { return Ok(Exit::Usage) };
+    let Some(input) = given("--input", &args.input)? else { return Ok(Exit::Usage) };
+    let report = DecisionReport::new(&policy, subject, TrialInput { arguments: &arguments, input: &input }).map_err(
+        |fault| UsageError(format!("No client can send such a call: {fault}. Correct --tool, --args or --input.")),
+    )?;
     print_report(&report, args.format, write_text)?;
     Ok(match report.effect {
         Effect::Allow => Exit::Ok,
@@ -42,17 +46,17 @@ pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     })
 }
 
-/// Reads the arguments of the call. If no call can have them, prints what is wrong and returns `None`.
-fn read_arguments(given: Option<&str>) -> anyhow::Result<Option<Arguments>> {
+/// Reads the value of the option `name`. If no call can have it, prints what is wrong and returns `None`.
+fn read_arguments(name: &str, given: Option<&str>) -> anyhow::Result<Option<Arguments>> {
     let (name, text) = match given {
         None => return Ok(Some(Arguments::default())),
         Some("-") => {
             let mut text = String::new();
             let mut stdin = io::stdin().lock().take(MAX_MESSAGE as u64);
-            stdin.read_to_string(&mut text).context("The arguments cannot be read from stdin. Give them as UTF-8")?;
+            stdin.read_to_string(&mut text).context("This cannot be read from stdin. Give them as UTF-8")?;
             ("stdin", text)
         }
-        Some(text) => ("--args", text.to_owned()),
+        Some(text) => (name, text.to_owned()),
     };
     let fault = match Arguments::parse(&text) {
         Ok(arguments) => return Ok(Some(arguments)),

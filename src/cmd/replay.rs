@@ -50,8 +50,8 @@ fn write_replay(out: &mut dyn Write, report: &ReplayReport, now: &Zoned) -> io::
             report.uncertain_tools.iter().map(|tool| format!("{} ({})", escape_invisible(&tool.tool), tool.calls));
         writeln!(
             out,
-            "\n{WARN}{} cannot be decided again for certain{WARN:#}: a rule looks at arguments, and the log has only \
-             their keys: {}.\nNo limit counts them here. Set `arguments = \"full\"` under \
+            "\n{WARN}{} cannot be decided again for certain{WARN:#}: a rule looks at arguments or input, and the log has \
+             only their keys: {}.\nNo limit counts them here. Set `arguments = \"full\"` under \
              `[audit]` in config.toml, and calls from then on can be.",
             count_of(*uncertain, "call"),
             tools.collect::<Vec<_>>().join(", ")

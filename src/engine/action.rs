@@ -1,6 +1,7 @@
 //! What the engine asks the I/O layer to do.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::approvals::{Question, Settled};
@@ -25,8 +26,8 @@ pub enum Action {
     ToServer(Payload),
     /// Write this line to the client.
     ToClient(Payload),
-    /// Show the received line on stderr: it is not a message of the protocol.
-    Stray,
+    /// Show this part of the received line on stderr: it is not a message of the protocol.
+    Stray(Range<usize>),
     /// Write this decision, with its outcome, to the audit log.
     Record(LogEntry),
     /// Write this call to the audit log, and then to the server. If the log cannot be written, do not send the call,
@@ -102,11 +103,18 @@ impl fmt::Display for Note {
 pub(super) struct Turn<'a> {
     pub(super) now: Now,
     actions: &'a mut Vec<Action>,
+    /// The message, if there is other text on the received line.
+    message: Option<&'a [u8]>,
 }
 
 impl<'a> Turn<'a> {
     pub(super) fn new(now: Now, actions: &'a mut Vec<Action>) -> Self {
-        Self { now, actions }
+        Self { now, actions, message: None }
+    }
+
+    /// Sets the message that shares its line with other text. Only the message is forwarded.
+    pub(super) fn set_message(&mut self, message: &'a [u8]) {
+        self.message = Some(message);
     }
 
     pub(super) fn push_action(&mut self, action: Action) {
@@ -126,7 +134,10 @@ impl<'a> Turn<'a> {
     }
 
     pub(super) fn forward_to_client(&mut self) {
-        self.push_action(Action::ToClient(Payload::Received));
+        match self.message {
+            None => self.push_action(Action::ToClient(Payload::Received)),
+            Some(message) => self.send_to_client([message, b"\n"].concat()),
+        }
     }
 
     pub(super) fn forward_to_server(&mut self) {

@@ -15,6 +15,7 @@ mod recorder;
 mod refusal;
 mod resource_index;
 mod rounds;
+mod stray_lines;
 mod tasks;
 mod tool_calls;
 mod tool_index;
@@ -38,7 +39,7 @@ use recorder::Recorder;
 use resource_index::ResourceIndex;
 use tasks::Tasks;
 use tool_index::ToolIndex;
-pub use trial::{Trial, TrialDecision, find_item};
+pub use trial::{Trial, TrialDecision, TrialInput, find_item};
 
 use crate::policy::{Decision, Effect, Policy, Section, ToolRef};
 use crate::record::{ArgumentRecorder, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE, Required, Subject};
@@ -47,7 +48,7 @@ use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message};
 use crate::wire::method;
 use crate::wire::reply::{self, ErrorCode};
-use crate::wire::skim::{Shape, Skim, Version, skim_batch, skim_line};
+use crate::wire::skim::{Shape, Skim, skim_line};
 use crate::wire::strict::{Reader, StrictDepth};
 
 /// One session: the policy in force, and the open requests of each direction.
@@ -166,19 +167,7 @@ impl Engine {
             Ok(Message::Response { id, key, answer }) => self.handle_server_response(line, id, &key, answer, turn),
             // npm and npx print blank lines.
             Err(_) if line.trim_ascii().is_empty() => {}
-            Err(fault) => {
-                turn.push_action(Action::Stray);
-                let mut why = describe_fault("answer", &fault);
-                if matches!(fault, Fault::Utf8(_)) {
-                    why.push_str(" The line is not UTF-8; for a Python server set `PYTHONUTF8=1` in `env`.");
-                }
-                match fault {
-                    Fault::Batch => {
-                        skim_batch(line).for_each(|skim| self.refuse_server_line(&skim, &why, turn));
-                    }
-                    _ => self.refuse_server_line(&skim_line(line), &why, turn),
-                }
-            }
+            Err(fault) => self.handle_stray_line(line, &fault, turn),
         }
     }
 
@@ -476,24 +465,6 @@ impl Engine {
             filtered = filter(&mut false)?;
         }
         Ok(filtered.map(|filtered| list_filter::splice_line(line, result, &filtered)))
-    }
-
-    /// Refuses a line of the server that is not forwarded: whoever waits for it, or for an answer to it, gets an error.
-    fn refuse_server_line(&mut self, skim: &Skim, why: &str, turn: &mut Turn<'_>) {
-        let Some(id) = &skim.id else { return };
-        // A message that is neither a request nor an answer is a damaged answer.
-        let is_answer = skim.shape == Shape::Response || (skim.shape, skim.version) == (Shape::Unknown, Version::Named);
-        if !is_answer && skim.shape != Shape::Request {
-            return;
-        }
-        turn.push_note(format!("withheld a line of the server (id {id}): {why}"));
-        self.recorder.record_unacceptable(&Facts::new(Direction::Server, None, PROTOCOL_RULE), why, turn);
-        if !is_answer {
-            turn.send_to_server(reply::error_line(Some(id.as_str()), ErrorCode::InvalidRequest, why));
-        } else if let Some(open) = self.client_requests.take_waiting(&id.into()) {
-            turn.record_outcome(open.kind.into_draft(), Outcome::Error);
-            turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamUnreadable, why));
-        }
     }
 }
 

@@ -178,6 +178,14 @@ impl OpenRequests {
         }
     }
 
+    /// Whether the server may still answer a request with this id.
+    pub(super) fn waits_for_answer(&self, key: &IdKey) -> bool {
+        let is_out = |kind: &RequestKind| {
+            !matches!(kind, RequestKind::Held(_) | RequestKind::OwnSubscription | RequestKind::Cancelled)
+        };
+        self.by_id.get(key).is_some_and(|open| is_out(&open.kind))
+    }
+
     /// Removes a request that the engine answers.
     pub(super) fn remove_answered(&mut self, key: &IdKey) {
         self.remove(key);

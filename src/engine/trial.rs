@@ -7,7 +7,7 @@ use super::call_gate::{AdmittedCall, CallGate};
 use super::limits::{Memory, Store};
 use super::refusal::{Refused, SubjectKind, format_refusal};
 use super::tool_index::ToolIndex;
-use crate::policy::{Effect, Item, Policy, RequestSubject, Section, Standing, ToolRef};
+use crate::policy::{ConditionInput, Effect, Item, Policy, RequestSubject, Section, Standing, ToolRef};
 use crate::record::Outcome;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
@@ -24,6 +24,21 @@ const BEGIN: Duration = Duration::from_secs(1_767_225_600);
 pub struct Trial {
     gate: CallGate,
     reader: Reader,
+}
+
+/// What a trial call brings.
+#[derive(Clone, Copy, Debug)]
+pub struct TrialInput<'a> {
+    /// Its arguments.
+    pub arguments: &'a Arguments,
+    /// What it answers to the server's questions (`inputResponses`); without members if it answers nothing.
+    pub input: &'a Arguments,
+}
+
+impl<'a> From<TrialInput<'a>> for ConditionInput<'a> {
+    fn from(TrialInput { arguments, input }: TrialInput<'a>) -> Self {
+        Self { args: arguments.as_str(), input: Some(input.as_str()), uri: None }
+    }
 }
 
 /// The decision about a trial call.
@@ -61,14 +76,14 @@ impl Trial {
         &mut self,
         policy: &Policy,
         subject: RequestSubject<&str>,
-        arguments: &Arguments,
+        input: TrialInput<'_>,
         elapsed: Duration,
     ) -> Result<TrialDecision, Fault> {
         match subject.section() {
-            None => self.try_call(policy, subject.name(), arguments, elapsed),
+            None => self.try_call(policy, subject.name(), input, elapsed),
             Some((section, name)) => {
                 let now = Now { session: elapsed, unix: BEGIN.saturating_add(elapsed) };
-                Ok(self.try_item_at(policy, find_item(policy, section, name), arguments, now, Outcome::Refused))
+                Ok(self.try_item_at(policy, find_item(policy, section, name), input, now, Outcome::Refused))
             }
         }
     }
@@ -77,16 +92,16 @@ impl Trial {
     /// begins at midnight UTC, so that windows that are aligned to the calendar end when a reader expects it.
     ///
     /// # Errors
-    /// Returns an error if the name or the depth of the arguments is not acceptable.
+    /// Returns an error if the name or the depth of what it brings is not acceptable.
     pub fn try_call(
         &mut self,
         policy: &Policy,
         tool: &str,
-        arguments: &Arguments,
+        input: TrialInput<'_>,
         elapsed: Duration,
     ) -> Result<TrialDecision, Fault> {
         let now = Now { session: elapsed, unix: BEGIN.saturating_add(elapsed) };
-        self.try_call_at(policy, tool.into(), arguments, now, Outcome::Refused)
+        self.try_call_at(policy, tool.into(), input, now, Outcome::Refused)
     }
 
     /// Tries a call with a known outcome, and counts it if it passes. If `outcome` is an error, the counts that the
@@ -99,14 +114,14 @@ impl Trial {
         &mut self,
         policy: &Policy,
         tool: ToolRef<'_>,
-        arguments: &Arguments,
+        input: TrialInput<'_>,
         now: Now,
         outcome: Outcome,
     ) -> Result<TrialDecision, Fault> {
         let name = serde_json::Value::from(tool.name);
-        let arguments = arguments.as_str();
+        let (arguments, input) = (input.arguments.as_str(), input.input.as_str());
         let line = format!(
-            r#"{{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{{"name":{name},"arguments":{arguments}}}}}"#
+            r#"{{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{{"name":{name},"arguments":{arguments},"inputResponses":{input}}}}}"#
         );
         let envelope = self.reader.read_line(line.as_bytes(), StrictDepth::EVERYTHING)?;
         let call = CallParams::read(envelope.params)?;
@@ -120,13 +135,12 @@ impl Trial {
         &mut self,
         policy: &Policy,
         item: Item<'_>,
-        arguments: &Arguments,
+        input: TrialInput<'_>,
         now: Now,
         outcome: Outcome,
     ) -> TrialDecision {
         let subject = SubjectKind::of_section(item.section);
-        let arguments = arguments.as_str();
-        let judged = self.gate.admit(policy.judge_item(item, arguments), arguments, None, now);
+        let judged = self.gate.admit(policy.judge_item(item, input), input.arguments.as_str(), None, now);
         self.conclude(judged, (subject, item.name), now, outcome)
     }
 

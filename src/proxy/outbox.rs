@@ -115,7 +115,10 @@ impl Outbox {
                 }
             },
             Action::ToClient(payload) => self.push_write(Write::ToClient(payload, line.range.clone())),
-            Action::Stray => self.strays.push(line.range.clone()),
+            Action::Stray(part) => {
+                let start = line.range.start;
+                self.strays.push(start + part.start..start + part.end);
+            }
             Action::Record(entry) => self.entries.push(entry),
             Action::Ask(question) => self.events.push(ApprovalEvent::Ask(question)),
             Action::Settle(number, how) => self.events.push(ApprovalEvent::Settle(number, how)),

@@ -5,10 +5,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::limit::LimitSummary;
-use crate::engine::{Trial, find_item};
+use crate::engine::{Trial, TrialInput, find_item};
 use crate::policy::{Amount, Effect, Mode, Policy, RequestSubject};
 use crate::risk::Class;
-use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
 
 /// The decision about a hypothetical call.
@@ -54,18 +53,18 @@ impl<'p> DecisionReport<'p> {
     pub(crate) fn new(
         policy: &'p Policy,
         subject: RequestSubject<&'p str>,
-        arguments: &Arguments,
+        input: TrialInput<'_>,
     ) -> Result<Self, Fault> {
-        let verdict = Trial::default().try_request(policy, subject, arguments, Duration::ZERO)?;
-        let arguments = arguments.as_str();
+        let verdict = Trial::default().try_request(policy, subject, input, Duration::ZERO)?;
         let judgement = match subject.section() {
-            None => policy.judge_call(subject.name(), arguments),
-            Some((section, name)) => policy.judge_item(find_item(policy, section, name), arguments),
+            None => policy.judge_call(subject.name(), input),
+            Some((section, name)) => policy.judge_item(find_item(policy, section, name), input),
         };
         let summary = policy.summarize();
-        let limits = judgement
-            .limits()
-            .map(|limit| CallLimit { limit: limit.into(), counts: limit.increment.amount_for(arguments).ok() });
+        let limits = judgement.limits().map(|limit| CallLimit {
+            limit: limit.into(),
+            counts: limit.increment.amount_for(input.arguments.as_str()).ok(),
+        });
         Ok(Self {
             subject,
             server: summary.server.as_str(),

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::engine::{Trial, TrialDecision};
+use crate::engine::{Trial, TrialDecision, TrialInput};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError, tested_policy_stem};
 use crate::policy::{self, Colour, Expected, Format, Policy, RequestSubject, ServerName, TestCase, TestFile, TestStep};
 use crate::settings::Settings;
 use crate::visible::escape_invisible;
+use crate::wire::arguments::Arguments;
 
 /// A run of test files.
 #[derive(Debug, Serialize)]
@@ -185,7 +186,8 @@ impl TestedCase {
         let mut trial = Trial::default();
         let failure = case.steps.iter().zip(1..).find_map(|(step, number)| {
             (1..=step.times).find_map(|call| {
-                let parts = match trial.try_request(policy, step.subject.as_deref(), &step.arguments, step.at) {
+                let input = TrialInput { arguments: &step.arguments, input: &step.input };
+                let parts = match trial.try_request(policy, step.subject.as_deref(), input, step.at) {
                     Ok(verdict) => compare_parts(&step.expected, &verdict),
                     Err(fault) => {
                         let (expected, got) = (Some("one that can be sent".to_owned()), Some(fault.to_string()));
@@ -235,11 +237,14 @@ impl ComparedPart {
 
 impl FailedCall {
     fn new(step: &TestStep, number: usize, call: u32, parts: Vec<ComparedPart>) -> Self {
-        let TestStep { subject, arguments, times, at, .. } = step;
+        let TestStep { subject, arguments, input, times, at, .. } = step;
         let (shown, at) = (subject.as_deref(), at.as_secs());
         let mut description = format!("step {number}: {}{}", shown.label(), escape_invisible(shown.name()));
         if !matches!(subject, RequestSubject::Resource(_)) {
             description.push_str(&format!(" {}", escape_invisible(arguments.as_str())));
+        }
+        if *input != Arguments::default() {
+            description.push_str(&format!(", input {}", escape_invisible(input.as_str())));
         }
         if *times > 1 {
             description.push_str(&format!(", call {call} of {times}"));

@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::engine::limits::{Charge, Denied, Memory, Reserved, Store, Unavailable};
-use crate::engine::{Now, Trial, TrialDecision};
+use crate::engine::{Now, Trial, TrialDecision, TrialInput};
 use crate::limits::{MAX_REORDERED, MAX_REORDERED_ARGUMENTS, MAX_REPLAYED_SESSIONS, MAX_TOLD_APART};
 use crate::policy::{Effect, Listing, Policy, ToolRef};
-use crate::record::{About, LogLine, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record};
+use crate::record::{About, LogLine, Outcome, PROTOCOL_RULE, REQUIRED_RULE, RecordedArguments};
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
 use crate::wire::method;
@@ -29,6 +29,8 @@ pub(crate) struct RecordedCall {
     pub(crate) outcome: Outcome,
     /// The arguments; `None` if the log has not kept them.
     pub(crate) arguments: Option<Arguments>,
+    /// What the call answered to the server's questions; `None` if the log has not kept that.
+    input: Option<Arguments>,
 }
 
 impl RecordedCall {
@@ -48,7 +50,8 @@ impl RecordedCall {
             effect: parse_effect(&record.effect)?,
             rule: (&*record.rule).into(),
             outcome: record.outcome,
-            arguments: recorded_arguments(record),
+            arguments: recorded_arguments(record.arguments.as_ref()),
+            input: recorded_arguments(record.inputs.as_ref()),
         })
     }
 
@@ -69,7 +72,7 @@ impl RecordedCall {
     }
 
     fn arguments_length(&self) -> usize {
-        self.arguments.as_ref().map_or(0, |arguments| arguments.as_str().len())
+        [&self.arguments, &self.input].into_iter().flatten().map(|kept| kept.as_str().len()).sum()
     }
 }
 
@@ -86,8 +89,8 @@ fn parse_effect(word: &str) -> Option<Effect> {
 }
 
 /// Returns the arguments if the log has all of them.
-fn recorded_arguments(record: &Record<'_>) -> Option<Arguments> {
-    match &record.arguments {
+fn recorded_arguments(recorded: Option<&RecordedArguments<'_>>) -> Option<Arguments> {
+    match recorded {
         None => Some(Arguments::default()),
         Some(kept) if kept.keys.is_empty() && kept.keys_left_out == 0 => Some(Arguments::default()),
         Some(kept) => Arguments::parse(kept.full?.get()).ok(),
@@ -139,12 +142,12 @@ impl<'p> Replayer<'p> {
 
     /// Decides a call; `None` if that depends on arguments that the log lacks. Such a call counts against no limit.
     pub(crate) fn decide_call(&mut self, call: &RecordedCall) -> Option<TrialDecision> {
-        let none = Arguments::default();
-        let arguments = match &call.arguments {
-            Some(arguments) => arguments,
-            None if self.policy.looks_at_arguments(call.tool_ref()) => return None,
-            None => &none,
-        };
+        let (none, tool) = (Arguments::default(), call.tool_ref());
+        let lacks_arguments = call.arguments.is_none() && self.policy.looks_at_arguments(tool);
+        if lacks_arguments || call.input.is_none() && self.policy.looks_at_input(tool) {
+            return None;
+        }
+        let [arguments, input] = [&call.arguments, &call.input].map(|kept| kept.as_ref().unwrap_or(&none));
         self.calls += 1;
         if !self.sessions.contains_key(&call.session) {
             self.drop_old_sessions();
@@ -154,7 +157,7 @@ impl<'p> Replayer<'p> {
         let (trial, used) = self.sessions.get_mut(&call.session)?;
         *used = self.calls;
         let now = Now { session: call.unix_time(), unix: call.unix_time() };
-        trial.try_call_at(self.policy, call.tool_ref(), arguments, now, call.outcome).ok()
+        trial.try_call_at(self.policy, tool, TrialInput { arguments, input }, now, call.outcome).ok()
     }
 
     fn drop_old_sessions(&mut self) {

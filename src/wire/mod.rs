@@ -13,5 +13,6 @@ pub mod reply;
 pub mod skim;
 pub mod strict;
 mod text;
+pub mod text_around;
 pub mod uri;
 pub mod view;

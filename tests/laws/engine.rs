@@ -14,6 +14,7 @@ use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::limits::{MAX_CANCELLED, MAX_OPEN};
 use policylayer::policy::{Effect, Policy};
 use policylayer::record::{self, About, ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required};
+use policylayer::wire::fault::Fault;
 use policylayer::wire::id::IdKey;
 use policylayer::wire::message::{Message, cancelled_request};
 use policylayer::wire::method;
@@ -155,7 +156,7 @@ impl Lines {
                 Action::Commit(_) | Action::Ask(_) | Action::Settle(..) => {
                     panic!("no log is required here, and nobody can be asked")
                 }
-                Action::Stray | Action::Note(_) => {}
+                Action::Stray(_) | Action::Note(_) => {}
             }
         }
         for line in lines.replaces.iter().chain(&lines.replies) {
@@ -398,6 +399,16 @@ impl Session {
                     self.reached_client(&open, lines.replaces.first().unwrap_or(&line));
                 }
             }
+            Err(fault) if self.embedded_answer(&line, &fault).is_some() => {
+                let (key, message) = self.embedded_answer(&line, &fault).expect("it is there");
+                let open = self.client_requests.close(&key).expect("somebody waits for it");
+                assert_eq!(lines.counts(), [0, 1, 0], "who waits gets one answer: {}", why());
+                self.reached_client(&open, &lines.replaces[0]);
+                let is_passed_on = !matches!(open.method.as_str(), method::INITIALIZE | method::SERVER_DISCOVER);
+                if is_passed_on && !open.method.ends_with("/list") {
+                    assert_eq!(lines.replaces[0], [message, b"\n"].concat(), "nothing but the message: {}", why());
+                }
+            }
             Err(_) => {
                 assert!(
                     forwards == 0 && (is_batch(&line) || replaces + replies <= 1),
@@ -411,6 +422,27 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// The one answer that somebody waits for in a line with other text.
+    fn embedded_answer<'l>(&self, line: &'l [u8], fault: &Fault) -> Option<(IdKey, &'l [u8])> {
+        let names_id = match fault {
+            Fault::Batch => skim_batch(line).any(|skim| skim.id.is_some()),
+            _ => skim_line(line).id.is_some(),
+        };
+        let braces = |brace: u8| (0..line.len()).filter(move |at| line[*at] == brace);
+        let start = braces(b'{').next().filter(|_| !names_id)?;
+        let mut reader = Reader::default();
+        let end = braces(b'}')
+            .find(|end| *end > start && reader.read_line(&line[start..=*end], StrictDepth::ENVELOPE).is_ok())?;
+        if braces(b'{').any(|at| at > end) {
+            return None;
+        }
+        let message = &line[start..=end];
+        let envelope = reader.read_line(message, StrictDepth::ENVELOPE).ok()?;
+        let Ok(Message::Response { key, .. }) = Message::from_envelope(&envelope) else { return None };
+        let is_open = self.client_requests.0.get(&key).is_some_and(|open| !open.is_cancelled);
+        is_open.then_some((key, message))
     }
 
     /// What the server sent was refused; a request of the client that it answered is answered by us.

@@ -140,6 +140,8 @@ fn damaged(line: String, next: &mut Choices<'_>) -> Vec<u8> {
         3 => bytes.truncate(at),
         4 => bytes = bytes.repeat(2),
         5 => bytes.insert(0, b"\t [\r"[at % 4]),
+        6 => drop(bytes.splice(0..0, *b"[info] ready ")),
+        7 => bytes.extend_from_slice([&b" done"[..], b"}", b" {", b"{}"][at % 4]),
         _ => {}
     }
     // A step of a script is one line.

@@ -151,7 +151,7 @@ impl Done {
                 let record: Value = serde_json::from_slice(&line).unwrap();
                 Self::Recorded(json!([record["tool"], record["effect"], record["outcome"], record["approval"]]))
             }
-            Action::Commit(_) | Action::Note(_) | Action::Stray => return None,
+            Action::Commit(_) | Action::Note(_) | Action::Stray(_) => return None,
         })
     }
 }

@@ -34,7 +34,7 @@ action = "deny"
 action = "require_approval"
 reason = "Ask first!"
 [tools.mail]
-approve_if = [{ path = "args.count", op = "gt", value = 10 }]
+approve_if = [{ path = "args.count", op = "gt", value = 10 }, { path = "input.to", op = "eq", value = "all" }]
 
 [resources."file:///srv/reports/**"]
 rate_limit = "5/minute"
@@ -163,6 +163,16 @@ fn what_is_no_tool_is_decided_too() {
         ),
         (&["--method", "roots/list"], 0, "allow: roots/list passes, by the rule requests.roots of shop.toml"),
         (&["--method", "sampling/createMessage"], 4, "hide: sampling/createMessage is not listed, and is refused, by"),
+        (
+            &["--tool", "mail", "--input", r#"{"to":"all"}"#],
+            5,
+            "require_approval: a call of mail asks a person, by the rule tools.mail.approve_if[1] of shop.toml",
+        ),
+        (
+            &["--tool", "mail", "--input", r#"{"to":"bob"}"#],
+            0,
+            "allow: a call of mail passes, by the rule tools.mail of",
+        ),
         (
             &["--method", "x-shop/sell"],
             5,

@@ -117,7 +117,10 @@ fn depth() {
     assert!(to_client(&client(&mut engine, &brackets)).contains("-32600"));
     assert!(to_client(&client(&mut engine, &"[".repeat(100_000))).contains("-32600"));
     let answer = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{}{}}}"#, "[".repeat(300), "]".repeat(300));
-    assert!(matches!(server(&mut engine, &answer).as_slice(), [Action::Stray, Action::ToClient(Payload::Written(_))]));
+    assert!(matches!(
+        server(&mut engine, &answer).as_slice(),
+        [Action::Stray(_), Action::ToClient(Payload::Written(_))]
+    ));
 }
 
 #[test]

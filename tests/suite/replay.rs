@@ -136,8 +136,8 @@ fn what_depends_on_arguments_is_certain_only_where_the_log_has_them() {
         let json = replay(&home);
         assert_eq!((&json["uncertain"], &json["changed"]), (&uncertain.into(), &changed.into()), "{kept:?}: {json}");
         let text = home.good(&["replay", "--policy", "new.toml"]);
-        let told = "4 calls cannot be decided again for certain: a rule looks at arguments, and the log has only their \
-                    keys: get (2), pay (2).";
+        let told = "4 calls cannot be decided again for certain: a rule looks at arguments or input, and the log has \
+                    only their keys: get (2), pay (2).";
         assert_eq!(text.contains(told), uncertain > 0, "{text}");
         assert_eq!(text.contains("Set `arguments = \"full\"` under `[audit]`"), uncertain > 0, "{text}");
     }
@@ -146,6 +146,21 @@ fn what_depends_on_arguments_is_certain_only_where_the_log_has_them() {
     Log::new(&home, "shop").add(&Decision { arguments: Some("{\"a\":1}"), ..passed(0, "get", Class::Read) }).write();
     policy(&home, "[tools.get]\naction = \"deny\"\nrequire = [{ path = \"args.a\", op = \"eq\", value = 1 }]\n");
     assert_eq!(changes(&replay(&home)), [json!(["get", 1, "allow", "deny", "tools.get"])]);
+}
+
+#[test]
+fn what_depends_on_input_is_certain_only_where_the_log_has_it() {
+    for (kept, uncertain, changed) in [(ArgumentsLogged::Keys, 1, 0), (ArgumentsLogged::Full, 0, 1)] {
+        let home = Home::new();
+        let mut log = Log::keeping(&home, "shop", kept);
+        for inputs in [None, Some(r#"{"to":"all"}"#)] {
+            log.add(&Decision { arguments: Some("{}"), inputs, ..passed(0, "mail", Class::Read) });
+        }
+        log.write();
+        policy(&home, "[tools.mail]\ndeny_if = [{ path = \"input.to\", op = \"eq\", value = \"all\" }]\n");
+        let json = replay(&home);
+        assert_eq!((&json["uncertain"], &json["changed"]), (&uncertain.into(), &changed.into()), "{kept:?}: {json}");
+    }
 }
 
 #[test]

@@ -282,7 +282,7 @@ fn a_task_of_another_session_is_an_ordinary_method() {
     let mut session = opened(Era::July2026, "a", "t");
     for method in ["tasks/get", "tasks/result", "tasks/cancel", "tasks/list", "tasks/update"] {
         let actions = session.request(7, method, json!({"taskId": "u"}));
-        assert!(!actions.iter().any(|action| matches!(action, Action::Stray)), "{method}: {actions:?}");
+        assert!(!actions.iter().any(|action| matches!(action, Action::Stray(_))), "{method}: {actions:?}");
         session.answer(7, json!({"status": "completed"}));
         assert_eq!(session.recorded(&["tool", "outcome"]).iter().filter(|record| record[0] == "a").count(), 0);
     }

@@ -147,7 +147,7 @@ fn compare(actions: &[Action], expected: &Value) -> Result<(), String> {
         match (action, expected) {
             (Action::ToServer(Payload::Received), Value::String(word)) if word == "to_server" => {}
             (Action::ToClient(Payload::Received), Value::String(word)) if word == "to_client" => {}
-            (Action::Stray, Value::String(word)) if word == "stray" => {}
+            (Action::Stray(_), Value::String(word)) if word == "stray" => {}
             (Action::ToServer(Payload::Written(line)), Value::Object(expected))
                 if expected.contains_key("to_server") =>
             {

@@ -34,6 +34,8 @@ pub struct TestStep {
     pub subject: RequestSubject<String>,
     /// The arguments of the call or prompt, or the parameters of the method.
     pub arguments: Arguments,
+    /// What the call answers to the server's questions.
+    pub input: Arguments,
     /// The expected outcome of every one of the calls.
     pub expected: Expected,
     /// How often that is done, all at the same time.
@@ -78,6 +80,8 @@ table! {
     "method" => method: String,
     /// The arguments of the call or prompt, or the parameters of the method.
     "args" => args: Arguments,
+    /// What it answers to the server's questions (`inputResponses`).
+    "input" => input: Arguments,
     /// What happens.
     "expect" => expect: Effect,
     /// The path of the rule that says so.
@@ -138,6 +142,9 @@ impl CaseKeys {
                     if !step.table.has("args") && !step.table.has("resource") {
                         step.inherit_key(&self, &["args"]);
                     }
+                    if !step.table.has("input") {
+                        step.inherit_key(&self, &["input"]);
+                    }
                     let step = step.into_step("step", before, report)?;
                     before = step.at;
                     Some(step)
@@ -164,6 +171,7 @@ impl CaseKeys {
         self.check_subject(of, report);
         let at = self.step_time(before, report);
         let arguments = if self.table.has("args") { self.args } else { Some(Arguments::default()) };
+        let input = if self.table.has("input") { self.input } else { Some(Arguments::default()) };
         let step = TestStep {
             subject: self
                 .tool
@@ -172,6 +180,7 @@ impl CaseKeys {
                 .or_else(|| self.prompt.map(RequestSubject::Prompt))
                 .or_else(|| self.method.map(RequestSubject::Method))?,
             arguments: arguments?,
+            input: input?,
             expected: Expected {
                 effect: self.expect?,
                 rule: self.rule,
@@ -192,6 +201,7 @@ impl CaseKeys {
                 "resource" => self.resource.clone_from(&case.resource),
                 "prompt" => self.prompt.clone_from(&case.prompt),
                 "method" => self.method.clone_from(&case.method),
+                "input" => self.input.clone_from(&case.input),
                 _ => self.args.clone_from(&case.args),
             }
             self.table.written.push((*key, span.clone()));
@@ -214,6 +224,12 @@ impl CaseKeys {
                 if let Some(span) = self.table.span_of("args") {
                     let message = "a resource is read without arguments";
                     report.push_error("conflicting-keys", span, message, "take `args` out");
+                }
+            }
+            (Some(("method", _)), None) => {
+                if let Some(span) = self.table.span_of("input") {
+                    let message = "the parameters of a method are its `args`, whatever it answers";
+                    report.push_error("conflicting-keys", span, message, "write it in `args`, as `inputResponses`");
                 }
             }
             (Some(_), None) => {}

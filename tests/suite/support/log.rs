@@ -109,6 +109,7 @@ pub(crate) struct Decision<'d> {
     pub(crate) reason: Option<&'d str>,
     pub(crate) enforcement: Enforcement,
     pub(crate) arguments: Option<&'d str>,
+    pub(crate) inputs: Option<&'d str>,
     pub(crate) outcome: Outcome,
     pub(crate) took: Duration,
 }
@@ -126,6 +127,7 @@ pub(crate) fn passed<'d>(seconds: u64, tool: &'d str, class: Class) -> Decision<
         reason: None,
         enforcement: Enforcement::Enforced,
         arguments: None,
+        inputs: None,
         outcome: Outcome::Ok,
         took: Duration::from_millis(12),
     }
@@ -184,6 +186,7 @@ impl Log {
             reason: decision.reason,
             enforcement: decision.enforcement,
             arguments: decision.arguments,
+            inputs: decision.inputs,
             ..Facts::new(Direction::Client, decision.method, decision.rule)
         };
         self.number += 1;
