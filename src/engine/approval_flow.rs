@@ -317,7 +317,8 @@ impl Engine {
             }
             RequestSubject::Item(section, name) => {
                 let call = read_item_params(*section, name, params).map_err(unreadable)?;
-                judge_item(policy, self.find_item(policy, *section, name), &call)
+                let look_alike = self.find_item_look_alike(policy, *section, name);
+                judge_item(policy, self.find_item(policy, *section, name), &call, look_alike)
             }
         };
         judged.map(drop)

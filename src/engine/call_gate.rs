@@ -60,23 +60,31 @@ pub(super) fn judge_tool<'p>(
 ) -> Result<Judgement<'p>, Refused<'p>> {
     let tool = ToolRef { name: &call.name, listing };
     let judgement = policy.judge_call(tool, condition_input(call));
-    if judgement.decision.refuses() {
-        return Err(judgement.decision.into());
-    }
-    if let Some(other) = look_alike {
-        return Err(refuse_look_alike(&call.name, other));
-    }
-    refuse_null_arguments(call, judgement)
+    refuse_null_arguments(call, accept_name(judgement, &call.name, look_alike)?)
 }
 
-/// Judges a request about an item, and does not count it.
+/// Judges a request about an item, and does not count it. `look_alike` is as for [`judge_tool`].
 pub(super) fn judge_item<'p>(
     policy: &'p Policy,
     item: Item<'p>,
     call: &CallParams<'_>,
+    look_alike: Option<&str>,
 ) -> Result<Judgement<'p>, Refused<'p>> {
     let judgement = policy.judge_item(item, condition_input(call));
-    if judgement.decision.refuses() { Err(judgement.decision.into()) } else { refuse_null_arguments(call, judgement) }
+    refuse_null_arguments(call, accept_name(judgement, item.name, look_alike)?)
+}
+
+/// Returns the judgement if it lets the message pass, and a server cannot take the name for another one.
+pub(super) fn accept_name<'p>(
+    judgement: Judgement<'p>,
+    name: &str,
+    look_alike: Option<&str>,
+) -> Result<Judgement<'p>, Refused<'p>> {
+    match look_alike {
+        _ if judgement.decision.refuses() => Err(judgement.decision.into()),
+        Some(other) => Err(refuse_look_alike(name, other)),
+        None => Ok(judgement),
+    }
 }
 
 fn refuse_null_arguments<'p>(call: &CallParams<'_>, judgement: Judgement<'p>) -> Result<Judgement<'p>, Refused<'p>> {
@@ -89,7 +97,7 @@ fn refuse_null_arguments<'p>(call: &CallParams<'_>, judgement: Judgement<'p>) ->
 }
 
 /// Refuses a name that a server may take for another one: what is called by it is not what was judged.
-fn refuse_look_alike<'p>(name: &str, other: &str) -> Refused<'p> {
+pub(super) fn refuse_look_alike<'p>(name: &str, other: &str) -> Refused<'p> {
     let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };
     let (name, other) = (escape_invisible(&shorten(name, MAX_QUOTED)), escape_invisible(&shorten(other, MAX_QUOTED)));
     let why = format!("The name \"{name}\" looks like \"{other}\" and is not it.");

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::action::{Payload, Turn};
 use super::approval_flow::{RoundOutcome, UnapprovedCall};
-use super::call_gate::{AdmittedCall, judge_item};
+use super::call_gate::{AdmittedCall, accept_name, judge_item, refuse_look_alike};
 use super::line_errors::describe_admit_error;
 use super::open_requests::{PendingCall, RequestKind};
-use super::refusal::{Refusal, SubjectKind, format_refusal};
+use super::refusal::{Refusal, Refused, SubjectKind, format_refusal};
 use super::{ClientRequest, Engine};
-use crate::policy::{Decision, Effect, Item, Policy, Section, Standing};
+use crate::policy::{Effect, Item, Policy, Section, Standing};
 use crate::record::{Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
@@ -46,17 +46,38 @@ impl Engine {
         }
     }
 
+    /// Returns the name that a server may take an item's name for: one that it has listed, or that the policy has.
+    pub(super) fn find_item_look_alike<'s>(
+        &'s self,
+        policy: &'s Policy,
+        section: Section,
+        name: &str,
+    ) -> Option<&'s str> {
+        match section {
+            Section::Prompts => self.tools.find_prompt_look_alike(name, policy),
+            Section::Resources | Section::Requests | Section::Methods => policy.find_item_look_alike(section, name),
+        }
+    }
+
     /// Handles a `completion/complete`. It is refused if the prompt or template is, and also if that one asks a person:
     /// what a completion gives away is not worth a question for each key.
     pub(super) fn handle_completion(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
         let reference = params::read_completion_ref(request.params)?;
         let policy = Arc::clone(&self.policy);
-        let (subject, name, decision) = match &reference {
+        let (subject, name, decision, look_alike) = match &reference {
             CompletionRef::Prompt(name) => {
-                (SubjectKind::Prompt, name, policy.decide_item(self.tools.find_prompt(&policy, name)))
+                let decision = policy.decide_item(self.tools.find_prompt(&policy, name));
+                (SubjectKind::Prompt, name, decision, self.tools.find_prompt_look_alike(name, &policy))
             }
-            CompletionRef::Template(template) => (SubjectKind::Resource, template, policy.decide_template(template)),
+            CompletionRef::Template(template) => {
+                (SubjectKind::Resource, template, policy.decide_template(template), None)
+            }
         };
+        let refused = match look_alike {
+            Some(other) if decision.effect == Effect::Allow => Some(refuse_look_alike(name, other)),
+            _ => (decision.effect != Effect::Allow).then(|| decision.into()),
+        };
+        let decision = refused.as_ref().map_or(decision, |refused: &Refused<'_>| refused.decision);
         let ClientRequest { id, key, method, params, .. } = request;
         let facts = Facts {
             subject: subject.recorded(name),
@@ -64,13 +85,14 @@ impl Engine {
             traceparent: message::traceparent(params),
             ..Facts::new(Direction::Client, Some(method), decision.rule)
         };
-        let draft = if decision.effect == Effect::Allow {
-            self.recorder.draft_decision(&facts, turn)
-        } else {
-            let refusal = format_refusal(decision.into(), subject, name);
-            match self.refuse_request(id, AnswerShape::Other, &refusal, facts, turn) {
-                ControlFlow::Continue(draft) => draft,
-                ControlFlow::Break(()) => return Ok(()),
+        let draft = match refused {
+            None => self.recorder.draft_decision(&facts, turn),
+            Some(refused) => {
+                let refusal = format_refusal(refused, subject, name);
+                match self.refuse_request(id, AnswerShape::Other, &refusal, facts, turn) {
+                    ControlFlow::Continue(draft) => draft,
+                    ControlFlow::Break(()) => return Ok(()),
+                }
             }
         };
         let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other };
@@ -100,7 +122,7 @@ impl Engine {
             ..Facts::new(Direction::Client, Some(method), rule)
         };
         let shape = AnswerShape::Other;
-        let judged = judge_item(&policy, item, &call);
+        let judged = judge_item(&policy, item, &call, self.find_item_look_alike(&policy, section, item.name));
         let pending = match judged.and_then(|judgement| self.gate.admit(judgement, arguments, None, turn.now)) {
             Ok(AdmittedCall { decision, asking, counted }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
@@ -138,7 +160,12 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         let arguments = params.unwrap_or("{}");
         let item = Item { section: Section::Methods, name: method, standing: Standing::Unknown };
-        let admitted = self.gate.admit(policy.judge_item(item, arguments), arguments, None, turn.now);
+        let judged = accept_name(
+            policy.judge_item(item, arguments),
+            method,
+            self.find_item_look_alike(&policy, Section::Methods, method),
+        );
+        let admitted = judged.and_then(|judgement| self.gate.admit(judgement, arguments, None, turn.now));
         let (decision, refused) = match admitted {
             // Nobody waits for its answer, so it cannot wait for a person.
             Ok(AdmittedCall { decision, asking: Some(_), .. }) => (decision, Some(decision.into())),
@@ -179,7 +206,7 @@ impl Engine {
             return false;
         };
         let policy = Arc::clone(&self.policy);
-        let decision = policy.decide_item(self.resources.find_resource(&uri, &policy, &self.tools));
+        let decision = policy.judge_item(self.resources.find_resource(&uri, &policy, &self.tools), "{}").decision;
         if !decision.refuses() {
             return true;
         }
@@ -209,18 +236,28 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         for uri in view::elements(uris) {
             let uri = params::read_uri_text("resourceSubscriptions", uris.get(uri).unwrap_or_default())?;
-            let decision = policy.decide_item(self.resources.find_resource(&uri, &policy, &self.tools));
+            let judgement = policy.judge_item(self.resources.find_resource(&uri, &policy, &self.tools), "{}");
+            let refused = match self.gate.admit(judgement, "{}", None, turn.now) {
+                // Several may be asked for at once, and a person is asked about one request.
+                Ok(AdmittedCall { decision, asking: Some(_), counted }) => {
+                    counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
+                    Some(decision.into())
+                }
+                Ok(_) => None,
+                Err(why) => Some(why),
+            };
+            let decision = refused.as_ref().map_or(judgement.decision, |refused: &Refused<'_>| refused.decision);
             let facts = Facts {
                 subject: SubjectKind::Resource.recorded(&uri),
                 effect: decision.effect,
                 traceparent: message::traceparent(request.params),
                 ..Facts::new(Direction::Client, Some(request.method), decision.rule)
             };
-            if decision.effect == Effect::Allow {
+            let Some(refused) = refused else {
                 turn.record_outcome(self.recorder.draft_decision(&facts, turn), Outcome::Ok);
                 continue;
-            }
-            let refusal = format_refusal(decision.into(), SubjectKind::Resource, &uri);
+            };
+            let refusal = format_refusal(refused, SubjectKind::Resource, &uri);
             match self.refuse_request(request.id, AnswerShape::Other, &refusal, facts, turn) {
                 ControlFlow::Continue(draft) => turn.record_outcome(draft, Outcome::Ok),
                 ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
@@ -311,56 +348,12 @@ impl Engine {
         }
         turn.forward_to_client();
     }
-
-    /// Returns why a result must not reach the client: it asks for input (2026-07-28) that the policy refuses, or that
-    /// imitates a question of ours.
-    pub(super) fn find_refused_input(&mut self, result: &str, turn: &mut Turn<'_>) -> Option<String> {
-        let asks = find_member(result, "inputRequests")?;
-        let policy = Arc::clone(&self.policy);
-        for asked in view::members(asks) {
-            let method = find_member(asked.value, "method").and_then(view::decode_string).unwrap_or_default();
-            let params = find_member(asked.value, "params");
-            let is_ours = asked.key().is_none_or(|key| fold(&key) == super::approvals::OURS);
-            let imitation = if is_ours { Some(IMITATION) } else { describe_imitation(&method, params) };
-            let arguments = params.unwrap_or("{}");
-            let admitted =
-                self.gate.admit(policy.judge_item(request_item(&method), arguments), arguments, None, turn.now);
-            let (decision, why) = match (imitation, admitted) {
-                (Some(why), _) => {
-                    let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };
-                    (decision, Some(why.to_owned()))
-                }
-                (None, Ok(AdmittedCall { decision, .. })) => (decision, None),
-                (None, Err(why)) => (why.decision, Some(format_refusal(why, SubjectKind::Method, &method).meta.reason)),
-            };
-            let enforcement = if why.is_some() { self.enforcement } else { Enforcement::Enforced };
-            let facts = Facts {
-                effect: decision.effect,
-                arguments: Some(arguments),
-                reason: why.as_deref(),
-                enforcement,
-                traceparent: message::traceparent(params),
-                ..Facts::new(Direction::Server, Some(&method), decision.rule)
-            };
-            match &why {
-                Some(why) if enforcement == Enforcement::Enforced || imitation.is_some() => {
-                    self.recorder.record_refusal(&facts, turn);
-                    let rule = decision.rule;
-                    return Some(format!(
-                        "policylayer withheld the server's answer: it asks for {method:?}, which rule {rule} refuses: {why}"
-                    ));
-                }
-                _ => turn.record_outcome(self.recorder.draft_decision(&facts, turn), Outcome::Ok),
-            }
-        }
-        None
-    }
 }
 
-const IMITATION: &str = "It imitates a question of policylayer, which only policylayer may ask.";
+pub(super) const IMITATION: &str = "It imitates a question of policylayer, which only policylayer may ask.";
 
 /// Returns why an elicitation is refused if a person could take it for one of ours, and so for an approval.
-fn describe_imitation(method: &str, params: Option<&str>) -> Option<&'static str> {
+pub(super) fn describe_imitation(method: &str, params: Option<&str>) -> Option<&'static str> {
     // What an approval says, in no other text: see `ApprovalPrompt`.
     const MARKS: [&str; 3] = ["policylayer", "approve_for_session", "the agent wants to call"];
     if method != "elicitation/create" {
@@ -373,7 +366,7 @@ fn describe_imitation(method: &str, params: Option<&str>) -> Option<&'static str
     MARKS.iter().any(|mark| text.contains(mark) || decoded().contains(mark)).then_some(IMITATION)
 }
 
-fn request_item(method: &str) -> Item<'_> {
+pub(super) fn request_item(method: &str) -> Item<'_> {
     Item { section: Section::Requests, name: Section::request_name(method), standing: Standing::Unknown }
 }
 

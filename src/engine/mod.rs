@@ -5,11 +5,13 @@ mod action;
 mod approval_flow;
 mod approvals;
 mod call_gate;
+mod input_requests;
 mod item_requests;
 pub mod limits;
 mod line_errors;
 mod list_filter;
 mod list_listeners;
+mod listed_names;
 mod open_requests;
 mod recorder;
 mod refusal;
@@ -163,7 +165,9 @@ impl Engine {
             Ok(Message::Request { id, key, method, params }) => {
                 self.handle_server_request((id, key), &method, params, turn);
             }
-            Ok(Message::Notification { method, params }) => self.handle_server_notification(&method, params, turn),
+            Ok(Message::Notification { method, params }) => {
+                self.handle_server_notification(line, &method, params, turn);
+            }
             Ok(Message::Response { id, key, answer }) => self.handle_server_response(line, id, &key, answer, turn),
             // npm and npx print blank lines.
             Err(_) if line.trim_ascii().is_empty() => {}
@@ -351,7 +355,7 @@ impl Engine {
         (skim.shape == Shape::Request || is_free()).then(|| id.as_str())
     }
 
-    fn handle_server_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
+    fn handle_server_notification(&mut self, line: &[u8], method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
         match method {
             method::CANCELLED => {
                 if let Some(key) = message::cancelled_request(params)
@@ -365,7 +369,12 @@ impl Engine {
                     return turn.send_to_client(line);
                 }
             }
-            method::TASKS_NOTIFICATION | method::TASKS_STATUS => self.handle_task_status(params, turn),
+            method::TASKS_NOTIFICATION | method::TASKS_STATUS => {
+                self.handle_task_status(params, turn);
+                if let Some(why) = params.and_then(|params| self.find_refused_input(line, params, turn)) {
+                    return turn.push_note(why);
+                }
+            }
             "notifications/resources/updated" if !self.admit_resource_update(method, params, turn) => return,
             approvals::PROGRESS if self.approvals.progress.is_below_floor(params) => {
                 return turn.push_note("dropped progress of the server that is below ours".to_owned());
@@ -379,21 +388,16 @@ impl Engine {
         let Some(open) = self.client_requests.take_answered(key) else {
             return turn.push_note(format!("dropped an answer to no open request (id {id})"));
         };
-        let edited = match (open.kind, answer) {
+        let refused = match (&open.kind, answer) {
             (RequestKind::Cancelled, _) => {
                 return turn.push_note(format!("dropped the late answer to cancelled request {id}"));
             }
+            (_, Answer::Result(result)) => self.find_refused_input(line, result, turn),
+            (_, Answer::Error(_)) => None,
+        };
+        let edited = match (open.kind, answer) {
             (RequestKind::Call(call), answer) => {
-                let refused = match answer {
-                    Answer::Result(result) => self.find_refused_input(result, turn),
-                    Answer::Error(_) => None,
-                };
                 self.handle_call_answer(call, answer, turn);
-                if let Some(why) = refused {
-                    turn.push_note(why.clone());
-                    turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::Refused, &why));
-                    return;
-                }
                 Ok(None)
             }
             (RequestKind::Task(request), answer) => {
@@ -417,8 +421,13 @@ impl Engine {
                 Ok(self.listeners.handle_initialized(result).map(|new| list_filter::splice_line(line, result, &new)))
             }
             (RequestKind::List(list), Answer::Result(result)) => self.filter_list(line, result, list),
-            (RequestKind::Other | RequestKind::Held(_) | RequestKind::OwnSubscription, Answer::Result(_)) => Ok(None),
+            (RequestKind::Other, _)
+            | (RequestKind::Held(_) | RequestKind::OwnSubscription | RequestKind::Cancelled, _) => Ok(None),
         };
+        if let Some(why) = refused {
+            turn.push_note(why.clone());
+            return turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::Refused, &why));
+        }
         match edited {
             Ok(None) => turn.forward_to_client(),
             Ok(Some(edited)) => turn.send_to_client(edited),
@@ -445,7 +454,10 @@ impl Engine {
                         *is_raised |= tools.record_listing(&name, item, policy);
                         policy.decide_tool(tools.find_tool(&name)).effect == Effect::Hide
                     }
-                    ListKind::Prompts => policy.decide_item(tools.find_prompt(policy, &name)).effect == Effect::Hide,
+                    ListKind::Prompts => {
+                        tools.record_prompt(&name);
+                        policy.decide_item(tools.find_prompt(policy, &name)).effect == Effect::Hide
+                    }
                     ListKind::Resources => {
                         resources.record_resource(&name);
                         policy.decide_item(resources.find_resource(&name, policy, tools)).effect == Effect::Hide

@@ -123,7 +123,7 @@ pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: SubjectKind, nam
         Remedy::Arguments => {
             format!("Do not retry it with these arguments. If they are needed, tell the user, who can {change}.")
         }
-        Remedy::Spelling => "Write the name as tools/list has it.".to_owned(),
+        Remedy::Spelling => "Write the name exactly as the server lists it.".to_owned(),
         Remedy::Wait(_) => format!("Try again in {}, not sooner.", format_seconds(retry_after.unwrap_or_default())),
         Remedy::Person => "Do not retry it or look for another way to do it. Ask the user how to proceed.".to_owned(),
         Remedy::Again => {

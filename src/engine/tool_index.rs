@@ -1,9 +1,10 @@
-//! The tools that the server has listed in this session: their classes, the prompts that are named after hidden tools,
-//! and whether another policy would show other tools.
+//! The tools and prompts that the server has listed in this session: classes of tools, prompts that are named after
+//! hidden ones, and whether another policy would show other tools.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::listed_names::ListedNames;
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_NAMES, MAX_LISTED_TOOLS};
 use crate::policy::{Decision, Effect, Item, Listing, Policy, Section, Standing, ToolRef, ToolSeen};
 use crate::risk::{Class, Listed, classify_tool};
@@ -11,11 +12,10 @@ use crate::wire::fold::fold;
 
 #[derive(Debug, Default)]
 pub(super) struct ToolIndex {
-    /// Names of tools, by the fold of the spelling that they share with prompts named after them.
-    by_spelling: HashMap<Box<str>, Vec<Box<str>>>,
-    count: usize,
-    /// The total size of the listed names, in bytes.
-    listed_bytes: usize,
+    /// By the fold of the spelling that tools share with prompts named after them.
+    tools: ListedNames,
+    /// By fold.
+    prompts: ListedNames,
     /// The classes that listings give to tools that are not in a catalogue, by fold.
     classes: HashMap<Box<str>, Class>,
     /// The classes of tools that were called before they were listed, so that each name is classified once.
@@ -30,16 +30,13 @@ impl ToolIndex {
     #[must_use]
     pub(super) fn record_listing(&mut self, tool: &str, item: &str, policy: &Policy) -> bool {
         let is_raised = !policy.has_in_catalogue(tool) && self.record_class(tool, item);
-        if self.is_full() {
-            return is_raised;
-        }
-        let names = self.by_spelling.entry(join_words(&fold(tool), '_').into()).or_default();
-        if !names.iter().any(|name| **name == *tool) {
-            names.push(tool.into());
-            self.count += 1;
-            self.listed_bytes += tool.len();
-        }
+        self.tools.record(&join_words(&fold(tool), '_'), tool);
         is_raised
+    }
+
+    /// Remembers a listed prompt.
+    pub(super) fn record_prompt(&mut self, prompt: &str) {
+        self.prompts.record(&fold(prompt), prompt);
     }
 
     fn record_class(&mut self, tool: &str, item: &str) -> bool {
@@ -53,7 +50,7 @@ impl ToolIndex {
             }
             return is_raised;
         }
-        if self.classes.len() < MAX_LISTED_TOOLS && self.listed_bytes < MAX_LISTED_NAMES {
+        if self.classes.len() < MAX_LISTED_TOOLS && !self.tools.is_full() {
             // Beyond the limit, a tool counts as not listed.
             self.classes.insert(folded.into(), class);
         }
@@ -86,12 +83,21 @@ impl ToolIndex {
     /// has. `None` if there is none, or if the server has listed `name` itself.
     pub(super) fn find_look_alike<'s>(&'s self, name: &str, policy: &'s Policy) -> Option<&'s str> {
         let folded = fold(name);
-        let listed = self.by_spelling.get(&*join_words(&folded, '_')).map_or(&[][..], Vec::as_slice);
+        let listed = self.tools.get(&join_words(&folded, '_'));
         let mut alike = listed.iter().filter(|other| fold(other) == folded);
         if listed.iter().any(|other| **other == *name) {
             return None;
         }
         alike.next().map(AsRef::as_ref).or_else(|| policy.find_look_alike(name))
+    }
+
+    /// As [`find_look_alike`](Self::find_look_alike), for a prompt.
+    pub(super) fn find_prompt_look_alike<'s>(&'s self, name: &str, policy: &'s Policy) -> Option<&'s str> {
+        let alike = self.prompts.get(&fold(name));
+        if alike.iter().any(|other| **other == *name) {
+            return None;
+        }
+        alike.first().map(AsRef::as_ref).or_else(|| policy.find_item_look_alike(Section::Prompts, name))
     }
 
     /// Looks up a prompt, with the decision about the tool that it is named after, if there is one.
@@ -101,9 +107,9 @@ impl ToolIndex {
     /// tools, every prompt counts as named after one.
     pub(super) fn find_prompt<'p>(&self, policy: &'p Policy, prompt: &'p str) -> Item<'p> {
         let folded = fold(prompt);
-        let listed = self.by_spelling.get(&*join_words(&folded, '_'));
-        let listed = listed.into_iter().flatten().map(|tool| policy.decide_tool(self.find_tool(tool)));
-        let seen = if self.is_full() { ToolSeen::Tool } else { ToolSeen::Unknown };
+        let listed = self.tools.get(&join_words(&folded, '_')).iter();
+        let listed = listed.map(|tool| policy.decide_tool(self.find_tool(tool)));
+        let seen = if self.tools.is_full() { ToolSeen::Tool } else { ToolSeen::Unknown };
         let spellings = [prompt.into(), join_words(&folded, '_'), join_words(&folded, '-')];
         let known = spellings.iter().filter_map(|name| policy.decide_prompt_of_tool(name, seen));
         let decisions = listed.chain(known).map(Decision::without_asking);
@@ -115,12 +121,7 @@ impl ToolIndex {
     /// Returns whether the client would see other tools under `new` than under `old`.
     pub(super) fn shows_differ(&self, old: &Policy, new: &Policy) -> bool {
         let is_hidden = |policy: &Policy, tool: &str| policy.decide_tool(self.find_tool(tool)).effect == Effect::Hide;
-        let mut tools = self.by_spelling.values().flatten();
-        self.is_full() || tools.any(|tool| is_hidden(old, tool) != is_hidden(new, tool))
-    }
-
-    fn is_full(&self) -> bool {
-        self.count >= MAX_LISTED_TOOLS || self.listed_bytes >= MAX_LISTED_NAMES
+        self.tools.is_full() || self.tools.iter().any(|tool| is_hidden(old, tool) != is_hidden(new, tool))
     }
 }
 

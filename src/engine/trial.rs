@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Now;
-use super::call_gate::{AdmittedCall, CallGate};
+use super::call_gate::{AdmittedCall, CallGate, accept_name};
 use super::limits::{Memory, Store};
 use super::refusal::{Refused, SubjectKind, format_refusal};
 use super::tool_index::ToolIndex;
@@ -140,7 +140,9 @@ impl Trial {
         outcome: Outcome,
     ) -> TrialDecision {
         let subject = SubjectKind::of_section(item.section);
-        let judged = self.gate.admit(policy.judge_item(item, input), input.arguments.as_str(), None, now);
+        let look_alike = policy.find_item_look_alike(item.section, item.name);
+        let judged = accept_name(policy.judge_item(item, input), item.name, look_alike)
+            .and_then(|judgement| self.gate.admit(judgement, input.arguments.as_str(), None, now));
         self.conclude(judged, (subject, item.name), now, outcome)
     }
 

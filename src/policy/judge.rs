@@ -65,9 +65,8 @@ struct RulesInForce<'p> {
 }
 
 impl<'p> RulesInForce<'p> {
-    fn of(rules: [Option<&'p Rule>; 3]) -> Self {
-        let [one, two, three] = rules;
-        Self { rules: [one, two, three, None, None], alike: &[] }
+    fn of(rules: [Option<&'p Rule>; 5]) -> Self {
+        Self { rules, alike: &[] }
     }
 
     /// Returns each rule once.
@@ -121,7 +120,7 @@ impl Policy {
     /// Decides by the strictest of several rules and of a decision that holds without them. The checks of all rules hold.
     pub(super) fn judge_rules<'p>(
         &'p self,
-        rules: [Option<&'p Rule>; 3],
+        rules: [Option<&'p Rule>; 5],
         base: Decision<'p>,
         input: ConditionInput<'_>,
     ) -> Judgement<'p> {
@@ -163,7 +162,7 @@ impl Policy {
     }
 
     /// As [`judge_rules`](Self::judge_rules), whatever the arguments.
-    pub(super) fn decide_rules<'p>(&'p self, rules: [Option<&'p Rule>; 3], base: Decision<'p>) -> Decision<'p> {
+    pub(super) fn decide_rules<'p>(&'p self, rules: [Option<&'p Rule>; 5], base: Decision<'p>) -> Decision<'p> {
         self.decide_together(RulesInForce::of(rules), base)
     }
 

@@ -306,8 +306,10 @@ impl Policy {
         let [exact, folded] = Section::Resources.forms_of(template);
         let shape = NamePattern::of_template(&exact);
         let is_about = |rule: &&SectionRule| {
-            let is_named = rule.pattern.matches(&exact) || rule.folded.matches(&folded);
-            rule.section == Section::Resources && (is_named || !rule.refuses() && rule.pattern.overlaps_with(&shape))
+            let is_named = || rule.pattern.matches(&exact) || rule.folded.matches(&folded);
+            let is_restricted = rule.rule.effect != Effect::Allow && is_named();
+            rule.section == Section::Resources
+                && (is_restricted || !rule.refuses() && rule.pattern.overlaps_with(&shape))
         };
         match self.sections.iter().find(is_about) {
             Some(rule) => self.decision_of_rule(&rule.rule),
@@ -315,17 +317,32 @@ impl Policy {
         }
     }
 
+    /// Returns the name in a section that a server may take this one for; `None` if there is none, or if this name is in
+    /// it itself. URIs have none: theirs are compared in their normal form, and names that differ in case are others.
+    pub fn find_item_look_alike(&self, section: Section, name: &str) -> Option<&str> {
+        let folded = fold(name);
+        let is_alike = |rule: &&SectionRule| {
+            rule.section == section && matches!(&rule.folded, NamePattern::Exact(other) if *other == folded)
+        };
+        let mut alike = self.sections.iter().filter(is_alike).filter_map(|rule| match &rule.pattern {
+            NamePattern::Exact(exact) if section != Section::Resources => Some(exact.as_str()),
+            _ => None,
+        });
+        let first = alike.next()?;
+        (first != name && alike.all(|other| other != name)).then_some(first)
+    }
+
     /// Returns the rules that hold for an item, and the decision beneath them.
     ///
     /// An entry permits only the spelling that it gives. It restricts every spelling that some server could read as that
     /// one, unless a more specific entry permits the spelling at hand. So no spelling is milder than another. Of the
-    /// entries that restrict, the strictest and the most specific count.
-    fn find_item_rules<'p>(&'p self, item: Item<'p>) -> ([Option<&'p Rule>; 3], Decision<'p>) {
+    /// entries that restrict, the strictest and the three most specific count.
+    fn find_item_rules<'p>(&'p self, item: Item<'p>) -> ([Option<&'p Rule>; 5], Decision<'p>) {
         let Item { section, name, standing } = item;
         let default = self.decide_without_entry(section, standing);
         let rules = || self.sections.iter().filter(|rule| rule.section == section);
         if rules().next().is_none() {
-            return ([None; 3], default);
+            return ([None; 5], default);
         }
         let [exact, folded] = section.forms_of(name);
         let permit = rules().find(|rule| rule.pattern.matches(&exact) && rule.folded.matches(&folded));
@@ -341,11 +358,15 @@ impl Policy {
         // Of equals, the last is taken, and the most specific come first.
         let strictest = restricting().rev().max_by_key(|rule| rule.rule.effect.strictness());
         let strictest = strictest.filter(|rule| !permit.is_some_and(|permit| Arc::ptr_eq(&permit.rule, &rule.rule)));
-        let others = [permit, strictest];
-        let is_new = |rule: &&SectionRule| !others.iter().flatten().any(|other| Arc::ptr_eq(&other.rule, &rule.rule));
-        let nearest = restricting().next().filter(is_new);
         let base = permit.map_or(default, |rule| self.decision_of_rule(&rule.rule));
-        ([permit, strictest, nearest].map(|rule| rule.map(|rule| &*rule.rule)), base)
+        let mut rules = [permit, strictest, None, None, None];
+        for rule in restricting() {
+            let is_known = rules.iter().flatten().any(|known| Arc::ptr_eq(&known.rule, &rule.rule));
+            if let (false, Some(free)) = (is_known, rules.iter_mut().skip(2).find(|slot| slot.is_none())) {
+                *free = Some(rule);
+            }
+        }
+        (rules.map(|rule| rule.map(|rule| &*rule.rule)), base)
     }
 
     /// Counts the entries of each section, and decides what holds where none is about an item.

@@ -89,7 +89,7 @@ impl<'l> Message<'l> {
     }
 }
 
-fn decode_method(json: &str) -> Result<Cow<'_, str>, Fault> {
+pub(crate) fn decode_method(json: &str) -> Result<Cow<'_, str>, Fault> {
     if !json.starts_with('"') {
         return Err(Fault::Type { name: "method", expected: "a string" });
     }
@@ -101,7 +101,7 @@ fn decode_method(json: &str) -> Result<Cow<'_, str>, Fault> {
     }
 }
 
-fn expect_object<'l>(name: &'static str, json: Option<&'l str>) -> Result<Option<&'l str>, Fault> {
+pub(crate) fn expect_object<'l>(name: &'static str, json: Option<&'l str>) -> Result<Option<&'l str>, Fault> {
     match json {
         // To every parser that takes it, null is as good as absent.
         Some("null") => Ok(None),

@@ -1,6 +1,8 @@
 //! Names and methods: what a fold leaves, and that no spelling of a name gets a milder decision than the name itself.
 
-use policylayer::policy::{self as policies, Decision, Effect, Format, Policy, ServerName, Source};
+use policylayer::policy::{
+    self as policies, Decision, Effect, Format, Item, Judgement, Policy, Section, ServerName, Source, Standing,
+};
 use policylayer::wire::fold::fold;
 use policylayer::wire::method::{METHODS, MethodClass, classify_method};
 use serde_json::{Value, json};
@@ -27,6 +29,76 @@ pub fn holds(data: &[u8]) {
             assert_eq!(fold(&spelling), name);
             is_no_milder(&policy, name, &spelling);
         }
+    }
+    // One section for each set of rules: a policy takes longer to load than to decide.
+    let sections = [Section::Resources, Section::Prompts, Section::Methods, Section::Requests];
+    let section = sections[rules.iter().map(|rule| usize::from(*rule)).sum::<usize>() % sections.len()];
+    let Some(policy) = load_section(section, rules) else { return };
+    for name in NAMES {
+        let is_named = |spelling: &String| SECTION_PATTERNS.contains(&spelling.as_str());
+        let names = spellings(name).into_iter().filter(|spelling| !is_named(spelling));
+        let (name, others) = match section {
+            Section::Resources => (format!("{DIRECTORY}{name}"), uri_spellings(name)),
+            _ => (name.to_owned(), names.collect()),
+        };
+        for spelling in others {
+            is_no_milder_item(&policy, section, &name, &spelling);
+        }
+    }
+}
+
+/// What a section may name. Its globs are written as their fold: one in upper case names such spellings.
+const SECTION_PATTERNS: [&str; 10] =
+    ["get_a", "Get_B", "delete_it", "ｐａｙ", "get_*", "get_?", "*_it", "g*", "*", "d?lete_*"];
+
+const DIRECTORY: &str = "file:///srv/";
+
+/// Other spellings of a URI in the directory.
+fn uri_spellings(name: &str) -> Vec<String> {
+    // A blank before a segment is another segment; at the ends of a URI it is none.
+    let mut all = spellings(&format!("{DIRECTORY}{name}"));
+    all.extend(spellings(name).into_iter().filter(|own| !own.starts_with(' ')).map(|own| format!("{DIRECTORY}{own}")));
+    let escaped: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    all.extend([
+        format!("FILE:///srv/{name}"),
+        format!("file:///srv/{escaped}"),
+        format!("file:///srv/{}", escaped.replace('%', "%25")),
+        format!("file:///SRV/{name}"),
+        format!("file:///srv//{name}"),
+        format!("file:///srv/x/../{name}"),
+        format!("file:///srv/x%2f..%2F{name}"),
+        format!("file:///srv/./{name}"),
+        format!("file:///srv\\{name}"),
+        format!("file:///srv/{name}."),
+        format!("file:///x/..%5csrv/{name}"),
+    ]);
+    all
+}
+
+fn load_section(section: Section, rules: &[u8]) -> Option<Policy> {
+    let mut document = json!({ "version": "1", "default": "allow", "tools": {} });
+    for rule in rules {
+        let pattern = SECTION_PATTERNS[usize::from(rule / 8) % SECTION_PATTERNS.len()];
+        let pattern = if section == Section::Resources { format!("{DIRECTORY}{pattern}") } else { pattern.to_owned() };
+        match rule % 8 {
+            0 => document["default"] = json!("deny"),
+            // A request of the server cannot ask.
+            4 if section == Section::Requests => {}
+            kind => document[section.to_string()][pattern] = entry(if kind == 1 { 7 } else { kind }),
+        }
+    }
+    load_document(&document)
+}
+
+fn is_no_milder_item(policy: &Policy, section: Section, name: &str, spelling: &str) {
+    fn item(section: Section, name: &str) -> Item<'_> {
+        Item { section, name, standing: Standing::Unknown }
+    }
+    let decide = |name| policy.decide_item(item(section, name));
+    is_no_milder_decision(decide(name), (spelling, decide(spelling)));
+    for arguments in ARGUMENTS {
+        let judge = |name| policy.judge_item(item(section, name), arguments);
+        is_no_milder_judgement(judge(name), (spelling, judge(spelling)));
     }
 }
 
@@ -70,6 +142,10 @@ fn load(rules: &[u8]) -> Option<Policy> {
             kind => document["tools"][pattern] = entry(kind),
         }
     }
+    load_document(&document)
+}
+
+fn load_document(document: &Value) -> Option<Policy> {
     let source = Source::new("policy.json", Format::Json, document.to_string());
     policies::load_policy(&source, &ServerName::parse("stub").unwrap()).policy
 }
@@ -87,24 +163,34 @@ fn entry(kind: u8) -> Value {
 }
 
 fn is_no_milder(policy: &Policy, name: &str, spelling: &str) {
-    let strictness = |decision: Decision<'_>| match decision.effect {
-        Effect::Allow => 0,
-        Effect::RequireApproval => 1,
-        Effect::Deny => 2,
-        Effect::Hide => 3,
-    };
     let (one, other) = (policy.decide_tool(name), policy.decide_tool(spelling));
     // What no rule names may be named in another spelling.
     if one.rule == "default" {
         return;
     }
-    assert!(strictness(other) >= strictness(one), "{one:?}, and for {spelling:?} {other:?}");
+    is_no_milder_decision(one, (spelling, other));
     for arguments in ARGUMENTS {
-        let (one, other) = (policy.judge_call(name, arguments), policy.judge_call(spelling, arguments));
-        assert!(strictness(other.decision) >= strictness(one.decision), "{one:?}, and for {spelling:?} {other:?}");
-        if strictness(other.decision) < 2 {
-            let counters: Vec<_> = other.limits().map(|limit| &limit.counter).collect();
-            assert!(one.limits().all(|limit| counters.contains(&&limit.counter)), "{one:?} and {other:?}");
-        }
+        is_no_milder_judgement(policy.judge_call(name, arguments), (spelling, policy.judge_call(spelling, arguments)));
+    }
+}
+
+fn is_no_milder_decision(one: Decision<'_>, (spelling, other): (&str, Decision<'_>)) {
+    assert!(strictness(other) >= strictness(one), "{one:?}, and for {spelling:?} {other:?}");
+}
+
+fn is_no_milder_judgement(one: Judgement<'_>, (spelling, other): (&str, Judgement<'_>)) {
+    is_no_milder_decision(one.decision, (spelling, other.decision));
+    if strictness(other.decision) < 2 {
+        let counters: Vec<_> = other.limits().map(|limit| &limit.counter).collect();
+        assert!(one.limits().all(|limit| counters.contains(&&limit.counter)), "{one:?} and {other:?}");
+    }
+}
+
+fn strictness(decision: Decision<'_>) -> u8 {
+    match decision.effect {
+        Effect::Allow => 0,
+        Effect::RequireApproval => 1,
+        Effect::Deny => 2,
+        Effect::Hide => 3,
     }
 }
