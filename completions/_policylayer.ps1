@@ -191,7 +191,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;ask' {
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long a call waits for a person before it is refused, such as 90s, 10m or 2h')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long a person has for an answer: seconds, such as 90, or such as 90s, 10m or 2h')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if a call is refused')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')

@@ -172,7 +172,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;ask'= {
-            cand --timeout 'How long a call waits for a person before it is refused, such as 90s, 10m or 2h'
+            cand --timeout 'How long a person has for an answer: seconds, such as 90, or such as 90s, 10m or 2h'
             cand --reason 'What the agent is told if a call is refused'
             cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'

@@ -178,7 +178,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l format
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l timeout -d 'How long a call waits for a person before it is refused, such as 90s, 10m or 2h' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l timeout -d 'How long a person has for an answer: seconds, such as 90, or such as 90s, 10m or 2h' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l reason -d 'What the agent is told if a call is refused' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F

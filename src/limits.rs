@@ -222,6 +222,10 @@ pub const APPROVAL_TIMEOUT: Duration = Duration::from_secs(55);
 pub const MIN_APPROVAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// The largest value of [`APPROVAL_TIMEOUT`] in config.toml.
 pub const MAX_APPROVAL_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a client is taken to wait for the answer to a call if that is not known: the default of the TypeScript SDK.
+pub const CLIENT_WAIT: Duration = Duration::from_secs(60);
+/// How long before its client gives up a call is answered.
+pub const CLIENT_MARGIN: Duration = Duration::from_secs(5);
 /// The smallest value of `waits` for a client in config.toml.
 pub const MIN_CLIENT_WAIT: Duration = Duration::from_secs(10);
 /// The largest value of `waits` for a client in config.toml, as long as the longest [`APPROVAL_TIMEOUT`].

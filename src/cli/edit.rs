@@ -77,8 +77,8 @@ impl From<LimitScope> for Scope {
 
 #[derive(Debug, Args)]
 pub(crate) struct AskArgs {
-    /// How long a call waits for a person before it is refused, such as 90s, 10m or 2h
-    #[arg(long, value_name = "TIME", value_parser = |text: &str| edit::check_length(text).map(|()| text.to_owned()))]
+    /// How long a person has for an answer: seconds, such as 90, or such as 90s, 10m or 2h
+    #[arg(long, value_name = "TIME", value_parser = edit::read_length)]
     pub timeout: Option<String>,
     #[command(flatten)]
     pub tools: ToolsArgs,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::client_limits::warn_of_timeout;
 use crate::env::Env;
 use crate::paths::{self, PolicyError};
 use crate::policy::{
@@ -81,13 +82,19 @@ impl CheckReport {
             return Ok(Self::new(name, None, Vec::new(), Some(&policy::builtin_policy(server))));
         };
         let source = paths::read_policy(&path)?;
-        let loaded = policy::load_policy(&source, server);
+        let mut loaded = policy::load_policy(&source, server);
+        if loaded.policy.is_some() {
+            loaded.diagnostics.extend(warn_of_timeout(&source, "approval_timeout", settings));
+        }
         Ok(Self::new(name, Some(&source), loaded.diagnostics, loaded.policy.as_ref()))
     }
 
     /// Checks config.toml, and returns the settings if it is valid.
     pub(crate) fn check_settings(source: &Source) -> (Self, Option<Settings>) {
-        let loaded = settings::load_settings(source);
+        let mut loaded = settings::load_settings(source);
+        if let Some(settings) = &loaded.settings {
+            loaded.diagnostics.extend(warn_of_timeout(source, "timeout", settings));
+        }
         (Self::new(None, Some(source), loaded.diagnostics, None), loaded.settings)
     }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod approval_watch;
 pub(crate) mod check;
+mod client_limits;
 pub(crate) mod clients;
 pub(crate) mod decision;
 pub(crate) mod doctor;

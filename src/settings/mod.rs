@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::clients::KnownClient;
+pub(crate) use self::scalar::format_seconds;
 pub use self::servers::TwoNames;
 
 use self::read::{ApprovalKeys, AuditKeys, WrapKeys};

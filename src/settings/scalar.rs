@@ -56,7 +56,7 @@ impl<const MIN: u64, const MAX: u64> From<Seconds<MIN, MAX>> for Duration {
 
 impl<const MIN: u64, const MAX: u64> FromDocument for Seconds<MIN, MAX> {
     fn value_kind() -> ValueKind {
-        ValueKind::without_schema(format!("a length of time from {} to {}", in_words(MIN), in_words(MAX)))
+        ValueKind::without_schema(format!("a length of time from {} to {}", format_seconds(MIN), format_seconds(MAX)))
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
@@ -74,8 +74,8 @@ impl<const MIN: u64, const MAX: u64> FromDocument for Seconds<MIN, MAX> {
     }
 }
 
-/// Formats a duration as a person writes it.
-fn in_words(seconds: u64) -> String {
+/// Formats a duration as a person writes it, such as `5s`, `10m` or `2h`.
+pub(crate) fn format_seconds(seconds: u64) -> String {
     match seconds {
         seconds if seconds > 0 && seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
         seconds if seconds > 0 && seconds.is_multiple_of(60) => format!("{}m", seconds / 60),

@@ -224,3 +224,53 @@ fn without_a_name_every_policy_is_checked() {
     let list: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
     assert_eq!(list.as_array().map(Vec::len), Some(2), "{}", json.out);
 }
+
+#[test]
+fn a_time_that_no_client_waits_is_a_warning() {
+    let home = tempfile::tempdir().expect("home");
+    let asks = |timeout: &str| {
+        format!(
+            "version = \"1\"\ndefault = \"deny\"\n[tools.send_campaign]\naction = \"require_approval\"\napproval_timeout = {timeout}\n"
+        )
+    };
+    let dir = configure(home.path(), "iterable.toml", &asks("\"10m\""));
+    let settings = dir.parent().and_then(Path::parent).expect("directory").join("config.toml");
+    let check_all = |timeout: &str, config: &str| {
+        configure(home.path(), "iterable.toml", &asks(timeout));
+        std::fs::write(&settings, config).expect("config.toml");
+        let ran = run(&mut check(home.path()));
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        ran.out
+    };
+    let said = check_all("\"10m\"", "");
+    for part in [
+        "client-gives-up",
+        "no call waits 10m for a person",
+        "Claude Desktop",
+        "any other after 1m",
+        "Cursor",
+        "for one repetition of the call",
+        "[approvals.clients.NAME]",
+        "1 warning",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    // Gemini CLI waits for 10 min, less what is needed to answer it in time.
+    assert!(said.contains("Gemini CLI after 10m") && !said.contains("VS Code"), "{said}");
+    assert!(!check_all("595", "").contains("Gemini CLI after"));
+    for (timeout, config, is_warned) in [
+        ("55", "", false),
+        ("56", "", true),
+        ("\"minute\"", "", true),
+        ("\"10m\"", "[approvals.clients.claude-code]\nwaits = \"8h\"", false),
+        ("\"9h\"", "[approvals.clients.claude-code]\nwaits = \"8h\"", true),
+        ("\"10m\"", "[approvals.clients.claude-code]\nasks = false", true),
+        ("55", "[approvals]\ntimeout = \"8h\"", true),
+        ("55", "[approvals]\ntimeout = 55", false),
+    ] {
+        let said = check_all(timeout, config);
+        assert_eq!(said.contains("client-gives-up"), is_warned, "{timeout} {config}: {said}");
+    }
+    let ran = run(check(home.path()).args(["--server", "iterable", "--format", "json"]));
+    assert!(!ran.out.contains("client-gives-up"), "{}", ran.out);
+}

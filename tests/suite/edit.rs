@@ -205,7 +205,11 @@ fn each_verb_does_what_it_says_and_shows_it() {
         ],
     );
     assert_eq!(effect(&home, "send_campaign"), "deny");
-    good(&home, &["ask", "send_campaign", "--timeout", "10m"]);
+    for (timeout, written) in [("60", "\"60s\""), ("60s", "\"60s\""), ("10m", "\"10m\"")] {
+        good(&home, &["ask", "send_campaign", "--timeout", timeout]);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(&format!("approval_timeout = {written}")), "{timeout}: {text}");
+    }
     assert_eq!(effect(&home, "send_campaign"), "require_approval");
     good(&home, &["hide", "send_campaign", "delete_*"]);
     assert_eq!((effect(&home, "send_campaign"), effect(&home, "delete_list")), ("hide".to_owned(), "hide".to_owned()));
@@ -259,6 +263,11 @@ fn what_cannot_come_out_as_asked_is_refused_and_nothing_is_written() {
         (&["deny", " "], 1, "is not a tool name or glob"),
         (&["limit", "get_campaigns", "often"], 2, "10/minute"),
         (&["ask", "get_campaigns", "--timeout", "soon"], 2, "15m"),
+        (&["ask", "get_campaigns", "--timeout", "0"], 2, "write seconds, such as 60"),
+        (&["ask", "get_campaigns", "--timeout", ""], 2, "write seconds, such as 60"),
+        (&["ask", "get_campaigns", "--timeout", "1.5"], 2, "write seconds, such as 60"),
+        (&["ask", "get_campaigns", "--timeout=-60"], 2, "write seconds, such as 60"),
+        (&["ask", "get_campaigns", "--timeout", "99999999999999999999"], 2, "366 days"),
         (&["add", "missing.toml"], 1, "does not exist"),
         (&["allow", "x", "--policy", "missing.toml"], 1, "does not exist"),
     ] {

@@ -128,12 +128,14 @@ pub fn check_rate(text: &str) -> Result<(), String> {
     check_text::<limit_keys::RateAsWritten>(text)
 }
 
-/// Checks that a text is a length of time, such as `10m`.
+/// Returns a length of time, such as `10m`, as policies write it. A number without a unit is seconds.
 ///
 /// # Errors
 /// Returns what is wrong with it, and what to write instead.
-pub fn check_length(text: &str) -> Result<(), String> {
-    check_text::<WindowLength>(text)
+pub fn read_length(text: &str) -> Result<String, String> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let text = if is_number { format!("{text}s") } else { text.to_owned() };
+    check_text::<WindowLength>(&text).map(|()| text)
 }
 
 fn check_text<T: FromDocument>(text: &str) -> Result<(), String> {

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::limits::{CLIENT_MARGIN, CLIENT_WAIT};
+
 /// Who answers an elicitation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Asks {
@@ -22,6 +24,13 @@ pub struct ClientHabits {
     pub asks: Asks,
     /// How long the client waits for the answer to a call; `None` if that is not known.
     pub waits: Option<Duration>,
+}
+
+impl ClientHabits {
+    /// Returns within which time a call has to be answered, so that the client does not give up on it.
+    pub fn answer_time(&self) -> Duration {
+        self.waits.unwrap_or(CLIENT_WAIT).saturating_sub(CLIENT_MARGIN)
+    }
 }
 
 /// A row of a table of clients.
@@ -139,6 +148,8 @@ mod tests {
         for unknown in ["", "Code", "code ", "coder", "agent", "Agent-a"] {
             assert_eq!(table.find_habits(unknown, Some("1")), ClientHabits::default(), "{unknown}");
         }
+        assert_eq!(ClientHabits::default().answer_time(), Duration::from_secs(55));
+        assert_eq!(plain.find_habits("code", Some("3.0")).answer_time(), Duration::from_secs(295));
         assert_eq!(ClientTable::default().find_habits("code", Some("1")), ClientHabits::default());
     }
 
