@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::engine::ApprovalAnswer;
 use crate::limits::MAX_NOTE;
-use crate::state::approvals::{self, ApprovalEntry, Confirm, TYPEABLE};
+use crate::state::approvals::{self, ApprovalEntry, ApprovalState, Confirm, TYPEABLE};
 
 /// How long a call must be shown before it can be answered: a key that was meant for another call, or pressed before
 /// this one came up, must not answer it.
@@ -58,6 +58,8 @@ pub(crate) enum WatchMode {
 pub(crate) struct ApprovalWatch {
     required: Confirm,
     entries: Vec<ApprovalEntry>,
+    /// How many calls have come since they were last taken; `None` before the first update.
+    arrivals: Option<usize>,
     /// The id of the call that is shown, and since when it has been shown.
     shown: Option<(String, Duration)>,
     /// The index of its first visible line.
@@ -70,12 +72,21 @@ impl ApprovalWatch {
     /// Creates a watch that shows nothing yet. Approvals need at least `required`.
     pub(crate) fn new(required: Confirm) -> Self {
         let (mode, message) = (WatchMode::Browse, String::new());
-        Self { required, entries: Vec::new(), shown: None, scroll: 0, mode, message }
+        Self { required, entries: Vec::new(), arrivals: None, shown: None, scroll: 0, mode, message }
     }
 
     /// Returns the calls that can be answered, the oldest first.
     pub(crate) fn entries(&self) -> &[ApprovalEntry] {
         &self.entries
+    }
+
+    pub(crate) fn count_waiting(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.state == ApprovalState::Waiting).count()
+    }
+
+    /// Returns how many calls have come since the last time, not counting those that waited from the start.
+    pub(crate) fn take_arrivals(&mut self) -> usize {
+        self.arrivals.as_mut().map_or(0, std::mem::take)
     }
 
     pub(crate) fn position(&self) -> Option<usize> {
@@ -90,7 +101,11 @@ impl ApprovalWatch {
     /// Replaces the waiting calls. The call that is shown stays as long as it waits.
     pub(crate) fn update_entries(&mut self, all: Vec<ApprovalEntry>, now: Duration) {
         let position = self.position();
-        self.entries = all.into_iter().filter(|entry| entry.state.is_open()).collect();
+        let known =
+            std::mem::replace(&mut self.entries, all.into_iter().filter(|entry| entry.state.is_open()).collect());
+        let is_new = |entry: &&ApprovalEntry| known.iter().all(|known| known.id != entry.id);
+        let new = self.entries.iter().filter(is_new).count();
+        self.arrivals = Some(self.arrivals.map_or(0, |arrivals| arrivals + new));
         if self.position().is_none() {
             self.show_at(position.unwrap_or(0), now);
         }

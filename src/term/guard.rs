@@ -5,37 +5,57 @@ use std::panic;
 #[cfg(unix)]
 use std::sync::Arc;
 #[cfg(unix)]
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 #[cfg(unix)]
-use std::{io::IsTerminal as _, thread, time::Duration};
+use std::{io::IsTerminal as _, thread};
 
+use crossterm::event::{self, Event};
+
+/// How often the terminal is checked.
 #[cfg(unix)]
 const TERMINAL_CHECK: Duration = Duration::from_millis(200);
 
+/// After how many checks a read that has not returned is stuck. It returns after [`MAX_EVENT_WAIT`] at the latest.
+#[cfg(unix)]
+const STUCK_AFTER: usize = 5;
+
+/// The longest wait for an event.
+const MAX_EVENT_WAIT: Duration = Duration::from_millis(100);
+
 /// Holds back the signals that end the program, and calls `restore` when it is dropped and when the program panics.
 ///
-/// Create the guard before the terminal is changed, so that nothing can end the program in between. Signals stay held
-/// back after it is dropped: its owner checks [`TerminalGuard::received_signal`] and ends with [`end_by_signal`].
+/// Create the guard before the terminal is changed, so that nothing can end the program in between. When it is dropped, a
+/// signal that was held back ends the program, and later ones act as usual.
 pub(crate) struct TerminalGuard {
     restore: fn(),
     #[cfg(unix)]
+    watched: Arc<WatchedTerminal>,
+}
+
+/// What the thread that watches the terminal sees. The thread ends when the guard is dropped.
+#[cfg(unix)]
+#[derive(Default)]
+struct WatchedTerminal {
+    /// The signal that was held back, or 0.
     signal: Arc<AtomicUsize>,
-    /// The thread that watches the terminal ends when this is dropped.
-    #[cfg(unix)]
-    _is_held: Arc<()>,
+    is_released: Arc<AtomicBool>,
+    /// Counts the beginnings and the ends of reads: it is odd during a read.
+    reads: AtomicUsize,
 }
 
 impl TerminalGuard {
     /// `restore` gives the terminal back.
     pub(crate) fn new(restore: fn()) -> io::Result<Self> {
         #[cfg(unix)]
-        let signal = {
-            let signal = Arc::new(AtomicUsize::new(0));
+        let watched = {
+            let watched = Arc::new(WatchedTerminal::default());
             for number in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP, signal_hook::consts::SIGINT] {
                 let value = usize::try_from(number).unwrap_or_default();
-                signal_hook::flag::register_usize(number, Arc::clone(&signal), value)?;
+                signal_hook::flag::register_conditional_default(number, Arc::clone(&watched.is_released))?;
+                signal_hook::flag::register_usize(number, Arc::clone(&watched.signal), value)?;
             }
-            signal
+            watched
         };
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
@@ -43,21 +63,26 @@ impl TerminalGuard {
             previous(info);
         }));
         #[cfg(unix)]
-        let is_held = end_without_terminal()?;
+        end_without_terminal(&watched, restore)?;
         Ok(Self {
             restore,
             #[cfg(unix)]
-            signal,
-            #[cfg(unix)]
-            _is_held: is_held,
+            watched,
         })
+    }
+
+    /// Waits for an event of the terminal, but only for a moment: the caller then checks for signals.
+    pub(crate) fn read_event(&self) -> io::Result<Option<Event>> {
+        #[cfg(unix)]
+        let _read = self.watched.begin_read();
+        if event::poll(MAX_EVENT_WAIT)? { event::read().map(Some) } else { Ok(None) }
     }
 
     /// On Windows there are no signals.
     pub(crate) fn received_signal(&self) -> Option<i32> {
         #[cfg(unix)]
         {
-            i32::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|number| *number != 0)
+            self.watched.received_signal()
         }
         #[cfg(not(unix))]
         None
@@ -67,25 +92,57 @@ impl TerminalGuard {
 impl Drop for TerminalGuard {
     fn drop(&mut self) {
         (self.restore)();
+        #[cfg(unix)]
+        {
+            self.watched.is_released.store(true, Ordering::SeqCst);
+            end_by_signal(self.received_signal());
+        }
     }
 }
 
-/// Ends the program when its terminal is gone, as when a tmux session is killed. A read of a key never returns then, so
-/// this needs its own thread. On Windows the system ends the program.
 #[cfg(unix)]
-fn end_without_terminal() -> io::Result<Arc<()>> {
-    let is_held = Arc::new(());
-    let watched = Arc::downgrade(&is_held);
-    let watch = move || {
-        while watched.strong_count() > 0 {
-            if !io::stdin().is_terminal() {
-                end_by_signal(Some(signal_hook::consts::SIGHUP));
+impl WatchedTerminal {
+    fn received_signal(&self) -> Option<i32> {
+        i32::try_from(self.signal.load(Ordering::SeqCst)).ok().filter(|number| *number != 0)
+    }
+
+    fn begin_read(&self) -> impl Drop {
+        struct Read<'w>(&'w AtomicUsize);
+        impl Drop for Read<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Ordering::Relaxed);
             }
+        }
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        Read(&self.reads)
+    }
+}
+
+/// Ends the program when its terminal is gone, as when a tmux session is killed, and when a read is stuck. crossterm
+/// repeats a read that fails or that finds the end of the input, forever and without a pause: so does one of a process
+/// whose parent is gone and that is no longer in the foreground. On Windows the system ends the program.
+#[cfg(unix)]
+fn end_without_terminal(watched: &Arc<WatchedTerminal>, restore: fn()) -> io::Result<()> {
+    let watched = Arc::downgrade(watched);
+    let watch = move || {
+        let (mut seen, mut checks) = (0, 0);
+        while let Some(watched) = watched.upgrade() {
+            let reads = watched.reads.load(Ordering::Relaxed);
+            checks = if reads == seen && reads % 2 == 1 { checks + 1 } else { 0 };
+            seen = reads;
+            let is_stuck = checks >= STUCK_AFTER;
+            if is_stuck {
+                restore();
+            }
+            if is_stuck || !io::stdin().is_terminal() {
+                end_by_signal(watched.received_signal().or(Some(signal_hook::consts::SIGHUP)));
+            }
+            drop(watched);
             thread::sleep(TERMINAL_CHECK);
         }
     };
     thread::Builder::new().name("terminal".to_owned()).spawn(watch)?;
-    Ok(is_held)
+    Ok(())
 }
 
 /// Ends the program as the signal would have ended it. On Windows there are no signals.

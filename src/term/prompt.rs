@@ -1,16 +1,13 @@
 //! A list on stderr to choose from with the arrow keys.
 
 use std::io::{self, Write as _};
-use std::time::Duration;
 
 use crossterm::cursor::{Hide, MoveToColumn, MoveUp, Show};
-use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{self, Clear, ClearType, DisableLineWrap, EnableLineWrap};
 use crossterm::{execute, queue};
 
 use crate::term::guard::{TerminalGuard, end_by_signal};
-
-const KEY_WAIT: Duration = Duration::from_millis(100);
 
 /// Asks a person at a terminal. Between two questions the terminal is in its normal state.
 pub(crate) struct Prompter(TerminalGuard);
@@ -54,16 +51,13 @@ impl Prompter {
     /// Waits for a meaningful key, a resize of the terminal, or a signal.
     fn read_action(&self, selected: usize, count: usize) -> io::Result<ListAction> {
         while self.0.received_signal().is_none() {
-            if !event::poll(KEY_WAIT)? {
-                continue;
-            }
-            match event::read()? {
-                Event::Key(key) if key.kind != KeyEventKind::Release => {
+            match self.0.read_event()? {
+                Some(Event::Key(key)) if key.kind != KeyEventKind::Release => {
                     if let Some(action) = key_action(key, selected, count) {
                         return Ok(action);
                     }
                 }
-                Event::Resize(..) => return Ok(ListAction::Move(selected)),
+                Some(Event::Resize(..)) => return Ok(ListAction::Move(selected)),
                 _ => {}
             }
         }

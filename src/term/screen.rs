@@ -1,11 +1,10 @@
 //! A full-screen view on the terminal of stdin and stdout, drawn line by line.
 
 use std::io::{self, Write as _};
-use std::time::Duration;
 
 use anstyle::Style;
 use crossterm::cursor::{Hide, MoveTo, Show};
-use crossterm::event::{self, Event, KeyEvent, KeyEventKind};
+use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use crossterm::terminal::{
     self, Clear, ClearType, DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen,
 };
@@ -29,6 +28,8 @@ pub(crate) struct Screen {
     size: ScreenSize,
     styles: LineStyles,
     drawn: Vec<ScreenLine>,
+    /// `None` if the terminal would print a title as text.
+    title: Option<String>,
     guard: TerminalGuard,
 }
 
@@ -51,10 +52,16 @@ impl Screen {
             (true, true) => LineStyles::WithoutColours,
             (true, false) => LineStyles::All,
         };
-        let screen = Self { size, styles, drawn: Vec::new(), guard: TerminalGuard::new(restore_terminal)? };
+        let has_title = obeys_escapes() && env.var("TERM").is_none_or(|term| term != "linux" && term != "dumb");
+        let (title, restore): (_, fn()) =
+            if has_title { (Some(String::new()), restore_with_title) } else { (None, restore_terminal) };
+        let screen = Self { size, styles, drawn: Vec::new(), title, guard: TerminalGuard::new(restore)? };
         // From here on, dropping the screen restores everything, even after a partial failure.
         terminal::enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, Hide)?;
+        if screen.title.is_some() {
+            write_now(PUSH_TITLE)?;
+        }
         Ok(screen)
     }
 
@@ -66,20 +73,32 @@ impl Screen {
         self.guard.received_signal()
     }
 
-    /// Waits for a key; `None` if none is pressed in this time, or the terminal was resized.
-    pub(crate) fn read_key(&mut self, wait: Duration) -> io::Result<Option<KeyEvent>> {
-        if !event::poll(wait)? {
+    /// Waits a moment for a key; `None` if none is pressed, or the terminal was resized.
+    pub(crate) fn read_key(&mut self) -> io::Result<Option<KeyEvent>> {
+        match self.guard.read_event()? {
+            Some(Event::Key(key)) if key.kind != KeyEventKind::Release => return Ok(Some(key)),
+            Some(Event::Resize(..)) => self.update_size()?,
             // Windows consoles report a resize only if their input mode asks for it.
             #[cfg(windows)]
-            self.update_size()?;
-            return Ok(None);
-        }
-        match event::read()? {
-            Event::Key(key) if key.kind != KeyEventKind::Release => return Ok(Some(key)),
-            Event::Resize(..) => self.update_size()?,
+            None => self.update_size()?,
             _ => {}
         }
         Ok(None)
+    }
+
+    /// Sets the title of the window, which must be ours: it is written as it is.
+    pub(crate) fn set_title(&mut self, title: &str) -> io::Result<()> {
+        match &mut self.title {
+            Some(shown) if shown != title => {
+                title.clone_into(shown);
+                write_now(&format!("\u{1b}]2;{title}\u{7}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn ring_bell(&self) -> io::Result<()> {
+        write_now("\u{7}")
     }
 
     /// Reads the size again. The event's own size is not used: on Windows it is that of the scroll buffer.
@@ -119,6 +138,23 @@ impl Screen {
 fn read_size() -> io::Result<ScreenSize> {
     let (columns, rows) = terminal::size()?;
     Ok((columns.into(), rows.into()))
+}
+
+/// Puts the title of the window on the terminal's stack of titles.
+const PUSH_TITLE: &str = "\u{1b}[22;2t";
+
+/// Sets the title to the terminal's own, for a terminal without such a stack, and then to the one on the stack.
+const POP_TITLE: &str = "\u{1b}]2;\u{7}\u{1b}[23;2t";
+
+fn write_now(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn restore_with_title() {
+    let _ = write_now(POP_TITLE);
+    restore_terminal();
 }
 
 /// If this fails, the terminal is gone.

@@ -4,15 +4,18 @@
 #![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use crate::support::system::PATIENCE;
+#[cfg(target_os = "linux")]
+use crate::support::processes::living;
+use crate::support::system::{PATIENCE, at_home, program};
 use crate::support::terminal;
 use crate::support::waiting;
 use crate::support::wrapped;
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use terminal::Terminal;
 use waiting::{approvals, call, home, listed, received, the_one, wait_for, wrapper_in};
@@ -145,18 +148,115 @@ fn a_signal_gives_the_terminal_back() {
     }
 }
 
-#[test]
-fn a_terminal_that_goes_away_ends_it() {
-    let home = home("");
-    let mut process = watch(home.path()).close();
-    let start = std::time::Instant::now();
-    // It must not go on reading the end of its input.
-    while process.try_wait().unwrap().is_none() {
+/// Waits for the end of a process and returns the processor time that it used.
+fn processor_time_at_end(process: std::process::Child) -> Duration {
+    let (pid, start) = (process.id().cast_signed(), Instant::now());
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // Sound: `usage` is a place for what the call writes, and all zeroes are valid too.
+    while unsafe { libc::wait4(pid, std::ptr::null_mut(), libc::WNOHANG, usage.as_mut_ptr()) } != pid {
         if start.elapsed() > PATIENCE {
-            process.kill().unwrap();
+            kill(pid, libc::SIGKILL);
             panic!("it still runs");
         }
         thread::sleep(Duration::from_millis(20));
+    }
+    let usage = unsafe { usage.assume_init() };
+    [usage.ru_utime, usage.ru_stime]
+        .iter()
+        .map(|time| {
+            Duration::from_secs(time.tv_sec.cast_unsigned())
+                + Duration::from_micros(u64::try_from(time.tv_usec).unwrap())
+        })
+        .sum()
+}
+
+/// More than any of these programs needs that does not go on reading the end of its input.
+const BUSY: Duration = Duration::from_secs(10);
+
+#[test]
+fn a_terminal_that_goes_away_ends_it() {
+    let home = home("");
+    let used = processor_time_at_end(watch(home.path()).close());
+    assert!(used < BUSY, "{used:?}");
+    // Also where the signal that comes with it is held back.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" approvals watch"]).arg(program());
+    at_home(&mut command, home.path());
+    let terminal = Terminal::start(command);
+    terminal.wait("policylayer approvals:");
+    let used = processor_time_at_end(terminal.close());
+    assert!(used < BUSY, "{used:?}");
+}
+
+/// `exit` ends the shell that it was started from, and another program has the terminal from then on.
+#[cfg(target_os = "linux")]
+#[test]
+fn it_ends_when_reads_fail_while_the_terminal_stays() {
+    let home = home("");
+    let script = "set -m; sh -c 'echo $$ >shell; \"$0\" approvals watch </dev/tty & wait' \"$0\"; echo left; sleep 600";
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).arg(program()).current_dir(home.path());
+    at_home(&mut command, home.path());
+    let mut terminal = Terminal::start(command);
+    terminal.wait("policylayer approvals:");
+    let shell = std::fs::read_to_string(home.path().join("shell")).unwrap();
+    let watches = || {
+        let all = living(home.path());
+        all.iter().filter(|process| process.command.ends_with("approvals watch")).count()
+    };
+    assert!(watches() > 0);
+    kill(shell.trim().parse().unwrap(), libc::SIGKILL);
+    terminal.wait("left");
+    // A key that the process may no longer read.
+    terminal.type_in("x");
+    let start = Instant::now();
+    while watches() > 0 {
+        assert!(start.elapsed() < PATIENCE, "it still runs");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_new_call_rings_the_bell_and_is_counted_in_the_title() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    wrapper.send(call(1, "send", "{}").as_bytes());
+    the_one(home.path());
+    let mut command = approvals(home.path(), &["watch"]);
+    // Neither is a colour.
+    command.env("NO_COLOR", "1").env("TERM", "xterm");
+    let mut terminal = Terminal::start(command);
+    terminal.wait("\u{1b}[22;2t");
+    let seen = terminal.wait("\u{1b}]2;(1) policylayer approvals\u{7}");
+    look();
+    // What waited already is on the screen of somebody who looks at it.
+    assert!(!terminal.written()[seen..].contains('\u{7}'));
+    wrapper.send(call(2, "send", "{}").as_bytes());
+    let seen = terminal.wait_from(seen, "\u{1b}]2;(2) policylayer approvals\u{7}");
+    let seen = terminal.wait_from(seen, "\u{7}");
+    look();
+    assert!(!terminal.written()[seen..].contains('\u{7}'), "once is enough");
+    terminal.type_in("y");
+    let seen = terminal.wait_from(seen, "\u{1b}]2;(1) policylayer approvals\u{7}");
+    terminal.type_in("q");
+    assert_eq!(terminal.end().code(), Some(0));
+    terminal.wait_from(seen, "\u{1b}]2;\u{7}\u{1b}[23;2t");
+    is_given_back(&terminal);
+}
+
+#[test]
+fn a_terminal_without_titles_gets_none() {
+    let home = home("");
+    for term in ["linux", "dumb"] {
+        let mut command = approvals(home.path(), &["watch"]);
+        command.env("TERM", term);
+        let mut terminal = Terminal::start(command);
+        terminal.wait("policylayer approvals:");
+        terminal.type_in("q");
+        assert_eq!(terminal.end().code(), Some(0));
+        is_given_back(&terminal);
+        let written = terminal.written();
+        assert!(!written.contains("\u{1b}]") && !written.contains(";2t"), "{written:?}");
     }
 }
 

@@ -13,14 +13,10 @@ use crate::engine::ApprovalAnswer;
 use crate::exit::Exit;
 use crate::report::approval_watch::{ApprovalWatch, GivenAnswer, NoCode, WatchMode};
 use crate::state::approvals::{Confirm, NotAnswered, StoredApprovals, unix_time};
-use crate::term::guard::end_by_signal;
 use crate::term::screen::Screen;
 
 /// How often the store is checked for waiting calls.
 const LOOK: Duration = Duration::from_millis(300);
-
-/// How long to wait for a key. A signal that ends the program waits no longer than this.
-const KEY: Duration = Duration::from_millis(100);
 
 /// How many lines a page key scrolls.
 const PAGE: usize = 10;
@@ -57,9 +53,7 @@ pub(super) fn run(stored: &mut StoredApprovals, required: Confirm, env: &Env) ->
     watch.update_entries(all, unix_time());
     let mut screen = Screen::open(env).map_err(WatchError::Terminal)?;
     let watched = run_loop(stored, &mut watch, &mut screen);
-    let signal = screen.signal();
     drop(screen);
-    end_by_signal(signal);
     watched.map(|()| Exit::Ok)
 }
 
@@ -68,7 +62,8 @@ fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mu
     let mut looked = Instant::now();
     loop {
         screen.draw_lines(painter.paint_screen(watch, screen.size(), unix_time())).map_err(WatchError::Terminal)?;
-        let action = match screen.read_key(KEY).map_err(WatchError::Terminal)? {
+        announce_calls(watch, screen).map_err(WatchError::Terminal)?;
+        let action = match screen.read_key().map_err(WatchError::Terminal)? {
             Some(key) => handle_key(watch, key, unix_time())?,
             None => KeyAction::None,
         };
@@ -91,6 +86,16 @@ fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mu
             looked = Instant::now();
         }
     }
+}
+
+/// Shows in the title of the window how many calls wait, and rings the bell for a new one.
+fn announce_calls(watch: &mut ApprovalWatch, screen: &mut Screen) -> io::Result<()> {
+    let waiting = match watch.count_waiting() {
+        0 => String::new(),
+        count => format!("({count}) "),
+    };
+    screen.set_title(&format!("{waiting}policylayer approvals"))?;
+    if watch.take_arrivals() > 0 { screen.ring_bell() } else { Ok(()) }
 }
 
 fn handle_key(watch: &mut ApprovalWatch, key: KeyEvent, now: Duration) -> Result<KeyAction, NoCode> {

@@ -108,7 +108,7 @@ fn wrap_paragraph(text: &str, columns: usize, style: Style) -> Vec<ScreenLine> {
 }
 
 fn head_line(watch: &ApprovalWatch) -> ScreenLine {
-    let waiting = watch.entries().iter().filter(|entry| entry.state == ApprovalState::Waiting).count();
+    let waiting = watch.count_waiting();
     let late = watch.entries().len() - waiting;
     let late = if late == 0 { String::new() } else { format!(", {late} late") };
     screen_line(format!("policylayer approvals: {waiting} waiting{late}"), BOLD)
