@@ -1,7 +1,6 @@
 //! `policylayer approvals watch`, and the codes of `approve`, under a real pseudo-terminal.
 // Each test needs a pseudo-terminal.
 #![cfg(unix)]
-#![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[cfg(target_os = "linux")]
@@ -17,7 +16,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use terminal::Terminal;
+use terminal::{BUSY, Terminal, processor_time_at_end};
 use waiting::{approvals, call, home, listed, received, the_one, wait_for, wrapper_in};
 use wrapped::kill;
 
@@ -147,31 +146,6 @@ fn a_signal_gives_the_terminal_back() {
         is_given_back(&terminal);
     }
 }
-
-/// Waits for the end of a process and returns the processor time that it used.
-fn processor_time_at_end(process: std::process::Child) -> Duration {
-    let (pid, start) = (process.id().cast_signed(), Instant::now());
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // Sound: `usage` is a place for what the call writes, and all zeroes are valid too.
-    while unsafe { libc::wait4(pid, std::ptr::null_mut(), libc::WNOHANG, usage.as_mut_ptr()) } != pid {
-        if start.elapsed() > PATIENCE {
-            kill(pid, libc::SIGKILL);
-            panic!("it still runs");
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    let usage = unsafe { usage.assume_init() };
-    [usage.ru_utime, usage.ru_stime]
-        .iter()
-        .map(|time| {
-            Duration::from_secs(time.tv_sec.cast_unsigned())
-                + Duration::from_micros(u64::try_from(time.tv_usec).unwrap())
-        })
-        .sum()
-}
-
-/// More than any of these programs needs that does not go on reading the end of its input.
-const BUSY: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_terminal_that_goes_away_ends_it() {

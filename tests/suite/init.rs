@@ -435,7 +435,7 @@ mod questions {
     use std::os::unix::process::ExitStatusExt as _;
     use std::time::{Duration, Instant};
 
-    use super::terminal::Terminal;
+    use super::terminal::{BUSY, Terminal, processor_time_at_end};
     use super::*;
     use crate::support::system::PATIENCE;
 
@@ -567,6 +567,16 @@ mod questions {
         }
         assert_eq!(terminal.end().signal(), Some(15), "{}", terminal.written());
         is_given_back(&terminal);
+        assert_eq!(home.names(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_terminal_that_goes_away_ends_it() {
+        let home = Home::new();
+        let terminal = start(&home, &[]);
+        terminal.wait("(recommended)");
+        let used = processor_time_at_end(terminal.close());
+        assert!(used < BUSY, "{used:?}");
         assert_eq!(home.names(), Vec::<String>::new());
     }
 

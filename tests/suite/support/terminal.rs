@@ -132,6 +132,31 @@ impl Terminal {
     }
 }
 
+/// Waits for the end of a process and returns the processor time that it used.
+pub(crate) fn processor_time_at_end(process: Child) -> Duration {
+    let (pid, start) = (process.id().cast_signed(), Instant::now());
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // Sound: `usage` is a place for what the call writes, and all zeroes are valid too.
+    while unsafe { libc::wait4(pid, std::ptr::null_mut(), libc::WNOHANG, usage.as_mut_ptr()) } != pid {
+        if start.elapsed() > PATIENCE {
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+            panic!("it still runs");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let usage = unsafe { usage.assume_init() };
+    [usage.ru_utime, usage.ru_stime]
+        .iter()
+        .map(|time| {
+            Duration::from_secs(time.tv_sec.cast_unsigned())
+                + Duration::from_micros(u64::try_from(time.tv_usec).unwrap())
+        })
+        .sum()
+}
+
+/// More than any of these programs needs that does not go on reading the end of its input.
+pub(crate) const BUSY: Duration = Duration::from_secs(10);
+
 fn size(terminal: &OwnedFd, columns: u16, rows: u16) {
     tcsetwinsize(terminal, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
 }
