@@ -5,6 +5,7 @@
 pub mod edit;
 pub(crate) mod init;
 mod render;
+mod section_keys;
 pub(crate) mod snippet;
 pub(crate) mod suggest;
 
@@ -17,7 +18,12 @@ use crate::visible::escape_invisible;
 
 /// Returns the key that means exactly this tool; `None` if there is none, or if a person would read it as another one.
 fn readable_key(tool: &str) -> Option<String> {
-    ToolGlob::key_for(tool).filter(|key| escape_invisible(key) == *key)
+    ToolGlob::key_for(tool).and_then(readable)
+}
+
+/// Returns the key if a person reads it as what it is.
+fn readable(key: String) -> Option<String> {
+    Some(key).filter(|key| escape_invisible(key) == *key)
 }
 
 fn text_member(key: &str, text: impl Into<String>) -> DocumentMember {

@@ -1,15 +1,18 @@
 //! Entries and policies that let through what was used of a server.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, Zoned};
 
 use super::edit::change::DocumentChange;
 use super::edit::state::{EditState, ToolKey};
 use super::edit::{CannotEdit, Which};
 use super::render::{json_lines, toml_entry, yaml_members};
+use super::section_keys::{SectionKey, choose_keys, choose_resource_keys};
 use super::{readable_key, table_member, text_member};
 use crate::policy::tree::{DocumentMember, DocumentNode};
-use crate::policy::{Format, Mode, Policy, ServerName, Source};
-use crate::report::survey::{ToolUsage, UsageSurvey, lacks_an_entry};
+use crate::policy::{Format, Mode, Policy, Section, ServerName, Source};
+use crate::report::survey::{ToolUsage, UsageSurvey, item_lacks_an_entry, lacks_an_entry};
 use crate::risk::Class;
 use crate::visible::{count_of, escape_invisible};
 
@@ -17,6 +20,8 @@ use crate::visible::{count_of, escape_invisible};
 const LEAST: u64 = 10;
 
 struct SuggestedEntry {
+    /// The table that it belongs to: `tools`, or a section.
+    table: &'static str,
     member: DocumentMember,
     /// Why it is suggested, on one line.
     why: String,
@@ -33,8 +38,60 @@ impl SuggestedEntry {
         let why = format!("{asks}{calls}, at most {} in a minute; twice that, rounded up.", used.peak);
         let rate = text_member("rate_limit", format!("{}/minute", suggest_limit(used.peak)));
         let action = action.map(|action| text_member("action", action));
-        Some(Self { member: table_member(&key, action.into_iter().chain([rate]).collect()), why })
+        Some(Self { table: "tools", member: table_member(&key, action.into_iter().chain([rate]).collect()), why })
     }
+
+    fn for_item(section: Section, key: &str, calls: u64, peak: u64) -> Self {
+        // Nobody has looked at what an unknown method does. A notification cannot wait for a person.
+        let asks = section == Section::Methods && !key.starts_with("notifications/");
+        let action = asks.then(|| text_member("action", "require_approval"));
+        let asks = if asks { "A person is asked each time. " } else { "" };
+        let calls = count_of(calls, "time");
+        let why = format!("{asks}{calls}, at most {peak} in a minute; twice that, rounded up.");
+        let rate = text_member("rate_limit", format!("{}/minute", suggest_limit(peak)));
+        Self { table: section.as_str(), member: table_member(key, action.into_iter().chain([rate]).collect()), why }
+    }
+
+    fn to_toml(&self) -> String {
+        let (key, entry) = &self.member;
+        format!("\n# {}\n{}", self.why, toml_entry(self.table, &key.name, entry.members()))
+    }
+}
+
+/// Suggests entries for what was used beside tools. Returns them, and the names that are left out.
+fn suggest_items<'s>(
+    survey: &'s UsageSurvey,
+    is_wanted: impl Fn(&(Section, String)) -> bool,
+) -> (Vec<SuggestedEntry>, Vec<&'s str>) {
+    let (mut entries, mut left_out) = (Vec::new(), Vec::new());
+    for section in Section::ALL {
+        let items = survey.items.iter().filter(|(item, _)| item.0 == section && is_wanted(item));
+        let items: BTreeMap<&str, &ToolUsage> = items.map(|((_, name), used)| (name.as_str(), used)).collect();
+        let (keys, others) = match section {
+            Section::Resources => choose_resource_keys(items.keys().copied()),
+            _ => choose_keys(section, items.keys().copied()),
+        };
+        entries.extend(keys.into_iter().map(|SectionKey { key, names }| {
+            let used = || names.iter().filter_map(|name| items.get(name));
+            let calls = used().map(|used| used.calls).sum();
+            SuggestedEntry::for_item(section, &key, calls, used().map(|used| used.peak).sum())
+        }));
+        left_out.extend(others);
+    }
+    (entries, left_out)
+}
+
+/// Comments on what was used and gets no entry.
+fn describe_left_out(left_out: &[&str]) -> String {
+    const NAMED: usize = 10;
+    if left_out.is_empty() {
+        return String::new();
+    }
+    let mut names: Vec<_> = left_out.iter().take(NAMED).map(|name| escape_invisible(name)).collect();
+    if left_out.len() > NAMED {
+        names.push(format!("and {} more", left_out.len() - NAMED));
+    }
+    format!("\n# Used, and without an entry: {}\n", names.join(", "))
 }
 
 /// Returns the action for a class; `None` allows. What destroys or pays is never suggested to pass without asking.
@@ -56,7 +113,7 @@ fn suggest_limit(peak: u64) -> u64 {
 
 pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zoned) -> String {
     let mut text = format!(
-        "# The smallest policy that lets through what was used of {server}{}: {} of {}.\n\
+        "# The smallest policy that lets through what was used of {server}{}: {} of {}{}.\n\
          # Suggested from the audit log by `policylayer suggest`. Read it before you put it in force.\n\n\
          version = \"1\"\n\
          description = \"What was used of {server}\"\n\
@@ -64,19 +121,24 @@ pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zo
          default = \"deny\"\n",
         describe_days(survey, now),
         count_of(survey.calls, "call"),
-        count_of(survey.tools.len() as u64, "tool")
+        count_of(survey.tools.len() as u64, "tool"),
+        match survey.items.len() as u64 {
+            0 => String::new(),
+            items => format!(", and {} beside tools", count_of(items, "item")),
+        }
     );
     if survey.tools.keys().all(|tool| readable_key(tool).is_none()) {
         text.push_str("\n[tools]\n");
     }
-    text + &survey.tools.iter().map(|(tool, used)| suggest_toml_entry(tool, used)).collect::<String>()
+    text.extend(survey.tools.iter().map(|(tool, used)| suggest_toml_entry(tool, used)));
+    let (entries, left_out) = suggest_items(survey, |_| true);
+    text.extend(entries.iter().map(SuggestedEntry::to_toml));
+    text + &describe_left_out(&left_out)
 }
 
 fn suggest_toml_entry(tool: &str, used: &ToolUsage) -> String {
     match SuggestedEntry::new(tool, used) {
-        Some(SuggestedEntry { member: (key, entry), why }) => {
-            format!("\n# {why}\n{}", toml_entry("tools", &key.name, entry.members()))
-        }
+        Some(entry) => entry.to_toml(),
         None => format!("\n# No key of a policy can name the tool {}.\n", escape_invisible(tool)),
     }
 }
@@ -90,26 +152,42 @@ fn describe_days(survey: &UsageSurvey, now: &Zoned) -> String {
     }
 }
 
-/// Suggests the entries that a policy in JSON or YAML lacks; empty if it lacks none. `time` is the time now, as text.
+/// Suggests the entries that a policy in JSON or YAML lacks, by the table that they belong to. `time` is the time now, as
+/// text.
 pub(crate) fn suggest_entries(
     format: Format,
     in_force: &Policy,
     survey: &UsageSurvey,
     now: &Zoned,
     time: &str,
-) -> String {
+) -> Vec<(&'static str, String)> {
     let lacking = survey.tools.iter().filter(|(tool, _)| survey.is_refused(tool) && lacks_an_entry(in_force, tool));
-    let lacking: Vec<_> = lacking.filter_map(|(tool, used)| SuggestedEntry::new(tool, used)).collect();
-    if lacking.is_empty() {
-        return String::new();
+    let mut lacking: Vec<_> = lacking.filter_map(|(tool, used)| SuggestedEntry::new(tool, used)).collect();
+    lacking.extend(suggest_items(survey, |item| lacks_item(in_force, survey, item)).0);
+    let mut tables: Vec<(&'static str, String)> = Vec::new();
+    let tables_of = |table| move |entry: &&SuggestedEntry| entry.table == table;
+    for table in ["tools"].into_iter().chain(Section::ALL.map(Section::as_str)) {
+        let entries: Vec<_> = lacking.iter().filter(tables_of(table)).collect();
+        if entries.is_empty() {
+            continue;
+        }
+        let text = if format == Format::Json {
+            let members = entries.iter().map(|entry| entry.member.clone()).collect();
+            json_lines(&DocumentNode::unplaced_table(members), 0) + "\n"
+        } else {
+            let head = format!("# From what was used{}, until {time}.\n", describe_days(survey, now));
+            let entry = |entry: &&SuggestedEntry| {
+                format!("# {}\n{}", entry.why, yaml_members(std::slice::from_ref(&entry.member), 0))
+            };
+            head + &entries.iter().map(entry).collect::<String>()
+        };
+        tables.push((table, text));
     }
-    if format == Format::Json {
-        let entries = lacking.into_iter().map(|entry| entry.member).collect();
-        return json_lines(&DocumentNode::unplaced_table(entries), 0) + "\n";
-    }
-    let head = format!("# From what was used{}, until {time}.\n", describe_days(survey, now));
-    let entry = |entry: SuggestedEntry| format!("# {}\n{}", entry.why, yaml_members(&[entry.member], 0));
-    head + &lacking.into_iter().map(entry).collect::<String>()
+    tables
+}
+
+fn lacks_item(policy: &Policy, survey: &UsageSurvey, item: &(Section, String)) -> bool {
+    survey.is_refused_item(item) && item_lacks_an_entry(policy, item)
 }
 
 /// Extends the text of a TOML policy: what was used is no longer hidden by name or denied by its own entry, and is
@@ -141,19 +219,27 @@ pub(crate) fn extend_policy(
     changes.extend(shown.into_iter().map(DocumentChange::Show));
     let edited = if changes.is_empty() { before } else { before.with_changes(&changes)? };
 
-    // The tools that are still refused for lack of an entry.
+    // What is still refused for lack of an entry.
     let lacks = |tool: &str| survey.is_refused(tool) && lacks_an_entry(&edited.policy, tool);
-    if !survey.tools.keys().any(|tool| lacks(tool)) {
+    let lacks_tools = survey.tools.keys().any(|tool| lacks(tool));
+    // With `tools` the document stands alone, so what the built-in policy let through has to be listed too.
+    let leaves_the_builtin = lacks_tools && in_force.mode() == Mode::Patch;
+    let is_hidden = |tool: &str| edited.policy.decide_tool(tool).rule.starts_with("hide[");
+    let listed: Vec<_> =
+        survey.tools.iter().filter(|(tool, _)| lacks(tool) || (leaves_the_builtin && !is_hidden(tool))).collect();
+    let is_free = |(section, name): &(Section, String)| !edited.policy.names_item(*section, name);
+    let (items, left_out) =
+        suggest_items(survey, |item| lacks_item(&edited.policy, survey, item) || (leaves_the_builtin && is_free(item)));
+    if listed.is_empty() && items.is_empty() {
         return Ok(edited.source.text().to_owned());
     }
-    // With `tools` the document stands alone, so what the built-in policy let through has to be listed too.
-    let leaves_the_builtin = in_force.mode() == Mode::Patch;
-    let is_hidden = |tool: &str| edited.policy.decide_tool(tool).rule.starts_with("hide[");
-    let listed = survey.tools.iter().filter(|(tool, _)| lacks(tool) || (leaves_the_builtin && !is_hidden(tool)));
-    if edited.has_inline_tools() {
-        let entries = listed.filter_map(|(tool, used)| Some(SuggestedEntry::new(tool, used)?.member));
-        let set = |(key, entry): DocumentMember| DocumentChange::Set(vec!["tools".to_owned(), key.name], entry);
-        return Ok(edited.with_changes(&entries.map(set).collect::<Vec<_>>())?.source.text().to_owned());
+    if ["tools"].into_iter().chain(items.iter().map(|entry| entry.table)).any(|table| edited.has_inline_table(table)) {
+        let tools = listed.iter().filter_map(|(tool, used)| SuggestedEntry::new(tool, used));
+        let set = |SuggestedEntry { table, member: (key, entry), .. }: SuggestedEntry| {
+            DocumentChange::Set(vec![table.to_owned(), key.name], entry)
+        };
+        let changes: Vec<_> = tools.chain(items).map(set).collect();
+        return Ok(edited.with_changes(&changes)?.source.text().to_owned());
     }
     let mut added =
         format!("\n# Suggested by `policylayer suggest` from what was used{}.\n", describe_days(survey, now));
@@ -162,7 +248,9 @@ pub(crate) fn extend_policy(
             "\n# With `tools` this file stands alone: the built-in policy under it is no longer in force.{added}"
         );
     }
-    let entries: String = listed.map(|(tool, used)| suggest_toml_entry(tool, used)).collect();
+    let mut entries: String = listed.iter().map(|(tool, used)| suggest_toml_entry(tool, used)).collect();
+    entries.extend(items.iter().map(SuggestedEntry::to_toml));
+    entries.push_str(&describe_left_out(&left_out));
     added.push_str(entries.trim_start_matches('\n'));
     let text = edited.source.text();
     let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };

@@ -1,4 +1,4 @@
-//! `policylayer replay`: the recorded calls, decided again under another policy.
+//! `policylayer replay`: the recorded calls and other requests, decided again under another policy.
 
 use std::io::{self, Write};
 
@@ -9,15 +9,16 @@ use super::{Env, count_of, load_policy};
 use crate::cli::ReplayArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::ServerName;
+use crate::policy::{RequestSubject, ServerName};
 use crate::report::log_records::{LogRecords, choose_server};
-use crate::report::replay::{ReplayChange, ReplayReport};
+use crate::report::recorded_calls::Uncertain;
+use crate::report::replay::{ReplayChange, ReplayReport, UncertainSubject};
 use crate::term::message;
 use crate::term::style::{DIM, WARN, effect_style, format_local_time};
 use crate::term::table::{self, Cell};
 use crate::visible::escape_invisible;
 
-/// Decides the recorded calls again and prints which decisions change. Changes are not a failure.
+/// Decides what is recorded again and prints which decisions change. Changes are not a failure.
 pub(crate) fn run(args: &ReplayArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let dir = paths::audit_dir(env)?;
@@ -33,36 +34,69 @@ pub(crate) fn run(args: &ReplayArgs, env: &Env) -> anyhow::Result<Exit> {
 }
 
 fn write_replay(out: &mut dyn Write, report: &ReplayReport, now: &Zoned) -> io::Result<()> {
-    let ReplayReport { server, file, calls, same, changed, uncertain, .. } = report;
+    let ReplayReport { server, file, calls, requests, same, changed, .. } = report;
     if *calls == 0 {
         return writeln!(out, "The log of {server} has no matching call.");
     }
-    let calls = count_of(*calls, "call");
-    writeln!(out, "{calls} of {server} under {file}: {same} decided as before, {changed} differently.")?;
+    let total = match requests {
+        0 => count_of(*calls, "call"),
+        requests => format!("{} and {}", count_of(calls - requests, "call"), count_of(*requests, "other request")),
+    };
+    writeln!(out, "{total} of {server} under {file}: {same} decided as before, {changed} differently.")?;
     if !report.changes.is_empty() {
         writeln!(out)?;
         let rows: Vec<_> = report.changes.iter().map(|change| change_row(change, now)).collect();
-        let header = ["TOOL", " CALLS", "WAS", "BECOMES", "RULE", "EXAMPLE", "REASON"];
+        let is_tool = |change: &ReplayChange| matches!(change.subject, RequestSubject::Tool(_));
+        let subject = if report.changes.iter().all(is_tool) { "TOOL" } else { "SUBJECT" };
+        let header = [subject, " CALLS", "WAS", "BECOMES", "RULE", "EXAMPLE", "REASON"];
         table::write_table(out, &header, &rows)?;
     }
-    if *uncertain > 0 {
-        let tools =
-            report.uncertain_tools.iter().map(|tool| format!("{} ({})", escape_invisible(&tool.tool), tool.calls));
-        writeln!(
-            out,
-            "\n{WARN}{} cannot be decided again for certain{WARN:#}: a rule looks at arguments or input, and the log has \
-             only their keys: {}.\nNo limit counts them here. Set `arguments = \"full\"` under \
-             `[audit]` in config.toml, and calls from then on can be.",
-            count_of(*uncertain, "call"),
-            tools.collect::<Vec<_>>().join(", ")
-        )?;
+    write_uncertain(
+        out,
+        report,
+        Uncertain::Arguments,
+        "a rule looks at arguments or input, and the log has only their keys",
+        "Set `arguments = \"full\"` under `[audit]` in config.toml, and calls from then on can be.",
+    )?;
+    write_uncertain(
+        out,
+        report,
+        Uncertain::Listing,
+        "the decision depends on what the server has listed, and the log does not say that",
+        "An entry under `resources` would decide about them.",
+    )
+}
+
+fn write_uncertain(
+    out: &mut dyn Write,
+    report: &ReplayReport,
+    lacks: Uncertain,
+    why: &str,
+    remedy: &str,
+) -> io::Result<()> {
+    let subjects = report.uncertain_subjects.iter().filter(|subject| subject.lacks == lacks);
+    let calls: u64 = subjects.clone().map(|subject| subject.calls).sum();
+    if calls == 0 {
+        return Ok(());
     }
-    Ok(())
+    let named = subjects.map(|UncertainSubject { subject, calls, .. }| format!("{} ({calls})", show_subject(subject)));
+    let noun = if lacks == Uncertain::Listing { "request" } else { "call" };
+    writeln!(
+        out,
+        "\n{WARN}{} cannot be decided again for certain{WARN:#}: {why}: {}.\nNo limit counts them here. {remedy}",
+        count_of(calls, noun),
+        named.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn show_subject(subject: &RequestSubject<Box<str>>) -> String {
+    let subject = subject.as_deref();
+    format!("{}{}", subject.label(), escape_invisible(subject.name()))
 }
 
 fn change_row(change: &ReplayChange, now: &Zoned) -> Vec<Cell> {
     vec![
-        Cell::new(&change.tool),
+        Cell::new(show_subject(&change.subject)),
         Cell::new(format!("{:>6}", change.calls)),
         Cell::new(change.was),
         Cell::styled(change.becomes, effect_style(change.becomes)),

@@ -14,9 +14,9 @@ use crate::author::suggest::{extend_policy, suggest_entries, suggest_policy};
 use crate::cli::SuggestArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::{self, Format, Policy, ServerName, Source};
+use crate::policy::{self, Format, Policy, Section, ServerName, Source};
 use crate::report::log_records::{LogRecords, choose_server};
-use crate::report::survey::{UsageSurvey, lacks_an_entry};
+use crate::report::survey::{UsageSurvey, item_lacks_an_entry, lacks_an_entry};
 use crate::term::style::format_local_time;
 use crate::term::{diff, message};
 use crate::visible::{escape_invisible, visible_path};
@@ -36,9 +36,9 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let log = ServerLog { server: &server, since: args.since.map(|since| since.resolve_at(&now)), env };
     let survey = log.survey_log(&in_force)?;
     survey.warnings.iter().for_each(|warning| message::print_warning(warning));
-    if survey.tools.is_empty() {
+    if survey.tools.is_empty() && survey.items.is_empty() {
         message::print_note(&format!(
-            "According to the log, no call of {server} has reached the server, so there is nothing to suggest."
+            "According to the log, nothing of {server} was used, so there is nothing to suggest."
         ));
         return Ok(Exit::Ok);
     }
@@ -60,13 +60,14 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
         (None, None) => io::stdout().lock().write_all(suggested.text().as_bytes())?,
     }
     if source.as_ref().is_some_and(|source| source.text() == suggested.text()) {
-        let what = if after.refused.is_empty() { "everything that was used" } else { "what was used, except for this" };
+        let is_complete = after.refused.is_empty() && after.refused_items.is_empty();
+        let what = if is_complete { "everything that was used" } else { "what was used, except for this" };
         message::print_note(&format!("Nothing to add: the policy {name} lets through {what}."));
     }
-    print_refused(after.refused.iter(), &policy);
+    print_refused(&after, &policy, |_| true, |_| true);
     if after.left_out > 0 {
         message::print_warning(&format!(
-            "{} left out, because there are too many tools.",
+            "{} left out, because there are too many different ones.",
             count_of(after.left_out, "call")
         ));
     }
@@ -106,29 +107,46 @@ fn print_entries(
     let name = source.name();
     if args.output.is_some() {
         return Err(UsageError(format!(
-            "-o needs a TOML policy to start from, and {name} is not one. Leave out -o to print the entries to add under `tools`."
+            "-o needs a TOML policy to start from, and {name} is not one. Leave out -o to print the entries to add."
         ))
         .into());
     }
     let entries = suggest_entries(source.format(), in_force, survey, now, &format_local_time(now.timestamp(), now));
     if entries.is_empty() {
         message::print_note(&format!("Nothing to add to {name}."));
-    } else {
-        message::print_note(&format!("{name} is not TOML, so add these entries under `tools` yourself:"));
+    }
+    for (table, entries) in entries {
+        message::print_note(&format!("{name} is not TOML, so add these entries under `{table}` yourself:"));
         io::stdout().lock().write_all(entries.as_bytes())?;
     }
-    print_refused(survey.refused.iter().filter(|((tool, _), _)| !lacks_an_entry(in_force, tool)), in_force);
+    let (lacks_tool, lacks_item) =
+        (|tool: &str| lacks_an_entry(in_force, tool), |item: &_| item_lacks_an_entry(in_force, item));
+    print_refused(survey, in_force, |tool| !lacks_tool(tool), |item| !lacks_item(item));
     Ok(Exit::Ok)
 }
 
 /// Warns about what is still refused: a person has to decide about it.
-fn print_refused<'s>(refused: impl Iterator<Item = (&'s (String, String), &'s u64)>, policy: &Policy) {
-    for ((tool, rule), count) in refused {
+fn print_refused(
+    survey: &UsageSurvey,
+    policy: &Policy,
+    is_tool_told: impl Fn(&str) -> bool,
+    is_item_told: impl Fn(&(Section, String)) -> bool,
+) {
+    for ((tool, rule), count) in survey.refused.iter().filter(|((tool, _), _)| is_tool_told(tool)) {
         let how = if policy.looks_at_arguments(tool) { ", judged by what the log has of the arguments," } else { "" };
         message::print_warning(&format!(
             "{} of {} reached the server and{how} would be refused by {}. Decide about that rule yourself.",
             count_of(*count, "call"),
             escape_invisible(tool),
+            escape_invisible(rule)
+        ));
+    }
+    for ((item, rule), count) in survey.refused_items.iter().filter(|((item, _), _)| is_item_told(item)) {
+        message::print_warning(&format!(
+            "{} of the {} {} would be refused by {}. Decide about that rule yourself.",
+            count_of(*count, "use"),
+            item.0.item_noun(),
+            escape_invisible(&item.1),
             escape_invisible(rule)
         ));
     }

@@ -429,6 +429,12 @@ fn parse_set(chars: &mut std::str::Chars<'_>) -> Result<Token, BadToolGlob> {
     }
 }
 
+/// Returns the glob that matches only this text.
+pub(super) fn escape_wildcards(text: &str) -> String {
+    let special = |c| matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\');
+    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
 fn bad_glob<T>(message: &'static str, hint: &'static str) -> Result<T, BadToolGlob> {
     Err(BadToolGlob { message, hint })
 }

@@ -308,7 +308,7 @@ impl Policy {
 }
 
 impl Checks {
-    fn look_at_arguments(&self) -> bool {
+    pub(super) fn look_at_arguments(&self) -> bool {
         let conditions = |check: &GroupCheck| !check.group.conditions.is_empty();
         self.refusals.iter().chain(&self.approve_if).any(conditions)
             || self.limits.iter().any(|limit| limit.increment.path().is_some())

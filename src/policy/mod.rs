@@ -57,7 +57,7 @@ pub use limit::{CounterId, Increment, Limit, OnError, Scope, Units};
 pub use number::Number;
 pub use render::{Colour, render_diagnostics};
 pub use request_subject::RequestSubject;
-pub use section::{ComparedUri, Item, Section, Standing, UriTemplate};
+pub use section::{ComparedUri, Item, Section, SectionEntry, Standing, UriTemplate};
 pub use server::{BadServerName, ServerName};
 pub use source::{Format, Place, Source, Span};
 pub use summary::{SectionTally, Summary, Tally};

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::section::Section;
 
 /// What a call or another request is about, with its name, URI or method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RequestSubject<N> {
     /// A call of this tool.
@@ -18,14 +18,14 @@ pub enum RequestSubject<N> {
     Method(N),
 }
 
-impl RequestSubject<String> {
+impl<N: AsRef<str>> RequestSubject<N> {
     /// Borrows the name.
     pub fn as_deref(&self) -> RequestSubject<&str> {
         match self {
-            Self::Tool(name) => RequestSubject::Tool(name),
-            Self::Resource(uri) => RequestSubject::Resource(uri),
-            Self::Prompt(name) => RequestSubject::Prompt(name),
-            Self::Method(method) => RequestSubject::Method(method),
+            Self::Tool(name) => RequestSubject::Tool(name.as_ref()),
+            Self::Resource(uri) => RequestSubject::Resource(uri.as_ref()),
+            Self::Prompt(name) => RequestSubject::Prompt(name.as_ref()),
+            Self::Method(method) => RequestSubject::Method(method.as_ref()),
         }
     }
 }

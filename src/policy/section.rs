@@ -12,11 +12,12 @@ use super::decision::{Decision, Effect};
 use super::diagnostic::{Report, quote_for_message};
 use super::document::{Origin, PolicyEntry, ToolName, quoted_key};
 use super::entry::{EntryKeys, Rule};
-use super::glob::{BadToolGlob, NamePattern};
+use super::glob::{BadToolGlob, NamePattern, escape_wildcards};
 use super::judge::Judgement;
 use super::keys::kinds::read_members;
 use super::keys::words::word_enum;
 use super::keys::{FromDocument, TableSpec, ValueKind, table_kind};
+use super::limit::Limit;
 use super::summary::SectionTally;
 use super::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::wire::fold::fold;
@@ -25,6 +26,7 @@ use crate::wire::uri;
 
 word_enum! {
     /// A section of a policy.
+    #[derive(PartialOrd, Ord)]
     pub enum Section;
     /// Resources and their templates, by URI.
     "resources" => Resources,
@@ -165,6 +167,20 @@ impl Section {
         }
     }
 
+    /// Returns the key that means exactly this name, or every spelling of this URI; `None` if no key can.
+    pub fn key_for(self, name: &str) -> Option<String> {
+        let name = if self == Self::Resources { uri::normalize(name) } else { name.to_owned() };
+        let key = escape_wildcards(&name);
+        let is_exact = |pattern| matches!(pattern, NamePattern::Exact(exact) if exact == name);
+        self.parse_key(&key).is_ok_and(is_exact).then_some(key)
+    }
+
+    /// Returns the key that means every name which begins so; `None` if no key can.
+    pub fn key_for_prefix(self, prefix: &str) -> Option<String> {
+        let key = format!("{}*", escape_wildcards(prefix));
+        self.parse_key(&key).is_ok_and(|pattern| self.has_match(&pattern)).then_some(key)
+    }
+
     /// What messages call one of what the section is about.
     pub fn item_noun(self) -> &'static str {
         match self {
@@ -258,6 +274,26 @@ impl SectionRule {
     }
 }
 
+/// An entry of a section, as it holds for what no more specific entry is about.
+#[derive(Clone, Copy, Debug)]
+pub struct SectionEntry<'p> {
+    /// What it decides, whatever the arguments.
+    pub decision: Decision<'p>,
+    rule: &'p Rule,
+}
+
+impl<'p> SectionEntry<'p> {
+    /// Returns the limits that a request counts against.
+    pub fn limits(self) -> impl Iterator<Item = &'p Limit> {
+        self.rule.checks.iter().flat_map(|checks| &checks.limits)
+    }
+
+    /// Whether the decision can depend on the URI or the arguments.
+    pub fn looks_at_arguments(self) -> bool {
+        self.rule.checks.as_ref().is_some_and(|checks| checks.look_at_arguments())
+    }
+}
+
 fn is_refusal(effect: Effect) -> bool {
     matches!(effect, Effect::Deny | Effect::Hide)
 }
@@ -298,6 +334,20 @@ impl Policy {
         let uri = (item.section == Section::Resources).then(|| uri::normalize(item.name));
         let ConditionInput { args, input, .. } = input.into();
         self.judge_rules(rules, base, ConditionInput { args, input, uri: uri.as_deref() })
+    }
+
+    /// Whether an entry has exactly this name, or this URI.
+    pub fn names_item(&self, section: Section, name: &str) -> bool {
+        let [exact, _] = section.forms_of(name);
+        let is_exact = |rule: &SectionRule| rule.weight() == usize::MAX && rule.pattern.matches(&exact);
+        self.sections.iter().any(|rule| rule.section == section && is_exact(rule))
+    }
+
+    /// Whether the decision about an item can depend on its URI or its arguments.
+    pub fn item_looks_at_arguments(&self, item: Item<'_>) -> bool {
+        let (rules, base) = self.find_item_rules(item);
+        let mut checks = rules.iter().flatten().filter_map(|rule| rule.checks.as_ref());
+        !self.decide_rules(rules, base).refuses() && checks.any(|checks| checks.look_at_arguments())
     }
 
     /// Decides about a template of resources, `file:///reports/{name}` for example: it is listed if a resource that fits
@@ -369,22 +419,27 @@ impl Policy {
         (rules.map(|rule| rule.map(|rule| &*rule.rule)), base)
     }
 
-    /// Counts the entries of each section, and decides what holds where none is about an item.
-    pub fn tally_sections(&self) -> [SectionTally; 4] {
-        Section::ALL.map(|section| {
-            let mut paths = HashSet::new();
-            let rules = self.sections.iter().filter(|rule| rule.section == section);
-            let effects = rules.filter(|rule| paths.insert(&rule.rule.path)).map(SectionRule::effect);
-            let [otherwise, listed] = [Standing::Unknown, Standing::Listed]
-                .map(|standing| self.decide_without_entry(section, standing).effect);
-            let mut tally = SectionTally { section, otherwise, listed, allowed: 0, asking: 0, refused: 0 };
-            effects.for_each(|effect| match effect {
+    /// Returns the entries of a section, the most specific first.
+    pub fn section_entries(&self, section: Section) -> Vec<SectionEntry<'_>> {
+        let mut paths = HashSet::new();
+        let rules = self.sections.iter().filter(|rule| rule.section == section).map(|rule| &*rule.rule);
+        let entry = |rule| SectionEntry { decision: self.decision_of_rule(rule), rule };
+        rules.filter(|rule| paths.insert(&rule.path)).map(entry).collect()
+    }
+
+    /// Counts the entries of a section, and decides what holds where none is about an item.
+    pub fn tally_section(&self, section: Section) -> SectionTally {
+        let [otherwise, listed] =
+            [Standing::Unknown, Standing::Listed].map(|standing| self.decide_without_entry(section, standing).effect);
+        let mut tally = SectionTally { section, otherwise, listed, allowed: 0, asking: 0, refused: 0 };
+        for entry in self.section_entries(section) {
+            match entry.decision.effect {
                 Effect::Allow => tally.allowed += 1,
                 Effect::RequireApproval => tally.asking += 1,
                 Effect::Deny | Effect::Hide => tally.refused += 1,
-            });
-            tally
-        })
+            }
+        }
+        tally
     }
 
     /// The decision where no entry is about an item.

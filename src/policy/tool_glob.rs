@@ -1,6 +1,6 @@
 //! Globs for tool names outside a policy, with the same syntax.
 
-use super::glob::{BadToolGlob, NamePattern, Pattern};
+use super::glob::{BadToolGlob, NamePattern, Pattern, escape_wildcards};
 
 /// A tool's name or a glob.
 #[derive(Clone, Debug)]
@@ -42,8 +42,7 @@ impl ToolGlob {
 
     /// Returns the key under `tools` that means only this tool; `None` if no key can.
     pub fn key_for(tool: &str) -> Option<String> {
-        let special = |c| matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\');
-        let key = tool.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect::<String>();
+        let key = escape_wildcards(tool);
         Self::parse(&key).ok().filter(|glob| glob.is_exactly(tool)).map(|_| key)
     }
 }

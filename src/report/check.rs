@@ -8,7 +8,7 @@ use super::client_limits::warn_of_timeout;
 use crate::env::Env;
 use crate::paths::{self, PolicyError};
 use crate::policy::{
-    self, Colour, Diagnostic, Format, Mode, Policy, SectionTally, ServerName, Severity, Source, Tally,
+    self, Colour, Diagnostic, Format, Mode, Policy, Section, SectionTally, ServerName, Severity, Source, Tally,
 };
 use crate::settings::{self, Settings};
 
@@ -126,7 +126,7 @@ impl CheckReport {
                 diagnostics.into_iter().map(|diagnostic| PlacedDiagnostic::new(source, diagnostic)).collect()
             }),
             tools: summary.and_then(|summary| summary.tools),
-            sections: policy.map(Policy::tally_sections),
+            sections: policy.map(|policy| Section::ALL.map(|section| policy.tally_section(section))),
             rendered,
             summary: summary.map(|summary| summary.to_string()),
         }

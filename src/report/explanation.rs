@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::decision::document_of_rule;
 use super::inspection::ToolLimit;
 use super::limit::WindowText;
+use super::section_explanation::{SectionExplanation, describe_otherwise};
 use crate::paths::LoadedPolicy;
 use crate::policy::window::parse_duration;
 use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, Scope, ServerName, Source};
@@ -26,6 +27,8 @@ pub(crate) const CATALOGUED: &str = "iterable";
 pub(crate) struct Explanation<'e> {
     /// The patterns of abuse that need what the tool offers.
     pub(crate) attacks: Vec<AttackSummary>,
+    /// What the policy in force says beside tool calls; `null` if it cannot be loaded.
+    pub(crate) beside_tools: Option<[SectionExplanation<'e>; 4]>,
     /// The class of the tool.
     pub(crate) class: Class,
     /// Tools of the catalogue that may have been meant.
@@ -154,6 +157,9 @@ pub(crate) struct InForce<'p> {
     looks_at_arguments: bool,
     /// What is in force: the file, the built-in policy, or the file over the built-in policy.
     mode: Mode,
+    /// The effect for a tool that no rule names.
+    #[serde(skip)]
+    otherwise: Effect,
     /// What the agent is told about the rule.
     reason: Option<&'p str>,
     /// The path of the rule that decides.
@@ -210,6 +216,7 @@ impl<'e> Explanation<'e> {
         };
         Self {
             attacks: Attack::abusing(server.as_str(), tool, &profile).map(AttackSummary::from).collect(),
+            beside_tools: policy.map(SectionExplanation::explain_policy),
             class: profile.class,
             did_you_mean: catalogue.filter(|_| !known).map(|known| known.similar_tools(tool)).unwrap_or_default(),
             does: catalogue.and_then(|catalogue| catalogue.tool_summary(tool)),
@@ -270,6 +277,11 @@ impl<'e> Explanation<'e> {
 
     pub(crate) fn document_in_force(&self, in_force: &InForce<'_>) -> String {
         document_of_rule(in_force.rule, in_force.file, self.server)
+    }
+
+    /// Returns what decides, beside tool calls, where the policy has no entry.
+    pub(crate) fn sections_otherwise(&self) -> Option<&'static str> {
+        self.in_force.as_ref().map(|in_force| describe_otherwise(in_force.mode, in_force.otherwise))
     }
 
     /// Describes what else the policy in force says, each in a sentence.
@@ -350,6 +362,7 @@ impl<'p> InForce<'p> {
             limits: limits.collect(),
             looks_at_arguments,
             mode: summary.mode,
+            otherwise: summary.otherwise,
             reason: decision.reason,
             rule: decision.rule,
         }

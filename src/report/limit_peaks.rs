@@ -53,7 +53,7 @@ impl LimitPeak {
         Self {
             server: server.to_owned(),
             rule: limit.rule.clone(),
-            tool: call.tool.to_string(),
+            tool: call.subject.as_deref().name().to_owned(),
             used,
             max: limit.max,
             share,
@@ -81,10 +81,10 @@ impl LimitPeaks {
         Self { server: server.to_string(), policy, windows: HashMap::new(), peaks: BTreeMap::new() }
     }
 
-    /// Counts a call that was passed on. Calls must come in the order of their times.
+    /// Counts a call of a tool that was passed on. Calls must come in the order of their times.
     pub(crate) fn count_call(&mut self, call: &RecordedCall) {
         let now = call.unix_time();
-        for limit in self.policy.limits_of(&call.tool) {
+        for limit in self.policy.limits_of(call.tool().unwrap_or_default()) {
             let arguments = match (&limit.increment, &call.arguments) {
                 (_, Some(arguments)) => arguments.as_str(),
                 (Increment::Fixed(_), None) => "{}",

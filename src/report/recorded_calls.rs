@@ -1,28 +1,34 @@
-//! The calls in the audit log, in the order of their decisions, and decided again under another policy.
+//! The calls and other requests in the audit log, in the order of their decisions, and decided again under another
+//! policy.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::engine::limits::{Charge, Denied, Memory, Reserved, Store, Unavailable};
-use crate::engine::{Now, Trial, TrialDecision, TrialInput};
+use crate::engine::{Now, Trial, TrialDecision, TrialInput, find_item};
 use crate::limits::{MAX_REORDERED, MAX_REORDERED_ARGUMENTS, MAX_REPLAYED_SESSIONS, MAX_TOLD_APART};
-use crate::policy::{Effect, Listing, Policy, ToolRef};
-use crate::record::{About, LogLine, Outcome, PROTOCOL_RULE, REQUIRED_RULE, RecordedArguments};
+use crate::policy::{Decision, Effect, Item, Listing, Policy, RequestSubject, Section, Standing, ToolRef};
+use crate::record::{
+    About, Direction, LogLine, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record, RecordedArguments, Subject,
+};
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
-use crate::wire::method;
+use crate::wire::method::{self, MethodClass, PolicySubject, Sender, classify_method};
+use crate::wire::uri;
 
-/// A recorded call of a tool.
+/// A recorded call of a tool, or another request that a policy decides about.
 #[derive(Debug)]
 pub(crate) struct RecordedCall {
     pub(crate) time: Timestamp,
     pub(crate) session: Box<str>,
     /// The number of the decision in the session, from 1.
     pub(crate) number: u64,
-    pub(crate) tool: Box<str>,
+    pub(crate) subject: RequestSubject<Box<str>>,
+    judged: JudgedAs,
     pub(crate) class: Option<Box<str>>,
     pub(crate) effect: Effect,
     pub(crate) rule: Box<str>,
@@ -33,19 +39,43 @@ pub(crate) struct RecordedCall {
     input: Option<Arguments>,
 }
 
+/// How a policy decides about what was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum JudgedAs {
+    /// As a call of a tool.
+    Call,
+    /// By a section.
+    Request(Section),
+    /// By a section, and neither counted nor asked about: a completion of a prompt, a subscription among several.
+    Listing(Section),
+    /// As a template of resources.
+    Template,
+}
+
+/// What the log lacks to decide again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Uncertain {
+    /// The arguments that a rule checks.
+    Arguments,
+    /// Whether the server had listed the resource, or whose app it is.
+    Listing,
+}
+
 impl RecordedCall {
-    /// Returns the call that a line is about; `None` if there is none, or if no policy decided the call.
+    /// Returns the call or request that a line is about; `None` if there is none, or if no policy decided it.
     pub(crate) fn from_line(line: &LogLine<'_>) -> Option<Self> {
         let About::Decision(record) = &line.about else { return None };
-        let is_by_policy = ![PROTOCOL_RULE, REQUIRED_RULE].contains(&&*record.rule);
-        if record.method.as_deref() != Some(method::TOOLS_CALL) || !is_by_policy {
+        if [PROTOCOL_RULE, REQUIRED_RULE].contains(&&*record.rule) {
             return None;
         }
+        let (subject, judged) = read_subject(record)?;
         Some(Self {
             time: line.time,
             session: (&*line.session).into(),
             number: record.call,
-            tool: record.tool.as_deref()?.into(),
+            subject,
+            judged,
             class: record.class.as_deref().map(Into::into),
             effect: parse_effect(&record.effect)?,
             rule: (&*record.rule).into(),
@@ -55,14 +85,35 @@ impl RecordedCall {
         })
     }
 
+    /// Returns the tool that was called; `None` if it is another request.
+    pub(crate) fn tool(&self) -> Option<&str> {
+        if let RequestSubject::Tool(name) = &self.subject { Some(name) } else { None }
+    }
+
+    /// Whether it is about a template of resources.
+    pub(crate) fn is_template(&self) -> bool {
+        self.judged == JudgedAs::Template
+    }
+
+    /// Returns the section that decides about it and its name there; `None` for a call of a tool.
+    pub(crate) fn section(&self) -> Option<(Section, &str)> {
+        let name = self.subject.as_deref().name();
+        match self.judged {
+            JudgedAs::Call => None,
+            JudgedAs::Request(Section::Requests) => Some((Section::Requests, Section::request_name(name))),
+            JudgedAs::Request(section) | JudgedAs::Listing(section) => Some((section, name)),
+            JudgedAs::Template => Some((Section::Resources, name)),
+        }
+    }
+
     pub(crate) fn reached_server(&self) -> bool {
         self.outcome != Outcome::Refused
     }
 
     /// Returns the tool with its class at that time. A class below what its name implies was set by the policy of that
     /// time and says nothing about another policy, so it is not used.
-    fn tool_ref(&self) -> ToolRef<'_> {
-        let by_name = ToolRef::from(&self.tool);
+    fn tool_ref<'c>(&'c self, tool: &'c str) -> ToolRef<'c> {
+        let by_name = ToolRef::from(tool);
         let class = Class::ALL.into_iter().find(|class| Some(class.as_str()) == self.class.as_deref());
         class.map_or(by_name, |class| ToolRef { listing: Listing::As(class.max(by_name.guess_class())), ..by_name })
     }
@@ -74,6 +125,44 @@ impl RecordedCall {
     fn arguments_length(&self) -> usize {
         [&self.arguments, &self.input].into_iter().flatten().map(|kept| kept.as_str().len()).sum()
     }
+}
+
+/// Returns what a decision was about, if a policy decides about it.
+fn read_subject(record: &Record<'_>) -> Option<(RequestSubject<Box<str>>, JudgedAs)> {
+    let method = record.method.as_deref()?;
+    let is_of_server = record.direction == Direction::Server.as_str();
+    let is_completion = method == "completion/complete";
+    Some(match record.subject() {
+        Some(Subject::Tool(tool)) if method == method::TOOLS_CALL => {
+            (RequestSubject::Tool(tool.into()), JudgedAs::Call)
+        }
+        // What is about the task of a call is decided with the call.
+        Some(Subject::Tool(_)) => return None,
+        Some(Subject::Prompt(name)) => {
+            let judged = if is_completion { JudgedAs::Listing } else { JudgedAs::Request };
+            (RequestSubject::Prompt(name.into()), judged(Section::Prompts))
+        }
+        // An update, which is recorded only if it is refused.
+        Some(Subject::Resource(_)) if is_of_server => return None,
+        Some(Subject::Resource(template)) if is_completion => {
+            (RequestSubject::Resource(template.into()), JudgedAs::Template)
+        }
+        Some(Subject::Resource(uri)) => {
+            let is_listening = method == method::SUBSCRIPTIONS_LISTEN;
+            let judged = if is_listening { JudgedAs::Listing } else { JudgedAs::Request };
+            (RequestSubject::Resource(uri.into()), judged(Section::Resources))
+        }
+        None if is_of_server => (RequestSubject::Method(method.into()), JudgedAs::Request(Section::Requests)),
+        None => match classify_method(method) {
+            MethodClass::Known(known)
+                if known.sender != Sender::Server
+                    && !matches!(known.subject, PolicySubject::Methods | PolicySubject::Tasks) =>
+            {
+                return None;
+            }
+            _ => (RequestSubject::Method(method.into()), JudgedAs::Request(Section::Methods)),
+        },
+    })
 }
 
 /// Returns the value of a key, inserted if missing; `None` if the map is full.
@@ -140,24 +229,80 @@ impl<'p> Replayer<'p> {
         Self { policy, server: SharedCounts::default(), sessions: HashMap::new(), calls: 0 }
     }
 
-    /// Decides a call; `None` if that depends on arguments that the log lacks. Such a call counts against no limit.
-    pub(crate) fn decide_call(&mut self, call: &RecordedCall) -> Option<TrialDecision> {
-        let (none, tool) = (Arguments::default(), call.tool_ref());
-        let lacks_arguments = call.arguments.is_none() && self.policy.looks_at_arguments(tool);
-        if lacks_arguments || call.input.is_none() && self.policy.looks_at_input(tool) {
-            return None;
+    /// Decides a call or request.
+    ///
+    /// # Errors
+    /// Returns what the log lacks. Such a call counts against no limit.
+    pub(crate) fn decide_call(&mut self, call: &RecordedCall) -> Result<TrialDecision, Uncertain> {
+        let policy = self.policy;
+        let none = Arguments::default();
+        let name = call.subject.as_deref().name();
+        let (item, looks_at_arguments, looks_at_input) = match call.judged {
+            JudgedAs::Template => return Ok(decide_alone(policy.decide_template(name))),
+            JudgedAs::Call => {
+                let tool = call.tool_ref(name);
+                (None, policy.looks_at_arguments(tool), policy.looks_at_input(tool))
+            }
+            JudgedAs::Request(_) | JudgedAs::Listing(_) => {
+                let item = self.find_item(call)?;
+                if let JudgedAs::Listing(_) = call.judged {
+                    return Ok(decide_alone(policy.decide_item(item)));
+                }
+                (Some(item), policy.item_looks_at_arguments(item), false)
+            }
+        };
+        if call.arguments.is_none() && looks_at_arguments || call.input.is_none() && looks_at_input {
+            return Err(Uncertain::Arguments);
         }
         let [arguments, input] = [&call.arguments, &call.input].map(|kept| kept.as_ref().unwrap_or(&none));
         self.calls += 1;
         if !self.sessions.contains_key(&call.session) {
             self.drop_old_sessions();
-            let trial = Trial::with_store(Box::new(self.server.clone()));
-            self.sessions.insert(call.session.clone(), (trial, self.calls));
         }
-        let (trial, used) = self.sessions.get_mut(&call.session)?;
+        let new = || (Trial::with_store(Box::new(self.server.clone())), 0);
+        let (trial, used) = self.sessions.entry(call.session.clone()).or_insert_with(new);
         *used = self.calls;
         let now = Now { session: call.unix_time(), unix: call.unix_time() };
-        trial.try_call_at(self.policy, tool, TrialInput { arguments, input }, now, call.outcome).ok()
+        let input = TrialInput { arguments, input };
+        match item {
+            Some(item) => Ok(trial.try_item_at(policy, item, input, now, call.outcome)),
+            // No recorded call has arguments that cannot be sent.
+            None => trial
+                .try_call_at(policy, call.tool_ref(name), input, now, call.outcome)
+                .map_err(|_| Uncertain::Arguments),
+        }
+    }
+
+    /// Looks up what a request is about. The log does not say what the server had listed, except by the rule that decided.
+    fn find_item<'c>(&self, call: &'c RecordedCall) -> Result<Item<'c>, Uncertain>
+    where
+        'p: 'c,
+    {
+        let (section, name) = call.section().unwrap_or((Section::Methods, ""));
+        let item = find_item(self.policy, section, name);
+        if section != Section::Resources {
+            return Ok(item);
+        }
+        let listed = Item { standing: Standing::Listed, ..item };
+        match (&*call.rule, call.effect) {
+            ("builtin:resources", Effect::Allow) => return Ok(listed),
+            ("builtin:resources", _) => return Ok(item),
+            _ => {}
+        }
+        let of_tool = |effect| {
+            let decision = Decision { effect, rule: "", reason: None, file: None };
+            Item { standing: Standing::OfTool(decision), ..item }
+        };
+        let is_app = uri::scheme(name).is_some_and(|scheme| scheme.eq_ignore_ascii_case("ui"));
+        let apps = [Effect::Allow, Effect::Hide].map(of_tool);
+        let others = [listed].into_iter().chain(apps.into_iter().filter(|_| is_app));
+        let effect = self.policy.decide_item(item).effect;
+        for other in others {
+            if self.policy.decide_item(other).effect != effect {
+                return Err(Uncertain::Listing);
+            }
+        }
+        Ok(item)
     }
 
     fn drop_old_sessions(&mut self) {
@@ -168,6 +313,16 @@ impl<'p> Replayer<'p> {
             let middle = *middle;
             self.sessions.retain(|_, (_, used)| *used > middle);
         }
+    }
+}
+
+/// A decision that is neither counted nor asked about.
+fn decide_alone(decision: Decision<'_>) -> TrialDecision {
+    TrialDecision {
+        effect: decision.effect,
+        rule: decision.rule.to_owned(),
+        reason: decision.reason.map(str::to_owned),
+        retry_after: None,
     }
 }
 

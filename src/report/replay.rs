@@ -1,4 +1,4 @@
-//! Recorded calls, decided again under another policy.
+//! Recorded calls and other requests, decided again under another policy.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::log_records::{LogError, LogRecords};
-use super::recorded_calls::{Replayer, entry_if_room};
-use crate::policy::{Policy, ServerName};
+use super::recorded_calls::{Replayer, Uncertain, entry_if_room};
+use crate::policy::{Policy, RequestSubject, ServerName};
 
 /// How decisions change under another policy.
 #[derive(Debug, Default, Serialize)]
@@ -17,28 +17,32 @@ pub(crate) struct ReplayReport {
     pub(crate) server: String,
     /// The policy file.
     pub(crate) file: String,
-    /// How many calls there were.
+    /// How many calls and other requests there were.
     pub(crate) calls: u64,
+    /// How many of them are no calls of tools.
+    pub(crate) requests: u64,
     /// How many are decided as before.
     pub(crate) same: u64,
     /// How many are decided differently.
     pub(crate) changed: u64,
     /// The changes, most frequent first.
     pub(crate) changes: Vec<ReplayChange>,
-    /// How many calls cannot be decided again because the log lacks the arguments that a rule checks.
+    /// How many cannot be decided again because of what the log lacks.
     pub(crate) uncertain: u64,
-    /// The tools of these calls.
-    pub(crate) uncertain_tools: Vec<UncertainTool>,
+    /// What these are about.
+    #[serde(rename = "uncertain_tools")]
+    pub(crate) uncertain_subjects: Vec<UncertainSubject>,
     /// Warnings about lines that could not be read.
     #[serde(skip)]
     pub(crate) warnings: Vec<String>,
 }
 
-/// Calls of one tool whose decision changes in one way.
+/// Calls of one tool, or requests about one thing, whose decision changes in one way.
 #[derive(Debug, Serialize)]
 pub(crate) struct ReplayChange {
-    /// The tool.
-    pub(crate) tool: String,
+    /// The tool, resource, prompt or method.
+    #[serde(flatten)]
+    pub(crate) subject: RequestSubject<Box<str>>,
     /// How many calls there were.
     pub(crate) calls: u64,
     /// The recorded effect.
@@ -57,17 +61,20 @@ pub(crate) struct ReplayChange {
     pub(crate) session: String,
 }
 
-/// Calls of one tool that cannot be decided again.
+/// Calls of one tool, or requests about one thing, that cannot be decided again.
 #[derive(Debug, Serialize)]
-pub(crate) struct UncertainTool {
-    /// The tool.
-    pub(crate) tool: String,
+pub(crate) struct UncertainSubject {
+    /// The tool, resource, prompt or method.
+    #[serde(flatten)]
+    pub(crate) subject: RequestSubject<Box<str>>,
     /// How many calls there were.
     pub(crate) calls: u64,
+    /// What the log lacks.
+    pub(crate) lacks: Uncertain,
 }
 
 impl ReplayReport {
-    /// Decides the calls in a server's log again, either those since a time or all.
+    /// Decides the calls and other requests in a server's log again, either those since a time or all.
     pub(crate) fn collect(
         records: &mut LogRecords,
         server: &ServerName,
@@ -81,10 +88,15 @@ impl ReplayReport {
         let mut replayer = Replayer::new(policy);
         report.warnings = records.for_each_call(since, |call| {
             report.calls += 1;
-            let Some(verdict) = replayer.decide_call(call) else {
-                report.uncertain += 1;
-                _ = entry_if_room(&mut uncertain, call.tool.to_string(), u64::default).map(|calls| *calls += 1);
-                return;
+            report.requests += u64::from(call.tool().is_none());
+            let verdict = match replayer.decide_call(call) {
+                Ok(verdict) => verdict,
+                Err(lacks) => {
+                    report.uncertain += 1;
+                    let key = (call.subject.clone(), lacks);
+                    _ = entry_if_room(&mut uncertain, key, u64::default).map(|calls| *calls += 1);
+                    return;
+                }
             };
             if verdict.effect == call.effect {
                 report.same += 1;
@@ -92,9 +104,9 @@ impl ReplayReport {
             }
             report.changed += 1;
             let (was, becomes) = (call.effect.as_str(), verdict.effect.as_str());
-            let key = (call.tool.clone(), was, becomes, verdict.rule.clone());
+            let key = (call.subject.clone(), was, becomes, verdict.rule.clone());
             let new = || ReplayChange {
-                tool: call.tool.to_string(),
+                subject: call.subject.clone(),
                 calls: 0,
                 was,
                 recorded_rule: call.rule.to_string(),
@@ -108,7 +120,9 @@ impl ReplayReport {
         })?;
         report.changes = changes.into_values().collect();
         report.changes.sort_by_key(|change| Reverse(change.calls));
-        report.uncertain_tools = uncertain.into_iter().map(|(tool, calls)| UncertainTool { tool, calls }).collect();
+        let uncertain = uncertain.into_iter();
+        report.uncertain_subjects =
+            uncertain.map(|((subject, lacks), calls)| UncertainSubject { subject, calls, lacks }).collect();
         Ok(report)
     }
 }

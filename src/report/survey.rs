@@ -6,27 +6,34 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::log_records::{LogError, LogRecords};
 use super::recorded_calls::{RecordedCall, Replayer, entry_if_room};
+use crate::engine::find_item;
 use crate::limits::MAX_TOLD_APART;
-use crate::policy::{Effect, Policy};
+use crate::policy::{Effect, Policy, RequestSubject, Section, Standing};
+use crate::wire::uri;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// What was used: calls that reached the server.
+/// What was used: calls and other requests that reached the server, or the client if the server sent them.
 #[derive(Debug, Default)]
 pub(crate) struct UsageSurvey {
     pub(crate) tools: BTreeMap<String, ToolUsage>,
+    /// What was used beside tools, by section and name; a URI in its normal form.
+    pub(crate) items: BTreeMap<(Section, String), ToolUsage>,
+    /// How many calls of tools there were.
     pub(crate) calls: u64,
     pub(crate) first: Option<Timestamp>,
     pub(crate) last: Option<Timestamp>,
     /// How many of them the policy refuses, by tool and rule.
     pub(crate) refused: BTreeMap<(String, String), u64>,
-    /// How many calls are left out because there are too many tools.
+    /// The same for the items.
+    pub(crate) refused_items: BTreeMap<((Section, String), String), u64>,
+    /// How many are left out because there are too many tools or items.
     pub(crate) left_out: u64,
     /// Warnings about lines that could not be read.
     pub(crate) warnings: Vec<String>,
 }
 
-/// How a tool was used.
+/// How a tool, or another item, was used.
 #[derive(Debug, Default)]
 pub(crate) struct ToolUsage {
     /// Its risk class, if the log has one.
@@ -47,7 +54,7 @@ impl UsageSurvey {
         let mut minutes = LastMinute::default();
         let mut replayer = Replayer::new(policy);
         survey.warnings = records.for_each_call(since, |call| {
-            if call.reached_server() {
+            if call.reached_server() && !call.is_template() {
                 survey.add_call(call, &mut minutes, &mut replayer);
             }
         })?;
@@ -55,10 +62,19 @@ impl UsageSurvey {
     }
 
     fn add_call(&mut self, call: &RecordedCall, minutes: &mut LastMinute, replayer: &mut Replayer<'_>) {
-        self.calls += 1;
+        let item = call.section().map(|(section, name)| match section {
+            Section::Resources => (section, uri::normalize(name)),
+            _ => (section, name.to_owned()),
+        });
+        self.calls += u64::from(item.is_none());
         self.first = self.first.or(Some(call.time));
         self.last = Some(call.time);
-        let Some(used) = entry_if_room(&mut self.tools, call.tool.to_string(), ToolUsage::default) else {
+        let tool = call.tool().unwrap_or_default();
+        let used = match &item {
+            None => entry_if_room(&mut self.tools, tool.to_owned(), ToolUsage::default),
+            Some(item) => entry_if_room(&mut self.items, item.clone(), ToolUsage::default),
+        };
+        let Some(used) = used else {
             self.left_out += 1;
             return;
         };
@@ -68,13 +84,20 @@ impl UsageSurvey {
             used.class = Some(class.to_string());
         }
         let refusal = match replayer.decide_call(call) {
-            Some(verdict) => is_refusal(verdict.effect).then_some(verdict.rule),
-            // The log lacks what the policy checks. If a rule of the tool refused the call then, it may do so again.
-            None => is_refusal(call.effect).then(|| call.rule.to_string()),
+            Ok(verdict) => is_refusal(verdict.effect).then_some(verdict.rule),
+            // The log lacks what the policy checks. If a rule refused it then, it may do so again.
+            Err(_) => is_refusal(call.effect).then(|| call.rule.to_string()),
         };
         if let Some(rule) = refusal {
-            *self.refused.entry((call.tool.to_string(), rule)).or_default() += 1;
+            *match item {
+                None => self.refused.entry((tool.to_owned(), rule)).or_default(),
+                Some(item) => self.refused_items.entry((item, rule)).or_default(),
+            } += 1;
         }
+    }
+
+    pub(crate) fn is_refused_item(&self, item: &(Section, String)) -> bool {
+        self.refused_items.keys().any(|(refused, _)| refused == item)
     }
 
     pub(crate) fn is_refused(&self, tool: &str) -> bool {
@@ -96,18 +119,27 @@ pub(crate) fn lacks_an_entry(policy: &Policy, tool: &str) -> bool {
     is_refusal(decision.effect) && (is_builtin || !(decision.rule.ends_with(']') || is_for_all))
 }
 
-/// The calls of the last minute, by session and tool.
+/// The same for an item. What belongs to a refused tool needs a decision about that tool.
+pub(crate) fn item_lacks_an_entry(policy: &Policy, (section, name): &(Section, String)) -> bool {
+    let item = find_item(policy, *section, name);
+    let decision = policy.decide_item(item);
+    let is_default = decision.rule == "default" || decision.rule.starts_with("builtin:");
+    let is_glob = !matches!(item.standing, Standing::OfTool(_)) && !policy.names_item(*section, name);
+    is_refusal(decision.effect) && !decision.rule.ends_with(']') && (is_default || is_glob)
+}
+
+/// The calls of the last minute, by session and what they are about.
 #[derive(Debug, Default)]
-struct LastMinute(HashMap<(Box<str>, Box<str>), VecDeque<Timestamp>>);
+struct LastMinute(HashMap<(Box<str>, RequestSubject<Box<str>>), VecDeque<Timestamp>>);
 
 impl LastMinute {
-    /// Adds a call, and returns how many calls of the tool the session made in the last minute, including this one.
+    /// Adds a call, and returns how many such calls the session made in the last minute, including this one.
     fn count_call(&mut self, call: &RecordedCall) -> u64 {
         let is_over = |then: &Timestamp| call.time.duration_since(*then) >= MINUTE;
         if self.0.len() >= MAX_TOLD_APART {
             self.0.retain(|_, times| times.back().is_some_and(|last| !is_over(last)));
         }
-        let times = self.0.entry((call.session.clone(), call.tool.clone())).or_default();
+        let times = self.0.entry((call.session.clone(), call.subject.clone())).or_default();
         while times.front().is_some_and(is_over) {
             times.pop_front();
         }

@@ -63,6 +63,33 @@ fn pages_are_as_they_were() {
 }
 
 #[test]
+fn what_the_policy_says_beside_tool_calls_is_explained() {
+    let home = Home::new();
+    let more: String = (0..25).map(|n| format!("[methods.\"x/{n}\"]\n")).collect();
+    let policy = format!(
+        "version = \"1\"\ndefault = \"deny\"\n[tools.get_lists]\n[resources.\"*\"]\naction = \"deny\"\nreason = \"Not | here.\"\n\
+         [resources.\"file:///srv/reports/**\"]\nrate_limit = \"2/minute\"\n\
+         deny_if = [{{ path = \"uri\", op = \"contains\", value = \"salary\" }}]\n[requests.roots]\n{more}"
+    );
+    fs::write(home.path().join("iterable.toml"), policy).unwrap();
+    let mut wrong = Vec::new();
+    for (format, ending) in [("text", "txt"), ("json", "json"), ("markdown", "md")] {
+        let printed = home.good(&["explain", "get_lists", "--policy", "iterable.toml", "--format", format]);
+        let path = root().join("tests/golden/explain").join(format!("sections.{ending}"));
+        wrong.extend(compare(path, &printed, "UPDATE_GOLDEN"));
+    }
+    assert!(wrong.is_empty(), "these have changed: {wrong:#?}");
+    for (policy, says) in [
+        ("version = \"1\"\ndefault = \"deny\"\nhide = [\"x\"]\n", "only hides, so the built-in rules cover"),
+        ("version = \"1\"\ndefault = \"allow\"\ntools = {}\n", "`default = \"allow\"` covers"),
+    ] {
+        home.policy("iterable.toml", policy);
+        let page = home.good(&["explain", "get_lists", "--format", "markdown"]);
+        assert!(page.contains(says), "{page}");
+    }
+}
+
+#[test]
 fn every_tool_of_the_catalogue_is_explained_and_its_built_in_rule_is_what_is_recommended() {
     let home = Home::new();
     for tool in Catalogue::for_server("iterable").unwrap().tools() {

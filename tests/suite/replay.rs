@@ -7,10 +7,11 @@ use crate::support::log as support;
 use std::fs;
 use std::time::Duration;
 
-use policylayer::record::{ArgumentsLogged, Outcome};
+use policylayer::policy::Effect;
+use policylayer::record::{ArgumentsLogged, Direction, Outcome, Subject};
 use policylayer::risk::Class;
 use serde_json::{Value, json};
-use support::{Decision, Home, Log, TEN, observed, passed, refused};
+use support::{Decision, Home, Log, TEN, observed, passed, refused, requested};
 
 /// A policy file in the home's folder.
 fn policy(home: &Home, text: &str) {
@@ -40,7 +41,9 @@ fn what_changes_is_shown_with_rule_and_example() {
     log.add(&Decision { method: Some("prompts/get"), ..passed(6, "send_mail", Class::Execute) }).write();
     policy(&home, "[tools.get_lists]\n[tools.send_mail]\n[tools.delete_list]\naction = \"require_approval\"\n");
     let json = replay(&home);
-    assert_eq!((&json["calls"], &json["same"], &json["changed"]), (&5.into(), &1.into(), &4.into()));
+    // The prompt of a tool that is allowed passes, as it did.
+    assert_eq!((&json["calls"], &json["requests"]), (&6.into(), &1.into()));
+    assert_eq!((&json["same"], &json["changed"]), (&2.into(), &4.into()));
     assert_eq!(
         changes(&json),
         [
@@ -52,10 +55,108 @@ fn what_changes_is_shown_with_rule_and_example() {
     assert_eq!(json["changes"][0]["example"], "2026-11-22T10:00:03Z");
     assert_eq!(json["changes"][2]["recorded_rule"], "tools.send_mail");
     let text = home.good(&["replay", "--policy", "new.toml"]);
-    assert!(text.starts_with("5 calls of shop under new.toml: 1 decided as before, 4 differently.\n"), "{text}");
+    assert!(
+        text.starts_with("5 calls and 1 other request of shop under new.toml: 2 decided as before, 4 differently.\n"),
+        "{text}"
+    );
     assert!(text.contains("gone              2  allow  hide              default"), "{text}");
     let since = home.json(&["replay", "--policy", "new.toml", "--since", "2026-11-22T10:00:04Z", "--format", "json"]);
-    assert_eq!(since["calls"], 1);
+    assert_eq!((&since["calls"], &since["requests"]), (&2.into(), &1.into()));
+}
+
+#[test]
+fn what_was_asked_for_beside_tool_calls_is_decided_again() {
+    let home = Home::new();
+    let resource = |uri| Some(Subject::Resource(uri));
+    let prompt = |name| Some(Subject::Prompt(name));
+    let server =
+        |seconds, method, rule| Decision { direction: Direction::Server, ..requested(seconds, method, None, rule) };
+    let mut log = Log::keeping(&home, "shop", ArgumentsLogged::Full);
+    let read = "resources/read";
+    for seconds in 0..3 {
+        log.add(&requested(seconds, read, resource("file:///srv/reports/may.csv"), "builtin:resources"));
+    }
+    log.add(&requested(3, read, resource("FILE:///srv/reports/../etc/x"), "default"));
+    log.add(&requested(4, "resources/subscribe", resource("db://sales"), "default"));
+    log.add(&requested(5, "subscriptions/listen", resource("file:///srv/reports/june.csv"), "default"));
+    log.add(&requested(6, "completion/complete", resource("file:///srv/reports/{name}"), "default"));
+    log.add(&requested(7, "completion/complete", prompt("weekly"), "default"));
+    let get = requested(8, "prompts/get", prompt("weekly"), "default");
+    log.add(&Decision { arguments: Some(r#"{"team":"board"}"#), ..get });
+    log.add(&Decision { arguments: Some(r#"{"team":"sales"}"#), ..get });
+    log.add(&requested(9, "x-vendor/a", None, "default")).add(&requested(10, "notifications/x", None, "default"));
+    log.add(&server(11, "roots/list", "default")).add(&server(12, "sampling/createMessage", "default"));
+    // None of these was decided by a policy, or has a decision of its own.
+    log.add(&server(13, "elicitation/create", "protocol"));
+    log.add(&Decision { about: resource("file:///x"), ..server(14, "notifications/resources/updated", "default") });
+    log.add(&Decision { method: Some("tasks/update"), ..passed(15, "get", Class::Read) });
+    log.write();
+    policy(
+        &home,
+        "[resources.\"file:///srv/reports/**\"]\nrate_limit = \"2/minute\"\n[prompts.weekly]\n\
+         deny_if = [{ path = \"args.team\", op = \"eq\", value = \"board\" }]\n[requests.roots]\n[methods.\"x-vendor/*\"]\n\
+         action = \"require_approval\"\n",
+    );
+    let json = replay(&home);
+    assert_eq!((&json["calls"], &json["requests"], &json["uncertain"]), (&14.into(), &14.into(), &0.into()), "{json}");
+    let changes: Vec<_> = json["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let kind = ["tool", "resource", "prompt", "method"].into_iter().filter(|kind| !one[*kind].is_null());
+            let kind: Vec<_> = kind.collect();
+            format!(
+                "{} {} {} {}",
+                kind.join("+"),
+                one[kind[0]].as_str().unwrap(),
+                one["becomes"],
+                one["rule"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            r#"resource FILE:///srv/reports/../etc/x "hide" default"#,
+            r#"resource db://sales "hide" default"#,
+            r#"resource file:///srv/reports/may.csv "deny" resources."file:///srv/reports/**".rate_limit"#,
+            r#"prompt weekly "deny" prompts.weekly.deny_if[0]"#,
+            r#"method notifications/x "hide" default"#,
+            r#"method sampling/createMessage "hide" default"#,
+            r#"method x-vendor/a "require_approval" methods."x-vendor/*""#,
+        ]
+    );
+    let text = home.good(&["replay", "--policy", "new.toml"]);
+    assert!(text.starts_with("0 calls and 14 other requests of shop"), "{text}");
+    assert!(
+        text.contains("SUBJECT") && text.contains("resource db://sales ") && text.contains("prompt weekly "),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_depends_on_what_the_server_had_listed_is_certain_only_where_the_log_tells() {
+    let home = Home::new();
+    let read = |seconds, uri, rule| requested(seconds, "resources/read", Some(Subject::Resource(uri)), rule);
+    let asked = |decision| Decision { effect: Effect::RequireApproval, outcome: Outcome::Refused, ..decision };
+    let mut log = Log::new(&home, "shop");
+    log.add(&read(0, "file:///listed", "builtin:resources")).add(&asked(read(1, "file:///other", "builtin:resources")));
+    log.add(&read(2, "file:///either", "resources.\"file:///**\"")).add(&read(3, "ui://app/x", "default")).write();
+    fs::write(home.path().join("new.toml"), "version = \"1\"\ndefault = \"deny\"\nhide = [\"x\"]\n").unwrap();
+    let json = replay(&home);
+    assert_eq!((&json["same"], &json["changed"], &json["uncertain"]), (&2.into(), &0.into(), &2.into()), "{json}");
+    assert_eq!(json["uncertain_tools"][0], json!({"resource": "file:///either", "calls": 1, "lacks": "listing"}));
+    let text = home.good(&["replay", "--policy", "new.toml"]);
+    let told = "2 requests cannot be decided again for certain: the decision depends on what the server has listed, and \
+                the log does not say that: resource file:///either (1), resource ui://app/x (1).";
+    assert!(text.contains(told), "{text}");
+    // A document that stands alone does not ask what is listed; only of an app, whose it is.
+    policy(&home, "");
+    let json = replay(&home);
+    assert_eq!((&json["changed"], &json["uncertain"]), (&3.into(), &1.into()), "{json}");
+    policy(&home, "[resources.\"ui://app/x\"]\n");
+    assert_eq!(replay(&home)["uncertain"], 0);
 }
 
 #[test]

@@ -7,10 +7,11 @@ use crate::support::log as support;
 
 use std::fs;
 
-use policylayer::policy::{self, Effect, Format, Policy, ServerName, Source};
+use policylayer::policy::{self, Effect, Format, Policy, Section, ServerName, Source};
+use policylayer::record::{Direction, Outcome, Subject};
 use policylayer::risk::Class;
 use proptest::prelude::*;
-use support::{Decision, Home, Log, observed, passed, refused};
+use support::{Decision, Home, Log, observed, passed, refused, requested};
 
 fn load(text: &str) -> Policy {
     let source = Source::new("suggested.toml", Format::Toml, text);
@@ -28,6 +29,18 @@ fn suggested(home: &Home, options: &[&str]) -> (String, String) {
     let text = fs::read_to_string(&file).unwrap();
     load(&text);
     (text, ran.err)
+}
+
+/// What was used beside tools, and another policy refuses.
+fn refused_items(home: &Home, file: &str) -> Vec<String> {
+    let json = home.json(&["replay", "--server", "shop", "--policy", file, "--format", "json"]);
+    let is_refused = |change: &&serde_json::Value| change["becomes"] == "deny" || change["becomes"] == "hide";
+    let changes =
+        json["changes"].as_array().unwrap().iter().filter(is_refused).filter(|change| change["was"] == "allow");
+    let name = |change: &serde_json::Value| {
+        ["resource", "prompt", "method"].iter().find_map(|kind| change[*kind].as_str()).map(str::to_owned)
+    };
+    changes.filter_map(name).collect()
 }
 
 /// How many recorded calls another policy refuses.
@@ -49,7 +62,6 @@ fn without_a_file_it_is_a_whole_policy_with_what_was_used_and_no_more() {
     log.add(&observed(100, "delete_list", Class::Destructive, "default"));
     log.add(&observed(101, "pay", Class::Financial, "default"));
     log.add(&refused(102, "never_reached_the_server", "default", "No."));
-    log.add(&Decision { method: Some("prompts/get"), ..passed(103, "a_prompt", Class::Read) });
     log.add(&passed(3_000, "get_lists", Class::Read)).write();
     let out = home.good(&["suggest"]);
     let expected = r#"# The smallest policy that lets through what was used of shop on 2026-11-22: 17 calls of 3 tools.
@@ -87,6 +99,92 @@ rate_limit = "10/minute"
     assert!(again.err.contains("out.toml already exists"), "{}", again.err);
     let since = home.good(&["suggest", "--since", "2026-11-22T10:30:00Z"]);
     assert!(since.contains("[tools.get_lists]") && !since.contains("delete_list"), "{since}");
+}
+
+/// What a session did beside tool calls, the first of it by a policy of this rule.
+fn beside_tools(log: &mut Log, rule: &str) {
+    let resource = |uri| Some(Subject::Resource(uri));
+    for seconds in 0..7 {
+        log.add(&requested(seconds, "resources/read", resource("FILE:///srv/./may.csv"), rule));
+    }
+    log.add(&requested(8, "resources/read", resource("db://a*/{b}"), rule));
+    log.add(&requested(9, "completion/complete", resource("db://{table}"), rule));
+    log.add(&Decision { method: Some("prompts/get"), ..passed(10, "a_prompt", Class::Read) });
+    log.add(&requested(11, "x-vendor/run", None, rule)).add(&requested(12, "notifications/x", None, rule));
+    let server = |method| Decision { direction: Direction::Server, ..requested(13, method, None, rule) };
+    log.add(&server("sampling/createMessage")).add(&server("sampling/createMessage")).add(&server("x/ask"));
+    log.add(&Decision {
+        outcome: Outcome::Refused,
+        effect: Effect::Deny,
+        ..requested(14, "resources/read", resource("file:///etc/shadow"), rule)
+    });
+}
+
+#[test]
+fn what_was_used_beside_tools_is_suggested_too() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    log.add(&passed(0, "get_lists", Class::Read));
+    beside_tools(&mut log, "builtin:default");
+    log.write();
+    let (text, _) = suggested(&home, &[]);
+    assert!(text.contains("1 call of 1 tool, and 7 items beside tools.\n"), "{text}");
+    for entry in [
+        "# 7 times, at most 7 in a minute; twice that, rounded up.\n[resources.\"file:///srv/may.csv\"]\nrate_limit = \"20/minute\"\n",
+        "[resources.'db://a\\*/\\{b\\}']\nrate_limit = \"10/minute\"\n",
+        "[prompts.a_prompt]\nrate_limit = \"10/minute\"\n",
+        "[requests.sampling]\nrate_limit = \"10/minute\"\n",
+        "[requests.\"x/ask\"]\n",
+        "[methods.\"x-vendor/run\"]\naction = \"require_approval\"\nrate_limit = \"10/minute\"\n",
+        "[methods.\"notifications/x\"]\nrate_limit = \"10/minute\"\n",
+    ] {
+        assert!(text.contains(entry), "{entry}\n{text}");
+    }
+    assert!(!text.contains("shadow"), "{text}");
+    // The template promises more than what was read.
+    assert_eq!(refused_items(&home, "out.toml"), ["db://{table}"]);
+    // Over the built-in policy, and beside entries.
+    for in_force in [
+        "version = \"1\"\ndefault = \"deny\"\n[tools.get_lists]\n[resources.\"*\"]\naction = \"deny\"\n[prompts.a_prompt]\naction = \"deny\"\n",
+        "version = \"1\"\ndefault = \"deny\"\ntools = { get_lists = {} }\nprompts = { a_prompt = { action = \"deny\" } }\n",
+    ] {
+        home.policy("shop.toml", in_force);
+        let (text, err) = suggested(&home, &[]);
+        assert!(text.starts_with(in_force.split("prompts").next().unwrap().trim_end_matches(['[', '\n'])), "{text}");
+        assert!(err.contains("1 use of the prompt a_prompt would be refused by prompts.a_prompt."), "{err}");
+        let policy = load(&text);
+        assert!(policy.names_item(Section::Resources, "file:///srv/may.csv"), "{text}");
+        assert!(policy.names_item(Section::Requests, "sampling"), "{text}");
+        assert_eq!(refused_items(&home, "out.toml"), ["db://{table}", "a_prompt"], "{text}");
+    }
+    // JSON is not edited.
+    fs::remove_file(home.path().join("config/policylayer/policies/shop.toml")).unwrap();
+    home.policy("shop.json", r#"{"version":"1","default":"deny","tools":{"get_lists":{}}}"#);
+    let ran = home.run(&["suggest", "--server", "shop"]);
+    assert!(
+        ran.err.contains("add these entries under `resources`") && ran.err.contains("under `methods`"),
+        "{}",
+        ran.err
+    );
+    assert!(!ran.err.contains("under `tools`"), "{}", ran.err);
+    assert!(ran.out.contains("\"file:///srv/may.csv\": {\n    \"rate_limit\": \"20/minute\"\n  }"), "{}", ran.out);
+}
+
+#[test]
+fn many_resources_share_a_directory() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    let uris: Vec<_> = (0..120).map(|n| format!("memo://notes/{n}")).collect();
+    let etc: Vec<_> = (0..120).map(|n| format!("file:///etc/{n}")).collect();
+    for (second, uri) in uris.iter().chain(&etc).enumerate() {
+        log.add(&requested(second as u64, "resources/read", Some(Subject::Resource(uri)), "builtin:resources"));
+    }
+    log.write();
+    let (text, err) = suggested(&home, &[]);
+    assert!(text.contains("# 120 times") && text.contains("[resources.\"memo://notes/*\"]"), "{text}");
+    assert_eq!(text.matches("[resources.").count(), 100);
+    assert!(text.contains("# Used, and without an entry: file:///etc/"), "{text}");
+    assert_eq!(err.matches("would be refused by default").count(), 21, "{err}");
 }
 
 const IN_FORCE: &str = r#"# Our shop.

@@ -89,9 +89,9 @@ impl<'s> EditState<'s> {
         Self::load_source(source, self.server, Which::Edited)
     }
 
-    pub(in crate::author) fn has_inline_tools(&self) -> bool {
+    pub(in crate::author) fn has_inline_table(&self, table: &str) -> bool {
         let text = |node: &DocumentNode| self.source.text().get(node.span.start..);
-        self.root.member("tools").and_then(text).is_some_and(|text| text.starts_with('{'))
+        self.root.member(table).and_then(text).is_some_and(|text| text.starts_with('{'))
     }
 
     pub(super) fn table_members(&self, table: &str) -> &[DocumentMember] {

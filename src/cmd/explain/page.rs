@@ -3,6 +3,7 @@
 use anstyle::Style;
 
 use crate::report::explanation::{Explanation, Standing};
+use crate::report::section_explanation::SectionExplanation;
 use crate::risk::Risk;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, effect_style};
 use crate::term::wrap::{text_width, wrap_text};
@@ -28,6 +29,9 @@ const UNLOADED: &str =
 /// Shown for a document that only hides, if an entry is to be pasted into it.
 const DROPS_BUILTIN: &str = "The file in force only hides. If you paste `tools` into it, it stands alone, and the built-in rules for all other \
      tools are gone. The commands above write those into it first.";
+
+/// How many entries of a section are shown.
+const SHOWN_ENTRIES: usize = 10;
 
 pub(super) fn format_terminal(explanation: &Explanation<'_>) -> String {
     let mut page = Page { out: String::new(), face: Face::Terminal { width: text_width() } };
@@ -114,6 +118,41 @@ impl Page {
         self.push_recommendation(explanation);
         self.push_heading("In force now");
         self.push_in_force(explanation);
+        if let Some(sections) = &explanation.beside_tools {
+            self.push_heading("Beside tool calls");
+            sections.iter().for_each(|section| self.push_section(section));
+            explanation.sections_otherwise().into_iter().for_each(|otherwise| match self.face {
+                Face::Terminal { .. } => self.push_paragraph(otherwise),
+                Face::Markdown => self.push_line(&format!("\n{otherwise}")),
+            });
+        }
+    }
+
+    fn push_section(&mut self, section: &SectionExplanation<'_>) {
+        let (subject, all) = (section.tally.subject(), section.tally.describe());
+        match self.face {
+            Face::Terminal { .. } => self.push_paragraph(&format!("{BOLD}{subject}{BOLD:#}: {all}")),
+            Face::Markdown => self.push_line(&format!("- **{subject}**: {all}")),
+        }
+        for entry in section.entries.iter().take(SHOWN_ENTRIES) {
+            let (rule, effect, details) = (escape_invisible(entry.rule), entry.effect, entry.describe_details());
+            let details = if details.is_empty() { details } else { format!(": {details}") };
+            match self.face {
+                Face::Terminal { .. } => {
+                    let style = effect_style(effect.as_str());
+                    self.push_wrapped(4, &format!("{rule}  {style}{effect}{style:#}{details}"));
+                }
+                Face::Markdown => {
+                    let details = escape_markdown(&details);
+                    self.push_line(&format!("  - {}: **{effect}**{details}", format_code(&rule)));
+                }
+            }
+        }
+        let more = section.entries.len().saturating_sub(SHOWN_ENTRIES);
+        if more > 0 {
+            let mark = if matches!(self.face, Face::Markdown) { "  - " } else { "" };
+            self.push_wrapped(4, &format!("{mark}and {more} more"));
+        }
     }
 
     fn push_attacks(&mut self, explanation: &Explanation<'_>) {

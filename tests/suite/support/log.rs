@@ -101,8 +101,11 @@ pub(crate) struct Log {
 pub(crate) struct Decision<'d> {
     pub(crate) at: Duration,
     pub(crate) session: &'d str,
+    pub(crate) direction: Direction,
     pub(crate) method: Option<&'d str>,
     pub(crate) tool: Option<&'d str>,
+    /// What it is about, if that is no tool.
+    pub(crate) about: Option<Subject<'d>>,
     pub(crate) class: Option<Class>,
     pub(crate) effect: Effect,
     pub(crate) rule: &'d str,
@@ -119,8 +122,10 @@ pub(crate) fn passed<'d>(seconds: u64, tool: &'d str, class: Class) -> Decision<
     Decision {
         at: Duration::from_secs(TEN + seconds),
         session: "00000000000000aa",
+        direction: Direction::Client,
         method: Some("tools/call"),
         tool: Some(tool),
+        about: None,
         class: Some(class),
         effect: Effect::Allow,
         rule: "default",
@@ -131,6 +136,12 @@ pub(crate) fn passed<'d>(seconds: u64, tool: &'d str, class: Class) -> Decision<
         outcome: Outcome::Ok,
         took: Duration::from_millis(12),
     }
+}
+
+/// A request that passed, and is about something other than a tool.
+pub(crate) fn requested<'d>(seconds: u64, method: &'d str, about: Option<Subject<'d>>, rule: &'d str) -> Decision<'d> {
+    let call = passed(seconds, "", Class::Read);
+    Decision { method: Some(method), tool: None, about, class: None, rule, ..call }
 }
 
 /// A call that was refused.
@@ -180,14 +191,14 @@ impl Log {
     pub(crate) fn add(&mut self, decision: &Decision<'_>) -> &mut Self {
         let client = Client::new("test-client", "1.2.3");
         let facts = Facts {
-            subject: decision.tool.map(Subject::Tool),
+            subject: decision.about.or(decision.tool.map(Subject::Tool)),
             class: decision.class,
             effect: decision.effect,
             reason: decision.reason,
             enforcement: decision.enforcement,
             arguments: decision.arguments,
             inputs: decision.inputs,
-            ..Facts::new(Direction::Client, decision.method, decision.rule)
+            ..Facts::new(decision.direction, decision.method, decision.rule)
         };
         self.number += 1;
         let made = Moment { number: self.number, unix: decision.at, session: Duration::ZERO };
