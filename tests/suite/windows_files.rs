@@ -191,7 +191,7 @@ fn a_log_whose_files_others_hold_open_goes_on_and_is_whole() {
 #[test]
 fn what_is_pruned_while_it_is_read_is_not_in_the_way() {
     let folder = tempfile::tempdir().unwrap();
-    let options = LogOptions { max_size: 2_000, keep: Duration::ZERO };
+    let options = LogOptions { max_size: 2_000, keep: Duration::ZERO, max_total: u64::MAX };
     let (first, _) = log(folder.path(), LogOptions { max_size: 2_000, ..LogOptions::default() });
     first.push(&mut (1..=30).map(entry).collect());
     assert_eq!(first.finish(PATIENCE), 0);
