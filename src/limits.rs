@@ -215,9 +215,12 @@ pub const MAX_KEEP_DAYS: u32 = 3650;
 
 // Approvals.
 
-/// How long a person has to approve a call unless the policy or config.toml says otherwise. Clients give up on a call
-/// after 60 s.
-pub const APPROVAL_TIMEOUT: Duration = Duration::from_secs(55);
+/// How long a person has to answer a question unless the policy or config.toml says otherwise.
+pub const APPROVAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// An answer of a client that comes sooner than this is not one of a person, who has to read the question.
+pub const READING_TIME: Duration = Duration::from_millis(300);
+/// How long a call that a person refused is refused again without asking.
+pub const REFUSED_FOR: Duration = Duration::from_secs(60);
 /// The smallest value of [`APPROVAL_TIMEOUT`] in config.toml.
 pub const MIN_APPROVAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// The largest value of [`APPROVAL_TIMEOUT`] in config.toml.
@@ -236,7 +239,7 @@ pub const MAX_HELD: usize = 32;
 pub const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
 /// How many calls are remembered that nobody answered in time.
 pub const MAX_LATE: usize = 64;
-/// How long after a call timed out a person can still approve a repetition of it.
+/// How long at least a late approval holds, for the agent to make the call again.
 pub const LATE_APPROVAL: Duration = Duration::from_secs(5 * 60);
 /// How many approvals for the rest of the session are remembered; beyond that, the oldest is forgotten.
 pub const MAX_GRANTS: usize = 1_000;
@@ -244,8 +247,8 @@ pub const MAX_GRANTS: usize = 1_000;
 pub const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// The longest note from a person to the agent, in characters.
 pub const MAX_NOTE: usize = 500;
-/// How much of a call's arguments the client's dialogue shows, in characters; a note says that the rest is left out.
-pub const MAX_SHOWN_ARGUMENTS: usize = 4_000;
+/// The longest text of a client's dialogue, in characters: what is longer is asked in a terminal only.
+pub const MAX_DIALOGUE: usize = 4_000;
 
 // Writing and verifying the audit log.
 

@@ -210,9 +210,8 @@ fn explain_closed(entry: &ApprovalEntry, now: Duration) -> String {
         }
         ApprovalState::Expired | ApprovalState::Waiting | ApprovalState::Late => {
             return format!(
-                "The call {id} has expired: the client took it back, its session has ended, or more than {} minutes have \
-                 passed since it timed out. If you still want it, ask the agent to make it again, and approve that.",
-                LATE_APPROVAL.as_secs() / 60
+                "The call {id} has expired: the client took it back, its session has ended, or its time is over. If you still \
+                 want it, ask the agent to make it again, and approve that."
             );
         }
     };

@@ -16,7 +16,7 @@ use super::output::exit_code;
 use crate::audit::{self, PolicyText};
 use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::limits::Store;
-use crate::engine::{ApprovalOptions, Engine, LocalChannel};
+use crate::engine::{ApprovalOptions, Engine, LocalChannel, RoundApproval};
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{Colour, ServerName, Source};
@@ -140,21 +140,22 @@ fn asking(
     let no_randomness = |error| anyhow!("The system's random number generator failed: {error}");
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(no_randomness)?;
+    let (confirm, rounds) = match settings.local_confirm {
+        LocalConfirm::None => (Confirm::None, RoundApproval::Once),
+        LocalConfirm::Code => (Confirm::Code, RoundApproval::Never),
+    };
     let asks = ApprovalOptions {
         channels: settings.channels.clone(),
         timeout: settings.timeout,
         secret,
         clients: settings.client_table(),
+        rounds,
     };
     let dir = match paths::state_dir(env) {
         Ok(dir) => dir,
         Err(error) => return Ok((engine.with_approvals(asks), Box::new(Nowhere(error.to_string())))),
     };
     let session = approvals::random_code(b"0123456789abcdef", 32).map_err(no_randomness)?;
-    let confirm = match settings.local_confirm {
-        LocalConfirm::None => Confirm::None,
-        LocalConfirm::Code => Confirm::Code,
-    };
     let local = SessionApprovals::new(&dir, paths::STATE_FILE, session, server.to_string(), confirm);
     let local = local.with_announce(notification::start_notifications(server, env));
     Ok((engine.with_approvals(asks), Box::new(local)))

@@ -1,39 +1,25 @@
-//! Calls that a person is asked about: held, and then sent, refused or cancelled.
+//! Calls that a person was asked about: answers, deadlines, and what becomes of the call.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::action::{Action, Payload, Turn};
-use super::approvals::{
-    self, ApprovalAnswer, Channel, Dialogue, ElicitationSupport, HeldCall, Local, OpenQuestion, Progress, Question,
-    Settled,
-};
+use super::approvals::{self, ApprovalAnswer, Channel, Dialogue, HeldCall, Local, NotChosen, OpenQuestion, Settled};
 use super::call_gate::{judge_item, judge_tool};
 use super::item_requests::read_item_params;
-use super::open_requests::{PendingCall, RequestKind};
+use super::open_requests::PendingCall;
 use super::refusal::{Refused, Remedy, SubjectKind, format_refusal, format_seconds};
-use super::{ClientRequest, Engine, Now};
-use crate::limits::MAX_HELD;
-use crate::policy::{Asking, Decision, Effect, Item, Policy, Section};
-use crate::record::{Approval, Digest, Outcome, PROTOCOL_RULE};
-use crate::risk::Class;
+use super::{Engine, Now};
+use crate::limits::{LATE_APPROVAL, READING_TIME};
+use crate::policy::{Decision, Effect, Item, Policy, Section};
+use crate::record::{Approval, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
-use crate::wire::message::{Answer, AnswerShape, CallParams};
+use crate::wire::message::{Answer, CallParams};
 use crate::wire::{reply, view};
 
 const ANSWERED: &str = "It was answered elsewhere.";
 const TOO_LATE: &str = "It is too late for this call.";
-
-pub(super) struct UnapprovedCall<'a> {
-    pub(super) request: ClientRequest<'a>,
-    pub(super) payload: Payload,
-    pub(super) call: &'a CallParams<'a>,
-    /// `None` if it is a call of a tool. Otherwise `call` is named as a person is asked about it.
-    pub(super) item: Option<Item<'a>>,
-    pub(super) decision: Decision<'a>,
-    pub(super) asking: Asking,
-    pub(super) pending: PendingCall,
-}
 
 /// What a request that waits for a person is about.
 #[derive(Clone, Debug)]
@@ -43,14 +29,14 @@ pub(super) enum RequestSubject {
 }
 
 impl RequestSubject {
-    fn new(tool: &str, item: Option<Item<'_>>) -> Self {
+    pub(super) fn new(tool: &str, item: Option<Item<'_>>) -> Self {
         match item {
             None => Self::Tool(tool.into()),
             Some(Item { section, name, .. }) => Self::Item(section, name.into()),
         }
     }
 
-    fn name(&self) -> (SubjectKind, &str) {
+    pub(super) fn name(&self) -> (SubjectKind, &str) {
         match self {
             Self::Tool(name) => (SubjectKind::Tool, name),
             Self::Item(section, name) => (SubjectKind::of_section(*section), name),
@@ -66,153 +52,21 @@ impl RequestSubject {
     }
 }
 
-/// What a repeated call says about an earlier question (2026-07-28).
-#[derive(Debug)]
-pub(super) enum RoundOutcome {
-    /// The call brings no answer, or none that counts.
-    NewCall,
-    /// It answers the question about a held call, which is now settled.
-    Settled,
-    /// It brings a refusal that came too late for the call in question, and applies to this one. The text is the
-    /// person's note to the agent.
-    RefusedLate(Option<String>),
-}
-
 impl Engine {
-    /// Asks a person about a call, unless one has answered already or nobody can be asked.
-    pub(super) fn ask_person(&mut self, unapproved: UnapprovedCall<'_>, round: RoundOutcome, turn: &mut Turn<'_>) {
-        let call = unapproved.call;
-        let about = RequestSubject::new(&call.name, unapproved.item);
-        let covers = approvals::digest_of_round(&about.grant_name(), call);
-        let channels = self.available_channels(call, unapproved.item);
-        let (approval, why, remedy) = if let RoundOutcome::RefusedLate(note) = round {
-            let channel = Some(Channel::Client.as_str());
-            let approval = Approval { verdict: "refused", channel, note: note.clone(), ..Approval::default() };
-            (approval, describe_refusal_by_person(note), Remedy::Person)
-        } else if let Some(channel) = self.approvals.grants.redeem_grant(&about.grant_name(), covers, turn.now.session)
-        {
-            let UnapprovedCall { request, payload, mut pending, .. } = unapproved;
-            let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
-            pending.record_approval(approval, turn.now.session);
-            return self.forward_call(request.id, request.key, about.name(), payload, pending, turn);
-        } else if channels.is_empty() {
-            let why = "This call needs a person's approval, and nobody can be asked.";
-            (unavailable(), why.to_owned(), Remedy::Channel)
-        } else if self.approvals.can_hold(unapproved.payload.bytes(unapproved.request.line).len()) {
-            return self.hold_call(unapproved, covers, &channels, turn);
-        } else {
-            let why = format!("{MAX_HELD} calls are waiting for a person already, or fewer very large ones.");
-            (unavailable(), why, Remedy::Queue)
-        };
-        let UnapprovedCall { request, decision, mut pending, .. } = unapproved;
-        pending.set_approval(approval);
-        let refused = Refused { decision: Decision { reason: None, ..decision }, otherwise: Some(why), remedy };
-        self.refuse_call(pending, (request.id, request.method), about.name(), refused, turn);
-    }
-
-    fn hold_call(&mut self, unapproved: UnapprovedCall<'_>, covers: Digest, channels: &[Channel], turn: &mut Turn<'_>) {
-        if let Some(late) = self.approvals.take_question(|late| late.call.is_none() && late.covers == covers) {
-            close_question(&late, Settled::Over, "The call was made again.", turn);
-        }
-        let UnapprovedCall { request, payload, call, item, decision, asking, pending } = unapproved;
-        let about = RequestSubject::new(&call.name, item);
-        let mut line = payload.bytes(request.line).trim_ascii_end().to_vec();
-        line.push(b'\n');
-        let class = match item.map(|item| item.section) {
-            None => self.policy.class_of(self.tools.find_tool(&call.name)),
-            Some(Section::Resources | Section::Prompts) => Class::Read,
-            Some(Section::Methods | Section::Requests) => Class::Execute,
-        };
-        let digest = approvals::digest_of(&about.grant_name(), call.arguments.unwrap_or("{}"));
-        let number = self.approvals.next_number();
-        let question = Question {
-            number,
-            tool: call.name.as_ref().into(),
-            class: class.as_str(),
-            rule: decision.rule.into(),
-            reason: decision.reason.map(Into::into),
-            arguments: call.arguments.unwrap_or("{}").into(),
-            line: Digest::of_line(&line),
-            timeout: asking.timeout.unwrap_or(self.approvals.options.timeout),
-            local: if channels.contains(&Channel::Local) { Local::Asked } else { Local::Not },
-        };
-        let dialogue = channels.contains(&Channel::Client).then(|| match pending.shape {
-            AnswerShape::TypedResult => Dialogue::Round(self.approvals.seal_question("state", number, &digest)),
-            _ => Dialogue::Request(self.approvals.seal_question("id", number, &digest)),
-        });
-        turn.push_note(format!(
-            "{} of {:?} (id {}) waits for a person: {}",
-            request.method,
-            about.name().1,
-            request.id,
-            decision.rule
-        ));
-        let line_to_client = dialogue.as_ref().map(|dialogue| {
-            let params = approvals::build_params(&question, self.policy.server().as_str(), class.risk().as_str());
-            match dialogue {
-                Dialogue::Request(id) => approvals::build_request(id, &params),
-                Dialogue::Round(state) => approvals::build_input_required(request.id, state, params),
-            }
-        });
-        let (shown, rule, local) = (question.tool.clone(), question.rule.clone(), question.local);
-        let until = turn.now.session.saturating_add(question.timeout);
-        turn.push_action(Action::Ask(Box::new(question)));
-        if let Some(line) = line_to_client {
-            turn.send_to_client(line);
-        }
-        let mut progress = None;
-        if !matches!(dialogue, Some(Dialogue::Round(_))) {
-            self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
-            progress = call.progress_token().and_then(|token| Progress::new(token, turn.now.session));
-        }
-        let call = HeldCall {
-            method: request.method.into(),
-            id: request.id.into(),
-            key: request.key,
-            line: line.into(),
-            rule,
-            file: decision.file.map(Into::into),
-            pending,
-            since: turn.now.session,
-            progress,
-        };
-        let scope = asking.scope.unwrap_or_default();
-        let call = Some(call);
-        let question = OpenQuestion { number, shown, about, digest, covers, scope, local, dialogue, until, call };
-        self.approvals.add_question(question);
-    }
-
-    /// Returns the channels on which a person can be asked about a call. In a round of the client's own (2026-07-28)
-    /// the call is not held, so another channel cannot release it: only the first possible channel counts.
-    fn available_channels(&self, call: &CallParams<'_>, item: Option<Item<'_>>) -> Vec<Channel> {
-        let is_typed = call.answer_shape() == AnswerShape::TypedResult;
-        let has_dialogues = if is_typed && item.is_some() {
-            // Only a call can be answered with a question, and this revision has no requests of ours.
-            false
-        } else if is_typed {
-            call.elicitation().is_some_and(approvals::supports_forms)
-        } else {
-            self.approvals.elicitation == ElicitationSupport::Form
-        };
-        let can_ask = |channel: &Channel| *channel == Channel::Local || has_dialogues;
-        let channels = self.approvals.options.channels.iter().copied().filter(can_ask);
-        if is_typed && item.is_none() { channels.take(1).collect() } else { channels.collect() }
-    }
-
     /// Handles a person's answer on the local channel.
     pub fn handle_local_answer(&mut self, number: u64, answer: ApprovalAnswer, now: Now, actions: &mut Vec<Action>) {
         self.handle_answer(number, answer, Channel::Local, &mut Turn::new(now, actions));
     }
 
-    /// Handles all deadlines up to `now`: refuses calls that nobody answered, and sends progress for those that still
-    /// wait.
+    /// Handles all deadlines up to `now`: answers calls whose client would give up, ends questions that nobody answered,
+    /// and sends progress for calls that still wait.
     pub fn handle_timeout(&mut self, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        while let Some(mut question) = self.approvals.take_question(|question| question.until <= now.session) {
-            match question.call.take() {
-                Some(held) => self.time_out(question, held, turn),
-                None => close_question(&question, Settled::Over, TOO_LATE, turn),
-            }
+        let is_due = |question: &OpenQuestion| {
+            question.until.min(question.call.as_ref().map_or(Duration::MAX, |held| held.until)) <= now.session
+        };
+        while let Some(question) = self.approvals.take_question(is_due) {
+            self.time_out(question, turn);
         }
         self.approvals.due_progress(now.session).for_each(|line| turn.send_to_client(line));
     }
@@ -222,62 +76,90 @@ impl Engine {
         self.approvals.next_deadline()
     }
 
-    fn time_out(&mut self, question: OpenQuestion, held: HeldCall, turn: &mut Turn<'_>) {
+    fn time_out(&mut self, mut question: OpenQuestion, turn: &mut Turn<'_>) {
+        let left = question.until.saturating_sub(turn.now.session);
+        let is_in_round = question.is_in_round();
+        let Some(held) = question.call.take() else {
+            return close_question(&mut question, Settled::Over, TOO_LATE, turn);
+        };
+        if is_in_round {
+            // The call was answered with the question, so the client does not wait for it.
+            let (approval, outcome) = match question.answer.take() {
+                Some((answer, channel)) => (answered(answer, channel), Outcome::Cancelled),
+                None => (Approval { verdict: "timed_out", ..Approval::default() }, Outcome::Refused),
+            };
+            self.end_held(held, approval, outcome, turn);
+            return close_question(&mut question, Settled::Over, TOO_LATE, turn);
+        }
+        let client_answer = question.not_chosen.map(NotChosen::as_str);
+        let approval = Approval { verdict: "timed_out", client_answer, ..Approval::default() };
+        let waited = turn.now.session.saturating_sub(held.since);
+        let but = question.not_chosen.map_or_else(String::new, |how| format!(", and {}", how.describe()));
+        let why = format!("Nobody has answered within {}{but}.", format_seconds(waited.as_secs()));
+        let remedy = if left.is_zero() { Remedy::AskAgain } else { Remedy::Again(left) };
+        self.refuse_held(&question.about, held, approval, why, remedy, turn);
+        if left.is_zero() {
+            return close_question(&mut question, Settled::Over, TOO_LATE, turn);
+        }
         if question.local == Local::Asked {
             turn.push_action(Action::Settle(question.number, Settled::Late));
         }
-        let approval = Approval { verdict: "timed_out", ..Approval::default() };
-        if let Some(Dialogue::Round(_)) = question.dialogue {
-            // The call was answered with the question, so the client does not wait for it.
-            self.end_held(held, approval.verdict, Outcome::Refused, turn);
-        } else {
-            let timeout = question.until.saturating_sub(held.since);
-            let why = format!("Nobody has answered within {}.", format_seconds(timeout.as_secs()));
-            self.refuse_held(&question.about, held, approval, why, Remedy::Again, turn);
-        }
-        if let Some(oldest) = self.approvals.add_late(question, turn.now.session) {
-            close_question(&oldest, Settled::Over, TOO_LATE, turn);
+        if let Some(mut oldest) = self.approvals.add_late(question) {
+            close_question(&mut oldest, Settled::Over, TOO_LATE, turn);
         }
     }
 
     fn handle_answer(&mut self, number: u64, answer: ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
-        let Some(mut question) = self.approvals.take_question(|question| question.number == number) else {
+        let Some(mut question) = self.approvals.take_question(|it| it.number == number && it.answer.is_none()) else {
             return turn.push_note(format!("an answer to question {number} came after it was settled"));
         };
+        let now = turn.now.session;
+        if question.is_in_round() {
+            // The call waits for its client to come back with it, which takes as long as a repetition may.
+            close_question(&mut question, Settled::Answered(channel), ANSWERED, turn);
+            question.extend(now.saturating_add(LATE_APPROVAL));
+            question.answer = Some((answer, channel));
+            return self.approvals.add_question(question);
+        }
         match question.call.take() {
             Some(held) => self.settle_held(question, held, answer, channel, turn),
             None => {
+                close_question(&mut question, Settled::Answered(channel), ANSWERED, turn);
+                self.approvals.remember_answer(question.covers, &answer, channel, now);
                 turn.push_note(format!("a late answer to question {number}, by the {} channel", channel.as_str()));
-                self.settle_late(question, &answer, channel, turn);
+                self.approvals.grant_late(&question, &answer, channel, now);
             }
         }
     }
 
-    fn settle_late(&mut self, late: OpenQuestion, answer: &ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
-        self.approvals.grant_late(&late, answer, channel);
-        close_question(&late, Settled::Answered(channel), ANSWERED, turn);
+    /// Turns an answer that the client has not come for into one about the call that it makes now.
+    pub(super) fn take_up_answer(&mut self, mut question: OpenQuestion, turn: &mut Turn<'_>) {
+        let (Some((answer, channel)), Some(held)) = (question.answer.take(), question.call.take()) else { return };
+        self.approvals.remember_answer(question.covers, &answer, channel, turn.now.session);
+        self.approvals.grant_late(&question, &answer, channel, turn.now.session);
+        self.end_held(held, withdrawn(), Outcome::Cancelled, turn);
     }
 
-    fn settle_held(
+    /// Settles a held call by an answer.
+    pub(super) fn settle_held(
         &mut self,
-        question: OpenQuestion,
+        mut question: OpenQuestion,
         held: HeldCall,
         answer: ApprovalAnswer,
         channel: Channel,
         turn: &mut Turn<'_>,
     ) {
-        close_question(&question, Settled::Answered(channel), ANSWERED, turn);
-        let OpenQuestion { about, covers, scope, .. } = question;
-        let verdict = match answer {
-            ApprovalAnswer::Once => "approved_once",
-            ApprovalAnswer::Session => "approved_for_session",
-            ApprovalAnswer::Refused { .. } => "refused",
-        };
+        close_question(&mut question, Settled::Answered(channel), ANSWERED, turn);
+        self.approvals.remember_answer(question.covers, &answer, channel, turn.now.session);
+        let OpenQuestion { about, covers, scope, not_chosen, .. } = question;
         let waited = turn.now.session.saturating_sub(held.since);
-        let approval = Approval { verdict, channel: Some(channel.as_str()), waited, note: None };
-        if let ApprovalAnswer::Refused { note } = answer {
-            let approval = Approval { note: note.clone(), ..approval };
-            return self.refuse_held(&about, held, approval, describe_refusal_by_person(note), Remedy::Person, turn);
+        let client_answer = not_chosen.map(NotChosen::as_str);
+        let is_session = answer == ApprovalAnswer::Session;
+        let is_refusal = matches!(answer, ApprovalAnswer::Refused { .. });
+        let approval = Approval { waited, client_answer, ..answered(answer, channel) };
+        if is_refusal {
+            let why = describe_refusal_by_person(approval.note.as_deref());
+            return self.refuse_held(&about, held, approval, why, Remedy::Person, turn);
         }
         let HeldCall { method, id, key, line, mut pending, progress, .. } = held;
         self.client_requests.remove_answered(&key);
@@ -286,8 +168,8 @@ impl Engine {
             pending.set_approval(approval);
             return self.refuse_call(pending, (&id, &method), about.name(), refused, turn);
         }
-        if answer == ApprovalAnswer::Session {
-            self.approvals.grants.add_session(&about.grant_name(), covers, scope, channel);
+        if is_session {
+            self.approvals.grants.add_session(covers, scope, channel);
         }
         if let Some(progress) = progress {
             self.approvals.progress.set_floor(progress);
@@ -330,18 +212,41 @@ impl Engine {
             |dialogue: &Dialogue| matches!((dialogue, key), (Dialogue::Request(id), IdKey::Text(key)) if id == key);
         let Some(number) = self.approvals.find_dialogue(is_it) else { return false };
         match answer {
-            Answer::Result(result) => {
-                self.handle_answer(number, approvals::read_result(result), Channel::Client, turn);
-            }
-            Answer::Error(_) => {
-                turn.push_note("the client could not ask its user".to_owned());
-                if let Some(question) = self.approvals.find_question(number) {
-                    question.dialogue = None;
-                }
-                self.refuse_unanswerable(number, "and the client could not ask.", turn);
-            }
+            Answer::Result(result) => match self.read_choice(number, result, turn.now.session) {
+                Ok(answer) => self.handle_answer(number, answer, Channel::Client, turn),
+                Err(not_chosen) => self.close_dialogue(number, Some(not_chosen), turn),
+            },
+            Answer::Error(_) => self.close_dialogue(number, None, turn),
         }
         true
+    }
+
+    /// Returns what a person chose in the client's dialogue.
+    ///
+    /// # Errors
+    /// Returns an error if no person has made a choice.
+    pub(super) fn read_choice(
+        &mut self,
+        number: u64,
+        result: &str,
+        now: Duration,
+    ) -> Result<ApprovalAnswer, NotChosen> {
+        let since = self.approvals.find_question(number).map_or(now, |question| question.since);
+        if now.saturating_sub(since) < READING_TIME {
+            return Err(NotChosen::Unasked);
+        }
+        approvals::read_result(result).ok_or(NotChosen::Dismissed)
+    }
+
+    /// Closes the client's channel for a question. `None` if the client said that it could not ask.
+    pub(super) fn close_dialogue(&mut self, number: u64, not_chosen: Option<NotChosen>, turn: &mut Turn<'_>) {
+        let how = not_chosen.map_or("the client could not ask", NotChosen::describe);
+        turn.push_note(format!("question {number} is closed in the client: {how}"));
+        if let Some(question) = self.approvals.find_question(number) {
+            question.dialogue = None;
+            question.not_chosen = not_chosen.or(question.not_chosen);
+        }
+        self.refuse_unanswerable(number, &format!("and {how}."), turn);
     }
 
     /// Handles a failure of the local channel to ask a question.
@@ -359,52 +264,11 @@ impl Engine {
         let is_lost = |question: &OpenQuestion| {
             question.number == number && question.dialogue.is_none() && question.local == Local::Not
         };
-        let Some(OpenQuestion { about, call: Some(held), .. }) = self.approvals.take_question(is_lost) else { return };
+        let Some(question) = self.approvals.take_question(is_lost) else { return };
+        let OpenQuestion { about, call: Some(held), not_chosen, .. } = question else { return };
         let why = format!("This call needs a person's approval, {why}");
-        self.refuse_held(&about, held, unavailable(), why, Remedy::Channel, turn);
-    }
-
-    /// Returns whether a call carries a state of ours, so that its answer to us must not reach the server (2026-07-28).
-    /// A state that only looks like ours may be another wrapper's.
-    pub(super) fn is_our_round(&self, call: &CallParams<'_>) -> bool {
-        let Some(state) = call.request_state().and_then(view::decode_string) else { return false };
-        let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
-        let number = || state.split('-').nth(1)?.parse().ok();
-        self.approvals.find_round(&state).is_some()
-            || number().is_some_and(|number| *self.approvals.seal_question("state", number, &digest) == *state)
-    }
-
-    /// Handles the answer to our question that a repeated call may bring (2026-07-28).
-    pub(super) fn handle_round(
-        &mut self,
-        request: &ClientRequest<'_>,
-        call: &CallParams<'_>,
-        turn: &mut Turn<'_>,
-    ) -> RoundOutcome {
-        let Some(answer) = call.answer_to(approvals::OURS).map(approvals::read_result) else {
-            return RoundOutcome::NewCall;
-        };
-        let state = call.request_state().and_then(view::decode_string).unwrap_or_default();
-        let number = self.approvals.find_round(&state);
-        let Some(mut question) = self.approvals.take_question(|question| Some(question.number) == number) else {
-            return RoundOutcome::NewCall;
-        };
-        let is_this_call = question.digest == approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
-        let Some(held) = question.call.take() else {
-            self.settle_late(question, &answer, Channel::Client, turn);
-            return match answer {
-                ApprovalAnswer::Refused { note } if is_this_call => RoundOutcome::RefusedLate(note),
-                _ => RoundOutcome::NewCall,
-            };
-        };
-        // This request now waits for the answer, but the server gets the line that the person was asked about.
-        if is_this_call && let Some(line) = approvals::replace_id(&held.line, &held.id, request.id) {
-            let held = HeldCall { id: request.id.into(), key: request.key.clone(), line, ..held };
-            self.settle_held(question, held, answer, Channel::Client, turn);
-            return RoundOutcome::Settled;
-        }
-        self.end_held(held, "cancelled", Outcome::Refused, turn);
-        RoundOutcome::NewCall
+        let approval = Approval { client_answer: not_chosen.map(NotChosen::as_str), ..unavailable() };
+        self.refuse_held(&about, held, approval, why, Remedy::Channel, turn);
     }
 
     /// Handles the client's cancellation of a held call. Returns whether it was one.
@@ -424,20 +288,25 @@ impl Engine {
         }
     }
 
-    fn drop_question(&mut self, mut question: OpenQuestion, why: &str, outcome: Outcome, turn: &mut Turn<'_>) {
-        let held = question.call.take();
-        close_question(&question, Settled::Over, why, turn);
-        if let Some(held) = held {
-            self.end_held(held, "cancelled", outcome, turn);
+    pub(super) fn drop_question(
+        &mut self,
+        mut question: OpenQuestion,
+        why: &str,
+        outcome: Outcome,
+        turn: &mut Turn<'_>,
+    ) {
+        close_question(&mut question, Settled::Over, why, turn);
+        if let Some(held) = question.call {
+            self.end_held(held, withdrawn(), outcome, turn);
         }
     }
 
     /// Records that the server never got a held call. The client is not answered.
-    fn end_held(&mut self, held: HeldCall, verdict: &'static str, outcome: Outcome, turn: &mut Turn<'_>) {
+    fn end_held(&mut self, held: HeldCall, approval: Approval, outcome: Outcome, turn: &mut Turn<'_>) {
         let HeldCall { mut pending, since, .. } = held;
         self.refund_call(&mut pending, turn);
         let waited = turn.now.session.saturating_sub(since);
-        pending.set_approval(Approval { verdict, waited, ..Approval::default() });
+        pending.set_approval(Approval { waited, ..approval });
         turn.record_outcome(pending.draft, outcome);
     }
 
@@ -459,7 +328,7 @@ impl Engine {
         self.refuse_call(pending, (&id, &method), about.name(), refused, turn);
     }
 
-    fn refuse_call(
+    pub(super) fn refuse_call(
         &mut self,
         mut pending: PendingCall,
         (id, method): (&str, &str),
@@ -481,24 +350,38 @@ impl Engine {
     }
 }
 
-fn unavailable() -> Approval {
+pub(super) fn unavailable() -> Approval {
     Approval { verdict: "unavailable", ..Approval::default() }
 }
 
-fn describe_refusal_by_person(note: Option<String>) -> String {
+fn withdrawn() -> Approval {
+    Approval { verdict: "cancelled", ..Approval::default() }
+}
+
+fn answered(answer: ApprovalAnswer, channel: Channel) -> Approval {
+    let (verdict, note) = match answer {
+        ApprovalAnswer::Once => ("approved_once", None),
+        ApprovalAnswer::Session => ("approved_for_session", None),
+        ApprovalAnswer::Refused { note } => ("refused", note),
+    };
+    Approval { verdict, channel: Some(channel.as_str()), note, ..Approval::default() }
+}
+
+pub(super) fn describe_refusal_by_person(note: Option<&str>) -> String {
     match note {
         Some(note) => format!("A person refused this call and says: {note}"),
         None => "A person refused this call.".to_owned(),
     }
 }
 
-/// Closes a question wherever it is still open.
-fn close_question(question: &OpenQuestion, how: Settled, why: &str, turn: &mut Turn<'_>) {
-    if question.local == Local::Asked {
+/// Closes a question wherever it is still open. A round stays open for the call to come back.
+fn close_question(question: &mut OpenQuestion, how: Settled, why: &str, turn: &mut Turn<'_>) {
+    if std::mem::replace(&mut question.local, Local::Not) == Local::Asked {
         turn.push_action(Action::Settle(question.number, how));
     }
+    let dialogue = question.dialogue.take_if(|dialogue| matches!(dialogue, Dialogue::Request(_)));
     // An answer in the client has closed its dialogue.
-    if let (Some(Dialogue::Request(id)), true) = (&question.dialogue, how != Settled::Answered(Channel::Client)) {
-        turn.send_to_client(approvals::build_cancellation(id, why));
+    if let (Some(Dialogue::Request(id)), true) = (dialogue, how != Settled::Answered(Channel::Client)) {
+        turn.send_to_client(approvals::build_cancellation(&id, why));
     }
 }

@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::action::{Payload, Turn};
-use super::approval_flow::{RoundOutcome, UnapprovedCall};
+use super::approval_questions::UnapprovedCall;
 use super::call_gate::{AdmittedCall, accept_name, judge_item, refuse_look_alike};
 use super::line_errors::describe_admit_error;
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refusal, Refused, SubjectKind, format_refusal};
-use super::{ClientRequest, Engine};
+use super::{ClientRequest, Engine, approvals};
 use crate::policy::{Effect, Item, Policy, Section, Standing};
 use crate::record::{Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
@@ -135,9 +135,12 @@ impl Engine {
                     };
                     let mut call = call.clone();
                     call.name = shown;
-                    let (call, item, payload) = (&call, Some(item), Payload::Received);
-                    let unapproved = UnapprovedCall { request, payload, call, item, decision, asking, pending };
-                    self.ask_person(unapproved, RoundOutcome::NewCall, turn);
+                    // Of another method, all is shown that is not about the message.
+                    let all = (section == Section::Methods).then(|| approvals::members_beside(arguments, &[]));
+                    call.arguments = all.as_deref().or(call.arguments);
+                    let (call, item) = (&call, Some(item));
+                    let unapproved = UnapprovedCall { request, call, item, decision, asking, pending };
+                    self.ask_person(unapproved, turn);
                     return Ok(());
                 }
                 pending
@@ -354,16 +357,14 @@ pub(super) const IMITATION: &str = "It imitates a question of policylayer, which
 
 /// Returns why an elicitation is refused if a person could take it for one of ours, and so for an approval.
 pub(super) fn describe_imitation(method: &str, params: Option<&str>) -> Option<&'static str> {
-    // What an approval says, in no other text: see `ApprovalPrompt`.
-    const MARKS: [&str; 3] = ["policylayer", "approve_for_session", "the agent wants to call"];
     if method != "elicitation/create" {
         return None;
     }
     let params = params?;
-    let text = fold(params);
     // Escapes could hide a mark, so they are decoded as well.
-    let decoded = || fold(&view::decode_text(params)).into_owned();
-    MARKS.iter().any(|mark| text.contains(mark) || decoded().contains(mark)).then_some(IMITATION)
+    let is_imitation =
+        approvals::is_imitation(&fold(params)) || approvals::is_imitation(&fold(&view::decode_text(params)));
+    is_imitation.then_some(IMITATION)
 }
 
 pub(super) fn request_item(method: &str) -> Item<'_> {

@@ -3,6 +3,8 @@
 
 mod action;
 mod approval_flow;
+mod approval_questions;
+mod approval_rounds;
 mod approvals;
 mod call_gate;
 mod input_requests;
@@ -27,9 +29,12 @@ use std::sync::Arc;
 
 use action::Turn;
 pub use action::{Action, Commit, Note, Now, Payload};
+use approvals::Approvals;
 pub use approvals::clients::{Asks, ClientHabits, ClientRow, ClientTable, ClientVersion};
-pub use approvals::{ApprovalAnswer, ApprovalOptions, Channel, Local, LocalChannel, Question, Settled};
-use approvals::{Approvals, ElicitationSupport};
+pub use approvals::{
+    ApprovalAnswer, ApprovalOptions, Channel, Effects, Local, LocalChannel, Question, QuestionView, RoundApproval,
+    Settled,
+};
 use call_gate::CallGate;
 use item_requests::is_other_method;
 use limits::Store;
@@ -243,6 +248,10 @@ impl Engine {
             self.recorder.record_unacceptable(&facts, &why, turn);
             return Ok(());
         }
+        self.approvals.observe_request(method);
+        if method != method::TOOLS_CALL && self.refuse_own_state(&request, turn).is_break() {
+            return Ok(());
+        }
         let kind = match method {
             method::TOOLS_CALL => return self.handle_tools_call(request, turn),
             method::PROMPTS_GET => return self.handle_item_request(request, Section::Prompts, turn),
@@ -250,7 +259,7 @@ impl Engine {
             method::PROMPTS_LIST => RequestKind::List(ListKind::Prompts),
             method::INITIALIZE => {
                 self.recorder.record_client(|| message::client_info(params));
-                self.approvals.elicitation = ElicitationSupport::from_initialize(params);
+                self.approvals.handle_initialize(params);
                 RequestKind::Initialize
             }
             method::SUBSCRIPTIONS_LISTEN => {
@@ -409,6 +418,10 @@ impl Engine {
                 self.client_requests.insert(key.clone(), &open.id, RequestKind::OwnSubscription);
                 return turn.send_to_client(self.listeners.serve_subscription(key));
             }
+            (RequestKind::Initialize, Answer::Error(_)) => {
+                self.approvals.handle_initialized(answer);
+                Ok(None)
+            }
             (RequestKind::Subscription, _) | (_, Answer::Error(_)) => {
                 self.listeners.remove_subscription(key);
                 Ok(None)
@@ -417,7 +430,7 @@ impl Engine {
                 Ok(list_listeners::declare_list_changed(result).map(|new| list_filter::splice_line(line, result, &new)))
             }
             (RequestKind::Initialize, Answer::Result(result)) => {
-                self.approvals.elicitation = self.approvals.elicitation.with_revision(result);
+                self.approvals.handle_initialized(answer);
                 Ok(self.listeners.handle_initialized(result).map(|new| list_filter::splice_line(line, result, &new)))
             }
             (RequestKind::List(list), Answer::Result(result)) => self.filter_list(line, result, list),

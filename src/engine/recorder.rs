@@ -26,10 +26,17 @@ impl Recorder {
     /// Remembers what the client says it is, in `initialize` or with a request (2026-07-28). The first answer counts.
     pub(super) fn record_client<'l>(&mut self, info: impl FnOnce() -> Option<&'l str>) {
         // Every call could bring it, so it is looked up only until it is known.
-        let (None, Some(_)) = (&self.client, &self.keyed) else { return };
+        if self.client.is_some() {
+            return;
+        }
         let Some(info) = info() else { return };
         let text = |name| view::find_member(info, name).and_then(view::decode_string).unwrap_or_default();
         self.client = Some(Client::new(&text("name"), &text("version")));
+    }
+
+    /// Returns what the client says it is.
+    pub(super) fn client(&self) -> Option<&Client> {
+        self.client.as_ref()
     }
 
     /// Records a decision whose outcome is not known yet; `None` if no log is kept.

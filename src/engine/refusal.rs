@@ -53,8 +53,10 @@ pub(super) enum Remedy {
     Log,
     /// Nothing: a person has refused.
     Person,
-    /// A person can still approve it.
-    Again,
+    /// A person can still approve it for this time.
+    Again(Duration),
+    /// If the call is made again, a person is asked again.
+    AskAgain,
     /// The user has to set up a channel on which a person can be asked.
     Channel,
     /// A person has to answer the calls that wait already.
@@ -126,10 +128,13 @@ pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: SubjectKind, nam
         Remedy::Spelling => "Write the name exactly as the server lists it.".to_owned(),
         Remedy::Wait(_) => format!("Try again in {}, not sooner.", format_seconds(retry_after.unwrap_or_default())),
         Remedy::Person => "Do not retry it or look for another way to do it. Ask the user how to proceed.".to_owned(),
-        Remedy::Again => {
-            "The user can still approve it within 5 minutes. Tell them. Once they say that they have, make \
-                          the very same call again, with the same arguments: it then passes once."
-                .to_owned()
+        Remedy::Again(left) => format!(
+            "The user can still approve it within {}. Tell them. Once they say that they have, make the very same call \
+             again, with the same arguments: it then passes once.",
+            format_seconds(left.as_secs())
+        ),
+        Remedy::AskAgain => {
+            "Tell the user. If it is still needed, make the call again: they are then asked again.".to_owned()
         }
         Remedy::Channel => format!(
             "Tell the user how they can be asked: by a client that supports dialogues (MCP elicitation), or by \

@@ -6,15 +6,20 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::approvals::members_beside;
 use super::limits::Reserved;
 use crate::limits::{MAX_OPEN_ROUNDS, MAX_ROUND_TIME, MAX_ROUNDS, MAX_TASK_ARGUMENTS};
 use crate::record::Digest;
 use crate::wire::message::CallParams;
 
+/// What its rounds differ in, or are compared by in other ways.
+const ROUND_KEYS: [&str; 4] = ["name", "arguments", "inputResponses", "requestState"];
+
 /// What a call and its later rounds have in common.
 #[derive(Clone, Debug)]
 pub(super) struct RoundCall {
     pub(super) tool: Box<str>,
+    /// Of the arguments and whatever else the server reads in each round.
     digest: Digest,
     /// The arguments, if the policy looks at them and they are short: a task may get further input.
     arguments: Option<Box<str>>,
@@ -28,8 +33,11 @@ pub(super) struct RoundCall {
 
 impl RoundCall {
     /// Describes the first round of a call.
-    pub(super) fn new(tool: &str, arguments: &str, now: Duration) -> Self {
-        let digest = Digest::of_line(arguments.as_bytes());
+    pub(super) fn new(tool: &str, arguments: &str, others: Option<&str>, now: Duration) -> Self {
+        let digest = match others {
+            Some(others) => Digest::of_line(&[arguments.as_bytes(), b"\0", others.as_bytes()].concat()),
+            None => Digest::of_line(arguments.as_bytes()),
+        };
         Self { tool: tool.into(), digest, arguments: None, is_approved: false, number: 1, since: now }
     }
 
@@ -95,7 +103,8 @@ impl Rounds {
         arguments: &str,
         now: Duration,
     ) -> Result<(RoundCall, Reserved), String> {
-        let first = RoundCall::new(&call.name, arguments, now);
+        let others = call.with_others().map(|params| members_beside(params, &ROUND_KEYS));
+        let first = RoundCall::new(&call.name, arguments, others.as_deref(), now);
         if !call.has_input() || self.0.is_empty() {
             return Ok((first, Reserved::default()));
         }

@@ -4,13 +4,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::action::{Action, Commit, Payload, Turn};
-use super::approval_flow::{RoundOutcome, UnapprovedCall};
+use super::approval_questions::UnapprovedCall;
+use super::approval_rounds::RoundOutcome;
 use super::call_gate::AdmittedCall;
 use super::open_requests::{PendingCall, RequestKind};
 use super::recorder::outcome_of_answer;
 use super::refusal::{Refusal, Refused, Remedy, SubjectKind, format_refusal};
 use super::tasks::result_type;
-use super::{ClientRequest, Engine, Now, approvals, list_filter};
+use super::{ClientRequest, Engine, Now};
 use crate::policy::{Decision, Effect};
 use crate::record::{self, Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
 use crate::wire::fault::Fault;
@@ -20,20 +21,11 @@ use crate::wire::{reply, view};
 
 impl Engine {
     pub(super) fn handle_tools_call(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
-        let ClientRequest { id, method, params, line, .. } = request;
-        let mut call = CallParams::read(params)?;
+        let ClientRequest { id, method, params, .. } = request;
+        let call = CallParams::read(params)?;
         self.recorder.record_client(|| call.client_info());
-        let ours =
-            params.filter(|_| self.is_our_round(&call)).map(|params| (params, approvals::remove_our_answers(params)));
-        let round = self.handle_round(&request, &call, turn);
-        if let RoundOutcome::Settled = round {
+        if self.handle_round(&request, &call, turn) == RoundOutcome::Handled {
             return Ok(());
-        }
-        let mut payload = Payload::Received;
-        if let Some((params, others)) = &ours {
-            // What is judged is what the server gets.
-            payload = Payload::Written(list_filter::splice_line(line, params, others));
-            call = CallParams::read(Some(others))?;
         }
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.resolve_called(&call.name, &policy);
@@ -48,8 +40,8 @@ impl Engine {
                 let pending = PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
                     let call = &call;
-                    let unapproved = UnapprovedCall { request, payload, call, item: None, decision, asking, pending };
-                    self.ask_person(unapproved, round, turn);
+                    let unapproved = UnapprovedCall { request, call, item: None, decision, asking, pending };
+                    self.ask_person(unapproved, turn);
                     return Ok(());
                 }
                 pending
@@ -64,7 +56,7 @@ impl Engine {
                 PendingCall { counted: None, draft, shape }
             }
         };
-        self.forward_call(id, request.key, (SubjectKind::Tool, &call.name), payload, pending, turn);
+        self.forward_call(id, request.key, (SubjectKind::Tool, &call.name), Payload::Received, pending, turn);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::{io, mem, thread};
 use super::outbox::{Outbox, ServerRoute};
 use super::shared_session::{SharedSession, lock_unpoisoned};
 use crate::engine::{Local, LocalChannel, Question, Settled};
-use crate::limits::{APPROVAL_POLL, LATE_APPROVAL};
+use crate::limits::APPROVAL_POLL;
 use crate::wire::frame::Framer;
 
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl ApprovalWorker {
                 }
             }
             ApprovalEvent::Settle(number, how) => {
-                self.local.settle_question(number, how, unix.saturating_add(LATE_APPROVAL));
+                self.local.settle_question(number, how);
                 if how != Settled::Late {
                     self.open.remove(&number);
                 }

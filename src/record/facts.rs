@@ -108,6 +108,16 @@ impl Client {
         let cut = |text: &str| text.chars().take(MAX_CLIENT_NAME).collect();
         Self { name: cut(name), version: cut(version) }
     }
+
+    /// Returns its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns its version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
 }
 
 /// What a message is about, beside its method. A message that is about nothing else has no subject.

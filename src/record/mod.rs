@@ -57,6 +57,9 @@ pub struct Approval {
     pub waited: Duration,
     /// The person's note to the agent.
     pub note: Option<String>,
+    /// What the client answered, if no person has chosen that: `unasked` (faster than a person can read) or `dismissed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_answer: Option<&'static str>,
 }
 
 /// When a decision was made.

@@ -33,7 +33,7 @@ impl LocalChannel for Nowhere {
         Err(self.0.clone())
     }
 
-    fn settle_question(&mut self, _number: u64, _how: Settled, _expires: Duration) {}
+    fn settle_question(&mut self, _number: u64, _how: Settled) {}
 
     fn take_answers(&mut self) -> Vec<(u64, ApprovalAnswer)> {
         Vec::new()

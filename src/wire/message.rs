@@ -141,6 +141,8 @@ pub struct CallParams<'l> {
     task: Option<&'l str>,
     input: Option<&'l str>,
     state: Option<&'l str>,
+    /// All parameters as written, if there are other ones, among them `task`.
+    others: Option<&'l str>,
 }
 
 /// The shape of the answer that a call expects.
@@ -202,11 +204,14 @@ impl<'l> CallParams<'l> {
             let value = Some(member.value).filter(|value| *value != "null");
             match member.protocol_key(keys)? {
                 Some("_meta") => call.meta = value,
-                Some("task") => call.task = value,
+                Some("task") => {
+                    call.task = value;
+                    call.others = value.and(params).or(call.others);
+                }
                 Some("inputResponses") => call.input = expect_object("inputResponses", value)?,
                 Some("requestState") => call.state = value,
                 Some(key) => read_other(key, member.value),
-                None => {}
+                None => call.others = params,
             }
         }
         Ok(call)
@@ -246,6 +251,12 @@ impl<'l> CallParams<'l> {
     /// Returns the input that the server has asked for, as written (2026-07-28).
     pub fn input_responses(&self) -> Option<&'l str> {
         self.input
+    }
+
+    /// Returns all parameters as written if there are any beside the name, the arguments, `_meta` and the input: `task`, or
+    /// what the protocol does not know.
+    pub fn with_others(&self) -> Option<&'l str> {
+        self.others
     }
 
     /// Returns the trace that the call belongs to, as written.

@@ -11,6 +11,8 @@ pub enum ErrorCode {
     Parse,
     /// The line is JSON, but not an acceptable message (JSON-RPC 2.0).
     InvalidRequest,
+    /// The parameters are not acceptable (JSON-RPC 2.0).
+    InvalidParams,
     /// The server ended before it answered.
     UpstreamEnded,
     /// The server's answer cannot be passed on.
@@ -29,6 +31,7 @@ impl ErrorCode {
         match self {
             Self::Parse => -32700,
             Self::InvalidRequest => -32600,
+            Self::InvalidParams => -32602,
             Self::UpstreamEnded => -31001,
             Self::UpstreamUnreadable => -31002,
             Self::Refused => -31003,

@@ -2,199 +2,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use policylayer::engine::limits::Memory;
 use policylayer::engine::{
-    Action, ApprovalAnswer, ApprovalOptions, Channel, ClientTable, Engine, Local, Now, Payload, Settled,
+    Action, ApprovalAnswer, ApprovalOptions, Asks, Channel, ClientRow, ClientTable, Local, Payload, Settled,
 };
-use policylayer::policy::{self, Format, Policy, ServerName, Source};
-use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Required, SessionName};
+use policylayer::limits::MAX_DIALOGUE;
+use policylayer::record::{ArgumentRecorder, ArgumentsLogged, DigestKey, Required};
 use serde_json::{Value, json};
 
-const POLICY: &str = r#"{"version":"1","default":"allow","tools":{
-    "send":{"action":"require_approval","reason":"It mails people."},
-    "slow":{"action":"require_approval","approval_timeout":"10m"},
-    "same":{"action":"require_approval","approval_scope":"arguments"},
-    "some":{"approve_if":[{"conditions":[{"path":"args.n","op":"gt","value":10}]}]},
-    "few":{"action":"require_approval","rate_limit":{"max":1,"window":60}}}}"#;
-
-const BOTH: &[Channel] = &[Channel::Client, Channel::Local];
-
-struct Desk {
-    engine: Engine,
-    seconds: f64,
-}
-
-fn policy(text: &str) -> Arc<Policy> {
-    let loaded = policy::load_policy(&Source::new("p.json", Format::Json, text), &ServerName::parse("stub").unwrap());
-    Arc::new(loaded.policy.unwrap())
-}
-
-impl Desk {
-    fn new(channels: &[Channel]) -> Self {
-        let asks = ApprovalOptions {
-            channels: channels.to_vec(),
-            timeout: Duration::from_secs(55),
-            secret: [9; 32],
-            clients: ClientTable::default(),
-        };
-        let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
-        let engine = Engine::new(policy(POLICY), Box::new(Memory::default())).with_approvals(asks);
-        Self { engine: engine.with_recording(keyed, Required::No), seconds: 0.0 }
-    }
-
-    /// A session whose client has dialogues.
-    fn with_dialogues(channels: &[Channel]) -> Self {
-        let mut desk = Self::new(channels);
-        desk.hello("2025-06-18", json!({"elicitation": {}}));
-        desk
-    }
-
-    fn hello(&mut self, revision: &str, capabilities: Value) {
-        let params = json!({"protocolVersion": revision, "capabilities": capabilities, "clientInfo": {"name":"c","version":"1"}});
-        self.client(json!({"jsonrpc":"2.0","id":"hello","method":"initialize","params":params}));
-        let result =
-            json!({"protocolVersion": revision, "capabilities": {"tools":{"listChanged":true}}, "serverInfo":{}});
-        self.server(json!({"jsonrpc":"2.0","id":"hello","result":result}));
-    }
-
-    fn now(&self) -> Now {
-        let session = Duration::from_secs_f64(self.seconds);
-        Now { session, unix: Duration::from_secs(1_767_225_600) + session }
-    }
-
-    fn done(actions: Vec<Action>) -> Vec<Done> {
-        actions.into_iter().filter_map(Done::of).collect()
-    }
-
-    fn client(&mut self, line: Value) -> Vec<Done> {
-        self.client_text(&line.to_string())
-    }
-
-    fn client_text(&mut self, line: &str) -> Vec<Done> {
-        let mut actions = Vec::new();
-        self.engine.handle_client_line(line.as_bytes(), self.now(), &mut actions);
-        Self::done(actions)
-    }
-
-    fn server(&mut self, line: Value) -> Vec<Done> {
-        let mut actions = Vec::new();
-        self.engine.handle_server_line(line.to_string().as_bytes(), self.now(), &mut actions);
-        Self::done(actions)
-    }
-
-    fn call(&mut self, id: u32, tool: &str) -> Vec<Done> {
-        self.client_text(&line(id, tool))
-    }
-
-    fn local(&mut self, number: u64, verdict: ApprovalAnswer) -> Vec<Done> {
-        let mut actions = Vec::new();
-        self.engine.handle_local_answer(number, verdict, self.now(), &mut actions);
-        Self::done(actions)
-    }
-
-    fn at(&mut self, seconds: f64) -> Vec<Done> {
-        self.seconds = seconds;
-        let mut actions = Vec::new();
-        self.engine.handle_timeout(self.now(), &mut actions);
-        Self::done(actions)
-    }
-}
-
-fn line(id: u32, tool: &str) -> String {
-    // Spelled as nobody would spell it again.
-    format!(
-        r#"{{"jsonrpc":"2.0", "id":{id} ,"method":"tools/call","params":{{"name":"{tool}","arguments":{{"n" : 1e1}}}}}}"#
-    )
-}
-
-/// An action without what the log is for, in a form that is read easily.
-#[derive(Clone, Debug, PartialEq)]
-enum Done {
-    /// The received line to the server.
-    PassedToServer,
-    /// The received line to the client.
-    PassedToClient,
-    /// A line of ours to the client.
-    ToClient(Value),
-    Asked {
-        number: u64,
-        local: Local,
-        timeout: u64,
-    },
-    Settled(u64, Settled),
-    /// A line that was held or changed to the server, as text.
-    ToServer(String),
-    Recorded(Value),
-}
-
-impl Done {
-    fn of(action: Action) -> Option<Self> {
-        Some(match action {
-            Action::ToServer(Payload::Received) => Self::PassedToServer,
-            Action::ToClient(Payload::Received) => Self::PassedToClient,
-            Action::ToClient(Payload::Written(line)) => Self::ToClient(serde_json::from_slice(&line).unwrap()),
-            Action::Ask(question) => {
-                Self::Asked { number: question.number, local: question.local, timeout: question.timeout.as_secs() }
-            }
-            Action::Settle(number, how) => Self::Settled(number, how),
-            Action::ToServer(Payload::Written(line)) => Self::ToServer(String::from_utf8(line).unwrap()),
-            Action::Record(entry) => {
-                let mut line = Vec::new();
-                entry.write_line(
-                    &SessionName { id: "0".to_owned(), server: "stub".to_owned() },
-                    Digest::START,
-                    &mut line,
-                );
-                let record: Value = serde_json::from_slice(&line).unwrap();
-                Self::Recorded(json!([record["tool"], record["effect"], record["outcome"], record["approval"]]))
-            }
-            Action::Commit(_) | Action::Note(_) | Action::Stray(_) => return None,
-        })
-    }
-}
-
-fn text(done: &Done) -> &str {
-    let Done::ToClient(line) = done else { panic!("{done:?}") };
-    line["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{line}"))
-}
-
-/// The id of the dialogue that was opened.
-fn dialogue(done: &[Done]) -> Value {
-    let opened = done.iter().find_map(|done| match done {
-        Done::ToClient(line) if line["method"] == "elicitation/create" => Some(line["id"].clone()),
-        _ => None,
-    });
-    opened.unwrap_or_else(|| panic!("{done:?}"))
-}
-
-fn answer(id: &Value, result: Value) -> Value {
-    json!({"jsonrpc":"2.0","id":id,"result":result})
-}
-
-fn accept(decision: &str) -> Value {
-    json!({"action":"accept","content":{"decision":decision}})
-}
-
-fn refused_by(done: &[Done]) -> (&Value, &str) {
-    let found = done.iter().find_map(|done| match done {
-        Done::ToClient(line) if line["result"]["isError"] == true => Some((&line["id"], text(done))),
-        _ => None,
-    });
-    found.unwrap_or_else(|| panic!("{done:?}"))
-}
-
-fn released(done: &[Done]) -> Vec<&str> {
-    done.iter().filter_map(|done| if let Done::ToServer(line) = done { Some(line.as_str()) } else { None }).collect()
-}
+use crate::support::desk::{
+    BOTH, Desk, Done, accept, answer, dialogue, line, policy, recorded, refused_by, released, typed,
+};
 
 #[test]
 fn what_is_approved_locally_is_what_runs_byte_for_byte() {
     let mut desk = Desk::new(BOTH);
     // This client has no dialogues.
-    assert_eq!(desk.call(1, "send"), [Done::Asked { number: 1, local: Local::Asked, timeout: 55 }]);
+    assert_eq!(desk.call(1, "send"), [Done::Asked { number: 1, local: Local::Asked, timeout: 600 }]);
     // Others go on meanwhile, and a server that answers what it was never asked is not heard.
     assert_eq!(desk.call(2, "free"), [Done::PassedToServer]);
     assert_eq!(desk.server(json!({"jsonrpc":"2.0","id":1,"result":{}})), []);
@@ -208,7 +33,7 @@ fn what_is_approved_locally_is_what_runs_byte_for_byte() {
     let approval = json!({"verdict":"approved_once","channel":"local","waited_ms":12500.0,"note":null});
     assert_eq!(done, [Done::Recorded(json!(["send", "require_approval", "ok", approval])), Done::PassedToClient]);
     // And once only.
-    assert_eq!(desk.call(3, "send"), [Done::Asked { number: 2, local: Local::Asked, timeout: 55 }]);
+    assert_eq!(desk.call(3, "send"), [Done::Asked { number: 2, local: Local::Asked, timeout: 600 }]);
 }
 
 #[test]
@@ -231,45 +56,294 @@ fn a_person_who_refuses_is_quoted() {
 fn the_client_s_dialogue_shows_what_it_is_about() {
     let mut desk = Desk::with_dialogues(BOTH);
     let done = desk.call(7, "send");
-    assert_eq!(done[0], Done::Asked { number: 1, local: Local::Asked, timeout: 55 });
+    assert_eq!(done[0], Done::Asked { number: 1, local: Local::Asked, timeout: 600 });
     let Done::ToClient(request) = &done[1] else { panic!("{done:?}") };
     let message = request["params"]["message"].as_str().unwrap();
-    for part in ["send", "stub", "execute", "high", "It mails people.", "tools.send", "\n  n: 1e1"] {
+    for part in ["send", "stub", "high: execute", "It mails people.", "tools.send", "\n  n: 1e1", "with any arguments"]
+    {
         assert!(message.contains(part), "{part}: {message}");
     }
     let schema = &request["params"]["requestedSchema"];
     assert_eq!(schema["properties"]["decision"]["enum"], json!(["approve_once", "approve_for_session", "refuse"]));
     assert_eq!(schema["properties"]["note"]["type"], "string");
-    assert!(request["id"].as_str().unwrap().starts_with("policylayer-1-"), "{request}");
+    let parts: Vec<_> = request["id"].as_str().unwrap().split('-').collect();
+    assert_eq!((parts[0], parts[1].len(), parts[2], parts[3].len(), parts.len()), ("policylayer", 8, "1", 32, 4));
 
-    let done = desk.client(answer(&request["id"], accept("approve_once")));
+    let done = desk.answer(&request["id"], accept("approve_once"));
     assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Client)), Done::ToServer(line(7, "send") + "\n")]);
     // The answer to our request is nobody else's, and there is one.
-    assert_eq!(desk.client(answer(&request["id"], accept("approve_once"))), []);
+    assert_eq!(desk.answer(&request["id"], accept("approve_once")), []);
 }
 
 #[test]
-fn whatever_is_not_plainly_an_approval_is_a_refusal() {
-    for result in [
+fn whatever_is_not_plainly_an_approval_lets_nothing_through() {
+    let refusals = [
         json!({"action":"decline"}),
+        json!({"action":"accept","content":{"decision":"refuse","note":"no"}}),
+        json!({"action":"decline","content":{"decision":"approve_once"}}),
+    ];
+    let no_choice = [
         json!({"action":"cancel"}),
+        json!({"action":"cancel","content":{"decision":"approve_once"}}),
         json!({"action":"accept"}),
         json!({"action":"accept","content":{}}),
-        json!({"action":"accept","content":{"decision":"refuse","note":"no"}}),
         json!({"action":"accept","content":{"decision":"APPROVE_ONCE"}}),
         json!({"action":"accept","content":{"decision":true}}),
-        json!({"action":"decline","content":{"decision":"approve_once"}}),
         json!({"action":["accept"],"content":{"decision":"approve_once"}}),
         json!({"content":{"decision":"approve_once"}}),
         json!([]),
         json!("accept"),
-    ] {
+    ];
+    for result in refusals {
         let mut desk = Desk::with_dialogues(BOTH);
         let id = dialogue(&desk.call(1, "send"));
-        let done = desk.client(answer(&id, result.clone()));
+        let done = desk.answer(&id, result.clone());
         assert_eq!(released(&done), Vec::<&str>::new(), "{result}");
-        assert_eq!(refused_by(&done).0, 1, "{result}");
+        assert!(refused_by(&done).1.contains("A person refused this call"), "{result}");
         assert!(done.contains(&Done::Settled(1, Settled::Answered(Channel::Client))), "{done:?}");
+    }
+    // What is no choice closes the client's channel alone. Whoever is asked elsewhere can still answer.
+    for result in no_choice {
+        let mut desk = Desk::with_dialogues(BOTH);
+        let id = dialogue(&desk.call(1, "send"));
+        assert_eq!(desk.answer(&id, result.clone()), [], "{result}");
+        assert_eq!(desk.answer(&id, accept("approve_once")), [], "{result}");
+        let done = desk.local(1, ApprovalAnswer::Once);
+        assert_eq!(released(&done).len(), 1, "{result}");
+        let done = desk.server(json!({"jsonrpc":"2.0","id":1,"result":{}}));
+        assert_eq!(recorded(&done)[0]["client_answer"], "dismissed", "{result}");
+
+        let mut desk = Desk::with_dialogues(&[Channel::Client]);
+        let id = dialogue(&desk.call(1, "send"));
+        let done = desk.answer(&id, result.clone());
+        let text = refused_by(&done).1;
+        assert!(text.contains("dismissed in the client") && !text.contains("A person"), "{result}: {text}");
+        assert_eq!(
+            (&recorded(&done)[0]["verdict"], &recorded(&done)[0]["channel"]),
+            (&json!("unavailable"), &Value::Null)
+        );
+    }
+}
+
+#[test]
+fn an_answer_before_a_person_can_have_read_is_nobody_s() {
+    let all = [
+        accept("approve_once"),
+        accept("approve_for_session"),
+        accept("refuse"),
+        json!({"action":"decline"}),
+        json!({"action":"cancel"}),
+    ];
+    for result in all {
+        let mut desk = Desk::with_dialogues(BOTH);
+        let id = dialogue(&desk.call(1, "send"));
+        desk.seconds = 0.299;
+        assert_eq!(desk.client(answer(&id, result.clone())), [], "{result}");
+        let done = desk.at(55.0);
+        let text = refused_by(&done).1;
+        assert!(text.contains("within 55 seconds, and the client answered without asking anyone."), "{text}");
+        assert!(!text.contains("A person"), "{text}");
+        let approval =
+            json!({"verdict":"timed_out","channel":null,"waited_ms":55000.0,"note":null,"client_answer":"unasked"});
+        assert_eq!(recorded(&done), [&approval]);
+
+        let mut desk = Desk::with_dialogues(&[Channel::Client]);
+        let id = dialogue(&desk.call(1, "send"));
+        let done = desk.client(answer(&id, result.clone()));
+        let text = refused_by(&done).1;
+        assert!(text.contains("the client answered without asking anyone.") && !text.contains("A person"), "{text}");
+        assert_eq!(recorded(&done)[0]["client_answer"], "unasked");
+    }
+    let mut desk = Desk::with_dialogues(BOTH);
+    let id = dialogue(&desk.call(1, "send"));
+    desk.seconds = 0.3;
+    assert_eq!(released(&desk.client(answer(&id, accept("approve_once")))).len(), 1);
+}
+
+#[test]
+fn what_a_person_refused_is_refused_for_a_minute_in_their_words() {
+    let mut desk = Desk::new(BOTH);
+    desk.call(1, "send");
+    desk.seconds = 5.0;
+    desk.local(1, ApprovalAnswer::Refused { note: Some("Ask Ann first".to_owned()) });
+    desk.seconds = 64.9;
+    let done = desk.call(2, "send");
+    assert!(refused_by(&done).1.contains("A person refused this call and says: Ask Ann first."), "{done:?}");
+    let approval = json!({"verdict":"refused","channel":"local","waited_ms":0.0,"note":"Ask Ann first"});
+    assert_eq!(recorded(&done), [&approval]);
+    let other = r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"send","arguments":{"n":2}}}"#;
+    assert!(matches!(desk.client_text(other)[0], Done::Asked { .. }), "another call");
+    desk.seconds = 65.0;
+    assert!(matches!(desk.call(4, "send")[0], Done::Asked { .. }), "not reminded by its own repetition");
+}
+
+#[test]
+fn the_last_word_of_a_person_counts() {
+    let refuse = || ApprovalAnswer::Refused { note: None };
+    // The same call twice, as clients do: what is refused last is refused.
+    for approval in [ApprovalAnswer::Once, ApprovalAnswer::Session] {
+        let mut desk = Desk::new(BOTH);
+        desk.call(1, "send");
+        desk.call(2, "send");
+        desk.at(55.0);
+        desk.local(1, approval.clone());
+        desk.local(2, refuse());
+        assert!(refused_by(&desk.call(3, "send")).1.contains("A person refused"), "{approval:?}");
+        desk.at(116.0);
+        assert!(matches!(desk.call(4, "send")[0], Done::Asked { .. }), "{approval:?}");
+
+        let mut desk = Desk::new(BOTH);
+        desk.call(1, "send");
+        desk.call(2, "send");
+        desk.at(55.0);
+        desk.local(1, refuse());
+        desk.local(2, approval.clone());
+        assert_eq!(desk.call(3, "send"), [Done::PassedToServer], "{approval:?}");
+    }
+}
+
+#[test]
+fn nothing_in_a_request_opens_the_session_anew() {
+    // Who has no dialogues gets none by saying so later, neither in a call nor by another `initialize`.
+    let asks_client = |done: &[Done]| done.iter().any(|done| matches!(done, Done::ToClient(_)));
+    let mut desk = Desk::new(BOTH);
+    desk.hello("2025-06-18", json!({}));
+    assert!(!asks_client(&desk.client(typed(1, json!({"n":1}), json!({})))));
+    desk.hello("2025-06-18", json!({"elicitation":{}}));
+    assert!(!asks_client(&desk.client(typed(2, json!({"n":2}), json!({})))));
+    // Who has them keeps them, and is asked by requests.
+    let mut desk = Desk::with_dialogues(BOTH);
+    desk.hello("2025-06-18", json!({}));
+    dialogue(&desk.client(typed(1, json!({"n":1}), json!({}))));
+    // A session that began without stays without: its client cannot be asked by requests, which approve more.
+    let mut desk = Desk::new(BOTH);
+    desk.call(1, "send");
+    desk.hello("2025-06-18", json!({"elicitation":{}}));
+    assert!(!asks_client(&desk.call(2, "same")));
+    // What a client tries before it knows the server is no opening, nor is an `initialize` that fails.
+    let mut desk = Desk::new(BOTH);
+    for (id, method) in [(1, "server/discover"), (2, "tools/list"), (3, "ping"), (4, "initialize")] {
+        desk.client(json!({"jsonrpc":"2.0","id":id,"method":method,"params":{}}));
+        desk.server(json!({"jsonrpc":"2.0","id":id,"error":{"code":-32601,"message":"no"}}));
+    }
+    desk.hello("2025-06-18", json!({"elicitation":{}}));
+    dialogue(&desk.call(5, "send"));
+}
+
+#[test]
+fn who_is_known_not_to_ask_is_not_asked() {
+    let row = ClientRow { name: "c".into(), asks: Some(Asks::Nobody), ..ClientRow::default() };
+    let known = |channels: &[Channel]| {
+        let clients = ClientTable::new(vec![row.clone()], || &[]);
+        let mut desk =
+            Desk::with_options(ApprovalOptions { channels: channels.to_vec(), clients, ..Default::default() });
+        desk.hello("2025-06-18", json!({"elicitation":{}}));
+        desk
+    };
+    assert_eq!(known(BOTH).call(1, "send"), [Done::Asked { number: 1, local: Local::Asked, timeout: 600 }]);
+    let done = known(&[Channel::Client]).call(1, "send");
+    assert!(refused_by(&done).1.contains("the client c is known to answer without asking"), "{done:?}");
+}
+
+#[test]
+fn what_is_too_long_to_be_read_is_not_asked_in_the_client() {
+    let call = |n: usize| json!({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"send","arguments":{"text":"é".repeat(n)}}});
+    let done = Desk::with_dialogues(BOTH).client(call(10));
+    let Done::ToClient(request) = &done[1] else { panic!("{done:?}") };
+    let rest = MAX_DIALOGUE - request["params"]["message"].as_str().unwrap().chars().count();
+    let done = Desk::with_dialogues(BOTH).client(call(10 + rest));
+    let Done::ToClient(request) = &done[1] else { panic!("{done:?}") };
+    assert_eq!(request["params"]["message"].as_str().unwrap().chars().count(), MAX_DIALOGUE);
+    let longer = call(11 + rest);
+    let asked = [Done::Asked { number: 1, local: Local::Asked, timeout: 600 }];
+    assert_eq!(Desk::with_dialogues(BOTH).client(longer.clone()), asked);
+    let done = Desk::with_dialogues(&[Channel::Client]).client(longer);
+    assert!(refused_by(&done).1.contains("too long to be read in the client's dialogue"), "{done:?}");
+}
+
+#[test]
+fn an_approval_is_for_all_that_the_server_reads() {
+    let call = |id: u32, more: Value| {
+        let mut params = json!({"name":"send","arguments":{"n":1}});
+        for (key, value) in more.as_object().unwrap() {
+            params[key] = value.clone();
+        }
+        json!({"jsonrpc":"2.0","id":id,"method":"tools/call","params":params})
+    };
+    let others = [
+        json!({"task":{"ttl":1}}),
+        json!({"inputResponses":{"q":{}}}),
+        json!({"requestState":"theirs"}),
+        json!({"force":true}),
+        json!({"force":null}),
+        json!({"arguments":{"n":1.0}}),
+    ];
+    for approval in [ApprovalAnswer::Once, ApprovalAnswer::Session] {
+        for more in [json!({}), json!({"dryRun":true})] {
+            let mut desk = Desk::new(BOTH);
+            desk.client(call(1, more.clone()));
+            desk.at(55.0);
+            desk.local(1, approval.clone());
+            for (id, other) in (2..).zip(&others) {
+                let is_any_arguments = approval == ApprovalAnswer::Session && other.get("arguments").is_some();
+                let mut changed = more.clone();
+                changed.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+                let done = desk.client(call(id, changed));
+                assert_eq!(done == [Done::PassedToServer], is_any_arguments, "{approval:?} {other}: {done:?}");
+            }
+            // `_meta` is about the message.
+            let mut same = more.clone();
+            same["_meta"] = json!({"progressToken": 7});
+            assert_eq!(desk.client(call(90, same)), [Done::PassedToServer], "{approval:?} {more}");
+            if more != json!({}) {
+                assert!(matches!(desk.client(call(91, json!({})))[0], Done::Asked { .. }), "{approval:?}");
+            }
+        }
+    }
+    // What is bound is shown as well.
+    let done = Desk::with_dialogues(BOTH).client(call(1, json!({"task":{"ttl":1},"force":true,"_meta":{"x":1}})));
+    let Done::ToClient(request) = &done[1] else { panic!("{done:?}") };
+    let message = request["params"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("\nAlso sent:") && message.contains("\n  force: true") && !message.contains("_meta"),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_approval_of_another_request_is_for_all_of_it_too() {
+    let asks = r#"{"version":"1","default":"deny","tools":{},"resources":{"*":{"action":"require_approval"}},
+        "prompts":{"*":{"action":"require_approval"}},"methods":{"*":{"action":"require_approval"}}}"#;
+    for (method, params) in [
+        ("resources/read", json!({"uri":"file:///a"})),
+        ("prompts/get", json!({"name":"a","arguments":{"n":"1"}})),
+        ("x-shop/sell", json!({"item":1})),
+    ] {
+        let request = |id: u32, more: Value| {
+            let mut params = params.clone();
+            params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({"jsonrpc":"2.0","id":id,"method":method,"params":params})
+        };
+        for approval in [ApprovalAnswer::Once, ApprovalAnswer::Session] {
+            let mut desk = Desk::new(BOTH);
+            desk.engine.replace_policy(policy(asks), &mut Vec::new());
+            desk.client(request(1, json!({"_meta":{"progressToken":1}})));
+            desk.at(55.0);
+            desk.local(1, approval.clone());
+            for (id, more) in
+                (2..).zip([json!({"force":true}), json!({"requestState":"s"}), json!({"inputResponses":{}})])
+            {
+                // For the session, another method is approved with any parameters: these are its arguments.
+                let passes = method.starts_with("x-") && approval == ApprovalAnswer::Session;
+                let done = desk.client(request(id, more.clone()));
+                assert_eq!(done == [Done::PassedToServer], passes, "{method} {more}: {done:?}");
+            }
+            assert_eq!(
+                desk.client(request(9, json!({"_meta":{"progressToken":2}}))),
+                [Done::PassedToServer],
+                "{method}"
+            );
+        }
     }
 }
 
@@ -292,7 +366,7 @@ fn nobody_but_the_client_answers_our_requests() {
         desk.client(answer(&json!(1), accept("approve_once"))),
         [Done::Recorded(json!([null, "allow", "ok", null])), Done::PassedToServer]
     );
-    assert_eq!(released(&desk.client(answer(&id, accept("approve_once")))).len(), 1);
+    assert_eq!(released(&desk.answer(&id, accept("approve_once"))).len(), 1);
 }
 
 #[test]
@@ -304,7 +378,7 @@ fn the_first_answer_closes_the_other_channel() {
     assert_eq!(cancelled["method"], "notifications/cancelled");
     assert_eq!(cancelled["params"]["requestId"], id);
     assert_eq!(released(&done).len(), 1);
-    assert_eq!(desk.client(answer(&id, accept("refuse"))), [], "too late");
+    assert_eq!(desk.answer(&id, accept("refuse")), [], "too late");
 }
 
 #[test]
@@ -325,9 +399,7 @@ fn a_client_that_cannot_ask_leaves_it_to_the_local_channel() {
 fn a_local_channel_that_fails_leaves_it_to_the_client() {
     for (mut desk, waits) in [(Desk::with_dialogues(BOTH), true), (Desk::new(BOTH), false)] {
         desk.call(1, "send");
-        let mut actions = Vec::new();
-        desk.engine.handle_local_failure(1, "the disk is full.", desk.now(), &mut actions);
-        let done = Desk::done(actions);
+        let done = desk.fail_locally(1, "the disk is full.");
         if waits {
             assert_eq!(done, []);
         } else {
@@ -377,11 +449,12 @@ fn nobody_answers_in_time_and_then_somebody_does() {
     let done = desk.at(55.0);
     let text = refused_by(&done).1;
     assert!(text.contains("within 55 seconds") && text.contains("the very same call again"), "{text}");
+    assert!(text.contains("can still approve it within 10 minutes"), "{text}");
     assert!(done.contains(&Done::Settled(1, Settled::Late)), "{done:?}");
 
     // A late approval is for one repetition, of the same tool with the same arguments.
     desk.seconds = 100.0;
-    let done = desk.client(answer(&id, accept("approve_once")));
+    let done = desk.answer(&id, accept("approve_once"));
     assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Client))]);
     let other = r#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"send","arguments":{"n":11}}}"#;
     assert!(matches!(desk.client_text(other)[0], Done::Asked { .. }), "other arguments");
@@ -393,9 +466,9 @@ fn nobody_answers_in_time_and_then_somebody_does() {
 }
 
 #[test]
-fn a_late_approval_holds_for_five_minutes() {
+fn a_question_is_open_for_its_whole_time_and_a_late_approval_for_five_minutes_at_least() {
     for (approved, called, passes) in
-        [(56.0, 354.9, true), (354.9, 354.9, true), (56.0, 355.0, false), (355.0, 355.0, false)]
+        [(56.0, 599.9, true), (56.0, 600.0, false), (599.9, 899.8, true), (599.9, 899.9, false), (600.0, 600.0, false)]
     {
         let mut desk = Desk::new(BOTH);
         desk.call(1, "send");
@@ -412,8 +485,39 @@ fn a_late_approval_holds_for_five_minutes() {
     let mut desk = Desk::new(BOTH);
     desk.call(1, "send");
     desk.at(55.0);
-    assert_eq!(desk.at(355.0), [Done::Settled(1, Settled::Over)]);
+    assert_eq!(desk.at(600.0), [Done::Settled(1, Settled::Over)]);
     assert_eq!(desk.engine.poll_timeout(), None);
+}
+
+#[test]
+fn a_question_that_ends_with_its_call_says_so() {
+    let mut desk = Desk::with_dialogues(BOTH);
+    let id = dialogue(&desk.call(1, "brief"));
+    let done = desk.at(30.0);
+    let text = refused_by(&done).1;
+    assert!(
+        text.contains("within 30 seconds") && text.contains("make the call again: they are then asked again"),
+        "{text}"
+    );
+    assert!(done.contains(&Done::Settled(1, Settled::Over)), "{done:?}");
+    assert_eq!(desk.answer(&id, accept("approve_once")), []);
+    assert_eq!(desk.local(1, ApprovalAnswer::Once), []);
+    assert!(matches!(desk.call(2, "brief")[0], Done::Asked { .. }));
+}
+
+#[test]
+fn a_call_is_answered_before_its_client_gives_up() {
+    for (waits, patience) in [(None, 55.0), (Some(60), 55.0), (Some(300), 295.0), (Some(10), 5.0), (Some(3600), 600.0)]
+    {
+        let row = ClientRow { name: "c".into(), waits: waits.map(Duration::from_secs), ..ClientRow::default() };
+        let clients = ClientTable::new(vec![row], || &[]);
+        let mut desk = Desk::with_options(ApprovalOptions { channels: BOTH.to_vec(), clients, ..Default::default() });
+        desk.hello("2025-06-18", json!({"elicitation":{}}));
+        desk.call(1, "send");
+        assert_eq!(desk.engine.poll_timeout(), Some(Duration::from_secs_f64(patience)), "{waits:?}");
+        assert_eq!(desk.at(patience - 0.001), [], "{waits:?}");
+        assert_eq!(refused_by(&desk.at(patience)).0, 1, "{waits:?}");
+    }
 }
 
 #[test]
@@ -426,8 +530,8 @@ fn a_call_that_is_made_again_before_it_is_approved_late_is_one_question() {
     assert!(matches!(&done[1], Done::ToClient(line) if line["params"]["requestId"] == first), "{done:?}");
     let second = dialogue(&done);
     assert_ne!(first, second);
-    assert_eq!(desk.client(answer(&first, accept("approve_once"))), []);
-    assert_eq!(released(&desk.client(answer(&second, accept("approve_once")))).len(), 1);
+    assert_eq!(desk.answer(&first, accept("approve_once")), []);
+    assert_eq!(released(&desk.answer(&second, accept("approve_once"))).len(), 1);
 }
 
 #[test]
@@ -454,8 +558,8 @@ fn arguments_decide_whether_a_person_is_asked() {
     let mut desk = Desk::new(BOTH);
     assert_eq!(desk.call(1, "some"), [Done::PassedToServer]);
     let many = r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"some","arguments":{"n":11}}}"#;
-    assert_eq!(desk.client_text(many), [Done::Asked { number: 1, local: Local::Asked, timeout: 55 }]);
-    assert_eq!(desk.call(3, "slow"), [Done::Asked { number: 2, local: Local::Asked, timeout: 600 }]);
+    assert_eq!(desk.client_text(many), [Done::Asked { number: 1, local: Local::Asked, timeout: 600 }]);
+    assert_eq!(desk.call(3, "slow"), [Done::Asked { number: 2, local: Local::Asked, timeout: 7200 }]);
 }
 
 #[test]
@@ -465,8 +569,10 @@ fn limits_are_taken_before_a_person_is_asked_and_given_back_when_they_refuse() {
     let done = desk.call(2, "few");
     assert!(refused_by(&done).1.contains("limit"), "nobody is asked for a call that could not run: {done:?}");
     desk.local(1, ApprovalAnswer::Refused { note: None });
+    assert!(refused_by(&desk.call(2, "few")).1.contains("A person refused"), "and that takes none");
+    desk.seconds = 61.0;
     assert!(matches!(desk.call(3, "few")[0], Done::Asked { .. }), "it was given back");
-    desk.at(55.0);
+    desk.at(116.0);
     assert!(matches!(desk.call(4, "few")[0], Done::Settled(..)), "given back when nobody answers");
     assert_eq!(released(&desk.local(3, ApprovalAnswer::Once)).len(), 1);
     assert!(refused_by(&desk.call(5, "few")).1.contains("limit"), "and taken by what runs");
@@ -482,7 +588,7 @@ fn a_call_that_is_withdrawn_never_runs() {
     assert_eq!(done[0], Done::Settled(1, Settled::Over));
     assert!(matches!(&done[1], Done::ToClient(line) if line["params"]["requestId"] == id), "{done:?}");
     assert_eq!(desk.local(1, ApprovalAnswer::Once), []);
-    assert_eq!(desk.client(answer(&id, accept("approve_once"))), []);
+    assert_eq!(desk.answer(&id, accept("approve_once")), []);
     assert!(matches!(desk.call(2, "few")[0], Done::Asked { .. }), "its limit was given back");
 }
 
@@ -546,11 +652,9 @@ fn a_policy_that_changes_meanwhile_has_the_last_word() {
 fn a_server_that_ends_takes_everything_that_waits_with_it() {
     let mut desk = Desk::with_dialogues(BOTH);
     let id = dialogue(&desk.call(1, "send"));
-    desk.call(2, "slow");
     desk.at(55.0);
-    let mut actions = Vec::new();
-    desk.engine.handle_server_end("it exited with code 1", desk.now(), &mut actions);
-    let done = Desk::done(actions);
+    desk.call(2, "slow");
+    let done = desk.end();
     let answered: Vec<_> =
         done.iter().filter(|done| matches!(done, Done::ToClient(line) if !line["error"].is_null())).collect();
     assert_eq!(answered.len(), 1, "only the second still waited: {done:?}");
@@ -562,7 +666,7 @@ fn a_server_that_ends_takes_everything_that_waits_with_it() {
     assert_eq!(recorded.unwrap()[2], "server_died");
     assert_eq!(recorded.unwrap()[3]["verdict"], "cancelled", "it never went on");
     assert_eq!(desk.local(2, ApprovalAnswer::Once), []);
-    assert_eq!(desk.client(answer(&id, accept("approve_once"))), []);
+    assert_eq!(desk.answer(&id, accept("approve_once")), []);
     assert_eq!(desk.engine.poll_timeout(), None);
 }
 
@@ -654,163 +758,16 @@ fn progress_only_grows_also_when_the_server_s_follows() {
     assert_eq!(desk.server(progress(2.0)), [Done::PassedToClient]);
 }
 
-/// A call of revision 2026-07-28, whose client says with each what it can do.
-fn typed(id: u32, arguments: Value, more: Value) -> Value {
-    let mut params = json!({"name":"send","arguments":arguments,"_meta":{
-        "io.modelcontextprotocol/protocolVersion":"2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}});
-    for (key, value) in more.as_object().unwrap() {
-        params[key] = value.clone();
-    }
-    json!({"jsonrpc":"2.0","id":id,"method":"tools/call","params":params})
-}
-
 #[test]
-fn from_2026_07_28_on_the_call_comes_again_with_the_answer() {
-    let mut desk = Desk::new(BOTH);
-    let done = desk.client(typed(1, json!({"n":1}), json!({})));
-    assert_eq!(done[0], Done::Asked { number: 1, local: Local::Not, timeout: 55 });
-    let Done::ToClient(asked) = &done[1] else { panic!("{done:?}") };
-    assert_eq!(asked["id"], 1);
-    assert_eq!(asked["result"]["resultType"], "input_required");
-    assert_eq!(asked["result"]["inputRequests"]["policylayer"]["method"], "elicitation/create");
-    let state = asked["result"]["requestState"].clone();
-
-    let again = |id: u32, n: u32, state: &Value, decision: &str| {
-        typed(id, json!({"n":n}), json!({"requestState":state,"inputResponses":{"policylayer":accept(decision)}}))
-    };
-    // Another call than the one that was asked about, and a state that was never given.
-    let mut other = Desk::new(BOTH);
-    let done = other.client(typed(1, json!({"n":1}), json!({})));
-    let Done::ToClient(theirs) = &done[1] else { panic!("{done:?}") };
-    let theirs = theirs["result"]["requestState"].clone();
-    assert_eq!(released(&other.client(again(2, 2, &theirs, "approve_once"))), Vec::<&str>::new());
-    assert_eq!(released(&other.client(again(3, 1, &theirs, "approve_once"))), Vec::<&str>::new(), "used up");
-    assert_eq!(released(&other.client(again(4, 1, &json!("policylayer-1-00"), "approve_once"))), Vec::<&str>::new());
-
-    let done = desk.client(again(2, 1, &state, "approve_once"));
-    let [line] = released(&done)[..] else { panic!("{done:?}") };
-    let expected = typed(2, json!({"n":1}), json!({})).to_string() + "\n";
-    assert_eq!(line, expected, "the line that was asked about, under the id that wants the answer");
-    let done = desk.server(json!({"jsonrpc":"2.0","id":2,"result":{"resultType":"complete","content":[]}}));
-    assert!(done.contains(&Done::PassedToClient), "{done:?}");
-    assert_eq!(released(&desk.client(again(3, 1, &state, "approve_once"))), Vec::<&str>::new(), "one use");
-}
-
-#[test]
-fn a_round_that_is_refused_or_too_late_says_so() {
-    let mut desk = Desk::new(BOTH);
-    let round = |desk: &mut Desk, id: u32| {
-        let done = desk.client(typed(id, json!({"n":id}), json!({})));
-        let state = done.iter().find_map(|done| match done {
-            Done::ToClient(line) => Some(line["result"]["requestState"].clone()),
-            _ => None,
-        });
-        state.unwrap()
-    };
-    let again = |id: u32, n: u32, state: &Value, result: Value| {
-        typed(id, json!({"n":n}), json!({"requestState":state,"inputResponses":{"policylayer":result}}))
-    };
-    let state = round(&mut desk, 1);
-    let done = desk.client(again(2, 1, &state, json!({"action":"decline"})));
-    assert_eq!(refused_by(&done).0, 2);
-    // Time is over; the answer comes with the call itself, which is its own repetition.
-    let state = round(&mut desk, 3);
-    let late = desk.at(60.0);
-    assert!(!late.iter().any(|done| matches!(done, Done::ToClient(_))), "nobody waits for an answer: {late:?}");
-    let done = desk.client(again(4, 3, &state, accept("approve_once")));
-    assert_eq!(done, [Done::ToServer(typed(4, json!({"n":3}), json!({})).to_string() + "\n")]);
-}
-
-#[test]
-fn what_the_server_asks_of_an_approved_call_needs_no_second_approval() {
-    let mut desk = Desk::new(&[Channel::Local]);
-    desk.client(typed(1, json!({"n":1}), json!({})));
-    assert_eq!(released(&desk.local(1, ApprovalAnswer::Once)).len(), 1);
-    let asks = json!({"resultType":"input_required","requestState":"theirs","inputRequests":{"q":{}}});
-    desk.server(json!({"jsonrpc":"2.0","id":1,"result":asks}));
-    let goes_on = typed(2, json!({"n":1}), json!({"requestState":"theirs","inputResponses":{"q":{"action":"accept"}}}));
-    assert_eq!(desk.client(goes_on), [Done::PassedToServer]);
-    // Another call with such a state is another call.
-    let other = typed(3, json!({"n":2}), json!({"requestState":"theirs","inputResponses":{"q":{"action":"accept"}}}));
-    assert!(matches!(desk.client(other)[0], Done::Asked { .. }));
-}
-
-#[test]
-fn a_round_is_answered_also_where_its_line_begins_with_blanks() {
-    let mut desk = Desk::new(BOTH);
-    let asked = desk.client_text(&format!("  {}", typed(1, json!({"a":1}), json!({}))));
-    let state = text_of_state(&asked);
-    let retry = json!({"inputResponses":{"policylayer":accept("approve_once")},"requestState":state});
-    let done = desk.client(typed(2, json!({"a":1}), retry));
-    let line = released(&done);
-    assert_eq!(line.len(), 1, "{done:?}");
-    assert!(line[0].starts_with("  {"), "{line:?}");
-    assert_eq!(serde_json::from_str::<Value>(line[0]).unwrap()["id"], 2);
-}
-
-fn text_of_state(done: &[Done]) -> String {
-    let found = done.iter().find_map(|done| match done {
-        Done::ToClient(message) => message["result"]["requestState"].as_str().map(str::to_owned),
-        _ => None,
-    });
-    found.unwrap_or_else(|| panic!("{done:?}"))
-}
-
-#[test]
-fn an_answer_that_cannot_be_read_is_a_refusal_at_once() {
+fn an_answer_that_cannot_be_read_closes_the_client_s_channel_alone() {
     let mut desk = Desk::with_dialogues(BOTH);
     let id = dialogue(&desk.call(1, "send"));
+    desk.seconds = 1.0;
     let done = desk
         .client_text(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"action":"decline","action":"accept"}}}}"#));
-    assert_eq!(refused_by(&done).0, 1, "{done:?}");
-    assert!(done.contains(&Done::Settled(1, Settled::Answered(Channel::Client))), "{done:?}");
-    assert!(desk.local(1, ApprovalAnswer::Once).is_empty(), "it was answered");
-}
-
-#[test]
-fn what_is_ours_in_a_call_is_not_for_the_server() {
-    let mut desk = Desk::new(BOTH);
-    let state = text_of_state(&desk.client(typed(1, json!({"n":1}), json!({}))));
-    desk.at(60.0);
-    // Too late for the call that was held: it is its own repetition, and the server has asked nothing of it.
-    let ours = json!({"requestState":state,"inputResponses":{"policylayer":accept("approve_once")}});
-    let done = desk.client(typed(2, json!({"n":1}), ours.clone()));
-    assert_eq!(released(&done), [typed(2, json!({"n":1}), json!({})).to_string() + "\n"]);
-    // What is held has nothing of it either, nor what comes with answers to the server.
-    let done = desk.client(typed(3, json!({"n":1}), ours));
-    let next = text_of_state(&done);
-    let both = json!({"requestState":state,"inputResponses":{"policylayer":accept("approve_once"),"q":{}}});
-    let again = text_of_state(&desk.client(typed(4, json!({"n":1}), both)));
-    for (id, state, kept) in [(5, next, json!({})), (6, again, json!({"inputResponses":{"q":{}}}))] {
-        let answer = json!({"requestState":state,"inputResponses":{"policylayer":accept("approve_once")}});
-        let done = desk.client(typed(id, json!({"n":1}), answer));
-        let sent: Value = serde_json::from_str(released(&done)[0]).unwrap();
-        assert_eq!(sent, typed(id, json!({"n":1}), kept));
-    }
-}
-
-#[test]
-fn what_another_wrapper_asks_passes_as_it_is() {
-    let mut desk = Desk::new(BOTH);
-    let theirs = json!({"requestState":"policylayer-1-00112233445566778899aabbccddeeff",
-        "inputResponses":{"policylayer":accept("approve_once")}});
-    let mut call = typed(1, json!({"n":1}), theirs);
-    call["params"]["name"] = json!("free");
-    assert_eq!(desk.client(call), [Done::PassedToServer]);
-}
-
-#[test]
-fn a_late_refusal_is_one() {
-    let mut desk = Desk::new(BOTH);
-    let state = text_of_state(&desk.client(typed(1, json!({"n":1}), json!({}))));
-    desk.at(60.0);
-    let refuse = json!({"action":"accept","content":{"decision":"refuse","note":"Not today."}});
-    let done =
-        desk.client(typed(2, json!({"n":1}), json!({"requestState":state,"inputResponses":{"policylayer":refuse}})));
-    let (id, text) = refused_by(&done);
-    assert_eq!(id, 2);
-    assert!(text.contains("Not today."), "{text}");
+    assert!(!done.iter().any(|done| matches!(done, Done::Settled(..) | Done::ToServer(_))), "{done:?}");
+    assert_eq!(desk.answer(&id, accept("approve_once")), [], "it was answered");
+    assert_eq!(released(&desk.local(1, ApprovalAnswer::Once)).len(), 1);
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Approvals by a person at this machine: a wrapped server, and `policylayer approvals` in another process.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support;
 use crate::support::system::state_in;
 use crate::support::waiting;
 
 use std::fs;
 use std::time::Duration;
 
-use policylayer::engine::{ApprovalAnswer, Channel, Local, LocalChannel as _, Question, Settled};
+use policylayer::engine::{ApprovalAnswer, Channel, LocalChannel as _, Question, Settled};
 use policylayer::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::record::Digest;
@@ -334,17 +335,7 @@ fn the_page_about_approvals_can_be_copied_from() {
 }
 
 fn question(number: u64, arguments: &str) -> Question {
-    Question {
-        number,
-        tool: "send".into(),
-        class: "execute",
-        rule: "tools.send".into(),
-        reason: None,
-        arguments: arguments.into(),
-        line: Digest::of_line(b"line\n"),
-        timeout: Duration::from_secs(60),
-        local: Local::Asked,
-    }
+    support::question::question(number, "send", arguments)
 }
 
 fn desk(folder: &tempfile::TempDir, session: &str) -> SessionApprovals {
@@ -360,10 +351,10 @@ fn a_question_goes_through_its_states() {
     for number in 1..=4 {
         desk.open_question(&question(number, "{}"), until).unwrap();
     }
-    desk.settle_question(1, Settled::Answered(Channel::Client), until);
-    desk.settle_question(2, Settled::Over, until);
-    desk.settle_question(3, Settled::Late, until);
-    desk.settle_question(4, Settled::Late, unix_time());
+    desk.settle_question(1, Settled::Answered(Channel::Client));
+    desk.settle_question(2, Settled::Over);
+    desk.settle_question(3, Settled::Late);
+    desk.settle_question(4, Settled::Late);
     let all = book.list_all().unwrap();
     let states: Vec<_> = all.iter().map(|entry| entry.state).collect();
     assert_eq!(states, [ApprovalState::Settled, ApprovalState::Expired, ApprovalState::Late, ApprovalState::Expired]);
@@ -376,7 +367,7 @@ fn a_question_goes_through_its_states() {
     assert_eq!(desk.take_answers(), [(3, ApprovalAnswer::Session)]);
     assert_eq!(desk.take_answers(), [], "once");
     // What settles it afterwards changes nothing any more.
-    desk.settle_question(3, Settled::Over, until);
+    desk.settle_question(3, Settled::Over);
     assert_eq!(book.list_all().unwrap()[2].state, ApprovalState::Approved);
     // Another wrapper that happens to count alike gets nothing of it.
     let mut other = self::desk(&folder, "0b");

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
+use policylayer::limits::READING_TIME;
 use rmcp::model::{
     CallToolRequestParams, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationCapability,
     ErrorData,
@@ -55,7 +56,11 @@ impl ClientHandler for Person {
             }
             _ => ElicitResult::new(ElicitationAction::Decline),
         };
-        std::future::ready(Ok(answer))
+        async {
+            // A person reads it.
+            tokio::time::sleep(READING_TIME).await;
+            Ok(answer)
+        }
     }
 }
 
@@ -108,7 +113,7 @@ fn a_person_who_approves_lets_the_call_through() {
 fn a_person_who_does_not_stops_it() {
     for habit in [Habit::Decides("refuse"), Habit::Declines] {
         let (texts, asked) = called_twice(habit);
-        assert_eq!(asked, 2);
+        assert_eq!(asked, 1, "the same call is not asked about again at once");
         for text in texts {
             assert!(text.contains("A person refused this call"), "{habit:?}: {text}");
         }

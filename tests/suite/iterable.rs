@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Instant;
 
+use policylayer::limits::READING_TIME;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -215,8 +216,8 @@ fn send_campaign_waits_for_a_person_and_then_reaches_the_api_once() {
         let listed = approvals(&["list", "--format", "json"]);
         serde_json::from_slice::<Vec<Value>>(&listed.stdout).unwrap_or_else(|error| panic!("{error}: {listed:?}"))
     };
-    let call = |client: &mut Client, id: u32| {
-        let params = json!({"name": "send_campaign", "arguments": {"campaignId": 77}});
+    let call = |client: &mut Client, id: u32, campaign: u32| {
+        let params = json!({"name": "send_campaign", "arguments": {"campaignId": campaign}});
         client.send(&json!({"jsonrpc":"2.0","id":id,"method":"tools/call","params":params}));
         let start = Instant::now();
         loop {
@@ -226,12 +227,12 @@ fn send_campaign_waits_for_a_person_and_then_reaches_the_api_once() {
             assert!(start.elapsed() < PATIENCE, "the call never waited");
         }
     };
-    let refused = call(&mut client, 501);
+    let refused = call(&mut client, 501, 76);
     assert!(approvals(&["deny", &refused, "--reason", "Not today."]).status.success());
     let answer = client.expect_response(501).to_string();
     assert!(answer.contains("A person refused this call and says: Not today."), "{answer}");
 
-    let approved = call(&mut client, 502);
+    let approved = call(&mut client, 502, 77);
     let listed = &waiting()[0];
     assert_eq!((&listed["server"], &listed["tool"]), (&json!("iterable"), &json!("send_campaign")));
     assert_eq!(listed["arguments"], json!({"campaignId": 77}));
@@ -253,11 +254,13 @@ fn a_client_with_dialogues_asks_before_send_campaign() {
     let mut client = iterable(upstream, &api).start(Under::BuiltIn);
     client.initialize(json!({"elicitation": {}}));
     for (id, decision, passes) in [(601, "refuse", false), (602, "approve_once", true)] {
-        let params = json!({"name": "send_campaign", "arguments": {"campaignId": 77}});
+        let params = json!({"name": "send_campaign", "arguments": {"campaignId": id}});
         client.send(&json!({"jsonrpc":"2.0","id":id,"method":"tools/call","params":params}));
         let question = client.expect_method("elicitation/create");
         let message = question["params"]["message"].as_str().unwrap();
-        assert!(message.contains("send_campaign") && message.contains("campaignId: 77"), "{message}");
+        assert!(message.contains("send_campaign") && message.contains(&format!("campaignId: {id}")), "{message}");
+        // A person reads it.
+        std::thread::sleep(READING_TIME);
         let before = api.tools().len();
         let answer = json!({"action": "accept", "content": {"decision": decision}});
         client.send(&json!({"jsonrpc":"2.0","id":question["id"],"result":answer}));

@@ -8,15 +8,16 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use policylayer::engine::{ApprovalAnswer, Local, LocalChannel as _, Question};
+use policylayer::engine::{ApprovalAnswer, LocalChannel as _, Question};
 use policylayer::limits::MAX_ASKED_ARGUMENTS;
 use policylayer::policy::Effect;
-use policylayer::record::{ArgumentsLogged, Digest, Event, Outcome};
+use policylayer::record::{ArgumentsLogged, Event, Outcome};
 use policylayer::risk::Class;
 use policylayer::state::approvals::{Confirm, SessionApprovals, StoredApprovals, unix_time};
 use serde_json::Value;
 
 use crate::support::log::{Decision, Home, Log, observed, passed, refused};
+use crate::support::question::question;
 
 /// Fails where this is not what was kept, or keeps it.
 fn compare(name: &str, printed: &str) {
@@ -110,17 +111,8 @@ fn approvals_are_as_they_were() {
     for (number, tool, arguments) in
         [(1, "send", "{\"to\" : [\"a\u{202e}b\", 1.50]}"), (2, "pay", &long), (3, "no", "{}")]
     {
-        let question = Question {
-            number,
-            tool: tool.into(),
-            class: "execute",
-            rule: format!("tools.{tool}").into(),
-            reason: (number == 1).then(|| "Sends mail.".into()),
-            arguments: arguments.into(),
-            line: Digest::of_line(b"line\n"),
-            timeout: Duration::from_secs(60),
-            local: Local::Asked,
-        };
+        let reason = (number == 1).then(|| "Sends mail.".into());
+        let question = Question { reason, ..question(number, tool, arguments) };
         desk.open_question(&question, until).unwrap();
     }
     let mut book = StoredApprovals::new(&folder, store);

@@ -7,13 +7,14 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use policylayer::engine::{Local, LocalChannel as _, Question};
-use policylayer::record::{ArgumentsLogged, Digest, Event};
+use policylayer::engine::{LocalChannel as _, Question};
+use policylayer::record::{ArgumentsLogged, Event};
 use policylayer::risk::Class;
 use policylayer::state::approvals::{Confirm, SessionApprovals, StoredApprovals, unix_time};
 use serde_json::json;
 
 use crate::support::log::{Decision, Home, Log, passed, refused};
+use crate::support::question::question;
 use crate::support::system::example;
 
 /// One of each kind: bidi, zero width, a tag, private use, unassigned, fillers, a joiner, a variation selector, a soft
@@ -84,16 +85,12 @@ impl Hostile {
         let mut local =
             SessionApprovals::new(&folder, "state.sqlite3", "0a".to_owned(), "shop".to_owned(), Confirm::None);
         let now = unix_time();
+        let arguments = json!({&self.name: self.name}).to_string();
         let question = Question {
-            number: 1,
-            tool: self.name.clone().into(),
-            class: "execute",
-            rule: format!("tools.{}", self.name).into(),
             reason: Some(self.name.clone().into()),
-            arguments: json!({&self.name: self.name}).to_string().into(),
-            line: Digest::of_line(b"line\n"),
+            client: Some(self.name.clone().into()),
             timeout: Duration::from_secs(600),
-            local: Local::Asked,
+            ..question(1, &self.name, &arguments)
         };
         local.open_question(&question, now + Duration::from_secs(600)).unwrap();
     }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::{ApprovalAnswer, Question};
+use super::{ApprovalAnswer, Question, QuestionView};
 use crate::engine::list_filter::splice_line;
-use crate::limits::{MAX_NOTE, MAX_SHOWN_ARGUMENTS};
+use crate::limits::{MAX_DIALOGUE, MAX_NOTE};
 use crate::visible::escape_invisible;
 use crate::wire::view::{self, find_member};
 
@@ -53,6 +53,16 @@ pub(in crate::engine) fn supports_forms(elicitation: &str) -> bool {
 
 const METHOD: &str = "elicitation/create";
 
+/// How each of our dialogues begins.
+const PROMPT: &str = "The agent wants to make a call that needs your approval.";
+
+/// Returns whether an elicitation of the server, folded, could be taken for one of ours, and so for an approval.
+pub(in crate::engine) fn is_imitation(text: &str) -> bool {
+    const MARKS: [&str; 5] =
+        [OURS, "approve_once", "approve_for_session", "the agent wants to call", "the agent wants to make a call"];
+    MARKS.iter().any(|mark| text.contains(mark))
+}
+
 /// Builds the request that opens the dialogue, under an id of ours.
 pub(in crate::engine) fn build_request(id: &str, params: &Value) -> Vec<u8> {
     to_line(&json!({ "jsonrpc": "2.0", "id": id, "method": METHOD, "params": params }))
@@ -72,37 +82,57 @@ pub(in crate::engine) fn build_input_required(id: &str, state: &str, mut params:
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{result}}}\n").into_bytes()
 }
 
-/// Builds the parameters of an elicitation that asks a question about a tool of `server`.
-pub(in crate::engine) fn build_params(question: &Question, server: &str, risk: &str) -> Value {
-    json!({
-        "message": format_message(question, server, risk),
+/// Builds the parameters of an elicitation that asks `question` about a tool of `server`; `None` if it is too long to be
+/// read there. A round can be answered by whoever writes lines, so no more than this call is to be had by it.
+pub(in crate::engine) fn build_params(question: &Question, server: &str, choices: &[DialogueChoice]) -> Option<Value> {
+    let (words, names): (Vec<_>, Vec<_>) = choices.iter().map(|choice| choice.words()).unzip();
+    Some(json!({
+        "message": format_message(question, server, choices)?,
         "requestedSchema": {
             "type": "object",
             "properties": {
-                "decision": {
-                    "type": "string",
-                    "title": "Your decision",
-                    "enum": ["approve_once", "approve_for_session", "refuse"],
-                    "enumNames": ["Approve this call", "Approve for the rest of the session", "Refuse"],
-                },
+                "decision": { "type": "string", "title": "Your decision", "enum": words, "enumNames": names },
                 "note": { "type": "string", "title": "A note to the agent (optional)", "maxLength": MAX_NOTE },
             },
             "required": ["decision"],
         },
-    })
+    }))
 }
 
-fn format_message(question: &Question, server: &str, risk: &str) -> String {
-    let Question { tool, class, rule, reason, arguments, .. } = question;
-    let (tool, rule, arguments) = (escape_invisible(tool), escape_invisible(rule), format_arguments(arguments));
-    let why = match reason {
-        Some(reason) => format!("{} (rule {rule})", escape_invisible(reason)),
-        None => format!("the rule {rule} asks for a person's approval"),
-    };
-    format!(
-        "The agent wants to call {tool} of the MCP server {server}.\nRisk: {class} ({risk})\nWhy you are asked: \
-         {why}\nArguments:{arguments}"
-    )
+/// What a person can choose in a dialogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum DialogueChoice {
+    Once,
+    Session,
+    Refuse,
+}
+
+impl DialogueChoice {
+    /// The choices in a request of ours.
+    pub(in crate::engine) const OF_REQUEST: &[Self] = &[Self::Once, Self::Session, Self::Refuse];
+    /// The choices in a round.
+    pub(in crate::engine) const OF_ROUND: &[Self] = &[Self::Once, Self::Refuse];
+
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Once => ("approve_once", "Approve this call"),
+            Self::Session => ("approve_for_session", "Approve for the rest of the session"),
+            Self::Refuse => ("refuse", "Refuse"),
+        }
+    }
+}
+
+fn format_message(question: &Question, server: &str, choices: &[DialogueChoice]) -> Option<String> {
+    let mut message = PROMPT.to_owned();
+    let scope = choices.contains(&DialogueChoice::Session).then_some(question.scope);
+    for (label, text) in (QuestionView { scope, ..question.view(server) }).rows() {
+        message.push_str(&format!("\n{label}: {text}"));
+    }
+    message.push_str(&format!("\nArguments:{}", format_members(&question.arguments)));
+    if let Some(beside) = &question.beside {
+        message.push_str(&format!("\nAlso sent:{}", format_members(beside)));
+    }
+    (message.chars().count() <= MAX_DIALOGUE).then_some(message)
 }
 
 pub(in crate::engine) fn build_cancellation(id: &str, reason: &str) -> Vec<u8> {
@@ -110,33 +140,29 @@ pub(in crate::engine) fn build_cancellation(id: &str, reason: &str) -> Vec<u8> {
     to_line(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }))
 }
 
-/// Reads the result of an elicitation. Anything but a plain approval is a refusal.
-pub(in crate::engine) fn read_result(result: &str) -> ApprovalAnswer {
+/// Reads the result of an elicitation; `None` if no choice was made: it was dismissed, or accepted without a decision.
+pub(in crate::engine) fn read_result(result: &str) -> Option<ApprovalAnswer> {
     let content = find_member(result, "content").unwrap_or_default();
     let text = |object, key| find_member(object, key).and_then(view::decode_string).map(Cow::into_owned);
-    let note = text(content, "note").map(|note| note.trim().chars().take(MAX_NOTE).collect::<String>());
-    let is_accepted = text(result, "action").is_some_and(|action| action == "accept");
-    match text(content, "decision").as_deref() {
-        Some("approve_once") if is_accepted => ApprovalAnswer::Once,
-        Some("approve_for_session") if is_accepted => ApprovalAnswer::Session,
-        _ => ApprovalAnswer::Refused { note: note.filter(|note| !note.is_empty()) },
+    let note = || {
+        let note = text(content, "note").map(|note| note.trim().chars().take(MAX_NOTE).collect::<String>());
+        note.filter(|note| !note.is_empty())
+    };
+    match (text(result, "action").as_deref(), text(content, "decision").as_deref()) {
+        (Some("accept"), Some("approve_once")) => Some(ApprovalAnswer::Once),
+        (Some("accept"), Some("approve_for_session")) => Some(ApprovalAnswer::Session),
+        (Some("accept"), Some("refuse")) | (Some("decline"), _) => Some(ApprovalAnswer::Refused { note: note() }),
+        _ => None,
     }
 }
 
-/// Removes our state and the answer to our question from the parameters of a call.
-pub(in crate::engine) fn remove_our_answers(params: &str) -> String {
-    map_members(params, |member| match member.value {
-        _ if has_key(member, "requestState") => None,
-        value if has_key(member, "inputResponses") => {
-            Some(remove_our_answer(value).into()).filter(|answers| answers != "{}")
-        }
-        value => Some(value.into()),
-    })
-}
-
-/// Removes the answer to our question from the `inputResponses` of a call.
-pub(in crate::engine) fn remove_our_answer(inputs: &str) -> String {
-    map_members(inputs, |member| (!has_key(member, OURS)).then(|| member.value.into()))
+/// Returns the members of a request's parameters that its server may read beside those in `known`, as an object. `_meta`
+/// is about the message.
+pub(in crate::engine) fn members_beside(params: &str, known: &[&str]) -> String {
+    let is_known = |key: &str| key == "_meta" || known.contains(&key);
+    let members = view::members(params).filter(|member| !member.key().as_deref().is_some_and(is_known));
+    let members: Vec<_> = members.map(|member| format!("{}:{}", member.written_key(), member.value)).collect();
+    format!("{{{}}}", members.join(","))
 }
 
 /// Replaces the id of a held line with the id of the request that is answered now.
@@ -147,30 +173,14 @@ pub(in crate::engine) fn replace_id(line: &[u8], old: &str, new: &str) -> Option
     (id == old).then(|| splice_line(line, id, new).into())
 }
 
-/// Maps the values of an object, and removes the members whose value becomes `None`.
-fn map_members<'l>(object: &'l str, value: impl Fn(&view::Member<'l>) -> Option<Cow<'l, str>>) -> String {
-    let members = view::members(object).filter_map(|m| Some(format!("{}:{}", m.written_key(), value(&m)?)));
-    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-}
-
-fn has_key(member: &view::Member<'_>, name: &str) -> bool {
-    member.key().as_deref() == Some(name)
-}
-
-/// Formats arguments with one member per line. Nothing is invisible, and an omission is stated.
-fn format_arguments(object: &str) -> String {
+/// Formats an object with one member per line. Nothing is invisible.
+fn format_members(object: &str) -> String {
     let mut shown = String::new();
     for member in view::members(object) {
         let key = member.key().map_or_else(|| member.written_key().to_owned(), Cow::into_owned);
         shown.push_str(&format!("\n  {}: {}", escape_invisible(&key), escape_invisible(member.value)));
     }
-    if shown.is_empty() {
-        return " none".to_owned();
-    }
-    let Some((end, _)) = shown.char_indices().nth(MAX_SHOWN_ARGUMENTS) else { return shown };
-    let left_out = shown.len() - end;
-    shown.truncate(end);
-    format!("{shown}…\n  ({left_out} more bytes are not shown here; `policylayer approvals show` shows all of them)")
+    if shown.is_empty() { " none".to_owned() } else { shown }
 }
 
 fn to_line(message: &Value) -> Vec<u8> {

@@ -3,35 +3,40 @@
 //! ```text
 //! asked ─▶ held ─┬─ approved ─▶ sent as it came     (and a grant, if the approval is for the session)
 //!                ├─ refused, cancelled, or the server ended
-//!                └─ timed out ─▶ late ─ approved ─▶ a grant for one repetition
+//!                └─ answered before its client gives up ─▶ late ─ approved ─▶ a grant for one repetition
 //! ```
-//! An approval is for the bytes that are held here: nobody can exchange them between question and answer.
+//! An approval is for the bytes that are held here: nobody can exchange them between question and answer. The question
+//! outlives the call: it stays open for the whole approval timeout.
 
 pub(super) mod clients;
 mod dialogue;
 mod grants;
 mod progress;
+mod question;
 
 use std::time::Duration;
 
 pub(super) use dialogue::{
-    ElicitationSupport, OURS, build_cancellation, build_input_required, build_params, build_request, read_result,
-    remove_our_answer, remove_our_answers, replace_id, supports_forms,
+    DialogueChoice, OURS, build_cancellation, build_input_required, build_params, build_request, is_imitation,
+    members_beside, read_result, replace_id,
 };
-pub(super) use grants::Grants;
+pub(super) use grants::{Grants, PersonsRefusal, Refusals};
 pub(super) use progress::{METHOD as PROGRESS, Progress};
+pub use question::{Effects, Question, QuestionView};
 
+use dialogue::{ElicitationSupport, supports_forms};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use self::clients::ClientTable;
 use super::approval_flow::RequestSubject;
 use super::open_requests::PendingCall;
-use crate::limits::{APPROVAL_TIMEOUT, LATE_APPROVAL, MAX_HELD, MAX_HELD_BYTES, MAX_LATE};
+use crate::limits::{APPROVAL_TIMEOUT, MAX_HELD, MAX_HELD_BYTES, MAX_LATE};
 use crate::policy::ApprovalScope;
 use crate::record::Digest;
 use crate::wire::id::IdKey;
-use crate::wire::message::CallParams;
+use crate::wire::message::{Answer, AnswerShape, CallParams};
+use crate::wire::method;
 
 /// A way to ask a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +68,30 @@ pub struct ApprovalOptions {
     pub secret: [u8; 32],
     /// What is known of clients.
     pub clients: ClientTable,
+    /// Whether a client whose session was not opened with `initialize` can approve.
+    pub rounds: RoundApproval,
+}
+
+/// Whether the answer in a round counts (2026-07-28), which whoever writes lines can give.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RoundApproval {
+    /// It approves this call.
+    #[default]
+    Once,
+    /// Nobody is asked so: an approval needs a code that a terminal shows.
+    Never,
 }
 
 impl Default for ApprovalOptions {
     /// Nobody can be asked.
     fn default() -> Self {
-        Self { channels: Vec::new(), timeout: APPROVAL_TIMEOUT, secret: [0; 32], clients: ClientTable::default() }
+        Self {
+            channels: Vec::new(),
+            timeout: APPROVAL_TIMEOUT,
+            secret: [0; 32],
+            clients: ClientTable::default(),
+            rounds: RoundApproval::default(),
+        }
     }
 }
 
@@ -84,29 +107,6 @@ pub enum ApprovalAnswer {
         /// A message to the agent.
         note: Option<String>,
     },
-}
-
-/// A question about a call, as the local channel shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// The number of the question in its session.
-    pub number: u64,
-    /// The tool.
-    pub tool: Box<str>,
-    /// The tool's risk class.
-    pub class: &'static str,
-    /// The rule that asks.
-    pub rule: Box<str>,
-    /// The reason that the policy gives.
-    pub reason: Option<Box<str>>,
-    /// The arguments, an object as written.
-    pub arguments: Box<str>,
-    /// The SHA-256 of the held line.
-    pub line: Digest,
-    /// How long a person has to answer.
-    pub timeout: Duration,
-    /// Whether it is also asked on the local channel.
-    pub local: Local,
 }
 
 /// Whether a question is asked on the local channel.
@@ -137,14 +137,14 @@ pub trait LocalChannel: std::fmt::Debug + Send {
     /// Why it cannot be asked, and the fix.
     fn open_question(&mut self, question: &Question, expires: Duration) -> Result<(), String>;
 
-    /// Settles a question. A late one can be answered until `expires`, a time since 1970.
-    fn settle_question(&mut self, number: u64, how: Settled, expires: Duration);
+    /// Settles a question.
+    fn settle_question(&mut self, number: u64, how: Settled);
 
     /// Returns the answers since the last call of this function, oldest first.
     fn take_answers(&mut self) -> Vec<(u64, ApprovalAnswer)>;
 }
 
-/// A question that a person can still answer.
+/// A question that a person can still answer, or whose answer its client has not come for yet.
 #[derive(Debug)]
 pub(super) struct OpenQuestion {
     pub(super) number: u64,
@@ -153,16 +153,76 @@ pub(super) struct OpenQuestion {
     pub(super) about: RequestSubject,
     /// Of the tool and the arguments.
     pub(super) digest: Digest,
-    /// Of all that an approval covers: the input of a round as well.
-    pub(super) covers: Digest,
+    /// Of all that an approval covers: whatever else the server reads as well.
+    pub(super) covers: Covered,
     pub(super) scope: ApprovalScope,
     pub(super) local: Local,
     /// `Some` while the client's dialogue is open.
     pub(super) dialogue: Option<Dialogue>,
-    /// When the call times out, and after that, when a late answer no longer counts.
+    /// What the client answered, if that was no choice of a person.
+    pub(super) not_chosen: Option<NotChosen>,
+    /// When it was asked.
+    pub(super) since: Duration,
+    /// When no answer counts any more.
     pub(super) until: Duration,
-    /// `None` once the call has timed out.
+    /// `None` once the call was answered without one.
     pub(super) call: Option<HeldCall>,
+    /// The answer from elsewhere, if the call has still to come back for it (2026-07-28).
+    pub(super) answer: Option<(ApprovalAnswer, Channel)>,
+}
+
+impl OpenQuestion {
+    /// Whether the call was answered with the question, and has to come again.
+    pub(super) fn is_in_round(&self) -> bool {
+        self.call.is_some() && matches!(self.dialogue, Some(Dialogue::Round(_)))
+    }
+
+    /// Whether it is about the very same call.
+    pub(super) fn is_about(&self, covers: Covered) -> bool {
+        self.covers.call == covers.call
+    }
+
+    /// Keeps it at least until `until`.
+    pub(super) fn extend(&mut self, until: Duration) {
+        self.until = self.until.max(until);
+        if let Some(call) = &mut self.call {
+            call.until = self.until;
+        }
+    }
+
+    /// Returns when something has to be done about it.
+    fn deadline(&self) -> Duration {
+        let held = self.call.as_ref();
+        let next = held.into_iter().flat_map(|call| [Some(call.until), call.progress.as_ref().map(Progress::next_due)]);
+        next.flatten().fold(self.until, Duration::min)
+    }
+}
+
+/// An answer of the client that is no choice of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotChosen {
+    /// It came faster than a person can read.
+    Unasked,
+    /// The question was dismissed, or accepted without a decision.
+    Dismissed,
+}
+
+impl NotChosen {
+    /// Returns the word in the log.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unasked => "unasked",
+            Self::Dismissed => "dismissed",
+        }
+    }
+
+    /// Returns what the client did, as the end of a sentence.
+    pub(super) fn describe(self) -> &'static str {
+        match self {
+            Self::Unasked => "the client answered without asking anyone",
+            Self::Dismissed => "the question was dismissed in the client without a choice",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -177,6 +237,8 @@ pub(super) struct HeldCall {
     pub(super) file: Option<Box<str>>,
     pub(super) pending: PendingCall,
     pub(super) since: Duration,
+    /// When it is answered, whether or not somebody has decided: before its client gives up.
+    pub(super) until: Duration,
     pub(super) progress: Option<Progress>,
 }
 
@@ -188,6 +250,28 @@ pub(super) enum Dialogue {
     Round(Box<str>),
 }
 
+/// How a client is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DialogueKind {
+    Request,
+    Round,
+}
+
+/// How the session was opened. That decides how the client is asked, and nothing in a later request changes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Nothing has come that tells.
+    #[default]
+    Unknown,
+    /// By an `initialize` that the server has not answered yet.
+    Initializing,
+    /// By `initialize`: the client is asked by requests.
+    Initialize,
+    /// Not at all: each request speaks for itself (from 2026-07-28 on), so whoever writes lines can answer a question in
+    /// one.
+    None,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Approvals {
     pub(super) options: ApprovalOptions,
@@ -195,13 +279,55 @@ pub(super) struct Approvals {
     /// Oldest first.
     questions: Vec<OpenQuestion>,
     pub(super) grants: Grants,
-    pub(super) elicitation: ElicitationSupport,
+    pub(super) refusals: Refusals,
+    opening: Opening,
+    elicitation: ElicitationSupport,
     pub(super) progress: progress::Floors,
 }
 
 impl Approvals {
     pub(super) fn new(options: ApprovalOptions) -> Self {
         Self { options, ..Self::default() }
+    }
+
+    /// Handles a request of the client: the first one that is no part of an opening tells that there is none.
+    pub(super) fn observe_request(&mut self, method: &str) {
+        let can_precede =
+            || matches!(method, method::INITIALIZE | method::SERVER_DISCOVER | "ping") || method.ends_with("/list");
+        if self.opening == Opening::Unknown && !can_precede() {
+            self.opening = Opening::None;
+        }
+    }
+
+    /// Handles an `initialize`. One in the middle of a session changes nothing here.
+    pub(super) fn handle_initialize(&mut self, params: Option<&str>) {
+        if let Opening::Unknown | Opening::Initializing = self.opening {
+            self.opening = Opening::Initializing;
+            self.elicitation = ElicitationSupport::from_initialize(params);
+        }
+    }
+
+    /// Handles the server's answer to an `initialize`.
+    pub(super) fn handle_initialized(&mut self, answer: Answer<'_>) {
+        if self.opening == Opening::Initializing {
+            (self.opening, self.elicitation) = match answer {
+                Answer::Result(result) => (Opening::Initialize, self.elicitation.with_revision(result)),
+                Answer::Error(_) => (Opening::Unknown, ElicitationSupport::None),
+            };
+        }
+    }
+
+    /// Returns how the client can be asked about a call; `None` if it cannot.
+    pub(super) fn find_dialogue_kind(&self, call: &CallParams<'_>) -> Option<DialogueKind> {
+        match self.opening {
+            Opening::Initialize => (self.elicitation == ElicitationSupport::Form).then_some(DialogueKind::Request),
+            // This revision has no requests of ours.
+            Opening::None => {
+                let has_forms = || call.elicitation().is_some_and(supports_forms);
+                (call.answer_shape() == AnswerShape::TypedResult && has_forms()).then_some(DialogueKind::Round)
+            }
+            Opening::Unknown | Opening::Initializing => None,
+        }
     }
 
     /// Returns whether one more call, with a line of `length` bytes, can be held.
@@ -222,7 +348,19 @@ impl Approvals {
         mac.update(format!("{purpose} {number} {digest}").as_bytes());
         let seal: [u8; 32] = mac.finalize().into_bytes().into();
         let seal = seal.iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-        format!("policylayer-{number}-{seal}").into()
+        format!("{}{number}-{seal}", self.tag()).into()
+    }
+
+    /// Returns the beginning of all ids and states of this session. Wrappers around one another differ in it.
+    fn tag(&self) -> String {
+        // The digest of the secret tells nothing about it.
+        let digest = Digest::of_line(&[&b"tag "[..], &self.options.secret].concat()).to_string();
+        format!("policylayer-{}-", digest.get(..8).unwrap_or_default())
+    }
+
+    /// Returns whether a state of a round claims to be of this session.
+    pub(super) fn is_own_state(&self, state: &str) -> bool {
+        state.starts_with(&self.tag())
     }
 
     pub(super) fn add_question(&mut self, question: OpenQuestion) {
@@ -251,24 +389,13 @@ impl Approvals {
         self.find_dialogue(|dialogue| matches!(dialogue, Dialogue::Round(open) if **open == *state))
     }
 
-    /// Keeps the question of a call that timed out, for late answers. Returns the oldest one if there are too many.
-    pub(super) fn add_late(&mut self, question: OpenQuestion, now: Duration) -> Option<OpenQuestion> {
+    /// Keeps the question of a call that was answered without a decision. Returns the oldest one if there are too many.
+    pub(super) fn add_late(&mut self, question: OpenQuestion) -> Option<OpenQuestion> {
         let is_late = |question: &OpenQuestion| question.call.is_none();
         let is_full = self.questions.iter().filter(|question| is_late(question)).count() >= MAX_LATE;
         let oldest = if is_full { self.take_question(is_late) } else { None };
-        self.add_question(OpenQuestion { until: now.saturating_add(LATE_APPROVAL), ..question });
+        self.add_question(question);
         oldest
-    }
-
-    /// Turns a late approval into a grant.
-    pub(super) fn grant_late(&mut self, late: &OpenQuestion, answer: &ApprovalAnswer, channel: Channel) {
-        match answer {
-            ApprovalAnswer::Once => self.grants.add_once(late.covers, channel, late.until),
-            ApprovalAnswer::Session => {
-                self.grants.add_session(&late.about.grant_name(), late.covers, late.scope, channel)
-            }
-            ApprovalAnswer::Refused { .. } => {}
-        }
     }
 
     pub(super) fn due_progress(&mut self, now: Duration) -> impl Iterator<Item = Vec<u8>> {
@@ -277,8 +404,7 @@ impl Approvals {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
-        let due = |question: &OpenQuestion| Some(question.call.as_ref()?.progress.as_ref()?.next_due());
-        self.questions.iter().map(|question| due(question).map_or(question.until, |due| due.min(question.until))).min()
+        self.questions.iter().map(OpenQuestion::deadline).min()
     }
 }
 
@@ -288,17 +414,23 @@ pub(super) fn digest_of(tool: &str, arguments: &str) -> Digest {
     Digest::of_line(&[tool.as_bytes(), b"\0", arguments.as_bytes()].concat())
 }
 
-/// Returns a digest that two rounds of a call share if their input and the server's state are the same as well. Our own
-/// question and its answer do not count.
-pub(super) fn digest_of_round(name: &str, call: &CallParams<'_>) -> Digest {
-    let arguments = call.arguments.unwrap_or("{}");
-    let input = call.input_responses().map(remove_our_answer).filter(|input| input != "{}");
-    match (input, call.request_state()) {
-        (None, None) => digest_of(name, arguments),
-        // A JSON text holds no NUL either.
-        (input, state) => {
-            let parts = [arguments, input.as_deref().unwrap_or_default(), state.unwrap_or_default()];
-            digest_of(name, &parts.join("\0"))
-        }
+/// What an approval of a call covers. Our own question and its answer do not count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Covered {
+    /// All that the server reads: what the call is of, the arguments, what is beside them, and the server's own state.
+    pub(super) call: Digest,
+    /// The same but for the arguments, which may be any.
+    any_arguments: Digest,
+}
+
+impl Covered {
+    pub(super) fn new(name: &str, arguments: &str, beside: &str, state: Option<&str>) -> Self {
+        // Neither a name nor a JSON text holds a NUL.
+        let digest = |arguments| digest_of(name, &[arguments, beside, state.unwrap_or_default()].join("\0"));
+        Self { call: digest(arguments), any_arguments: digest("") }
+    }
+
+    fn is_covered_by(&self, granted: Digest) -> bool {
+        granted == self.call || granted == self.any_arguments
     }
 }

@@ -84,7 +84,7 @@ impl SessionApprovals {
                         sql_number(question.number),
                         self.server,
                         &*question.tool,
-                        question.class,
+                        question.class.as_str(),
                         &*question.rule,
                         question.reason.as_deref(),
                         kept,
@@ -99,14 +99,13 @@ impl SessionApprovals {
         })
     }
 
-    fn store_settled(&mut self, question: u64, how: Settled, expires: Duration) -> Result<(), DatabaseError> {
+    fn store_settled(&mut self, question: u64, how: Settled) -> Result<(), DatabaseError> {
         let (session, question) = (&self.session, sql_number(question));
         change_approvals(&mut self.database, &self.locks, |connection| {
             match how {
                 Settled::Late => connection.execute(
-                    "UPDATE approvals SET state = 'late', expires = ?3
-                     WHERE session = ?1 AND number = ?2 AND state = 'waiting'",
-                    params![session, question, sql_time(expires)?],
+                    "UPDATE approvals SET state = 'late' WHERE session = ?1 AND number = ?2 AND state = 'waiting'",
+                    params![session, question],
                 )?,
                 Settled::Answered(channel) => connection.execute(
                     "UPDATE approvals SET state = 'settled', channel = ?3, answered = ?4
@@ -174,11 +173,11 @@ impl LocalChannel for SessionApprovals {
         }
     }
 
-    fn settle_question(&mut self, number: u64, how: Settled, expires: Duration) {
+    fn settle_question(&mut self, number: u64, how: Settled) {
         if how != Settled::Late {
             self.open.remove(&number);
         }
-        if let Err(fault) = self.store_settled(number, how, expires) {
+        if let Err(fault) = self.store_settled(number, how) {
             tracing::warn!("the outcome of a question cannot be stored: {}", self.explain_error(&fault));
         }
     }

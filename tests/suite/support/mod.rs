@@ -11,10 +11,12 @@
 pub(crate) mod api;
 pub(crate) mod audit_log;
 pub(crate) mod client;
+pub(crate) mod desk;
 pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod processes;
 pub(crate) mod python;
+pub(crate) mod question;
 pub(crate) mod recorded;
 pub(crate) mod system;
 // A pseudo-terminal: what Windows has instead, ConPTY, no safe crate starts.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
-use policylayer::engine::{Action, ApprovalOptions, Channel, ClientTable, Engine, Now, Payload};
+use policylayer::engine::{Action, ApprovalOptions, Channel, Engine, Now, Payload};
 use policylayer::policy::{self, Format, Policy, ServerName, Source};
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required, SessionName};
 use serde_json::{Value, json};
@@ -33,12 +33,7 @@ impl Recorded {
     }
 
     pub(crate) fn keeping(text: &str, logged: ArgumentsLogged) -> Self {
-        let asks = ApprovalOptions {
-            channels: vec![Channel::Local],
-            timeout: Duration::from_secs(55),
-            secret: [9; 32],
-            clients: ClientTable::default(),
-        };
+        let asks = ApprovalOptions { channels: vec![Channel::Local], secret: [9; 32], ..ApprovalOptions::default() };
         let keyed = ArgumentRecorder::new(logged, Box::new(|| Some(DigestKey([3; 32]))));
         let engine = Engine::new(policy(text), Box::new(Memory::default())).with_approvals(asks);
         Self { engine: engine.with_recording(keyed, Required::No), now: Duration::ZERO, records: Vec::new() }

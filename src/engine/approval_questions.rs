@@ -1,0 +1,254 @@
+//! Asks a person about a call that needs one, unless that is settled already.
+
+use std::time::Duration;
+
+use super::action::{Action, Payload, Turn};
+use super::approval_flow::{RequestSubject, describe_refusal_by_person, unavailable};
+use super::approvals::clients::{Asks, ClientHabits};
+use super::approvals::{
+    self, Channel, Covered, Dialogue, DialogueChoice, DialogueKind, Effects, HeldCall, Local, OpenQuestion,
+    PersonsRefusal, Progress, Question, RoundApproval,
+};
+use super::open_requests::{PendingCall, RequestKind};
+use super::refusal::{Refused, Remedy};
+use super::{ClientRequest, Engine};
+use crate::limits::MAX_HELD;
+use crate::policy::{Asking, Decision, Item, Section};
+use crate::record::{Approval, Digest, Outcome};
+use crate::risk::{self, Class, Listed};
+use crate::visible::escape_invisible;
+use crate::wire::message::CallParams;
+
+pub(super) struct UnapprovedCall<'a> {
+    pub(super) request: ClientRequest<'a>,
+    pub(super) call: &'a CallParams<'a>,
+    /// `None` if it is a call of a tool. Otherwise `call` is named as a person is asked about it.
+    pub(super) item: Option<Item<'a>>,
+    pub(super) decision: Decision<'a>,
+    pub(super) asking: Asking,
+    pub(super) pending: PendingCall,
+}
+
+impl Engine {
+    /// Asks a person about a call, unless one has answered already or nobody can be asked.
+    pub(super) fn ask_person(&mut self, unapproved: UnapprovedCall<'_>, turn: &mut Turn<'_>) {
+        let (call, now) = (unapproved.call, turn.now.session);
+        let about = RequestSubject::new(&call.name, unapproved.item);
+        let params = unapproved.request.params.unwrap_or("{}");
+        // The server's state is bound as well, and not shown: nobody can read it.
+        let beside = match unapproved.item.map(|item| item.section) {
+            None | Some(Section::Prompts) => approvals::members_beside(params, &["name", "arguments", "requestState"]),
+            Some(Section::Resources) => approvals::members_beside(params, &["uri", "requestState"]),
+            // Its arguments are all that it has.
+            Some(Section::Methods | Section::Requests) => "{}".to_owned(),
+        };
+        let arguments = call.arguments.unwrap_or("{}");
+        let covers = Covered::new(&about.grant_name(), arguments, &beside, call.request_state());
+        if let Some(answered) = self.approvals.take_question(|it| it.answer.is_some() && it.is_about(covers)) {
+            // It was answered elsewhere, and the client has made the call anew instead of coming back for the answer.
+            self.take_up_answer(answered, turn);
+        }
+        let (approval, why, remedy) = if let Some(refusal) = self.approvals.refusals.find_refusal(covers.call, now) {
+            let PersonsRefusal { channel, note, .. } = refusal;
+            let why = describe_refusal_by_person(note.as_deref());
+            (
+                Approval { verdict: "refused", channel: Some(channel.as_str()), note, ..Approval::default() },
+                why,
+                Remedy::Person,
+            )
+        } else if let Some(channel) = self.approvals.grants.redeem_grant(covers, now) {
+            let UnapprovedCall { request, mut pending, .. } = unapproved;
+            let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
+            pending.record_approval(approval, now);
+            return self.forward_call(request.id, request.key, about.name(), Payload::Received, pending, turn);
+        } else if self.approvals.can_hold(unapproved.request.line.len()) {
+            return self.hold_call(unapproved, about, (covers, beside), turn);
+        } else {
+            let why = format!("{MAX_HELD} calls are waiting for a person already, or fewer very large ones.");
+            (unavailable(), why, Remedy::Queue)
+        };
+        self.refuse_unasked(unapproved, &about, (approval, why, remedy), turn);
+    }
+
+    /// Refuses a call about which nobody is asked.
+    fn refuse_unasked(
+        &mut self,
+        unapproved: UnapprovedCall<'_>,
+        about: &RequestSubject,
+        (approval, why, remedy): (Approval, String, Remedy),
+        turn: &mut Turn<'_>,
+    ) {
+        let UnapprovedCall { request, decision, mut pending, .. } = unapproved;
+        pending.set_approval(approval);
+        let refused = Refused { decision: Decision { reason: None, ..decision }, otherwise: Some(why), remedy };
+        self.refuse_call(pending, (request.id, request.method), about.name(), refused, turn);
+    }
+
+    fn hold_call(
+        &mut self,
+        unapproved: UnapprovedCall<'_>,
+        about: RequestSubject,
+        (covers, beside): (Covered, String),
+        turn: &mut Turn<'_>,
+    ) {
+        let is_made_again = |it: &OpenQuestion| (it.call.is_none() || it.is_in_round()) && it.is_about(covers);
+        if let Some(earlier) = self.approvals.take_question(is_made_again) {
+            self.drop_question(earlier, "The call was made again.", Outcome::Cancelled, turn);
+        }
+        let now = turn.now.session;
+        let mut question = self.describe_question(&unapproved, (covers.call, beside));
+        let (dialogue, no_dialogue) = match self.build_dialogue(&unapproved, &question) {
+            Ok(dialogue) => (Some(dialogue), None),
+            Err(why) => (None, Some(why)),
+        };
+        if dialogue.is_none() && question.local == Local::Not {
+            let why = no_dialogue.clone().flatten().map_or_else(
+                || "This call needs a person's approval, and nobody can be asked.".to_owned(),
+                |why| format!("This call needs a person's approval, and nobody can be asked: {why}."),
+            );
+            return self.refuse_unasked(unapproved, &about, (unavailable(), why, Remedy::Channel), turn);
+        }
+        let UnapprovedCall { request, call, decision, asking, pending, .. } = unapproved;
+        let mut line = request.line.trim_ascii_end().to_vec();
+        line.push(b'\n');
+        question.line = Digest::of_line(&line);
+        let number = question.number;
+        let (method, name, rule) = (request.method, about.name().1, decision.rule);
+        let but = no_dialogue.flatten().map_or_else(String::new, |why| format!(" (not asked in the client: {why})"));
+        turn.push_note(format!("{method} of {name:?} (id {}) waits for a person: {rule}{but}", request.id));
+        let (shown, rule, local) = (question.tool.clone(), question.rule.clone(), question.local);
+        let until = now.saturating_add(question.timeout);
+        turn.push_action(Action::Ask(Box::new(question)));
+        let (dialogue, line_to_client) = dialogue.unzip();
+        if let Some(line) = line_to_client {
+            turn.send_to_client(line);
+        }
+        let (mut progress, mut held_until) = (None, until);
+        if !matches!(dialogue, Some(Dialogue::Round(_))) {
+            self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
+            progress = call.progress_token().and_then(|token| Progress::new(token, now));
+            held_until = until.min(now.saturating_add(self.client_patience()));
+        }
+        let held = HeldCall {
+            method: request.method.into(),
+            id: request.id.into(),
+            key: request.key,
+            line: line.into(),
+            rule,
+            file: decision.file.map(Into::into),
+            pending,
+            since: now,
+            until: held_until,
+            progress,
+        };
+        let question = OpenQuestion {
+            number,
+            shown,
+            digest: approvals::digest_of(&about.grant_name(), call.arguments.unwrap_or("{}")),
+            about,
+            covers,
+            scope: asking.scope.unwrap_or_default(),
+            local,
+            dialogue,
+            not_chosen: None,
+            since: now,
+            until,
+            call: Some(held),
+            answer: None,
+        };
+        self.approvals.add_question(question);
+    }
+
+    fn describe_question(&mut self, unapproved: &UnapprovedCall<'_>, (covers, beside): (Digest, String)) -> Question {
+        let UnapprovedCall { call, item, decision, asking, .. } = unapproved;
+        let (class, profile) = match item.map(|item| item.section) {
+            None => {
+                let tool = Listed::with_name(&*call.name);
+                (
+                    self.policy.class_of(self.tools.find_tool(&call.name)),
+                    Some(risk::profile_tool(self.policy.server().as_str(), &tool)),
+                )
+            }
+            Some(Section::Resources | Section::Prompts) => (Class::Read, None),
+            Some(Section::Methods | Section::Requests) => (Class::Execute, None),
+        };
+        let severity = profile.as_ref().map_or(class.risk(), |profile| profile.severity.max(class.risk()));
+        let effects = profile.iter().flat_map(|profile| {
+            let irreversible = (profile.irreversible || class == Class::Destructive).then_some(Effects::Irreversible);
+            irreversible.into_iter().chain(profile.sends.then_some(Effects::Sends))
+        });
+        let local = self.approvals.options.channels.contains(&Channel::Local);
+        Question {
+            number: self.approvals.next_number(),
+            tool: call.name.as_ref().into(),
+            client: self.recorder.client().map(|client| client.name().into()),
+            class,
+            severity,
+            effects: effects.collect(),
+            rule: decision.rule.into(),
+            reason: decision.reason.map(Into::into),
+            arguments: call.arguments.unwrap_or("{}").into(),
+            beside: Some(beside).filter(|beside| beside != "{}").map(Into::into),
+            scope: asking.scope.unwrap_or_default(),
+            line: Digest::START,
+            covers,
+            timeout: asking.timeout.unwrap_or(self.approvals.options.timeout),
+            local: if local { Local::Asked } else { Local::Not },
+        }
+    }
+
+    /// Builds the client's dialogue and the line that opens it.
+    ///
+    /// # Errors
+    /// Returns an error if the client cannot be asked: why, as the end of a sentence, unless it is plain.
+    fn build_dialogue(
+        &self,
+        unapproved: &UnapprovedCall<'_>,
+        question: &Question,
+    ) -> Result<(Dialogue, Vec<u8>), Option<String>> {
+        let UnapprovedCall { request, call, item, .. } = unapproved;
+        let options = &self.approvals.options;
+        // Only a call can be answered with a question.
+        let kind =
+            self.approvals.find_dialogue_kind(call).filter(|kind| *kind == DialogueKind::Request || item.is_none());
+        let Some(kind) = kind.filter(|_| options.channels.contains(&Channel::Client)) else { return Err(None) };
+        if kind == DialogueKind::Round && options.rounds == RoundApproval::Never {
+            return Err(Some("`local_confirm = \"code\"` lets no client without a session answer".to_owned()));
+        }
+        if self.client_habits().asks == Asks::Nobody {
+            let client = self.recorder.client().map_or_else(String::new, |client| escape_invisible(client.name()));
+            return Err(Some(format!("the client {client} is known to answer without asking")));
+        }
+        let server = self.policy.server().as_str();
+        let choices = match kind {
+            DialogueKind::Request => DialogueChoice::OF_REQUEST,
+            DialogueKind::Round => DialogueChoice::OF_ROUND,
+        };
+        let Some(params) = approvals::build_params(question, server, choices) else {
+            return Err(Some("the arguments are too long to be read in the client's dialogue".to_owned()));
+        };
+        Ok(match kind {
+            DialogueKind::Round => {
+                let state = self.approvals.seal_question("state", question.number, &question.covers);
+                let line = approvals::build_input_required(request.id, &state, params);
+                (Dialogue::Round(state), line)
+            }
+            DialogueKind::Request => {
+                let id = self.approvals.seal_question("id", question.number, &question.covers);
+                let line = approvals::build_request(&id, &params);
+                (Dialogue::Request(id), line)
+            }
+        })
+    }
+
+    fn client_habits(&self) -> ClientHabits {
+        let client = self.recorder.client();
+        let (name, version) = client.map_or(("", None), |client| (client.name(), Some(client.version())));
+        self.approvals.options.clients.find_habits(name, version)
+    }
+
+    /// Returns how long a call may wait: it is answered before its client gives up.
+    pub(super) fn client_patience(&self) -> Duration {
+        self.client_habits().answer_time()
+    }
+}

@@ -1,0 +1,106 @@
+//! Approvals in rounds: from revision 2026-07-28 on, a call is answered with the question, and comes again with the answer
+//! and our `requestState`.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use super::action::Turn;
+use super::approvals::{self, ApprovalAnswer, Channel, HeldCall, NotChosen, Progress};
+use super::open_requests::RequestKind;
+use super::{ClientRequest, Engine};
+use crate::record::{Direction, Facts, PROTOCOL_RULE, Subject};
+use crate::wire::message::{self, CallParams};
+use crate::wire::reply::{self, ErrorCode};
+use crate::wire::view;
+
+/// What a state is not good for. Nothing tells a caller which of these it is.
+const BAD_STATE: &str = "Invalid requestState: it was altered, is used up, or belongs to another call. Make the call again \
+                         without requestState and inputResponses.";
+
+/// What a call says about an earlier question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RoundOutcome {
+    /// It comes with no state of ours.
+    NewCall,
+    /// It was answered, or waits now.
+    Handled,
+}
+
+impl Engine {
+    /// Handles a call that comes with a state of ours. A state that is not good for this very call is refused, as the
+    /// specification demands (SEP-2322): it never reaches the server.
+    pub(super) fn handle_round(
+        &mut self,
+        request: &ClientRequest<'_>,
+        call: &CallParams<'_>,
+        turn: &mut Turn<'_>,
+    ) -> RoundOutcome {
+        let Some(state) = self.find_own_state(call.request_state()) else { return RoundOutcome::NewCall };
+        let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
+        let open = self.approvals.find_round(&state).and_then(|number| self.approvals.find_question(number));
+        let line = open.filter(|question| question.digest == digest).and_then(|question| {
+            let held = question.call.as_ref()?;
+            Some((question.number, approvals::replace_id(&held.line, &held.id, request.id)?))
+        });
+        let Some((number, line)) = line else {
+            self.refuse_bad_state(request, Some(Subject::Tool(&call.name)), turn);
+            return RoundOutcome::Handled;
+        };
+        let now = turn.now.session;
+        let choice = match call.answer_to(approvals::OURS) {
+            Some(result) => self.read_choice(number, result, now),
+            None => Err(NotChosen::Dismissed),
+        };
+        let patience = self.client_patience();
+        let Some(mut question) = self.approvals.take_question(|question| question.number == number) else {
+            return RoundOutcome::Handled;
+        };
+        let Some(held) = question.call.take() else { return RoundOutcome::Handled };
+        // This request waits for the answer now, and the server gets the line that the person was asked about.
+        let held = HeldCall { id: request.id.into(), key: request.key.clone(), line, ..held };
+        if let Some((answer, channel)) = question.answer.take() {
+            self.settle_held(question, held, answer, channel, turn);
+            return RoundOutcome::Handled;
+        }
+        match choice {
+            Ok(answer) => {
+                // Whoever writes lines could have chosen this, so it is for no more than this call.
+                let answer = if answer == ApprovalAnswer::Session { ApprovalAnswer::Once } else { answer };
+                self.settle_held(question, held, answer, Channel::Client, turn);
+            }
+            Err(not_chosen) => {
+                let until = question.until.min(now.saturating_add(patience));
+                let progress = call.progress_token().and_then(|token| Progress::new(token, now));
+                self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
+                question.call = Some(HeldCall { until, progress, ..held });
+                self.approvals.add_question(question);
+                self.close_dialogue(number, Some(not_chosen), turn);
+            }
+        }
+        RoundOutcome::Handled
+    }
+
+    /// Refuses a request other than a call if it comes with a state of ours, which is only good for a call.
+    pub(super) fn refuse_own_state(&mut self, request: &ClientRequest<'_>, turn: &mut Turn<'_>) -> ControlFlow<()> {
+        let state = request.params.and_then(|params| view::find_member(params, "requestState"));
+        if self.find_own_state(state).is_none() {
+            return ControlFlow::Continue(());
+        }
+        self.refuse_bad_state(request, None, turn);
+        ControlFlow::Break(())
+    }
+
+    /// Returns a state of a round, decoded, if it claims to be of this session.
+    fn find_own_state<'l>(&self, state: Option<&'l str>) -> Option<Cow<'l, str>> {
+        view::decode_string(state?).filter(|state| self.approvals.is_own_state(state))
+    }
+
+    fn refuse_bad_state(&mut self, request: &ClientRequest<'_>, subject: Option<Subject<'_>>, turn: &mut Turn<'_>) {
+        let ClientRequest { id, method, .. } = request;
+        turn.push_note(format!("refused {method} (id {id}): {BAD_STATE}"));
+        let traceparent = message::traceparent(request.params);
+        let facts = Facts { subject, traceparent, ..Facts::new(Direction::Client, Some(method), PROTOCOL_RULE) };
+        self.recorder.record_unacceptable(&facts, BAD_STATE, turn);
+        turn.send_to_client(reply::error_line(Some(id), ErrorCode::InvalidParams, BAD_STATE));
+    }
+}

@@ -1,0 +1,29 @@
+//! Questions for the local channel.
+
+use std::time::Duration;
+
+use policylayer::engine::{Local, Question};
+use policylayer::policy::ApprovalScope;
+use policylayer::record::Digest;
+use policylayer::risk::{Class, Risk};
+
+/// A question about a call of `tool`, of the number `number` in its session.
+pub(crate) fn question(number: u64, tool: &str, arguments: &str) -> Question {
+    Question {
+        number,
+        tool: tool.into(),
+        client: None,
+        class: Class::Execute,
+        severity: Risk::High,
+        effects: Vec::new(),
+        rule: format!("tools.{tool}").into(),
+        reason: None,
+        arguments: arguments.into(),
+        beside: None,
+        scope: ApprovalScope::Tool,
+        line: Digest::of_line(b"line\n"),
+        covers: Digest::of_line(arguments.as_bytes()),
+        timeout: Duration::from_secs(60),
+        local: Local::Asked,
+    }
+}
