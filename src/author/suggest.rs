@@ -59,10 +59,10 @@ impl SuggestedEntry {
 }
 
 /// Suggests entries for what was used beside tools. Returns them, and the names that are left out.
-fn suggest_items<'s>(
-    survey: &'s UsageSurvey,
+fn suggest_items(
+    survey: &UsageSurvey,
     is_wanted: impl Fn(&(Section, String)) -> bool,
-) -> (Vec<SuggestedEntry>, Vec<&'s str>) {
+) -> (Vec<SuggestedEntry>, Vec<&str>) {
     let (mut entries, mut left_out) = (Vec::new(), Vec::new());
     for section in Section::ALL {
         let items = survey.items.iter().filter(|(item, _)| item.0 == section && is_wanted(item));

@@ -84,17 +84,14 @@ impl CheckReport {
         let source = paths::read_policy(&path)?;
         let mut loaded = policy::load_policy(&source, server);
         if loaded.policy.is_some() {
-            loaded.diagnostics.extend(warn_of_timeout(&source, "approval_timeout", settings));
+            loaded.diagnostics.extend(warn_of_timeout(&source, settings));
         }
         Ok(Self::new(name, Some(&source), loaded.diagnostics, loaded.policy.as_ref()))
     }
 
     /// Checks config.toml, and returns the settings if it is valid.
     pub(crate) fn check_settings(source: &Source) -> (Self, Option<Settings>) {
-        let mut loaded = settings::load_settings(source);
-        if let Some(settings) = &loaded.settings {
-            loaded.diagnostics.extend(warn_of_timeout(source, "timeout", settings));
-        }
+        let loaded = settings::load_settings(source);
         (Self::new(None, Some(source), loaded.diagnostics, None), loaded.settings)
     }
 

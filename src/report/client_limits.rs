@@ -9,12 +9,12 @@ use crate::policy::window::parse_duration;
 use crate::policy::{Diagnostic, Source, Span, decode, diagnostic::Report};
 use crate::settings::{KnownClient, Settings, format_seconds};
 
-/// Warns of the longest time in a valid document, under this key, that the clients do not wait. Only the clients count for
-/// which config.toml says how long they wait, if there are any: then the person knows.
-pub(super) fn warn_of_timeout(source: &Source, key: &str, settings: &Settings) -> Option<Diagnostic> {
+/// Warns of the longest `approval_timeout` of a valid policy if there are clients that do not wait as long. Only the clients
+/// count for which config.toml says how long they wait, if there are any: then the person knows.
+pub(super) fn warn_of_timeout(source: &Source, settings: &Settings) -> Option<Diagnostic> {
     let root = decode::decode(source, &mut Report::default())?;
     let mut longest = None;
-    find_longest(&root, key, &mut longest);
+    find_longest(&root, &mut longest);
     let (timeout, span) = longest?;
     let clients = clients_by_wait(settings);
     let impatient: Vec<_> = clients.iter().filter(|(waits, _)| *waits < timeout + CLIENT_MARGIN).collect();
@@ -37,10 +37,10 @@ pub(super) fn warn_of_timeout(source: &Source, key: &str, settings: &Settings) -
     Some(Diagnostic::warning("client-gives-up", span, message).with_hint(hint))
 }
 
-fn find_longest(node: &DocumentNode, key: &str, longest: &mut Option<(Duration, Span)>) {
+fn find_longest(node: &DocumentNode, longest: &mut Option<(Duration, Span)>) {
     for (name, value) in node.members() {
         let time = match &value.value {
-            _ if name.name != key => None,
+            _ if name.name != "approval_timeout" => None,
             DocumentValue::Integer(seconds) => seconds.parse().ok().map(Duration::from_secs),
             DocumentValue::String(text) => parse_duration(text),
             _ => None,
@@ -48,7 +48,7 @@ fn find_longest(node: &DocumentNode, key: &str, longest: &mut Option<(Duration, 
         if let Some(time) = time.filter(|time| longest.as_ref().is_none_or(|(most, _)| time > most)) {
             *longest = Some((time, value.span.clone()));
         }
-        find_longest(value, key, longest);
+        find_longest(value, longest);
     }
 }
 

@@ -130,7 +130,10 @@ pub(crate) fn item_lacks_an_entry(policy: &Policy, (section, name): &(Section, S
 
 /// The calls of the last minute, by session and what they are about.
 #[derive(Debug, Default)]
-struct LastMinute(HashMap<(Box<str>, RequestSubject<Box<str>>), VecDeque<Timestamp>>);
+struct LastMinute(HashMap<SessionSubject, VecDeque<Timestamp>>);
+
+/// A session, and what calls in it are about.
+type SessionSubject = (Box<str>, RequestSubject<Box<str>>);
 
 impl LastMinute {
     /// Adds a call, and returns how many such calls the session made in the last minute, including this one.

@@ -41,7 +41,7 @@ fn everything_has_a_default() {
     assert_eq!((settings.audit.max_size, settings.audit.max_total), (32 << 20, 2 << 30));
     assert_eq!(settings.audit.keep_days, 90);
     assert_eq!(settings.approvals.channels, [Channel::Client, Channel::Local]);
-    assert_eq!(settings.approvals.timeout, Duration::from_secs(55));
+    assert_eq!(settings.approvals.timeout, Duration::from_secs(600));
     assert_eq!(settings.approvals.local_confirm, LocalConfirm::None);
     assert_eq!(good("[servers]\n[wrap]\n[audit]\n[approvals]\n"), settings);
     // As Notepad saves it.
