@@ -6,7 +6,6 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
@@ -86,17 +85,6 @@ fn a_decision_allocates_nothing() {
             "judge {name}"
         );
     }
-    let start = Instant::now();
-    let rounds = 20_000;
-    for _ in 0..rounds {
-        for (tool, _) in cases {
-            let _ = black_box(policy.decide_tool(black_box(tool)));
-        }
-    }
-    let each = start.elapsed() / (rounds * cases.len() as u32);
-    // An unoptimised build is some twenty times slower than the microsecond that is promised.
-    let bound = if cfg!(debug_assertions) { 20_000 } else { 1_000 };
-    assert!(each.as_nanos() < bound, "{each:?} a decision");
 }
 
 #[test]
