@@ -103,7 +103,7 @@ fn what_was_answered_leaves_the_disk_at_once() {
     for (round, answer) in [(1, "deny"), (2, "approve")] {
         // On pages of its own, and beside other columns.
         for length in [1, 20_000] {
-            let arguments = format!("{{\"to\":\"{}{SECRET}\"}}", "x".repeat(length));
+            let arguments = format!("{{\"to\":\"{}{SECRET}\",\"n\":{round}}}", "x".repeat(length));
             wrapper.send(call(10 * round + 1, "send", &arguments).as_bytes());
             let id = the_one(home.path());
             assert!(!files_with(&state_in(home.path()), SECRET).is_empty(), "it is there while it can be answered");
@@ -147,7 +147,8 @@ fn of_many_answers_one_counts() {
     let home = home("");
     let mut wrapper = wrapper_in(home.path(), "record");
     for round in 1..=3 {
-        wrapper.send(call(round, "send", "{}").as_bytes());
+        // What was refused once is refused again for a while.
+        wrapper.send(call(round, "send", &format!("{{\"n\":{round}}}")).as_bytes());
         let id = the_one(home.path());
         let answers: Vec<_> = (0..6)
             .map(|n| approvals(home.path(), &[if n % 2 == 0 { "approve" } else { "deny" }, &id]))
@@ -166,39 +167,16 @@ fn of_many_answers_one_counts() {
 }
 
 #[test]
-fn who_comes_late_allows_one_repetition() {
+fn who_comes_after_the_time_is_up_allows_nothing() {
     let home = home("");
     let mut wrapper = wrapper_in(home.path(), "record");
     wrapper.send(call(1, "brief", "{\"a\":1}").as_bytes());
+    let id = the_one(home.path());
     let brief = if BRIEF == 1 { "1 second".to_owned() } else { format!("{BRIEF} seconds") };
     assert!(wrapper.line().contains(&format!("Nobody has answered within {brief}")));
-    let entry = wait_for(home.path(), 1, "late").remove(0);
-    let table = prints(home.path(), &[]);
-    assert!(table.contains("late") && table.contains("may repeat it"), "{table}");
-    let said = prints(home.path(), &["approve", entry["id"].as_str().unwrap()]);
-    assert!(said.contains("Tell the agent to repeat it once") && said.contains("4 min"), "{said}");
+    wait_for(home.path(), 0, "waiting");
+    assert!(fails(home.path(), &["approve", &id]).contains("has expired"));
     assert_eq!(received(home.path(), "record"), "", "the call that was refused does not run after all");
-
-    wrapper.send(call(2, "brief", "{\"a\":2}").as_bytes());
-    the_one(home.path());
-    // An answer is picked up a moment later: what is repeated before that is asked about anew.
-    let mut others = 0;
-    let mut repeat = |id: u32| {
-        wrapper.send(call(id, "brief", "{\"a\":1}").as_bytes());
-        loop {
-            let line = wrapper.line();
-            if line.contains(&format!("\"id\":{id},")) {
-                return line;
-            }
-            assert!(line.contains("\"id\":2,") && line.contains("Nobody has answered"), "the other one: {line}");
-            others += 1;
-        }
-    };
-    let is_run = |line: &str| line.contains("\"result\":{\"method\"");
-    let id = (3..50).find(|id| is_run(&repeat(*id))).expect("a repetition runs");
-    assert_eq!(received(home.path(), "record"), call(id, "brief", "{\"a\":1}"));
-    assert!(repeat(50).contains("Nobody has answered"), "only once");
-    assert_eq!(others, 1, "the other one was refused");
 }
 
 #[test]
