@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
+use crate::limits::READING_TIME;
 use crate::paths::POLICY_VARIABLE;
 
 /// The variables that say where a user's files are.
@@ -62,6 +63,8 @@ impl DemoSession {
         loop {
             let message = self.read_message().with_context(|| format!("the demo failed: {method} was not answered"))?;
             if message["method"] == "elicitation/create" {
+                // A person has to read the question first.
+                thread::sleep(READING_TIME);
                 let content = json!({"decision": "refuse", "note": super::NOTE});
                 let result = json!({"action": "accept", "content": content});
                 self.send_line(&json!({"jsonrpc": "2.0", "id": message["id"], "result": result}).to_string())?;
