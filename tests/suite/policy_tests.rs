@@ -99,9 +99,9 @@ fn several_files_are_summed_and_the_worst_is_the_exit_code() {
         let ran = test(&golden, files);
         (ran.out.lines().last().unwrap().to_owned(), ran.code.unwrap())
     };
-    assert_eq!(summary(&["passing.test.yaml", "passing.test.yaml"]), ("12 passed, 0 failed".to_owned(), 0));
-    assert_eq!(summary(&["passing.test.yaml", "failing.test.toml"]), ("7 passed, 6 failed".to_owned(), 1));
-    let expected = ("6 passed, 0 failed, 1 file not run".to_owned(), 1);
+    assert_eq!(summary(&["passing.test.yaml", "passing.test.yaml"]), ("14 passed, 0 failed".to_owned(), 0));
+    assert_eq!(summary(&["passing.test.yaml", "failing.test.toml"]), ("8 passed, 6 failed".to_owned(), 1));
+    let expected = ("7 passed, 0 failed, 1 file not run".to_owned(), 1);
     assert_eq!(summary(&["nowhere.test.toml", "passing.test.yaml"]), expected);
     let expected = ("1 passed, 6 failed, 2 files not run".to_owned(), 3);
     assert_eq!(summary(&["nowhere.test.toml", "failing.test.toml", "invalid.test.toml"]), expected);
@@ -233,7 +233,7 @@ fn the_xml_is_well_formed() {
         assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
     }
     assert!(open.is_empty() && !xml.contains(|c: char| c.is_control() && c != '\n'));
-    assert!(xml.starts_with("<testsuites name=\"policylayer\" tests=\"15\" failures=\"6\" errors=\"2\">"), "{xml}");
+    assert!(xml.starts_with("<testsuites name=\"policylayer\" tests=\"16\" failures=\"6\" errors=\"2\">"), "{xml}");
     assert!(xml.contains(&format!("{}", PathBuf::from("failing.test.toml").display())));
 }
 
