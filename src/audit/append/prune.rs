@@ -22,13 +22,13 @@ impl Appender {
         let mut anchor = written.unwrap_or(Mark { file: 0, ..Mark::START });
         let keep = i128::try_from(self.options.keep.as_nanos()).unwrap_or(i128::MAX);
         let now = i128::try_from(unix_time().as_nanos()).unwrap_or(i128::MAX);
-        // The file that is written may grow to its largest size.
+        let pruned = anchor.file;
+        // The file that is written may grow to its largest size. A pruned file that is still held open counts no more.
         let mut total = self.options.max_size;
-        for number in &numbers {
+        for number in numbers.iter().filter(|number| **number > pruned) {
             total += fs::metadata(self.paths.rotated_file(*number))?.len();
         }
         // If a file in between is missing or is not a log, the rest stays as it is, and `verify` reports it.
-        let pruned = anchor.file;
         for number in numbers.iter().copied().filter(|number| *number > pruned) {
             let path = self.paths.rotated_file(number);
             let is_old = || {
