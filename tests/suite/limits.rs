@@ -222,7 +222,7 @@ fn a_policy_full_of_misspelt_names_loads_in_no_time() {
         policy::load_policy(&Source::new("p", Format::Json, text.as_str()), &ServerName::parse("iterable").unwrap());
     assert!(loaded.policy.is_some());
     // Measuring each name against each known tool takes minutes.
-    assert!(before.elapsed().as_secs() < 20, "{:?}", before.elapsed());
+    assert!(before.elapsed().as_secs() < 60, "{:?}", before.elapsed());
 }
 
 /// What is kept of open requests is bounded by bytes: mostly what the log keeps of arguments.
