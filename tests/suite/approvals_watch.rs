@@ -5,7 +5,9 @@
 
 #[cfg(target_os = "linux")]
 use crate::support::processes::living;
-use crate::support::system::{PATIENCE, at_home, program};
+#[cfg(target_os = "linux")]
+use crate::support::system::PATIENCE;
+use crate::support::system::{at_home, program};
 use crate::support::terminal;
 use crate::support::waiting;
 use crate::support::wrapped;
@@ -14,7 +16,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
 use terminal::{BUSY, Terminal, processor_time_at_end};
 use waiting::{approvals, call, home, listed, received, the_one, wait_for, wrapper_in};

@@ -605,7 +605,7 @@ fn what_has_left_the_group_ends_with_a_server_that_ends_by_itself() {
 #[test]
 fn what_has_left_the_group_ends_while_its_parent_lives() {
     let mut session = with_strays(&["--ignore-signals", "--ignore-eof"]);
-    let daemon = session.told("daemon").parse().unwrap();
+    let daemon: u32 = session.told("daemon").parse().unwrap();
     session.kill();
     let left = |process: &crate::support::processes::Process| process.pid != daemon;
     let start = Instant::now();
