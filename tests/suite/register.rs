@@ -511,13 +511,14 @@ fn of_all_clients_those_that_speak_http_are_told_and_left() {
 fn what_the_shell_says_of_the_policy_is_not_what_the_client_says() {
     let home = Home::new();
     let file = write(&home, CURSOR, servers(&[("iterable", ITERABLE)]));
-    let ran = home.command(&["register"]).env("POLICYLAYER_POLICY", "/nowhere.toml").output().unwrap();
+    let ran = home.command(&["register"]).env("POLICYLAYER_POLICY", home.path().join("nowhere.toml")).output().unwrap();
     assert!(ran.status.success());
     assert!(String::from_utf8(ran.stdout).unwrap().contains("built-in one for iterable"));
-    let text = read(&file).replace("\"env\":{", "\"env\":{\"POLICYLAYER_POLICY\":\"/p/own.toml\",");
-    fs::write(&file, text).unwrap();
+    let own = home.path().join("own.toml");
+    let variable = format!("\"env\":{{\"POLICYLAYER_POLICY\":{},", serde_json::json!(own));
+    fs::write(&file, read(&file).replace("\"env\":{", &variable)).unwrap();
     let json = home.json(&["clients", "--format", "json"]);
-    assert_eq!(json["clients"][0]["servers"][0]["policy"], "/p/own.toml", "{json:#}");
+    assert_eq!(json["clients"][0]["servers"][0]["policy"], serde_json::json!(own), "{json:#}");
 }
 
 #[test]

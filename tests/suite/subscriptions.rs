@@ -22,6 +22,10 @@ fn receive(session: &mut Wrapped) -> Value {
 
 #[test]
 fn a_reload_is_announced_for_a_server_without_subscriptions() {
+    #[cfg(windows)]
+    if crate::support::system::is_wine() {
+        return crate::support::system::skip_part("there is no Python for Wine to install");
+    }
     let Some(server) = git_server() else { return };
     let home = home();
     let policy = home.path().join("policy.json");
