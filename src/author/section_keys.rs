@@ -9,6 +9,9 @@ use crate::wire::uri;
 /// How many keys one section gets at most.
 pub(super) const MAX_KEYS: usize = 100;
 
+/// The longest name that gets a key, in bytes.
+const MAX_NAMED: usize = 512;
+
 /// How many URIs share a directory that is written as one glob, at least.
 const MANY: usize = 4;
 
@@ -41,7 +44,7 @@ pub(super) fn choose_resource_keys<'n>(uris: impl Iterator<Item = &'n str>) -> (
 fn name_keys<'n>(section: Section, names: impl Iterator<Item = &'n str>) -> (Vec<SectionKey<'n>>, Vec<&'n str>) {
     let (mut keys, mut left_out) = (Vec::new(), Vec::new());
     for name in names {
-        match section.key_for(name).and_then(readable) {
+        match section.key_for(name).filter(|key| key.len() <= MAX_NAMED).and_then(readable) {
             Some(key) => keys.push(SectionKey { key, names: vec![name] }),
             None => left_out.push(name),
         }
@@ -82,13 +85,13 @@ fn directory_of(uri: &str) -> &str {
     uri.get(..end).unwrap_or_default()
 }
 
-/// Returns the key for all URIs that begin so; `None` if there is none, or if it would let in what has nothing to do with
-/// them: most of a disk, or another host.
-pub(super) fn prefix_key(prefix: &str) -> Option<String> {
+/// Returns the key for all URIs that begin so; `None` if there is none, or if that would not be [narrow](is_narrow).
+fn prefix_key(prefix: &str) -> Option<String> {
     is_narrow(prefix).then(|| Section::Resources.key_for_prefix(prefix).and_then(readable)).flatten()
 }
 
-fn is_narrow(prefix: &str) -> bool {
+/// Whether a glob that begins so matches little else than what the server names so: not most of a disk, and no other host.
+pub(super) fn is_narrow(prefix: &str) -> bool {
     /// Schemes that lead out of the server. All others are the server's own names.
     const OUTSIDE: [&str; 14] =
         ["http", "https", "ftp", "ftps", "sftp", "ws", "wss", "smb", "ssh", "git", "s3", "gs", "data", "jar"];

@@ -60,7 +60,7 @@ Examples:
   policylayer init -o - -- npx -y @iterable/mcp    prints it, and writes nothing
   policylayer init --server files --format yaml -- ./my-server --root /srv
 
-The server is started, asked for its tools, and stopped; none of them is called. On a terminal you are asked about each \
+The server is started, asked what it has, and stopped; no tool is called. On a terminal you are asked about each \
 class first. docs/init.md has more.
 
 What is recommended:
@@ -69,6 +69,8 @@ What is recommended:
   execute      a person has to approve each call
   destructive  hidden
   financial    a person has to approve each call, and 10 an hour pass at most
+
+Listed resources, templates and prompts are allowed; a template that covers most of a disk or other hosts asks a person.
 
 Exit codes:
   0 written   1 something failed, or there is a policy already

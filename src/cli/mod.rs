@@ -78,7 +78,7 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Start a server and print what an agent would see of it: each tool's class, decision and rule. No tool is called
     Inspect(InspectArgs),
-    /// Write a policy for a server from the tools that it lists, after asking about each class of them
+    /// Write a policy for a server from what it lists, after asking about each class of tools
     Init(InitArgs),
     /// Load a policy and print its errors and warnings, each with its place and a fix
     Check(CheckArgs),

@@ -14,7 +14,8 @@ use serde_json::Value;
 use super::Env;
 use super::output::{UsageError, show_start};
 use crate::author::init::{
-    Answers, InitTarget, Origin, PlannedTool, TargetOptions, plan_tools, profile_tools, verify_policy, write_policy,
+    Answers, InitTarget, ItemPlan, Origin, PlannedTool, ServerPlan, TargetOptions, Verified, plan_tools, profile_tools,
+    verify_policy, write_policy,
 };
 use crate::cli::{InitArgs, PolicyFormat};
 use crate::exit::Exit;
@@ -41,28 +42,37 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     let offer = probe::probe_command(&args.command, &show_start)?;
     offer.notes.iter().for_each(|note| message::print_warning(&format!("{server}: {}", escape_invisible(note))));
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
-    if tools.is_empty() {
+    if [&offer.tools, &offer.resources, &offer.templates, &offer.prompts].iter().all(|listed| listed.is_empty()) {
         bail!(
-            "{server} lists no tools, so there is nothing to write a policy for.\nwhat to do: check whether it needs an \
-             option or a permission to list some"
+            "{server} lists no tools, resources or prompts, so there is nothing to write a policy for.\nwhat to do: check \
+             whether it needs an option or a permission to list some"
         );
     }
-    let Some(answers) = ask_for_answers(args, &server, &tools, env)? else {
+    let items = ItemPlan::new(&offer, &tools);
+    let Some(answers) = ask_for_answers(args, &server, &tools, &items, env)? else {
         bail!(
             "Nothing was written, because a question was not answered.\nwhat to do: run this again, or accept the recommendations with --yes"
         );
     };
-    let plan = plan_tools(&server, &tools, &answers);
+    let tools = plan_tools(&server, &tools, &answers);
+    let plan = ServerPlan { tools: &tools, items: &items };
     let origin = Origin { server: &server, calls_itself: &calls_itself(&offer), day: &Zoned::now().date().to_string() };
-    let text = write_policy(&origin, &plan, &answers, target.format);
-    let warnings = verify_policy(&text, &server, &plan, target.format)
+    let text = write_policy(&origin, plan, &answers, target.format);
+    let Verified { warnings, left_out } = verify_policy(&text, &server, plan, target.format)
         .map_err(|why| anyhow!("The policy was not written, because it would not do what it should. {why}"))?;
+    if left_out > 0 {
+        let (have, them) = if left_out == 1 { ("has", "it") } else { ("have", "them") };
+        message::print_warning(&format!(
+            "{left_out} of the listed resources, templates and prompts {have} no entry, so the policy refuses {them}: there \
+             are too many, or no key can name {them}. docs/init.md has more."
+        ));
+    }
     let Some(file) = &target.file else {
         io::stdout().lock().write_all(text.as_bytes())?;
         return Ok(Exit::Ok);
     };
     let backups = target.write_file(file, &text)?;
-    print_summary(args, &server, &plan, &target, file, &backups);
+    print_summary(args, &server, plan, &target, file, &backups);
     if warnings > 0 {
         // Only a person's answers cause warnings.
         let warnings = count_of(warnings, "warning");
@@ -99,16 +109,17 @@ fn ask_for_answers(
     args: &InitArgs,
     server: &ServerName,
     tools: &[Listed<'_>],
+    items: &ItemPlan,
     env: &Env,
 ) -> anyhow::Result<Option<Answers>> {
-    if args.yes || !env.asks_on_terminal() {
+    if args.yes || tools.is_empty() || !env.asks_on_terminal() {
         return Ok(Some(Answers::new()));
     }
     let mut by_class: BTreeMap<Class, Vec<&str>> = BTreeMap::new();
     for (name, (_, profile)) in profile_tools(server, tools) {
         by_class.entry(profile.class).or_default().push(name);
     }
-    ask::ask_classes(&by_class)
+    ask::ask_classes(&by_class, items)
 }
 
 /// `iterable-mcp 1.9.0`
@@ -123,7 +134,7 @@ fn calls_itself(offer: &ServerOffer) -> String {
 fn print_summary(
     args: &InitArgs,
     server: &ServerName,
-    plan: &[PlannedTool],
+    plan: ServerPlan<'_>,
     target: &InitTarget,
     file: &Path,
     backups: &[PathBuf],
@@ -134,7 +145,6 @@ fn print_summary(
         backups => format!(" The old policy is kept as {}.", backups.join(" and ")),
     };
     let (command, dashes) = (command_line(&args.command), as_word("--"));
-    let tools = count_of(plan.len() as u64, "tool");
     let mut options = args.server.as_ref().map(|_| format!("--server {server} ")).unwrap_or_default();
     let mut edit = format!("--server {server}");
     if !target.is_found_by_name {
@@ -143,8 +153,12 @@ fn print_summary(
         // Otherwise the server would be derived from the file's name.
         edit = format!("{policy} {edit}");
     }
-    let (name, counts) = (visible_path(file), describe_counts(plan));
-    message::print_note(&format!("Wrote {name} for the {tools} of {server}: {counts}.{backups}"));
+    let (name, listed, mut counts) = (visible_path(file), plan.describe_listed(), describe_counts(plan.tools));
+    if !plan.items.is_empty() {
+        let gap = if counts.is_empty() { "" } else { "; " };
+        counts.push_str(&format!("{gap}{}", plan.items.describe_effects()));
+    }
+    message::print_note(&format!("Wrote {name} for the {listed} of {server}: {counts}.{backups}"));
     message::print_note(&format!(
         "Next: `policylayer inspect {options}{dashes} {command}` shows what an agent will see; `policylayer register {options}{server}` \
          puts it in front of the server."

@@ -181,6 +181,26 @@ impl Section {
         self.parse_key(&key).is_ok_and(|pattern| self.has_match(&pattern)).then_some(key)
     }
 
+    /// Returns the glob for the URIs that fit a template, and what it begins with; `None` if no key can.
+    pub fn key_for_template(template: &str) -> Option<(String, String)> {
+        let template = uri::normalize(template);
+        let mut parts = template.split('{');
+        let prefix = parts.next().unwrap_or_default();
+        let mut key = escape_wildcards(prefix);
+        for part in parts {
+            key.push('*');
+            key.push_str(&escape_wildcards(part.split_once('}')?.1));
+        }
+        let pattern = Self::Resources.parse_key(&key).ok()?;
+        Self::Resources.has_match(&pattern).then(|| (key, prefix.to_owned()))
+    }
+
+    /// Whether two keys cannot stand in one document: both match some name, and neither is more specific.
+    pub fn are_ambiguous(self, one: &str, other: &str) -> bool {
+        let both = [one, other].map(|key| self.parse_key(key));
+        matches!(both, [Ok(one), Ok(other)] if one.weight() == other.weight() && one.overlaps_with(&other))
+    }
+
     /// What messages call one of what the section is about.
     pub fn item_noun(self) -> &'static str {
         match self {

@@ -168,12 +168,31 @@ async fn exchange_lists(
 ) -> Result<ServerOffer, ExchangeError> {
     let client: Box<dyn DynService<RoleClient>> = ProbeClient.into_dyn();
     let service = timeout(patience, client.serve(transport)).await.map_err(|_| ExchangeError::Silent)??;
-    let listed = timeout(patience, list_all(service.peer(), transcript)).await.map_err(|_| ExchangeError::Slow);
+    let listed = list_within(service.peer(), transcript, patience).await;
     let _ = service.cancel().await;
-    listed?
+    listed
 }
 
-async fn list_all(peer: &Peer<RoleClient>, transcript: &SharedTranscript) -> Result<ServerOffer, ExchangeError> {
+/// Asks for the tools, and then for what else the server has. Without the latter it goes on, with a note.
+async fn list_within(
+    peer: &Peer<RoleClient>,
+    transcript: &SharedTranscript,
+    patience: Duration,
+) -> Result<ServerOffer, ExchangeError> {
+    let listing = timeout(patience, list_tools(peer, transcript));
+    let (mut offer, capabilities) = listing.await.map_err(|_| ExchangeError::Slow)??;
+    match timeout(patience, list_others(peer, transcript, &capabilities, &mut offer)).await {
+        Ok(listed) => listed?,
+        Err(_) => offer.notes.push("it did not list all of its prompts and resources in time".to_owned()),
+    }
+    Ok(offer)
+}
+
+/// Asks for the tools: every server, even if it does not declare any.
+async fn list_tools(
+    peer: &Peer<RoleClient>,
+    transcript: &SharedTranscript,
+) -> Result<(ServerOffer, ServerCapabilities), ExchangeError> {
     let opened = last_result(transcript).and_then(|mut result| Some(result.get_mut("serverInfo")?.take()));
     let mut offer = ServerOffer { info: opened.unwrap_or_default(), ..ServerOffer::default() };
     let mut capabilities = ServerCapabilities::default();
@@ -181,22 +200,32 @@ async fn list_all(peer: &Peer<RoleClient>, transcript: &SharedTranscript) -> Res
         offer.protocol = info.protocol_version.to_string();
         capabilities = info.capabilities.clone();
     }
-    // Every server is asked for tools, even if it does not declare any.
     let protocol = &offer.protocol;
     offer.tools = list_pages(peer, transcript, "tools/list", "tools", protocol, &mut offer.notes).await?;
+    Ok((offer, capabilities))
+}
+
+async fn list_others(
+    peer: &Peer<RoleClient>,
+    transcript: &SharedTranscript,
+    capabilities: &ServerCapabilities,
+    offer: &mut ServerOffer,
+) -> Result<(), ExchangeError> {
+    let protocol = &offer.protocol;
     for (is_offered, method, key, items) in [
         (capabilities.prompts.is_some(), "prompts/list", "prompts", &mut offer.prompts),
         (capabilities.resources.is_some(), "resources/list", "resources", &mut offer.resources),
         (capabilities.resources.is_some(), "resources/templates/list", "resourceTemplates", &mut offer.templates),
     ] {
         if is_offered {
+            use ExchangeError::{Items, NoList, Pages, Refused};
             match list_pages(peer, transcript, method, key, protocol, &mut offer.notes).await {
-                Err(refused @ ExchangeError::Refused(..)) => offer.notes.push(refused.to_string()),
+                Err(error @ (Refused(..) | NoList(..) | Items(_) | Pages(_))) => offer.notes.push(error.to_string()),
                 listed => *items = listed?,
             }
         }
     }
-    Ok(offer)
+    Ok(())
 }
 
 /// From this revision on, an empty cursor is one like any other. Before it, servers end lists with one

@@ -386,7 +386,8 @@ fn iterable_gets_what_the_built_in_policy_has_for_each_of_its_tools() {
         assert_eq!(ran.code, Some(0), "{}", ran.err);
         assert!(
             ran.err.contains(
-                "for the 118 tools of iterable: 78 allowed (45 of them limited), 20 ask a person, 20 hidden."
+                "for the 118 tools and 42 prompts of iterable: 78 allowed (45 of them limited), 20 ask a person, 20 hidden; \
+                 42 prompts follow their tools."
             ),
             "{}",
             ran.err
@@ -427,6 +428,42 @@ fn any_other_server_gets_what_is_recommended_for_its_classes() {
     let write = policy.judge_call("write_file", "{}");
     assert!(write.decision.effect != Effect::Allow || write.limits().count() == 1, "{text}");
     assert_eq!(policy.decide_tool("read_brand_new").effect, Effect::RequireApproval);
+}
+
+/// The reference server that has everything goes on working, and what it does not list is refused.
+#[test]
+fn resources_templates_and_prompts_go_on_working() {
+    let Some(upstream) = node::upstream() else { return };
+    let home = Home::new();
+    let mut command = home.command(&["init", "--server", "everything", "--"]);
+    command.arg(&upstream.node).arg(upstream.everything()).arg("stdio");
+    let ran = ran(&mut command);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains(" templates and ") && ran.err.contains(" prompts of everything: "), "{}", ran.err);
+    let file = home.configured("policies/everything.toml");
+    load(&fs::read_to_string(&file).unwrap(), Format::Toml, "everything");
+    let mut command = home.command(&["inspect", "--server", "everything", "--format", "json", "--"]);
+    command.arg(&upstream.node).arg(upstream.everything()).arg("stdio");
+    let inspected: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    for list in ["resource_list", "template_list"] {
+        let listed = inspected[list].as_array().unwrap();
+        assert!(!listed.is_empty() && listed.iter().all(|one| one["effect"] == "allow"), "{list}: {listed:#?}");
+    }
+    let prompts = inspected["prompts"].as_array().unwrap();
+    assert!(!prompts.is_empty() && prompts.iter().all(|prompt| prompt["visible"] == true), "{prompts:#?}");
+    let decide = |option: &str, name: &str| home.run(&["decide", "--server", "everything", option, name]).code;
+    assert_eq!(decide("--resource", listed_uri(&inspected)), Some(0));
+    assert_eq!(decide("--prompt", prompts[0]["name"].as_str().unwrap()), Some(0));
+    assert_eq!(decide("--method", "roots/list"), Some(0));
+    for (option, name) in
+        [("--resource", "file:///etc/shadow"), ("--prompt", "other"), ("--method", "x/y"), ("--method", "x/ask")]
+    {
+        assert_eq!(decide(option, name), Some(4), "{name}");
+    }
+}
+
+fn listed_uri(inspected: &Value) -> &str {
+    inspected["resource_list"][0]["uri"].as_str().unwrap()
 }
 
 /// Each test needs a pseudo-terminal.

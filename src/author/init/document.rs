@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use unicode_width::UnicodeWidthChar as _;
 
+use super::items::{ItemPlan, PlannedItem, join_counts};
 use super::plan::{Answer, Answers, PlannedTool, rule_for_later};
 use crate::author::render::{json_lines, toml_entry, toml_members, yaml_members};
 use crate::author::{table_member, text_member};
 use crate::limits::MAX_POLICY_FILE;
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
-use crate::policy::{self, Colour, Effect, Format, Listing, ServerName, Source, ToolRef};
+use crate::policy::{self, Colour, Effect, Format, Listing, Section, ServerName, Source, ToolRef};
 use crate::risk::{Class, Confidence, Knowledge};
 use crate::visible::{count_of, escape_invisible};
 
@@ -37,11 +38,31 @@ struct PolicySection {
 /// Comments, as lines without their mark, and the member that they are about; `None` if there are only comments.
 type NewMember = (Vec<String>, Option<DocumentMember>);
 
-pub(crate) fn write_policy(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers, format: Format) -> String {
-    let count = count_of(plan.len() as u64, "tool");
+/// What is planned for a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerPlan<'p> {
+    pub(crate) tools: &'p [PlannedTool],
+    pub(crate) items: &'p ItemPlan,
+}
+
+impl ServerPlan<'_> {
+    /// Describes what is listed: `3 tools, 2 resources and 1 prompt`.
+    pub(crate) fn describe_listed(self) -> String {
+        let mut counts = self.items.count_listed();
+        if !self.tools.is_empty() || counts.is_empty() {
+            counts.insert(0, count_of(self.tools.len() as u64, "tool"));
+        }
+        join_counts(&counts)
+    }
+}
+
+pub(crate) fn write_policy(origin: &Origin<'_>, plan: ServerPlan<'_>, answers: &Answers, format: Format) -> String {
+    let count = plan.describe_listed();
     let listed = cut_to_comment(&format!("from what {} listed", first_sentence(origin.calls_itself)));
     let top = top_members(origin, &count, &listed);
-    let tables = [("classes", vec![class_section()]), ("tools", tool_sections(plan, answers))];
+    let mut tables = vec![("classes", vec![class_section()]), ("tools", tool_sections(plan.tools, answers))];
+    tables.extend(item_sections(plan.items));
+    tables.push(("requests", vec![request_section()]));
     if format == Format::Json {
         return write_json(&top, &tables);
     }
@@ -102,19 +123,28 @@ fn write_comments(indent: &str, lines: &[String]) -> String {
     lines.iter().map(comment).collect()
 }
 
-/// Checks that a text loads as the planned policy, and returns the number of warnings that it loads with.
+/// What a text that loads as the planned policy does beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verified {
+    /// The number of warnings that it loads with.
+    pub(crate) warnings: u64,
+    /// How many of the listed resources, templates and prompts it refuses.
+    pub(crate) left_out: u64,
+}
+
+/// Checks that a text loads as the planned policy.
 pub(crate) fn verify_policy(
     text: &str,
     server: &ServerName,
-    plan: &[PlannedTool],
+    plan: ServerPlan<'_>,
     format: Format,
-) -> Result<u64, String> {
+) -> Result<Verified, String> {
     if text.len() > MAX_POLICY_FILE {
         let megabytes = MAX_POLICY_FILE / (1024 * 1024);
         return Err(format!(
-            "With {} tools it would be larger than {megabytes} MiB, the limit for a policy.\nwhat to do: write one by hand, with \
+            "With {} it would be larger than {megabytes} MiB, the limit for a policy.\nwhat to do: write one by hand, with \
              globs and rules by class: docs/policy.md",
-            plan.len()
+            plan.describe_listed()
         ));
     }
     let source = Source::new(format!("the policy for {server}"), format, text);
@@ -123,7 +153,7 @@ pub(crate) fn verify_policy(
         let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
         return Err(format!("It has errors.\n\n{rendered}\nwhat to do: please report this"));
     };
-    for tool in plan {
+    for tool in plan.tools {
         let listing = Listing::As(tool.profile.class);
         let effect = policy.decide_tool(ToolRef { name: &tool.name, listing }).effect;
         let is_as_planned = match &tool.key {
@@ -132,17 +162,21 @@ pub(crate) fn verify_policy(
             Err(_) => effect != Effect::Allow,
         };
         if !is_as_planned {
-            let name = escape_invisible(&tool.name);
-            return Err(format!("It does not decide {name} as planned.\nwhat to do: please report this"));
+            return Err(describe_unplanned(&tool.name));
         }
     }
-    Ok(loaded.diagnostics.len() as u64)
+    let left_out = plan.items.verify(policy).map_err(|name| describe_unplanned(&name))?;
+    Ok(Verified { warnings: loaded.diagnostics.len() as u64, left_out: left_out as u64 })
+}
+
+fn describe_unplanned(name: &str) -> String {
+    format!("It does not decide {} as planned.\nwhat to do: please report this", escape_invisible(name))
 }
 
 fn top_members(Origin { server, day, .. }: &Origin<'_>, count: &str, listed: &str) -> [NewMember; 4] {
     let description =
         format!("{server}: written by policylayer init on {day} for {count}, {listed}. Newer tools ask a person.");
-    let stays = "A tool that no rule below applies to is refused. It stays visible, so that somebody notices.";
+    let stays = "What no rule below applies to is refused. It stays visible, so that somebody notices.";
     [
         (Vec::new(), Some(text_member("version", "1"))),
         (Vec::new(), Some(text_member("description", description))),
@@ -194,6 +228,47 @@ fn tool_sections(plan: &[PlannedTool], answers: &Answers) -> Vec<PolicySection> 
         }
     };
     by_class.into_iter().map(section).collect()
+}
+
+/// Returns the sections for resources and prompts; none for what the server does not list.
+fn item_sections(items: &ItemPlan) -> Vec<(&'static str, Vec<PolicySection>)> {
+    let sections = [
+        (
+            Section::Resources,
+            "Resources: what the server lists may be read",
+            "A resource that is not listed here is refused.",
+        ),
+        (
+            Section::Prompts,
+            "Prompts: what the server lists may be used",
+            "A prompt that is named after a tool follows the tool.",
+        ),
+    ];
+    let sections = sections.into_iter().filter_map(|(section, title, note)| {
+        let entries = items.entries.iter().filter(|item| item.section == section);
+        let members: Vec<_> = entries.map(new_item_member).collect();
+        let section_of = |members| PolicySection { title: title.to_owned(), notes: wrap_lines(note), members };
+        (!members.is_empty()).then(|| (section.as_str(), vec![section_of(members)]))
+    });
+    sections.collect()
+}
+
+fn new_item_member(item: &PlannedItem) -> NewMember {
+    let claim = item.claim.as_deref().map(first_sentence).filter(|claim| !claim.is_empty());
+    let mut comments: Vec<_> = claim.iter().map(|claim| quote_claim(claim)).collect();
+    comments.extend(item.shared_by().map(|count| format!("For {}.", count_of(count as u64, "listed resource"))));
+    (comments, Some(table_member(&item.key, item.members())))
+}
+
+fn request_section() -> PolicySection {
+    let note = "The client asks its person about these. Anything else that the server requests is refused.";
+    PolicySection {
+        title: "Requests of the server: they pass".to_owned(),
+        notes: wrap_lines(note),
+        members: ["elicitation", "roots", "sampling"]
+            .map(|name| (Vec::new(), Some(table_member(name, Vec::new()))))
+            .into(),
+    }
 }
 
 fn plural_of(class: Class) -> &'static str {

@@ -5,18 +5,21 @@ use std::collections::BTreeMap;
 use anstyle::Style;
 use anyhow::Context as _;
 
-use crate::author::init::{Answer, Answers};
+use crate::author::init::{Answer, Answers, ItemPlan};
 use crate::risk::Class;
 use crate::term::message;
 use crate::term::prompt::Prompter;
 use crate::visible::escape_invisible;
 
-/// Asks about each class that has tools, on stderr; `None` if the person cancels.
-pub(super) fn ask_classes(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<Answers>> {
+/// Asks about each class that has tools, on stderr; `None` if the person cancels. What else the server lists is only told.
+pub(super) fn ask_classes(tools: &BTreeMap<Class, Vec<&str>>, items: &ItemPlan) -> anyhow::Result<Option<Answers>> {
     let prompter = Prompter::new().context("The terminal cannot be used. Take the recommendations with --yes")?;
     message::print_note(&format!(
         "{BOLD}What may an agent do?{BOLD:#} The arrow keys choose, Enter answers, Esc leaves.\n"
     ));
+    if !items.is_empty() {
+        message::print_note(&format!("Without a question: {}.\n", items.describe_effects()));
+    }
     let mut answers = Answers::new();
     for (class, names) in tools {
         let choices: Vec<_> = Answer::answers_for(*class).collect();
