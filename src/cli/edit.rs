@@ -148,6 +148,6 @@ Examples:
   echo '{\"hide\":[\"cancel_export_job\"]}' | policylayer add - --server iterable
   policylayer add pasted.yaml --dry-run          what would change
 
-The two `hide` lists are joined. A pasted entry replaces the whole entry for that tool, and a pasted key of `all_tools` \
-replaces that key. The policy's own `default` and `unlisted` stay, and so do all other tools. What is pasted needs neither \
-`version` nor `default`. docs/editing.md has the details.";
+The two `hide` lists are joined. A pasted entry replaces the whole entry with that name, and a pasted key of `all_tools` \
+replaces that key; what is replaced is named. The policy's own `default`, `unlisted` and `beside_tools` stay, and so does \
+everything else. What is pasted needs neither `version` nor `default`. docs/editing.md has the details.";

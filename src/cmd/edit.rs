@@ -1,6 +1,6 @@
 //! `policylayer allow`, `deny`, `hide`, `limit`, `ask`, `reset` and `add`: edits of the policy in force.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
 use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Source};
-use crate::report::edit::{DecisionChange, EditReport, ToolDecision, compare_decisions};
+use crate::report::edit::{DecisionChange, EditReport, EntryChange, RuleDecision, compare_decisions, compare_entries};
 use crate::report::to_json;
 use crate::settings::Settings;
 use crate::term::style::effect_style;
@@ -87,7 +87,8 @@ fn edit_with(
         paths::replace_file(&target.path, expected.as_deref(), &new)?;
     }
     let decisions = compare_decisions(&before.policy, &edited.policy);
-    let report = EditReport { file: &name, server: target.server.as_str(), changed, written, decisions };
+    let entries = compare_entries(&before.policy, &edited.policy);
+    let report = EditReport { file: &name, server: target.server.as_str(), changed, written, decisions, entries };
     match args.format {
         Format::Json => print(|out| out.write_all(to_json(&report)?.as_bytes()))?,
         Format::Text if changed => show_edit(&target, &edited, &report)?,
@@ -144,12 +145,31 @@ fn show_edit(target: &Target, edited: &Edited, report: &EditReport<'_>) -> anyho
         writeln!(out, "--- {name}\n+++ {file}")?;
         diff::write_hunks(out, old, edited.source.text())?;
         writeln!(out)?;
-        if report.decisions.is_empty() {
-            return writeln!(out, "No decision about a known tool changes.");
+        if !report.decisions.is_empty() || report.entries.is_empty() {
+            write_decisions(out, &report.decisions)?;
         }
-        let rows: Vec<_> = report.decisions.iter().map(table_row).collect();
-        table::write_table(out, &["TOOL", "BEFORE", "AFTER", "RULE"], &rows)
+        if report.entries.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<_> = report.entries.iter().map(entry_row).collect();
+        table::write_table(out, &["BESIDE TOOLS", "BEFORE", "AFTER"], &rows)
     })
+}
+
+fn write_decisions(out: &mut dyn Write, decisions: &[DecisionChange<'_>]) -> io::Result<()> {
+    if decisions.is_empty() {
+        return writeln!(out, "No decision about a known tool changes.");
+    }
+    let rows: Vec<_> = decisions.iter().map(table_row).collect();
+    table::write_table(out, &["TOOL", "BEFORE", "AFTER", "RULE"], &rows)
+}
+
+fn entry_row(EntryChange { rule, before, after, .. }: &EntryChange<'_>) -> Vec<Cell> {
+    let cell = |decision: &Option<RuleDecision<'_>>| match decision {
+        Some(decision) => decision_cell(decision, ""),
+        None => Cell::new("no entry"),
+    };
+    vec![Cell::new(rule), cell(before), cell(after)]
 }
 
 fn table_row(DecisionChange { tool, before, after }: &DecisionChange<'_>) -> Vec<Cell> {
@@ -159,7 +179,7 @@ fn table_row(DecisionChange { tool, before, after }: &DecisionChange<'_>) -> Vec
     vec![Cell::new(tool), decision_cell(before, ""), decision_cell(after, note), Cell::new(after.rule)]
 }
 
-fn decision_cell(decision: &ToolDecision<'_>, note: &str) -> Cell {
+fn decision_cell(decision: &RuleDecision<'_>, note: &str) -> Cell {
     let limits: String = decision.limits.iter().map(|limit| format!(", {limit}")).collect();
     Cell::styled(format_args!("{}{limits}{note}", decision.effect), effect_style(decision.effect))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::builtin_policy;
 use super::decision::Effect;
 use super::diagnostic::escape_invisible;
-use super::document::{Otherwise, PolicyDocument, Unlisted};
+use super::document::{BesideTools, Otherwise, PolicyDocument, Unlisted};
 use super::entry::Rule;
 use super::keys::words::word_enum;
 use super::name_table::NameTable;
@@ -28,6 +28,7 @@ pub struct Policy {
     pub(super) all_tools: Option<Arc<Rule>>,
     /// The rules for everything but tools, the most specific first.
     pub(super) sections: Vec<SectionRule>,
+    pub(super) beside_tools: BesideTools,
     pub(super) otherwise: Arc<Rule>,
 }
 
@@ -55,6 +56,7 @@ impl Policy {
             tool_classes: NameTable::default(),
             all_tools: None,
             sections: Vec::new(),
+            beside_tools: BesideTools::Builtin,
             otherwise: Arc::new(otherwise),
         }
     }
@@ -66,6 +68,11 @@ impl Policy {
     /// The effect for a tool that no rule names.
     pub(crate) fn otherwise(&self) -> Effect {
         self.otherwise.effect
+    }
+
+    /// What holds beside tool calls where the policy has no entry.
+    pub fn beside_tools(&self) -> BesideTools {
+        self.beside_tools
     }
 
     pub(crate) fn has_class_rules(&self) -> bool {
@@ -127,7 +134,10 @@ pub(super) fn compile(document: &PolicyDocument, file: &str, server: &ServerName
     // `hide` alone promises that the rest of the server keeps working, so the built-in policy decides about the rest.
     let is_patch = document.hide.is_some() && document.tools.is_none() && document.classes.is_none();
     let mut policy = Policy::with_default(server, otherwise);
-    if is_patch && policy.otherwise.effect != Effect::Allow {
+    let is_over_builtin = is_patch && policy.otherwise.effect != Effect::Allow;
+    let implied = if is_over_builtin { BesideTools::Builtin } else { BesideTools::Default };
+    policy.beside_tools = document.beside_tools.unwrap_or(implied);
+    if is_over_builtin {
         let builtin = builtin_policy(server);
         policy.named = builtin.named;
         policy.hidden = builtin.hidden;

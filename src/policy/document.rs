@@ -66,6 +66,9 @@ table! {
     "requests" => requests: SectionMembers,
     /// Methods of the client that the protocol does not know, by name or glob.
     "methods" => methods: SectionMembers,
+    /// What holds for resources, prompts, requests and methods without an entry: `"default"`, or `"builtin"` for the
+    /// built-in rules. Without the key, it is `"builtin"` in a document that is laid over the built-in policy.
+    "beside_tools" => beside_tools: BesideTools,
     /// The schema, for editors.
     "$schema" => _schema: String,
 }
@@ -88,6 +91,16 @@ words! {
     "deny" => Deny,
 }
 
+words! {
+    /// What holds beside tool calls where no entry says otherwise.
+    pub enum BesideTools("BesideTools");
+    /// What `default` says: all of it passes, or none.
+    "default" => Default,
+    /// The built-in rules: listed resources, prompts and requests of the server pass; for other resources and unknown
+    /// methods, a person is asked.
+    "builtin" => Builtin,
+}
+
 /// A policy document with its entries compiled. A field is `None` if its key is absent or was reported as wrong.
 #[derive(Debug, Default)]
 pub(super) struct PolicyDocument {
@@ -98,6 +111,7 @@ pub(super) struct PolicyDocument {
     pub(super) classes: Option<Vec<PolicyEntry<Class>>>,
     pub(super) tools: Option<Vec<PolicyEntry<ToolName>>>,
     pub(super) sections: Vec<(Section, Vec<PolicyEntry<ToolName>>)>,
+    pub(super) beside_tools: Option<BesideTools>,
 }
 
 #[derive(Debug)]
@@ -139,7 +153,7 @@ impl Origin<'_> {
 }
 
 /// Formats a key for a path: bare if TOML accepts it bare, else quoted.
-pub(super) fn quoted_key(key: &str) -> String {
+pub(crate) fn quoted_key(key: &str) -> String {
     if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return key.to_owned();
     }
@@ -192,7 +206,8 @@ pub(super) fn read_document(root: &DocumentNode, origin: Origin<'_>, report: &mu
         .filter_map(|(section, members)| Some((section, members?.compile(section, origin, report))));
     let sections = sections.collect();
     let (default, unlisted) = (keys.default, keys.unlisted);
-    let document = PolicyDocument { default, unlisted, hide, all_tools: first, classes, tools, sections };
+    let beside_tools = keys.beside_tools;
+    let document = PolicyDocument { default, unlisted, hide, all_tools: first, classes, tools, sections, beside_tools };
     document.report_too_many_conditions(report);
     document
 }

@@ -5,20 +5,20 @@
 
 use crate::limits::{MAX_GLOB_ALTERNATIVES, MAX_GLOB_LENGTH};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NamePattern {
     Exact(String),
     /// Matches a name that one of the patterns matches.
     Glob(Vec<Pattern>),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
     tokens: Vec<Token>,
     literal: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
     Char(char),
     One,

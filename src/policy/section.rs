@@ -6,11 +6,11 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 
-use super::compile::{Mode, Policy};
+use super::compile::Policy;
 use super::condition::ConditionInput;
 use super::decision::{Decision, Effect};
 use super::diagnostic::{Report, quote_for_message};
-use super::document::{Origin, PolicyEntry, ToolName, quoted_key};
+use super::document::{BesideTools, Origin, PolicyEntry, ToolName, quoted_key};
 use super::entry::{EntryKeys, Rule};
 use super::glob::{BadToolGlob, NamePattern, escape_wildcards};
 use super::judge::Judgement;
@@ -115,7 +115,7 @@ impl SectionMembers {
                     continue;
                 }
             };
-            let path = format!("{section}.{}", quoted_key(&text));
+            let path = section.rule_path(&text);
             let entry = origin.compile((span, &path, ToolName { text, pattern }), keys, report);
             if section == Section::Requests && entry.rule.may_ask() {
                 let message = "a request of the server cannot ask for approval";
@@ -195,6 +195,17 @@ impl Section {
         Self::Resources.has_match(&pattern).then(|| (key, prefix.to_owned()))
     }
 
+    /// Returns the path of the entry under a key.
+    pub(crate) fn rule_path(self, key: &str) -> String {
+        format!("{self}.{}", quoted_key(key))
+    }
+
+    /// Whether two keys mean the same, however they are written.
+    pub(crate) fn is_same_key(self, one: &str, other: &str) -> bool {
+        let both = [one, other].map(|key| self.parse_key(key));
+        matches!(both, [Ok(one), Ok(other)] if one == other)
+    }
+
     /// Whether two keys cannot stand in one document: both match some name, and neither is more specific.
     pub fn are_ambiguous(self, one: &str, other: &str) -> bool {
         let both = [one, other].map(|key| self.parse_key(key));
@@ -222,7 +233,7 @@ impl Section {
     }
 
     /// Returns a name in the form that servers compare, and in the form that the most lenient of them compares.
-    fn forms_of(self, name: &str) -> [String; 2] {
+    pub(super) fn forms_of(self, name: &str) -> [String; 2] {
         match self {
             Self::Resources => [uri::normalize(name), uri::fold(name, |text| fold(text).into_owned())],
             _ => [name.to_owned(), fold(name).into_owned()],
@@ -238,7 +249,7 @@ impl Section {
         })
     }
 
-    fn fold_pattern(self, pattern: &NamePattern) -> NamePattern {
+    pub(super) fn fold_pattern(self, pattern: &NamePattern) -> NamePattern {
         let fold_name = |name: &str| fold(name).into_owned();
         match self {
             Self::Resources => pattern.map_text(
@@ -363,6 +374,12 @@ impl Policy {
         self.sections.iter().any(|rule| rule.section == section && is_exact(rule))
     }
 
+    /// Returns the limits that a message about an item counts against if it is let through.
+    pub fn limits_of_item<'p>(&'p self, item: Item<'p>) -> impl Iterator<Item = &'p Limit> {
+        let (rules, _) = self.find_item_rules(item);
+        rules.into_iter().flatten().filter_map(|rule| rule.checks.as_ref()).flat_map(|checks| &checks.limits)
+    }
+
     /// Whether the decision about an item can depend on its URI or its arguments.
     pub fn item_looks_at_arguments(&self, item: Item<'_>) -> bool {
         let (rules, base) = self.find_item_rules(item);
@@ -464,47 +481,15 @@ impl Policy {
 
     /// The decision where no entry is about an item.
     pub(super) fn decide_without_entry<'p>(&'p self, section: Section, standing: Standing<'p>) -> Decision<'p> {
-        match (standing, self.mode(), self.otherwise()) {
-            (Standing::OfTool(decision), ..) => decision,
-            (_, Mode::Standalone, _) | (_, _, Effect::Allow) => self.decision_of_rule(&self.otherwise),
-            (standing, ..) => self.decision_of_rule(match (section, standing) {
+        match (standing, self.beside_tools) {
+            (Standing::OfTool(decision), _) => decision,
+            (_, BesideTools::Default) => self.decision_of_rule(&self.otherwise),
+            (standing, BesideTools::Builtin) => self.decision_of_rule(match (section, standing) {
                 (Section::Resources, Standing::Listed) => &BUILTIN.listed,
                 (Section::Resources, _) => &BUILTIN.resource,
                 (Section::Methods, _) => &BUILTIN.method,
                 (Section::Prompts | Section::Requests, _) => &BUILTIN.passes,
             }),
         }
-    }
-}
-
-/// A template of resources that a server has listed.
-#[derive(Clone, Debug)]
-pub struct UriTemplate {
-    shape: NamePattern,
-    folded: NamePattern,
-}
-
-impl UriTemplate {
-    /// Reads a template (RFC 6570). What is no expression stands for itself, so this cannot fail.
-    pub fn new(template: &str) -> Self {
-        let shape = NamePattern::of_template(&uri::normalize(template));
-        Self { folded: Section::Resources.fold_pattern(&shape), shape }
-    }
-
-    /// Whether a URI fits, however a server reads it.
-    pub fn fits(&self, uri: &ComparedUri) -> bool {
-        let [exact, folded] = &uri.0;
-        self.shape.matches(exact) && self.folded.matches(folded)
-    }
-}
-
-/// A URI in the forms in which it is compared, made once for many templates.
-#[derive(Clone, Debug)]
-pub struct ComparedUri([String; 2]);
-
-impl ComparedUri {
-    /// Makes the forms of a URI.
-    pub fn new(uri: &str) -> Self {
-        Self(Section::Resources.forms_of(uri))
     }
 }

@@ -157,9 +157,9 @@ pub(crate) struct InForce<'p> {
     looks_at_arguments: bool,
     /// What is in force: the file, the built-in policy, or the file over the built-in policy.
     mode: Mode,
-    /// The effect for a tool that no rule names.
+    /// What decides, beside tool calls, where the policy has no entry.
     #[serde(skip)]
-    otherwise: Effect,
+    sections_otherwise: &'static str,
     /// What the agent is told about the rule.
     reason: Option<&'p str>,
     /// The path of the rule that decides.
@@ -281,7 +281,7 @@ impl<'e> Explanation<'e> {
 
     /// Returns what decides, beside tool calls, where the policy has no entry.
     pub(crate) fn sections_otherwise(&self) -> Option<&'static str> {
-        self.in_force.as_ref().map(|in_force| describe_otherwise(in_force.mode, in_force.otherwise))
+        self.in_force.as_ref().map(|in_force| in_force.sections_otherwise)
     }
 
     /// Describes what else the policy in force says, each in a sentence.
@@ -362,7 +362,7 @@ impl<'p> InForce<'p> {
             limits: limits.collect(),
             looks_at_arguments,
             mode: summary.mode,
-            otherwise: summary.otherwise,
+            sections_otherwise: describe_otherwise(policy),
             reason: decision.reason,
             rule: decision.rule,
         }

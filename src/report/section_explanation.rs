@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::inspection::ToolLimit;
 use super::limit::WindowText;
-use crate::policy::{Effect, Limit, Mode, Policy, Section, SectionEntry, SectionTally};
+use crate::policy::{BesideTools, Effect, Limit, Mode, Policy, Section, SectionEntry, SectionTally};
 use crate::visible::escape_invisible;
 
 /// A section of the policy in force.
@@ -70,11 +70,18 @@ impl<'p> ExplainedEntry<'p> {
 }
 
 /// Returns what decides where a section has no entry, in a sentence.
-pub(crate) fn describe_otherwise(mode: Mode, otherwise: Effect) -> &'static str {
-    match (mode, otherwise) {
-        (_, Effect::Allow) => "`default = \"allow\"` covers what has no entry here.",
-        (Mode::Standalone, _) => "The file stands alone, so `default = \"deny\"` covers what has no entry here.",
-        (Mode::Patch, _) => "The file only hides, so the built-in rules cover what has no entry here.",
+pub(crate) fn describe_otherwise(policy: &Policy) -> &'static str {
+    let beside = policy.beside_tools();
+    match (policy.mode(), policy.otherwise()) {
         (Mode::Builtin, _) => "These are the built-in rules. A policy file can have entries for each.",
+        (Mode::Patch, Effect::Deny | Effect::Hide) if beside == BesideTools::Builtin => {
+            "The file only hides, so the built-in rules cover what has no entry here."
+        }
+        _ if beside == BesideTools::Builtin => {
+            "The file has `beside_tools = \"builtin\"`, so the built-in rules cover what has no entry here."
+        }
+        (_, Effect::Allow) => "`default = \"allow\"` covers what has no entry here.",
+        (Mode::Patch, _) => "`default = \"deny\"` covers what has no entry here, as `beside_tools` says.",
+        (Mode::Standalone, _) => "The file stands alone, so `default = \"deny\"` covers what has no entry here.",
     }
 }

@@ -172,6 +172,55 @@ fn a_document_that_only_hides_keeps_the_built_in_rules_whatever_is_ordered() {
     }
 }
 
+/// The effect on something beside tools.
+fn effect_beside(home: &Home, about: [&str; 2]) -> String {
+    let ran = home.run(&[&["decide", "--server", "shop", "--format", "json"], &about[..]].concat());
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.err));
+    json["effect"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_first_edit_of_a_tool_leaves_what_passes_beside_tools() {
+    let home = Home::new();
+    let tried = [
+        ["--prompt", "greet"],
+        ["--resource", "file:///srv/may.csv"],
+        ["--method", "sampling/createMessage"],
+        ["--method", "x-vendor/do"],
+    ];
+    let expected = ["allow", "require_approval", "allow", "require_approval"];
+    assert_eq!(tried.map(|about| effect_beside(&home, about)), expected);
+    good(&home, &["hide", "drop_table", "--server", "shop"]);
+    assert_eq!(tried.map(|about| effect_beside(&home, about)), expected);
+}
+
+#[test]
+fn entries_beside_tools_are_merged_and_shown() {
+    let home = Home::new();
+    let text = "version = \"1\"\ndefault = \"deny\"\n\n[tools.get_stock]\n\n[resources.\"file:///srv/**\"]\n";
+    let file = home.policy("shop.toml", text);
+    let pasted = r#"{"resources":{"FILE:///srv/**":{"action":"deny"}},"prompts":{"weekly":{"rate_limit":"5/hour"}}}"#;
+    let ran = run_with(&home, pasted, &["add", "-"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let rows: Vec<Vec<&str>> = ran.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    for row in [
+        vec!["resources.\"file:///srv/**\"", "allow", "deny"],
+        vec!["prompts.weekly", "no", "entry", "allow,", "5", "a", "hour"],
+    ] {
+        assert!(rows.contains(&row), "{row:?} {}", ran.out);
+    }
+    assert!(ran.err.contains("`resources.\"file:///srv/**\"` was there already"), "{}", ran.err);
+    let now = fs::read_to_string(&file).unwrap();
+    assert_eq!(now, format!("{text}action = \"deny\"\n\n[prompts.weekly]\nrate_limit = \"5/hour\"\n"));
+    assert_eq!(effect_beside(&home, ["--resource", "file:///srv/may.csv"]), "deny");
+    assert_eq!(effect_beside(&home, ["--prompt", "weekly"]), "allow");
+
+    // Two globs of which neither is more specific.
+    let ran = run_with(&home, r#"{"resources":{"*ile:///srv/*a":{}}}"#, &["add", "-"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    assert!(ran.err.contains("can match the same resource"), "{}", ran.err);
+}
+
 #[test]
 fn each_verb_does_what_it_says_and_shows_it() {
     let home = Home::new();

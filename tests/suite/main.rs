@@ -37,6 +37,7 @@ mod demo;
 mod doctor;
 mod edit;
 mod edit_properties;
+mod edit_sections;
 mod everything;
 mod explain;
 mod faults;

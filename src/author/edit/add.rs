@@ -2,13 +2,15 @@
 
 use super::change::DocumentChange;
 use super::plan::{PolicyEdit, join_path, set_members};
-use super::state::ToolKey;
+use super::state::{EditState, ToolKey};
 use super::{CannotEdit, Edited, Which};
 use crate::author::text_member;
 use crate::policy::decode::decode;
 use crate::policy::diagnostic::{Report, quote_for_message};
+use crate::policy::document::quoted_key;
+use crate::policy::keys::words::list_words;
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
-use crate::policy::{Format, ServerName, Source, ToolGlob, report_errors};
+use crate::policy::{Format, Section, ServerName, Source, ToolGlob, report_errors};
 
 /// A pasted document that is valid.
 #[derive(Debug)]
@@ -49,10 +51,13 @@ impl Pasted {
             let diagnostics = report.into_diagnostics(&source);
             return Err(CannotEdit::Invalid { which: Which::Pasted, document: Box::new(source), diagnostics });
         };
-        if ["hide", "all_tools", "classes", "tools"].iter().all(|key| root.member(key).is_none()) {
+        let merged = ["hide", "tools", "classes", "all_tools"].into_iter().chain(Section::ALL.map(Section::as_str));
+        let merged: Vec<_> = merged.collect();
+        if merged.iter().all(|key| root.member(key).is_none()) {
             return CannotEdit::refuse_edit(format!(
-                "{name} has no `hide`, `tools`, `classes` or `all_tools`, so there is nothing to add. Paste a policy, or a part \
-                 of one, such as {{\"hide\": [\"delete_*\"]}}."
+                "{name} has none of {}, so there is nothing to add. Paste a policy, or a part of one, such as \
+                 {{\"hide\": [\"delete_*\"]}}.",
+                list_words(&merged)
             ));
         }
         Ok(Self { root })
@@ -60,8 +65,8 @@ impl Pasted {
 }
 
 /// Merges a pasted document into a policy. `hide` lists are joined. A pasted entry replaces the whole existing entry,
-/// and a pasted key of `all_tools` replaces the existing key. `version`, `description`, `default` and `unlisted` of the
-/// policy stay.
+/// and a pasted key of `all_tools` replaces the existing key; a note says so. `version`, `description`, `default`,
+/// `unlisted` and `beside_tools` of the policy stay.
 ///
 /// # Errors
 /// Returns an error if the policy cannot be edited.
@@ -72,20 +77,11 @@ pub fn merge_pasted(
     pasted: &Pasted,
 ) -> Result<Edited, CannotEdit> {
     let mut edit = PolicyEdit::begin(source, name, server)?;
-    let mut notes = Vec::new();
-    for key in ["default", "unlisted"] {
-        let word = |root: &DocumentNode| root.member(key).and_then(DocumentNode::as_text).map(str::to_owned);
-        // If `unlisted` is missing, it is "hide".
-        let ours = word(&edit.before.root).unwrap_or_else(|| "hide".to_owned());
-        if let Some(theirs) = word(&pasted.root).filter(|theirs| *theirs != ours) {
-            let (ours, theirs) = (quote_for_message(&ours), quote_for_message(&theirs));
-            notes.push(format!("`{key}` stays {ours}: the pasted {theirs} does not replace it."));
-        }
-    }
+    let (mut notes, mut replaced) = (describe_kept(&edit.before, pasted), Vec::new());
+    let members = |table| pasted.root.member(table).map(DocumentNode::members).unwrap_or_default();
     let hidden = pasted.root.member("hide").map(DocumentNode::items).unwrap_or_default();
     let hidden: Vec<&str> = hidden.iter().filter_map(DocumentNode::as_text).collect();
-    let [tools, classes, all] = ["tools", "classes", "all_tools"]
-        .map(|table| pasted.root.member(table).map(DocumentNode::members).unwrap_or_default());
+    let [tools, classes, all] = ["tools", "classes", "all_tools"].map(members);
     let names = hidden.iter().copied().chain(tools.iter().map(|(key, _)| key.name.as_str()));
     let named: Vec<ToolKey> = names.map(ToolKey::parse).collect::<Result<_, _>>()?;
 
@@ -96,7 +92,7 @@ pub fn merge_pasted(
     for (key, node) in tools {
         let tool = ToolKey::parse(&key.name)?;
         if tool.name.matches_all() {
-            merge_all_tools(&mut edit, &tool, node.members())?;
+            merge_all_tools(&mut edit, &tool, node.members(), &mut replaced)?;
             continue;
         }
         // The pasted entry wins, even over a name in `hide`.
@@ -106,27 +102,93 @@ pub fn merge_pasted(
         }
         let (path, own) = edit.now.find_entry(&tool);
         if !own.is_some_and(|own| own.is_same_value(node)) {
-            edit.make_changes(&[DocumentChange::Set(path, node.clone())])?;
+            replace_values(&mut edit, &[DocumentChange::Set(path, node.clone())], &mut replaced)?;
         }
     }
-    edit.make_changes(&set_members(&["classes".to_owned()], edit.now.root.member("classes"), classes))?;
+    let changes = set_members(&["classes".to_owned()], edit.now.root.member("classes"), classes);
+    replace_values(&mut edit, &changes, &mut replaced)?;
     if !all.is_empty() {
-        merge_all_tools(&mut edit, &ToolKey::parse("*")?, all)?;
+        merge_all_tools(&mut edit, &ToolKey::parse("*")?, all, &mut replaced)?;
     }
     for item in &hidden {
         if edit.now.hidden_at(&ToolKey::parse(item)?).is_empty() {
             edit.make_changes(&[DocumentChange::Hide((*item).to_owned())])?;
         }
     }
+    let mut entries = Vec::new();
+    for section in Section::ALL {
+        merge_section(&mut edit, section, members(section.as_str()), &mut entries, &mut replaced)?;
+    }
+    // Without a file, what is replaced is of the built-in policy, and nobody wrote it.
+    if source.is_some() {
+        notes.extend(replaced);
+    }
     let is_about_all = !classes.is_empty() || !all.is_empty() || named.iter().any(|tool| tool.name.matches_all());
-    edit.finish(|name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), notes)
+    edit.finish(|name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), &entries, notes)
+}
+
+/// Returns a note for each pasted key that does not replace the policy's own.
+fn describe_kept(before: &EditState<'_>, pasted: &Pasted) -> Vec<String> {
+    // Each with what holds if it is missing.
+    let keys = [("default", ""), ("unlisted", "hide"), ("beside_tools", before.policy.beside_tools().as_str())];
+    let describe = |(key, implied): (&str, &str)| {
+        let word = |root: &DocumentNode| root.member(key).and_then(DocumentNode::as_text).map(str::to_owned);
+        let ours = word(&before.root).unwrap_or_else(|| implied.to_owned());
+        let theirs = word(&pasted.root).filter(|theirs| *theirs != ours)?;
+        let (ours, theirs) = (quote_for_message(&ours), quote_for_message(&theirs));
+        Some(format!("`{key}` stays {ours}: the pasted {theirs} does not replace it."))
+    };
+    keys.into_iter().filter_map(describe).collect()
+}
+
+/// Merges the entries of a section. Adds the paths of their rules.
+fn merge_section(
+    edit: &mut PolicyEdit<'_>,
+    section: Section,
+    pasted: &[DocumentMember],
+    entries: &mut Vec<String>,
+    replaced: &mut Vec<String>,
+) -> Result<(), CannotEdit> {
+    for (key, node) in pasted {
+        let own = edit.now.table_members(section.as_str());
+        let own = own.iter().find(|(own, _)| section.is_same_key(&own.name, &key.name));
+        let name = own.map_or(&key.name, |(own, _)| &own.name).clone();
+        entries.push(section.rule_path(&name));
+        if !own.is_some_and(|(_, own)| own.is_same_value(node)) {
+            let path = vec![section.as_str().to_owned(), name];
+            replace_values(edit, &[DocumentChange::Set(path, node.clone())], replaced)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes changes, and notes what they replace of the document that is edited.
+fn replace_values(
+    edit: &mut PolicyEdit<'_>,
+    changes: &[DocumentChange],
+    replaced: &mut Vec<String>,
+) -> Result<(), CannotEdit> {
+    for change in changes {
+        let DocumentChange::Set(path, _) = change else { continue };
+        let old = path.iter().try_fold(&edit.before.root, |node, key| node.member(key));
+        if let (Some(_), Some((table, keys))) = (old, path.split_first()) {
+            let keys: String = keys.iter().map(|key| format!(".{}", quoted_key(key))).collect();
+            replaced.push(format!("`{table}{keys}` was there already: what is pasted replaces it."));
+        }
+    }
+    edit.make_changes(changes)
 }
 
 fn is_listed(tools: &[DocumentMember]) -> bool {
     tools.iter().any(|(key, _)| !ToolGlob::parse(&key.name).is_ok_and(|name| name.matches_all()))
 }
 
-fn merge_all_tools(edit: &mut PolicyEdit<'_>, all: &ToolKey, members: &[DocumentMember]) -> Result<(), CannotEdit> {
+fn merge_all_tools(
+    edit: &mut PolicyEdit<'_>,
+    all: &ToolKey,
+    members: &[DocumentMember],
+    replaced: &mut Vec<String>,
+) -> Result<(), CannotEdit> {
     let (path, own) = edit.now.find_entry(all);
     let has = |key: &str| own.is_some_and(|own| own.member(key).is_some());
     // `reason` and `on_deny` are two names of one key, so having both would be a contradiction.
@@ -134,5 +196,5 @@ fn merge_all_tools(edit: &mut PolicyEdit<'_>, all: &ToolKey, members: &[Document
     let twins = twins.filter(|(key, twin)| has(twin) && members.iter().any(|(own, _)| own.name == *key));
     let gone = twins.map(|(_, twin)| DocumentChange::Remove(join_path(&path, twin)));
     let changes: Vec<_> = gone.chain(set_members(&path, own, members)).collect();
-    edit.make_changes(&changes)
+    replace_values(edit, &changes, replaced)
 }

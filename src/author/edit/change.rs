@@ -14,7 +14,12 @@ pub(crate) enum DocumentChange {
 }
 
 /// The keys at the head of a document. A new `hide` goes after them.
-pub(super) const HEAD: [&str; 5] = ["$schema", "version", "description", "default", "unlisted"];
+pub(super) const HEAD: [&str; 6] = ["$schema", "version", "description", "default", "unlisted", "beside_tools"];
+
+/// Whether a new key goes after the head of the document, and not to its end.
+pub(super) fn goes_after_head(key: &str) -> bool {
+    key == "hide" || HEAD.contains(&key)
+}
 
 impl DocumentChange {
     /// Makes sure that the document has a `tools` table, if only an empty one.

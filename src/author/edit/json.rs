@@ -4,7 +4,7 @@ use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 
 use super::CannotEdit;
-use super::change::{DocumentChange, HEAD, nest_value};
+use super::change::{DocumentChange, HEAD, goes_after_head, nest_value};
 use crate::author::render::number_text;
 use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::visible::escape_invisible_json;
@@ -51,12 +51,12 @@ fn set_member(object: &CstObject, path: &[String], node: &DocumentNode) {
     }
 }
 
-/// Inserts a member: `hide` after the head of the document, everything else at the end.
+/// Inserts a member: `hide` and the keys of the head after the head of the document, everything else at the end.
 fn insert_member(object: &CstObject, key: &str, value: CstInputValue) {
     let is_head = |name: Option<String>| name.is_some_and(|name| HEAD.contains(&name.as_str()));
     let head = object.properties().iter().rposition(|member| is_head(member.decoded_name()));
     match head {
-        Some(at) if key == "hide" => object.insert(at + 1, key, value),
+        Some(at) if goes_after_head(key) => object.insert(at + 1, key, value),
         _ => object.append(key, value),
     };
 }

@@ -7,7 +7,8 @@ use crate::author::{rate_limit, text_member};
 use crate::limits::MAX_POLICY_FILE;
 use crate::policy::diagnostic::quote_for_message;
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
-use crate::policy::{Effect, Format, Limit, Policy, Scope, ServerName, Source};
+use crate::policy::{Effect, Format, Limit, Policy, Scope, Section, ServerName, Source};
+use crate::report::edit::compare_entries;
 use crate::visible::escape_invisible;
 
 /// What an order does to a tool.
@@ -74,7 +75,7 @@ pub fn carry_out_order(
     for tool in &tools {
         edit.apply_order(tool, order)?;
     }
-    edit.finish(|name| tools.iter().any(|tool| tool.name.matches(name)), Vec::new())
+    edit.finish(|name| tools.iter().any(|tool| tool.name.matches(name)), &[], Vec::new())
 }
 
 /// A policy before an edit, and as far as it is edited.
@@ -119,8 +120,13 @@ impl<'s> PolicyEdit<'s> {
         verify_order(&self.before, &self.now, tool, order)
     }
 
-    /// Checks that no other tool is decided differently than before.
-    pub(super) fn finish(self, is_named: impl Fn(&str) -> bool, notes: Vec<String>) -> Result<Edited, CannotEdit> {
+    /// Checks that no other tool is decided differently than before, and nothing beside tool calls but by these entries.
+    pub(super) fn finish(
+        self,
+        is_named: impl Fn(&str) -> bool,
+        entries: &[String],
+        notes: Vec<String>,
+    ) -> Result<Edited, CannotEdit> {
         let Self { before, now } = self;
         let size = now.source.in_file(now.source.text()).len();
         if size > MAX_POLICY_FILE {
@@ -133,7 +139,8 @@ impl<'s> PolicyEdit<'s> {
         let nobody = "a_tool_that_nobody_knows".to_owned();
         let names = before.policy.known_tools().into_iter().chain(now.policy.known_tools()).chain([nobody]);
         let mut others = names.filter(|name| !is_named(name));
-        if let Some(other) = others.find(|name| !decide_alike(&before.policy, &now.policy, name)) {
+        let other = others.find(|name| !decide_alike(&before.policy, &now.policy, name));
+        if let Some(other) = other.or_else(|| find_section_change(&before.policy, &now.policy, entries)) {
             return CannotEdit::refuse_edit(format!(
                 "This would also change what happens to {}, which was not named. Nothing was written. Edit {} by hand, and \
                  check it with `policylayer check`.",
@@ -155,6 +162,20 @@ fn decide_alike(one: &Policy, other: &Policy, tool: &str) -> bool {
         && before.reason == after.reason
         && one.looks_at_arguments(tool) == other.looks_at_arguments(tool)
         && one.limits_of(tool).map(limit).eq(other.limits_of(tool).map(limit))
+}
+
+/// Returns what is decided differently beside tool calls: an entry that is none of these, or a section where it has no
+/// entry.
+fn find_section_change(before: &Policy, after: &Policy, entries: &[String]) -> Option<String> {
+    let changes = compare_entries(before, after);
+    let other = changes.into_iter().find(|change| !entries.iter().any(|rule| rule == change.rule));
+    let without_entry = |policy: &Policy, section| {
+        let tally = policy.tally_section(section);
+        [tally.otherwise, tally.listed]
+    };
+    let section =
+        || Section::ALL.into_iter().find(|section| without_entry(before, *section) != without_entry(after, *section));
+    other.map(|change| change.rule.to_owned()).or_else(|| Some(section()?.to_string()))
 }
 
 /// Checks that an order for every tool is one that `all_tools` can express.

@@ -4,12 +4,12 @@ use toml_edit::DocumentMut;
 
 use super::change::{DocumentChange, HEAD, apply_changes};
 use super::{CannotEdit, Which};
-use crate::author::builtin_document;
+use crate::author::{builtin_document, text_member};
 use crate::policy::decode::decode;
 use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::policy::{
-    self, Diagnostic, Effect, Format, Loaded, Mode, Policy, ServerName, Source, ToolGlob, builtin_text,
+    self, BesideTools, Diagnostic, Effect, Format, Loaded, Mode, Policy, ServerName, Source, ToolGlob, builtin_text,
 };
 
 /// A tool's name or a glob, with the key that stands for it in a policy.
@@ -138,6 +138,15 @@ impl<'s> EditState<'s> {
 
     /// Writes the rules of the built-in policy into a document that only hides.
     pub(super) fn make_standalone(&self) -> Result<Self, CannotEdit> {
+        // With no entry beside tool calls, the built-in rules have to go on as well.
+        if self.root.member("beside_tools").is_some() {
+            return self.write_builtin_rules();
+        }
+        let (key, word) = text_member("beside_tools", BesideTools::Builtin.as_str());
+        self.with_changes(&[DocumentChange::Set(vec![key.name], word)])?.write_builtin_rules()
+    }
+
+    fn write_builtin_rules(&self) -> Result<Self, CannotEdit> {
         let builtin = builtin_document(self.server);
         // Only rules that apply below this document and are not in it.
         let is_missing = |key: &str| match key {

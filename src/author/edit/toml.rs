@@ -1,9 +1,9 @@
 //! Changes to a policy in TOML. Comments, order and quotes are kept.
 
-use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table};
+use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table, Value};
 
 use super::CannotEdit;
-use super::change::{DocumentChange, HEAD, remove_lines};
+use super::change::{DocumentChange, HEAD, goes_after_head, remove_lines};
 use crate::author::render::{toml_key, toml_text, toml_value};
 use crate::policy::decode;
 use crate::policy::diagnostic::Report;
@@ -14,6 +14,9 @@ pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> R
     let otherwise = || CannotEdit::unsupported_shape(name, change);
     let mut document: DocumentMut = text.parse().map_err(|_| otherwise())?;
     match change {
+        DocumentChange::Set(path, node) if is_new_at_head(&document, path) => {
+            insert_after_head(&mut document, path.first().ok_or_else(otherwise)?, toml_value(node, 0));
+        }
         DocumentChange::Set(path, node) => {
             // `[all_tools]`, `[tools.NAME]`; what is deeper is inline.
             let headers = if path.first().is_some_and(|key| key == "all_tools") { 1 } else { 2 };
@@ -27,7 +30,10 @@ pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> R
         }
         DocumentChange::Hide(item) => match document.get_mut("hide") {
             Some(hide) => push_item(hide.as_array_mut().ok_or_else(otherwise)?, item),
-            None => insert_hide_list(&mut document, item),
+            None => {
+                let list: Array = [toml_text(item)].into_iter().collect();
+                insert_after_head(&mut document, "hide", list.into());
+            }
         },
         DocumentChange::Show(at) => {
             remove_item(document.get_mut("hide").and_then(Item::as_array_mut).ok_or_else(otherwise)?, *at);
@@ -147,11 +153,15 @@ fn end_of_table(text: &str, node: &DocumentNode, header: usize) -> usize {
     }
 }
 
-/// Adds the list after the head of the document.
-fn insert_hide_list(document: &mut DocumentMut, item: &str) {
+fn is_new_at_head(document: &DocumentMut, path: &[String]) -> bool {
+    matches!(path, [key] if goes_after_head(key) && document.get(key).is_none())
+}
+
+/// Adds a key after the head of the document.
+fn insert_after_head(document: &mut DocumentMut, key: &str, value: Value) {
     let order: Vec<String> = document.iter().map(|(key, _)| key.to_owned()).collect();
     let is_last = document.iter().filter(|(_, item)| item.is_value()).last().is_none_or(|(key, _)| HEAD.contains(&key));
-    document.insert("hide", Item::Value([toml_text(item)].into_iter().collect::<Array>().into()));
+    document.insert(key, Item::Value(value));
     if !is_last {
         let head = order.iter().rposition(|key| HEAD.contains(&key.as_str())).unwrap_or_default();
         let rank = |key: &str| order.iter().position(|own| own == key).map_or(2 * head + 1, |at| 2 * at);

@@ -2,7 +2,7 @@
 //! on one line. Everything else is left to its author.
 
 use super::CannotEdit;
-use super::change::{DocumentChange, HEAD, line_end, line_start, nest_value, remove_lines};
+use super::change::{DocumentChange, HEAD, goes_after_head, line_end, line_start, nest_value, remove_lines};
 use crate::author::render::{yaml_line, yaml_members, yaml_text};
 use crate::policy::decode;
 use crate::policy::diagnostic::Report;
@@ -99,11 +99,12 @@ impl Edit<'_> {
         self.splice_text(colon..span.end, &format!(" {empty}{behind}"))
     }
 
-    /// Adds a member at the end of a table in block style; `hide` goes after the head of the document.
+    /// Adds a member at the end of a table in block style; `hide` and the keys of the head go after the head of the
+    /// document.
     fn add_member(&self, table: &DocumentNode, key: &str, node: &DocumentNode) -> Option<String> {
         let indent = self.column_at(table.members().first()?.0.span.start);
         let head = table.members().iter().rposition(|(own, _)| HEAD.contains(&own.name.as_str()));
-        let behind = head.filter(|_| key == "hide").unwrap_or(table.members().len() - 1);
+        let behind = head.filter(|_| goes_after_head(key)).unwrap_or(table.members().len() - 1);
         let at = self.end_of_member(table.members().get(behind)?)?;
         let line_end = line_end(self.text, at);
         let member = yaml_members(&[(DocumentKey::unplaced(key), node.clone())], indent);
