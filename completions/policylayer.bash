@@ -1683,7 +1683,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__schema)
-            opts="-h --help"
+            opts="-h --help policy test"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -44,7 +44,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand log 'Print the audit log: every decision and its outcome'
             cand suggest 'Suggest, from the audit log, the least policy that would have allowed what was used'
             cand replay 'Decide the recorded calls again under another policy and print which decisions change'
-            cand schema 'Print the JSON Schema of policy files, for editors'
+            cand schema 'Print the JSON Schema of policy files, or of their tests, for editors'
             cand demo 'Show what an agent sees, and what happens to its calls, while a policy is in force'
             cand completions 'Print the completion script for a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -331,8 +331,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;schema'= {
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;demo'= {
             cand -h 'Print help'
@@ -365,7 +365,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand log 'Print the audit log: every decision and its outcome'
             cand suggest 'Suggest, from the audit log, the least policy that would have allowed what was used'
             cand replay 'Decide the recorded calls again under another policy and print which decisions change'
-            cand schema 'Print the JSON Schema of policy files, for editors'
+            cand schema 'Print the JSON Schema of policy files, or of their tests, for editors'
             cand demo 'Show what an agent sees, and what happens to its calls, while a policy is in force'
             cand completions 'Print the completion script for a shell'
             cand help 'Print this message or the help of the given subcommand(s)'

@@ -117,7 +117,7 @@ pub(crate) enum Command {
     Suggest(SuggestArgs),
     /// Decide the recorded calls again under another policy and print which decisions change
     Replay(ReplayArgs),
-    /// Print the JSON Schema of policy files, for editors
+    /// Print the JSON Schema of policy files, or of their tests, for editors
     Schema(SchemaArgs),
     /// Show what an agent sees, and what happens to its calls, while a policy is in force
     Demo(DemoArgs),
@@ -354,14 +354,28 @@ a shell. docs/approvals.md describes what helps against that.";
 
 #[derive(Debug, Args)]
 #[command(after_help = SCHEMA)]
-pub(crate) struct SchemaArgs {}
+pub(crate) struct SchemaArgs {
+    /// The files that it is for
+    #[arg(value_name = "FILES", value_enum, default_value_t = SchemaOf::Policy)]
+    pub of: SchemaOf,
+}
+
+/// The files that a schema is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// Policies.
+    Policy,
+    /// Tests of policies, such as iterable.test.toml.
+    Test,
+}
 
 const SCHEMA: &str = "\
 An editor that knows the schema completes keys and marks mistakes as you type. Save it beside your policies:
 
   policylayer schema > policy.schema.json
+  policylayer schema test > test.schema.json
 
-Then name it in the first line of a policy:
+Then name it in the first line of a policy, or of a test file:
   TOML   #:schema ./policy.schema.json
   YAML   # yaml-language-server: $schema=./policy.schema.json
   JSON   \"$schema\": \"./policy.schema.json\", as a key

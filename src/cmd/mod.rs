@@ -65,7 +65,7 @@ pub(crate) fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Log(args) => log::run(args, env),
         Command::Suggest(args) => suggest::run(args, env),
         Command::Replay(args) => replay::run(args, env),
-        Command::Schema(_) => schema::run(),
+        Command::Schema(args) => schema::run(args),
         Command::Demo(args) => demo::run(args, env),
         Command::Completions(args) => completions::run(args, env),
     }

@@ -1,6 +1,6 @@
-//! The JSON Schema (draft 2020-12) of a policy document, for editors.
+//! The JSON Schemas (draft 2020-12) of policies and test files, for editors.
 //!
-//! It is made from the declarations of the keys. The loader checks more than a schema can, and its verdict is final; a
+//! They are made from the declarations of the keys. The loader checks more than a schema can, and its verdict is final; a
 //! document that the loader accepts is always valid under the schema.
 
 use serde_json::Value;
@@ -8,26 +8,36 @@ use serde_json::Value;
 use super::document::DocumentKeys;
 use super::entry::EntryKeys;
 use super::group_keys::{ConditionKeys, GroupKeys};
-use super::keys::Definitions;
+use super::keys::{Definitions, TableSpec};
 use super::limit_keys::LimitKeys;
 use super::rule_keys::{CounterKeys, RuleKeys};
+use super::testfile::FileKeys;
 
-const ID: &str = "https://raw.githubusercontent.com/policylayer/policylayer/main/config/policy.schema.json";
+const PLACE: &str = "https://raw.githubusercontent.com/policylayer/policylayer/main/config";
 
 /// Returns the schema of a policy document.
 pub fn policy_schema() -> Value {
+    make_schema(&DocumentKeys::SPEC, "policy")
+}
+
+/// Returns the schema of a file with tests of a policy.
+pub fn test_schema() -> Value {
+    make_schema(&FileKeys::SPEC, "test")
+}
+
+fn make_schema(table: &TableSpec, name: &str) -> Value {
     let mut definitions = Definitions::default();
-    let mut schema = DocumentKeys::SPEC.schema(&mut definitions);
+    let mut schema = table.schema(&mut definitions);
     schema["$defs"] = definitions.0.into();
-    schema["$id"] = ID.into();
+    schema["$id"] = format!("{PLACE}/{name}.schema.json").into();
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
-    schema["title"] = "policylayer policy".into();
+    schema["title"] = format!("policylayer {name}").into();
     schema
 }
 
 /// Returns the tables of keys in docs/policy.md as Markdown, each with its name in the schema.
 pub fn key_tables() -> Vec<(&'static str, String)> {
-    const TABLES: [super::keys::TableSpec; 7] = [
+    const TABLES: [TableSpec; 7] = [
         DocumentKeys::SPEC,
         EntryKeys::SPEC,
         LimitKeys::SPEC,
@@ -47,6 +57,7 @@ mod tests {
     use crate::policy::condition::Operator;
     use crate::policy::entry::ALL_TOOLS;
     use crate::policy::group_keys::GroupedCondition;
+    use crate::policy::testfile::{CaseKeys, StepKeys};
     use crate::risk;
 
     fn words<'s>(schema: &'s Value, definition: &str) -> BTreeSet<&'s str> {
@@ -84,6 +95,17 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_of_test_files_are_those_of_the_loader() {
+        let schema = test_schema();
+        for (definition, table) in [("", FileKeys::SPEC), ("Case", CaseKeys::SPEC), ("Step", StepKeys::SPEC)] {
+            assert_eq!(words(&schema, definition), table.names().collect(), "{}", table.of);
+            let closed = if definition.is_empty() { &schema } else { &schema["$defs"][definition] };
+            assert_eq!(closed["additionalProperties"], false, "{}", table.of);
+        }
+        assert_eq!(words(&schema, "Action"), words(&policy_schema(), "Action"));
+    }
+
+    #[test]
     fn the_words_are_those_of_the_loader() {
         let schema = policy_schema();
         let classes: BTreeSet<_> = risk::Class::ALL.map(risk::Class::as_str).into();
@@ -96,6 +118,6 @@ mod tests {
 
     #[test]
     fn nothing_may_be_null() {
-        assert!(!policy_schema().to_string().contains("null"));
+        assert!(!policy_schema().to_string().contains("null") && !test_schema().to_string().contains("null"));
     }
 }

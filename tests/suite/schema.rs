@@ -1,6 +1,7 @@
-//! The JSON Schema: kept in config/policy.schema.json, and true to the loader: whatever the loader takes, the schema takes.
+//! The JSON Schemas: kept in config/policy.schema.json and config/test.schema.json, and true to the loader: whatever the
+//! loader takes, the schema takes.
 //!
-//! `UPDATE_SCHEMA=1 cargo test --test suite schema::` writes the file anew, and the tables of keys in docs/policy.md.
+//! `UPDATE_SCHEMA=1 cargo test --test suite schema::` writes the files anew, and the tables of keys in docs/policy.md.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -22,8 +23,8 @@ struct Schema {
 }
 
 impl Schema {
-    fn kept() -> Self {
-        let text = fs::read_to_string(root().join("config/policy.schema.json")).unwrap();
+    fn kept(name: &str) -> Self {
+        let text = fs::read_to_string(root().join(format!("config/{name}.schema.json"))).unwrap();
         let schema: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
         let id = schema["$id"].as_str().unwrap().to_owned();
@@ -59,20 +60,26 @@ fn source(path: &Path) -> Option<Source> {
 }
 
 #[test]
-fn the_file_is_the_schema_and_what_the_program_prints() {
-    let made = serde_json::to_string_pretty(&policy::schema::policy_schema()).unwrap() + "\n";
-    let file = root().join("config/policy.schema.json");
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        fs::write(&file, &made).unwrap();
+fn the_files_are_the_schemas_and_what_the_program_prints() {
+    for (name, schema) in [("policy", policy::schema::policy_schema()), ("test", policy::schema::test_schema())] {
+        let made = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        let file = root().join(format!("config/{name}.schema.json"));
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            fs::write(&file, &made).unwrap();
+        }
+        let kept = fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            kept == made,
+            "{} is not current: run `UPDATE_SCHEMA=1 cargo test --test suite schema::`, and build anew",
+            file.display()
+        );
+        let output = Command::new(crate::support::system::program()).args(["schema", name]).output().unwrap();
+        assert!(output.status.success());
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), kept);
     }
-    let kept = fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        kept == made,
-        "config/policy.schema.json is not current: run `UPDATE_SCHEMA=1 cargo test --test suite schema::`, and build anew"
-    );
-    let output = Command::new(crate::support::system::program()).arg("schema").output().unwrap();
-    assert!(output.status.success());
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), kept);
+    let [without, policy] = [&["schema"][..], &["schema", "policy"]]
+        .map(|args| Command::new(crate::support::system::program()).args(args).output().unwrap().stdout);
+    assert_eq!(without, policy);
 }
 
 #[test]
@@ -99,7 +106,7 @@ fn the_page_has_the_tables_of_keys() {
 
 #[test]
 fn every_shipped_document_is_valid_under_it() {
-    let schema = Schema::kept();
+    let schema = Schema::kept("policy");
     let mut seen = 0;
     for path in files("config/examples").into_iter().chain(files("config/policies")) {
         let name = path.file_name().unwrap().to_str().unwrap();
@@ -138,7 +145,7 @@ fn documents() -> Vec<Source> {
 
 #[test]
 fn whatever_the_loader_takes_is_valid_under_it() {
-    let schema = Schema::kept();
+    let schema = Schema::kept("policy");
     let (mut valid, mut wrong) = (0, Vec::new());
     for source in documents().iter().filter(|source| loads(source)) {
         let Some(document) = document(source) else { panic!("{}\n{}", source.name(), source.text()) };
@@ -153,7 +160,7 @@ fn whatever_the_loader_takes_is_valid_under_it() {
 
 #[test]
 fn what_is_wrong_is_rejected_by_both() {
-    let schema = Schema::kept();
+    let schema = Schema::kept("policy");
     let entry = |entry: &str| format!(r#"{{"version":"1","default":"deny","tools":{{"a":{entry}}}}}"#);
     let documents = [
         "[]".to_owned(),
@@ -218,5 +225,70 @@ fn what_is_wrong_is_rejected_by_both() {
         let source = Source::new("test", Format::Json, text.as_str());
         assert!(!loads(&source), "the loader takes {text}");
         assert!(schema.takes(&serde_json::from_str(text).unwrap()).is_err(), "the schema takes {text}");
+    }
+}
+
+fn loads_as_tests(source: &Source) -> bool {
+    policy::load_tests(source).file.is_some()
+}
+
+#[test]
+fn whatever_test_file_the_loader_takes_is_valid_under_its_schema() {
+    let schema = Schema::kept("test");
+    let shipped = files("config/policies").into_iter().chain(files("config/examples"));
+    let shipped: Vec<_> = shipped.filter(|path| path.to_string_lossy().contains(".test.")).collect();
+    let mut sources: Vec<_> = shipped.iter().filter_map(|path| source(path)).chain(documents()).collect();
+    // Each key, in a form that only some files use.
+    let every_key = r#"{
+        "$schema": "./test.schema.json", "policy": "a.toml", "server": "shop",
+        "case": [
+            { "name": "n", "tool": "t", "args": "{\"a\":1}", "input": { "b": [] }, "expect": "allow", "rule": "r",
+              "reason": "s", "times": 100000, "retry_after": "90s" },
+            { "steps": [
+                { "resource": "a:b", "expect": "hide", "at": 0 },
+                { "prompt": "p", "args": {}, "expect": "deny", "after": 5, "retry_after": 0, "times": 1 },
+                { "method": "x/y", "args": {}, "expect": "require_approval", "after": "2h" }
+            ] }
+        ]
+    }"#;
+    let spelled = Source::new("every key", Format::Json, every_key);
+    assert!(loads_as_tests(&spelled), "{:#?}", policy::load_tests(&spelled).diagnostics);
+    sources.push(spelled);
+    let mut valid = 0;
+    for source in sources.iter().filter(|source| loads_as_tests(source)) {
+        let document = document(source).unwrap();
+        schema.takes(&document).unwrap_or_else(|error| panic!("{}\n{}\n{error}", source.name(), source.text()));
+        valid += 1;
+    }
+    assert!(!shipped.is_empty() && valid > shipped.len() + 3, "only {valid} files");
+}
+
+#[test]
+fn what_is_wrong_in_a_test_file_is_rejected_by_both() {
+    let schema = Schema::kept("test");
+    let case = |case: &str| format!(r#"{{"case":[{case}]}}"#);
+    for text in [
+        "[]".to_owned(),
+        "{}".to_owned(),
+        r#"{"cases":[]}"#.to_owned(),
+        r#"{"case":{}}"#.to_owned(),
+        r#"{"case":[{"tool":"t","expect":"allow"}],"server":7}"#.to_owned(),
+        case("null"),
+        case(r#"{"tool":"t","expect":"alow"}"#),
+        case(r#"{"tool":"t","expects":"allow"}"#),
+        case(r#"{"tool":7,"expect":"allow"}"#),
+        case(r#"{"tool":"t","expect":"allow","args":[]}"#),
+        case(r#"{"tool":"t","expect":"allow","times":0}"#),
+        case(r#"{"tool":"t","expect":"allow","times":100001}"#),
+        case(r#"{"tool":"t","expect":"allow","times":1.5}"#),
+        case(r#"{"tool":"t","expect":"deny","retry_after":-1}"#),
+        case(r#"{"tool":"t","expect":"deny","retry_after":"soon"}"#),
+        case(r#"{"tool":"t","expect":"allow","at":5}"#),
+        case(r#"{"tool":"t","steps":[{"expect":"allow","name":"x"}]}"#),
+        case(r#"{"tool":"t","steps":[{"expect":"allow","steps":[]}]}"#),
+        case(r#"{"tool":"t","steps":{"expect":"allow"}}"#),
+    ] {
+        assert!(!loads_as_tests(&Source::new("test", Format::Json, text.as_str())), "the loader takes {text}");
+        assert!(schema.takes(&serde_json::from_str(&text).unwrap()).is_err(), "the schema takes {text}");
     }
 }

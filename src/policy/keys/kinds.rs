@@ -74,7 +74,11 @@ pub(crate) struct WholeNumber<const MIN: u32, const MAX: u32>(pub(crate) u32);
 
 impl<const MIN: u32, const MAX: u32> FromDocument for WholeNumber<MIN, MAX> {
     fn value_kind() -> ValueKind {
-        ValueKind::without_schema(format!("a whole number from {MIN} to {MAX}"))
+        ValueKind::new(
+            format!("a whole number from {MIN} to {MAX}"),
+            "",
+            |_| json!({ "type": "integer", "minimum": MIN, "maximum": MAX }),
+        )
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {

@@ -52,7 +52,7 @@ impl ValueKind {
         Self { kind: kind.into(), many: "values", item: "", example: "", empty: None, definition, schema }
     }
 
-    /// A kind of value in config.toml or test files, which have no schema.
+    /// A kind of value in config.toml, which has no schema.
     pub(crate) fn without_schema(kind: impl Into<String>) -> Self {
         Self::new(kind, "", |_| json!({}))
     }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::FAMILY;
 use crate::limits::MAX_TEST_CALLS;
 use crate::policy::decision::Effect;
 use crate::policy::diagnostic::Report;
 use crate::policy::json;
 use crate::policy::keys::kinds::{Located, WholeNumber};
-use crate::policy::keys::{FromDocument, TableSpec, ValueKind, table, table_kind, wrong_type};
+use crate::policy::keys::{Definitions, FromDocument, TableSpec, ValueKind, table, table_kind, wrong_type};
 use crate::policy::request_subject::RequestSubject;
 use crate::policy::source::Source;
 use crate::policy::tree::{DocumentNode, DocumentValue};
@@ -59,9 +61,10 @@ pub struct Expected {
 
 table! {
     /// One call, or several as steps. A case takes all keys but `at` and `after`, a step all but `name` and `steps`.
-    pub(super) CaseKeys = TableSpec {
+    pub(in crate::policy) CaseKeys = TableSpec {
         of: "a case",
         many: "cases",
+        definition: "Case",
         example: "[[case]] with tool = \"get_lists\" and expect = \"allow\" beneath it",
         empty: Some(("there is no case, so nothing is tested", "add one: [[case]] with `tool` and `expect` beneath it")),
         family: FAMILY,
@@ -101,12 +104,14 @@ table! {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct StepKeys(CaseKeys);
+pub(in crate::policy) struct StepKeys(CaseKeys);
 
 impl StepKeys {
-    pub(super) const SPEC: TableSpec = TableSpec {
+    pub(in crate::policy) const SPEC: TableSpec = TableSpec {
         of: "a step",
         many: "steps",
+        definition: "Step",
+        doc: &["A call, or another request."],
         example: "{ expect = \"allow\", times = 30 }, { expect = \"deny\", retry_after = 60 }",
         empty: Some(("there is no step, so nothing is tested", "such as [{ expect = \"allow\", times = 30 }]")),
         without: &["name", "steps"],
@@ -259,11 +264,16 @@ impl CaseKeys {
 
 /// A length of time, which may be zero: seconds, or a text as in windows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment(Duration);
+pub(in crate::policy) struct Moment(Duration);
 
 impl FromDocument for Moment {
     fn value_kind() -> ValueKind {
-        WindowLength::value_kind()
+        let kind = WindowLength::value_kind();
+        let schema = |definitions: &mut Definitions| {
+            let length = definitions.schema(WindowLength::value_kind());
+            json!({ "anyOf": [length, { "type": "integer", "const": 0 }] })
+        };
+        ValueKind { definition: "Moment", schema: Box::new(schema), ..kind }
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
@@ -277,7 +287,9 @@ impl FromDocument for Moment {
 /// The arguments as a table, or as a string in a client's own spelling.
 impl FromDocument for Arguments {
     fn value_kind() -> ValueKind {
-        ValueKind::without_schema("a table of arguments")
+        let schema =
+            json!({ "type": ["object", "string"], "description": "A table, or the same as a string in JSON." });
+        ValueKind::new("a table of arguments", "Arguments", |_| schema)
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {

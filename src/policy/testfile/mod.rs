@@ -5,6 +5,8 @@
 
 mod case;
 
+use serde_json::json;
+
 use super::decode;
 use super::diagnostic::{Diagnostic, Report};
 use super::keys::{Family, FromDocument, TableSpec, ValueKind, read_text, table};
@@ -12,7 +14,7 @@ use super::server::ServerName;
 use super::source::Source;
 use super::tree::DocumentNode;
 
-use case::{CaseKeys, StepKeys};
+pub(in crate::policy) use case::{CaseKeys, StepKeys};
 pub use case::{Expected, TestCase, TestStep};
 
 /// A test file without errors.
@@ -41,7 +43,7 @@ const FAMILY: Family =
 
 table! {
     /// A test file.
-    FileKeys = TableSpec {
+    pub(super) FileKeys = TableSpec {
         of: "a test file",
         example: CaseKeys::SPEC.example,
         family: FAMILY,
@@ -73,7 +75,7 @@ fn read_test_file(root: &DocumentNode, source: &Source, report: &mut Report) -> 
 
 impl FromDocument for ServerName {
     fn value_kind() -> ValueKind {
-        ValueKind::without_schema("a server's name")
+        ValueKind::new("a server's name", "", |_| json!({ "type": "string", "minLength": 1 }))
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
