@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::limit::{align_word, exact_seconds};
 use super::recorded_calls::RecordedCall;
+use crate::engine::find_item;
 use crate::limits::MAX_TOLD_APART;
-use crate::policy::{Amount, Increment, Limit, Policy, Scope, ServerName, Window};
+use crate::policy::{Amount, Increment, Limit, Policy, RequestSubject, Scope, ServerName, Window};
 
 /// The number of parts that a sliding window is divided into.
 const CELLS: u128 = 1024;
@@ -24,8 +25,9 @@ pub(crate) struct LimitPeak {
     pub(crate) server: String,
     /// The limit's path in the policy document.
     pub(crate) rule: String,
-    /// The tool of the call that reached the peak.
-    pub(crate) tool: String,
+    /// The tool, resource, prompt or method of the call that reached the peak.
+    #[serde(flatten)]
+    pub(crate) subject: RequestSubject<Box<str>>,
     /// How much the window held.
     pub(crate) used: Amount,
     /// How much a window lets through.
@@ -53,7 +55,7 @@ impl LimitPeak {
         Self {
             server: server.to_owned(),
             rule: limit.rule.clone(),
-            tool: call.subject.as_deref().name().to_owned(),
+            subject: call.subject.clone(),
             used,
             max: limit.max,
             share,
@@ -71,8 +73,7 @@ impl LimitPeak {
 pub(crate) struct LimitPeaks {
     server: String,
     policy: Policy,
-    /// By the limit's rule, and by the session if the limit is per session.
-    windows: HashMap<(String, Option<Box<str>>), WindowSum>,
+    windows: Windows,
     peaks: BTreeMap<String, LimitPeak>,
 }
 
@@ -81,29 +82,19 @@ impl LimitPeaks {
         Self { server: server.to_string(), policy, windows: HashMap::new(), peaks: BTreeMap::new() }
     }
 
-    /// Counts a call of a tool that was passed on. Calls must come in the order of their times.
+    /// Counts a call or another request that was passed on. They must come in the order of their times.
     pub(crate) fn count_call(&mut self, call: &RecordedCall) {
-        let now = call.unix_time();
-        for limit in self.policy.limits_of(call.tool().unwrap_or_default()) {
-            let arguments = match (&limit.increment, &call.arguments) {
-                (_, Some(arguments)) => arguments.as_str(),
-                (Increment::Fixed(_), None) => "{}",
-                (Increment::From { .. }, None) => continue,
-            };
-            let Ok(amount) = limit.increment.amount_for(arguments) else { continue };
-            if self.windows.len() >= MAX_TOLD_APART {
-                self.windows.retain(|_, sum| sum.until > now);
-                if self.windows.len() >= MAX_TOLD_APART {
-                    self.windows.clear();
-                }
+        let Self { server, policy, windows, peaks } = self;
+        let mut count = |limit: &Limit| {
+            if let Some(used) = count_amount(windows, limit, call)
+                && peaks.get(&limit.rule).is_none_or(|peak| peak.used < used)
+            {
+                peaks.insert(limit.rule.clone(), LimitPeak::new(server, limit, call, used));
             }
-            let session = (limit.scope == Scope::Session).then(|| call.session.clone());
-            let sum = self.windows.entry((limit.rule.clone(), session)).or_default();
-            sum.add_amount(limit.window, amount, now);
-            if self.peaks.get(&limit.rule).is_none_or(|peak| peak.used < sum.used) {
-                let peak = LimitPeak::new(&self.server, limit, call, sum.used);
-                self.peaks.insert(limit.rule.clone(), peak);
-            }
+        };
+        match call.section() {
+            None => policy.limits_of(call.tool().unwrap_or_default()).for_each(&mut count),
+            Some((section, name)) => policy.limits_of_item(find_item(policy, section, name)).for_each(&mut count),
         }
     }
 
@@ -112,6 +103,31 @@ impl LimitPeaks {
         self.peaks.into_values()
     }
 }
+
+/// Counts a call for a limit. Returns how much the limit's window holds then; `None` if the log does not say how much the
+/// call counts.
+fn count_amount(windows: &mut Windows, limit: &Limit, call: &RecordedCall) -> Option<Amount> {
+    let now = call.unix_time();
+    let arguments = match (&limit.increment, &call.arguments) {
+        (_, Some(arguments)) => arguments.as_str(),
+        (Increment::Fixed(_), None) => "{}",
+        (Increment::From { .. }, None) => return None,
+    };
+    let amount = limit.increment.amount_for(arguments).ok()?;
+    if windows.len() >= MAX_TOLD_APART {
+        windows.retain(|_, sum| sum.until > now);
+        if windows.len() >= MAX_TOLD_APART {
+            windows.clear();
+        }
+    }
+    let session = (limit.scope == Scope::Session).then(|| call.session.clone());
+    let sum = windows.entry((limit.rule.clone(), session)).or_default();
+    sum.add_amount(limit.window, amount, now);
+    Some(sum.used)
+}
+
+/// By the limit's rule, and by the session if the limit is per session.
+type Windows = HashMap<(String, Option<Box<str>>), WindowSum>;
 
 /// The content of one counter's window.
 #[derive(Debug, Default)]

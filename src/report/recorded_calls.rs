@@ -95,6 +95,11 @@ impl RecordedCall {
         self.judged == JudgedAs::Template
     }
 
+    /// Whether limits count it: completions, and subscriptions among several, are only decided about.
+    pub(crate) fn is_counted(&self) -> bool {
+        matches!(self.judged, JudgedAs::Call | JudgedAs::Request(_))
+    }
+
     /// Returns the section that decides about it and its name there; `None` for a call of a tool.
     pub(crate) fn section(&self) -> Option<(Section, &str)> {
         let name = self.subject.as_deref().name();

@@ -187,7 +187,7 @@ impl StatsTally {
         }
         if let Some(call) = RecordedCall::from_line(line)
             && let Some((order, peaks)) = self.limits.get_mut(&*line.server)
-            && call.tool().is_some()
+            && call.is_counted()
             && call.reached_server()
             && let Some(next) = order.push(call)
         {

@@ -13,10 +13,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use policylayer::policy::Effect;
-use policylayer::record::{Event, Outcome};
+use policylayer::record::{ArgumentsLogged, Direction, Event, Outcome, Subject};
 use policylayer::risk::Class;
 use serde_json::Value;
-use support::{Decision, Home, Log, TEN, observed, passed, refused};
+use support::{Decision, Home, Log, TEN, observed, passed, refused, requested};
 
 /// A home with a log of a little of everything.
 fn shop() -> Home {
@@ -459,4 +459,44 @@ fn verify_tells_a_whole_log_from_a_changed_one() {
     let ran = Home::new().run(&["log", "verify"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
     assert!(ran.err.contains("There is no audit log yet"), "{}", ran.err);
+}
+
+#[test]
+fn a_limit_beside_tools_is_near_its_ceiling_too() {
+    let home = Home::new();
+    home.policy(
+        "shop.toml",
+        "version = \"1\"\ndefault = \"deny\"\n[resources.\"file:///srv/**\"]\nrate_limit = \"2/minute\"\n\
+         [prompts.weekly]\nrate_limit = \"10/minute\"\n[requests.sampling]\nrate_limit = \"1/hour\"\n\
+         [methods.\"x-vendor/*\"]\nlimits = [{ max = 4, window = \"day\", scope = \"server\", increment_from = \"args.n\" }]\n",
+    );
+    let mut log = Log::keeping(&home, "shop", ArgumentsLogged::Full);
+    log.add(&requested(0, "resources/read", Some(Subject::Resource("file:///srv/may.csv")), "x"));
+    log.add(&requested(1, "resources/read", Some(Subject::Resource("file:///srv/june.csv")), "x"));
+    log.add(&requested(2, "prompts/get", Some(Subject::Prompt("weekly")), "x"));
+    // A completion is decided about with its prompt, and not counted.
+    log.add(&requested(3, "completion/complete", Some(Subject::Prompt("weekly")), "x"));
+    log.add(&Decision { direction: Direction::Server, ..requested(4, "sampling/createMessage", None, "x") });
+    log.add(&Decision { arguments: Some(r#"{"n":3}"#), ..requested(5, "x-vendor/do", None, "x") }).write();
+    let json = home.json(&["log", "stats", "--format", "json"]);
+    let limits = json["limits"].as_array().unwrap().iter();
+    let seen: Vec<_> = limits
+        .map(|limit| {
+            let subject = ["resource", "prompt", "method"].iter().find_map(|kind| limit[*kind].as_str()).unwrap();
+            (limit["rule"].as_str().unwrap(), limit["share"].as_f64().unwrap(), subject)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("methods.\"x-vendor/*\".limits[0]", 0.75, "x-vendor/do"),
+            ("prompts.weekly.rate_limit", 0.1, "weekly"),
+            ("requests.sampling.rate_limit", 1.0, "sampling/createMessage"),
+            ("resources.\"file:///srv/**\".rate_limit", 1.0, "file:///srv/june.csv"),
+        ]
+    );
+    let text = home.good(&["log", "stats"]);
+    for words in ["100 %  2 of 2  minute", "resource file:///srv/june.csv", "method sampling/createMessage"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
 }

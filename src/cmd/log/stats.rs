@@ -156,10 +156,10 @@ fn write_limits(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::R
             Cell::new(WindowText(peak.window).to_string()),
             Cell::new(peak.scope),
             Cell::styled(format_local_time(peak.at, now), DIM),
-            Cell::new(&peak.tool),
+            Cell::new(format_args!("{}{}", peak.subject.as_deref().label(), peak.subject.as_deref().name())),
         ]
     });
-    let header = ["LIMIT", "PEAK", "USED", "WINDOW", "COUNTED FOR", "WHEN", "TOOL"];
+    let header = ["LIMIT", "PEAK", "USED", "WINDOW", "COUNTED FOR", "WHEN", "CALL"];
     write_table(out, "Limits near their ceiling", &header, &rows.collect::<Vec<_>>())
 }
 
