@@ -1,5 +1,5 @@
-//! What the server asks for within a result or within the state of a task (2026-07-28): judged like the requests that it
-//! would have sent before.
+//! What the server asks for within a result or the state of a task (`inputRequests`, 2026-07-28), or within an error
+//! (`data.elicitations`, 2025-11-25): judged like the requests that it would have sent otherwise.
 
 use std::sync::Arc;
 
@@ -10,21 +10,39 @@ use super::item_requests::{IMITATION, describe_imitation, request_item};
 use super::line_errors::describe_fault;
 use super::refusal::{SubjectKind, format_refusal};
 use crate::policy::{Decision, Effect};
-use crate::record::{Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE};
+use crate::record::{Digest, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
-use crate::wire::message::{decode_method, expect_object};
+use crate::wire::message::{Answer, decode_method, expect_object, traceparent};
+use crate::wire::method::ELICITATION_CREATE;
 use crate::wire::strict::StrictDepth;
 use crate::wire::view;
 
-/// A question of the server: its method, decoded, and its parameters as written.
-type InputRequest<'l> = (String, Option<&'l str>);
+/// A question of the server: its key in `inputRequests` and its method, decoded, and its parameters as written.
+#[derive(Debug)]
+struct InputRequest<'l> {
+    key: String,
+    method: String,
+    params: Option<&'l str>,
+}
 
 impl Engine {
-    /// Returns why a message must not reach the client: `part` of it, a result or parameters, asks for input that the
-    /// policy refuses, that imitates a question of ours, or that clients could read differently.
-    pub(super) fn find_refused_input(&mut self, line: &[u8], part: &str, turn: &mut Turn<'_>) -> Option<String> {
-        let asked = match self.read_input_requests(line, part) {
+    /// Returns why a message must not reach the client: `part` of it, an answer or as a result the parameters of a
+    /// notification, asks for input that the policy refuses, that imitates a question of ours, or that clients could read
+    /// differently. `task` is the task whose state it is.
+    pub(super) fn find_refused_input(
+        &mut self,
+        line: &[u8],
+        part: Answer<'_>,
+        task: Option<&str>,
+        turn: &mut Turn<'_>,
+    ) -> Option<String> {
+        let read = match part {
+            Answer::Result(result) => self.read_input_requests(line, result),
+            Answer::Error(error) => self.read_elicitations(line, error),
+        };
+        let asked = match read {
+            Ok(asked) if asked.is_empty() => return None,
             Ok(asked) => asked,
             Err(fault) => {
                 let why = describe_fault("answer", &fault);
@@ -32,15 +50,47 @@ impl Engine {
                 return Some(why);
             }
         };
-        asked.into_iter().find_map(|(key, asked)| self.judge_input_request(&key, &asked, turn))
+        // A client asks for the state of a task again and again. What has passed once is not counted and recorded again.
+        let seen = task.map(|task| (task, Digest::of_text(format!("{asked:?}").as_bytes())));
+        if seen.is_some_and(|(task, digest)| self.tasks.has_asked(task, digest)) {
+            return None;
+        }
+        let refused = asked.iter().find_map(|asked| self.judge_input_request(asked, turn));
+        if let (Some((task, digest)), None) = (seen, &refused) {
+            self.tasks.remember_asked(task, digest);
+        }
+        refused
     }
 
-    /// Reads what a message asks for, each with its key.
-    fn read_input_requests<'l>(
-        &mut self,
-        line: &[u8],
-        part: &'l str,
-    ) -> Result<Vec<(String, InputRequest<'l>)>, Fault> {
+    /// Reads the elicitations that an error demands, whatever its code: a number has many spellings.
+    fn read_elicitations<'l>(&mut self, line: &[u8], error: &'l str) -> Result<Vec<InputRequest<'l>>, Fault> {
+        let mut lists = Vec::new();
+        for member in view::members(error) {
+            if member.protocol_key(&["data"])?.is_some() {
+                for member in view::members(member.value) {
+                    lists.extend(member.protocol_key(&["elicitations"])?.map(|_| member.value));
+                }
+            }
+        }
+        lists.retain(|list| *list != "null");
+        if !lists.is_empty() {
+            self.reader.read_line(line, StrictDepth::EVERYTHING)?;
+        }
+        let mut asked = Vec::new();
+        for list in lists {
+            if !list.starts_with('[') {
+                return Err(Fault::Type { name: "elicitations", expected: "an array" });
+            }
+            for element in view::elements(list) {
+                let params = expect_object("elicitations", list.get(element))?;
+                asked.push(InputRequest { key: String::new(), method: ELICITATION_CREATE.to_owned(), params });
+            }
+        }
+        Ok(asked)
+    }
+
+    /// Reads what a result or the state of a task asks for.
+    fn read_input_requests<'l>(&mut self, line: &[u8], part: &'l str) -> Result<Vec<InputRequest<'l>>, Fault> {
         let mut all = None;
         for member in view::members(part) {
             if member.protocol_key(&["inputRequests"])?.is_some() && member.value != "null" {
@@ -63,17 +113,13 @@ impl Engine {
             }
             let method = method.map(decode_method).transpose()?.unwrap_or_default().into_owned();
             let params = expect_object("params", params)?;
-            Ok((asked.key_lossy().into_owned(), (method, params)))
+            Ok(InputRequest { key: asked.key_lossy().into_owned(), method, params })
         };
         view::members(all).map(read).collect()
     }
 
-    fn judge_input_request(
-        &mut self,
-        key: &str,
-        (method, params): &InputRequest<'_>,
-        turn: &mut Turn<'_>,
-    ) -> Option<String> {
+    fn judge_input_request(&mut self, asked: &InputRequest<'_>, turn: &mut Turn<'_>) -> Option<String> {
+        let InputRequest { key, method, params } = asked;
         let policy = Arc::clone(&self.policy);
         let is_ours = fold(key) == super::approvals::OURS;
         let imitation = if is_ours { Some(IMITATION) } else { describe_imitation(method, *params) };
@@ -93,6 +139,7 @@ impl Engine {
             arguments: Some(arguments),
             reason: why.as_deref(),
             enforcement,
+            traceparent: traceparent(*params),
             ..Facts::new(Direction::Server, Some(method), decision.rule)
         };
         match &why {

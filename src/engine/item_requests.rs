@@ -18,7 +18,7 @@ use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, AnswerShape, CallParams};
-use crate::wire::method::{MethodClass, PolicySubject, Sender, classify_method};
+use crate::wire::method::{ELICITATION_CREATE, MethodClass, PolicySubject, Sender, classify_method};
 use crate::wire::params::{self, CompletionRef};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::view::{self, find_member};
@@ -210,19 +210,17 @@ impl Engine {
         };
         let policy = Arc::clone(&self.policy);
         let decision = policy.judge_item(self.resources.find_resource(&uri, &policy, &self.tools), "{}").decision;
-        if !decision.refuses() {
-            return true;
-        }
-        let refusal = format_refusal(decision.into(), SubjectKind::Resource, &uri);
+        let refused = decision.refuses().then(|| decision.into());
+        let refusal = refused.map(|refused| format_refusal(refused, SubjectKind::Resource, &uri));
         let facts = Facts {
             subject: SubjectKind::Resource.recorded(&uri),
             effect: decision.effect,
-            reason: Some(&refusal.meta.reason),
-            enforcement: self.enforcement,
+            reason: refusal.as_ref().map(|refusal| refusal.meta.reason.as_str()),
+            enforcement: if refusal.is_some() { self.enforcement } else { Enforcement::Enforced },
             traceparent: message::traceparent(params),
             ..Facts::new(Direction::Server, Some(method), decision.rule)
         };
-        self.record_unanswerable(&facts, Some(&refusal), turn)
+        self.record_unanswerable(&facts, refusal.as_ref(), turn)
     }
 
     /// Judges the resources that a `subscriptions/listen` subscribes to. Returns whether it may pass; if not, it has been
@@ -357,7 +355,7 @@ pub(super) const IMITATION: &str = "It imitates a question of policylayer, which
 
 /// Returns why an elicitation is refused if a person could take it for one of ours, and so for an approval.
 pub(super) fn describe_imitation(method: &str, params: Option<&str>) -> Option<&'static str> {
-    if method != "elicitation/create" {
+    if method != ELICITATION_CREATE {
         return None;
     }
     let params = params?;

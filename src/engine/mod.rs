@@ -379,8 +379,9 @@ impl Engine {
                 }
             }
             method::TASKS_NOTIFICATION | method::TASKS_STATUS => {
-                self.handle_task_status(params, turn);
-                if let Some(why) = params.and_then(|params| self.find_refused_input(line, params, turn)) {
+                if let Some(state) = params
+                    && let Some(why) = self.handle_task_status(line, state, turn)
+                {
                     return turn.push_note(why);
                 }
             }
@@ -401,8 +402,7 @@ impl Engine {
             (RequestKind::Cancelled, _) => {
                 return turn.push_note(format!("dropped the late answer to cancelled request {id}"));
             }
-            (_, Answer::Result(result)) => self.find_refused_input(line, result, turn),
-            (_, Answer::Error(_)) => None,
+            (kind, answer) => self.find_refused_input(line, answer, kind.task(), turn),
         };
         let edited = match (open.kind, answer) {
             (RequestKind::Call(call), answer) => {

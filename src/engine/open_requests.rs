@@ -45,6 +45,14 @@ impl RequestKind {
         }
     }
 
+    /// Returns the task that the request is about.
+    pub(super) fn task(&self) -> Option<&str> {
+        match self {
+            Self::Task(request) => Some(&request.task),
+            _ => None,
+        }
+    }
+
     /// Returns how much is kept of the request, in bytes.
     fn weight(&self) -> usize {
         match self {

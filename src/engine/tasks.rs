@@ -17,7 +17,7 @@ use super::refusal::{Refused, Remedy, SubjectKind, format_refusal};
 use super::{ClientRequest, Engine};
 use crate::limits::{MAX_ID, MAX_TASK_BYTES, MAX_TASKS};
 use crate::policy::{ConditionInput, Decision, Effect, Section};
-use crate::record::{self, Direction, Draft, Facts, LogEntry, Outcome};
+use crate::record::{self, Digest, Direction, Draft, Facts, LogEntry, Outcome};
 use crate::wire::fault::Fault;
 use crate::wire::message::{self, Answer, AnswerShape};
 use crate::wire::method;
@@ -43,12 +43,14 @@ struct CallTask {
     tool: Box<str>,
     /// When the server said that the task is complete without giving its result (2025-11-25).
     completed: Option<Duration>,
+    /// The digest of the input that it has asked for last, if that has passed.
+    asked: Option<Digest>,
 }
 
 /// A request of the client about a task of this session.
 #[derive(Debug)]
 pub(super) struct TaskRequest {
-    task: Box<str>,
+    pub(super) task: Box<str>,
     method: &'static str,
     /// `Some` if it is recorded by itself.
     pub(super) draft: Option<Draft>,
@@ -98,6 +100,17 @@ impl Tasks {
         self.by_id.values().filter_map(move |task| task.end_entry(Outcome::Unknown, session))
     }
 
+    /// Returns whether the task has asked for this input before, and may.
+    pub(super) fn has_asked(&self, id: &str, input: Digest) -> bool {
+        self.by_id.get(id).is_some_and(|task| task.asked == Some(input))
+    }
+
+    pub(super) fn remember_asked(&mut self, id: &str, input: Digest) {
+        if let Some(task) = self.by_id.get_mut(id) {
+            task.asked = Some(input);
+        }
+    }
+
     fn take_call(&mut self, id: &str) -> Option<PendingCall> {
         let task = self.by_id.get_mut(id)?;
         self.bytes -= task.weight();
@@ -117,7 +130,7 @@ impl Engine {
             return Some(call);
         };
         let tool = call.round().map(|round| round.tool.clone()).unwrap_or_default();
-        let task = CallTask { call: Some(call), tool, completed: None };
+        let task = CallTask { call: Some(call), tool, completed: None, asked: None };
         for dropped in self.tasks.add_task(&id, task) {
             turn.push_note("a task is no longer followed: its id came again, or too many tasks are open".to_owned());
             drop_task(dropped, Outcome::Unknown, turn);
@@ -230,11 +243,13 @@ impl Engine {
         turn.record_outcome(draft, outcome_of_answer(answer));
     }
 
-    /// Handles a notification of the server about the state of a task.
-    pub(super) fn handle_task_status(&mut self, params: Option<&str>, turn: &mut Turn<'_>) {
-        if let Some((state, id)) = params.and_then(|params| Some((params, read_id(params)?))) {
-            self.follow_task(&id, state, turn);
+    /// Handles a notification of the server about the state of a task. Returns why it must not reach the client.
+    pub(super) fn handle_task_status(&mut self, line: &[u8], state: &str, turn: &mut Turn<'_>) -> Option<String> {
+        let id = read_id(state);
+        if let Some(id) = &id {
+            self.follow_task(id, state, turn);
         }
+        self.find_refused_input(line, Answer::Result(state), id.as_deref(), turn)
     }
 
     /// Follows a task to a state that the server gives.

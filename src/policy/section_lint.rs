@@ -116,7 +116,7 @@ fn doubt_method(key: &ToolName) -> Option<Doubt> {
         NamePattern::Glob(_) => format!("{shown} matches `{}`, to which `methods` does not apply", method.name),
     };
     let hint = match method.subject {
-        PolicySubject::Session => "it belongs to the session itself, and no rule applies to it".to_owned(),
+        PolicySubject::Session => "no rule applies to it".to_owned(),
         subject => format!("it is decided by {}", subject.describe()),
     };
     Some(("no-effect", message, hint))

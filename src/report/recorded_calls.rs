@@ -147,7 +147,7 @@ fn read_subject(record: &Record<'_>) -> Option<(RequestSubject<Box<str>>, Judged
             let judged = if is_completion { JudgedAs::Listing } else { JudgedAs::Request };
             (RequestSubject::Prompt(name.into()), judged(Section::Prompts))
         }
-        // An update, which is recorded only if it is refused.
+        // An update: nobody has asked for it.
         Some(Subject::Resource(_)) if is_of_server => return None,
         Some(Subject::Resource(template)) if is_completion => {
             (RequestSubject::Resource(template.into()), JudgedAs::Template)

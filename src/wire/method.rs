@@ -20,6 +20,8 @@ pub const PROMPTS_GET: &str = "prompts/get";
 pub const PROMPTS_LIST: &str = "prompts/list";
 /// Begins a session, up to revision 2025-11-25.
 pub const INITIALIZE: &str = "initialize";
+/// Asks the person for input.
+pub const ELICITATION_CREATE: &str = "elicitation/create";
 /// Cancels a request.
 pub const CANCELLED: &str = "notifications/cancelled";
 /// Opens a stream of notifications, from revision 2026-07-28 on.
@@ -106,13 +108,15 @@ pub enum PolicySubject {
     Completions,
     /// The call that the task is of.
     Tasks,
+    /// `resources`: those that a stream of notifications is to tell of.
+    Subscriptions,
     /// `requests.sampling`.
     Sampling,
     /// `requests.elicitation`.
     Elicitation,
     /// `requests.roots`.
     Roots,
-    /// Nothing: the method carries the session itself.
+    /// Nothing: the method carries the session itself, or only ends or announces something.
     Session,
     /// `methods`, as of every method that is not in the table.
     Methods,
@@ -128,10 +132,11 @@ impl PolicySubject {
             Self::Prompts => "`prompts`",
             Self::Completions => "the prompt or the template that it refers to",
             Self::Tasks => "the call that the task is of",
+            Self::Subscriptions => "`resources`, by each that it subscribes to",
             Self::Sampling => "`requests.sampling`",
             Self::Elicitation => "`requests.elicitation`",
             Self::Roots => "`requests.roots`",
-            Self::Session => "nothing: it carries the session",
+            Self::Session => "nothing",
             Self::Methods => "`methods`",
         }
     }
@@ -179,11 +184,11 @@ pub fn classify_method(name: &str) -> MethodClass {
 #[rustfmt::skip]
 pub const METHODS: [Method; 39] = [
     row("completion/complete", Request, Client, November2024, July2026, PolicySubject::Completions),
-    row("elicitation/create", Request, Server, June2025, July2026, PolicySubject::Elicitation),
+    row(ELICITATION_CREATE, Request, Server, June2025, July2026, PolicySubject::Elicitation),
     row(INITIALIZE, Request, Client, November2024, November2025, PolicySubject::Session),
     row("logging/setLevel", Request, Client, November2024, November2025, PolicySubject::Session),
     row(CANCELLED, Notification, Both, November2024, July2026, PolicySubject::Session),
-    row("notifications/elicitation/complete", Notification, Server, November2025, November2025, PolicySubject::Elicitation),
+    row("notifications/elicitation/complete", Notification, Server, November2025, November2025, PolicySubject::Session),
     row("notifications/initialized", Notification, Client, November2024, November2025, PolicySubject::Session),
     row("notifications/message", Notification, Server, November2024, July2026, PolicySubject::Session),
     row("notifications/progress", Notification, Both, November2024, July2026, PolicySubject::Session),
@@ -203,16 +208,16 @@ pub const METHODS: [Method; 39] = [
     row("resources/read", Request, Client, November2024, July2026, PolicySubject::Resources),
     row("resources/subscribe", Request, Client, November2024, November2025, PolicySubject::Resources),
     row("resources/templates/list", Request, Client, November2024, July2026, PolicySubject::Templates),
-    row("resources/unsubscribe", Request, Client, November2024, November2025, PolicySubject::Resources),
+    row("resources/unsubscribe", Request, Client, November2024, November2025, PolicySubject::Session),
     row("roots/list", Request, Server, November2024, July2026, PolicySubject::Roots),
     row("sampling/createMessage", Request, Server, November2024, July2026, PolicySubject::Sampling),
     row(SERVER_DISCOVER, Request, Client, July2026, July2026, PolicySubject::Session),
     row("skills/get", Request, Client, July2026, July2026, PolicySubject::Methods),
     row("skills/list", Request, Client, July2026, July2026, PolicySubject::Methods),
-    row(SUBSCRIPTIONS_LISTEN, Request, Client, July2026, July2026, PolicySubject::Session),
+    row(SUBSCRIPTIONS_LISTEN, Request, Client, July2026, July2026, PolicySubject::Subscriptions),
     row(TASKS_CANCEL, Request, Both, November2025, July2026, PolicySubject::Tasks),
     row(TASKS_GET, Request, Both, November2025, July2026, PolicySubject::Tasks),
-    row("tasks/list", Request, Both, November2025, November2025, PolicySubject::Tasks),
+    row("tasks/list", Request, Both, November2025, November2025, PolicySubject::Methods),
     row(TASKS_RESULT, Request, Both, November2025, November2025, PolicySubject::Tasks),
     row(TASKS_UPDATE, Request, Client, July2026, July2026, PolicySubject::Tasks),
     row(TOOLS_CALL, Request, Client, November2024, July2026, PolicySubject::Tools),

@@ -55,6 +55,7 @@ mod log;
 mod log_json;
 mod macos;
 mod man;
+mod methods;
 mod policy;
 mod policy_properties;
 mod policy_tests;

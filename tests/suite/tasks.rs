@@ -228,6 +228,34 @@ fn the_input_of_a_task_is_judged_and_recorded() {
     assert_eq!(told(&session.request(4, "tasks/update", json!({"taskId": "t", "inputResponses": []})))["id"], 4);
 }
 
+/// A client asks for the state of a task until it is complete.
+#[test]
+fn what_a_task_asks_for_is_counted_and_recorded_once() {
+    let policy = r#"{"version":"1","default":"allow","requests":{"elicitation":{"rate_limit":"1/minute"}}}"#;
+    let mut session = Recorded::new(policy);
+    session.request(1, "tools/call", Era::July2026.call("free", &json!({})));
+    session.answer(1, Era::July2026.created("t"));
+    let state = |asks: &str| {
+        let asked = json!({"method": "elicitation/create", "params": {"message": asks}});
+        json!({"resultType": "complete", "taskId": "t", "status": "input_required", "inputRequests": {"to": asked}})
+    };
+    for id in 2..5 {
+        session.request(id, "tasks/get", json!({"taskId": "t"}));
+        assert_eq!(session.answer(id, state("To whom?")), [TO_CLIENT]);
+    }
+    let notification = json!({"jsonrpc": "2.0", "method": "notifications/tasks", "params": state("To whom?")});
+    assert_eq!(session.server(&notification), [TO_CLIENT]);
+    let what = ["method", "direction", "outcome"];
+    assert_eq!(session.recorded(&what), [json!(["elicitation/create", "server", "ok"])]);
+    // Another question counts.
+    for id in 5..7 {
+        session.request(id, "tasks/get", json!({"taskId": "t"}));
+        let refused = told(&session.answer(id, state("And when?")));
+        assert!(refused["error"]["message"].as_str().unwrap().contains("1 per minute"), "{refused}");
+        assert_eq!(session.recorded(&what), [json!(["elicitation/create", "server", "refused"])]);
+    }
+}
+
 #[test]
 fn input_that_cannot_be_judged_is_refused() {
     let mut session = Recorded::new(POLICY);

@@ -17,7 +17,6 @@ use std::time::Duration;
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::policy::{self, Format, Policy, ServerName, Source};
-use policylayer::wire::method::{METHODS, Sender};
 use serde_json::{Value, json};
 
 /// The policy of a vector that names none.
@@ -220,21 +219,5 @@ fn the_runner_can_fail() {
         json!([{"to_client": {"id": 1}}, "to_server"]),
     ] {
         assert!(compare(&actions, &wrong).is_err(), "{wrong}");
-    }
-}
-
-#[test]
-fn the_table_of_methods_is_the_one_that_is_used() {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/security.md")).unwrap();
-    for method in &METHODS {
-        let (since, until) = (method.since.as_str(), method.until.as_str());
-        let revisions = if since == until { since.to_owned() } else { format!("{since} to {until}") };
-        let sender = match method.sender {
-            Sender::Client => "client",
-            Sender::Server => "server",
-            Sender::Both => "either",
-        };
-        let row = format!("| `{}` | {revisions} | {sender} | {} |", method.name, method.subject.describe());
-        assert!(text.lines().any(|line| line == row), "docs/security.md lacks the row\n{row}");
     }
 }
