@@ -9,6 +9,7 @@ use super::{ApprovalAnswer, Question, QuestionView};
 use crate::engine::list_filter::splice_line;
 use crate::limits::{MAX_DIALOGUE, MAX_NOTE};
 use crate::visible::escape_invisible;
+use crate::wire::method::ELICITATION_CREATE;
 use crate::wire::view::{self, find_member};
 
 /// The first revision that has elicitation. Revisions compare as text.
@@ -51,7 +52,7 @@ pub(in crate::engine) fn supports_forms(elicitation: &str) -> bool {
     elicitation.starts_with('{') && (is_empty || find_member(elicitation, "form").is_some())
 }
 
-const METHOD: &str = "elicitation/create";
+const METHOD: &str = ELICITATION_CREATE;
 
 /// How each of our dialogues begins.
 const PROMPT: &str = "The agent wants to make a call that needs your approval.";
