@@ -299,6 +299,8 @@ pub const MAX_NOTIFICATIONS: usize = 8;
 pub const MAX_NOTIFIED_NAME: usize = 128;
 /// How long a system program may take to show a notification.
 pub const NOTIFICATION_PATIENCE: Duration = Duration::from_secs(10);
+/// How long `command` of `[approvals]` may take; then it is killed.
+pub const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
 /// How often the local channel is polled for answers while a question is open on it.
 pub const APPROVAL_POLL: Duration = Duration::from_millis(150);
 /// How much of a call's arguments the local channel shows, in bytes; a note says that the rest is left out.

@@ -24,7 +24,7 @@ use crate::proxy::stderr::Stderr;
 use crate::proxy::{self, LogPlace, Reload, Wrap, notification, start_failure};
 use crate::record::{ArgumentRecorder, Enforcement, Required};
 use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm, Settings};
-use crate::state::approvals::{self, Confirm, SessionApprovals};
+use crate::state::approvals::{self, Confirm, SessionApprovals, StoredApprovals};
 use crate::state::{Nowhere, Sqlite};
 use crate::term::message;
 use crate::visible::escape_styled;
@@ -157,7 +157,8 @@ fn asking(
     };
     let session = approvals::random_code(b"0123456789abcdef", 32).map_err(no_randomness)?;
     let local = SessionApprovals::new(&dir, paths::STATE_FILE, session, server.to_string(), confirm);
-    let local = local.with_announce(notification::start_notifications(server, env));
+    let stored = StoredApprovals::new(&dir, paths::STATE_FILE);
+    let local = local.with_announce(notification::start_notifications(server, settings, stored, env));
     Ok((engine.with_approvals(asks), Box::new(local)))
 }
 

@@ -79,6 +79,10 @@ pub struct ApprovalSettings {
     pub timeout: Duration,
     /// What the local channel asks for besides the answer.
     pub local_confirm: LocalConfirm,
+    /// How a person is told of a question on the local channel; each at most once.
+    pub notify: Vec<NotifyMethod>,
+    /// The program that [`NotifyMethod::Command`] runs, and its arguments; empty exactly if nothing is run.
+    pub command: Vec<String>,
     /// `[approvals.clients.NAME]`, in the order of the file.
     pub clients: Vec<ClientRow>,
 }
@@ -90,6 +94,15 @@ words! {
     "none" => None,
     /// A code that is shown with the question.
     "code" => Code,
+}
+
+words! {
+    /// How a person is told of a question.
+    pub enum NotifyMethod("NotifyMethod");
+    /// By a notification on the desktop, where there is one.
+    "desktop" => Desktop,
+    /// By `command`, which gets the question as JSON.
+    "command" => Command,
 }
 
 impl Default for WrapSettings {

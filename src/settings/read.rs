@@ -6,7 +6,8 @@ use super::clients::{ClientKeys, ClientMembers};
 use super::scalar::{Bytes, Seconds};
 use super::servers::{ServerKeys, ServerMembers};
 use super::{
-    ApprovalSettings, ArgumentsLogged, AuditSettings, Channel, LocalConfirm, Required, Settings, WrapSettings,
+    ApprovalSettings, ArgumentsLogged, AuditSettings, Channel, LocalConfirm, NotifyMethod, Required, Settings,
+    WrapSettings,
 };
 use crate::limits::{
     APPROVAL_TIMEOUT, AUDIT_FILE, AUDIT_TOTAL, GRACE, KEEP_DAYS, MAX_APPROVAL_TIMEOUT, MAX_AUDIT_FILE, MAX_GRACE,
@@ -16,7 +17,7 @@ use crate::policy::diagnostic::Report;
 use crate::policy::document::DocumentKeys;
 use crate::policy::keys::kinds::{Located, WholeNumber};
 use crate::policy::keys::words::words;
-use crate::policy::keys::{Family, FromDocument, TableSpec, ValueKind, table};
+use crate::policy::keys::{Family, FromDocument, TableSpec, ValueKind, read_text, table};
 use crate::policy::tree::DocumentNode;
 
 pub(super) const SETTINGS: TableSpec = TableSpec {
@@ -88,6 +89,10 @@ table! {
     "timeout" => timeout: Seconds<{ MIN_APPROVAL_TIMEOUT.as_secs() }, { MAX_APPROVAL_TIMEOUT.as_secs() }>,
     /// What the local channel asks for beside the answer.
     "local_confirm" => local_confirm: LocalConfirm,
+    /// How you are told that a call waits.
+    "notify" => notify: Vec<Located<NotifyMethod>>,
+    /// The program that gets each question as JSON, and its arguments.
+    "command" => command: Located<Vec<CommandWord>>,
     /// What is known of clients, before the built-in table.
     "clients" => clients: ClientMembers,
 }
@@ -111,7 +116,7 @@ words! {
 }
 
 /// A channel in a list that may not be empty.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ChannelName(Channel);
 
 impl FromDocument for ChannelName {
@@ -131,18 +136,65 @@ pub(super) fn read_settings(root: &DocumentNode, report: &mut Report) -> Option<
     let keys = SettingsKeys::read(root, SettingsKeys::SPEC.of, report)?;
     let mut approvals = keys.approvals.unwrap_or_default();
     let clients = approvals.clients.take().unwrap_or_default().into_rows(report);
-    for (at, channel) in approvals.channels.iter().flatten().enumerate() {
-        if approvals.channels.iter().flatten().take(at).any(|earlier| earlier.value.0 == channel.value.0) {
-            let hint = "name each channel at most once";
-            report.push_error("bad-value", &channel.span, "this channel is named twice", hint);
-        }
-    }
+    let channels = approvals.channels.as_deref().unwrap_or_default();
+    report_repeated(channels, ["this channel is named twice", "name each channel at most once"], report);
+    let notify = approvals.notify.as_deref().unwrap_or_default();
+    report_repeated(notify, ["this way is named twice", "name each way at most once"], report);
+    check_command(&approvals, report);
     Some(Settings {
         servers: keys.servers.map(|servers| servers.into_settings(report)).unwrap_or_default(),
         wrap: keys.wrap.unwrap_or_default().into(),
         audit: keys.audit.unwrap_or_default().into(),
         approvals: ApprovalSettings { clients, ..approvals.into() },
     })
+}
+
+/// The words: the message, and the hint.
+fn report_repeated<T: PartialEq>(items: &[Located<T>], [message, hint]: [&str; 2], report: &mut Report) {
+    for (at, item) in items.iter().enumerate() {
+        if items.iter().take(at).any(|earlier| earlier.value == item.value) {
+            report.push_error("bad-value", &item.span, message, hint);
+        }
+    }
+}
+
+/// Reports a command that would never run, and one that is missing.
+fn check_command(keys: &ApprovalKeys, report: &mut Report) {
+    let named = keys.notify.iter().flatten().find(|method| method.value == NotifyMethod::Command);
+    if let (Some(named), false) = (named, keys.table.has("command")) {
+        let hint = "write a program and its arguments, such as command = [\"/home/me/bin/ask-me\"]";
+        report.push_error("missing-key", &named.span, "there is no `command` that could be run", hint);
+    }
+    let Some(command) = &keys.command else { return };
+    if command.value.first().is_some_and(|program| program.0.is_empty()) {
+        report.push_error("bad-value", &command.span, "the program has no name", "write a program and its arguments");
+    }
+    if keys.table.has("notify") && named.is_none() {
+        let hint = "add \"command\" to `notify`, or leave `command` out";
+        report.push_error("bad-value", &command.span, "`notify` does not name this command, so it never runs", hint);
+    }
+    if keys.channels.as_ref().is_some_and(|channels| channels.iter().all(|channel| channel.value.0 != Channel::Local)) {
+        let message = "without \"local\" in `channels` no question waits on this machine, so the command never runs";
+        report.push_error("bad-value", &command.span, message, "add \"local\" to `channels`, or leave `command` out");
+    }
+}
+
+/// A word of a command. It is passed on as it is, without a shell.
+#[derive(Clone, Debug)]
+pub(super) struct CommandWord(String);
+
+impl FromDocument for CommandWord {
+    fn value_kind() -> ValueKind {
+        let message = "`command` is empty, so nothing would be run";
+        let hint = "write a program and its arguments, such as [\"/home/me/bin/ask-me\"], or leave the key out";
+        let (item, example) = ("a word of `command`", "\"/home/me/bin/ask-me\"");
+        ValueKind { many: "texts", item, example, empty: Some((message, hint)), ..String::value_kind() }
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let nul = ("bad-value", "this contains a NUL character, which no command can have", "take it out");
+        read_text(node, what, report, |text| if text.contains('\0') { Err(nul) } else { Ok(Self(text.to_owned())) })
+    }
 }
 
 impl From<WrapKeys> for WrapSettings {
@@ -171,10 +223,18 @@ impl From<AuditKeys> for AuditSettings {
 impl From<ApprovalKeys> for ApprovalSettings {
     fn from(keys: ApprovalKeys) -> Self {
         let channels = keys.channels.map(|named| named.into_iter().map(|channel| channel.value.0).collect());
+        let command: Vec<_> = keys.command.into_iter().flat_map(|words| words.value).map(|word| word.0).collect();
+        let notify = keys.notify.map(|named| named.into_iter().map(|method| method.value).collect());
+        let default = || match command.as_slice() {
+            [] => vec![NotifyMethod::Desktop],
+            _ => vec![NotifyMethod::Desktop, NotifyMethod::Command],
+        };
         Self {
+            notify: notify.unwrap_or_else(default),
             channels: channels.unwrap_or_else(|| vec![Channel::Client, Channel::Local]),
             timeout: keys.timeout.map_or(APPROVAL_TIMEOUT, Duration::from),
             local_confirm: keys.local_confirm.unwrap_or(LocalConfirm::None),
+            command,
             clients: Vec::new(),
         }
     }

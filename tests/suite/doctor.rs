@@ -196,6 +196,10 @@ fn all_is_well() {
     assert!(found["steps"].as_array().unwrap().iter().all(|step| step["remedy"].is_null()));
     assert_eq!((&found["client"], &found["server"]), (&json!("claude-desktop"), &json!("shop")));
     assert_eq!(found["file"], file.to_str().unwrap());
+    let config = step(&found, "config")["detail"].as_str().unwrap();
+    assert!(config.ends_with(
+        "\nClaude Desktop does not ask its person: what needs an approval waits in `policylayer approvals watch`"
+    ));
     assert_eq!(step(&found, "tools")["detail"], "1 tool visible, 2 hidden");
     assert_eq!(step(&found, "initialize")["detail"], "answered by shop 1.2, protocol 2025-06-18");
     let policy = step(&found, "policy")["detail"].as_str().unwrap().replace('\\', "/");
@@ -463,6 +467,23 @@ fn a_policy_or_settings_that_cannot_be_used() {
     write(&home, ".config/policylayer/config.toml", "[wrap]\ngrace = \"soon\"\n");
     let rest = [&["policy"], STARTED].concat();
     broken(&check(&home, &[], 1), "config", "config.toml is invalid", "`policylayer check`", &rest);
+}
+
+#[test]
+fn a_client_that_asks_nobody_needs_another_channel() {
+    let home = home();
+    client(&home, DESKTOP, &[("shop", good(&home))]);
+    let only_client = "[approvals]\nchannels = ['client']\n";
+    write(&home, ".config/policylayer/config.toml", only_client);
+    let found = check(&home, &["shop"], 0);
+    assert_eq!(step(&found, "config")["status"], "warning", "{found:#}");
+    assert!(step(&found, "config")["detail"].as_str().unwrap().contains("nobody can approve a call"), "{found:#}");
+    assert!(step(&found, "config")["remedy"].as_str().unwrap().contains("\"local\""), "{found:#}");
+    let asks = format!("{only_client}[approvals.clients.claude-ai]\nasks = true\n");
+    write(&home, ".config/policylayer/config.toml", &asks);
+    let found = check(&home, &["shop"], 0);
+    assert_eq!(step(&found, "config")["status"], "ok", "{found:#}");
+    assert!(!step(&found, "config")["detail"].as_str().unwrap().contains("does not ask"), "{found:#}");
 }
 
 #[test]

@@ -56,6 +56,7 @@ mod log_json;
 mod macos;
 mod man;
 mod methods;
+mod notifications;
 mod policy;
 mod policy_properties;
 mod policy_tests;

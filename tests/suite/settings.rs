@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use policylayer::policy::{Colour, Format, Source, render_diagnostics};
-use policylayer::settings::{self, ArgumentsLogged, Channel, LocalConfirm, Required, Settings};
+use policylayer::settings::{self, ArgumentsLogged, Channel, LocalConfirm, NotifyMethod, Required, Settings};
 
 mod clients;
 mod commands;
@@ -43,6 +43,8 @@ fn everything_has_a_default() {
     assert_eq!(settings.approvals.channels, [Channel::Client, Channel::Local]);
     assert_eq!(settings.approvals.timeout, Duration::from_secs(600));
     assert_eq!(settings.approvals.local_confirm, LocalConfirm::None);
+    assert_eq!(settings.approvals.notify, [NotifyMethod::Desktop]);
+    assert!(settings.approvals.command.is_empty());
     assert_eq!(good("[servers]\n[wrap]\n[audit]\n[approvals]\n"), settings);
     // As Notepad saves it.
     assert_eq!(good("\u{feff}[servers]\r\n[wrap]\r\n[audit]\r\n[approvals]\r\n"), settings);
@@ -69,6 +71,8 @@ fn every_key_is_read() {
         channels = ["local"]
         timeout = "day"
         local_confirm = "code"
+        notify = ["command"]
+        command = ["/bin/ask", "", "$HOME"]
         "#,
     );
     let names: Vec<_> = settings.servers.iter().map(|server| server.name.as_str()).collect();
@@ -85,6 +89,11 @@ fn every_key_is_read() {
     assert_eq!(settings.approvals.channels, [Channel::Local]);
     assert_eq!(settings.approvals.timeout, Duration::from_secs(24 * 60 * 60));
     assert_eq!(settings.approvals.local_confirm, LocalConfirm::Code);
+    assert_eq!(settings.approvals.notify, [NotifyMethod::Command]);
+    assert_eq!(settings.approvals.command, ["/bin/ask", "", "$HOME"]);
+    let both = good("[approvals]\ncommand = ['ask']").approvals.notify;
+    assert_eq!(both, [NotifyMethod::Desktop, NotifyMethod::Command]);
+    assert_eq!(good("[approvals]\nnotify = []").approvals.notify, []);
 
     let least = good(
         "wrap = { max_message = 2048, grace = 600 }\naudit = { max_size = 65_536, keep_days = 1, arguments = 'full' }",
@@ -156,6 +165,27 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
         (
             "[approvals]\nasks = false",
             &[(2, 1, "unknown-key", "`[approvals]` has no key", "`[approvals.clients.NAME]`")],
+        ),
+        (
+            "[approvals]\nnotify = ['desktop', 'mail', 'desktop']",
+            &[
+                (2, 22, "bad-value", "\"desktop\" or \"command\", not `mail`", "write"),
+                (2, 30, "bad-value", "named twice", "at most once"),
+            ],
+        ),
+        ("[approvals]\nnotify = ['command']", &[(2, 11, "missing-key", "no `command`", "command = [")]),
+        ("[approvals]\ncommand = []", &[(2, 11, "bad-value", "nothing would be run", "a program")]),
+        ("[approvals]\ncommand = ['', 'x']", &[(2, 11, "bad-value", "no name", "a program")]),
+        ("[approvals]\ncommand = 'curl'", &[(2, 11, "wrong-type", "a list of texts", "brackets")]),
+        ("[approvals]\ncommand = ['a', 1]", &[(2, 17, "wrong-type", "a word of `command` takes a string", "quotes")]),
+        ("[approvals]\ncommand = [\"a\\u0000\"]", &[(2, 12, "bad-value", "NUL", "take it out")]),
+        (
+            "[approvals]\nnotify = []\ncommand = ['a']",
+            &[(3, 11, "bad-value", "it never runs", "add \"command\" to `notify`")],
+        ),
+        (
+            "[approvals]\nchannels = ['client']\ncommand = ['a']",
+            &[(3, 11, "bad-value", "so the command never runs", "add \"local\"")],
         ),
         ("approvals.clients = ['a']", &[(1, 21, "wrong-type", "`clients` takes a table", "claude-ai")]),
         ("[approvals.clients]\nasks = false", &[(2, 8, "wrong-type", "a client takes a table", "claude-ai]")]),
@@ -251,6 +281,7 @@ fn the_example_has_every_key_with_its_default() {
         ("channels", "['local']"),
         ("timeout", "'1s'"),
         ("local_confirm", "'code'"),
+        ("notify", "[]"),
     ] {
         let lines = text.lines().map(|line| match line.split_once(" = ") {
             Some((name, _)) if name == key => format!("{key} = {other}\n"),
@@ -287,6 +318,8 @@ fn the_page_has_every_key_and_its_examples_load() {
         "channels",
         "timeout",
         "local_confirm",
+        "notify",
+        "command",
         "asks",
         "waits",
     ] {

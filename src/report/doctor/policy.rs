@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{ChainReport, Finding, LaunchChain, Problem, StepId};
+use crate::engine::Asks;
 use crate::env::Env;
 use crate::paths::{self, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
 use crate::policy::ServerName;
-use crate::settings::Settings;
+use crate::settings::{Channel, KnownClient, Settings};
 use crate::shell::as_word;
 use crate::visible::count_of;
 
@@ -23,7 +24,8 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
     };
     let file = paths::configuration_dir(&env).map(|dir| dir.join(SETTINGS_FILE)).ok().filter(|file| file.exists());
     let valid = |file: PathBuf| format!("valid: {}", file.display());
-    report.push_step(StepId::Config, Ok(file.map_or_else(|| "none, so the defaults hold".to_owned(), valid)));
+    let found = file.map_or_else(|| "none, so the defaults hold".to_owned(), valid);
+    report.push_step(StepId::Config, check_channels(chain, &settings, found));
     let server = match find_server(chain, &settings) {
         Ok(server) => server,
         Err(problem) => {
@@ -36,6 +38,28 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
         step.detail.insert_str(0, "once it is registered: ");
     }
     Some(server)
+}
+
+/// Adds what is known of a client that does not ask its person, which matters where the policy needs an approval.
+fn check_channels(chain: &LaunchChain<'_>, settings: &Settings, found: String) -> Finding {
+    let approvals = &settings.approvals;
+    let (table, client) = (approvals.client_table(), chain.client);
+    let asks_nobody = |known: &KnownClient| {
+        let is_every_version = known.row.since.is_none() && known.row.before.is_none();
+        known.product == client && is_every_version && table.find_habits(&known.row.name, None).asks == Asks::Nobody
+    };
+    if !KnownClient::read_all().0.iter().any(asks_nobody) {
+        return Ok(found);
+    }
+    if approvals.channels.contains(&Channel::Local) {
+        return Ok(format!(
+            "{found}\n{client} does not ask its person: what needs an approval waits in `policylayer approvals watch`"
+        ));
+    }
+    Err(Problem::warning(
+        format!("{found}\n{client} does not ask its person, and no other channel is open: nobody can approve a call"),
+        "add \"local\" to `channels` in `[approvals]` of config.toml",
+    ))
 }
 
 fn find_server(chain: &LaunchChain<'_>, settings: &Settings) -> Result<ServerName, Problem> {

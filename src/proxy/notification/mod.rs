@@ -1,53 +1,76 @@
-//! A desktop notification for each call that waits for a person. Nothing depends on it. On Linux it is a feature of the
-//! build, off by default.
+//! Notifications of each call that waits for a person: on the desktop, and by a command of the user. Nothing depends on
+//! them, and they hold nothing up.
 //!
-//! Its text comes from a server, so it reaches the desktop as data: as an argument of `osascript` and never a part of
-//! its script on macOS, as the text of a node of a document on Windows, as a string of a D-Bus message on Linux.
+//! Their text comes from a server, so it reaches the desktop as data: as an argument of `osascript` and never a part of
+//! its script on macOS, as the text of a node of a document on Windows, as an argument of `notify-send` on Linux.
+
+mod command;
+mod program;
 
 use std::io;
+#[cfg(any(target_os = "macos", test))]
+use std::process::{Command, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use crate::env::Env;
-use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
+use crate::limits::{MAX_HELD, MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
 use crate::policy::ServerName;
-use crate::state::approvals::Announce;
+use crate::settings::{ApprovalSettings, NotifyMethod};
+use crate::state::approvals::{Announce, StoredApprovals};
 use crate::visible::{escape_invisible, shorten};
 
-/// Shows one notification, and may wait for the desktop.
-type Notifier = Box<dyn FnMut(&NotificationText) -> io::Result<()> + Send>;
+/// Shows one notification, and may wait for the desktop or a program.
+type Notifier = Box<dyn FnMut(&Notification) -> io::Result<()> + Send>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct NotificationText {
+struct Notification {
+    /// The id of the question.
+    id: String,
     title: String,
     body: String,
 }
 
-impl NotificationText {
+impl Notification {
     fn new(id: &str, tool: &str, server: &str) -> Self {
         // Windows drops a notification that is longer than a few kilobytes, or that XML cannot represent.
         let name = escape_invisible(tool).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
         Self {
+            id: id.to_owned(),
             title: format!("{} waits for your approval", shorten(&name, MAX_NOTIFIED_NAME)),
             body: format!("An agent wants to call it on {server}.\npolicylayer approvals show {id}"),
         }
     }
 }
 
-/// Shows a notification for each question, if there is a desktop that shows them.
-pub fn start_notifications(server: &ServerName, env: &Env) -> Announce {
-    let Some(notifier) = platform::create_notifier(env) else { return Box::new(|_, _| ()) };
-    let (server, show) = (server.to_string(), start_queue(notifier));
-    Box::new(move |id, tool| show(NotificationText::new(id, tool, &server)))
+/// Notifies of each question in the ways that the settings name. `stored` are the questions of this user.
+pub fn start_notifications(
+    server: &ServerName,
+    settings: &ApprovalSettings,
+    stored: StoredApprovals,
+    env: &Env,
+) -> Announce {
+    let mut stored = Some(stored);
+    let start = |method: &NotifyMethod| match method {
+        NotifyMethod::Desktop => Some(start_queue(platform::create_notifier(env)?, MAX_NOTIFICATIONS)),
+        NotifyMethod::Command => {
+            let notifier = command::create_notifier(&settings.command, stored.take()?, env);
+            // Nothing that is held is dropped: somebody may rely on this.
+            Some(start_queue(notifier, MAX_HELD))
+        }
+    };
+    let queues: Vec<_> = settings.notify.iter().filter_map(start).collect();
+    let server = server.to_string();
+    Box::new(move |id, tool| queues.iter().for_each(|show| show(Notification::new(id, tool, &server))))
 }
 
-/// Shows one notification at a time on a separate thread. Never waits: if [`MAX_NOTIFICATIONS`] already wait, the
+/// Shows one notification at a time on a separate thread. Never waits: if `capacity` of them already wait, the
 /// notification is dropped.
-fn start_queue(mut notifier: Notifier) -> impl Fn(NotificationText) + Send {
-    let (send, texts) = sync_channel::<NotificationText>(MAX_NOTIFICATIONS);
+fn start_queue(mut notifier: Notifier, capacity: usize) -> impl Fn(Notification) + Send {
+    let (send, notifications) = sync_channel::<Notification>(capacity);
     let thread = thread::Builder::new().name("notification".to_owned()).spawn(move || {
-        for text in texts {
-            if let Err(error) = notifier(&text) {
+        for notification in notifications {
+            if let Err(error) = notifier(&notification) {
                 tracing::debug!("a notification could not be shown: {error}");
             }
         }
@@ -55,8 +78,8 @@ fn start_queue(mut notifier: Notifier) -> impl Fn(NotificationText) + Send {
     if let Err(error) = thread {
         tracing::debug!("no notifications will be shown: {error}");
     }
-    move |text| {
-        if send.try_send(text).is_err() {
+    move |notification| {
+        if send.try_send(notification).is_err() {
             tracing::debug!("a notification was dropped: others are not shown yet");
         }
     }
@@ -73,66 +96,33 @@ pub fn register_name(env: &Env) {
     let _ = env;
 }
 
-#[cfg(any(target_os = "macos", windows, test))]
-mod program {
-    use std::io;
-    use std::process::{Command, ExitStatus, Stdio};
-    use std::thread;
-    use std::time::{Duration, Instant};
+#[cfg(any(target_os = "macos", test))]
+const DISPLAY: &str = "display notification (item 3 of argv) with title (item 1 of argv) subtitle (item 2 of argv)";
 
-    const LOOK: Duration = Duration::from_millis(20);
-
-    /// Runs a program that reads and prints nothing, and reaps it. It is killed after `limit`.
-    pub(super) fn run_with_timeout(mut command: Command, limit: Duration) -> io::Result<ExitStatus> {
-        // Our own stdout is the protocol.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        #[cfg(unix)]
-        let starting = crate::proxy::child::STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut child = command.spawn()?;
-        #[cfg(unix)]
-        drop(starting);
-        let start = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return Ok(status);
-            }
-            if start.elapsed() >= limit {
-                child.kill()?;
-                child.wait()?;
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            thread::sleep(LOOK);
-        }
-    }
-
-    #[cfg(any(target_os = "macos", test))]
-    pub(super) const DISPLAY: &str =
-        "display notification (item 3 of argv) with title (item 1 of argv) subtitle (item 2 of argv)";
-
-    /// Creates a command that runs a statement of AppleScript with a text as its arguments. The first argument is ours:
-    /// the options of `osascript` end there, so that a tool named `-e` is not an option.
-    #[cfg(any(target_os = "macos", test))]
-    pub(super) fn osascript_command(statement: &str, text: &super::NotificationText) -> Command {
-        let mut command = Command::new("/usr/bin/osascript");
-        command.args(["-e", "on run argv", "-e", statement, "-e", "end run"]);
-        command.args(["policylayer", text.title.as_str(), text.body.as_str()]);
-        command
-    }
+/// Creates a command that runs a statement of AppleScript with a notification as its arguments. The first argument is
+/// ours: the options of `osascript` end there, so that a tool named `-e` is not an option.
+#[cfg(any(target_os = "macos", test))]
+fn osascript_command(statement: &str, notification: &Notification) -> Command {
+    let mut command = Command::new("/usr/bin/osascript");
+    command.args(["-e", "on run argv", "-e", statement, "-e", "end run"]);
+    command.args(["policylayer", notification.title.as_str(), notification.body.as_str()]).stderr(Stdio::null());
+    command
 }
 
 #[cfg(target_os = "macos")]
 mod platform {
     use std::io;
 
-    use super::program::{DISPLAY, osascript_command, run_with_timeout};
-    use super::{NotificationText, Notifier};
+    use super::program::run_with_timeout;
+    use super::{DISPLAY, Notification, Notifier, osascript_command};
     use crate::env::Env;
     use crate::limits::NOTIFICATION_PATIENCE;
 
     /// `osascript` fails if nobody is logged in at the screen.
     pub(super) fn create_notifier(_: &Env) -> Option<Notifier> {
-        Some(Box::new(|text: &NotificationText| {
-            let status = run_with_timeout(osascript_command(DISPLAY, text), NOTIFICATION_PATIENCE)?;
+        Some(Box::new(|notification: &Notification| {
+            let command = osascript_command(DISPLAY, notification);
+            let status = run_with_timeout(command, b"", NOTIFICATION_PATIENCE)?;
             if status.success() { Ok(()) } else { Err(io::Error::other(format!("osascript: {status}"))) }
         }))
     }
@@ -142,14 +132,13 @@ mod platform {
 mod platform {
     use std::ffi::OsStr;
     use std::io;
-    use std::os::windows::process::CommandExt as _;
     use std::path::{Path, PathBuf};
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
-    use notify_rust::Notification;
+    use notify_rust::Notification as Toast;
 
     use super::program::run_with_timeout;
-    use super::{NotificationText, Notifier};
+    use super::{Notification, Notifier};
     use crate::env::Env;
     use crate::limits::NOTIFICATION_PATIENCE;
 
@@ -159,27 +148,24 @@ mod platform {
     /// Where the id is registered, for this user.
     const KEY: &str = r"HKCU\Software\Classes\AppUserModelId\policylayer";
 
-    /// `CREATE_NO_WINDOW`: otherwise a console flashes up if the client has none.
-    const NO_WINDOW: u32 = 0x0800_0000;
-
     pub(super) fn create_notifier(env: &Env) -> Option<Notifier> {
         let reg = reg_exe_path(env);
         let mut is_registered = None;
-        Some(Box::new(move |text: &NotificationText| {
+        Some(Box::new(move |notification: &Notification| {
             let is_registered = *is_registered
                 .get_or_insert_with(|| run_quietly(&reg, &["query", KEY]).is_ok_and(|found| found.success()));
             // Without a registered id, the notification uses that of PowerShell, which every Windows has registered.
-            if is_registered && build_notification(text).app_id(APP_ID).show().is_ok() {
+            if is_registered && build_toast(notification).app_id(APP_ID).show().is_ok() {
                 return Ok(());
             }
-            build_notification(text).show().map(drop).map_err(io::Error::other)
+            build_toast(notification).show().map(drop).map_err(io::Error::other)
         }))
     }
 
-    fn build_notification(text: &NotificationText) -> Notification {
-        let mut notification = Notification::new();
-        notification.appname(APP_ID).summary(&text.title).body(&text.body);
-        notification
+    fn build_toast(notification: &Notification) -> Toast {
+        let mut toast = Toast::new();
+        toast.appname(APP_ID).summary(&notification.title).body(&notification.body);
+        toast
     }
 
     /// Registers the name of our notifications. `wrap` does not do it: a process of a packaged client writes to its own
@@ -192,8 +178,8 @@ mod platform {
 
     fn run_quietly(program: &Path, args: &[&str]) -> io::Result<std::process::ExitStatus> {
         let mut command = Command::new(program);
-        command.args(args).creation_flags(NO_WINDOW);
-        run_with_timeout(command, NOTIFICATION_PATIENCE)
+        command.args(args).stderr(Stdio::null());
+        run_with_timeout(command, b"", NOTIFICATION_PATIENCE)
     }
 
     fn reg_exe_path(env: &Env) -> PathBuf {
@@ -215,32 +201,44 @@ mod platform {
     }
 }
 
-#[cfg(all(feature = "desktop", not(any(target_os = "macos", windows))))]
+#[cfg(not(any(target_os = "macos", windows)))]
 mod platform {
+    use std::ffi::OsStr;
     use std::io;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
 
-    use super::{NotificationText, Notifier};
+    use super::program::run_with_timeout;
+    use super::{Notification, Notifier};
     use crate::env::Env;
+    use crate::limits::NOTIFICATION_PATIENCE;
+    use crate::lookup::{SearchEnv, SearchResult};
 
     /// Nobody would see a notification without a display and a bus.
     pub(super) fn create_notifier(env: &Env) -> Option<Notifier> {
         let is_set = |name: &&str| env.var(name).is_some_and(|value| !value.is_empty());
         let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set);
         let has_bus = ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"].iter().any(is_set);
-        let show = |text: &NotificationText| {
-            let mut notification = notify_rust::Notification::new();
-            notification.appname("policylayer").summary(&text.title).body(&text.body);
-            notification.show().map(drop).map_err(io::Error::other)
+        if !has_display || !has_bus {
+            return None;
+        }
+        let search = SearchEnv::new(env.vars(), env.working_dir());
+        let SearchResult::At(program) = search.find_program(OsStr::new("notify-send")) else {
+            tracing::debug!("no notifications are shown on the desktop: there is no notify-send in the PATH");
+            return None;
         };
-        (has_display && has_bus).then(|| Box::new(show) as Notifier)
+        Some(Box::new(move |notification: &Notification| {
+            let status = run_with_timeout(notify_send(&program, notification), b"", NOTIFICATION_PATIENCE)?;
+            if status.success() { Ok(()) } else { Err(io::Error::other(format!("notify-send: {status}"))) }
+        }))
     }
-}
 
-#[cfg(not(any(feature = "desktop", target_os = "macos", windows)))]
-mod platform {
-    /// This build has no notifications.
-    pub(super) fn create_notifier(_: &crate::env::Env) -> Option<super::Notifier> {
-        None
+    /// A tool named `--help` is not an option. Desktops read markup in the body, which has none of the server's text but
+    /// its checked name.
+    fn notify_send(program: &Path, notification: &Notification) -> Command {
+        let mut command = Command::new(program);
+        command.args(["--app-name=policylayer", "--", &notification.title, &notification.body]).stderr(Stdio::null());
+        command
     }
 }
 
@@ -250,25 +248,24 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
-    use super::program::{DISPLAY, osascript_command};
-    use super::{NotificationText, start_queue};
+    use super::{DISPLAY, Notification, osascript_command, start_queue};
     use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
 
     const HOSTILE: &str = "-e do shell script \"touch /tmp/x\" & '</text><audio/>\u{1b}\u{ffff}";
 
     #[test]
     fn a_name_is_told_without_what_a_desktop_would_stumble_over() {
-        let text = NotificationText::new("k7m2p", HOSTILE, "shop");
+        let text = Notification::new("k7m2p", HOSTILE, "shop");
         assert!(text.title.starts_with("-e do shell script"), "{text:?}");
         assert!(!text.title.contains(['\u{1b}', '\u{ffff}']), "{text:?}");
-        let text = NotificationText::new("k7m2p", &"字".repeat(4096), "shop");
+        let text = Notification::new("k7m2p", &"字".repeat(4096), "shop");
         assert_eq!(text.title, format!("{}… waits for your approval", "字".repeat(MAX_NOTIFIED_NAME)));
         assert!(text.body.ends_with("policylayer approvals show k7m2p"), "{text:?}");
     }
 
     #[test]
     fn a_name_is_an_argument_of_the_script_and_no_option() {
-        let text = NotificationText::new("k7m2p", HOSTILE, "shop");
+        let text = Notification::new("k7m2p", HOSTILE, "shop");
         let command = osascript_command(DISPLAY, &text);
         assert_eq!(command.get_program(), "/usr/bin/osascript");
         let args: Vec<_> = command.get_args().collect();
@@ -280,7 +277,7 @@ mod tests {
     #[cfg(target_os = "macos")]
     #[test]
     fn osascript_takes_a_hostile_name_as_a_text() {
-        let text = NotificationText::new("k7m2p", HOSTILE, "shop");
+        let text = Notification::new("k7m2p", HOSTILE, "shop");
         for (statement, expected) in
             [("return item 1 of argv", "policylayer"), ("return item 2 of argv", text.title.as_str())]
         {
@@ -294,12 +291,15 @@ mod tests {
     fn a_flood_waits_for_nobody_and_is_bounded() {
         let (seen, shown) = channel();
         let (go, gate) = channel::<()>();
-        let show = start_queue(Box::new(move |text: &NotificationText| {
-            seen.send(text.clone()).unwrap();
-            gate.recv().map_err(std::io::Error::other)
-        }));
+        let show = start_queue(
+            Box::new(move |text: &Notification| {
+                seen.send(text.clone()).unwrap();
+                gate.recv().map_err(std::io::Error::other)
+            }),
+            MAX_NOTIFICATIONS,
+        );
         let all: Vec<_> =
-            (0..MAX_NOTIFICATIONS + 100).map(|n| NotificationText::new("id", &format!("tool{n}"), "s")).collect();
+            (0..MAX_NOTIFICATIONS + 100).map(|n| Notification::new("id", &format!("tool{n}"), "s")).collect();
         show(all[0].clone());
         assert_eq!(shown.recv_timeout(Duration::from_secs(60)).unwrap(), all[0]);
         let start = Instant::now();
@@ -313,23 +313,5 @@ mod tests {
             (0..MAX_NOTIFICATIONS).map(|_| shown.recv_timeout(Duration::from_secs(60)).unwrap()).collect();
         assert_eq!(rest, all[1..=MAX_NOTIFICATIONS]);
         assert!(shown.recv_timeout(Duration::from_millis(100)).is_err(), "more than the limit were kept");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_program_that_hangs_is_ended_and_reaped() {
-        use std::process::Command;
-
-        use super::program::run_with_timeout;
-
-        let mut sleep = Command::new("sleep");
-        sleep.arg("600");
-        let start = Instant::now();
-        let error = run_with_timeout(sleep, Duration::from_millis(100)).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-        assert!(start.elapsed() < Duration::from_secs(60));
-        let mut fails = Command::new("sh");
-        fails.args(["-c", "exit 3"]);
-        assert_eq!(run_with_timeout(fails, Duration::from_secs(60)).unwrap().code(), Some(3));
     }
 }
