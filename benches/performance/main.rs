@@ -1,10 +1,11 @@
 //! `cargo bench`: what the wrapper costs, in its core and between real pipes. See docs/performance.md.
 //!
 //! The program is its own echo server and its own relay, by a hidden first argument. Without `--bench`, as `cargo test` runs
-//! it, it measures nothing and only tries its parts.
+//! it, it measures nothing and only tries its parts; with `--conditions` it measures conditions alone.
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod allocations;
+mod conditions;
 mod echo;
 mod engine;
 mod lines;
@@ -43,11 +44,14 @@ fn main() -> io::Result<()> {
         _ => {}
     }
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
+    if has("--conditions") {
+        return writeln!(io::stdout(), "{}", conditions::measure());
+    }
     if !has("--bench") {
         return pipes::try_parts(program::beside_tests()?);
     }
     let program = program::build()?;
     let length = if has("--quick") { Length::Quick } else { Length::Full };
     let mut out = io::stdout().lock();
-    writeln!(out, "{}\n{}", engine::measure(length), pipes::measure(length, program)?)
+    writeln!(out, "{}\n{}\n{}", engine::measure(length), conditions::measure(), pipes::measure(length, program)?)
 }

@@ -256,6 +256,13 @@ impl Policy {
         !self.decide_tool(tool).refuses() && self.find_rules(tool).1.checks().any(Checks::look_at_input)
     }
 
+    /// Whether any rule for tools looks at the input that a later round of a call brings.
+    pub fn looks_at_input_of_some_tool(&self) -> bool {
+        let globs = self.named.globs.iter().map(|(_, rule)| rule);
+        let rules = self.named.exact.values().chain(globs).chain(self.classes.values()).chain(&self.all_tools);
+        rules.filter_map(|rule| rule.checks.as_deref()).any(Checks::look_at_input)
+    }
+
     /// Looks for a hidden name first, then the exact name, the most specific glob, the class, and the default. Adds what
     /// restricts other spellings of the name.
     fn find_rules(&self, tool: ToolRef<'_>) -> (&Rule, RulesInForce<'_>) {

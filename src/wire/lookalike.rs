@@ -5,7 +5,7 @@
 //! (GHSA-q382-vc8q-7jhj), or leave out a lone surrogate, which is U+FFFD here. A key that equals a protocol key under
 //! any of these, but not exactly, is a look-alike.
 
-use super::fold::fold;
+use super::fold::{fold, may_fold_to_ascii};
 
 /// How a key relates to a list of protocol keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,15 @@ pub fn is_alike(text: &str, name: &str) -> bool {
         return cut.eq_ignore_ascii_case(name);
     }
     // To some parsers a lone surrogate, which is U+FFFD here, is no character.
+    if name.is_ascii() && !cut.chars().all(may_become_ascii) {
+        return false;
+    }
     fold(&cut.replace(char::REPLACEMENT_CHARACTER, "")) == fold(name)
+}
+
+/// Whether some parser may make ASCII of a character, or leave it out. If not, what holds it is like no ASCII name.
+pub(crate) fn may_become_ascii(c: char) -> bool {
+    c == char::REPLACEMENT_CHARACTER || may_fold_to_ascii(c)
 }
 
 #[cfg(test)]

@@ -51,6 +51,23 @@ impl<'l> Evaluation<'l> {
         self.left.get().map(drop)
     }
 
+    /// Takes the work of walking over JSON once: most of it is in what separates values.
+    pub(super) fn spend_walk(&self, json: &str) -> Option<()> {
+        const TOKEN_WORK: usize = 24;
+        let tokens = count_bytes(json, |byte| matches!(byte, b'"' | b',' | b':' | b'[' | b'{' | b'\\'));
+        self.spend_work(json.len().saturating_add(tokens.saturating_mul(TOKEN_WORK)))
+    }
+
+    /// Takes the work of decoding a string as written.
+    pub(super) fn spend_decode(&self, json: &str) -> Option<()> {
+        const TEXT_WORK: usize = 256;
+        const ESCAPE_WORK: usize = 32;
+        match count_bytes(json, |byte| byte == b'\\') {
+            0 => Some(()),
+            escapes => self.spend_work(escapes.saturating_mul(ESCAPE_WORK).saturating_add(TEXT_WORK)),
+        }
+    }
+
     /// Whether the budget did not suffice. Whatever was judged meanwhile does not count: the message is refused.
     pub(in crate::policy) fn is_exhausted(&self) -> bool {
         self.left.get().is_none()
@@ -75,18 +92,25 @@ impl<'l> Evaluation<'l> {
         let [args, input] = &self.names_prototype;
         *if root == PathRoot::Args { args } else { input }.get_or_init(|| {
             // Out of work, it counts as named: the message is refused either way.
-            self.spend_work(object.len()).is_none() || names_prototype(object)
+            self.spend_walk(object).is_none() || self.find_prototype(object)
+        })
+    }
+
+    /// To JavaScript, what is beneath `__proto__`, `constructor` or `prototype` may be read in other places of the object.
+    fn find_prototype(&self, json: &str) -> bool {
+        /// The longest such key as written, in bytes: one that consists of escapes only.
+        const LONGEST: usize = 6 * "constructor".len() + 2;
+        view::leaves(json).any(|leaf| match leaf {
+            Leaf::Key(key) if key.len() <= LONGEST => {
+                self.spend_decode(key).is_none()
+                    || view::decode_string(key)
+                        .is_some_and(|key| matches!(&*key, "__proto__" | "constructor" | "prototype"))
+            }
+            Leaf::Key(_) | Leaf::Scalar(_) => false,
         })
     }
 }
 
-/// Whether a key at any depth is `__proto__`, `constructor` or `prototype`: to JavaScript, what is beneath it may be
-/// read in other places of the object.
-fn names_prototype(json: &str) -> bool {
-    view::leaves(json).any(|leaf| match leaf {
-        Leaf::Key(key) => {
-            view::decode_string(key).is_some_and(|key| matches!(&*key, "__proto__" | "constructor" | "prototype"))
-        }
-        Leaf::Scalar(_) => false,
-    })
+fn count_bytes(text: &str, is_counted: impl Fn(u8) -> bool) -> usize {
+    text.bytes().filter(|byte| is_counted(*byte)).count()
 }

@@ -22,7 +22,8 @@
 //!    that is not in `["all", 5]` may become the 5 of the list.
 //! 2. Unless its text does not tell where it leads, see `directory`.
 //! 3. If the condition's value is a string.
-//! 4. If an element equals the value. If none does, every element has to be of the value's type.
+//! 4. If an element equals the value. If none does, every element has to be of the value's type, and none may have it as
+//!    a part: a server that makes one text of the list finds it.
 //!
 //! Numbers compare exactly at any size. Two numbers that differ and are one double are unjudgeable: to a server that
 //! keeps doubles, 9007199254740993 is 9007199254740992, and 77.00000000000000000001 is 77.

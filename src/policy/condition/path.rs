@@ -5,7 +5,7 @@ use std::fmt;
 use super::evaluation::{Evaluation, PathRoot};
 use super::{ConditionOutcome, GroupKind};
 use crate::limits::MAX_PATH_STEPS;
-use crate::wire::lookalike::is_alike;
+use crate::wire::lookalike::{is_alike, may_become_ascii};
 use crate::wire::view::{self, Leaf};
 
 /// A path: `args.a.b`, `args.items[0].id`, `args.items[*].id`, `args."a.b"`, `args.**`, the same after `input`, or
@@ -152,7 +152,7 @@ impl Path {
     pub(in crate::policy) fn find_value<'l>(&self, evaluation: &Evaluation<'l>) -> Option<&'l str> {
         let arguments = evaluation.object(PathRoot::Args).filter(|_| !evaluation.names_prototype(PathRoot::Args))?;
         self.steps.iter().try_fold(arguments, |at, step| {
-            evaluation.spend_work(at.len())?;
+            evaluation.spend_walk(at)?;
             match step {
                 PathStep::Key(name) => match find_member(at, name, evaluation) {
                     MemberMatch::Is(value) => Some(value),
@@ -250,7 +250,7 @@ impl<J: Fn(PathValue<'_>) -> ConditionOutcome> Walk<'_, '_, J> {
     /// Follows the steps. They are few, so this recurses; each step reads its container once.
     fn follow_steps(&self, steps: &[PathStep], json: &str) -> ConditionOutcome {
         let Some((step, rest)) = steps.split_first() else { return (self.judge)(PathValue::Json(json)) };
-        if self.evaluation.spend_work(json.len()).is_none() {
+        if self.evaluation.spend_walk(json).is_none() {
             return ConditionOutcome::Unjudgeable;
         }
         match step {
@@ -307,23 +307,38 @@ enum MemberMatch<'l> {
 }
 
 fn find_member<'l>(object: &'l str, name: &str, evaluation: &Evaluation<'_>) -> MemberMatch<'l> {
-    /// The units of work to fold a byte of a key.
-    const FOLD_WORK: usize = 64;
     let mut found = MemberMatch::Absent;
     for member in view::members(object) {
+        if evaluation.spend_decode(member.written_key()).is_none() {
+            return MemberMatch::Ambiguous;
+        }
         let Some(key) = member.key() else { return MemberMatch::Ambiguous };
         if key == name {
             found = MemberMatch::Is(member.value);
             continue;
         }
-        if !key.is_ascii() && evaluation.spend_work(key.len().saturating_mul(FOLD_WORK)).is_none() {
-            return MemberMatch::Ambiguous;
-        }
         // Servers in some languages match keys case-insensitively, and parsers drop or replace a lone surrogate.
         // Renaming an argument must not be a way past a rule.
-        if is_alike(&key, name) {
+        if compare_key(&key, name, evaluation).unwrap_or(true) {
             return MemberMatch::Ambiguous;
         }
     }
     found
+}
+
+/// Whether some parser may take a key for a name that it is not; `None` if there is too little work left to tell.
+fn compare_key(key: &str, name: &str, evaluation: &Evaluation<'_>) -> Option<bool> {
+    /// The units of work to look at a character that is not ASCII, and to fold a byte.
+    const LOOK_WORK: usize = 256;
+    const FOLD_WORK: usize = 512;
+    if !key.is_ascii() || !name.is_ascii() {
+        for c in key.chars().filter(|c| name.is_ascii() && !c.is_ascii()) {
+            evaluation.spend_work(LOOK_WORK)?;
+            if !may_become_ascii(c) {
+                return Some(false);
+            }
+        }
+        evaluation.spend_work(key.len().saturating_add(name.len()).saturating_mul(FOLD_WORK))?;
+    }
+    Some(is_alike(key, name))
 }
