@@ -18,10 +18,12 @@ use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, AnswerShape, CallParams};
-use crate::wire::method::{ELICITATION_CREATE, MethodClass, PolicySubject, Sender, classify_method};
+use crate::wire::method::{
+    self, ELICITATION_CREATE, MethodClass, MethodKind, PolicySubject, Sender, classify_method,
+};
 use crate::wire::params::{self, CompletionRef};
 use crate::wire::reply::{self, ErrorCode};
-use crate::wire::view::{self, find_member};
+use crate::wire::view;
 
 /// Reads the parameters of a request that a section of the policy is about.
 pub(super) fn read_item_params<'l>(
@@ -230,13 +232,8 @@ impl Engine {
         request: &ClientRequest<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<ControlFlow<()>, Fault> {
-        let notifications = request.params.and_then(|params| find_member(params, "notifications"));
-        let Some(uris) = notifications.and_then(|all| find_member(all, "resourceSubscriptions")) else {
-            return Ok(ControlFlow::Continue(()));
-        };
         let policy = Arc::clone(&self.policy);
-        for uri in view::elements(uris) {
-            let uri = params::read_uri_text("resourceSubscriptions", uris.get(uri).unwrap_or_default())?;
+        for uri in params::read_subscriptions(request.params)? {
             let judgement = policy.judge_item(self.resources.find_resource(&uri, &policy, &self.tools), "{}");
             let refused = match self.gate.admit(judgement, "{}", None, turn.now) {
                 // Several may be asked for at once, and a person is asked about one request.
@@ -267,6 +264,52 @@ impl Engine {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Drops a request that has no id. Some peers run it; nobody could be told that it was refused.
+    pub(super) fn drop_without_id(
+        &mut self,
+        direction: Direction,
+        method: &str,
+        params: Option<&str>,
+        turn: &mut Turn<'_>,
+    ) {
+        turn.push_note(format!("dropped a {method} without an id"));
+        let section = match method {
+            method::PROMPTS_GET => Section::Prompts,
+            _ if method.starts_with("resources/") => Section::Resources,
+            _ => Section::Methods,
+        };
+        let call = match method {
+            method::TOOLS_CALL => CallParams::read(params).ok(),
+            _ => read_item_params(section, method, params).ok(),
+        };
+        let subject = call.as_ref().and_then(|call| match method {
+            method::TOOLS_CALL => SubjectKind::Tool.recorded(&call.name),
+            _ => SubjectKind::of_section(section).recorded(&call.name),
+        });
+        let facts = Facts {
+            subject,
+            traceparent: message::traceparent(params),
+            ..Facts::new(direction, Some(method), PROTOCOL_RULE)
+        };
+        self.recorder.record_unacceptable(&facts, "It has no id, so nobody could be told what came of it.", turn);
+    }
+
+    /// Refuses a notification that has an id, and returns the answer. Some peers go by the method alone.
+    pub(super) fn refuse_with_id(
+        &mut self,
+        direction: Direction,
+        (id, method): (&str, &str),
+        params: Option<&str>,
+        turn: &mut Turn<'_>,
+    ) -> Vec<u8> {
+        let why = format!("policylayer refused this message: {method} is a notification, and this one has an id.");
+        turn.push_note(format!("refused a {method} with an id ({id})"));
+        let facts =
+            Facts { traceparent: message::traceparent(params), ..Facts::new(direction, Some(method), PROTOCOL_RULE) };
+        self.recorder.record_unacceptable(&facts, &why, turn);
+        reply::error_line(Some(id), ErrorCode::InvalidRequest, &why)
+    }
+
     pub(super) fn handle_server_request(
         &mut self,
         (id, key): (&str, IdKey),
@@ -284,6 +327,10 @@ impl Engine {
             };
             self.recorder.record_unacceptable(&facts, &why, turn);
             return;
+        }
+        if method::method_kind(method) == Some(MethodKind::Notification) {
+            let line = self.refuse_with_id(Direction::Server, (id, method), params, turn);
+            return turn.send_to_server(line);
         }
         if method == "ping" {
             self.server_requests.insert(key, id, RequestKind::Other);

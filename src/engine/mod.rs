@@ -49,11 +49,11 @@ use tool_index::ToolIndex;
 pub use trial::{Trial, TrialDecision, TrialInput, find_item};
 
 use crate::policy::{Decision, Effect, Policy, Section, ToolRef};
-use crate::record::{ArgumentRecorder, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE, Required, Subject};
+use crate::record::{ArgumentRecorder, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE, Required};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
-use crate::wire::message::{self, Answer, CallParams, Message};
-use crate::wire::method;
+use crate::wire::message::{self, Answer, Message};
+use crate::wire::method::{self, MethodKind};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::{Shape, Skim, skim_line};
 use crate::wire::strict::{Reader, StrictDepth};
@@ -248,6 +248,11 @@ impl Engine {
             self.recorder.record_unacceptable(&facts, &why, turn);
             return Ok(());
         }
+        if method::method_kind(method) == Some(MethodKind::Notification) {
+            let line = self.refuse_with_id(Direction::Client, (id, method), params, turn);
+            turn.send_to_client(line);
+            return Ok(());
+        }
         self.approvals.observe_request(method);
         if method != method::TOOLS_CALL && self.refuse_own_state(&request, turn).is_break() {
             return Ok(());
@@ -287,22 +292,8 @@ impl Engine {
 
     fn handle_client_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
         match method {
-            // Some servers run a call that has no id. It is dropped, because a refusal could not be answered either.
-            method::TOOLS_CALL | method::PROMPTS_GET => {
-                turn.push_note(format!("dropped a {method} without an id"));
-                let call = CallParams::read(params).ok();
-                let subject = call.as_ref().map(|call| match method {
-                    method::PROMPTS_GET => Subject::Prompt(&call.name),
-                    _ => Subject::Tool(&call.name),
-                });
-                let why = "It has no id, so nobody could be told what came of it.";
-                let facts = Facts {
-                    subject,
-                    traceparent: message::traceparent(params),
-                    ..Facts::new(Direction::Client, Some(method), PROTOCOL_RULE)
-                };
-                self.recorder.record_unacceptable(&facts, why, turn);
-                return;
+            _ if method::method_kind(method) == Some(MethodKind::Request) => {
+                return self.drop_without_id(Direction::Client, method, params, turn);
             }
             method::CANCELLED => {
                 if let Some(key) = message::cancelled_request(params) {
@@ -366,6 +357,9 @@ impl Engine {
 
     fn handle_server_notification(&mut self, line: &[u8], method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
         match method {
+            _ if method::method_kind(method) == Some(MethodKind::Request) => {
+                return self.drop_without_id(Direction::Server, method, params, turn);
+            }
             method::CANCELLED => {
                 if let Some(key) = message::cancelled_request(params)
                     && let Some(RequestKind::Call(request)) = self.server_requests.cancel_request(&key)

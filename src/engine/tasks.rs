@@ -157,7 +157,11 @@ impl Engine {
             _ => "",
         };
         let Some(id) = id.filter(|id| !method.is_empty() && self.tasks.by_id.contains_key(id.as_ref())) else {
-            // Not of a call of this session, or about all tasks: an ordinary method.
+            // Not of a call of this session, or about all tasks: an ordinary method. Its input cannot be judged.
+            if inputs.is_some() && method == method::TASKS_UPDATE && self.policy.looks_at_input_of_some_tool() {
+                self.refuse_input_of_unknown_task(&request, turn);
+                return Ok(());
+            }
             return self.handle_item_request(request, Section::Methods, turn);
         };
         let mut draft = None;
@@ -174,6 +178,26 @@ impl Engine {
         self.client_requests.insert(request.key, request.id, RequestKind::Task(task));
         turn.forward_to_server();
         Ok(())
+    }
+
+    /// Refuses input for a task of which nothing is known: it may be of a tool whose rules look at input.
+    fn refuse_input_of_unknown_task(&mut self, request: &ClientRequest<'_>, turn: &mut Turn<'_>) {
+        let decision = Decision { effect: Effect::Deny, rule: record::PROTOCOL_RULE, reason: None, file: None };
+        let why =
+            "The policy has rules about such input, and the call of this task is not known or no longer followed.";
+        let refused = Refused { decision, otherwise: Some(why.to_owned()), remedy: Remedy::Restart };
+        let refusal = format_refusal(refused, SubjectKind::Method, request.method);
+        let facts = Facts {
+            effect: Effect::Deny,
+            arguments: request.params,
+            ..Facts::new(Direction::Client, Some(request.method), decision.rule)
+        };
+        if let ControlFlow::Continue(draft) = self.refuse_request(request.id, AnswerShape::Other, &refusal, facts, turn)
+        {
+            let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other };
+            self.client_requests.insert(request.key.clone(), request.id, RequestKind::Call(pending));
+            turn.forward_to_server();
+        }
     }
 
     /// Judges the input that a `tasks/update` brings, with the arguments of the task's call. Returns its draft if it

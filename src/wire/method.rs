@@ -180,6 +180,14 @@ pub fn classify_method(name: &str) -> MethodClass {
     METHODS.iter().find(takes_for).map_or(MethodClass::Unknown, |method| MethodClass::LooksLike(method.name))
 }
 
+/// Returns whether one of the protocol's methods wants an answer; `None` for any other method.
+pub fn method_kind(name: &str) -> Option<MethodKind> {
+    match classify_method(name) {
+        MethodClass::Known(method) => Some(method.kind),
+        MethodClass::LooksLike(_) | MethodClass::Unknown => None,
+    }
+}
+
 /// Every method of every revision, by name.
 #[rustfmt::skip]
 pub const METHODS: [Method; 39] = [

@@ -26,6 +26,22 @@ pub fn read_uri(params: Option<&str>) -> Result<Cow<'_, str>, Fault> {
     }
 }
 
+/// Reads the resources that a `subscriptions/listen` subscribes to.
+///
+/// # Errors
+/// If a key looks like one of those that name them, or if they are not a list of strings that all parsers read alike.
+pub fn read_subscriptions(params: Option<&str>) -> Result<Vec<Cow<'_, str>>, Fault> {
+    const NAME: &str = "resourceSubscriptions";
+    let notifications = find_protocol_member(params.unwrap_or_default(), "notifications")?.unwrap_or_default();
+    match find_protocol_member(notifications, NAME)? {
+        None | Some("null") => Ok(Vec::new()),
+        Some(uris) if uris.starts_with('[') => {
+            view::elements(uris).map(|uri| read_uri_text(NAME, uris.get(uri).unwrap_or_default())).collect()
+        }
+        Some(_) => Err(Fault::Type { name: NAME, expected: "a list" }),
+    }
+}
+
 /// Reads what a `completion/complete` refers to.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ pub fn scheme(uri: &str) -> Option<&str> {
 const MAX_ROUNDS: usize = 8;
 
 /// Returns the URI as the most lenient server could read it: every escape decoded, also one that was encoded again,
-/// backslashes as slashes, `fold` applied, repeated slashes joined, and dot segments resolved, also those that Windows
+/// backslashes as slashes, `fold` applied, repeated slashes joined, no default port, and dot segments resolved, also those that Windows
 /// resolves (it drops blanks and dots at the end of a segment).
 ///
 /// `fold` is that of names: servers compare paths without regard to case, and look them up in Unicode's normal form.
@@ -64,6 +64,9 @@ pub fn fold(uri: &str, fold: impl Fn(&str) -> String) -> String {
         joined.push("");
     }
     let path = joined.join("/");
+    let authority = authority
+        .strip_prefix("//")
+        .map_or_else(String::new, |authority| format!("//{}", normalize_authority(authority, &format!("{scheme}//"))));
     format!("{scheme}{authority}{}{tail}", if path.starts_with('/') { resolve_dots(&path) } else { path })
 }
 
@@ -226,6 +229,8 @@ mod tests {
             ("file:///srv/reports/.. /secret. ", "file:///srv/secret"),
             ("file:///srv/reports/.../secret", "file:///srv/secret"),
             ("file://host", "file://host"),
+            ("HTTPS://Host:443/A", "https://host/a"),
+            ("http://host%3a80/a", "http://host/a"),
             ("file:///a/", "file:///a/"),
             ("memo:A%20b", "memo:a b"),
             ("x:%ff%41", "x:%ffa"),

@@ -12,12 +12,12 @@ use std::time::Duration;
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::limits::{MAX_CANCELLED, MAX_OPEN};
-use policylayer::policy::{Effect, Policy};
+use policylayer::policy::{ConditionInput, Effect, Policy};
 use policylayer::record::{self, About, ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required};
 use policylayer::wire::fault::Fault;
 use policylayer::wire::id::IdKey;
 use policylayer::wire::message::{Message, cancelled_request};
-use policylayer::wire::method;
+use policylayer::wire::method::{self, MethodKind, method_kind};
 use policylayer::wire::skim::{Shape, Skim, skim_batch, skim_line};
 use policylayer::wire::strict::{Reader, StrictDepth};
 
@@ -35,7 +35,8 @@ fn policies() -> &'static [(Arc<Policy>, Limited); 4] {
         let mixed = format!(
             r#"{{"version":"1","default":"allow","hide":["hidden","delete_*"],"tools":{{{limited},
                 "denied":{{"action":"deny"}},"asked":{{"action":"require_approval"}},
-                "guarded":{{"deny_if":[{{"conditions":[{{"path":"args.x","op":"eq","value":"user"}}]}}]}},
+                "guarded":{{"deny_if":[{{"conditions":[{{"path":"args.x","op":"eq","value":"user"}}]}},
+                    {{"conditions":[{{"path":"input.q","op":"eq","value":"bad"}}]}}]}},
                 "paid":{{"limits":[{{"max":9,"window":60,"increment_from":"args.n","refund_on_error":true}}]}}}}}}"#
         );
         let listed = format!(r#"{{"version":"1","default":"deny","tools":{{"get":{{}},"hidden":{{}},{limited}}}}}"#);
@@ -287,8 +288,8 @@ impl Session {
             }
             Ok(Message::Notification { method, params }) => {
                 assert_eq!((replaces, replies), (0, 0), "a notification gets no answer: {}", why());
-                let is_call = matches!(method.as_ref(), method::TOOLS_CALL | method::PROMPTS_GET);
-                assert_eq!(forwards == 0, is_call, "{}", why());
+                let is_request = method_kind(&method) == Some(MethodKind::Request);
+                assert_eq!(forwards == 0, is_request, "{}", why());
                 if method == method::CANCELLED {
                     self.client_requests.cancel(params);
                 }
@@ -342,7 +343,9 @@ impl Session {
             if fold(&asked) == method::TOOLS_CALL {
                 assert!(reading.get(&tree, "id").is_some(), "{reading:?} finds a call without an id in {text:?}");
                 let arguments = reading.path(&tree, &["params", "arguments"]).map_or("{}", |node| node.raw(text));
-                let decision = self.policy().judge_call(&name, arguments).decision;
+                let input = reading.path(&tree, &["params", "inputResponses"]).map(|node| node.raw(text));
+                let input = ConditionInput { args: arguments, input, uri: None };
+                let decision = self.policy().judge_call(&name, input).decision;
                 assert_eq!(decision.effect, Effect::Allow, "{reading:?} finds a call of {name:?} in {text:?}");
             }
         }
@@ -382,6 +385,7 @@ impl Session {
             Ok(Message::Notification { method, params }) => {
                 // An acknowledgement may gain the tools, and what the client may not read is not named to it.
                 let passes = match method.as_ref() {
+                    _ if method_kind(&method) == Some(MethodKind::Request) => lines.counts() == [0, 0, 0],
                     method::SUBSCRIPTIONS_ACKNOWLEDGED => forwards + replaces == 1 && replies == 0,
                     "notifications/resources/updated" => forwards <= 1 && replaces + replies == 0,
                     _ => lines.counts() == [1, 0, 0],

@@ -13,6 +13,7 @@ pub mod names;
 pub mod plausible;
 pub mod policy;
 pub mod strict;
+pub mod uris;
 
 use std::sync::Arc;
 

@@ -48,6 +48,9 @@ const ARGUMENTS: [&str; 8] = [
     "null",
 ];
 
+/// Parameters that several methods can read.
+const ASKS: &str = r#"{"taskId":"t","uri":"file:///a","inputResponses":{"q":"bad"},"ref":{"type":"ref/prompt","name":"hidden"},"argument":{"name":"a","value":""}}"#;
+
 /// A line of a client.
 pub fn client(choices: &[u8]) -> Vec<u8> {
     let mut next = Choices::of(choices);
@@ -60,6 +63,10 @@ pub fn client(choices: &[u8]) -> Vec<u8> {
                 r#","task":{}"#,
                 r#","requestState":"s""#,
                 r#","inputResponses":{}"#,
+                r#","inputResponses":{"q":"bad"}"#,
+                r#","inputResponses":{"q":"good"},"requestState":"s","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#,
+                r#","inputResponses":[]"#,
+                r#","InputResponses":{"q":"bad"}"#,
                 r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#,
             ]);
             request(id, "tools/call", &format!(r#"{{"name":"{tool}","arguments":{arguments}{more}}}"#))
@@ -71,7 +78,11 @@ pub fn client(choices: &[u8]) -> Vec<u8> {
         8 => request(id, "subscriptions/listen", r#"{"notifications":{"toolsListChanged":true}}"#),
         9 => cancelled(id),
         10 => answer(id, next.of_these(&["{}", "[]", r#"{"a":1,"a":2}"#])),
-        _ => request(id, next.of_these(&["ping", "server/discover", "Tools/Call", "tools\\/call", "x"]), "{}"),
+        _ => {
+            let method = next.of_these(&["ping", "server/discover", "Tools/Call", "tools\\/call", "x"]);
+            let method = next.of_these(&[method, "tasks/get", "tasks/update", "resources/read", "completion/complete"]);
+            request(id, method, next.of_these(&["{}", ASKS]))
+        }
     };
     damaged(line, &mut next)
 }
@@ -90,7 +101,17 @@ pub fn server(choices: &[u8]) -> Vec<u8> {
         }
         4 => answer(id, r#"{"capabilities":{"tools":{},"prompts":{}}}"#),
         5 => {
-            answer(id, next.of_these(&[r#"{"resultType":"input_required","requestState":"s"}"#, r#"{"isError":true}"#]))
+            let result = next.of_these(&[
+                r#"{"resultType":"input_required","requestState":"s"}"#,
+                r#"{"isError":true}"#,
+                r#"{"resultType":"task","taskId":"t","status":"working"}"#,
+                r#"{"task":{"taskId":"t","status":"working"}}"#,
+                r#"{"taskId":"t","status":"completed","result":{}}"#,
+                r#"{"resultType":"input_required","inputRequests":{"q":{"method":"roots/list"}},"requestState":"s"}"#,
+                r#"{"inputRequests":{"policylayer":{"method":"elicitation/create"}}}"#,
+                r#"{"inputRequests":{},"inputRequests":{"q":{"method":"roots/list"}}}"#,
+            ]);
+            answer(id, result)
         }
         6 => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":1,"message":"m"}}}}"#),
         7 => request(id, next.of_these(&["roots/list", "sampling/createMessage", "ping"]), "{}"),

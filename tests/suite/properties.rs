@@ -206,6 +206,11 @@ proptest! {
     }
 
     #[test]
+    fn a_uri_has_one_normal_form(text in r"([a-zA-Z]{1,4}:)?(//)?([a-zA-Z.%/\\? #@:]|%2[eEfF5]|\.\.|é|\u{200b}|ｆ){0,12}") {
+        laws::uris::holds(text.as_bytes());
+    }
+
+    #[test]
     fn what_is_accepted_reads_the_same_under_every_reading(text in line()) {
         laws::strict::holds(text.as_bytes());
     }
@@ -277,12 +282,14 @@ type Law = fn(&[u8]);
 /// What fuzzing has found worth keeping: tests/fuzz/corpus, a folder a law.
 #[test]
 fn the_corpus_holds() {
-    let laws: [(&str, Law); 5] = [
+    let laws: [(&str, Law); 7] = [
         ("strict", laws::strict::holds),
         ("framing", laws::framing::holds),
         ("policy", laws::policy::holds),
         ("list", laws::list::holds),
         ("engine", laws::engine::holds),
+        ("names", laws::names::holds),
+        ("uris", laws::uris::holds),
     ];
     for (name, holds) in laws {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);

@@ -6,6 +6,21 @@ use std::path::Path;
 
 use serde_json::Value;
 
+const URIS: [&str; 12] = [
+    "file:///srv/%72eports/./x/../a.csv",
+    "FILE:///srv/reports/%2e%2E/../etc/shadow",
+    "file:///srv/a%2fb%252e%252e",
+    "HTTPS://User@EXAMPLE.com:443/A?b=%7e#C",
+    "http://h:/x",
+    "memo:Note One/../x",
+    "db://{table}/schema",
+    "urn:a:%zz%c3%a9",
+    "file:///srv\\reports\\..\\..\\etc",
+    "file:///srv//Reports///.. /secret. ",
+    "ui://w/show",
+    "\u{200b}ｆile:///\u{2024}\u{2024}/É",
+];
+
 fn main() -> io::Result<()> {
     let mut seeds = 0;
     let mut write = |target: &str, bytes: &[u8]| -> io::Result<()> {
@@ -42,6 +57,12 @@ fn main() -> io::Result<()> {
                 write("policy", format!("\u{1}{policy}").as_bytes())?;
             }
         }
+    }
+    for rule in 0..64_u8 {
+        write("names", &[&[2, rule, rule.wrapping_mul(7)][..], b"Get_A"].concat())?;
+    }
+    for uri in URIS {
+        write("uris", uri.as_bytes())?;
     }
     for file in files("config/examples")? {
         let format = match file.rsplit('.').next() {
