@@ -192,9 +192,9 @@ impl<'l> Walk<'l> {
     }
 
     fn skip_scalar(&mut self) {
-        while self.peek().is_some_and(|byte| !matches!(byte, b'}' | b']' | b',' | b':' | b' ' | b'\t')) {
-            self.at += 1;
-        }
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let end = rest.iter().position(|byte| matches!(byte, b'}' | b']' | b',' | b':' | b' ' | b'\t'));
+        self.at += end.unwrap_or(rest.len());
     }
 }
 
