@@ -18,9 +18,7 @@ use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, AnswerShape, CallParams};
-use crate::wire::method::{
-    self, ELICITATION_CREATE, MethodClass, MethodKind, PolicySubject, Sender, classify_method,
-};
+use crate::wire::method::{self, ELICITATION_CREATE, MethodClass, MethodKind, PolicySubject, Sender, classify_method};
 use crate::wire::params::{self, CompletionRef};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::view;
