@@ -47,7 +47,9 @@ pub(super) fn may_fold_to_ascii(c: char) -> bool {
 
 /// Folds a piece of a name once. White space at its ends stays.
 fn fold_inside(text: &str) -> String {
-    let folded = text.nfkc().flat_map(fold_char).filter(|c| !c.is_control() && !is_default_ignorable(*c));
+    let is_kept = |c: &char| !c.is_control() && !is_default_ignorable(*c);
+    // What is left out keeps marks from their order, so it goes first; a compatibility character may hold more of it.
+    let folded = text.chars().filter(is_kept).nfkc().flat_map(fold_char).filter(is_kept);
     // What is left of a capital dotted I.
     folded.collect::<String>().replace("i\u{307}", "i")
 }
@@ -86,6 +88,7 @@ mod tests {
             ("e\u{301}crire", "écrire"),
             ("E\u{200d}\u{301}crire", "écrire"),
             ("get\u{fe0f}", "get"),
+            ("\u{37a}\u{200b}\u{10eab}", "\u{10eab}ι"),
             ("\u{e0067}\u{e0065}get", "get"),
             ("two words", "two words"),
             ("", ""),

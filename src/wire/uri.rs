@@ -60,7 +60,7 @@ pub fn fold(uri: &str, fold: impl Fn(&str) -> String) -> String {
     };
     let segments = path.split('/').enumerate().filter(|(at, segment)| *at == 0 || !segment.is_empty());
     let mut joined: Vec<&str> = segments.map(|(_, segment)| trim_segment(segment)).collect();
-    if path.len() > 1 && path.ends_with('/') {
+    if path.ends_with('/') {
         joined.push("");
     }
     let path = joined.join("/");
