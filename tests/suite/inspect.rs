@@ -268,10 +268,9 @@ fn a_server_that_is_no_good_ends_with_a_clear_error() {
     let ran = inspect(&home, &[], &["--flood"]);
     assert!(ran.code == Some(1) && ran.err.contains("it wrote more than 16777216 bytes"), "{}", ran.err);
     let ran = inspect(&home, &[], &["--chatter", "--silent"]);
-    // Through Wine's pipes, so much does not come within a minute.
-    let is_stopped = |err: &str| cfg!(windows) && err.contains("did not answer within 60 seconds");
-    let is_told = ran.err.contains("it wrote more than 16777216 bytes") || is_stopped(&ran.err);
-    assert!(ran.code == Some(1) && is_told, "{}", ran.err);
+    // Through Wine's pipes, or on a busy machine, so much does not come within a minute.
+    let ends = ["it wrote more than 16777216 bytes", "did not answer within 60 seconds"];
+    assert!(ran.code == Some(1) && ends.iter().any(|end| ran.err.contains(end)), "{}", ran.err);
     let ran = inspect(&home, &[], &["--endless-line", "--silent"]);
     assert!(ran.code == Some(1) && ran.err.contains("it wrote more than 16777216 bytes"), "{}", ran.err);
     // No answer of an MCP server.

@@ -8,7 +8,8 @@ const MEMORY: usize = 40_000_000;
 #[test]
 fn that_floods_stdout_keeps_no_answer_from_the_client() {
     let mut session = session(&["--chatter"]);
-    for _ in 0..50 {
+    // Each answer comes behind all that is in the pipes.
+    for _ in 0..10 {
         assert!(is_refused(&ask(&mut session, "refused")));
         assert!(!is_refused(&ask(&mut session, "open")));
     }
