@@ -221,9 +221,10 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;approvals' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Also list what has expired; with `--format json`, everything, and not only what can be answered')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a call with its arguments in full')
             [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Approve a call')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Deny a call and tell the agent why')
@@ -233,6 +234,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;approvals;list' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Also list what has expired; with `--format json`, everything, and not only what can be answered')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -261,7 +263,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;approvals;help' {
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a call with its arguments in full')
             [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Approve a call')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Deny a call and tell the agent why')
@@ -475,7 +477,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;help;approvals' {
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a call with its arguments in full')
             [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Approve a call')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Deny a call and tell the agent why')

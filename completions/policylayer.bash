@@ -333,7 +333,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__approvals)
-            opts="-h --format --help list show approve deny watch help"
+            opts="-h --all --format --help list show approve deny watch help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -481,7 +481,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__approvals__subcmd__list)
-            opts="-h --format --help"
+            opts="-h --all --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -199,9 +199,10 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;approvals'= {
             cand --format 'How to print: for a person, or for a program'
+            cand --all 'Also list what has expired; with `--format json`, everything, and not only what can be answered'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
-            cand list 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved'
+            cand list 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day'
             cand show 'Print a call with its arguments in full'
             cand approve 'Approve a call'
             cand deny 'Deny a call and tell the agent why'
@@ -210,6 +211,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;approvals;list'= {
             cand --format 'How to print: for a person, or for a program'
+            cand --all 'Also list what has expired; with `--format json`, everything, and not only what can be answered'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -233,7 +235,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --help 'Print help'
         }
         &'policylayer;approvals;help'= {
-            cand list 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved'
+            cand list 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day'
             cand show 'Print a call with its arguments in full'
             cand approve 'Approve a call'
             cand deny 'Deny a call and tell the agent why'
@@ -407,7 +409,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;help;add'= {
         }
         &'policylayer;help;approvals'= {
-            cand list 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved'
+            cand list 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day'
             cand show 'Print a call with its arguments in full'
             cand approve 'Approve a call'
             cand deny 'Deny a call and tell the agent why'

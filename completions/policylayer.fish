@@ -200,8 +200,9 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l dry-run 
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -l all -d 'Also list what has expired; with `--format json`, everything, and not only what can be answered'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "list" -d 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "list" -d 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "show" -d 'Print a call with its arguments in full'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "approve" -d 'Approve a call'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "deny" -d 'Deny a call and tell the agent why'
@@ -209,6 +210,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and n
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -l all -d 'Also list what has expired; with `--format json`, everything, and not only what can be answered'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from show" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
@@ -218,7 +220,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and _
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l reason -d 'The reason that the agent gets, at most 500 characters' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from deny" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print a call with its arguments in full'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Approve a call'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "deny" -d 'Deny a call and tell the agent why'
@@ -332,7 +334,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "demo" -d 'Show what an agent sees, and what happens to its calls, while a policy is in force'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "list" -d 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "list" -d 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "show" -d 'Print a call with its arguments in full'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "approve" -d 'Approve a call'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "deny" -d 'Deny a call and tell the agent why'

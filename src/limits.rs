@@ -304,9 +304,14 @@ pub const NOTIFICATION_PATIENCE: Duration = Duration::from_secs(10);
 pub const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
 /// How often the local channel is polled for answers while a question is open on it.
 pub const APPROVAL_POLL: Duration = Duration::from_millis(150);
-/// How much of a call's arguments the local channel shows, in bytes; a note says that the rest is left out.
+/// How long whoever answers on the local channel waits to hear what came of it.
+pub const OUTCOME_PATIENCE: Duration = Duration::from_secs(10);
+/// How often they look.
+pub const OUTCOME_POLL: Duration = Duration::from_millis(20);
+/// How much there is to read about a call on the local channel, in bytes: its tool, its arguments, and what is sent beside
+/// them. About a call with more, nobody is asked there, because what was cut could not be approved.
 pub const MAX_ASKED_ARGUMENTS: usize = 1024 * 1024;
-/// The largest total size of the arguments of all calls that wait on the local channel, in bytes.
+/// The largest total size of what there is to read about all calls that wait on the local channel, in bytes.
 pub const MAX_ASKED: i64 = MAX_STATE / 2;
 /// How long the local channel keeps the result of a question.
 pub const KEEP_ASKED: Duration = Duration::from_secs(24 * 60 * 60);

@@ -285,7 +285,7 @@ pub(crate) struct ApprovalsArgs {
 /// What to do about calls that wait.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ApprovalsCommand {
-    /// List the calls that wait, and those that timed out within the last 5 minutes and can still be approved
+    /// List the calls that wait, those that timed out and can still be approved, and what was answered in the last day
     List(ApprovalsListArgs),
     /// Print a call with its arguments in full
     Show(ApprovalsShowArgs),
@@ -299,6 +299,9 @@ pub(crate) enum ApprovalsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ApprovalsListArgs {
+    /// Also list what has expired; with `--format json`, everything, and not only what can be answered
+    #[arg(long)]
+    pub all: bool,
     /// How to print: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -317,7 +320,8 @@ pub(crate) struct ApprovalsShowArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "The held call is forwarded byte for byte, once. If it has timed out already, the agent may make it once \
-                  more, with the same arguments, within 5 minutes.\n\nWith `local_confirm = \"code\"` in config.toml, the \
+                  more, with the same arguments. Either is in force before this ends, which says what came of \
+                  it.\n\nWith `local_confirm = \"code\"` in config.toml, the \
                   terminal shows a code to type back."
 )]
 pub(crate) struct ApprovalsApproveArgs {
@@ -342,7 +346,7 @@ pub(crate) struct ApprovalsDenyArgs {
 
 const APPROVALS: &str = "\
 Examples:
-  policylayer approvals                            the calls that wait
+  policylayer approvals                            what waits and was answered
   policylayer approvals show k7m2p                 its arguments in full
   policylayer approvals approve k7m2p              this call goes on
   policylayer approvals approve k7m2p --session    and others like it

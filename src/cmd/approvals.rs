@@ -2,31 +2,29 @@
 
 mod card;
 mod confirm;
+mod list;
+mod outcome;
 mod pretty;
 mod watch;
 
-use std::io::{self, Write};
 use std::time::Duration;
 
-use anstyle::Style;
-
-use self::card::duration_text;
+use self::list::Expired;
 use super::Env;
 use super::output::{print, print_report};
-use crate::cli::{ApprovalsApproveArgs, ApprovalsArgs, ApprovalsCommand, ApprovalsDenyArgs, ApprovalsShowArgs, Format};
+use crate::cli::{
+    ApprovalsApproveArgs, ApprovalsArgs, ApprovalsCommand, ApprovalsDenyArgs, ApprovalsListArgs, ApprovalsShowArgs,
+    Format,
+};
 use crate::engine::{ApprovalAnswer, Channel};
 use crate::exit::Exit;
-use crate::limits::{LATE_APPROVAL, MAX_NOTE};
+use crate::limits::MAX_NOTE;
 use crate::paths;
 use crate::policy::nearest_word;
 use crate::settings::LocalConfirm;
 use crate::state::approvals::{ApprovalEntry, ApprovalState, Confirm, NotAnswered, StoredApprovals, unix_time};
-use crate::term::style::{DIM, WARN};
-use crate::term::table::{self, Cell};
-use crate::visible::{escape_invisible, shorten};
-
-/// How much of a call's arguments the list shows, in characters.
-const SHOWN: usize = 48;
+use crate::term::style::format_duration;
+use crate::visible::escape_invisible;
 
 /// Why a call is not answered or shown. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +33,18 @@ enum ApprovalError {
     Unknown { id: String, remedy: String },
     #[error("{0}")]
     Over(String),
+    #[error("{0}")]
+    WithoutEffect(String),
+    #[error(
+        "The call {0} cannot be approved: it was stored by an earlier policylayer, which left out a part of its arguments. Deny \
+         it, and ask the agent to make it again."
+    )]
+    Cut(String),
+    #[error(
+        "The session of the call {0} has ended, so there is nothing to approve for the rest of it. Approve the one call, \
+         without `--session`."
+    )]
+    NoSession(String),
     #[error("The reason has {0} characters, and the agent can be given at most {MAX_NOTE}. Shorten it.")]
     LongReason(usize),
     #[error(
@@ -48,8 +58,8 @@ enum ApprovalError {
 pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
     let mut stored = StoredApprovals::new(&paths::state_dir(env)?, paths::STATE_FILE);
     match &args.command {
-        None => list_approvals(&mut stored, args.list.format, env),
-        Some(ApprovalsCommand::List(args)) => list_approvals(&mut stored, args.format, env),
+        None => list_approvals(&mut stored, &args.list, env),
+        Some(ApprovalsCommand::List(args)) => list_approvals(&mut stored, args, env),
         Some(ApprovalsCommand::Show(args)) => show_approval(&mut stored, args),
         Some(ApprovalsCommand::Approve(args)) => approve_call(&mut stored, args, env),
         Some(ApprovalsCommand::Deny(args)) => deny_call(&mut stored, args),
@@ -57,17 +67,13 @@ pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
     }
 }
 
-fn list_approvals(stored: &mut StoredApprovals, format: Format, env: &Env) -> anyhow::Result<Exit> {
+fn list_approvals(stored: &mut StoredApprovals, args: &ApprovalsListArgs, env: &Env) -> anyhow::Result<Exit> {
     let mut all = stored.list_all()?;
-    let now = unix_time();
-    all.retain(|entry| {
-        // A person who wants to answer a call misses it if it has just expired.
-        let has_just_expired =
-            entry.state == ApprovalState::Expired && now < entry.expires.saturating_add(LATE_APPROVAL);
-        entry.state.is_open() || (format == Format::Text && has_just_expired)
-    });
-    print_report(&all, format, |out, all| {
-        write_list(out, all, now)?;
+    // A program gets what can be answered, unless it asks for more.
+    all.retain(|entry| args.all || args.format == Format::Text || entry.state.is_open());
+    let expired = if args.all { Expired::Listed } else { Expired::Counted };
+    print_report(&all, args.format, |out, all| {
+        list::write_list(out, all, expired, unix_time())?;
         if all.is_empty() && !asks_here(env) {
             writeln!(
                 out,
@@ -82,43 +88,6 @@ fn list_approvals(stored: &mut StoredApprovals, format: Format, env: &Env) -> an
 /// Whether config.toml has the local channel. Other commands report errors in the file.
 fn asks_here(env: &Env) -> bool {
     paths::load_settings(env).map_or(true, |settings| settings.approvals.channels.contains(&Channel::Local))
-}
-
-fn write_list(out: &mut dyn Write, shown: &[ApprovalEntry], now: Duration) -> io::Result<()> {
-    if shown.is_empty() {
-        return writeln!(out, "Nothing waits for a person.");
-    }
-    let rows: Vec<_> = shown.iter().map(|entry| list_row(entry, now)).collect();
-    table::write_table(out, &["ID", "STATE", "LEFT", "SERVER", "TOOL", "CLASS", "ARGUMENTS"], &rows)?;
-    if let Some(first) = shown.iter().find(|entry| entry.state.is_open()) {
-        let id = &first.id;
-        writeln!(
-            out,
-            "\n`policylayer approvals show {id}` shows a call in full, `approve {id}` lets it through, `deny {id}` refuses it."
-        )?;
-    }
-    if shown.iter().any(|entry| entry.state == ApprovalState::Late) {
-        writeln!(out, "A late call was refused when its time was up. Once approved, the agent may repeat it once.")?;
-    }
-    Ok(())
-}
-
-fn list_row(entry: &ApprovalEntry, now: Duration) -> Vec<Cell> {
-    let style = match entry.state {
-        ApprovalState::Waiting => Style::new().bold(),
-        ApprovalState::Late => WARN,
-        _ => DIM,
-    };
-    let left = if entry.state.is_open() { duration_text(entry.time_left(now)) } else { "-".to_owned() };
-    vec![
-        Cell::styled(&entry.id, style),
-        Cell::styled(entry.state.as_str(), style),
-        Cell::new(left),
-        Cell::new(&entry.server),
-        Cell::new(&entry.tool),
-        Cell::new(&entry.class),
-        Cell::new(shorten(entry.arguments.as_deref().unwrap_or("-"), SHOWN)),
-    ]
 }
 
 fn show_approval(stored: &mut StoredApprovals, args: &ApprovalsShowArgs) -> anyhow::Result<Exit> {
@@ -156,48 +125,26 @@ fn record_answer(
 ) -> anyhow::Result<Exit> {
     let id = id.to_lowercase();
     match stored.answer_question(&id, verdict, given)? {
-        Ok(entry) => {
-            print(|out| writeln!(out, "{}", describe_answer(&entry, verdict, unix_time())))?;
+        Ok(_) => {
+            let Some(entry) = outcome::wait_for_outcome(stored, &id)? else {
+                return Err(unknown_id(&id, &stored.list_all()?).into());
+            };
+            let came = outcome::describe_outcome(&entry, unix_time()).map_err(ApprovalError::WithoutEffect)?;
+            print(|out| writeln!(out, "{came}"))?;
             Ok(Exit::Ok)
         }
         Err(NotAnswered::Unknown) => Err(unknown_id(&id, &stored.list_all()?).into()),
         Err(NotAnswered::Over(entry)) => Err(ApprovalError::Over(explain_closed(&entry, unix_time())).into()),
         Err(NotAnswered::NeedsCode) => Err(ApprovalError::NeedsCode(id).into()),
-    }
-}
-
-fn describe_answer(entry: &ApprovalEntry, verdict: &ApprovalAnswer, now: Duration) -> String {
-    let what = format!("{} of {}", escape_invisible(&entry.tool), escape_invisible(&entry.server));
-    let is_late = entry.state == ApprovalState::Late || entry.expires <= now;
-    match (verdict, is_late) {
-        (ApprovalAnswer::Once, false) => format!("Approved: {what} goes on, this once."),
-        (ApprovalAnswer::Session, false) => {
-            format!("Approved: {what} goes on, and so will others like it until the session ends.")
-        }
-        (ApprovalAnswer::Once, true) => format!(
-            "Approved late: the call of {what} had timed out and was refused. Tell the agent to repeat it once, with the same \
-             arguments, within {}.",
-            duration_text(entry.time_left(now).max(Duration::from_secs(1)))
-        ),
-        (ApprovalAnswer::Session, true) => format!(
-            "Approved late: the call of {what} had timed out and was refused. Tell the agent to repeat it, with the same \
-             arguments; others like it pass until the session ends."
-        ),
-        (ApprovalAnswer::Refused { note }, _) => {
-            let agent = match (is_late, note) {
-                (true, _) => ". The agent was told so when it timed out",
-                (false, Some(_)) => ". The agent is told so, with your reason",
-                (false, None) => ". The agent is told so",
-            };
-            format!("Refused: {what} does not go on{agent}.")
-        }
+        Err(NotAnswered::Cut) => Err(ApprovalError::Cut(id).into()),
+        Err(NotAnswered::NoSession) => Err(ApprovalError::NoSession(id).into()),
     }
 }
 
 fn explain_closed(entry: &ApprovalEntry, now: Duration) -> String {
     let id = &entry.id;
     let ago =
-        entry.answered.map(|then| format!(", {} ago", duration_text(now.saturating_sub(then)))).unwrap_or_default();
+        entry.answered.map(|then| format!(", {} ago", format_duration(now.saturating_sub(then)))).unwrap_or_default();
     let channel = match entry.channel.as_deref() {
         Some("client") => "in the client",
         _ => "with `policylayer approvals`",

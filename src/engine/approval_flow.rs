@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::action::{Action, Payload, Turn};
-use super::approvals::{self, ApprovalAnswer, Channel, Dialogue, HeldCall, Local, NotChosen, OpenQuestion, Settled};
+use super::approvals::{
+    self, ApprovalAnswer, Channel, Dialogue, HeldCall, Local, NotChosen, OpenQuestion, Settled, Upshot,
+};
 use super::call_gate::{judge_item, judge_tool};
 use super::item_requests::read_item_params;
 use super::open_requests::PendingCall;
@@ -53,11 +55,6 @@ impl RequestSubject {
 }
 
 impl Engine {
-    /// Handles a person's answer on the local channel.
-    pub fn handle_local_answer(&mut self, number: u64, answer: ApprovalAnswer, now: Now, actions: &mut Vec<Action>) {
-        self.handle_answer(number, answer, Channel::Local, &mut Turn::new(now, actions));
-    }
-
     /// Handles all deadlines up to `now`: answers calls whose client would give up, ends questions that nobody answered,
     /// and sends progress for calls that still wait.
     pub fn handle_timeout(&mut self, now: Now, actions: &mut Vec<Action>) {
@@ -109,14 +106,22 @@ impl Engine {
         }
     }
 
-    fn handle_answer(&mut self, number: u64, answer: ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
+    pub(super) fn handle_answer(&mut self, number: u64, answer: ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
         let Some(mut question) = self.approvals.take_question(|it| it.number == number && it.answer.is_none()) else {
+            if channel == Channel::Local && self.approvals.find_question(number).is_none() {
+                // Whoever gave it waits to hear that.
+                turn.push_action(Action::Settle(number, Settled::Over));
+            }
             return turn.push_note(format!("an answer to question {number} came after it was settled"));
         };
         let now = turn.now.session;
         if question.is_in_round() {
             // The call waits for its client to come back with it, which takes as long as a repetition may.
-            close_question(&mut question, Settled::Answered(channel), ANSWERED, turn);
+            close_question(&mut question, Settled::Answered(channel, Upshot::Kept), ANSWERED, turn);
+            if channel == Channel::Local {
+                // What becomes of the call is told there later.
+                question.local = Local::Asked;
+            }
             question.extend(now.saturating_add(LATE_APPROVAL));
             question.answer = Some((answer, channel));
             return self.approvals.add_question(question);
@@ -124,10 +129,17 @@ impl Engine {
         match question.call.take() {
             Some(held) => self.settle_held(question, held, answer, channel, turn),
             None => {
-                close_question(&mut question, Settled::Answered(channel), ANSWERED, turn);
+                let is_refusal = matches!(answer, ApprovalAnswer::Refused { .. });
+                // What the client's next session may use is kept by the local channel alone: nobody uses it twice.
+                let is_kept_there =
+                    question.outlives_session() && channel == Channel::Local && answer == ApprovalAnswer::Once;
+                let upshot = if is_refusal { Upshot::Noted } else { Upshot::Granted };
+                close_question(&mut question, Settled::Answered(channel, upshot), ANSWERED, turn);
                 self.approvals.remember_answer(question.covers, &answer, channel, now);
                 turn.push_note(format!("a late answer to question {number}, by the {} channel", channel.as_str()));
-                self.approvals.grant_late(&question, &answer, channel, now);
+                if !is_kept_there {
+                    self.approvals.grant_late(&question, &answer, channel, now);
+                }
             }
         }
     }
@@ -137,6 +149,9 @@ impl Engine {
         let (Some((answer, channel)), Some(held)) = (question.answer.take(), question.call.take()) else { return };
         self.approvals.remember_answer(question.covers, &answer, channel, turn.now.session);
         self.approvals.grant_late(&question, &answer, channel, turn.now.session);
+        let is_refusal = matches!(answer, ApprovalAnswer::Refused { .. });
+        let upshot = if is_refusal { Upshot::Refused } else { Upshot::Sent };
+        close_question(&mut question, Settled::Answered(channel, upshot), ANSWERED, turn);
         self.end_held(held, withdrawn(), Outcome::Cancelled, turn);
     }
 
@@ -149,26 +164,43 @@ impl Engine {
         channel: Channel,
         turn: &mut Turn<'_>,
     ) {
-        close_question(&mut question, Settled::Answered(channel), ANSWERED, turn);
+        close_dialogue_of(&mut question, Some(channel), ANSWERED, turn);
+        let (number, local) = (question.number, question.local);
+        let approval = answered(answer.clone(), channel);
+        let upshot = self.carry_out_answer(question, held, (answer, channel), approval, turn);
+        if local == Local::Asked {
+            turn.push_action(Action::Settle(number, Settled::Answered(channel, upshot)));
+        }
+    }
+
+    /// Sends or refuses a held call; `approval` is what is recorded about the answer.
+    pub(super) fn carry_out_answer(
+        &mut self,
+        question: OpenQuestion,
+        held: HeldCall,
+        (answer, channel): (ApprovalAnswer, Channel),
+        approval: Approval,
+        turn: &mut Turn<'_>,
+    ) -> Upshot {
         self.approvals.remember_answer(question.covers, &answer, channel, turn.now.session);
         let OpenQuestion { about, covers, scope, not_chosen, .. } = question;
         let waited = turn.now.session.saturating_sub(held.since);
         let client_answer = not_chosen.map(NotChosen::as_str);
-        let is_session = answer == ApprovalAnswer::Session;
-        let is_refusal = matches!(answer, ApprovalAnswer::Refused { .. });
-        let approval = Approval { waited, client_answer, ..answered(answer, channel) };
-        if is_refusal {
-            let why = describe_refusal_by_person(approval.note.as_deref());
-            return self.refuse_held(&about, held, approval, why, Remedy::Person, turn);
+        let approval = Approval { waited, client_answer, ..approval };
+        if let ApprovalAnswer::Refused { note } = &answer {
+            let why = describe_refusal_by_person(note.as_deref());
+            self.refuse_held(&about, held, approval, why, Remedy::Person, turn);
+            return Upshot::Refused;
         }
         let HeldCall { method, id, key, line, mut pending, progress, .. } = held;
         self.client_requests.remove_answered(&key);
         let policy = std::sync::Arc::clone(&self.policy);
         if let Err(refused) = self.judge_held(&policy, &about, &line) {
             pending.set_approval(approval);
-            return self.refuse_call(pending, (&id, &method), about.name(), refused, turn);
+            self.refuse_call(pending, (&id, &method), about.name(), refused, turn);
+            return Upshot::Forbidden;
         }
-        if is_session {
+        if answer == ApprovalAnswer::Session {
             self.approvals.grants.add_session(covers, scope, channel);
         }
         if let Some(progress) = progress {
@@ -178,6 +210,7 @@ impl Engine {
         let (name, channel) = (about.name(), channel.as_str());
         turn.push_note(format!("{method} of {:?} (id {id}) was approved by the {channel} channel", name.1));
         self.forward_call(&id, key, name, Payload::Written(line.into()), pending, turn);
+        Upshot::Sent
     }
 
     /// Judges an approved request once more: another policy may be in force by now, the server may have listed more, and
@@ -249,18 +282,8 @@ impl Engine {
         self.refuse_unanswerable(number, &format!("and {how}."), turn);
     }
 
-    /// Handles a failure of the local channel to ask a question.
-    pub fn handle_local_failure(&mut self, number: u64, why: &str, now: Now, actions: &mut Vec<Action>) {
-        let turn = &mut Turn::new(now, actions);
-        turn.push_note(format!("a person cannot be asked on the local channel: {why}"));
-        if let Some(question) = self.approvals.find_question(number) {
-            question.local = Local::Not;
-        }
-        self.refuse_unanswerable(number, &format!("and the local channel cannot ask: {why}"), turn);
-    }
-
     /// Refuses a held call if no channel is left on which a person could answer.
-    fn refuse_unanswerable(&mut self, number: u64, why: &str, turn: &mut Turn<'_>) {
+    pub(super) fn refuse_unanswerable(&mut self, number: u64, why: &str, turn: &mut Turn<'_>) {
         let is_lost = |question: &OpenQuestion| {
             question.number == number && question.dialogue.is_none() && question.local == Local::Not
         };
@@ -295,7 +318,14 @@ impl Engine {
         outcome: Outcome,
         turn: &mut Turn<'_>,
     ) {
-        close_question(&mut question, Settled::Over, why, turn);
+        let settled = match &question.answer {
+            _ if !question.outlives_session() || outcome != Outcome::ServerDied => Settled::Over,
+            // The client has not come for it, so nobody has made the call.
+            Some((ApprovalAnswer::Once, Channel::Local)) => Settled::Answered(Channel::Local, Upshot::Granted),
+            Some(_) => Settled::Over,
+            None => Settled::Left,
+        };
+        close_question(&mut question, settled, why, turn);
         if let Some(held) = question.call {
             self.end_held(held, withdrawn(), outcome, turn);
         }
@@ -379,9 +409,14 @@ fn close_question(question: &mut OpenQuestion, how: Settled, why: &str, turn: &m
     if std::mem::replace(&mut question.local, Local::Not) == Local::Asked {
         turn.push_action(Action::Settle(question.number, how));
     }
+    let answered = if let Settled::Answered(channel, _) = how { Some(channel) } else { None };
+    close_dialogue_of(question, answered, why, turn);
+}
+
+/// Closes the client's dialogue, unless that is where it was `answered`.
+fn close_dialogue_of(question: &mut OpenQuestion, answered: Option<Channel>, why: &str, turn: &mut Turn<'_>) {
     let dialogue = question.dialogue.take_if(|dialogue| matches!(dialogue, Dialogue::Request(_)));
-    // An answer in the client has closed its dialogue.
-    if let (Some(Dialogue::Request(id)), true) = (dialogue, how != Settled::Answered(Channel::Client)) {
+    if let (Some(Dialogue::Request(id)), true) = (dialogue, answered != Some(Channel::Client)) {
         turn.send_to_client(approvals::build_cancellation(&id, why));
     }
 }

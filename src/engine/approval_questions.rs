@@ -13,7 +13,7 @@ use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refused, Remedy};
 use super::{ClientRequest, Engine};
 use crate::limits::MAX_HELD;
-use crate::policy::{Asking, Decision, Item, Section};
+use crate::policy::{ApprovalLifetime, Asking, Decision, Item, Section};
 use crate::record::{Approval, Digest, Outcome};
 use crate::risk::{self, Class, Listed};
 use crate::visible::escape_invisible;
@@ -116,13 +116,14 @@ impl Engine {
         let (method, name, rule) = (request.method, about.name().1, decision.rule);
         let but = no_dialogue.flatten().map_or_else(String::new, |why| format!(" (not asked in the client: {why})"));
         turn.push_note(format!("{method} of {name:?} (id {}) waits for a person: {rule}{but}", request.id));
-        let (shown, rule, local) = (question.tool.clone(), question.rule.clone(), question.local);
+        let (shown, rule) = (question.tool.clone(), question.rule.clone());
+        let (lives, local) = (question.lives, question.local);
         let until = now.saturating_add(question.timeout);
         turn.push_action(Action::Ask(Box::new(question)));
+        let is_postponed = lives == ApprovalLifetime::Client && local == Local::Asked;
+        let (postponed, dialogue) = if is_postponed { (dialogue, None) } else { (None, dialogue) };
         let (dialogue, line_to_client) = dialogue.unzip();
-        if let Some(line) = line_to_client {
-            turn.send_to_client(line);
-        }
+        line_to_client.into_iter().for_each(|line| turn.send_to_client(line));
         let (mut progress, mut held_until) = (None, until);
         if !matches!(dialogue, Some(Dialogue::Round(_))) {
             self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
@@ -148,8 +149,10 @@ impl Engine {
             about,
             covers,
             scope: asking.scope.unwrap_or_default(),
+            lives,
             local,
             dialogue,
+            postponed,
             not_chosen: None,
             since: now,
             until,
@@ -178,10 +181,11 @@ impl Engine {
             irreversible.into_iter().chain(profile.sends.then_some(Effects::Sends))
         });
         let local = self.approvals.options.channels.contains(&Channel::Local);
+        let client = self.recorder.client().map(|client| client.name()).filter(|name| !name.is_empty());
         Question {
             number: self.approvals.next_number(),
             tool: call.name.as_ref().into(),
-            client: self.recorder.client().map(|client| client.name().into()),
+            client: client.map(Into::into),
             class,
             severity,
             effects: effects.collect(),
@@ -190,6 +194,8 @@ impl Engine {
             arguments: call.arguments.unwrap_or("{}").into(),
             beside: Some(beside).filter(|beside| beside != "{}").map(Into::into),
             scope: asking.scope.unwrap_or_default(),
+            // A client without a name has no next session.
+            lives: asking.lives.filter(|_| client.is_some()).unwrap_or_default(),
             line: Digest::START,
             covers,
             timeout: asking.timeout.unwrap_or(self.approvals.options.timeout),

@@ -3,6 +3,7 @@
 
 mod action;
 mod approval_flow;
+mod approval_local;
 mod approval_questions;
 mod approval_rounds;
 mod approvals;
@@ -32,8 +33,8 @@ pub use action::{Action, Commit, Note, Now, Payload};
 use approvals::Approvals;
 pub use approvals::clients::{Asks, ClientHabits, ClientRow, ClientTable, ClientVersion};
 pub use approvals::{
-    ApprovalAnswer, ApprovalOptions, Channel, Effects, Local, LocalChannel, Question, QuestionView, RoundApproval,
-    Settled,
+    ApprovalAnswer, ApprovalOptions, Channel, Effects, Local, LocalChannel, Opened, Question, QuestionView,
+    RoundApproval, Settled, Upshot,
 };
 use call_gate::CallGate;
 use item_requests::is_other_method;

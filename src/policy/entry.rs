@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::approval_terms::{ApprovalScope, Asking};
+use super::approval_terms::{ApprovalLifetime, ApprovalScope, Asking};
 use super::condition::{Condition, ConditionGroup, GroupKind, Path};
 use super::decision::Effect;
 use super::diagnostic::{Report, quote_for_message};
@@ -56,6 +56,9 @@ table! {
     "approval_timeout" => approval_timeout: WindowLength,
     /// What an approval for the rest of the session covers; `"tool"` without it.
     "approval_scope" => approval_scope: ApprovalScope,
+    /// Whether a question, and a late approval of it, end with the session or are for the client's next one too;
+    /// `"session"` without it.
+    "approval_for" => approval_for: ApprovalLifetime,
 }
 
 /// The table of `all_tools`, and of `tools."*"`, which means the same.
@@ -131,7 +134,11 @@ impl EntryKeys {
         for groups in [&self.deny_if, &self.approve_if].into_iter().flatten() {
             groups.warn_of_every_element(report);
         }
-        let asking = Asking { timeout: self.approval_timeout.map(WindowLength::length), scope: self.approval_scope };
+        let asking = Asking {
+            timeout: self.approval_timeout.map(WindowLength::length),
+            scope: self.approval_scope,
+            lives: self.approval_for,
+        };
         let mut entry = EntryCompiler {
             server,
             path: &path,

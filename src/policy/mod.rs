@@ -44,7 +44,7 @@ mod uri_template;
 pub(crate) mod window;
 
 pub use amount::{Amount, AmountError};
-pub use approval_terms::{ApprovalScope, Asking};
+pub use approval_terms::{ApprovalLifetime, ApprovalScope, Asking};
 pub use builtin::{builtin_policy, builtin_text};
 pub use compile::{Mode, Policy};
 pub use condition::ConditionInput;

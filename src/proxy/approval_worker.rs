@@ -7,7 +7,7 @@ use std::{io, mem, thread};
 
 use super::outbox::{Outbox, ServerRoute};
 use super::shared_session::{SharedSession, lock_unpoisoned};
-use crate::engine::{Local, LocalChannel, Question, Settled};
+use crate::engine::{Local, LocalChannel, Opened, Question, Settled};
 use crate::limits::APPROVAL_POLL;
 use crate::wire::frame::Framer;
 
@@ -85,7 +85,14 @@ impl ApprovalWorker {
             ApprovalEvent::Ask(question) if question.local == Local::Not => {}
             ApprovalEvent::Ask(question) => {
                 match self.local.open_question(&question, unix.saturating_add(question.timeout)) {
-                    Ok(()) => _ = self.open.insert(question.number),
+                    Ok(opened) => {
+                        if opened == Opened::Asked {
+                            self.open.insert(question.number);
+                        }
+                        self.outbox.decide_without_line(|engine, now, actions| {
+                            engine.handle_local_opened(question.number, opened, now, actions);
+                        });
+                    }
                     Err(why) => self.outbox.decide_without_line(|engine, now, actions| {
                         engine.handle_local_failure(question.number, &why, now, actions);
                     }),

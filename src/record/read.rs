@@ -136,6 +136,8 @@ pub struct RecordedApproval {
     pub waited_ms: f64,
     /// The person's note to the agent.
     pub note: Option<String>,
+    /// What the client answered, if no person has chosen that.
+    pub client_answer: Option<String>,
 }
 
 /// Something that happened to the log itself.

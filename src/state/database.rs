@@ -24,8 +24,9 @@ const TABLES: &str = "
     CREATE INDEX counts_expires ON counts (expires);
 ";
 
-/// The questions for people. The table is created if it is missing, without a new version: programs that do not know
-/// the table ignore it. `length` is that of the arguments as written, which are kept only while an answer can come.
+/// The questions for people. The table and its columns are added where they are missing, without a new version: programs
+/// that do not know them ignore them. `length` is that of the arguments as written, which are kept only while an answer
+/// can come.
 const APPROVALS: &str = "
     CREATE TABLE IF NOT EXISTS approvals (
         id TEXT PRIMARY KEY,
@@ -51,6 +52,10 @@ const APPROVALS: &str = "
     ) STRICT;
     CREATE INDEX IF NOT EXISTS approvals_state ON approvals (state);
 ";
+
+/// The columns that were added to `approvals`. A program that does not know them leaves them NULL.
+const ADDED_COLUMNS: [&str; 9] =
+    ["client", "severity", "effects", "scope", "beside", "preview", "covers", "lives", "outcome"];
 
 /// How long a writer that finds the file locked waits before it tries again: the first and the last pause.
 const LOCKED_LOOK: Duration = Duration::from_micros(500);
@@ -231,7 +236,7 @@ fn open_database(path: &Path) -> Result<OpenDatabase, DatabaseError> {
     connection.pragma_update_and_check(None, "journal_size_limit", MAX_STATE / 16, |_| Ok(()))?;
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     connection.pragma_update_and_check(None, "max_page_count", MAX_STATE / page.max(512), |_| Ok(()))?;
-    if new || !has_approvals_table(&connection)? {
+    if new || !missing_columns(&connection)?.is_empty() {
         create_tables(&mut connection)?;
     }
     Ok(OpenDatabase { connection, identity })
@@ -246,12 +251,17 @@ fn create_tables(connection: &mut Connection) -> Result<(), DatabaseError> {
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     transaction.execute_batch(APPROVALS)?;
+    for column in missing_columns(&transaction)? {
+        transaction.execute_batch(&format!("ALTER TABLE approvals ADD COLUMN {column} TEXT"))?;
+    }
     Ok(transaction.commit()?)
 }
 
-fn has_approvals_table(connection: &Connection) -> Result<bool, DatabaseError> {
-    let asks = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'approvals_state')";
-    Ok(connection.query_row(asks, [], |row| row.get(0))?)
+/// Returns the columns that `approvals` lacks: all of [`ADDED_COLUMNS`] if there is no such table.
+fn missing_columns(connection: &Connection) -> Result<Vec<&'static str>, DatabaseError> {
+    let mut columns = connection.prepare("SELECT name FROM pragma_table_info('approvals')")?;
+    let known: Vec<String> = columns.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(ADDED_COLUMNS.into_iter().filter(|column| !known.iter().any(|name| name == column)).collect())
 }
 
 /// Whether the file is empty. A file that is not empty must be ours and of the known version.

@@ -12,7 +12,7 @@ pub use sqlite::Sqlite;
 use std::time::Duration;
 
 use crate::engine::limits::{Charge, Denied, Reserved, Store, Unavailable};
-use crate::engine::{ApprovalAnswer, LocalChannel, Now, Question, Settled};
+use crate::engine::{ApprovalAnswer, LocalChannel, Now, Opened, Question, Settled};
 
 /// The store without a state directory: it refuses every call that has to be counted in it.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Store for Nowhere {
 }
 
 impl LocalChannel for Nowhere {
-    fn open_question(&mut self, _question: &Question, _expires: Duration) -> Result<(), String> {
+    fn open_question(&mut self, _question: &Question, _expires: Duration) -> Result<Opened, String> {
         Err(self.0.clone())
     }
 

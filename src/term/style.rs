@@ -1,6 +1,7 @@
 //! Colours, the width of the terminal, and the formats of times and durations.
 
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, Zoned};
@@ -36,4 +37,28 @@ pub(crate) fn format_local_time(time: Timestamp, now: &Zoned) -> String {
 
 pub(crate) fn format_milliseconds(ms: f64) -> String {
     if ms < 100.0 { format!("{ms:.1}") } else { format!("{ms:.0}") }
+}
+
+/// Formats a duration in its two largest units.
+pub(crate) fn format_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, m, _) => format!("{h} h {m:02} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_two_units() {
+        for (seconds, text) in
+            [(0, "0 s"), (59, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (7260, "2 h 01 min")]
+        {
+            assert_eq!(format_duration(Duration::from_secs(seconds)), text);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use policylayer::engine::{Action, ApprovalAnswer, ApprovalOptions, Channel, Local, RoundApproval, Settled};
+use policylayer::engine::{Action, ApprovalAnswer, ApprovalOptions, Channel, Local, RoundApproval, Settled, Upshot};
 use serde_json::{Value, json};
 
 use crate::support::desk::{BOTH, Desk, Done, accept, policy, recorded, refused_by, released, typed};
@@ -54,12 +54,13 @@ fn the_call_comes_again_with_the_answer() {
     desk.seconds = 0.3;
     let done = desk.client(again(2, 1, &state, accept("approve_once")));
     // The line that was asked about, under the id that wants the answer.
-    assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Client)), Done::ToServer(sent(2, 1))]);
+    let settled = Done::Settled(1, Settled::Answered(Channel::Client, Upshot::Sent));
+    assert_eq!(done, [Done::ToServer(sent(2, 1)), settled]);
     let done = desk.server(json!({"jsonrpc":"2.0","id":2,"result":{"resultType":"complete","content":[]}}));
     assert!(done.contains(&Done::PassedToClient), "{done:?}");
     assert_eq!(recorded(&done)[0]["verdict"], "approved_once");
     assert!(is_bad_state(&desk.client(again(3, 1, &state, accept("approve_once"))), 3), "one use");
-    assert_eq!(desk.local(1, ApprovalAnswer::Once), [], "it was answered");
+    assert_eq!(desk.local(1, ApprovalAnswer::Once), [Done::Settled(1, Settled::Over)], "it was answered");
 }
 
 #[test]
@@ -163,7 +164,8 @@ fn an_answer_that_nobody_has_chosen_leaves_it_to_the_local_channel() {
         let text = refused_by(&done).1;
         assert!(text.contains("make the very same call again") && !text.contains("A person"), "{text}");
         assert!(done.contains(&Done::Settled(1, Settled::Late)), "{done:?}");
-        assert_eq!(desk.local(1, ApprovalAnswer::Once), [Done::Settled(1, Settled::Answered(Channel::Local))]);
+        let settled = Done::Settled(1, Settled::Answered(Channel::Local, Upshot::Granted));
+        assert_eq!(desk.local(1, ApprovalAnswer::Once), [settled]);
         assert_eq!(desk.client(typed(3, json!({"n":1}), json!({}))), [Done::PassedToServer]);
 
         let mut desk = Desk::new(&[Channel::Client]);
@@ -181,22 +183,22 @@ fn an_answer_that_nobody_has_chosen_leaves_it_to_the_local_channel() {
     assert_eq!(desk.client(typed(2, json!({"n":1}), json!({"requestState":state}))), []);
     let done = desk.client(json!({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}));
     assert_eq!(done[0], Done::Settled(1, Settled::Over));
-    assert_eq!(desk.local(1, ApprovalAnswer::Once), []);
+    assert_eq!(desk.local(1, ApprovalAnswer::Once), [Done::Settled(1, Settled::Over)]);
 }
 
 #[test]
 fn an_answer_from_elsewhere_waits_for_the_call_to_come_again() {
     let refuse = || ApprovalAnswer::Refused { note: Some("Not today.".to_owned()) };
-    let settled = [Done::Settled(1, Settled::Answered(Channel::Local))];
+    let settled = |upshot| Done::Settled(1, Settled::Answered(Channel::Local, upshot));
     // Whatever the client says then.
     for result in [accept("approve_once"), accept("refuse"), json!({"action":"cancel"}), json!({})] {
         let mut desk = Desk::new(BOTH);
         let state = ask(&mut desk, 1, 1);
         desk.seconds = 1.0;
-        assert_eq!(desk.local(1, ApprovalAnswer::Once), settled);
+        assert_eq!(desk.local(1, ApprovalAnswer::Once), [settled(Upshot::Kept)]);
         assert_eq!(desk.local(1, refuse()), [], "the first answer counts");
         let done = desk.client(again(2, 1, &state, result.clone()));
-        assert_eq!(done, [Done::ToServer(sent(2, 1))], "{result}");
+        assert_eq!(done, [Done::ToServer(sent(2, 1)), settled(Upshot::Sent)], "{result}");
         let done = desk.server(json!({"jsonrpc":"2.0","id":2,"result":{"resultType":"complete","content":[]}}));
         let approval = recorded(&done)[0];
         assert_eq!((&approval["verdict"], &approval["channel"]), (&json!("approved_once"), &json!("local")));
@@ -204,7 +206,7 @@ fn an_answer_from_elsewhere_waits_for_the_call_to_come_again() {
         let mut desk = Desk::new(BOTH);
         let state = ask(&mut desk, 1, 1);
         desk.seconds = 1.0;
-        assert_eq!(desk.local(1, refuse()), settled);
+        assert_eq!(desk.local(1, refuse()), [settled(Upshot::Kept)]);
         let done = desk.client(again(2, 1, &state, result));
         assert!(refused_by(&done).1.contains("A person refused this call and says: Not today."), "{done:?}");
         assert_eq!(recorded(&done)[0]["channel"], "local");
@@ -238,8 +240,8 @@ fn an_answer_from_elsewhere_is_kept_for_five_minutes_at_least() {
             assert_eq!(done, []);
             assert_eq!(released(&desk.client(again(2, 1, &state, json!({})))), [sent(2, 1)]);
         } else {
-            // It was settled when it was answered, and nobody waits for an answer to the call.
-            let [Done::Recorded(record)] = &done[..] else { panic!("{done:?}") };
+            // Nobody waits for an answer to the call.
+            let [Done::Recorded(record), Done::Settled(1, Settled::Over)] = &done[..] else { panic!("{done:?}") };
             assert_eq!((&record[2], &record[3]["verdict"]), (&json!("cancelled"), &json!("approved_once")));
             assert!(is_bad_state(&desk.client(again(2, 1, &state, accept("approve_once"))), 2));
         }
@@ -364,7 +366,7 @@ fn a_server_that_ends_takes_its_rounds_with_it() {
     desk.local(2, ApprovalAnswer::Once);
     let done = desk.end();
     let settled: Vec<_> = done.iter().filter(|done| matches!(done, Done::Settled(..))).collect();
-    assert_eq!(settled, [&Done::Settled(1, Settled::Over)], "the other one was settled");
+    assert_eq!(settled, [&Done::Settled(1, Settled::Over), &Done::Settled(2, Settled::Over)]);
     assert!(!done.iter().any(|done| matches!(done, Done::ToClient(_))), "both were answered: {done:?}");
     assert_eq!(recorded(&done).len(), 2);
     for (id, n, state) in [(3, 1, open), (4, 2, answered)] {

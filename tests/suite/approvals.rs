@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use policylayer::engine::{
-    Action, ApprovalAnswer, ApprovalOptions, Asks, Channel, ClientRow, ClientTable, Local, Payload, Settled,
+    Action, ApprovalAnswer, ApprovalOptions, Asks, Channel, ClientRow, ClientTable, Local, Payload, Settled, Upshot,
 };
 use policylayer::limits::MAX_DIALOGUE;
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, DigestKey, Required};
@@ -25,9 +25,10 @@ fn what_is_approved_locally_is_what_runs_byte_for_byte() {
     assert_eq!(desk.server(json!({"jsonrpc":"2.0","id":1,"result":{}})), []);
     desk.seconds = 12.5;
     let done = desk.local(1, ApprovalAnswer::Once);
-    assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Local)), Done::ToServer(line(1, "send") + "\n")]);
+    let settled = Done::Settled(1, Settled::Answered(Channel::Local, Upshot::Sent));
+    assert_eq!(done, [Done::ToServer(line(1, "send") + "\n"), settled]);
     // Twice approved is approved once.
-    assert_eq!(desk.local(1, ApprovalAnswer::Once), []);
+    assert_eq!(desk.local(1, ApprovalAnswer::Once), [Done::Settled(1, Settled::Over)]);
     desk.seconds = 13.0;
     let done = desk.server(json!({"jsonrpc":"2.0","id":1,"result":{}}));
     let approval = json!({"verdict":"approved_once","channel":"local","waited_ms":12500.0,"note":null});
@@ -70,7 +71,8 @@ fn the_client_s_dialogue_shows_what_it_is_about() {
     assert_eq!((parts[0], parts[1].len(), parts[2], parts[3].len(), parts.len()), ("policylayer", 8, "1", 32, 4));
 
     let done = desk.answer(&request["id"], accept("approve_once"));
-    assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Client)), Done::ToServer(line(7, "send") + "\n")]);
+    let settled = Done::Settled(1, Settled::Answered(Channel::Client, Upshot::Sent));
+    assert_eq!(done, [Done::ToServer(line(7, "send") + "\n"), settled]);
     // The answer to our request is nobody else's, and there is one.
     assert_eq!(desk.answer(&request["id"], accept("approve_once")), []);
 }
@@ -100,7 +102,7 @@ fn whatever_is_not_plainly_an_approval_lets_nothing_through() {
         let done = desk.answer(&id, result.clone());
         assert_eq!(released(&done), Vec::<&str>::new(), "{result}");
         assert!(refused_by(&done).1.contains("A person refused this call"), "{result}");
-        assert!(done.contains(&Done::Settled(1, Settled::Answered(Channel::Client))), "{done:?}");
+        assert!(done.contains(&Done::Settled(1, Settled::Answered(Channel::Client, Upshot::Refused))), "{done:?}");
     }
     // What is no choice closes the client's channel alone. Whoever is asked elsewhere can still answer.
     for result in no_choice {
@@ -374,7 +376,7 @@ fn the_first_answer_closes_the_other_channel() {
     let mut desk = Desk::with_dialogues(BOTH);
     let id = dialogue(&desk.call(1, "send"));
     let done = desk.local(1, ApprovalAnswer::Once);
-    let Done::ToClient(cancelled) = &done[1] else { panic!("{done:?}") };
+    let Done::ToClient(cancelled) = &done[0] else { panic!("{done:?}") };
     assert_eq!(cancelled["method"], "notifications/cancelled");
     assert_eq!(cancelled["params"]["requestId"], id);
     assert_eq!(released(&done).len(), 1);
@@ -455,7 +457,7 @@ fn nobody_answers_in_time_and_then_somebody_does() {
     // A late approval is for one repetition, of the same tool with the same arguments.
     desk.seconds = 100.0;
     let done = desk.answer(&id, accept("approve_once"));
-    assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Client))]);
+    assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Client, Upshot::Granted))]);
     let other = r#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"send","arguments":{"n":11}}}"#;
     assert!(matches!(desk.client_text(other)[0], Done::Asked { .. }), "other arguments");
     assert_eq!(desk.call(2, "send"), [Done::PassedToServer]);
@@ -501,7 +503,7 @@ fn a_question_that_ends_with_its_call_says_so() {
     );
     assert!(done.contains(&Done::Settled(1, Settled::Over)), "{done:?}");
     assert_eq!(desk.answer(&id, accept("approve_once")), []);
-    assert_eq!(desk.local(1, ApprovalAnswer::Once), []);
+    assert_eq!(desk.local(1, ApprovalAnswer::Once), [Done::Settled(1, Settled::Over)]);
     assert!(matches!(desk.call(2, "brief")[0], Done::Asked { .. }));
 }
 
@@ -587,7 +589,7 @@ fn a_call_that_is_withdrawn_never_runs() {
     assert!(!done.contains(&Done::PassedToServer), "the server knows nothing of it");
     assert_eq!(done[0], Done::Settled(1, Settled::Over));
     assert!(matches!(&done[1], Done::ToClient(line) if line["params"]["requestId"] == id), "{done:?}");
-    assert_eq!(desk.local(1, ApprovalAnswer::Once), []);
+    assert_eq!(desk.local(1, ApprovalAnswer::Once), [Done::Settled(1, Settled::Over)]);
     assert_eq!(desk.answer(&id, accept("approve_once")), []);
     assert!(matches!(desk.call(2, "few")[0], Done::Asked { .. }), "its limit was given back");
 }
@@ -665,7 +667,7 @@ fn a_server_that_ends_takes_everything_that_waits_with_it() {
     let recorded = done.iter().find_map(|done| if let Done::Recorded(record) = done { Some(record) } else { None });
     assert_eq!(recorded.unwrap()[2], "server_died");
     assert_eq!(recorded.unwrap()[3]["verdict"], "cancelled", "it never went on");
-    assert_eq!(desk.local(2, ApprovalAnswer::Once), []);
+    assert_eq!(desk.local(2, ApprovalAnswer::Once), [Done::Settled(2, Settled::Over)]);
     assert_eq!(desk.answer(&id, accept("approve_once")), []);
     assert_eq!(desk.engine.poll_timeout(), None);
 }

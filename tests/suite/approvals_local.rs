@@ -1,21 +1,15 @@
 //! Approvals by a person at this machine: a wrapped server, and `policylayer approvals` in another process.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use crate::support;
 use crate::support::system::state_in;
 use crate::support::waiting;
 
 use std::fs;
-use std::time::Duration;
 
-use policylayer::engine::{ApprovalAnswer, Channel, LocalChannel as _, Question, Settled};
-use policylayer::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::record::Digest;
 use policylayer::settings;
-use policylayer::state::approvals::{
-    ApprovalState, Confirm, NotAnswered, SessionApprovals, StoredApprovals, unix_time,
-};
+use policylayer::state::approvals::unix_time;
 use serde_json::json;
 use waiting::{BRIEF, approvals, call, fails, home, listed, prints, received, run, the_one, wait_for, wrapper_in};
 
@@ -174,9 +168,9 @@ fn who_comes_after_the_time_is_up_allows_nothing() {
     let id = the_one(home.path());
     let brief = if BRIEF == 1 { "1 second".to_owned() } else { format!("{BRIEF} seconds") };
     assert!(wrapper.line().contains(&format!("Nobody has answered within {brief}")));
-    wait_for(home.path(), 0, "waiting");
+    wait_for(home.path(), 0, "");
     assert!(fails(home.path(), &["approve", &id]).contains("has expired"));
-    assert_eq!(received(home.path(), "record"), "", "the call that was refused does not run after all");
+    assert_eq!(received(home.path(), "record"), "");
 }
 
 #[test]
@@ -192,8 +186,8 @@ fn what_a_dead_wrapper_asked_cannot_be_approved() {
     dead.end();
     let left = wait_for(home.path(), 1, "waiting");
     assert_ne!(left[0]["id"], json!(id));
-    let table = prints(home.path(), &[]);
-    assert!(table.lines().any(|line| line.contains(&id) && line.contains("expired")), "{table}");
+    let table = prints(home.path(), &["--all"]);
+    assert!(table.find("Expired:").unwrap() < table.find(&id).unwrap(), "{table}");
     for args in [["approve", id.as_str()], ["deny", id.as_str()]] {
         assert!(fails(home.path(), &args).contains("has expired: the client took it back, its session has ended"));
     }
@@ -313,95 +307,4 @@ fn the_page_about_approvals_can_be_copied_from() {
         let loaded = settings::load_settings(&Source::new("approvals.md", Format::Toml, text));
         assert!(loaded.settings.is_some(), "{:#?}", loaded.diagnostics);
     }
-}
-
-fn question(number: u64, arguments: &str) -> Question {
-    support::question::question(number, "send", arguments)
-}
-
-fn desk(folder: &tempfile::TempDir, session: &str) -> SessionApprovals {
-    SessionApprovals::new(folder.path(), "state.sqlite3", session.to_owned(), "stub".to_owned(), Confirm::None)
-}
-
-#[test]
-fn a_question_goes_through_its_states() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut desk = desk(&folder, "0a");
-    let mut book = StoredApprovals::new(folder.path(), "state.sqlite3");
-    let until = unix_time() + Duration::from_secs(60);
-    for number in 1..=3 {
-        desk.open_question(&question(number, "{}"), until).unwrap();
-    }
-    let brief = Question { timeout: Duration::ZERO, ..question(4, "{}") };
-    desk.open_question(&brief, unix_time()).unwrap();
-    desk.settle_question(1, Settled::Answered(Channel::Client));
-    desk.settle_question(2, Settled::Over);
-    desk.settle_question(3, Settled::Late);
-    desk.settle_question(4, Settled::Late);
-    let all = book.list_all().unwrap();
-    let states: Vec<_> = all.iter().map(|entry| entry.state).collect();
-    assert_eq!(states, [ApprovalState::Settled, ApprovalState::Expired, ApprovalState::Late, ApprovalState::Expired]);
-    for (entry, approval) in
-        all.iter().zip([ApprovalAnswer::Once, ApprovalAnswer::Once, ApprovalAnswer::Session, ApprovalAnswer::Once])
-    {
-        let answered = book.answer_question(&entry.id, &approval, Confirm::None).unwrap();
-        assert_eq!(answered.is_ok(), entry.state == ApprovalState::Late, "{answered:?}");
-    }
-    assert_eq!(desk.take_answers(), [(3, ApprovalAnswer::Session)]);
-    assert_eq!(desk.take_answers(), [], "once");
-    // What settles it afterwards changes nothing any more.
-    desk.settle_question(3, Settled::Over);
-    assert_eq!(book.list_all().unwrap()[2].state, ApprovalState::Approved);
-    // Another wrapper that happens to count alike gets nothing of it.
-    let mut other = self::desk(&folder, "0b");
-    other.open_question(&question(3, "{}"), until).unwrap();
-    assert_eq!(other.take_answers(), []);
-    let other = book.list_all().unwrap().into_iter().find(|entry| entry.session == "0b").unwrap();
-    assert!(book.answer_question(&other.id, &ApprovalAnswer::Once, Confirm::None).unwrap().is_ok());
-    assert_eq!(desk.take_answers(), []);
-}
-
-#[test]
-fn a_code_cannot_be_left_out() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut desk =
-        SessionApprovals::new(folder.path(), "state.sqlite3", "0a".to_owned(), "stub".to_owned(), Confirm::Code);
-    desk.open_question(&question(1, "{}"), unix_time() + Duration::from_secs(60)).unwrap();
-    let mut book = StoredApprovals::new(folder.path(), "state.sqlite3");
-    let id = book.list_all().unwrap()[0].id.clone();
-    assert_eq!(
-        book.answer_question(&id, &ApprovalAnswer::Session, Confirm::None).unwrap(),
-        Err(NotAnswered::NeedsCode)
-    );
-    assert_eq!(desk.take_answers(), []);
-    assert!(book.answer_question(&id, &ApprovalAnswer::Session, Confirm::Code).unwrap().is_ok());
-    assert_eq!(desk.take_answers(), [(1, ApprovalAnswer::Session)]);
-}
-
-#[test]
-fn long_arguments_are_cut_and_all_of_them_have_a_bound() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut desk = desk(&folder, "0a");
-    let until = unix_time() + Duration::from_secs(60);
-    let long = format!("{{\"a\":\"{}ä\"}}", "x".repeat(MAX_ASKED_ARGUMENTS - 7));
-    let most = u64::try_from(MAX_ASKED).unwrap() / u64::try_from(MAX_ASKED_ARGUMENTS).unwrap();
-    for number in 1..=most {
-        desk.open_question(&question(number, &long), until).unwrap();
-    }
-    let why = desk.open_question(&question(most + 1, &long), until);
-    assert!(why.as_ref().is_ok() || why.as_ref().unwrap_err().contains("already fill 32 MiB"), "{why:?}");
-    let why = desk.open_question(&question(most + 2, &long), until).unwrap_err();
-    assert!(why.contains("already fill 32 MiB") && why.contains("Answer some of them"), "{why}");
-    let mut book = StoredApprovals::new(folder.path(), "state.sqlite3");
-    let entry = &book.list_all().unwrap()[0];
-    let kept = entry.arguments.as_ref().unwrap();
-    assert!(kept.len() <= MAX_ASKED_ARGUMENTS && kept.len() >= MAX_ASKED_ARGUMENTS - 1);
-    assert_eq!(entry.left_out, (long.len() - kept.len()) as u64);
-    // Room comes back with each answer.
-    assert!(
-        book.answer_question(&entry.id.clone(), &ApprovalAnswer::Refused { note: None }, Confirm::None)
-            .unwrap()
-            .is_ok()
-    );
-    desk.open_question(&question(most + 3, "{}"), until).unwrap();
 }

@@ -8,9 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use policylayer::engine::{ApprovalAnswer, LocalChannel as _, Question};
-use policylayer::limits::MAX_ASKED_ARGUMENTS;
-use policylayer::policy::Effect;
+use policylayer::engine::{ApprovalAnswer, Channel, Effects, LocalChannel as _, Question, Settled, Upshot};
+use policylayer::policy::{ApprovalLifetime, ApprovalScope, Effect};
 use policylayer::record::{ArgumentsLogged, Event, Outcome};
 use policylayer::risk::Class;
 use policylayer::state::approvals::{Confirm, SessionApprovals, StoredApprovals, unix_time};
@@ -107,18 +106,24 @@ fn approvals_are_as_they_were() {
     fs::create_dir_all(&folder).unwrap();
     let (store, until) = ("state.sqlite3", unix_time() + Duration::from_secs(600));
     let mut desk = SessionApprovals::new(&folder, store, "0a".to_owned(), "shop".to_owned(), Confirm::Code);
-    let long = format!("{{\"text\":\"{}\"}}", "x".repeat(MAX_ASKED_ARGUMENTS));
-    for (number, tool, arguments) in
-        [(1, "send", "{\"to\" : [\"a\u{202e}b\", 1.50]}"), (2, "pay", &long), (3, "no", "{}")]
-    {
-        let reason = (number == 1).then(|| "Sends mail.".into());
-        let question = Question { reason, ..question(number, tool, arguments) };
+    let send = Question {
+        client: Some("claude-code\u{202e}".into()),
+        reason: Some("Sends mail.".into()),
+        effects: Effects::ALL.to_vec(),
+        beside: Some("{\"task\" : {\"ttl\":60000}}".into()),
+        scope: ApprovalScope::Arguments,
+        lives: ApprovalLifetime::Client,
+        ..question(1, "send", "{\"to\" : [\"a\u{202e}b\", 1.50]}")
+    };
+    for question in [send, question(2, "pay", "{}"), question(3, "no", "{}")] {
         desk.open_question(&question, until).unwrap();
     }
     let mut book = StoredApprovals::new(&folder, store);
     let refused = book.list_all().unwrap()[2].id.clone();
     let note = Some("Not today.".to_owned());
     book.answer_question(&refused, &ApprovalAnswer::Refused { note }, Confirm::None).unwrap().unwrap();
+    assert_eq!(desk.take_answers().len(), 1);
+    desk.settle_question(3, Settled::Answered(Channel::Local, Upshot::Refused));
     let list = printed(&home, &["approvals", "list", "--format", "json"]);
     let shown = printed(&home, &["approvals", "show", &refused, "--format", "json"]);
     // Ids and times are of this run.
@@ -132,7 +137,6 @@ fn approvals_are_as_they_were() {
             }
         }
     }
-    let cut = "x".repeat(60);
-    compare("approvals.json", &texts[0].replace(&cut, ""));
+    compare("approvals.json", &texts[0]);
     compare("approval.json", &texts[1]);
 }

@@ -20,8 +20,11 @@
 
 mod approval_rounds;
 mod approvals;
+mod approvals_lasting;
+mod approvals_late;
 mod approvals_local;
 mod approvals_rmcp;
+mod approvals_store;
 mod approvals_watch;
 mod audit;
 mod audit_files;

@@ -125,6 +125,11 @@ fn notify_send_shows_it_on_a_linux_desktop() {
     }
     let home = home("");
     let mut wrapper = start(home.path(), ":7");
+    wrapper.send(
+        b"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-06-18\",\"capabilities\":{},\
+          \"clientInfo\":{\"name\":\"<b>a & b\",\"version\":\"1\"}}}\n",
+    );
+    wrapper.line();
     wrapper.send(call(1, "send", "{}").as_bytes());
     let id = the_one(home.path());
     let words = wait_for_file(&shown, is_shown);
@@ -135,7 +140,10 @@ fn notify_send_shows_it_on_a_linux_desktop() {
             "--app-name=policylayer",
             "--",
             "send waits for your approval",
-            &format!("An agent wants to call it on stub.\npolicylayer approvals show {id}"),
+            &format!(
+                "&lt;b&gt;a &amp; b wants to call it on stub. Risk: high: execute, cannot be undone, sends to people.\n\
+                 policylayer approvals show {id}"
+            ),
         ]
     );
 }

@@ -100,7 +100,7 @@ fn an_approval_is_for_one_call_with_one_set_of_inputs() {
         let (mut actions, now) = (Vec::new(), session.time());
         session.engine.handle_local_answer(number, ApprovalAnswer::Once, now, &mut actions);
         let actions = session.carry(actions);
-        assert!(matches!(&actions[..], [Action::Settle(..), Action::ToServer(_)]), "{actions:?}");
+        assert!(matches!(&actions[..], [Action::ToServer(_), Action::Settle(..)]), "{actions:?}");
     };
     let is_asked = |actions: &[Action]| matches!(actions, [Action::Ask(_)]);
     assert!(is_asked(&session.request(1, "tools/call", call("send", None))));

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use policylayer::engine::{LocalChannel as _, Question};
+use policylayer::policy::ApprovalLifetime;
 use policylayer::record::{ArgumentsLogged, Event};
 use policylayer::risk::Class;
 use policylayer::state::approvals::{Confirm, SessionApprovals, StoredApprovals, unix_time};
@@ -89,6 +90,9 @@ impl Hostile {
         let question = Question {
             reason: Some(self.name.clone().into()),
             client: Some(self.name.clone().into()),
+            beside: Some(arguments.clone().into()),
+            // So it waits although its session is over.
+            lives: ApprovalLifetime::Client,
             timeout: Duration::from_secs(600),
             ..question(1, &self.name, &arguments)
         };

@@ -325,7 +325,7 @@ fn change_entry(
             gone.extend(["reason", "on_deny"]);
         }
         if order.action == EditAction::Allow && kept.member("approve_if").is_none() {
-            gone.extend(["approval_timeout", "approval_scope"]);
+            gone.extend(["approval_timeout", "approval_scope", "approval_for"]);
         }
         let gone = gone.into_iter().filter(|key| kept.member(key).is_some());
         changes.extend(gone.map(|key| DocumentChange::Remove(join_path(path, key))));
@@ -351,7 +351,8 @@ pub(super) fn join_path(path: &[String], key: &str) -> Vec<String> {
 }
 
 /// The keys of an entry that neither refuse nor count.
-const NO_CHECKS: [&str; 6] = ["action", "reason", "on_deny", "class", "approval_timeout", "approval_scope"];
+const NO_CHECKS: [&str; 7] =
+    ["action", "reason", "on_deny", "class", "approval_timeout", "approval_scope", "approval_for"];
 
 /// Whether a key of the rule that decided a tool so far moves into its own entry.
 fn is_carried(action: &EditAction, key: &str) -> bool {

@@ -5,55 +5,61 @@ use std::time::Duration;
 
 use anstyle::Style;
 
+use super::outcome::summarize_answer;
 use super::pretty;
 use crate::state::approvals::{ApprovalEntry, ApprovalState};
-use crate::term::style::DIM;
+use crate::term::style::{DIM, format_duration};
 use crate::visible::escape_invisible;
 
 const BOLD: Style = Style::new().bold();
 
-/// Formats a duration in its two largest units.
-pub(super) fn duration_text(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s:02} s"),
-        (h, m, _) => format!("{h} h {m:02} min"),
-    }
-}
+/// The width of the labels, in columns.
+pub(super) const LABEL: usize = "Why you are asked".len();
 
-/// Returns the facts about an approval with their names: all but the arguments.
+/// Returns what there is to read about a question with its labels: all but what the call sends. The words are those of
+/// the client's dialogue.
 pub(super) fn list_facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static str, String)> {
-    let mut facts = vec![
-        ("server", escape_invisible(&entry.server)),
-        ("tool", escape_invisible(&entry.tool)),
-        ("class", escape_invisible(&entry.class)),
-        ("rule", escape_invisible(&entry.rule)),
-    ];
-    facts.extend(entry.reason.as_ref().map(|reason| ("reason", escape_invisible(reason))));
-    facts.push(("asked", format!("{} ago", duration_text(now.saturating_sub(entry.asked)))));
-    facts.push(match entry.state {
-        ApprovalState::Waiting => ("left", duration_text(entry.time_left(now))),
+    let mut facts = entry.view().rows();
+    facts.push(("Asked", format!("{} ago", format_duration(now.saturating_sub(entry.asked)))));
+    match entry.state {
+        ApprovalState::Waiting => facts.push(("Left", format_duration(entry.time_left(now)))),
         ApprovalState::Late => {
-            ("left", format!("{}, for one repetition of the call", duration_text(entry.time_left(now))))
+            facts.push(("Left", format!("{}, for one repetition of the call", format_duration(entry.time_left(now)))));
         }
-        state => ("state", state.as_str().to_owned()),
-    });
+        ApprovalState::Expired => {}
+        ApprovalState::Approved | ApprovalState::Denied | ApprovalState::Settled => {
+            let (answer, outcome) = summarize_answer(entry);
+            let ago = |then| format!(", {} ago", format_duration(now.saturating_sub(then)));
+            let channel = entry.channel.as_deref().unwrap_or("unknown");
+            let when = entry.answered.map_or_else(String::new, ago);
+            facts.push(("Answer", format!("{answer} ({channel} channel{when}): {outcome}")));
+        }
+    }
     facts
 }
 
-/// Returns the lines of the arguments, with a last one if some are left out.
-pub(super) fn argument_lines(entry: &ApprovalEntry) -> Vec<String> {
+/// Returns the lines of all that the call sends, each part with its label.
+pub(super) fn content_lines(entry: &ApprovalEntry) -> Vec<String> {
     let Some(arguments) = &entry.arguments else {
-        return vec!["(no longer kept, because the call is settled)".to_owned()];
+        return vec!["Arguments".to_owned(), "(no longer kept, because the call is settled)".to_owned()];
     };
-    let mut lines = pretty::pretty_lines(arguments);
-    if entry.left_out > 0 {
+    let mut lines: Vec<String> = Vec::new();
+    if let Some(preview) = &entry.preview {
+        lines.push("Preview".to_owned());
+        lines.extend(preview.lines().map(escape_invisible));
+    }
+    lines.push("Arguments".to_owned());
+    lines.extend(pretty::pretty_lines(arguments));
+    if entry.is_cut() {
         lines.push(format!(
-            "({} of {} bytes are NOT shown: they are too long for this. Refuse the call if you need to see them.)",
+            "({} of {} bytes are NOT shown: an earlier policylayer left them out. The call cannot be approved.)",
             entry.left_out,
             entry.left_out + arguments.len() as u64
         ));
+    }
+    if let Some(beside) = &entry.beside {
+        lines.push("Also sent".to_owned());
+        lines.extend(pretty::pretty_lines(beside));
     }
     lines
 }
@@ -70,15 +76,18 @@ pub(super) fn write_card(out: &mut dyn Write, entry: &ApprovalEntry, now: Durati
     let id = &entry.id;
     writeln!(out, "{BOLD}{id}{BOLD:#}  {BOLD}{}{BOLD:#} {state}\n", escape_invisible(&entry.tool))?;
     for (name, text) in list_facts(entry, now) {
-        writeln!(out, "  {DIM}{name:<8}{DIM:#} {text}")?;
+        writeln!(out, "  {DIM}{name:<LABEL$}{DIM:#} {text}")?;
     }
-    writeln!(out, "  {DIM}session {DIM:#} {}", escape_invisible(&entry.session))?;
-    writeln!(out, "  {DIM}sha256  {DIM:#} {} (the line that is held)", escape_invisible(&entry.line))?;
-    if let Some(note) = &entry.note {
-        writeln!(out, "  {DIM}note    {DIM:#} {}", escape_invisible(note))?;
+    let rest = [
+        ("Note to the agent", entry.note.as_deref().map(escape_invisible)),
+        ("Session", Some(escape_invisible(&entry.session))),
+        ("SHA-256", Some(format!("{} (the line that is held)", escape_invisible(&entry.line)))),
+    ];
+    for (name, text) in rest.into_iter().filter_map(|(name, text)| Some((name, text?))) {
+        writeln!(out, "  {DIM}{name:<LABEL$}{DIM:#} {text}")?;
     }
-    writeln!(out, "\n  {DIM}arguments{DIM:#}")?;
-    for line in argument_lines(entry) {
+    writeln!(out)?;
+    for line in content_lines(entry) {
         writeln!(out, "  {line}")?;
     }
     if entry.state.is_open() {
@@ -89,18 +98,4 @@ pub(super) fn write_card(out: &mut dyn Write, entry: &ApprovalEntry, now: Durati
         )?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_have_two_units() {
-        for (seconds, text) in
-            [(0, "0 s"), (59, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (7260, "2 h 01 min")]
-        {
-            assert_eq!(duration_text(Duration::from_secs(seconds)), text);
-        }
-    }
 }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use self::frame::Painter;
-use super::{Env, describe_answer, explain_closed};
+use super::{ApprovalError, Env, explain_closed, outcome};
 use crate::engine::ApprovalAnswer;
 use crate::exit::Exit;
+use crate::limits::OUTCOME_PATIENCE;
 use crate::report::approval_watch::{ApprovalWatch, GivenAnswer, NoCode, WatchMode};
 use crate::state::approvals::{Confirm, NotAnswered, StoredApprovals, unix_time};
 use crate::term::screen::Screen;
@@ -60,6 +61,7 @@ pub(super) fn run(stored: &mut StoredApprovals, required: Confirm, env: &Env) ->
 fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mut Screen) -> anyhow::Result<()> {
     let mut painter = Painter::default();
     let mut looked = Instant::now();
+    let mut awaited = None;
     loop {
         screen.draw_lines(painter.paint_screen(watch, screen.size(), unix_time())).map_err(WatchError::Terminal)?;
         announce_calls(watch, screen).map_err(WatchError::Terminal)?;
@@ -73,17 +75,32 @@ fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mu
         if let KeyAction::Answer(GivenAnswer { id, approval, confirm }) = action {
             let now = unix_time();
             watch.message = match stored.answer_question(&id, &approval, confirm)? {
-                Ok(entry) => describe_answer(&entry, &approval, now),
+                Ok(_) => {
+                    awaited = Some((id, Instant::now() + OUTCOME_PATIENCE));
+                    "Answered. Waiting for the session to take note.".to_owned()
+                }
                 Err(NotAnswered::Over(entry)) => explain_closed(&entry, now),
                 Err(NotAnswered::Unknown) => format!("The call {id} is no longer there."),
                 // The model has already asked for a code if the approval needs one.
                 Err(NotAnswered::NeedsCode) => format!("The call {id} can only be approved with a code."),
+                Err(NotAnswered::Cut) => ApprovalError::Cut(id).to_string(),
+                Err(NotAnswered::NoSession) => {
+                    format!("The session of the call {id} has ended: approve the one call, with y.")
+                }
             };
             watch.update_entries(stored.list_all()?, now);
         }
         if looked.elapsed() >= LOOK {
             watch.update_entries(stored.list_all()?, unix_time());
             looked = Instant::now();
+        }
+        if let Some((id, until)) = &awaited {
+            let entry = stored.find_entry(id)?;
+            if entry.as_ref().is_none_or(|entry| outcome::has_outcome(entry) || Instant::now() >= *until) {
+                let came = entry.map(|entry| outcome::describe_outcome(&entry, unix_time()));
+                came.into_iter().for_each(|came| watch.message = came.unwrap_or_else(|why| why));
+                awaited = None;
+            }
         }
     }
 }

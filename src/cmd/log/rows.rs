@@ -1,6 +1,7 @@
 //! Lines of the log, verbatim or as rows for a terminal.
 
 use std::io::{self, BufWriter, StdoutLock, Write as _};
+use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
@@ -9,8 +10,10 @@ use jiff::Zoned;
 use super::super::count_of;
 use crate::cli::Format;
 use crate::limits::ALIGNED_ROWS;
-use crate::record::{self, About, Event, LogLine, Outcome, Record, Subject};
-use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, format_milliseconds, terminal_width};
+use crate::record::{self, About, Event, LogLine, Outcome, Record, RecordedApproval, Subject};
+use crate::term::style::{
+    DIM, ERROR, SUCCESS, WARN, format_duration, format_local_time, format_milliseconds, terminal_width,
+};
 use crate::term::table::{Cell, Table};
 use crate::visible::escape_invisible_json;
 use crate::wire::method;
@@ -130,13 +133,47 @@ fn decision_cells(record: &Record<'_>) -> [Cell; 6] {
     };
     let took = record.duration_ms.map_or_else(|| "-".to_owned(), format_milliseconds);
     let rule = &record.rule;
+    let approval =
+        record.approval.as_ref().map_or_else(String::new, |approval| format!(" ({})", approval_text(approval)));
     let why = match (&record.reason, &*record.effect) {
-        (Some(reason), _) => Cell::new(format_args!("{rule}: {reason}")),
-        (None, "allow") => Cell::styled(rule, DIM),
-        (None, _) => Cell::new(rule),
+        (Some(reason), _) => Cell::new(format_args!("{rule}{approval}: {reason}")),
+        (None, "allow") => Cell::styled(format_args!("{rule}{approval}"), DIM),
+        (None, _) => Cell::new(format_args!("{rule}{approval}")),
     };
     let outcome = Cell::styled(record.outcome.as_str(), outcome);
     [tool, class, effect_cell(&record.effect, record.observed), outcome, Cell::new(format!("{took:>7}")), why]
+}
+
+/// Returns what a person was asked, and answered: how it ended, by which channel, and after how long.
+fn approval_text(approval: &RecordedApproval) -> String {
+    let mut text = match approval.verdict.as_str() {
+        "approved_once" => "approved by a person",
+        "approved_for_session" => "approved by a person for the session",
+        "granted" => "approved earlier",
+        "refused" => "refused by a person",
+        "timed_out" => "nobody answered in time",
+        "cancelled" => "withdrawn while it waited",
+        "unavailable" => "nobody could be asked",
+        other => other,
+    }
+    .to_owned();
+    match approval.client_answer.as_deref() {
+        Some("unasked") => text.push_str(", answered by the client unasked"),
+        Some("dismissed") => text.push_str(", dismissed in the client"),
+        Some(other) => text.push_str(&format!(", {other} in the client")),
+        None => {}
+    }
+    if let Some(channel) = &approval.channel {
+        text.push_str(&format!(", {channel} channel"));
+    }
+    // The log may have been written by anybody.
+    if let Some(waited) = Duration::try_from_secs_f64(approval.waited_ms / 1000.0).ok().filter(|it| !it.is_zero()) {
+        text.push_str(&format!(", after {}", format_duration(waited)));
+    }
+    if let Some(note) = &approval.note {
+        text.push_str(&format!(", saying {note:?}"));
+    }
+    text
 }
 
 /// Returns the effect; for a decision that was only observed, what would have happened.

@@ -32,7 +32,7 @@ use self::clients::ClientTable;
 use super::approval_flow::RequestSubject;
 use super::open_requests::PendingCall;
 use crate::limits::{APPROVAL_TIMEOUT, MAX_HELD, MAX_HELD_BYTES, MAX_LATE};
-use crate::policy::ApprovalScope;
+use crate::policy::{ApprovalLifetime, ApprovalScope};
 use crate::record::Digest;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
@@ -124,9 +124,55 @@ pub enum Settled {
     /// Nobody answered in time; an answer from now on is for one repetition of the call.
     Late,
     /// It was answered on this channel.
-    Answered(Channel),
+    Answered(Channel, Upshot),
+    /// The session ends, and leaves the question to the client's next one.
+    Left,
     /// The client cancelled the call, the server ended, or the time for late answers is over.
     Over,
+}
+
+/// What came of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upshot {
+    /// The call went on.
+    Sent,
+    /// The call was answered before; from now on it passes if it is made again.
+    Granted,
+    /// The call goes on, or is refused, when its client comes back with it (2026-07-28).
+    Kept,
+    /// The call was refused with the person's words.
+    Refused,
+    /// The call was answered before; if it is made again soon, it is refused with the person's words.
+    Noted,
+    /// The policy was changed while the call waited, and refuses it.
+    Forbidden,
+}
+
+impl Upshot {
+    /// Every one of them.
+    pub const ALL: [Self; 6] = [Self::Sent, Self::Granted, Self::Kept, Self::Refused, Self::Noted, Self::Forbidden];
+
+    /// Returns the word in the store and in JSON output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Granted => "granted",
+            Self::Kept => "kept",
+            Self::Refused => "refused",
+            Self::Noted => "noted",
+            Self::Forbidden => "forbidden",
+        }
+    }
+}
+
+/// What the local channel does with a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// It asks.
+    Asked,
+    /// It need not: a person has approved this very call late, for the client's next session, and nobody has made it
+    /// since. That approval is used up.
+    Granted,
 }
 
 /// The local channel, on which a person at this machine answers the questions of all sessions.
@@ -135,9 +181,9 @@ pub trait LocalChannel: std::fmt::Debug + Send {
     ///
     /// # Errors
     /// Why it cannot be asked, and the fix.
-    fn open_question(&mut self, question: &Question, expires: Duration) -> Result<(), String>;
+    fn open_question(&mut self, question: &Question, expires: Duration) -> Result<Opened, String>;
 
-    /// Settles a question.
+    /// Settles a question. If that is what came of an answer from here, whoever gave it may wait for this.
     fn settle_question(&mut self, number: u64, how: Settled);
 
     /// Returns the answers since the last call of this function, oldest first.
@@ -156,9 +202,12 @@ pub(super) struct OpenQuestion {
     /// Of all that an approval covers: whatever else the server reads as well.
     pub(super) covers: Covered,
     pub(super) scope: ApprovalScope,
+    pub(super) lives: ApprovalLifetime,
     pub(super) local: Local,
     /// `Some` while the client's dialogue is open.
     pub(super) dialogue: Option<Dialogue>,
+    /// The dialogue, and the line that opens it, as long as the local channel may know of an approval.
+    pub(super) postponed: Option<(Dialogue, Vec<u8>)>,
     /// What the client answered, if that was no choice of a person.
     pub(super) not_chosen: Option<NotChosen>,
     /// When it was asked.
@@ -180,6 +229,11 @@ impl OpenQuestion {
     /// Whether it is about the very same call.
     pub(super) fn is_about(&self, covers: Covered) -> bool {
         self.covers.call == covers.call
+    }
+
+    /// Whether the local channel keeps it, and a late approval of it, for the client's next session.
+    pub(super) fn outlives_session(&self) -> bool {
+        self.lives == ApprovalLifetime::Client && self.local == Local::Asked
     }
 
     /// Keeps it at least until `until`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Local;
-use crate::policy::ApprovalScope;
+use crate::policy::{ApprovalLifetime, ApprovalScope};
 use crate::record::Digest;
 use crate::risk::{Class, Risk};
 use crate::visible::escape_invisible;
@@ -33,6 +33,8 @@ pub struct Question {
     pub beside: Option<Box<str>>,
     /// What an approval for the rest of the session covers.
     pub scope: ApprovalScope,
+    /// How long it, and a late approval of it, can be used.
+    pub lives: ApprovalLifetime,
     /// The SHA-256 of the held line.
     pub line: Digest,
     /// The digest of all that an approval covers: another call with the same one is the same call.
@@ -56,6 +58,7 @@ impl Question {
             rule: &self.rule,
             reason: self.reason.as_deref(),
             scope: Some(self.scope),
+            lives: self.lives,
         }
     }
 }
@@ -103,6 +106,8 @@ pub struct QuestionView<'a> {
     pub reason: Option<&'a str>,
     /// What an approval for the rest of the session covers; `None` if there is none to be had.
     pub scope: Option<ApprovalScope>,
+    /// How long the question, and a late approval of it, can be used.
+    pub lives: ApprovalLifetime,
 }
 
 impl QuestionView<'_> {
@@ -127,6 +132,9 @@ impl QuestionView<'_> {
                 ApprovalScope::Arguments => "an approval for the session covers these arguments only",
             };
             rows.push(("For the session", covered.to_owned()));
+        }
+        if self.lives == ApprovalLifetime::Client {
+            rows.push(("If you come late", "the client's next session can make this call once".to_owned()));
         }
         rows
     }

@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
+use crate::engine::QuestionView;
 use crate::env::Env;
 use crate::limits::{MAX_HELD, MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
 use crate::policy::ServerName;
@@ -32,13 +33,21 @@ struct Notification {
 }
 
 impl Notification {
-    fn new(id: &str, tool: &str, server: &str) -> Self {
+    fn new(id: &str, question: &QuestionView<'_>) -> Self {
         // Windows drops a notification that is longer than a few kilobytes, or that XML cannot represent.
-        let name = escape_invisible(tool).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+        let visible = |text: &str| {
+            let text = escape_invisible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+            shorten(&text, MAX_NOTIFIED_NAME).into_owned()
+        };
+        let who = question.client.map_or_else(|| "An agent".to_owned(), visible);
         Self {
             id: id.to_owned(),
-            title: format!("{} waits for your approval", shorten(&name, MAX_NOTIFIED_NAME)),
-            body: format!("An agent wants to call it on {server}.\npolicylayer approvals show {id}"),
+            title: format!("{} waits for your approval", visible(question.tool)),
+            body: format!(
+                "{who} wants to call it on {}. Risk: {}.\npolicylayer approvals show {id}",
+                question.server,
+                question.risk_text()
+            ),
         }
     }
 }
@@ -61,7 +70,10 @@ pub fn start_notifications(
     };
     let queues: Vec<_> = settings.notify.iter().filter_map(start).collect();
     let server = server.to_string();
-    Box::new(move |id, tool| queues.iter().for_each(|show| show(Notification::new(id, tool, &server))))
+    Box::new(move |id, question| {
+        let notification = Notification::new(id, &question.view(&server));
+        queues.iter().for_each(|show| show(notification.clone()));
+    })
 }
 
 /// Shows one notification at a time on a separate thread. Never waits: if `capacity` of them already wait, the
@@ -233,11 +245,11 @@ mod platform {
         }))
     }
 
-    /// A tool named `--help` is not an option. Desktops read markup in the body, which has none of the server's text but
-    /// its checked name.
+    /// A tool named `--help` is not an option. Desktops read markup in the body, where the name of the client is.
     fn notify_send(program: &Path, notification: &Notification) -> Command {
+        let body = notification.body.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let mut command = Command::new(program);
-        command.args(["--app-name=policylayer", "--", &notification.title, &notification.body]).stderr(Stdio::null());
+        command.args(["--app-name=policylayer", "--", &notification.title, &body]).stderr(Stdio::null());
         command
     }
 }
@@ -249,23 +261,44 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::{DISPLAY, Notification, osascript_command, start_queue};
+    use crate::engine::{Effects, QuestionView};
     use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
+    use crate::policy::ApprovalLifetime;
 
     const HOSTILE: &str = "-e do shell script \"touch /tmp/x\" & '</text><audio/>\u{1b}\u{ffff}";
 
+    fn text_about(tool: &str, client: Option<&str>) -> Notification {
+        let question = QuestionView {
+            tool,
+            server: "shop",
+            client,
+            class: "execute",
+            severity: "high",
+            effects: &[Effects::Sends],
+            rule: "tools.send",
+            reason: None,
+            scope: None,
+            lives: ApprovalLifetime::Session,
+        };
+        Notification::new("k7m2p", &question)
+    }
+
     #[test]
     fn a_name_is_told_without_what_a_desktop_would_stumble_over() {
-        let text = Notification::new("k7m2p", HOSTILE, "shop");
+        let text = text_about(HOSTILE, None);
         assert!(text.title.starts_with("-e do shell script"), "{text:?}");
         assert!(!text.title.contains(['\u{1b}', '\u{ffff}']), "{text:?}");
-        let text = Notification::new("k7m2p", &"字".repeat(4096), "shop");
+        let text = text_about(&"字".repeat(4096), Some(HOSTILE));
         assert_eq!(text.title, format!("{}… waits for your approval", "字".repeat(MAX_NOTIFIED_NAME)));
+        assert!(text.body.starts_with("-e do shell script"), "{text:?}");
+        assert!(text.body.contains("on shop. Risk: high: execute, sends to people.\n"), "{text:?}");
         assert!(text.body.ends_with("policylayer approvals show k7m2p"), "{text:?}");
+        assert!(!text.body.contains(['\u{1b}', '\u{ffff}']), "{text:?}");
     }
 
     #[test]
     fn a_name_is_an_argument_of_the_script_and_no_option() {
-        let text = Notification::new("k7m2p", HOSTILE, "shop");
+        let text = text_about(HOSTILE, None);
         let command = osascript_command(DISPLAY, &text);
         assert_eq!(command.get_program(), "/usr/bin/osascript");
         let args: Vec<_> = command.get_args().collect();
@@ -277,7 +310,7 @@ mod tests {
     #[cfg(target_os = "macos")]
     #[test]
     fn osascript_takes_a_hostile_name_as_a_text() {
-        let text = Notification::new("k7m2p", HOSTILE, "shop");
+        let text = text_about(HOSTILE, None);
         for (statement, expected) in
             [("return item 1 of argv", "policylayer"), ("return item 2 of argv", text.title.as_str())]
         {
@@ -298,8 +331,7 @@ mod tests {
             }),
             MAX_NOTIFICATIONS,
         );
-        let all: Vec<_> =
-            (0..MAX_NOTIFICATIONS + 100).map(|n| Notification::new("id", &format!("tool{n}"), "s")).collect();
+        let all: Vec<_> = (0..MAX_NOTIFICATIONS + 100).map(|n| text_about(&format!("tool{n}"), None)).collect();
         show(all[0].clone());
         assert_eq!(shown.recv_timeout(Duration::from_secs(60)).unwrap(), all[0]);
         let start = Instant::now();

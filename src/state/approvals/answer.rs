@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::entry::{ApprovalEntry, ApprovalState, Confirm};
-use super::{LOCKS, change_approvals, unix_time};
+use super::{LOCKS, alive, change_approvals, revoke_granted, sweep_expired, unix_time};
 use crate::engine::{ApprovalAnswer, Channel};
 use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
 
@@ -31,6 +31,10 @@ pub enum NotAnswered {
     Over(Box<ApprovalEntry>),
     /// It can only be approved with a code.
     NeedsCode,
+    /// It cannot be approved, because not all of it can be read.
+    Cut,
+    /// The session that asks has ended, so it cannot be approved for the session.
+    NoSession,
 }
 
 impl StoredApprovals {
@@ -68,14 +72,58 @@ impl StoredApprovals {
         if !self.database.path().exists() {
             return Ok(Err(NotAnswered::Unknown));
         }
-        let answered = change_approvals(&mut self.database, &self.locks, |connection| {
-            store_answer(connection, id, verdict, given, unix_time())
+        let locks = &self.locks;
+        let answered = change_approvals(&mut self.database, locks, |connection| {
+            let entry = match find_row(connection, id)? {
+                Some(entry) => entry,
+                None => return Ok(Err(NotAnswered::Unknown)),
+            };
+            if let Some(why) = find_obstacle(&entry, verdict, given, locks) {
+                return Ok(Err(why));
+            }
+            store_answer(connection, id, verdict, given, unix_time())?;
+            if let ApprovalAnswer::Refused { .. } = verdict {
+                revoke_granted(connection, id)?;
+            }
+            // What a dead session asked is granted, or over, at once.
+            sweep_expired(connection, locks, unix_time())?;
+            Ok(Ok(entry))
         });
         answered.map_err(|fault| self.explain_error(&fault))
     }
 
+    /// Returns a question as it is now. This only reads, and so blocks nobody.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be used.
+    pub fn find_entry(&mut self, id: &str) -> Result<Option<ApprovalEntry>, StoreError> {
+        let entry = self.database.read_transaction(|transaction| find_row(transaction, id));
+        entry.map_err(|fault| self.explain_error(&fault))
+    }
+
     fn explain_error(&self, fault: &DatabaseError) -> StoreError {
         StoreError(explain_error(fault, self.database.path(), "cannot list the calls that wait for a person"))
+    }
+}
+
+fn find_row(connection: &Connection, id: &str) -> Result<Option<ApprovalEntry>, DatabaseError> {
+    let find = "SELECT * FROM approvals WHERE id = ?1";
+    Ok(connection.query_row(find, [id], ApprovalEntry::read_row).optional()?)
+}
+
+/// Returns why a question cannot be answered so.
+fn find_obstacle(entry: &ApprovalEntry, verdict: &ApprovalAnswer, given: Confirm, locks: &Path) -> Option<NotAnswered> {
+    let is_approval = !matches!(verdict, ApprovalAnswer::Refused { .. });
+    if !entry.state.is_open() {
+        Some(NotAnswered::Over(Box::new(entry.clone())))
+    } else if is_approval && entry.is_cut() {
+        Some(NotAnswered::Cut)
+    } else if is_approval && entry.confirm > given {
+        Some(NotAnswered::NeedsCode)
+    } else if *verdict == ApprovalAnswer::Session && !alive::check_alive(locks, &entry.session) {
+        Some(NotAnswered::NoSession)
+    } else {
+        None
     }
 }
 
@@ -85,26 +133,18 @@ fn store_answer(
     verdict: &ApprovalAnswer,
     given: Confirm,
     now: Duration,
-) -> Result<Result<ApprovalEntry, NotAnswered>, DatabaseError> {
+) -> Result<(), DatabaseError> {
     let (state, word, note) = match verdict {
         ApprovalAnswer::Once => (ApprovalState::Approved, Some("once"), None),
         ApprovalAnswer::Session => (ApprovalState::Approved, Some("session"), None),
         ApprovalAnswer::Refused { note } => (ApprovalState::Denied, None, note.as_deref()),
     };
-    let find = "SELECT * FROM approvals WHERE id = ?1";
-    let Some(entry) = connection.query_row(find, [id], ApprovalEntry::read_row).optional()? else {
-        return Ok(Err(NotAnswered::Unknown));
-    };
-    if !entry.state.is_open() {
-        return Ok(Err(NotAnswered::Over(Box::new(entry))));
-    }
-    if state == ApprovalState::Approved && entry.confirm > given {
-        return Ok(Err(NotAnswered::NeedsCode));
-    }
+    // A later session that needs a code takes no approval without one.
     connection.execute(
-        "UPDATE approvals SET state = ?2, answer = ?3, note = ?4, channel = ?5, answered = ?6
+        "UPDATE approvals SET state = ?2, answer = ?3, note = ?4, channel = ?5, answered = ?6,
+                              confirm = iif(?7 = 'code', 'code', confirm)
          WHERE id = ?1 AND state IN ('waiting', 'late')",
-        params![id, state.as_str(), word, note, Channel::Local.as_str(), sql_time(now)?],
+        params![id, state.as_str(), word, note, Channel::Local.as_str(), sql_time(now)?, given.as_str()],
     )?;
-    Ok(Ok(entry))
+    Ok(())
 }

@@ -8,6 +8,13 @@ use rusqlite::types::Type;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::engine::{Effects, QuestionView, Upshot};
+use crate::policy::{ApprovalLifetime, ApprovalScope};
+use crate::risk::{Class, Risk};
+
+/// What is between two effects in the store.
+pub(super) const EFFECTS_BETWEEN: &str = ", ";
+
 /// What a person has to enter with an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -67,6 +74,39 @@ impl ApprovalState {
     }
 }
 
+/// What came of an answer that was given here or in the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerOutcome {
+    /// The session has read it.
+    Taken,
+    /// The session has acted on it.
+    Known(Upshot),
+    /// The approval was for one call, and that was made.
+    Used,
+    /// An answer on another channel was first.
+    Elsewhere,
+    /// The call was taken back, or the session ended, before the answer could count.
+    Over,
+}
+
+impl AnswerOutcome {
+    fn parse(word: &str) -> Option<Self> {
+        let known = Upshot::ALL.into_iter().map(Self::Known);
+        [Self::Taken, Self::Used, Self::Elsewhere, Self::Over].into_iter().chain(known).find(|it| it.as_str() == word)
+    }
+
+    /// Returns the word in the store and in JSON output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Known(upshot) => upshot.as_str(),
+            Self::Used => "used",
+            Self::Elsewhere => "elsewhere",
+            Self::Over => "over",
+        }
+    }
+}
+
 /// A question. It serializes as the output of `approvals --format json`: the order and the names of the fields are
 /// promises.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -104,12 +144,36 @@ pub struct ApprovalEntry {
     pub answered: Option<Duration>,
     /// The note to the agent.
     pub note: Option<String>,
-    /// The arguments as written, cut to [`MAX_ASKED_ARGUMENTS`](crate::limits::MAX_ASKED_ARGUMENTS); `None` once it can
-    /// no longer be answered. They serialize as the object that they are; cut ones as text.
+    /// The arguments as written; `None` once it can no longer be answered. They serialize as the object that they are;
+    /// cut ones as text.
     #[serde(serialize_with = "as_json")]
     pub arguments: Option<String>,
-    /// The number of bytes cut from the arguments.
+    /// The number of bytes that an earlier version has cut from the arguments.
     pub left_out: u64,
+    /// What the client calls itself.
+    pub client: Option<String>,
+    /// The word for how bad one mistaken call is.
+    pub severity: String,
+    /// What else is known about the tool.
+    #[serde(serialize_with = "as_words")]
+    pub effects: Vec<Effects>,
+    /// What an approval for the rest of the session covers.
+    pub scope: ApprovalScope,
+    /// What else the server reads of the parameters, an object as written; `None` if that is nothing, or once it can no
+    /// longer be answered.
+    #[serde(serialize_with = "as_json")]
+    pub beside: Option<String>,
+    /// What a read call of the wrapper has shown about it.
+    pub preview: Option<String>,
+    /// The SHA-256 of all that an approval covers.
+    pub covers: Option<String>,
+    /// How long the question, and a late approval of it, can be used.
+    pub lives: ApprovalLifetime,
+    /// What an approval from here is for: `once` or `session`.
+    pub answer: Option<String>,
+    /// What came of the answer, as far as that is known.
+    #[serde(serialize_with = "as_outcome")]
+    pub outcome: Option<AnswerOutcome>,
 }
 
 fn as_timestamp<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -130,6 +194,14 @@ fn as_json<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok,
     }
 }
 
+fn as_words<S: Serializer>(effects: &[Effects], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(effects.iter().map(|effect| effect.as_str()))
+}
+
+fn as_outcome<S: Serializer>(outcome: &Option<AnswerOutcome>, serializer: S) -> Result<S::Ok, S::Error> {
+    outcome.map(AnswerOutcome::as_str).serialize(serializer)
+}
+
 impl ApprovalEntry {
     pub(super) fn read_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         let arguments: Option<String> = row.get("arguments")?;
@@ -137,12 +209,19 @@ impl ApprovalEntry {
         let state: String = row.get("state")?;
         let confirm: String = row.get("confirm")?;
         let state = ApprovalState::ALL.into_iter().find(|known| known.as_str() == state);
+        let text = |column: &str| row.get::<_, Option<String>>(column);
+        let class: String = row.get("class")?;
+        let (scope, lives, effects) = (text("scope")?, text("lives")?, text("effects")?.unwrap_or_default());
+        let is = |known: &str, word: &Option<String>| word.as_deref() == Some(known);
+        let class_risk = Class::ALL.into_iter().find(|known| known.as_str() == class).map(Class::risk);
+        let outcome = text("outcome")?;
         Ok(Self {
             id: row.get("id")?,
             session: row.get("session")?,
             server: row.get("server")?,
             tool: row.get("tool")?,
-            class: row.get("class")?,
+            severity: text("severity")?.unwrap_or_else(|| class_risk.unwrap_or(Risk::High).as_str().to_owned()),
+            class,
             rule: row.get("rule")?,
             reason: row.get("reason")?,
             left_out: arguments.as_ref().map_or(0, |kept| length.saturating_sub(kept.len() as u64)),
@@ -156,7 +235,40 @@ impl ApprovalEntry {
             channel: row.get("channel")?,
             answered: row.get::<_, Option<i64>>("answered")?.map(from_nanoseconds),
             note: row.get("note")?,
+            client: text("client")?,
+            effects: Effects::ALL
+                .into_iter()
+                .filter(|known| effects.split(EFFECTS_BETWEEN).any(|effect| effect == known.as_str()))
+                .collect(),
+            scope: ApprovalScope::ALL.into_iter().find(|known| is(known.as_str(), &scope)).unwrap_or_default(),
+            beside: text("beside")?,
+            preview: text("preview")?,
+            covers: text("covers")?,
+            lives: ApprovalLifetime::ALL.into_iter().find(|known| is(known.as_str(), &lives)).unwrap_or_default(),
+            answer: text("answer")?,
+            outcome: outcome.as_deref().and_then(AnswerOutcome::parse),
         })
+    }
+
+    /// Returns what there is to read about it, except the arguments.
+    pub fn view(&self) -> QuestionView<'_> {
+        QuestionView {
+            tool: &self.tool,
+            server: &self.server,
+            client: self.client.as_deref(),
+            class: &self.class,
+            severity: &self.severity,
+            effects: &self.effects,
+            rule: &self.rule,
+            reason: self.reason.as_deref(),
+            scope: Some(self.scope),
+            lives: self.lives,
+        }
+    }
+
+    /// Returns whether something of it was cut, and so cannot be read.
+    pub fn is_cut(&self) -> bool {
+        self.left_out > 0
     }
 
     /// Returns how long it can still be answered.

@@ -6,9 +6,13 @@
 //!          ├─▶ settled                   … or in the client
 //!          ├─▶ late ─▶ approved, denied  nobody answered in time: an answer is for one repetition of the call
 //!          └─▶ expired                   nobody can answer any more
+//!
+//! approved, denied: no outcome ─▶ taken ─▶ what came of it      the session marks an answer before it acts on it
+//!                              └─────────▶ granted ─▶ used      an approval for the client's next session
 //! ```
 //! A question lives as long as its session, which holds a lock while it runs: a question that a dead wrapper left
-//! behind can never be approved.
+//! behind can never be approved. With `approval_for = "client"` it lives until its time is up, and what the dead session
+//! cannot have acted on is granted to the client's next one, once.
 
 mod alive;
 mod answer;
@@ -16,7 +20,7 @@ mod entry;
 mod session;
 
 pub use answer::{NotAnswered, StoreError, StoredApprovals};
-pub use entry::{ApprovalEntry, ApprovalState, Confirm};
+pub use entry::{AnswerOutcome, ApprovalEntry, ApprovalState, Confirm};
 pub use session::{Announce, SessionApprovals};
 
 use std::path::Path;
@@ -25,7 +29,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::{Connection, params};
 
 use super::database::{Database, DatabaseError, sql_time};
-use crate::limits::KEEP_ASKED;
+use crate::limits::{KEEP_ASKED, LATE_APPROVAL};
 
 /// The directory of the sessions' locks, in the state directory.
 const LOCKS: &str = "approvals";
@@ -67,7 +71,8 @@ fn change_approvals<T>(
         sweep_expired(transaction, locks, unix_time())?;
         let done = work(transaction)?;
         let forgotten = transaction.execute(
-            "UPDATE approvals SET arguments = NULL WHERE state NOT IN ('waiting', 'late') AND arguments IS NOT NULL",
+            "UPDATE approvals SET arguments = NULL, beside = NULL, preview = NULL
+             WHERE state NOT IN ('waiting', 'late') AND coalesce(arguments, beside, preview) IS NOT NULL",
             [],
         )?;
         Ok((done, forgotten))
@@ -78,14 +83,39 @@ fn change_approvals<T>(
     Ok(done)
 }
 
-/// Marks questions that can no longer be answered, and removes those that are too old.
+/// Takes back what was granted of a call that a person has refused since: that of the question with this id.
+fn revoke_granted(connection: &Connection, id: &str) -> Result<(), DatabaseError> {
+    connection.execute(
+        "UPDATE approvals SET outcome = 'over'
+         WHERE outcome = 'granted' AND lives = 'client'
+               AND (server, client, covers) = (SELECT server, client, covers FROM approvals WHERE id = ?1)",
+        [id],
+    )?;
+    Ok(())
+}
+
+/// Marks questions that can no longer be answered and answers that dead sessions left, and removes those that are too old.
 fn sweep_expired(connection: &Connection, locks: &Path, now: Duration) -> Result<(), DatabaseError> {
-    let mut sessions =
-        connection.prepare("SELECT DISTINCT session FROM approvals WHERE state IN ('waiting', 'late')")?;
+    let mut sessions = connection.prepare(
+        "SELECT DISTINCT session FROM approvals
+         WHERE state IN ('waiting', 'late') OR (state IN ('approved', 'denied') AND outcome IS NULL)",
+    )?;
     let sessions: Vec<String> = sessions.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for session in sessions.iter().filter(|session| !alive::check_alive(locks, session)) {
         connection.execute(
-            "UPDATE approvals SET state = 'expired' WHERE session = ?1 AND state IN ('waiting', 'late')",
+            "UPDATE approvals SET state = iif(lives = 'client', 'late', 'expired')
+             WHERE session = ?1 AND state IN ('waiting', 'late')",
+            [session],
+        )?;
+        // A session marks an answer before it acts on it, so nobody has acted on this one.
+        connection.execute(
+            "UPDATE approvals SET outcome = 'granted', expires = max(expires, answered + ?2)
+             WHERE session = ?1 AND state = 'approved' AND outcome IS NULL AND lives = 'client' AND answer = 'once'",
+            params![session, sql_time(LATE_APPROVAL)?],
+        )?;
+        connection.execute(
+            "UPDATE approvals SET outcome = 'over'
+             WHERE session = ?1 AND state IN ('approved', 'denied') AND outcome IS NULL",
             [session],
         )?;
     }

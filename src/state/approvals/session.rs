@@ -5,20 +5,31 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::alive::AliveLock;
-use super::entry::Confirm;
-use super::{LOCKS, change_approvals, unix_time};
-use crate::engine::{ApprovalAnswer, LocalChannel, Question, Settled};
-use crate::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
+use super::alive::{self, AliveLock};
+use super::entry::{AnswerOutcome, ApprovalState, Confirm, EFFECTS_BETWEEN};
+use super::{LOCKS, change_approvals, revoke_granted, unix_time};
+use crate::engine::{ApprovalAnswer, Channel, LocalChannel, Opened, Question, Settled, Upshot};
+use crate::limits::{LATE_APPROVAL, MAX_ASKED, MAX_ASKED_ARGUMENTS};
+use crate::policy::ApprovalLifetime;
 use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
 
-/// Called for each question with its id and the tool.
-pub type Announce = Box<dyn Fn(&str, &str) + Send>;
+/// Called for each question with its id.
+pub type Announce = Box<dyn Fn(&str, &Question) + Send>;
 
 /// In characters.
 const ID: usize = 5;
+
+/// What became of a question in the store.
+enum StoredQuestion {
+    /// It can be answered under this id.
+    Asked(String),
+    /// An earlier approval is for it, and is used up.
+    Granted,
+    /// The waiting questions already take all the space there is.
+    NoRoom,
+}
 
 /// The questions of one session, in the file that all wrappers of a user share. The file is opened with the first
 /// question.
@@ -58,66 +69,103 @@ impl SessionApprovals {
         Self { announce, ..self }
     }
 
-    /// Stores a question, and returns its id; `None` if the waiting questions already take all the space there is.
-    fn store_question(&mut self, question: &Question, expires: Duration) -> Result<Option<String>, DatabaseError> {
+    /// Uses up an earlier approval of the same call, or stores the question.
+    fn store_question(&mut self, question: &Question, expires: Duration) -> Result<StoredQuestion, DatabaseError> {
         if self.lock.is_none() {
             self.lock = Some(AliveLock::take(&self.locks, &self.session)?);
         }
-        let asked = expires.saturating_sub(question.timeout);
-        let cut = question.arguments.floor_char_boundary(MAX_ASKED_ARGUMENTS);
-        let kept = question.arguments.get(..cut).unwrap_or_default();
-        let length = |of: &str| i64::try_from(of.len()).unwrap_or(i64::MAX);
-        change_approvals(&mut self.database, &self.locks, |connection| {
-            let sum = "SELECT coalesce(sum(length(CAST(arguments AS BLOB))), 0) FROM approvals";
-            let room: i64 = MAX_ASKED - connection.query_row(sum, [], |row| row.get::<_, i64>(0))?;
-            if room < length(kept) {
-                return Ok(None);
+        let (server, session, confirm, locks) = (&self.server, &self.session, self.confirm, &self.locks);
+        change_approvals(&mut self.database, locks, |connection| {
+            let mut id = None;
+            if question.lives == ApprovalLifetime::Client {
+                if redeem_granted(connection, server, question, confirm)? {
+                    return Ok(StoredQuestion::Granted);
+                }
+                id = replace_orphan(connection, locks, server, question)?;
             }
-            let id = unused_id(connection)?;
+            let sum = "SELECT coalesce(sum(length(CAST(arguments AS BLOB)) + coalesce(length(CAST(beside AS BLOB)), 0)
+                                           + coalesce(length(CAST(preview AS BLOB)), 0)), 0) FROM approvals";
+            let room: i64 = MAX_ASKED - connection.query_row(sum, [], |row| row.get::<_, i64>(0))?;
+            if room < sql_number(text_length(question) as u64) {
+                return Ok(StoredQuestion::NoRoom);
+            }
+            let id = id.map_or_else(|| unused_id(connection), Ok)?;
+            let effects: Vec<_> = question.effects.iter().map(|effect| effect.as_str()).collect();
             connection.execute(
-                    "INSERT INTO approvals (id, session, number, server, tool, class, rule, reason, arguments, length, line,
-                                            asked, expires, confirm, state)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 'waiting')",
-                    params![
-                        id,
-                        self.session,
-                        sql_number(question.number),
-                        self.server,
-                        &*question.tool,
-                        question.class.as_str(),
-                        &*question.rule,
-                        question.reason.as_deref(),
-                        kept,
-                        length(&question.arguments),
-                        question.line.to_string(),
-                        sql_time(asked)?,
-                        sql_time(expires)?,
-                        self.confirm.as_str(),
-                    ],
-                )?;
-            Ok(Some(id))
+                "INSERT INTO approvals (id, session, number, server, tool, class, rule, reason, arguments, length, line,
+                                        asked, expires, confirm, client, severity, effects, scope, beside, covers, lives,
+                                        state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+                         'waiting')",
+                params![
+                    id,
+                    session,
+                    sql_number(question.number),
+                    server,
+                    &*question.tool,
+                    question.class.as_str(),
+                    &*question.rule,
+                    question.reason.as_deref(),
+                    &*question.arguments,
+                    sql_number(question.arguments.len() as u64),
+                    question.line.to_string(),
+                    sql_time(expires.saturating_sub(question.timeout))?,
+                    sql_time(expires)?,
+                    confirm.as_str(),
+                    question.client.as_deref(),
+                    question.severity.as_str(),
+                    effects.join(EFFECTS_BETWEEN),
+                    question.scope.as_str(),
+                    question.beside.as_deref(),
+                    question.covers.to_string(),
+                    question.lives.as_str(),
+                ],
+            )?;
+            Ok(StoredQuestion::Asked(id))
         })
     }
 
     fn store_settled(&mut self, question: u64, how: Settled) -> Result<(), DatabaseError> {
         let (session, question) = (&self.session, sql_number(question));
         change_approvals(&mut self.database, &self.locks, |connection| {
-            match how {
-                Settled::Late => connection.execute(
-                    "UPDATE approvals SET state = 'late' WHERE session = ?1 AND number = ?2 AND state = 'waiting'",
-                    params![session, question],
-                )?,
-                Settled::Answered(channel) => connection.execute(
-                    "UPDATE approvals SET state = 'settled', channel = ?3, answered = ?4
-                     WHERE session = ?1 AND number = ?2 AND state IN ('waiting', 'late')",
-                    params![session, question, channel.as_str(), sql_time(unix_time())?],
-                )?,
-                Settled::Over => connection.execute(
-                    "UPDATE approvals SET state = 'expired'
-                     WHERE session = ?1 AND number = ?2 AND state IN ('waiting', 'late')",
-                    params![session, question],
-                )?,
+            let set_state = |state: &str| {
+                connection.execute(
+                    "UPDATE approvals SET state = ?3 WHERE session = ?1 AND number = ?2 AND state IN ('waiting', 'late')",
+                    params![session, question, state],
+                )
             };
+            let outcome = match how {
+                Settled::Late | Settled::Left => {
+                    set_state(ApprovalState::Late.as_str())?;
+                    return Ok(());
+                }
+                Settled::Answered(channel, upshot) => {
+                    let mut settle = connection.prepare(
+                        "UPDATE approvals SET state = 'settled', channel = ?3, answered = ?4, outcome = ?5
+                         WHERE session = ?1 AND number = ?2 AND state IN ('waiting', 'late') RETURNING id",
+                    )?;
+                    let now = sql_time(unix_time())?;
+                    let settled = params![session, question, channel.as_str(), now, upshot.as_str()];
+                    let id: Option<String> = settle.query_row(settled, |row| row.get(0)).optional()?;
+                    if let (Some(id), Upshot::Refused | Upshot::Noted) = (&id, upshot) {
+                        revoke_granted(connection, id)?;
+                    }
+                    if channel == Channel::Local { AnswerOutcome::Known(upshot) } else { AnswerOutcome::Elsewhere }
+                }
+                Settled::Over => {
+                    set_state(ApprovalState::Expired.as_str())?;
+                    AnswerOutcome::Over
+                }
+            };
+            // Whoever answered here waits for this.
+            let is_granted = outcome == AnswerOutcome::Known(Upshot::Granted);
+            let until = if is_granted { unix_time().saturating_add(LATE_APPROVAL) } else { Duration::ZERO };
+            connection.execute(
+                "UPDATE approvals SET outcome = ?3, expires = max(expires, ?4)
+                 WHERE session = ?1 AND number = ?2 AND state IN ('approved', 'denied')
+                       AND coalesce(outcome, 'taken') IN ('taken', 'kept')",
+                params![session, question, outcome.as_str(), sql_time(until)?],
+            )?;
             Ok(())
         })
     }
@@ -125,31 +173,41 @@ impl SessionApprovals {
     fn read_answers(&mut self) -> Result<Vec<(u64, ApprovalAnswer)>, DatabaseError> {
         let Some((first, _)) = self.open.first_key_value() else { return Ok(Vec::new()) };
         let (session, open, first) = (&self.session, &self.open, sql_number(*first));
-        let answers = self.database.read_transaction(|transaction| {
+        let is_answered = self.database.read_transaction(|transaction| {
+            let find = "SELECT EXISTS (SELECT 1 FROM approvals WHERE session = ?1 AND number >= ?2
+                                       AND state IN ('approved', 'denied') AND outcome IS NULL)";
+            Ok(transaction.query_row(find, params![session, first], |row| row.get::<_, bool>(0))?)
+        })?;
+        if !is_answered {
+            return Ok(Vec::new());
+        }
+        let mut answers = self.database.write_transaction(|transaction| {
             let mut statement = transaction.prepare(
-                "SELECT number, line, state, answer, note FROM approvals
-                 WHERE session = ?1 AND number >= ?2 AND state IN ('approved', 'denied') ORDER BY answered, number",
+                "UPDATE approvals SET outcome = 'taken'
+                 WHERE session = ?1 AND number >= ?2 AND state IN ('approved', 'denied') AND outcome IS NULL
+                 RETURNING answered, number, line, state, answer, note",
             )?;
             let mut rows = statement.query(params![session, first])?;
             let mut answers = Vec::new();
             while let Some(row) = rows.next()? {
-                let number = row.get::<_, i64>(0)?.unsigned_abs();
-                let (line, state, answer): (String, String, Option<String>) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                let number = row.get::<_, i64>(1)?.unsigned_abs();
+                let (line, state, answer): (String, String, Option<String>) = (row.get(2)?, row.get(3)?, row.get(4)?);
                 // An answer is only for the line that is held.
                 if open.get(&number) != Some(&line) {
                     continue;
                 }
-                let approval = match (state.as_str(), answer.as_deref()) {
+                let answer = match (state.as_str(), answer.as_deref()) {
                     ("approved", Some("session")) => ApprovalAnswer::Session,
                     ("approved", Some("once")) => ApprovalAnswer::Once,
-                    _ => ApprovalAnswer::Refused { note: row.get(4)? },
+                    _ => ApprovalAnswer::Refused { note: row.get(5)? },
                 };
-                answers.push((number, approval));
+                answers.push((row.get::<_, i64>(0)?, number, answer));
             }
             Ok(answers)
         })?;
-        self.open.retain(|number, _| !answers.iter().any(|(answered, _)| answered == number));
-        Ok(answers)
+        answers.sort_by_key(|(answered, number, _)| (*answered, *number));
+        self.open.retain(|number, _| !answers.iter().any(|(_, answered, _)| answered == number));
+        Ok(answers.into_iter().map(|(_, number, answer)| (number, answer)).collect())
     }
 
     fn explain_error(&self, fault: &DatabaseError) -> String {
@@ -158,18 +216,25 @@ impl SessionApprovals {
 }
 
 impl LocalChannel for SessionApprovals {
-    fn open_question(&mut self, question: &Question, expires: Duration) -> Result<(), String> {
+    fn open_question(&mut self, question: &Question, expires: Duration) -> Result<Opened, String> {
+        if text_length(question) > MAX_ASKED_ARGUMENTS {
+            return Err(format!(
+                "what the call sends is longer than {} MiB, and nobody reads that. Make the call with less at a time.",
+                MAX_ASKED_ARGUMENTS >> 20
+            ));
+        }
         match self.store_question(question, expires) {
-            Ok(Some(id)) => {
+            Ok(StoredQuestion::Asked(id)) => {
                 self.open.insert(question.number, question.line.to_string());
-                (self.announce)(&id, &question.tool);
-                Ok(())
+                (self.announce)(&id, question);
+                Ok(Opened::Asked)
             }
-            Err(error) => Err(self.explain_error(&error)),
-            Ok(None) => Err(format!(
+            Ok(StoredQuestion::Granted) => Ok(Opened::Granted),
+            Ok(StoredQuestion::NoRoom) => Err(format!(
                 "the arguments of the calls that wait already fill {} MiB. Answer some of them with `policylayer approvals`.",
                 MAX_ASKED >> 20
             )),
+            Err(error) => Err(self.explain_error(&error)),
         }
     }
 
@@ -206,6 +271,58 @@ impl fmt::Debug for SessionApprovals {
 /// SQLite's integers are signed; no session has that many questions.
 fn sql_number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Returns how much there is to read about a question, in bytes.
+fn text_length(question: &Question) -> usize {
+    question.tool.len() + question.arguments.len() + question.beside.as_deref().map_or(0, str::len)
+}
+
+/// Uses up a late approval of the same call, from a session of the same client that could not use it. Returns whether
+/// there was one.
+fn redeem_granted(
+    connection: &Connection,
+    server: &str,
+    question: &Question,
+    confirm: Confirm,
+) -> Result<bool, DatabaseError> {
+    let used = connection.execute(
+        "UPDATE approvals SET outcome = 'used' WHERE id = (
+             SELECT id FROM approvals
+             WHERE state = 'approved' AND answer = 'once' AND outcome = 'granted' AND lives = 'client'
+                   AND server = ?1 AND client = ?2 AND covers = ?3 AND expires > ?4 AND confirm IN (?5, 'code')
+             ORDER BY answered LIMIT 1)",
+        params![
+            server,
+            question.client.as_deref(),
+            question.covers.to_string(),
+            sql_time(unix_time())?,
+            confirm.as_str(),
+        ],
+    )?;
+    Ok(used > 0)
+}
+
+/// Removes the same question of a dead session, and returns its id, which a person may have seen.
+fn replace_orphan(
+    connection: &Connection,
+    locks: &Path,
+    server: &str,
+    question: &Question,
+) -> Result<Option<String>, DatabaseError> {
+    let mut orphans = connection.prepare(
+        "SELECT id, session FROM approvals
+         WHERE state = 'late' AND lives = 'client' AND server = ?1 AND client = ?2 AND covers = ?3",
+    )?;
+    let mut rows = orphans.query(params![server, question.client.as_deref(), question.covers.to_string()])?;
+    while let Some(row) = rows.next()? {
+        let (id, session): (String, String) = (row.get(0)?, row.get(1)?);
+        if !alive::check_alive(locks, &session) {
+            connection.execute("DELETE FROM approvals WHERE id = ?1", [&id])?;
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 fn unused_id(connection: &Connection) -> Result<String, DatabaseError> {

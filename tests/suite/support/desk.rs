@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
-use policylayer::engine::{Action, ApprovalAnswer, ApprovalOptions, Channel, Engine, Local, Now, Payload, Settled};
+use policylayer::engine::{
+    Action, ApprovalAnswer, ApprovalOptions, Channel, Engine, Local, Now, Opened, Payload, Settled,
+};
 use policylayer::policy::{self, Format, Policy, ServerName, Source};
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Required, SessionName};
 use serde_json::{Value, json};
@@ -13,6 +15,7 @@ pub(crate) const POLICY: &str = r#"{"version":"1","default":"allow","tools":{
     "send":{"action":"require_approval","reason":"It mails people."},
     "slow":{"action":"require_approval","approval_timeout":"2h"},
     "brief":{"action":"require_approval","approval_timeout":"30s"},
+    "lasting":{"action":"require_approval","approval_timeout":"2h","approval_for":"client"},
     "same":{"action":"require_approval","approval_scope":"arguments"},
     "some":{"approve_if":[{"conditions":[{"path":"args.n","op":"gt","value":10}]}]},
     "few":{"action":"require_approval","rate_limit":{"max":1,"window":60}}}}"#;
@@ -92,6 +95,13 @@ impl Desk {
     pub(crate) fn answer(&mut self, id: &Value, result: Value) -> Vec<Done> {
         self.seconds += 1.0;
         self.client(answer(id, result))
+    }
+
+    /// What the local channel does with a question.
+    pub(crate) fn opened(&mut self, number: u64, opened: Opened) -> Vec<Done> {
+        let mut actions = Vec::new();
+        self.engine.handle_local_opened(number, opened, self.now(), &mut actions);
+        Self::done(actions)
     }
 
     /// What the local channel cannot ask.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use policylayer::engine::{Local, Question};
-use policylayer::policy::ApprovalScope;
+use policylayer::policy::{ApprovalLifetime, ApprovalScope};
 use policylayer::record::Digest;
 use policylayer::risk::{Class, Risk};
 
@@ -21,6 +21,7 @@ pub(crate) fn question(number: u64, tool: &str, arguments: &str) -> Question {
         arguments: arguments.into(),
         beside: None,
         scope: ApprovalScope::Tool,
+        lives: ApprovalLifetime::Session,
         line: Digest::of_line(b"line\n"),
         covers: Digest::of_line(arguments.as_bytes()),
         timeout: Duration::from_secs(60),

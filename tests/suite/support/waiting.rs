@@ -14,11 +14,12 @@ use super::wrapped::{Wrapped, command, stub};
 /// How long `brief` asks, in seconds.
 pub(crate) const BRIEF: u32 = SLOWNESS;
 
-/// `send` asks, for as long as nobody answers; `brief` for [`BRIEF`]; `free` does not.
+/// `send` asks, for as long as nobody answers; `brief` for [`BRIEF`]; `lasting` for the client; `free` does not.
 pub(crate) const POLICY: &str = r#"{"version":"1","default":"deny","tools":{
     "send":{"action":"require_approval","reason":"Sends mail.","approval_timeout":"5m"},
     "brief":{"action":"require_approval","approval_timeout":"$BRIEFs"},
     "same":{"action":"require_approval","approval_timeout":"5m","approval_scope":"arguments"},
+    "lasting":{"action":"require_approval","approval_timeout":"5m","approval_for":"client"},
     "free":{}}}"#;
 
 /// A fresh home with that policy, and this config.toml.

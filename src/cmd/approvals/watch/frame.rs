@@ -5,11 +5,11 @@ use std::time::Duration;
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::super::card::{self, duration_text};
+use super::super::card::{self, LABEL};
 use crate::report::approval_watch::{ApprovalWatch, WatchMode};
 use crate::state::approvals::{ApprovalEntry, ApprovalState};
 use crate::term::screen::{ScreenLine, ScreenSize};
-use crate::term::style::{DIM, SUCCESS, WARN};
+use crate::term::style::{DIM, SUCCESS, WARN, format_duration};
 use crate::term::table::cut_to_width;
 use crate::visible::escape_invisible;
 
@@ -74,9 +74,8 @@ impl Painter {
         // With the whole name: the list above may have cut it.
         let facts = card::list_facts(entry, now).into_iter();
         let mut lines: Vec<_> =
-            facts.flat_map(|(name, text)| wrap_paragraph(&format!("{name:<7} {text}"), columns, PLAIN)).collect();
-        lines.push(screen_line("arguments".to_owned(), DIM));
-        lines.extend(self.wrap_arguments(entry, columns).iter().map(|text| screen_line(text.clone(), PLAIN)));
+            facts.flat_map(|(name, text)| wrap_paragraph(&format!("{name:<LABEL$} {text}"), columns, PLAIN)).collect();
+        lines.extend(self.wrap_content(entry, columns).iter().map(|text| screen_line(text.clone(), PLAIN)));
         if lines.len() <= room {
             watch.scroll = 0;
             return lines;
@@ -90,9 +89,9 @@ impl Painter {
         lines
     }
 
-    fn wrap_arguments(&mut self, entry: &ApprovalEntry, columns: usize) -> &[String] {
+    fn wrap_content(&mut self, entry: &ApprovalEntry, columns: usize) -> &[String] {
         if !matches!(&self.wrapped, Some((id, width, _)) if *id == entry.id && *width == columns) {
-            let lines = card::argument_lines(entry).iter().flat_map(|line| wrap_columns(line, columns)).collect();
+            let lines = card::content_lines(entry).iter().flat_map(|line| wrap_columns(line, columns)).collect();
             self.wrapped = Some((entry.id.clone(), columns, lines));
         }
         self.wrapped.as_ref().map_or(&[], |(_, _, lines)| lines)
@@ -119,9 +118,9 @@ fn entry_line(entry: &ApprovalEntry, is_selected: bool, columns: usize, now: Dur
     let is_late = entry.state == ApprovalState::Late;
     let late = if is_late { "late, " } else { "" };
     let (tool, server, left) =
-        (escape_invisible(&entry.tool), escape_invisible(&entry.server), duration_text(entry.time_left(now)));
+        (escape_invisible(&entry.tool), escape_invisible(&entry.server), format_duration(entry.time_left(now)));
     let before = format!("{mark} {}  ", entry.id);
-    let after = format!(" of {server} ({})  {late}{left} left", escape_invisible(&entry.class));
+    let after = format!(" of {server} ({})  {late}{left} left", escape_invisible(&entry.severity));
     // A long name leaves space for what follows; the details have all of it.
     let room = columns.saturating_sub(before.width() + after.width()).max(SHORTEST_NAME);
     let text = format!("{before}{}{after}", cut_to_width(&tool, room));
@@ -186,7 +185,8 @@ fn wrap_columns(text: &str, columns: usize) -> Vec<String> {
 mod tests {
     use super::super::{KeyAction, handle_key};
     use super::*;
-    use crate::engine::ApprovalAnswer;
+    use crate::engine::{ApprovalAnswer, Effects};
+    use crate::policy::{ApprovalLifetime, ApprovalScope};
     use crate::report::approval_watch::GivenAnswer;
     use crate::state::approvals::Confirm;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -206,6 +206,16 @@ mod tests {
             reason: Some("字".repeat(60)),
             arguments: Some(format!("{{\"a\":\"{}\",\"b\":[{}]}}", "字".repeat(200), "1,".repeat(300) + "2")),
             left_out: 1_000_000,
+            client: Some("claude\u{1b}[2J".to_owned()),
+            severity: "high".to_owned(),
+            effects: Effects::ALL.to_vec(),
+            scope: ApprovalScope::Arguments,
+            beside: Some("{\"task\":{\"ttl\":1}}".to_owned()),
+            preview: Some("Spring sale".to_owned()),
+            covers: None,
+            lives: ApprovalLifetime::Client,
+            answer: None,
+            outcome: None,
             line: "00".to_owned(),
             asked: at(0),
             expires: at(55_000),
@@ -280,7 +290,7 @@ mod tests {
             seen.extend(painter.paint_screen(&mut model, (40, 20), at(0)).into_iter().map(|line| line.text));
             press(&mut model, KeyCode::PageDown, at(0));
         }
-        let all: Vec<_> = card::argument_lines(&entry("k7m2p", ApprovalState::Waiting))
+        let all: Vec<_> = card::content_lines(&entry("k7m2p", ApprovalState::Waiting))
             .iter()
             .flat_map(|line| wrap_columns(line, 40))
             .collect();
