@@ -107,7 +107,9 @@ impl Engine {
     }
 
     pub(super) fn handle_answer(&mut self, number: u64, answer: ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
-        let Some(mut question) = self.approvals.take_question(|it| it.number == number && it.answer.is_none()) else {
+        let is_asked = |question: &OpenQuestion| question.local == Local::Asked || channel == Channel::Client;
+        let is_open = |question: &OpenQuestion| question.number == number && question.answer.is_none();
+        let Some(mut question) = self.approvals.take_question(|it| is_open(it) && is_asked(it)) else {
             if channel == Channel::Local && self.approvals.find_question(number).is_none() {
                 // Whoever gave it waits to hear that.
                 turn.push_action(Action::Settle(number, Settled::Over));
