@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its own part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a law that is broken panics")]
 
+pub mod approvals;
 pub mod engine;
 #[path = "../formats/mod.rs"]
 pub mod formats;

@@ -244,6 +244,16 @@ proptest! {
     }
 
     #[test]
+    fn questions_keep_the_invariants(script in prop::collection::vec(any::<u8>(), 3..97)) {
+        laws::approvals::holds(&script);
+    }
+
+    #[test]
+    fn requests_alone_approve_nothing(script in prop::collection::vec(any::<u8>(), 3..97)) {
+        laws::approvals::requests_alone_approve_nothing(&script);
+    }
+
+    #[test]
     fn every_line_alone_keeps_the_invariants(text in call(), policy in 0_u8..4) {
         laws::engine::holds(&[b"p", &[policy][..], b"\nc", text.replace('\n', " ").as_bytes()].concat());
     }
@@ -274,6 +284,59 @@ proptest! {
         }
         prop_assert_eq!(String::from_utf8(out).unwrap(), stream);
     }
+}
+
+// What can happen to a call that was asked about. See `Session::take_step` in tests/laws/approvals.rs.
+const EVENTS: [[u8; 2]; 19] = [
+    [0, 0],  // the call again
+    [1, 0],  // the call comes again, approved
+    [4, 0],  // 100 ms
+    [4, 5],  // just before the client gives up
+    [4, 8],  // ten minutes
+    [6, 0],  // the first call is cancelled
+    [8, 0],  // approved on the local channel
+    [8, 3],  // refused there
+    [10, 0], // approved in the dialogue
+    [12, 0], // the local channel says what it does with the question
+    [13, 1], // another policy
+    [15, 0], // the end of the server
+    // Not in every order of three.
+    [0, 8],  // the call again, of an earlier era
+    [1, 2],  // the call comes again, approved for the session
+    [1, 6],  // the call comes again, dismissed
+    [4, 3],  // a second
+    [4, 6],  // a minute
+    [8, 2],  // approved on the local channel for the session
+    [10, 4], // cancelled in the dialogue
+];
+
+/// Calls a tool whose questions end with the session, and one whose questions do not.
+const FIRST_CALLS: [[u8; 2]; 2] = [[0, 0], [0, 0xa0]];
+
+#[test]
+fn every_order_of_two_events_keeps_the_invariants() {
+    for (setup, call) in every_pair(&[0, 1, 2, 3, 4, 5], &FIRST_CALLS) {
+        for (one, two) in every_pair(&EVENTS, &EVENTS) {
+            laws::approvals::holds(&[&[setup][..], &call, &one, &two].concat());
+        }
+    }
+}
+
+/// With a session that is opened, and without.
+#[test]
+fn every_order_of_three_events_keeps_the_invariants() {
+    for (setup, call) in every_pair(&[0, 1], &FIRST_CALLS) {
+        for ((one, two), three) in
+            every_pair(&every_pair(&EVENTS[..12], &EVENTS[..12]).collect::<Vec<_>>(), &EVENTS[..12])
+        {
+            laws::approvals::holds(&[&[setup][..], &call, &one, &two, &three].concat());
+        }
+    }
+}
+
+/// Returns every pair of an element of one and an element of the other.
+fn every_pair<A: Copy, B: Copy>(one: &[A], other: &[B]) -> impl Iterator<Item = (A, B)> {
+    one.iter().flat_map(move |a| other.iter().map(move |b| (*a, *b)))
 }
 
 /// A law of tests/laws.
