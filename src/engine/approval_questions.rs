@@ -12,7 +12,7 @@ use super::approvals::{
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refused, Remedy};
 use super::{ClientRequest, Engine};
-use crate::limits::MAX_HELD;
+use crate::limits::{MAX_HELD, READING_TIME};
 use crate::policy::{ApprovalLifetime, Asking, Decision, Item, Section};
 use crate::record::{Approval, Digest, Outcome};
 use crate::risk::{self, Class, Listed};
@@ -44,8 +44,9 @@ impl Engine {
         };
         let arguments = call.arguments.unwrap_or("{}");
         let covers = Covered::new(&about.grant_name(), arguments, &beside, call.request_state());
-        if let Some(answered) = self.approvals.take_question(|it| it.answer.is_some() && it.is_about(covers)) {
-            // It was answered elsewhere, and the client has made the call anew instead of coming back for the answer.
+        // It was answered elsewhere, and the client has made the call anew instead of coming back for the answer. Of several
+        // answers the last one counts.
+        while let Some(answered) = self.approvals.take_question(|it| it.answer.is_some() && it.is_about(covers)) {
             self.take_up_answer(answered, turn);
         }
         let (approval, why, remedy) = if let Some(refusal) = self.approvals.refusals.find_refusal(covers.call, now) {
@@ -91,11 +92,13 @@ impl Engine {
         (covers, beside): (Covered, String),
         turn: &mut Turn<'_>,
     ) {
-        let is_made_again = |it: &OpenQuestion| (it.call.is_none() || it.is_in_round()) && it.is_about(covers);
-        if let Some(earlier) = self.approvals.take_question(is_made_again) {
+        let now = turn.now.session;
+        // What comes before anybody can have read the question is another call, made at the same time.
+        let is_read = |it: &OpenQuestion| now.saturating_sub(it.since) >= READING_TIME;
+        let is_over = |it: &OpenQuestion| it.call.is_none() || (it.is_in_round() && is_read(it));
+        while let Some(earlier) = self.approvals.take_question(|it| is_over(it) && it.is_about(covers)) {
             self.drop_question(earlier, "The call was made again.", Outcome::Cancelled, turn);
         }
-        let now = turn.now.session;
         let mut question = self.describe_question(&unapproved, (covers.call, beside));
         let (dialogue, no_dialogue) = match self.build_dialogue(&unapproved, &question) {
             Ok(dialogue) => (Some(dialogue), None),

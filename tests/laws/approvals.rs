@@ -144,6 +144,8 @@ struct Session {
     approved: Vec<Approved>,
     /// Late approvals that the local channel keeps for the client's next session.
     stored: Vec<Content>,
+    /// The questions with an answer that waits for the call, or did, in the order of their answers.
+    kept: Vec<u64>,
     /// The question whose dialogue the local channel lets open.
     opening: Option<u64>,
     /// What was refused by a person: the content, and when.
@@ -177,6 +179,7 @@ impl Session {
             written: Vec::new(),
             approved: Vec::new(),
             stored: Vec::new(),
+            kept: Vec::new(),
             opening: None,
             refused: Vec::new(),
             recorded: HashMap::new(),
@@ -249,13 +252,14 @@ impl Session {
         if self.has_ended || (self.policy == 1 && line["params"]["name"] == "send") {
             return;
         }
-        if let Some(number) = self.numbers(is_it).first().copied() {
+        for number in self.kept.clone() {
             let asked = self.asked.get_mut(&number).unwrap();
-            (asked.state, asked.is_over) = (None, true);
-            let kept = asked.kept.take().unwrap();
-            // It is for the call that is made now.
-            asked.is_round = true;
-            self.enter(number, &kept, Channel::Local);
+            if is_it(asked) {
+                // It is for the call that is made now.
+                (asked.state, asked.is_over, asked.lives) = (None, true, ApprovalLifetime::Session);
+                let kept = asked.kept.take().unwrap();
+                self.enter(number, &kept, Channel::Local);
+            }
         }
     }
 
@@ -294,6 +298,7 @@ impl Session {
         // An answer from elsewhere holds once the call comes for it, and no longer than it is kept.
         if asked.state.is_some() && channel == Channel::Local {
             asked.kept = Some(answer.clone());
+            self.kept.push(number);
             asked.until = asked.until.max(self.now + LATE_APPROVAL);
             return;
         }

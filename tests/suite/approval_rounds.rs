@@ -346,6 +346,43 @@ fn a_round_is_answered_also_where_its_line_begins_with_blanks() {
 }
 
 #[test]
+fn the_same_call_made_twice_at_once_is_two_questions() {
+    let mut desk = Desk::new(BOTH);
+    let first = ask(&mut desk, 1, 1);
+    desk.seconds = 0.2;
+    let second = ask(&mut desk, 2, 1);
+    desk.seconds = 1.0;
+    assert_eq!(released(&desk.client(again(3, 1, &first, accept("approve_once")))), [sent(3, 1)]);
+    assert_eq!(released(&desk.client(again(4, 1, &second, accept("approve_once")))), [sent(4, 1)]);
+    // A call that is made anew is a repetition of all of them.
+    for id in 5..8 {
+        ask(&mut desk, id, 1);
+    }
+    desk.seconds = 2.0;
+    let done = desk.client(typed(8, json!({"n":1}), json!({})));
+    let settled: Vec<_> = done.iter().filter(|done| matches!(done, Done::Settled(_, Settled::Over))).collect();
+    assert_eq!(settled.len(), 3, "{done:?}");
+}
+
+#[test]
+fn of_two_answers_about_the_same_call_the_last_one_counts() {
+    let refuse = || ApprovalAnswer::Refused { note: Some("Not today.".to_owned()) };
+    for is_approved in [true, false] {
+        let mut desk = Desk::new(BOTH);
+        ask(&mut desk, 1, 1);
+        ask(&mut desk, 2, 1);
+        desk.seconds = 1.0;
+        let (first, last) =
+            if is_approved { (refuse(), ApprovalAnswer::Once) } else { (ApprovalAnswer::Once, refuse()) };
+        desk.local(2, first);
+        desk.local(1, last);
+        let done = desk.client(typed(3, json!({"n":1}), json!({})));
+        assert_eq!(done.contains(&Done::PassedToServer), is_approved, "{done:?}");
+        assert!(is_approved || refused_by(&done).1.contains("Not today."), "{done:?}");
+    }
+}
+
+#[test]
 fn a_call_that_is_made_again_closes_the_round_before() {
     let mut desk = Desk::new(BOTH);
     let first = ask(&mut desk, 1, 1);
