@@ -11,7 +11,7 @@ use crate::support;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -32,11 +32,10 @@ fn the_wrapper_changes_no_check_of_the_conformance_suite() {
     let home = TempDir::new().unwrap();
     let policy = home.path().join("policy.json");
     fs::write(&policy, r#"{"version":"1","default":"allow"}"#).unwrap();
-    let wrap = [program().into(), "wrap".into(), "--policy".into(), policy.into_os_string(), "--".into()];
     let (bare, wrapped) = thread::scope(|scope| {
-        let bare = scope.spawn(|| run_suite(upstream, &[], &home.path().join("bare")));
-        let wrapped = run_suite(upstream, &wrap, &home.path().join("wrapped"));
-        (bare.join().unwrap(), wrapped)
+        let bare = scope.spawn(|| run_suite(upstream, &[], &home.path().join("bare"), &["--suite", "all"]));
+        let wrapped = run_suite(upstream, &wrap_by(policy), &home.path().join("wrapped"), &["--suite", "all"]);
+        (read_checks(&bare.join().unwrap()), read_checks(&wrapped))
     });
     let of = |status: &str| bare.iter().filter(|check| check.2 == status).collect::<Vec<_>>();
     assert!(of("SUCCESS").len() > 200, "the suite has not run: {bare:#?}");
@@ -45,8 +44,32 @@ fn the_wrapper_changes_no_check_of_the_conformance_suite() {
     assert!(bare.len() == wrapped.len() && differ.is_empty(), "without the wrapper, and with it: {differ:#?}");
 }
 
-/// Runs the whole suite on the server, which starts behind these words.
-fn run_suite(upstream: &Upstream, before: &[OsString], home: &Path) -> Vec<Check> {
+/// The server of this scenario holds the state of a call with two rounds. Where the call is asked about first, the state that the
+/// suite alters is the wrapper's.
+#[test]
+fn the_wrapper_rejects_a_state_of_its_own_that_was_altered() {
+    let Some(upstream) = upstream() else { return };
+    let home = TempDir::new().unwrap();
+    let policy = home.path().join("policy.json");
+    let rule = r#"{"test_input_required_result_tampered_state":{"action":"require_approval"}}"#;
+    fs::write(&policy, format!(r#"{{"version":"1","default":"allow","tools":{rule}}}"#)).unwrap();
+    let scenario = ["--scenario", "input-required-result-tampered-state"];
+    let results = run_suite(upstream, &wrap_by(policy), &home.path().join("wrapped"), &scenario);
+    let checks: Vec<Value> = results.iter().flat_map(|dir| checks_in(dir)).collect();
+    let check = checks.iter().find(|check| check["id"] == "sep-2322-reject-tampered-state").expect("the check has run");
+    assert_eq!(check["status"], "SUCCESS", "{check:#}");
+    let error = &check["details"]["tamperedResponse"];
+    assert_eq!(error["code"], -32602, "{check:#}");
+    assert!(error["message"].as_str().unwrap().contains("belongs to another call"), "by the wrapper: {check:#}");
+}
+
+/// The words before a server's own that put this policy in front of it.
+fn wrap_by(policy: PathBuf) -> [OsString; 5] {
+    [program().into(), "wrap".into(), "--policy".into(), policy.into_os_string(), "--".into()]
+}
+
+/// Runs a part of the suite on the server, which starts behind these words: a directory for each scenario.
+fn run_suite(upstream: &Upstream, before: &[OsString], home: &Path, part: &[&str]) -> Vec<PathBuf> {
     fs::create_dir_all(home).unwrap();
     let node = || {
         let mut command = Command::new(&upstream.node);
@@ -68,7 +91,9 @@ fn run_suite(upstream: &Upstream, before: &[OsString], home: &Path) -> Vec<Check
     let results = home.join("results");
     let output = node()
         .args([OsStr::new("--import"), script("node20.mjs").as_os_str(), upstream.conformance().as_os_str()])
-        .args(["server", "--suite", "all", "--url", url.trim(), "--output-dir"])
+        .arg("server")
+        .args(part)
+        .args(["--url", url.trim(), "--output-dir"])
         .arg(&results)
         .output()
         .unwrap();
@@ -77,19 +102,25 @@ fn run_suite(upstream: &Upstream, before: &[OsString], home: &Path) -> Vec<Check
     bridge.wait().unwrap();
     let report = String::from_utf8_lossy(&output.stdout);
     let stderr = fs::read_to_string(home.join("stderr")).unwrap();
-    assert!(report.contains("\nTotal: "), "{report}\n{}\n{stderr}", String::from_utf8_lossy(&output.stderr));
-    let mut checks: Vec<Check> =
-        fs::read_dir(results).unwrap().flat_map(|entry| read_checks(&entry.unwrap().path())).collect();
-    checks.sort();
-    checks
+    let has_ended = ["\nTotal: ", "\nPassed: "].iter().any(|end| report.contains(end));
+    assert!(has_ended, "{report}\n{}\n{stderr}", String::from_utf8_lossy(&output.stderr));
+    fs::read_dir(results).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Reads the checks of a scenario, whose directory is named after it and the time: `server-ping-2026-11-28T10-00-00-000Z`.
-fn read_checks(dir: &Path) -> Vec<Check> {
-    let name = dir.file_name().unwrap().to_str().unwrap();
-    let scenario =
-        name.strip_prefix("server-").unwrap().split_at(name.len() - "server--2026-11-28T10-00-00-000Z".len()).0;
-    let checks: Vec<Value> = serde_json::from_slice(&fs::read(dir.join("checks.json")).unwrap()).unwrap();
-    let text = |check: &Value, key: &str| check[key].as_str().unwrap().to_owned();
-    checks.iter().map(|check| (scenario.to_owned(), text(check, "id"), text(check, "status"))).collect()
+fn checks_in(dir: &Path) -> Vec<Value> {
+    serde_json::from_slice(&fs::read(dir.join("checks.json")).unwrap()).unwrap()
+}
+
+/// The checks of all scenarios, each of whose directories is named after it and the time: `server-ping-2026-11-28T10-00-00-000Z`.
+fn read_checks(dirs: &[PathBuf]) -> Vec<Check> {
+    let mut all = Vec::new();
+    for dir in dirs {
+        let name = dir.file_name().unwrap().to_str().unwrap();
+        let scenario =
+            name.strip_prefix("server-").unwrap().split_at(name.len() - "server--2026-11-28T10-00-00-000Z".len()).0;
+        let text = |check: &Value, key: &str| check[key].as_str().unwrap().to_owned();
+        all.extend(checks_in(dir).iter().map(|check| (scenario.to_owned(), text(check, "id"), text(check, "status"))));
+    }
+    all.sort();
+    all
 }
