@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::client_limits::warn_of_timeout;
+use super::client_limits::warn_of_approvals;
 use crate::env::Env;
 use crate::paths::{self, PolicyError};
 use crate::policy::{
@@ -84,7 +84,7 @@ impl CheckReport {
         let source = paths::read_policy(&path)?;
         let mut loaded = policy::load_policy(&source, server);
         if loaded.policy.is_some() {
-            loaded.diagnostics.extend(warn_of_timeout(&source, settings));
+            loaded.diagnostics.extend(warn_of_approvals(&source, settings));
         }
         Ok(Self::new(name, Some(&source), loaded.diagnostics, loaded.policy.as_ref()))
     }

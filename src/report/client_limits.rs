@@ -1,20 +1,36 @@
-//! The time that a person has for an answer, and how long clients wait for it.
+//! What a valid policy says about approvals and the settings do not allow for: the time that a person has, and the
+//! channel that keeps a question.
 
 use std::time::Duration;
 
-use crate::engine::ClientRow;
+use crate::engine::{Channel, ClientRow};
 use crate::limits::{CLIENT_MARGIN, CLIENT_WAIT};
 use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::policy::window::parse_duration;
-use crate::policy::{Diagnostic, Source, Span, decode, diagnostic::Report};
+use crate::policy::{ApprovalLifetime, Diagnostic, Source, Span, decode, diagnostic::Report};
 use crate::settings::{KnownClient, Settings, format_seconds};
 
-/// Warns of the longest `approval_timeout` of a valid policy if there are clients that do not wait as long. Only the clients
-/// count for which config.toml says how long they wait, if there are any: then the person knows.
-pub(super) fn warn_of_timeout(source: &Source, settings: &Settings) -> Option<Diagnostic> {
-    let root = decode::decode(source, &mut Report::default())?;
-    let mut longest = None;
-    find_longest(&root, &mut longest);
+/// Warns of what a valid policy says about approvals and the settings do not allow for.
+pub(super) fn warn_of_approvals(source: &Source, settings: &Settings) -> impl Iterator<Item = Diagnostic> {
+    let root = decode::decode(source, &mut Report::default());
+    let warn = |root| warn_of_timeout(root, settings).into_iter().chain(warn_of_lifetime(root, settings));
+    root.iter().flat_map(warn).collect::<Vec<_>>().into_iter()
+}
+
+/// Warns of the longest `approval_timeout` if there are clients that do not wait as long. Only the clients count for which
+/// config.toml says how long they wait, if there are any: then the person knows.
+fn warn_of_timeout(root: &DocumentNode, settings: &Settings) -> Option<Diagnostic> {
+    let mut longest: Option<(Duration, Span)> = None;
+    visit_values(root, "approval_timeout", &mut |value| {
+        let time = match &value.value {
+            DocumentValue::Integer(seconds) => seconds.parse().ok().map(Duration::from_secs),
+            DocumentValue::String(text) => parse_duration(text),
+            _ => None,
+        };
+        if let Some(time) = time.filter(|time| longest.as_ref().is_none_or(|(most, _)| time > most)) {
+            longest = Some((time, value.span.clone()));
+        }
+    });
     let (timeout, span) = longest?;
     let clients = clients_by_wait(settings);
     let impatient: Vec<_> = clients.iter().filter(|(waits, _)| *waits < timeout + CLIENT_MARGIN).collect();
@@ -37,18 +53,31 @@ pub(super) fn warn_of_timeout(source: &Source, settings: &Settings) -> Option<Di
     Some(Diagnostic::warning("client-gives-up", span, message).with_hint(hint))
 }
 
-fn find_longest(node: &DocumentNode, longest: &mut Option<(Duration, Span)>) {
-    for (name, value) in node.members() {
-        let time = match &value.value {
-            _ if name.name != "approval_timeout" => None,
-            DocumentValue::Integer(seconds) => seconds.parse().ok().map(Duration::from_secs),
-            DocumentValue::String(text) => parse_duration(text),
-            _ => None,
-        };
-        if let Some(time) = time.filter(|time| longest.as_ref().is_none_or(|(most, _)| time > most)) {
-            *longest = Some((time, value.span.clone()));
+/// Warns of the first `approval_for = "client"` if no question is asked on this machine, where it would be kept.
+fn warn_of_lifetime(root: &DocumentNode, settings: &Settings) -> Option<Diagnostic> {
+    if settings.approvals.channels.contains(&Channel::Local) {
+        return None;
+    }
+    let mut first = None;
+    visit_values(root, "approval_for", &mut |value| match &value.value {
+        DocumentValue::String(word) if **word == *ApprovalLifetime::Client.as_str() => {
+            first.get_or_insert_with(|| value.span.clone());
         }
-        find_longest(value, longest);
+        _ => {}
+    });
+    let message =
+        "no question outlives its session: `channels` of `[approvals]` in config.toml does not include \"local\"";
+    let hint = "questions are kept on this machine, where nobody is asked now. Add \"local\" to `channels`, or leave \
+                `approval_for` out";
+    Some(Diagnostic::warning("question-not-kept", first?, message).with_hint(hint))
+}
+
+fn visit_values(node: &DocumentNode, key: &str, visit: &mut dyn FnMut(&DocumentNode)) {
+    for (name, value) in node.members() {
+        if *name.name == *key {
+            visit(value);
+        }
+        visit_values(value, key, visit);
     }
 }
 

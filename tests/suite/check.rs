@@ -226,6 +226,34 @@ fn without_a_name_every_policy_is_checked() {
 }
 
 #[test]
+fn a_question_that_nothing_keeps_is_a_warning() {
+    let home = tempfile::tempdir().expect("home");
+    let check_all = |entry: &str, config: &str| {
+        let policy = format!(
+            "version = \"1\"\ndefault = \"deny\"\n[tools.send_campaign]\naction = \"require_approval\"\n{entry}"
+        );
+        let dir = configure(home.path(), "iterable.toml", &policy);
+        let settings = dir.parent().and_then(Path::parent).expect("directory").join("config.toml");
+        std::fs::write(settings, config).expect("config.toml");
+        let ran = run(&mut check(home.path()));
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        ran.out
+    };
+    let (client, local) = ("[approvals]\nchannels = [\"client\"]\n", "[approvals]\nchannels = [\"local\"]\n");
+    for (lives, config, is_warned) in [
+        ("approval_for = \"client\"\n", client, true),
+        ("approval_for = \"client\"\n", local, false),
+        ("approval_for = \"client\"\n", "", false),
+        ("approval_for = \"session\"\n", client, false),
+        ("", client, false),
+    ] {
+        let said = check_all(lives, config);
+        assert_eq!(said.contains("question-not-kept"), is_warned, "{lives} {config}: {said}");
+        assert!(!is_warned || said.contains("Add \"local\" to `channels`"), "{said}");
+    }
+}
+
+#[test]
 fn a_time_that_no_client_waits_is_a_warning() {
     let home = tempfile::tempdir().expect("home");
     let asks = |timeout: &str| {
