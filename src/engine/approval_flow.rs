@@ -18,7 +18,7 @@ use crate::record::{Approval, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, CallParams};
-use crate::wire::{reply, view};
+use crate::wire::{message, reply, view};
 
 const ANSWERED: &str = "It was answered elsewhere.";
 const TOO_LATE: &str = "It is too late for this call.";
@@ -83,19 +83,24 @@ impl Engine {
             // The call was answered with the question, so the client does not wait for it.
             let (approval, outcome) = match question.answer.take() {
                 Some((answer, channel)) => (answered(answer, channel), Outcome::Cancelled),
-                None => (Approval { verdict: "timed_out", ..Approval::default() }, Outcome::Refused),
+                None => (timed_out(&question), Outcome::Refused),
             };
             self.end_held(held, approval, outcome, turn);
             return close_question(&mut question, Settled::Over, TOO_LATE, turn);
         }
-        let client_answer = question.not_chosen.map(NotChosen::as_str);
-        let approval = Approval { verdict: "timed_out", client_answer, ..Approval::default() };
+        let approval = timed_out(&question);
         let waited = turn.now.session.saturating_sub(held.since);
         let but = question.not_chosen.map_or_else(String::new, |how| format!(", and {}", how.describe()));
         let why = format!("Nobody has answered within {}{but}.", format_seconds(waited.as_secs()));
         let remedy = if left.is_zero() { Remedy::AskAgain } else { Remedy::Again(left) };
         self.refuse_held(&question.about, held, approval, why, remedy, turn);
-        if left.is_zero() {
+        self.keep_late(question, turn);
+    }
+
+    /// Keeps the question of a call that was answered without a decision, or that its client has given up, if there is time
+    /// left.
+    fn keep_late(&mut self, mut question: OpenQuestion, turn: &mut Turn<'_>) {
+        if question.until <= turn.now.session {
             return close_question(&mut question, Settled::Over, TOO_LATE, turn);
         }
         if question.local == Local::Asked {
@@ -151,10 +156,13 @@ impl Engine {
         let (Some((answer, channel)), Some(held)) = (question.answer.take(), question.call.take()) else { return };
         self.approvals.remember_answer(question.covers, &answer, channel, turn.now.session);
         self.approvals.grant_late(&question, &answer, channel, turn.now.session);
-        let is_refusal = matches!(answer, ApprovalAnswer::Refused { .. });
-        let upshot = if is_refusal { Upshot::Refused } else { Upshot::Sent };
+        let (upshot, approval) = match answer {
+            ApprovalAnswer::Refused { .. } => (Upshot::Refused, answered(answer, channel)),
+            // The call that is made now is the one that was approved.
+            ApprovalAnswer::Once | ApprovalAnswer::Session => (Upshot::Sent, withdrawn()),
+        };
         close_question(&mut question, Settled::Answered(channel, upshot), ANSWERED, turn);
-        self.end_held(held, withdrawn(), Outcome::Cancelled, turn);
+        self.end_held(held, approval, Outcome::Cancelled, turn);
     }
 
     /// Settles a held call by an answer.
@@ -296,11 +304,20 @@ impl Engine {
         self.refuse_held(&about, held, approval, why, Remedy::Channel, turn);
     }
 
-    /// Handles the client's cancellation of a held call. Returns whether it was one.
-    pub(super) fn cancel_held(&mut self, key: &IdKey, turn: &mut Turn<'_>) -> bool {
+    /// Handles the client's cancellation of a held call. Returns whether it was one. A client that gives up before the call
+    /// is answered leaves the question open, as if it was answered in time.
+    pub(super) fn cancel_held(&mut self, key: &IdKey, params: Option<&str>, turn: &mut Turn<'_>) -> bool {
         let Some(number) = self.client_requests.held_question(key) else { return false };
         self.client_requests.remove_answered(key);
-        if let Some(question) = self.approvals.take_question(|question| question.number == number) {
+        let Some(mut question) = self.approvals.take_question(|question| question.number == number) else {
+            return true;
+        };
+        if message::has_timed_out(params)
+            && let Some(held) = question.call.take()
+        {
+            self.end_held(held, timed_out(&question), Outcome::Cancelled, turn);
+            self.keep_late(question, turn);
+        } else {
             self.drop_question(question, "The call was withdrawn.", Outcome::Cancelled, turn);
         }
         true
@@ -384,6 +401,11 @@ impl Engine {
 
 pub(super) fn unavailable() -> Approval {
     Approval { verdict: "unavailable", ..Approval::default() }
+}
+
+fn timed_out(question: &OpenQuestion) -> Approval {
+    let client_answer = question.not_chosen.map(NotChosen::as_str);
+    Approval { verdict: "timed_out", client_answer, ..Approval::default() }
 }
 
 fn withdrawn() -> Approval {

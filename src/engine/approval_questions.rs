@@ -53,7 +53,7 @@ impl Engine {
             let PersonsRefusal { channel, note, .. } = refusal;
             let why = describe_refusal_by_person(note.as_deref());
             (
-                Approval { verdict: "refused", channel: Some(channel.as_str()), note, ..Approval::default() },
+                Approval { verdict: "refused_before", channel: Some(channel.as_str()), note, ..Approval::default() },
                 why,
                 Remedy::Person,
             )

@@ -299,7 +299,7 @@ impl Engine {
             method::CANCELLED => {
                 if let Some(key) = message::cancelled_request(params) {
                     // The server never saw a held call.
-                    if self.cancel_held(&key, turn) {
+                    if self.cancel_held(&key, params, turn) {
                         return;
                     }
                     self.listeners.remove_subscription(&key);

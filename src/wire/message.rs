@@ -305,3 +305,13 @@ pub fn traceparent(params: Option<&str>) -> Option<&str> {
 pub fn cancelled_request(params: Option<&str>) -> Option<IdKey> {
     IdKey::parse(view::find_member(params?, "requestId")?.as_bytes()).ok()
 }
+
+/// Returns whether a `notifications/cancelled` says that its sender has waited long enough, as the SDKs for TypeScript and
+/// Rust do: nobody has decided against the request.
+pub fn has_timed_out(params: Option<&str>) -> bool {
+    let reason = params.and_then(|params| view::decode_string(view::find_member(params, "reason")?));
+    reason.is_some_and(|reason| {
+        let reason = reason.to_ascii_lowercase();
+        reason.contains("timed out") || reason.contains("timeout")
+    })
+}

@@ -124,8 +124,12 @@ struct Asked {
     dialogue: Option<Value>,
     /// The state of its round, and whether the call has come back with it.
     state: Option<String>,
-    /// Whether somebody has answered.
-    is_answered: bool,
+    /// What somebody has answered.
+    answered: Option<ApprovalAnswer>,
+    /// Whether an approval of it is for the client's next session.
+    is_for_next: bool,
+    /// Whether the local channel keeps that approval.
+    is_stored: bool,
     /// Whether it is over for another reason.
     is_over: bool,
     /// An answer from elsewhere that waits for the call.
@@ -294,7 +298,7 @@ impl Session {
     /// Enters a person's answer into the ledger.
     fn enter_answer(&mut self, number: u64, answer: &ApprovalAnswer, channel: Channel) {
         let Some(asked) = self.asked.get_mut(&number) else { return };
-        asked.is_answered = true;
+        asked.answered = Some(answer.clone());
         // An answer from elsewhere holds once the call comes for it, and no longer than it is kept.
         if asked.state.is_some() && channel == Channel::Local {
             asked.kept = Some(answer.clone());
@@ -312,6 +316,7 @@ impl Session {
         let is_stored = is_late && channel == Channel::Local && asked.lives == ApprovalLifetime::Client;
         // What waits is released at once.
         let until = Some(if is_late { asked.until.max(self.now + LATE_APPROVAL) } else { self.now });
+        self.asked.get_mut(&number).unwrap().is_stored = is_stored && *answer == ApprovalAnswer::Once;
         match answer {
             ApprovalAnswer::Once if is_stored => self.stored.push(content),
             ApprovalAnswer::Once => self.approved.push(Approved { content, until, is_wide: false }),
@@ -400,7 +405,9 @@ impl Session {
         if matches!(request.fate, Fate::Waits | Fate::Forwarded) {
             request.fate = Fate::Cancelled;
         }
-        let line = json!({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":id}});
+        let reason = if pick & 64 == 0 { "Esc" } else { "Request timed out" };
+        let line =
+            json!({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":id,"reason":reason}});
         let mut actions = Vec::new();
         self.engine.handle_client_line(line.to_string().as_bytes(), self.time(), &mut actions);
         self.carry_out(actions, Some(&line));
@@ -582,7 +589,9 @@ impl Session {
                         is_round: false,
                         dialogue: None,
                         state: None,
-                        is_answered: false,
+                        answered: None,
+                        is_for_next: question.lives == ApprovalLifetime::Client,
+                        is_stored: false,
                         is_over: false,
                         kept: None,
                     };
@@ -593,8 +602,11 @@ impl Session {
                     assert!(asked.is_local, "question {number} is settled once, where it is asked");
                     match how {
                         Settled::Late => continue,
-                        Settled::Answered(_, upshot) => {
-                            assert!(asked.is_answered, "somebody has answered");
+                        Settled::Answered(channel, upshot) => {
+                            let grants = (channel, upshot) == (Channel::Local, Upshot::Granted);
+                            let grants = grants && asked.is_for_next && asked.answered == Some(ApprovalAnswer::Once);
+                            assert!(asked.answered.is_some(), "somebody has answered");
+                            assert!(grants == asked.is_stored || self.has_ended, "the next session gets what is left");
                             if upshot == Upshot::Kept {
                                 continue;
                             }

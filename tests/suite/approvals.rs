@@ -171,7 +171,7 @@ fn what_a_person_refused_is_refused_for_a_minute_in_their_words() {
     desk.seconds = 64.9;
     let done = desk.call(2, "send");
     assert!(refused_by(&done).1.contains("A person refused this call and says: Ask Ann first."), "{done:?}");
-    let approval = json!({"verdict":"refused","channel":"local","waited_ms":0.0,"note":"Ask Ann first"});
+    let approval = json!({"verdict":"refused_before","channel":"local","waited_ms":0.0,"note":"Ask Ann first"});
     assert_eq!(recorded(&done), [&approval]);
     let other = r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"send","arguments":{"n":2}}}"#;
     assert!(matches!(desk.client_text(other)[0], Done::Asked { .. }), "another call");
@@ -578,6 +578,32 @@ fn limits_are_taken_before_a_person_is_asked_and_given_back_when_they_refuse() {
     assert!(matches!(desk.call(4, "few")[0], Done::Settled(..)), "given back when nobody answers");
     assert_eq!(released(&desk.local(3, ApprovalAnswer::Once)).len(), 1);
     assert!(refused_by(&desk.call(5, "few")).1.contains("limit"), "and taken by what runs");
+}
+
+#[test]
+fn a_client_that_gives_up_by_itself_leaves_the_question_open() {
+    for (reason, is_kept) in [
+        // TypeScript, Rust; a person.
+        (json!("McpError: MCP error -32001: Request timed out"), true),
+        (json!("request timeout"), true),
+        (json!("The user pressed Esc"), false),
+        (json!(5), false),
+    ] {
+        let mut desk = Desk::new(BOTH);
+        desk.call(1, "few");
+        desk.seconds = 30.0;
+        let done = desk.client(
+            json!({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":reason}}),
+        );
+        let (settled, verdict) = if is_kept { (Settled::Late, "timed_out") } else { (Settled::Over, "cancelled") };
+        assert!(done.contains(&Done::Settled(1, settled)), "{reason}: {done:?}");
+        assert_eq!(recorded(&done)[0]["verdict"], verdict);
+        assert_eq!(released(&done), Vec::<&str>::new());
+        assert!(!done.iter().any(|done| matches!(done, Done::ToClient(_))), "it waits for no answer: {done:?}");
+        desk.local(1, ApprovalAnswer::Once);
+        // What it was counted with was given back, and one repetition passes.
+        assert_eq!(desk.call(2, "few") == [Done::PassedToServer], is_kept, "{reason}");
+    }
 }
 
 #[test]

@@ -151,6 +151,7 @@ fn approval_text(approval: &RecordedApproval) -> String {
         "approved_for_session" => "approved by a person for the session",
         "granted" => "approved earlier",
         "refused" => "refused by a person",
+        "refused_before" => "refused by a person shortly before",
         "timed_out" => "nobody answered in time",
         "cancelled" => "withdrawn while it waited",
         "unavailable" => "nobody could be asked",
