@@ -290,7 +290,7 @@ proptest! {
 const EVENTS: [[u8; 2]; 20] = [
     [0, 0],  // the call again
     [1, 0],  // the call comes again, approved
-    [1, 2],  // the call comes again, approved for the session
+    [1, 10], // the call comes again, approved for the session
     [4, 3],  // a second
     [4, 5],  // just before the client gives up
     [4, 8],  // ten minutes
