@@ -244,6 +244,12 @@ pub const MAX_LATE: usize = 64;
 pub const LATE_APPROVAL: Duration = Duration::from_secs(5 * 60);
 /// How many approvals for the rest of the session are remembered; beyond that, the oldest is forgotten.
 pub const MAX_GRANTS: usize = 1_000;
+/// How long the server has for a request of the wrapper's own: a preview, or a page of tools/list.
+pub const OWN_REQUEST: Duration = Duration::from_secs(3);
+/// How many pages of tools/list the wrapper asks for by itself.
+pub const MAX_OWN_PAGES: u32 = 100;
+/// How much of a preview is shown, in characters; the rest is cut off, and that is said.
+pub const MAX_PREVIEW: usize = 1_000;
 /// How often a client is told that a call is still waiting.
 pub const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// The longest note from a person to the agent, in characters.

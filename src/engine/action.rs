@@ -38,6 +38,8 @@ pub enum Action {
     Ask(Box<Question>),
     /// Close the question with this number on the local channel.
     Settle(u64, Settled),
+    /// [`Engine::poll_timeout`](super::Engine::poll_timeout) says an earlier time than before.
+    Schedule,
     /// Tell the user on stderr.
     Note(Note),
 }
@@ -47,8 +49,11 @@ pub enum Action {
 pub enum Payload {
     /// The line that was received, byte for byte. It is not copied.
     Received,
-    /// A line that the engine wrote, changed or held, with its newline.
+    /// A line that the engine wrote or changed, with its newline.
     Written(Vec<u8>),
+    /// A line that the engine held, or a request of its own, with its newline. There are few at a time, and each is waited
+    /// for: for the server it is never dropped.
+    Kept(Vec<u8>),
 }
 
 impl Payload {
@@ -56,7 +61,7 @@ impl Payload {
     pub fn bytes<'a>(&'a self, received: &'a [u8]) -> &'a [u8] {
         match self {
             Self::Received => received,
-            Self::Written(line) => line,
+            Self::Written(line) | Self::Kept(line) => line,
         }
     }
 
@@ -64,7 +69,7 @@ impl Payload {
     pub fn into_bytes(self, received: &[u8]) -> Vec<u8> {
         match self {
             Self::Received => received.to_vec(),
-            Self::Written(line) => line,
+            Self::Written(line) | Self::Kept(line) => line,
         }
     }
 }

@@ -62,6 +62,7 @@ impl Engine {
         let is_due = |question: &OpenQuestion| {
             question.until.min(question.call.as_ref().map_or(Duration::MAX, |held| held.until)) <= now.session
         };
+        self.time_out_preparations(turn);
         while let Some(question) = self.approvals.take_question(is_due) {
             self.time_out(question, turn);
         }
@@ -70,7 +71,7 @@ impl Engine {
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) must be called next, since the session began.
     pub fn poll_timeout(&self) -> Option<std::time::Duration> {
-        self.approvals.next_deadline()
+        self.approvals.next_deadline().into_iter().chain(self.preparations.next_deadline()).min()
     }
 
     fn time_out(&mut self, mut question: OpenQuestion, turn: &mut Turn<'_>) {
@@ -175,6 +176,11 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         close_dialogue_of(&mut question, Some(channel), ANSWERED, turn);
+        let (question, held) = match self.compare_preview(question, held, (answer.clone(), channel), turn) {
+            // Whoever answered waits until it is compared.
+            Ok(()) => return,
+            Err(kept) => *kept,
+        };
         let (number, local) = (question.number, question.local);
         let approval = answered(answer.clone(), channel);
         let upshot = self.carry_out_answer(question, held, (answer, channel), approval, turn);
@@ -219,7 +225,7 @@ impl Engine {
         pending.record_approval(approval, turn.now.session);
         let (name, channel) = (about.name(), channel.as_str());
         turn.push_note(format!("{method} of {:?} (id {id}) was approved by the {channel} channel", name.1));
-        self.forward_call(&id, key, name, Payload::Written(line.into()), pending, turn);
+        self.forward_call(&id, key, name, Payload::Kept(line.into()), pending, turn);
         Upshot::Sent
     }
 
@@ -310,6 +316,7 @@ impl Engine {
         let Some(number) = self.client_requests.held_question(key) else { return false };
         self.client_requests.remove_answered(key);
         let Some(mut question) = self.approvals.take_question(|question| question.number == number) else {
+            self.cancel_preparation(number, turn);
             return true;
         };
         if message::has_timed_out(params)
@@ -351,7 +358,7 @@ impl Engine {
     }
 
     /// Records that the server never got a held call. The client is not answered.
-    fn end_held(&mut self, held: HeldCall, approval: Approval, outcome: Outcome, turn: &mut Turn<'_>) {
+    pub(super) fn end_held(&mut self, held: HeldCall, approval: Approval, outcome: Outcome, turn: &mut Turn<'_>) {
         let HeldCall { mut pending, since, .. } = held;
         self.refund_call(&mut pending, turn);
         let waited = turn.now.session.saturating_sub(since);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::action::{Action, Payload, Turn};
+use super::action::{Action, Turn};
 use super::approval_flow::{RequestSubject, describe_refusal_by_person, unavailable};
 use super::approvals::clients::{Asks, ClientHabits};
 use super::approvals::{
@@ -13,7 +13,7 @@ use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refused, Remedy};
 use super::{ClientRequest, Engine};
 use crate::limits::{MAX_HELD, READING_TIME};
-use crate::policy::{ApprovalLifetime, Asking, Decision, Item, Section};
+use crate::policy::{Again, ApprovalLifetime, Asking, Decision, Item, Preview, Section};
 use crate::record::{Approval, Digest, Outcome};
 use crate::risk::{self, Class, Listed};
 use crate::visible::escape_invisible;
@@ -27,6 +27,8 @@ pub(super) struct UnapprovedCall<'a> {
     pub(super) decision: Decision<'a>,
     pub(super) asking: Asking,
     pub(super) pending: PendingCall,
+    /// The read that the policy has for it, and its answer.
+    pub(super) preview: Option<(&'a Preview, Option<Box<str>>)>,
 }
 
 impl Engine {
@@ -43,7 +45,12 @@ impl Engine {
             Some(Section::Methods | Section::Requests) => "{}".to_owned(),
         };
         let arguments = call.arguments.unwrap_or("{}");
-        let covers = Covered::new(&about.grant_name(), arguments, &beside, call.request_state());
+        // What is compared again is part of what is approved.
+        let compared = unapproved.preview.as_ref().filter(|(preview, _)| preview.again() == Again::Compared);
+        let seen = compared.and_then(|(_, seen)| seen.as_deref());
+        let state = [call.request_state(), seen].into_iter().flatten().collect::<Vec<_>>().join("\0");
+        let state = Some(&*state).filter(|state| !state.is_empty());
+        let covers = Covered::new(&about.grant_name(), arguments, &beside, state);
         // It was answered elsewhere, and the client has made the call anew instead of coming back for the answer. Of several
         // answers the last one counts.
         while let Some(answered) = self.approvals.take_question(|it| it.answer.is_some() && it.is_about(covers)) {
@@ -61,7 +68,8 @@ impl Engine {
             let UnapprovedCall { request, mut pending, .. } = unapproved;
             let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
             pending.record_approval(approval, now);
-            return self.forward_call(request.id, request.key, about.name(), Payload::Received, pending, turn);
+            let payload = request.payload();
+            return self.forward_call(request.id, request.key, about.name(), payload, pending, turn);
         } else if self.approvals.can_hold(unapproved.request.line.len()) {
             return self.hold_call(unapproved, about, (covers, beside), turn);
         } else {
@@ -105,13 +113,12 @@ impl Engine {
             Err(why) => (None, Some(why)),
         };
         if dialogue.is_none() && question.local == Local::Not {
-            let why = no_dialogue.clone().flatten().map_or_else(
-                || "This call needs a person's approval, and nobody can be asked.".to_owned(),
-                |why| format!("This call needs a person's approval, and nobody can be asked: {why}."),
-            );
+            let because = no_dialogue.clone().flatten().map_or_else(String::new, |why| format!(": {why}"));
+            let why = format!("This call needs a person's approval, and nobody can be asked{because}.");
             return self.refuse_unasked(unapproved, &about, (unavailable(), why, Remedy::Channel), turn);
         }
-        let UnapprovedCall { request, call, decision, asking, pending, .. } = unapproved;
+        let UnapprovedCall { request, call, decision, asking, pending, preview, .. } = unapproved;
+        let seen = question.preview.clone();
         let mut line = request.line.trim_ascii_end().to_vec();
         line.push(b'\n');
         question.line = Digest::of_line(&line);
@@ -160,6 +167,8 @@ impl Engine {
             since: now,
             until,
             call: Some(held),
+            preview: seen,
+            compared: preview.filter(|(of, _)| of.again() == Again::Compared).map(|(of, _)| of.clone()),
             answer: None,
         };
         self.approvals.add_question(question);
@@ -196,6 +205,7 @@ impl Engine {
             reason: decision.reason.map(Into::into),
             arguments: call.arguments.unwrap_or("{}").into(),
             beside: Some(beside).filter(|beside| beside != "{}").map(Into::into),
+            preview: unapproved.preview.as_ref().and_then(|(_, seen)| seen.clone()),
             scope: asking.scope.unwrap_or_default(),
             // A client without a name has no next session.
             lives: asking.lives.filter(|_| client.is_some()).unwrap_or_default(),

@@ -7,7 +7,7 @@ use super::rounds::{RoundCall, Rounds};
 use crate::limits::MAX_QUOTED;
 use crate::policy::{
     Amount, Asking, ConditionInput, CounterId, Decision, Effect, Increment, Item, Judgement, Limit, Listing, OnError,
-    Policy, Scope, ToolRef,
+    Policy, Preview, Scope, ToolRef,
 };
 use crate::record::{Outcome, PROTOCOL_RULE};
 use crate::visible::{escape_invisible, shorten};
@@ -27,6 +27,8 @@ pub(super) struct AdmittedCall<'p> {
     pub(super) asking: Option<Asking>,
     /// `None` if no limit counts it and its answer ends it.
     pub(super) counted: Option<Box<CountedCall>>,
+    /// The read that is made before a person is asked.
+    pub(super) preview: Option<&'p Preview>,
 }
 
 #[derive(Debug)]
@@ -142,11 +144,11 @@ impl CallGate {
         if decision.refuses() {
             return Err(decision.into());
         }
-        let limits: Vec<&Limit> = judgement.limits().collect();
+        let (limits, preview): (Vec<&Limit>, _) = (judgement.limits().collect(), judgement.preview());
         let asking = (decision.effect == Effect::RequireApproval).then_some(judgement.asking);
         let call = call.filter(|call| call.answer_shape() != AnswerShape::Result);
         if limits.is_empty() && asking.is_none() && call.is_none() {
-            return Ok(AdmittedCall { decision, asking, counted: None });
+            return Ok(AdmittedCall { decision, asking, counted: None, preview });
         }
         // A call counts once, at the time of its latest round. Otherwise many calls could be counted over time and then
         // all continue at once.
@@ -172,7 +174,7 @@ impl CallGate {
         let on_error = limits.iter().filter(|limit| limit.on_error == OnError::Refund);
         let on_error = on_error.map(|limit| limit.counter.clone()).collect();
         let counted = CountedCall { reserved, on_error, round };
-        Ok(AdmittedCall { decision, asking, counted: Some(Box::new(counted)) })
+        Ok(AdmittedCall { decision, asking, counted: Some(Box::new(counted)), preview })
     }
 
     /// Refunds a counted call that the server never got.

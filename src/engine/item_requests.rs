@@ -124,7 +124,7 @@ impl Engine {
         let shape = AnswerShape::Other;
         let judged = judge_item(&policy, item, &call, self.find_item_look_alike(&policy, section, item.name));
         let pending = match judged.and_then(|judgement| self.gate.admit(judgement, arguments, None, turn.now)) {
-            Ok(AdmittedCall { decision, asking, counted }) => {
+            Ok(AdmittedCall { decision, asking, counted, .. }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
                 let facts = Facts { enforcement, ..facts(decision.effect, decision.rule) };
                 let pending = PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape };
@@ -139,7 +139,7 @@ impl Engine {
                     let all = (section == Section::Methods).then(|| approvals::members_beside(arguments, &[]));
                     call.arguments = all.as_deref().or(call.arguments);
                     let (call, item) = (&call, Some(item));
-                    let unapproved = UnapprovedCall { request, call, item, decision, asking, pending };
+                    let unapproved = UnapprovedCall { request, call, item, decision, asking, pending, preview: None };
                     self.ask_person(unapproved, turn);
                     return Ok(());
                 }
@@ -235,7 +235,7 @@ impl Engine {
             let judgement = policy.judge_item(self.resources.find_resource(&uri, &policy, &self.tools), "{}");
             let refused = match self.gate.admit(judgement, "{}", None, turn.now) {
                 // Several may be asked for at once, and a person is asked about one request.
-                Ok(AdmittedCall { decision, asking: Some(_), counted }) => {
+                Ok(AdmittedCall { decision, asking: Some(_), counted, .. }) => {
                     counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
                     Some(decision.into())
                 }

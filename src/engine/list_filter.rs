@@ -109,6 +109,11 @@ fn read_item_name(item: &str, list: ListKind) -> Result<Cow<'_, str>, Fault> {
 }
 
 /// Replaces ranges of a text. `edits` are in the order of the text.
+/// Returns the cursor of the next page, as written. An empty one names none (up to 2025-11-25).
+pub(super) fn next_cursor(result: &str) -> Option<&str> {
+    view::find_member(result, "nextCursor").filter(|cursor| !matches!(*cursor, "null" | "\"\""))
+}
+
 pub(super) fn apply_edits(text: &str, edits: &[(Range<usize>, String)]) -> String {
     let mut edited = String::with_capacity(text.len());
     let mut at = 0;

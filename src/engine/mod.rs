@@ -8,6 +8,7 @@ mod approval_questions;
 mod approval_rounds;
 mod approvals;
 mod call_gate;
+mod client_request;
 mod input_requests;
 mod item_requests;
 pub mod limits;
@@ -16,6 +17,7 @@ mod list_filter;
 mod list_listeners;
 mod listed_names;
 mod open_requests;
+mod preparations;
 mod recorder;
 mod refusal;
 mod resource_index;
@@ -37,16 +39,18 @@ pub use approvals::{
     RoundApproval, Settled, Upshot,
 };
 use call_gate::CallGate;
+use client_request::{ClientRequest, Received};
 use item_requests::is_other_method;
 use limits::Store;
 use line_errors::{describe_admit_error, describe_fault, describe_oversize, describe_server_end};
 use list_filter::ListKind;
 use list_listeners::Listeners;
 use open_requests::{AdmitError, OpenRequest, OpenRequests, RequestKind};
+use preparations::Preparations;
 use recorder::Recorder;
 use resource_index::ResourceIndex;
 use tasks::Tasks;
-use tool_index::ToolIndex;
+use tool_index::{IsComplete, ToolIndex};
 pub use trial::{Trial, TrialDecision, TrialInput, find_item};
 
 use crate::policy::{Decision, Effect, Policy, Section, ToolRef};
@@ -58,6 +62,7 @@ use crate::wire::method::{self, MethodKind};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::{Shape, Skim, skim_line};
 use crate::wire::strict::{Reader, StrictDepth};
+use crate::wire::view::find_member;
 
 /// One session: the policy in force, and the open requests of each direction.
 #[derive(Debug)]
@@ -73,6 +78,7 @@ pub struct Engine {
     listeners: Listeners,
     recorder: Recorder,
     approvals: Approvals,
+    preparations: Preparations,
     required: Required,
     enforcement: Enforcement,
     /// How the server ended; `None` while it runs.
@@ -94,6 +100,7 @@ impl Engine {
             listeners: Listeners::default(),
             recorder: Recorder::default(),
             approvals: Approvals::default(),
+            preparations: Preparations::default(),
             required: Required::No,
             enforcement: Enforcement::Enforced,
             ended: None,
@@ -129,9 +136,10 @@ impl Engine {
         let message =
             self.reader.read_line(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::from_envelope(&envelope));
         let handled = message.and_then(|message| match message {
-            Message::Request { id, key, method, params } => {
-                self.handle_client_request(ClientRequest { id, key, method: &method, params, line }, turn)
-            }
+            Message::Request { id, key, method, params } => self.handle_client_request(
+                ClientRequest { id, key, method: &method, params, line, received: Received::Now },
+                turn,
+            ),
             Message::Notification { method, params } => {
                 self.handle_client_notification(&method, params, turn);
                 Ok(())
@@ -195,6 +203,7 @@ impl Engine {
             return;
         }
         let turn = &mut Turn::new(now, actions);
+        self.close_preparations(turn);
         self.close_questions(turn);
         for open in self.server_requests.take_all_waiting() {
             if let RequestKind::Call(request) = open.kind {
@@ -368,6 +377,7 @@ impl Engine {
                     turn.record_outcome(request.draft, Outcome::Cancelled);
                 }
             }
+            "notifications/tools/list_changed" => self.tools.set_complete(IsComplete::No),
             method::SUBSCRIPTIONS_ACKNOWLEDGED => {
                 if let Some(line) = self.listeners.handle_acknowledged(params) {
                     return turn.send_to_client(line);
@@ -390,6 +400,9 @@ impl Engine {
     }
 
     fn handle_server_response(&mut self, line: &[u8], id: &str, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) {
+        if self.handle_own_answer(line, key, answer, turn) {
+            return;
+        }
         let Some(open) = self.client_requests.take_answered(key) else {
             return turn.push_note(format!("dropped an answer to no open request (id {id})"));
         };
@@ -484,14 +497,10 @@ impl Engine {
             // The tool may also be earlier in the list, with a milder class.
             filtered = filter(&mut false)?;
         }
+        let has_list = find_member(result, "tools").is_some_and(|tools| tools.starts_with('['));
+        if list == ListKind::Tools && has_list && list_filter::next_cursor(result).is_none() {
+            self.tools.set_complete(IsComplete::Yes);
+        }
         Ok(filtered.map(|filtered| list_filter::splice_line(line, result, &filtered)))
     }
-}
-
-struct ClientRequest<'l> {
-    id: &'l str,
-    key: IdKey,
-    method: &'l str,
-    params: Option<&'l str>,
-    line: &'l [u8],
 }

@@ -8,6 +8,7 @@ use super::approval_questions::UnapprovedCall;
 use super::approval_rounds::RoundOutcome;
 use super::call_gate::AdmittedCall;
 use super::open_requests::{PendingCall, RequestKind};
+use super::preparations::Preparation;
 use super::recorder::outcome_of_answer;
 use super::refusal::{Refusal, Refused, Remedy, SubjectKind, format_refusal};
 use super::tasks::result_type;
@@ -21,6 +22,16 @@ use crate::wire::{reply, view};
 
 impl Engine {
     pub(super) fn handle_tools_call(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        self.handle_prepared_call(request, &Preparation::default(), turn)
+    }
+
+    /// Handles a call about which `known` is known.
+    pub(super) fn handle_prepared_call(
+        &mut self,
+        request: ClientRequest<'_>,
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault> {
         let ClientRequest { id, method, params, .. } = request;
         let call = CallParams::read(params)?;
         self.recorder.record_client(|| call.client_info());
@@ -34,13 +45,24 @@ impl Engine {
         let subject = record::Subject::Tool(&call.name);
         let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, subject, &call, rule) };
         let pending = match self.gate.judge_call(&policy, &call, (tool.listing, look_alike), turn.now) {
-            Ok(AdmittedCall { decision, asking, counted }) => {
+            Ok(AdmittedCall { decision, asking, counted, preview }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
+                if asking.is_some() && enforcement == Enforcement::Enforced {
+                    if self.begin_preparation(&request, (&call, preview), known, turn) {
+                        counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
+                        return Ok(());
+                    }
+                    if let Some(absent) = self.decide_absent(&call.name, &policy) {
+                        counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
+                        return self.handle_absent_tool(request, &call, absent, turn);
+                    }
+                }
                 let facts = Facts { effect: decision.effect, enforcement, ..facts(decision.rule) };
                 let pending = PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
                     let call = &call;
-                    let unapproved = UnapprovedCall { request, call, item: None, decision, asking, pending };
+                    let (item, preview) = (None, preview.map(|of| (of, known.preview.clone())));
+                    let unapproved = UnapprovedCall { request, call, item, decision, asking, pending, preview };
                     self.ask_person(unapproved, turn);
                     return Ok(());
                 }
@@ -56,7 +78,36 @@ impl Engine {
                 PendingCall { counted: None, draft, shape }
             }
         };
-        self.forward_call(id, request.key, (SubjectKind::Tool, &call.name), Payload::Received, pending, turn);
+        let payload = request.payload();
+        self.forward_call(id, request.key, (SubjectKind::Tool, &call.name), payload, pending, turn);
+        Ok(())
+    }
+
+    /// Handles a call of a tool that the server does not have, as the policy says for tools that it does not list.
+    fn handle_absent_tool(
+        &mut self,
+        request: ClientRequest<'_>,
+        call: &CallParams<'_>,
+        decision: Decision<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault> {
+        let subject = record::Subject::Tool(&call.name);
+        let facts = Facts { effect: decision.effect, ..call_facts(request.method, subject, call, decision.rule) };
+        let draft = if decision.refuses() {
+            let why = "The server does not list a tool of this name.".to_owned();
+            let decision = Decision { reason: None, ..decision };
+            let refused = Refused { decision, otherwise: Some(why), remedy: Remedy::Spelling };
+            let refusal = format_refusal(refused, SubjectKind::Tool, &call.name);
+            match self.refuse_request(request.id, call.answer_shape(), &refusal, facts, turn) {
+                ControlFlow::Continue(draft) => draft,
+                ControlFlow::Break(()) => return Ok(()),
+            }
+        } else {
+            self.recorder.draft_decision(&facts, turn)
+        };
+        let pending = PendingCall { counted: None, draft, shape: call.answer_shape() };
+        let payload = request.payload();
+        self.forward_call(request.id, request.key, (SubjectKind::Tool, &call.name), payload, pending, turn);
         Ok(())
     }
 

@@ -10,6 +10,13 @@ use crate::policy::{Decision, Effect, Item, Listing, Policy, Section, Standing, 
 use crate::risk::{Class, Listed, classify_tool};
 use crate::wire::fold::fold;
 
+/// Whether all tools are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IsComplete {
+    Yes,
+    No,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct ToolIndex {
     /// By the fold of the spelling that tools share with prompts named after them.
@@ -22,6 +29,8 @@ pub(super) struct ToolIndex {
     unlisted: HashMap<Box<str>, Class>,
     /// The total size of their names, in bytes.
     unlisted_bytes: usize,
+    /// Whether the server has listed all its tools, and has not said since that they are others.
+    is_complete: bool,
 }
 
 impl ToolIndex {
@@ -122,6 +131,22 @@ impl ToolIndex {
     pub(super) fn shows_differ(&self, old: &Policy, new: &Policy) -> bool {
         let is_hidden = |policy: &Policy, tool: &str| policy.decide_tool(self.find_tool(tool)).effect == Effect::Hide;
         self.tools.is_full() || self.tools.iter().any(|tool| is_hidden(old, tool) != is_hidden(new, tool))
+    }
+
+    /// Whether every tool that the server has is known.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete && !self.tools.is_full()
+    }
+
+    /// Marks the end of the list, or that the server has another list now.
+    pub(super) fn set_complete(&mut self, is_complete: IsComplete) {
+        self.is_complete = is_complete == IsComplete::Yes;
+    }
+
+    /// Whether the server has listed a tool in this very spelling.
+    pub(super) fn has_listed(&self, name: &str) -> bool {
+        let listed = self.tools.get(&join_words(&fold(name), '_'));
+        listed.iter().any(|listed| **listed == *name)
     }
 }
 

@@ -154,7 +154,7 @@ impl Trial {
         outcome: Outcome,
     ) -> TrialDecision {
         match judged {
-            Ok(AdmittedCall { decision, asking, counted }) => {
+            Ok(AdmittedCall { decision, asking, counted, .. }) => {
                 match (counted, outcome) {
                     (Some(counted), Outcome::Error | Outcome::ToolError) => {
                         self.gate.settle_call(*counted, outcome, now);

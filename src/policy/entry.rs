@@ -13,6 +13,7 @@ use super::keys::words::words;
 use super::keys::{TableSpec, table};
 use super::limit::{CounterId, Limit};
 use super::limit_keys::{AmountArgument, CounterName, LimitKeys, RateLimit, Spend, spend_limit};
+use super::preview::{Again, Preview, PreviewKeys};
 use super::rule_keys::RuleKeys;
 use super::server::ServerName;
 use super::source::Span;
@@ -59,6 +60,10 @@ table! {
     /// Whether a question, and a late approval of it, end with the session or are for the client's next one too;
     /// `"session"` without it.
     "approval_for" => approval_for: ApprovalLifetime,
+    /// A read that is made before a person is asked, and shown beside the arguments.
+    "preview" => preview: PreviewKeys,
+    /// Whether that read is made again before an approved call is sent: if its answer differs, the person is asked anew.
+    "preview_again" => preview_again: bool = false,
 }
 
 /// The table of `all_tools`, and of `tools."*"`, which means the same.
@@ -104,6 +109,7 @@ pub(super) struct Checks {
     pub(super) approve_if: Vec<GroupCheck>,
     pub(super) limits: Vec<Limit>,
     pub(super) asking: Asking,
+    pub(super) preview: Option<Preview>,
 }
 
 impl Rule {
@@ -168,9 +174,11 @@ impl EntryKeys {
         if let Some(limit) = spend_limit(self.spend_limit, self.amount_from, &self.table, entry.report) {
             entry.add_limit("spend_limit", None, limit);
         }
-        let Checks { refusals, approve_if, limits, asking } = &entry.checks;
-        let is_empty =
-            refusals.is_empty() && approve_if.is_empty() && limits.is_empty() && *asking == Asking::default();
+        let again = if self.preview_again == Some(true) { Again::Compared } else { Again::No };
+        entry.checks.preview = self.preview.and_then(|keys| Preview::compile(keys, again));
+        let Checks { refusals, approve_if, limits, asking, preview } = &entry.checks;
+        let has_no_check = refusals.is_empty() && approve_if.is_empty() && limits.is_empty();
+        let is_empty = has_no_check && *asking == Asking::default() && preview.is_none();
         let checks = (!is_empty).then_some(Box::new(entry.checks));
         Rule { effect: self.action.unwrap_or(Effect::Allow), path, reason: self.reason, checks }
     }

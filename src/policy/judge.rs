@@ -9,6 +9,7 @@ use super::decision::{Decision, Effect};
 use super::entry::{Checks, Rule};
 use super::group_keys::GroupCheck;
 use super::limit::Limit;
+use super::preview::Preview;
 use super::server::ServerName;
 use super::tool_ref::{Listing, ToolRef};
 use crate::risk::{Catalogue, Class};
@@ -53,6 +54,11 @@ impl<'p> Judgement<'p> {
     /// Whether the decision can depend on the input that a later round of the call brings.
     pub fn looks_at_input(&self) -> bool {
         self.rules.checks().any(Checks::look_at_input)
+    }
+
+    /// The read that is made before a person is asked. The tool's own entry comes first.
+    pub fn preview(&self) -> Option<&'p Preview> {
+        self.rules.checks().find_map(|checks| checks.preview.as_ref())
     }
 }
 
@@ -191,6 +197,14 @@ impl Policy {
         let exists = seen == ToolSeen::Tool || self.has_in_catalogue(name) || self.named.exact.contains_key(name);
         let is_refused = || decision.refuses() && self.find_named_rule(name).is_some();
         (exists || is_refused()).then_some(decision)
+    }
+
+    /// Decides about a tool that the server does not have: as about any that the policy does not list, but nobody is
+    /// asked.
+    pub fn decide_absent_tool(&self) -> Decision<'_> {
+        let decision = self.decision_of_rule(&self.otherwise);
+        let effect = if decision.effect == Effect::RequireApproval { Effect::Deny } else { decision.effect };
+        Decision { effect, ..decision }
     }
 
     /// The server that the policy is for.

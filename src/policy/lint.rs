@@ -135,6 +135,9 @@ pub(super) fn report_doubts(
     }
     hidden_and_listed(document, report);
     deceptive_names(document, report);
+    if let Some(policy) = policy {
+        useless_previews(document, policy, report);
+    }
     report_section_doubts(document, policy, report);
     if let Some(catalogue) = catalogue {
         unknown_tools(document, catalogue, report);
@@ -165,6 +168,23 @@ fn hidden_and_listed(document: &PolicyDocument, report: &mut Report) {
                 "take it out of `hide` if it is to be called, or out of `tools` if it is not",
             );
         }
+    }
+}
+
+/// Warns of previews that cannot be made: their tool is no read, or the policy does not allow it.
+fn useless_previews(document: &PolicyDocument, policy: &Policy, report: &mut Report) {
+    for entry in document.tools.iter().flatten() {
+        let Some(preview) = entry.rule.checks.as_ref().and_then(|checks| checks.preview.as_ref()) else { continue };
+        let tool = preview.tool();
+        let (what, hint) = if policy.decide_tool(tool).effect != Effect::Allow {
+            ("which the policy does not allow", "allow that tool, or take the preview out")
+        } else if policy.class_of(tool) != Class::Read {
+            ("which is not known to be a read", "name a tool that only reads, or give it `class = \"read\"`")
+        } else {
+            continue;
+        };
+        let message = format!("the preview calls {}, {what}", quote_for_message(tool));
+        report.push_warning("useless-preview", &entry.span, message, hint);
     }
 }
 

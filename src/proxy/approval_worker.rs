@@ -14,6 +14,8 @@ use crate::wire::frame::Framer;
 #[derive(Debug)]
 pub(super) enum ApprovalEvent {
     Ask(Box<Question>),
+    /// There is an earlier deadline.
+    Schedule,
     /// The number of the question, and how it ended.
     Settle(u64, Settled),
 }
@@ -82,6 +84,7 @@ impl ApprovalWorker {
     fn handle_event(&mut self, event: ApprovalEvent) {
         let unix = self.session.now().unix;
         match event {
+            ApprovalEvent::Schedule => {}
             ApprovalEvent::Ask(question) if question.local == Local::Not => {}
             ApprovalEvent::Ask(question) => {
                 match self.local.open_question(&question, unix.saturating_add(question.timeout)) {

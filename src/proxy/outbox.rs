@@ -26,7 +26,7 @@ pub(super) enum ServerRoute {
     /// This thread, which may wait for the server to read.
     Direct,
     Queue,
-    /// The server queue, unless it is full: the lines are answers to the server's own messages.
+    /// The server queue; answers to the server's own messages only unless it is full.
     QueueOrDrop,
 }
 
@@ -103,6 +103,9 @@ impl Outbox {
                 ServerRoute::Direct => self.push_write(Write::ToServer(payload, line.range.clone())),
                 ServerRoute::Queue => self.session.queue.push_line(QueuedLine::Line(payload.into_bytes(line.bytes))),
                 ServerRoute::QueueOrDrop => {
+                    if let Payload::Kept(line) = payload {
+                        return self.session.queue.push_line(QueuedLine::Line(line));
+                    }
                     if !self.session.queue.push_unless_full(payload.into_bytes(line.bytes)) {
                         tracing::warn!("dropped an answer to the server: it does not read its stdin");
                     }
@@ -121,6 +124,7 @@ impl Outbox {
             }
             Action::Record(entry) => self.entries.push(entry),
             Action::Ask(question) => self.events.push(ApprovalEvent::Ask(question)),
+            Action::Schedule => self.events.push(ApprovalEvent::Schedule),
             Action::Settle(number, how) => self.events.push(ApprovalEvent::Settle(number, how)),
             Action::Note(note) => self.notes.push(note),
         }
@@ -215,9 +219,14 @@ mod tests {
         let policy = policy::load_policy(&Source::new("p.json", Format::Json, text), &server_name()).policy.unwrap();
         let options = ApprovalOptions { channels: vec![Channel::Local], ..ApprovalOptions::default() };
         let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
-        Engine::new(Arc::new(policy), Box::new(Memory::default()))
-            .with_approvals(options)
-            .with_recording(keyed, required)
+        let engine = Engine::new(Arc::new(policy), Box::new(Memory::default())).with_approvals(options);
+        let mut engine = engine.with_recording(keyed, required);
+        // The server has listed the tool: nobody is asked about what it may not have.
+        let (now, mut actions) = (Now { session: Duration::ZERO, unix: Duration::ZERO }, Vec::new());
+        engine.handle_client_line(br#"{"jsonrpc":"2.0","id":"list","method":"tools/list"}"#, now, &mut actions);
+        let list = br#"{"jsonrpc":"2.0","id":"list","result":{"tools":[{"name":"send"}]}}"#;
+        engine.handle_server_line(list, now, &mut actions);
+        engine
     }
 
     /// A session whose threads are this test, and the pipes of its server and its client.
@@ -359,15 +368,20 @@ mod tests {
 
     #[test]
     fn answers_to_the_server_are_dropped_when_too_many_wait_and_calls_never() {
-        let queue = ServerQueue::default();
+        let (session, ..) = session(Required::No, None);
+        let queue = &session.queue;
         for _ in 0..MAX_SERVER_REPLIES {
             assert!(queue.push_unless_full(b"{}\n".to_vec()));
         }
         assert!(!queue.push_unless_full(b"{}\n".to_vec()));
         assert!(!queue.is_backlogged());
+        // What the thread that reads the server decides on.
+        let lines = [Payload::Written(b"answer\n".to_vec()), Payload::Kept(b"call\n".to_vec())];
+        let mut outbox = Outbox::new(Arc::clone(&session), ServerRoute::QueueOrDrop);
+        outbox.decide_without_line(|_, _, actions| actions.extend(lines.map(Action::ToServer)));
         queue.push_line(QueuedLine::Line(vec![b'x'; crate::limits::MAX_HELD_BYTES]));
         assert!(queue.is_backlogged());
         let waiting = std::iter::from_fn(|| queue.pop_line()).count();
-        assert_eq!(waiting, MAX_SERVER_REPLIES + 1);
+        assert_eq!(waiting, MAX_SERVER_REPLIES + 2);
     }
 }

@@ -572,8 +572,12 @@ impl Session {
         for action in actions {
             match action {
                 Action::ToServer(Payload::Received) => self.passes_on(line.unwrap().clone()),
-                Action::ToServer(Payload::Written(line)) => self.passes_on(serde_json::from_slice(&line).unwrap()),
-                Action::ToClient(Payload::Written(line)) => self.tell_client(serde_json::from_slice(&line).unwrap()),
+                Action::ToServer(Payload::Written(line) | Payload::Kept(line)) => {
+                    self.passes_on(serde_json::from_slice(&line).unwrap())
+                }
+                Action::ToClient(Payload::Written(line) | Payload::Kept(line)) => {
+                    self.tell_client(serde_json::from_slice(&line).unwrap())
+                }
                 Action::Ask(question) => {
                     let line = line.expect("only a call asks");
                     assert_eq!(question.tool.as_ref(), line["params"]["name"]);
@@ -617,7 +621,7 @@ impl Session {
                     asked.is_local = false;
                 }
                 Action::Record(entry) => self.record(&entry),
-                Action::ToClient(Payload::Received) | Action::Note(_) => {}
+                Action::ToClient(Payload::Received) | Action::Schedule | Action::Note(_) => {}
                 Action::Commit(_) | Action::Stray(_) => panic!("{action:?}"),
             }
         }

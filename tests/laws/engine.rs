@@ -154,7 +154,7 @@ impl Lines {
                 Action::ToServer(payload) => lines.add(payload, sender == Sender::Server),
                 Action::ToClient(payload) => lines.add(payload, sender == Sender::Client),
                 Action::Record(entry) => lines.records.push(recorded(&entry)),
-                Action::Commit(_) | Action::Ask(_) | Action::Settle(..) => {
+                Action::Commit(_) | Action::Ask(_) | Action::Settle(..) | Action::Schedule => {
                     panic!("no log is required here, and nobody can be asked")
                 }
                 Action::Stray(_) | Action::Note(_) => {}
@@ -172,8 +172,8 @@ impl Lines {
                 assert!(!goes_back, "a line came back to its sender");
                 self.forwards += 1;
             }
-            Payload::Written(line) if goes_back => self.replies.push(line),
-            Payload::Written(line) => self.replaces.push(line),
+            Payload::Written(line) | Payload::Kept(line) if goes_back => self.replies.push(line),
+            Payload::Written(line) | Payload::Kept(line) => self.replaces.push(line),
         }
     }
 

@@ -747,7 +747,7 @@ fn where_the_log_is_required_an_approved_call_is_committed_with_its_line() {
             _ => None,
         });
         let commit = commit.expect("the call waits for the log");
-        assert_eq!(commit.payload, Payload::Written((line(1, "send") + "\n").into_bytes()));
+        assert_eq!(commit.payload, Payload::Kept((line(1, "send") + "\n").into_bytes()));
         assert!(!actions.iter().any(|action| matches!(action, Action::ToServer(_))), "{actions:?}");
         if is_cancelled {
             assert!(desk.client(cancel(1)).contains(&Done::PassedToServer));

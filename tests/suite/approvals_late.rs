@@ -74,7 +74,8 @@ fn a_late_refusal_holds_for_a_repetition() {
     let home = home(QUICK);
     let mut wrapper = wrapper_of(home.path(), "quick", "record");
     wrapper.send(call(1, "send", "{}").as_bytes());
-    assert!(wrapper.line().contains("Nobody has answered"));
+    let line = wrapper.line();
+    assert!(line.contains("Nobody has answered"), "{line}");
     let entry = wait_for(home.path(), 1, "late").remove(0);
     let said = prints(home.path(), &["deny", id_of(&entry), "--reason", "Not before Monday."]);
     assert!(said.contains("is refused without asking you"), "{said}");

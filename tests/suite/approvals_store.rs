@@ -119,11 +119,15 @@ fn a_question_reads_the_same_from_the_store() {
         effects: Effects::ALL.to_vec(),
         reason: Some("Goes to customers.".into()),
         beside: Some("{\"task\":{\"ttl\":60000}}".into()),
+        preview: Some("name: Spring sale".into()),
         scope: ApprovalScope::Arguments,
         ..lasting(1)
     };
     session(&dir, "0a").open_question(&asked, soon()).unwrap();
     let entry = the_entry(&dir);
+    // The preview is read with what the call sends.
+    let asked = Question { preview: None, ..asked };
+    assert_eq!(entry.preview.as_deref(), Some("name: Spring sale"));
     assert_eq!(entry.view().rows(), asked.view("shop").rows());
     assert_eq!(entry.view().rows()[3].1, "high: execute, cannot be undone, sends to people");
     assert_eq!(
@@ -134,7 +138,7 @@ fn a_question_reads_the_same_from_the_store() {
     let refused = stored(&dir).answer_question(&entry.id, &ApprovalAnswer::Refused { note: None }, Confirm::None);
     assert!(refused.unwrap().is_ok());
     let entry = the_entry(&dir);
-    assert_eq!((entry.arguments, entry.beside), (None, None));
+    assert_eq!((entry.arguments, entry.beside, entry.preview), (None, None, None));
 }
 
 #[test]
@@ -143,6 +147,7 @@ fn what_came_of_an_answer_is_stored() {
         (Settled::Answered(Channel::Local, Upshot::Sent), AnswerOutcome::Known(Upshot::Sent)),
         (Settled::Answered(Channel::Local, Upshot::Granted), AnswerOutcome::Known(Upshot::Granted)),
         (Settled::Answered(Channel::Local, Upshot::Forbidden), AnswerOutcome::Known(Upshot::Forbidden)),
+        (Settled::Answered(Channel::Local, Upshot::Outdated), AnswerOutcome::Known(Upshot::Outdated)),
         (Settled::Answered(Channel::Client, Upshot::Refused), AnswerOutcome::Elsewhere),
         (Settled::Over, AnswerOutcome::Over),
     ];
@@ -474,6 +479,7 @@ fn a_store_of_an_earlier_version_is_brought_up_to_date() {
         effects: &[],
         rule: "tools.send",
         reason: None,
+        preview: None,
         scope: Some(ApprovalScope::Tool),
         lives: ApprovalLifetime::Session,
     };

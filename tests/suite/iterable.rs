@@ -678,3 +678,26 @@ fn the_catalogue_has_every_tool_of_the_server_and_no_other() {
     assert!(gone.is_empty(), "the catalogue has tools that the server no longer has: {gone:?}");
     assert_eq!(client.finish().code(), Some(0));
 }
+
+#[test]
+fn nothing_but_the_preview_reaches_the_api_before_a_person_has_approved() {
+    let Some(upstream) = upstream() else { return };
+    let api = Api::start();
+    let mut client = iterable(upstream, &api).start(Under::BuiltIn);
+    client.initialize(json!({"elicitation": {}}));
+    let params = json!({"name": "send_campaign", "arguments": {"campaignId": 78}});
+    client.send(&json!({"jsonrpc":"2.0","id":701,"method":"tools/call","params":params}));
+    let question = client.expect_method("elicitation/create");
+    let message = question["params"]["message"].as_str().unwrap();
+    for part in ["Preview: name: Spring sale", "Preview: sendSize: 48211", "sends to people", "campaignId: 78"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    assert_eq!(api.tools(), ["get_campaign"]);
+    // A person has to read the question first.
+    std::thread::sleep(READING_TIME);
+    let answer = json!({"action": "accept", "content": {"decision": "approve_once"}});
+    client.send(&json!({"jsonrpc":"2.0","id":question["id"],"result":answer}));
+    client.expect_response(701);
+    assert_eq!(api.tools(), ["get_campaign", "send_campaign"]);
+    assert_eq!(client.finish().code(), Some(0));
+}

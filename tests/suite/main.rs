@@ -63,6 +63,7 @@ mod notifications;
 mod policy;
 mod policy_properties;
 mod policy_tests;
+mod previews;
 mod properties;
 mod records;
 mod reference_servers;

@@ -445,6 +445,18 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         &["no-such-argument"],
     ),
     (
+        "a preview that is not allowed",
+        r#"{"version":"1","default":"deny","tools":{"send_campaign":{"action":"require_approval","preview":{"tool":"get_campaign"}}}}"#,
+        "iterable",
+        &["useless-preview"],
+    ),
+    (
+        "a preview that is no read",
+        r#"{"version":"1","default":"deny","tools":{"create_list":{},"send_campaign":{"action":"require_approval","preview":{"tool":"create_list"}}}}"#,
+        "iterable",
+        &["useless-preview"],
+    ),
+    (
         "a glob that no known tool matches",
         r#"{"version":"1","default":"deny","hide":["remove_*"]}"#,
         "iterable",

@@ -51,7 +51,7 @@ impl Desk {
         for action in actions {
             match action {
                 Action::Record(entry) => records.push(record(&entry)),
-                Action::Note(_) => {}
+                Action::Note(_) | Action::Schedule => {}
                 other => others.push(other),
             }
         }

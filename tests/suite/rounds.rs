@@ -93,9 +93,17 @@ fn a_call_goes_on_for_ten_minutes_and_no_longer() {
     }
 }
 
+/// A session whose server has listed `send`: nobody is asked about a tool that there may not be.
+fn listing(policy: &str) -> Recorded {
+    let mut session = Recorded::new(policy);
+    session.request(900, "tools/list", json!({}));
+    session.answer(900, json!({"tools": [{"name": "send", "inputSchema": {"type": "object"}}]}));
+    session
+}
+
 #[test]
 fn an_approval_is_for_one_call_with_one_set_of_inputs() {
-    let mut session = Recorded::new(POLICY);
+    let mut session = listing(POLICY);
     let approve = |session: &mut Recorded, number: u64| {
         let (mut actions, now) = (Vec::new(), session.time());
         session.engine.handle_local_answer(number, ApprovalAnswer::Once, now, &mut actions);
@@ -135,7 +143,7 @@ const ASKS_ABOUT_INPUT: &str = r#"{"version":"1","default":"allow","tools":{"sen
 
 #[test]
 fn an_approval_covers_no_input_that_a_rule_looks_at() {
-    let mut session = Recorded::new(ASKS_ABOUT_INPUT);
+    let mut session = listing(ASKS_ABOUT_INPUT);
     assert!(matches!(session.request(1, "tools/call", call("send", None))[..], [Action::Ask(_)]));
     assert!(matches!(approve(&mut session, 1)[..], [Action::ToServer(_)]));
     session.answer(1, asks("s"));

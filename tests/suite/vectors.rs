@@ -147,7 +147,7 @@ fn compare(actions: &[Action], expected: &Value) -> Result<(), String> {
             (Action::ToServer(Payload::Received), Value::String(word)) if word == "to_server" => {}
             (Action::ToClient(Payload::Received), Value::String(word)) if word == "to_client" => {}
             (Action::Stray(_), Value::String(word)) if word == "stray" => {}
-            (Action::ToServer(Payload::Written(line)), Value::Object(expected))
+            (Action::ToServer(Payload::Written(line) | Payload::Kept(line)), Value::Object(expected))
                 if expected.contains_key("to_server") =>
             {
                 written(line, &expected["to_server"])?;
@@ -165,7 +165,9 @@ fn compare(actions: &[Action], expected: &Value) -> Result<(), String> {
 
 fn show(actions: &[Action]) -> String {
     let show = |action: &Action| match action {
-        Action::ToServer(Payload::Written(line)) => format!("ToServer({})", String::from_utf8_lossy(line)),
+        Action::ToServer(Payload::Written(line) | Payload::Kept(line)) => {
+            format!("ToServer({})", String::from_utf8_lossy(line))
+        }
         Action::ToClient(Payload::Written(line)) => format!("ToClient({})", String::from_utf8_lossy(line)),
         action => format!("{action:?}"),
     };

@@ -79,6 +79,12 @@ pub(super) fn describe_outcome(entry: &ApprovalEntry, now: Duration) -> Result<S
         (Upshot::Forbidden, _) => {
             return Err(format!("Not sent: the policy was changed meanwhile, and refuses {what} now."));
         }
+        (Upshot::Outdated, _) => {
+            return Err(format!(
+                "Not sent: what {what} is about has changed since you were shown it, so you are asked anew. Look at the new \
+                 question with `policylayer approvals`."
+            ));
+        }
         (Upshot::Kept, true) => format!("Approved: {what} goes on as soon as the client comes back for the answer."),
         (Upshot::Granted, _) if is_for_session => format!(
             "Approved late: the call of {what} had timed out and was refused. Tell the agent to repeat it, with the same \
@@ -118,7 +124,9 @@ pub(super) fn summarize_answer(entry: &ApprovalEntry) -> (&'static str, &'static
         (ApprovalState::Approved, _) => "approved once",
         (ApprovalState::Denied, _) => "refused",
         (_, Some(AnswerOutcome::Known(Upshot::Refused | Upshot::Noted))) => "refused",
-        (_, Some(AnswerOutcome::Known(Upshot::Sent | Upshot::Granted | Upshot::Forbidden))) => "approved",
+        (_, Some(AnswerOutcome::Known(Upshot::Sent | Upshot::Granted | Upshot::Forbidden | Upshot::Outdated))) => {
+            "approved"
+        }
         _ => "answered",
     };
     let outcome = match entry.outcome {
@@ -129,6 +137,7 @@ pub(super) fn summarize_answer(entry: &ApprovalEntry) -> (&'static str, &'static
         Some(AnswerOutcome::Known(Upshot::Refused)) => "the agent was told",
         Some(AnswerOutcome::Known(Upshot::Noted)) => "a repetition is refused",
         Some(AnswerOutcome::Known(Upshot::Forbidden)) => "the policy had changed, and refused it",
+        Some(AnswerOutcome::Known(Upshot::Outdated)) => "what it is about had changed, so a person was asked anew",
         Some(AnswerOutcome::Used) => "the call was repeated, and went on",
         Some(AnswerOutcome::Elsewhere) => "another answer was first",
         Some(AnswerOutcome::Over) => "the call was over",

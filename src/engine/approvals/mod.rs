@@ -32,7 +32,7 @@ use self::clients::ClientTable;
 use super::approval_flow::RequestSubject;
 use super::open_requests::PendingCall;
 use crate::limits::{APPROVAL_TIMEOUT, MAX_HELD, MAX_HELD_BYTES, MAX_LATE};
-use crate::policy::{ApprovalLifetime, ApprovalScope};
+use crate::policy::{ApprovalLifetime, ApprovalScope, Preview};
 use crate::record::Digest;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
@@ -146,11 +146,14 @@ pub enum Upshot {
     Noted,
     /// The policy was changed while the call waited, and refuses it.
     Forbidden,
+    /// What the call is about has changed since the person saw it, so a person is asked anew.
+    Outdated,
 }
 
 impl Upshot {
     /// Every one of them.
-    pub const ALL: [Self; 6] = [Self::Sent, Self::Granted, Self::Kept, Self::Refused, Self::Noted, Self::Forbidden];
+    pub const ALL: [Self; 7] =
+        [Self::Sent, Self::Granted, Self::Kept, Self::Refused, Self::Noted, Self::Forbidden, Self::Outdated];
 
     /// Returns the word in the store and in JSON output.
     pub fn as_str(self) -> &'static str {
@@ -161,6 +164,7 @@ impl Upshot {
             Self::Refused => "refused",
             Self::Noted => "noted",
             Self::Forbidden => "forbidden",
+            Self::Outdated => "outdated",
         }
     }
 }
@@ -216,6 +220,10 @@ pub(super) struct OpenQuestion {
     pub(super) until: Duration,
     /// `None` once the call was answered without one.
     pub(super) call: Option<HeldCall>,
+    /// What the person sees beside the arguments.
+    pub(super) preview: Option<Box<str>>,
+    /// The read that this must still be the answer to when the call is sent.
+    pub(super) compared: Option<Preview>,
     /// The answer from elsewhere, if the call has still to come back for it (2026-07-28).
     pub(super) answer: Option<(ApprovalAnswer, Channel)>,
 }
@@ -398,8 +406,13 @@ impl Approvals {
 
     /// Returns text that identifies a question and that nobody can guess.
     pub(super) fn seal_question(&self, purpose: &str, number: u64, digest: &Digest) -> Box<str> {
+        self.seal_text(&format!("{purpose} {digest}"), number)
+    }
+
+    /// Returns text of this session that nobody can guess.
+    pub(super) fn seal_text(&self, purpose: &str, number: u64) -> Box<str> {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.options.secret) else { return Box::default() };
-        mac.update(format!("{purpose} {number} {digest}").as_bytes());
+        mac.update(format!("{number} {purpose}").as_bytes());
         let seal: [u8; 32] = mac.finalize().into_bytes().into();
         let seal = seal.iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         format!("{}{number}-{seal}", self.tag()).into()

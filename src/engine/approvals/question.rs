@@ -31,6 +31,8 @@ pub struct Question {
     pub arguments: Box<str>,
     /// What else the server reads of the parameters, an object as written; `None` if that is nothing.
     pub beside: Option<Box<str>>,
+    /// What the call is about: the answer to the read that the policy has for it, in lines that hide nothing.
+    pub preview: Option<Box<str>>,
     /// What an approval for the rest of the session covers.
     pub scope: ApprovalScope,
     /// How long it, and a late approval of it, can be used.
@@ -57,6 +59,7 @@ impl Question {
             effects: &self.effects,
             rule: &self.rule,
             reason: self.reason.as_deref(),
+            preview: self.preview.as_deref(),
             scope: Some(self.scope),
             lives: self.lives,
         }
@@ -104,6 +107,8 @@ pub struct QuestionView<'a> {
     pub rule: &'a str,
     /// The reason that the policy gives.
     pub reason: Option<&'a str>,
+    /// What the call is about, in lines that hide nothing.
+    pub preview: Option<&'a str>,
     /// What an approval for the rest of the session covers; `None` if there is none to be had.
     pub scope: Option<ApprovalScope>,
     /// How long the question, and a late approval of it, can be used.
@@ -126,6 +131,9 @@ impl QuestionView<'_> {
                 None => format!("the rule {rule} asks for a person's approval"),
             },
         ));
+        for line in self.preview.into_iter().flat_map(str::lines) {
+            rows.push(("Preview", escape_invisible(line)));
+        }
         if let Some(scope) = self.scope {
             let covered = match scope {
                 ApprovalScope::Tool => "an approval for the session covers this tool with any arguments",

@@ -277,6 +277,7 @@ mod tests {
             effects: &[Effects::Sends],
             rule: "tools.send",
             reason: None,
+            preview: None,
             scope: None,
             lives: ApprovalLifetime::Session,
         };

@@ -261,6 +261,7 @@ impl ApprovalEntry {
             effects: &self.effects,
             rule: &self.rule,
             reason: self.reason.as_deref(),
+            preview: None,
             scope: Some(self.scope),
             lives: self.lives,
         }

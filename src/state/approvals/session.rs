@@ -93,9 +93,9 @@ impl SessionApprovals {
             let effects: Vec<_> = question.effects.iter().map(|effect| effect.as_str()).collect();
             connection.execute(
                 "INSERT INTO approvals (id, session, number, server, tool, class, rule, reason, arguments, length, line,
-                                        asked, expires, confirm, client, severity, effects, scope, beside, covers, lives,
-                                        state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+                                        asked, expires, confirm, client, severity, effects, scope, beside, preview, covers,
+                                        lives, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
                          'waiting')",
                 params![
                     id,
@@ -117,6 +117,7 @@ impl SessionApprovals {
                     effects.join(EFFECTS_BETWEEN),
                     question.scope.as_str(),
                     question.beside.as_deref(),
+                    question.preview.as_deref(),
                     question.covers.to_string(),
                     question.lives.as_str(),
                 ],
@@ -275,7 +276,8 @@ fn sql_number(number: u64) -> i64 {
 
 /// Returns how much there is to read about a question, in bytes.
 fn text_length(question: &Question) -> usize {
-    question.tool.len() + question.arguments.len() + question.beside.as_deref().map_or(0, str::len)
+    let shown = [&question.beside, &question.preview].into_iter().flatten().map(|text| text.len());
+    question.tool.len() + question.arguments.len() + shown.sum::<usize>()
 }
 
 /// Uses up a late approval of the same call, from a session of the same client that could not use it. Returns whether

@@ -81,6 +81,11 @@ fn answer(request: &Request) -> ResponseTemplate {
         }
         ("POST", "/api/lists") => json!({"listId": 2}),
         ("GET", "/api/campaigns") => json!({"campaigns": []}),
+        ("GET", "/api/campaigns/78") => json!({
+            "id": 78, "name": "Spring sale", "type": "Blast", "campaignState": "Ready", "messageMedium": "Email",
+            "createdAt": 1_700_000_000_000_u64, "updatedAt": 1_700_000_000_000_u64, "createdByUserId": "ada",
+            "sendSize": 48_211, "listIds": [5],
+        }),
         _ => json!({"code": "Success", "msg": "", "params": {}}),
     };
     ResponseTemplate::new(200).set_body_json(body)

@@ -20,6 +20,8 @@ pub(crate) const POLICY: &str = r#"{"version":"1","default":"allow","tools":{
     "some":{"approve_if":[{"conditions":[{"path":"args.n","op":"gt","value":10}]}]},
     "few":{"action":"require_approval","rate_limit":{"max":1,"window":60}}}}"#;
 
+const TOOLS: &[&str] = &["send", "slow", "brief", "lasting", "same", "some", "few", "free", "get_notes"];
+
 pub(crate) const BOTH: &[Channel] = &[Channel::Client, Channel::Local];
 
 pub(crate) struct Desk {
@@ -44,7 +46,16 @@ impl Desk {
     pub(crate) fn with_options(asks: ApprovalOptions) -> Self {
         let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
         let engine = Engine::new(policy(POLICY), Box::new(Memory::default())).with_approvals(asks);
-        Self { engine: engine.with_recording(keyed, Required::No), seconds: 0.0 }
+        let mut desk = Self { engine: engine.with_recording(keyed, Required::No), seconds: 0.0 };
+        desk.list_tools();
+        desk
+    }
+
+    /// The server lists its tools, so nobody has to ask it which there are.
+    fn list_tools(&mut self) {
+        self.client(json!({"jsonrpc":"2.0","id":"list","method":"tools/list"}));
+        let tools: Vec<_> = TOOLS.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
+        self.server(json!({"jsonrpc":"2.0","id":"list","result":{"tools": tools}}));
     }
 
     /// A session whose client has dialogues.
@@ -164,12 +175,16 @@ impl Done {
         Some(match action {
             Action::ToServer(Payload::Received) => Self::PassedToServer,
             Action::ToClient(Payload::Received) => Self::PassedToClient,
-            Action::ToClient(Payload::Written(line)) => Self::ToClient(serde_json::from_slice(&line).unwrap()),
+            Action::ToClient(Payload::Written(line) | Payload::Kept(line)) => {
+                Self::ToClient(serde_json::from_slice(&line).unwrap())
+            }
             Action::Ask(question) => {
                 Self::Asked { number: question.number, local: question.local, timeout: question.timeout.as_secs() }
             }
             Action::Settle(number, how) => Self::Settled(number, how),
-            Action::ToServer(Payload::Written(line)) => Self::ToServer(String::from_utf8(line).unwrap()),
+            Action::ToServer(Payload::Written(line) | Payload::Kept(line)) => {
+                Self::ToServer(String::from_utf8(line).unwrap())
+            }
             Action::Record(entry) => {
                 let mut line = Vec::new();
                 entry.write_line(
@@ -180,7 +195,7 @@ impl Done {
                 let record: Value = serde_json::from_slice(&line).unwrap();
                 Self::Recorded(json!([record["tool"], record["effect"], record["outcome"], record["approval"]]))
             }
-            Action::Commit(_) | Action::Note(_) | Action::Stray(_) => return None,
+            Action::Commit(_) | Action::Note(_) | Action::Stray(_) | Action::Schedule => return None,
         })
     }
 }

@@ -20,6 +20,7 @@ pub(crate) fn question(number: u64, tool: &str, arguments: &str) -> Question {
         reason: None,
         arguments: arguments.into(),
         beside: None,
+        preview: None,
         scope: ApprovalScope::Tool,
         lives: ApprovalLifetime::Session,
         line: Digest::of_line(b"line\n"),

@@ -49,7 +49,7 @@ impl Recorded {
         for action in actions {
             match action {
                 Action::Record(entry) => self.records.push(read_record(&entry)),
-                Action::Note(_) => {}
+                Action::Note(_) | Action::Schedule => {}
                 other => others.push(other),
             }
         }

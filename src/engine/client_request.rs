@@ -1,0 +1,33 @@
+//! A request of the client, borrowed from its line.
+
+use super::action::Payload;
+use crate::wire::id::IdKey;
+
+/// A request of the client, as it is handled.
+pub(super) struct ClientRequest<'l> {
+    pub(super) id: &'l str,
+    pub(super) key: IdKey,
+    pub(super) method: &'l str,
+    pub(super) params: Option<&'l str>,
+    pub(super) line: &'l [u8],
+    pub(super) received: Received,
+}
+
+/// When a line came that is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    /// It is the one that the actions of this turn are about.
+    Now,
+    /// It was kept.
+    Before,
+}
+
+impl ClientRequest<'_> {
+    /// Returns the line as it is sent on.
+    pub(super) fn payload(&self) -> Payload {
+        match self.received {
+            Received::Now => Payload::Received,
+            Received::Before => Payload::Kept([self.line.trim_ascii_end(), b"\n"].concat()),
+        }
+    }
+}

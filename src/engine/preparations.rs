@@ -1,0 +1,469 @@
+//! What the wrapper itself asks the server before it asks a person: which tools there are, and what a call is about.
+//!
+//! A call that needs it waits for the answer and is then handled as if it had just come.
+
+use serde_json::json;
+
+use super::action::{Action, Payload, Turn};
+use super::approvals::{ApprovalAnswer, Channel, HeldCall, Local, OpenQuestion, Settled, Upshot};
+use super::call_gate::AdmittedCall;
+use super::list_filter::{self, ListKind};
+use super::open_requests::RequestKind;
+use super::recorder::outcome_of_answer;
+use super::{ClientRequest, Engine, Received};
+use crate::limits::{MAX_HELD, MAX_HELD_BYTES, MAX_OWN_PAGES, MAX_PREVIEW, OWN_REQUEST};
+use crate::policy::{Decision, Effect, Preview, ToolRef};
+use crate::record::{Approval, Direction, Draft, Facts, Outcome, Subject};
+use crate::risk::Class;
+use crate::visible::{escape_invisible, shorten};
+use crate::wire::id::IdKey;
+use crate::wire::message::{Answer, CallParams, Message};
+use crate::wire::method;
+use crate::wire::strict::StrictDepth;
+use crate::wire::view::{self, find_member};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is known about a call by now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Preparation {
+    pub(super) listing: Listing,
+    /// What a person is shown, if the policy has a preview.
+    pub(super) preview: Option<Box<str>>,
+}
+
+/// Whether the server was asked for its tools.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Listing {
+    #[default]
+    NotAsked,
+    /// It was, and may have failed to answer.
+    Asked,
+}
+
+/// Calls that wait for an answer of the server to the wrapper, and the requests.
+#[derive(Debug, Default)]
+pub(super) struct Preparations {
+    /// Oldest first.
+    calls: Vec<PreparedCall>,
+    requests: Vec<OwnRequest>,
+    made: u64,
+}
+
+#[derive(Debug)]
+struct PreparedCall {
+    /// Under which it is among the requests of the client.
+    number: u64,
+    key: IdKey,
+    line: Box<[u8]>,
+    known: Preparation,
+    waits_for: WaitsFor,
+}
+
+#[derive(Debug)]
+enum WaitsFor {
+    List,
+    /// The preview under this id.
+    Preview(Box<str>),
+    /// The preview under this id, which is compared with the one that a person has approved.
+    SamePreview(Box<str>, Box<Approved>),
+}
+
+/// A call that a person has approved.
+#[derive(Debug)]
+struct Approved {
+    question: OpenQuestion,
+    held: HeldCall,
+    answer: ApprovalAnswer,
+    channel: Channel,
+}
+
+/// A request of the wrapper that waits for its answer.
+#[derive(Debug)]
+struct OwnRequest {
+    id: Box<str>,
+    kind: OwnKind,
+    until: Duration,
+    draft: Option<Draft>,
+}
+
+#[derive(Debug)]
+enum OwnKind {
+    /// A page of tools/list, counted from 1, and the `_meta` that it was asked with.
+    List(u32, Option<Box<str>>),
+    Preview(Preview),
+}
+
+impl Preparations {
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        self.requests.iter().map(|request| request.until).min()
+    }
+
+    /// Returns how many calls wait, and how many bytes they are.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.calls.len(), self.calls.iter().map(|call| call.line.len()).sum())
+    }
+
+    fn take_request(&mut self, is_it: impl Fn(&OwnRequest) -> bool) -> Option<OwnRequest> {
+        let at = self.requests.iter().position(is_it)?;
+        Some(self.requests.remove(at))
+    }
+}
+
+impl Engine {
+    /// Begins what has still to be known before a person is asked about a call. Returns whether something has to be.
+    pub(super) fn begin_preparation(
+        &mut self,
+        request: &ClientRequest<'_>,
+        (call, preview): (&CallParams<'_>, Option<&Preview>),
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        let (count, bytes) = self.preparations.held();
+        if count >= MAX_HELD || bytes + request.line.len() > MAX_HELD_BYTES {
+            return false;
+        }
+        let meta = request.params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
+        let waits_for = if known.listing == Listing::NotAsked && self.is_unheard_of(&call.name) {
+            if !self.preparations.requests.iter().any(|request| matches!(request.kind, OwnKind::List(..))) {
+                self.ask_for_tools(1, None, meta, turn);
+            }
+            WaitsFor::List
+        } else if let (Some(preview), None) = (preview, &known.preview) {
+            match self.ask_for_preview(preview, call.arguments.unwrap_or("{}"), meta, turn) {
+                Ok(id) => WaitsFor::Preview(id),
+                Err(why) => {
+                    // That is said to the person, who is asked all the same.
+                    let known = Preparation { preview: Some(why.into()), ..known.clone() };
+                    return self.resume_call(request.line, known, turn);
+                }
+            }
+        } else {
+            return false;
+        };
+        let number = self.approvals.next_number();
+        self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
+        let line = request.line.into();
+        self.preparations.calls.push(PreparedCall {
+            number,
+            key: request.key.clone(),
+            line,
+            known: known.clone(),
+            waits_for,
+        });
+        true
+    }
+
+    /// Whether nobody knows of a tool, and it could still turn out that the server has it.
+    fn is_unheard_of(&self, tool: &str) -> bool {
+        !self.policy.has_in_catalogue(tool) && !self.tools.has_listed(tool) && !self.tools.is_complete()
+    }
+
+    /// Returns the decision about a tool that the server does not have: by the policy's default, whatever entry may
+    /// match its name, for nobody is asked about what is not there.
+    pub(super) fn decide_absent<'p>(&self, tool: &str, policy: &'p crate::policy::Policy) -> Option<Decision<'p>> {
+        let is_absent = !policy.has_in_catalogue(tool) && self.tools.is_complete() && !self.tools.has_listed(tool);
+        is_absent.then(|| policy.decide_absent_tool())
+    }
+
+    fn send_own(
+        &mut self,
+        (method, params): (&str, &str),
+        kind: OwnKind,
+        draft: Option<Draft>,
+        turn: &mut Turn<'_>,
+    ) -> Box<str> {
+        self.preparations.made += 1;
+        let id = self.approvals.seal_text(&format!("own {}", self.preparations.made), self.preparations.made);
+        let line = format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"{method}","params":{params}}}"#) + "\n";
+        turn.push_action(Action::ToServer(Payload::Kept(line.into_bytes())));
+        turn.push_action(Action::Schedule);
+        let until = turn.now.session.saturating_add(OWN_REQUEST);
+        self.preparations.requests.push(OwnRequest { id: id.clone(), kind, until, draft });
+        id
+    }
+
+    fn ask_for_tools(&mut self, page: u32, cursor: Option<&str>, meta: Option<String>, turn: &mut Turn<'_>) {
+        let members = [cursor.map(|cursor| format!(r#""cursor":{cursor}"#)), with_meta(meta.as_deref())];
+        let params = format!("{{{}}}", members.into_iter().flatten().collect::<Vec<_>>().join(","));
+        let kind = OwnKind::List(page, meta.map(Into::into));
+        self.send_own((method::TOOLS_LIST, &params), kind, None, turn);
+    }
+
+    /// Makes the read of a preview, which is judged like any call and must be one that the policy allows.
+    ///
+    /// # Errors
+    /// Returns an error if it cannot be made: why, for the person who is asked.
+    fn ask_for_preview(
+        &mut self,
+        preview: &Preview,
+        arguments: &str,
+        meta: Option<String>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Box<str>, String> {
+        let name = preview.tool();
+        let shown = escape_invisible(name);
+        let arguments = preview
+            .build_arguments(arguments)
+            .map_err(|path| format!("(no preview: {} is missing in the arguments)", escape_invisible(path)))?;
+        let policy = Arc::clone(&self.policy);
+        let tool = self.tools.resolve_called(name, &policy);
+        let judgement = policy.judge_call(tool, &*arguments);
+        if judgement.decision.effect != Effect::Allow {
+            return Err(format!("(no preview: the policy does not allow {shown})"));
+        }
+        if policy.class_of(tool) != Class::Read {
+            return Err(format!("(no preview: {shown} is not known to be a read)"));
+        }
+        let rule = judgement.decision.rule;
+        let counted = match self.gate.admit(judgement, &arguments, None, turn.now) {
+            Ok(AdmittedCall { counted, .. }) => counted,
+            Err(_) => return Err(format!("(no preview: a limit of {shown} is reached)")),
+        };
+        let facts = Facts {
+            subject: Some(Subject::Tool(name)),
+            class: Some(Class::Read),
+            arguments: Some(&arguments),
+            ..Facts::new(Direction::Wrapper, Some(method::TOOLS_CALL), rule)
+        };
+        let draft = self.recorder.draft_decision(&facts, turn);
+        // What the read counts is kept, whatever comes of it.
+        drop(counted);
+        let members = [Some(format!(r#""name":{},"arguments":{arguments}"#, json!(name))), with_meta(meta.as_deref())];
+        let params = format!("{{{}}}", members.into_iter().flatten().collect::<Vec<_>>().join(","));
+        Ok(self.send_own((method::TOOLS_CALL, &params), OwnKind::Preview(preview.clone()), draft, turn))
+    }
+
+    /// Makes the read of a preview once more, before an approved call is sent.
+    ///
+    /// # Errors
+    /// Returns the call if nothing has to be compared.
+    pub(super) fn compare_preview(
+        &mut self,
+        question: OpenQuestion,
+        held: HeldCall,
+        (answer, channel): (ApprovalAnswer, Channel),
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Box<(OpenQuestion, HeldCall)>> {
+        let (Some(preview), false) = (&question.compared, matches!(answer, ApprovalAnswer::Refused { .. })) else {
+            return Err(Box::new((question, held)));
+        };
+        let line = std::str::from_utf8(&held.line).unwrap_or_default().trim_ascii();
+        let params = find_member(line, "params").unwrap_or("{}");
+        let arguments = find_member(params, "arguments").unwrap_or("{}");
+        let meta = find_member(params, "_meta").map(remove_progress_token);
+        let preview = preview.clone();
+        match self.ask_for_preview(&preview, arguments, meta, turn) {
+            Ok(id) => {
+                let number = self.approvals.next_number();
+                self.client_requests.insert(held.key.clone(), &held.id, RequestKind::Held(number));
+                let approved = Approved { question, held, answer, channel };
+                self.preparations.calls.push(PreparedCall {
+                    number,
+                    key: approved.held.key.clone(),
+                    line: approved.held.line.clone(),
+                    known: Preparation { listing: Listing::Asked, preview: None },
+                    waits_for: WaitsFor::SamePreview(id, Box::new(approved)),
+                });
+            }
+            Err(why) => self.finish_comparison(Approved { question, held, answer, channel }, why.into(), turn),
+        }
+        Ok(())
+    }
+
+    /// Sends an approved call if the preview is what the person has seen, and asks anew otherwise.
+    fn finish_comparison(&mut self, approved: Approved, preview: Box<str>, turn: &mut Turn<'_>) {
+        let Approved { question, held, answer, channel } = approved;
+        if question.preview.as_ref() == Some(&preview) {
+            let question = OpenQuestion { compared: None, ..question };
+            return self.settle_held(question, held, answer, channel, turn);
+        }
+        turn.push_note(format!(
+            "what {} is about has changed since it was approved, so a person is asked anew",
+            question.shown
+        ));
+        if question.local == Local::Asked {
+            turn.push_action(Action::Settle(question.number, Settled::Answered(channel, Upshot::Outdated)));
+        }
+        self.client_requests.remove_answered(&held.key);
+        let line = held.line.clone();
+        self.end_held(held, Approval { verdict: "outdated", ..Approval::default() }, Outcome::Refused, turn);
+        self.resume_call(&line, Preparation { listing: Listing::Asked, preview: Some(preview) }, turn);
+    }
+
+    /// Handles a call that was prepared, as if it had just come. Always returns true.
+    fn resume_call(&mut self, line: &[u8], known: Preparation, turn: &mut Turn<'_>) -> bool {
+        let message =
+            self.reader.read_line(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::from_envelope(&envelope));
+        // It was read before.
+        if let Ok(Message::Request { id, key, method, params }) = message {
+            let request = ClientRequest { id, key, method: &method, params, line, received: Received::Before };
+            let _ = self.handle_prepared_call(request, &known, turn);
+        }
+        true
+    }
+
+    /// Handles the server's answer to a request of the wrapper's own. Returns whether it was one.
+    pub(super) fn handle_own_answer(
+        &mut self,
+        line: &[u8],
+        key: &IdKey,
+        answer: Answer<'_>,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        let IdKey::Text(id) = key else { return false };
+        let Some(request) = self.preparations.take_request(|request| request.id == *id) else {
+            return false;
+        };
+        turn.record_outcome(request.draft, outcome_of_answer(answer));
+        match request.kind {
+            OwnKind::Preview(preview) => self.finish_preview(id, describe_preview(&preview, answer), turn),
+            OwnKind::List(page, meta) => match answer {
+                Answer::Result(result) => {
+                    // What it hides is hidden from nobody here, but its names and classes are learned.
+                    let is_read = self.filter_list(line, result, ListKind::Tools).is_ok();
+                    match list_filter::next_cursor(result) {
+                        Some(cursor) if is_read && page < MAX_OWN_PAGES => {
+                            let cursor = cursor.to_owned();
+                            self.ask_for_tools(page + 1, Some(&cursor), meta.map(Into::into), turn);
+                        }
+                        _ => self.finish_listing(turn),
+                    }
+                }
+                Answer::Error(_) => self.finish_listing(turn),
+            },
+        }
+        true
+    }
+
+    fn finish_listing(&mut self, turn: &mut Turn<'_>) {
+        let is_waiting = |call: &mut PreparedCall| matches!(call.waits_for, WaitsFor::List);
+        let calls: Vec<_> = self.preparations.calls.extract_if(.., is_waiting).collect();
+        for PreparedCall { key, line, known, .. } in calls {
+            self.client_requests.remove_answered(&key);
+            self.resume_call(&line, Preparation { listing: Listing::Asked, ..known }, turn);
+        }
+    }
+
+    fn finish_preview(&mut self, id: &str, preview: String, turn: &mut Turn<'_>) {
+        let is_it = |call: &mut PreparedCall| matches!(&call.waits_for, WaitsFor::Preview(of) | WaitsFor::SamePreview(of, _) if **of == *id);
+        let Some(PreparedCall { key, line, known, waits_for, .. }) =
+            self.preparations.calls.extract_if(.., is_it).next()
+        else {
+            return;
+        };
+        self.client_requests.remove_answered(&key);
+        match waits_for {
+            WaitsFor::SamePreview(_, approved) => self.finish_comparison(*approved, preview.into(), turn),
+            _ => _ = self.resume_call(&line, Preparation { preview: Some(preview.into()), ..known }, turn),
+        }
+    }
+
+    /// Handles the deadlines of the wrapper's own requests: what they were for goes on without them.
+    pub(super) fn time_out_preparations(&mut self, turn: &mut Turn<'_>) {
+        let now = turn.now.session;
+        while let Some(request) = self.preparations.take_request(|request| request.until <= now) {
+            let OwnRequest { id, kind, draft, .. } = request;
+            turn.record_outcome(draft, Outcome::Cancelled);
+            turn.send_to_server(super::approvals::build_cancellation(&id, "It took too long."));
+            match kind {
+                OwnKind::List(..) => self.finish_listing(turn),
+                OwnKind::Preview(preview) => {
+                    let tool = escape_invisible(preview.tool());
+                    let why = format!("(no preview: {tool} has not answered within {} seconds)", OWN_REQUEST.as_secs());
+                    self.finish_preview(&id, why, turn);
+                }
+            }
+        }
+    }
+
+    /// Ends the preparation of a call that its client has cancelled. Returns whether it was one.
+    pub(super) fn cancel_preparation(&mut self, number: u64, turn: &mut Turn<'_>) -> bool {
+        let found = self.preparations.calls.extract_if(.., |call| call.number == number).next();
+        let Some(call) = found else { return false };
+        self.drop_preparation(call, Outcome::Cancelled, turn);
+        true
+    }
+
+    /// Ends all preparations, because the server has ended. The caller answers the calls themselves.
+    pub(super) fn close_preparations(&mut self, turn: &mut Turn<'_>) {
+        for request in std::mem::take(&mut self.preparations.requests) {
+            turn.record_outcome(request.draft, Outcome::ServerDied);
+        }
+        for call in std::mem::take(&mut self.preparations.calls) {
+            self.drop_preparation(call, Outcome::ServerDied, turn);
+        }
+    }
+
+    /// Records that the server never got a call.
+    fn drop_preparation(&mut self, call: PreparedCall, outcome: Outcome, turn: &mut Turn<'_>) {
+        if let WaitsFor::SamePreview(_, approved) = call.waits_for {
+            if approved.question.local == Local::Asked {
+                turn.push_action(Action::Settle(approved.question.number, Settled::Over));
+            }
+            let approval = Approval { verdict: "cancelled", ..Approval::default() };
+            return self.end_held(approved.held, approval, outcome, turn);
+        }
+        let line = std::str::from_utf8(&call.line).unwrap_or_default().trim_ascii();
+        let params = find_member(line, "params");
+        let Ok(read) = CallParams::read(params) else { return };
+        let policy = Arc::clone(&self.policy);
+        let tool = ToolRef { name: &read.name, ..self.tools.find_tool(&read.name) };
+        let decision = policy.decide_tool(tool);
+        let facts = Facts {
+            subject: Some(Subject::Tool(&read.name)),
+            class: Some(policy.class_of(tool)),
+            effect: Effect::RequireApproval,
+            arguments: Some(read.arguments.unwrap_or("{}")),
+            inputs: read.input_responses(),
+            traceparent: read.traceparent(),
+            ..Facts::new(Direction::Client, Some(method::TOOLS_CALL), decision.rule)
+        };
+        let mut draft = self.recorder.draft_decision(&facts, turn);
+        if let Some(draft) = &mut draft {
+            draft.set_approval(Approval { verdict: "cancelled", ..Approval::default() });
+        }
+        turn.record_outcome(draft, outcome);
+    }
+}
+
+fn with_meta(meta: Option<&str>) -> Option<String> {
+    meta.map(|meta| format!(r#""_meta":{meta}"#))
+}
+
+/// Removes the token from a request's `_meta`: progress of our own request is not the client's.
+fn remove_progress_token(meta: &str) -> String {
+    let members = view::members(meta).filter(|member| member.key().as_deref() != Some("progressToken"));
+    let members: Vec<_> = members.map(|member| format!("{}:{}", member.written_key(), member.value)).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// Describes the answer to a preview, in one line for each value. Nothing in it is invisible, and a cut is marked.
+fn describe_preview(preview: &Preview, answer: Answer<'_>) -> String {
+    let tool = escape_invisible(preview.tool());
+    let Answer::Result(result) = answer else { return format!("(no preview: {tool} answered with an error)") };
+    if find_member(result, "isError") == Some("true") {
+        return format!("(no preview: {tool} answered with an error)");
+    }
+    let text = find_text(result);
+    let answer = find_member(result, "structuredContent").map(str::to_owned).or(text).unwrap_or_default();
+    let shown = preview.pick_shown(&answer);
+    let lines = shown.iter().flat_map(|(label, value)| {
+        let value = shorten(value, MAX_PREVIEW);
+        let text = if label.is_empty() { value.into_owned() } else { format!("{label}: {}", value.replace('\n', " ")) };
+        text.lines().map(escape_invisible).collect::<Vec<_>>()
+    });
+    let lines: Vec<_> = lines.collect();
+    if lines.iter().all(String::is_empty) {
+        return format!("(no preview: the answer of {tool} has nothing of what is to be shown)");
+    }
+    lines.join("\n")
+}
+
+/// Returns the text of a result's first text block.
+fn find_text(result: &str) -> Option<String> {
+    let content = find_member(result, "content")?;
+    let texts = view::elements(content).filter_map(|block| find_member(content.get(block)?, "text"));
+    texts.filter_map(view::decode_string).map(Into::into).next()
+}

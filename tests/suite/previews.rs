@@ -1,0 +1,326 @@
+//! What the wrapper asks the server by itself before it asks a person: the tools there are, and what a call is about.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use policylayer::engine::{Action, ApprovalAnswer, Channel, Payload, Question, Settled, Upshot};
+use policylayer::limits::{MAX_HELD, MAX_OWN_PAGES, MAX_PREVIEW, OWN_REQUEST};
+use serde_json::{Value, json};
+
+use crate::support::recorded::{Recorded, TO_SERVER, told};
+
+const POLICY: &str = r#"{"version":"1","default":"deny","tools":{
+    "get_campaign":{},
+    "delete_campaign":{},
+    "get_secret":{"action":"deny"},
+    "get_few":{"rate_limit":{"max":1,"window":60}},
+    "send_campaign":{"action":"require_approval","reason":"It mails people.",
+        "preview":{"tool":"get_campaign","arguments":{"campaignId":"args.campaignId"},"show":["name","sendSize","lists[0].id"]}},
+    "send_again":{"action":"require_approval","preview_again":true,
+        "preview":{"tool":"get_campaign","arguments":{"campaignId":"args.campaignId"},"show":["name"]}},
+    "send_all":{"action":"require_approval","preview":{"tool":"get_campaign"}},
+    "send_denied":{"action":"require_approval","preview":{"tool":"get_secret"}},
+    "send_deleted":{"action":"require_approval","preview":{"tool":"delete_campaign"}},
+    "send_few":{"action":"require_approval","preview":{"tool":"get_few"}}}}"#;
+
+const TOOLS: &[&str] = &[
+    "get_campaign",
+    "delete_campaign",
+    "get_few",
+    "send_campaign",
+    "send_again",
+    "send_all",
+    "send_denied",
+    "send_deleted",
+    "send_few",
+];
+
+/// A session that has listed its tools.
+fn session() -> Recorded {
+    let mut session = Recorded::new(POLICY);
+    session.request(900, "tools/list", json!({}));
+    session.answer(900, list(TOOLS, None));
+    session
+}
+
+fn list(names: &[&str], cursor: Option<&str>) -> Value {
+    let tools: Vec<_> = names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
+    match cursor {
+        Some(cursor) => json!({"tools": tools, "nextCursor": cursor}),
+        None => json!({ "tools": tools }),
+    }
+}
+
+fn call(session: &mut Recorded, id: u32, tool: &str) -> Vec<Action> {
+    session.request(id, "tools/call", json!({"name": tool, "arguments": {"campaignId": 77}}))
+}
+
+/// The one request of our own to the server.
+fn own(actions: &[Action]) -> Value {
+    match actions {
+        [Action::ToServer(Payload::Kept(line))] => serde_json::from_slice(line).unwrap(),
+        actions => panic!("{actions:?}"),
+    }
+}
+
+fn answer(session: &mut Recorded, request: &Value, result: Value) -> Vec<Action> {
+    session.server(&json!({"jsonrpc": "2.0", "id": request["id"], "result": result}))
+}
+
+fn text(answer: &Value) -> Value {
+    json!({"content": [{"type": "text", "text": answer.to_string()}]})
+}
+
+fn asked(actions: &[Action]) -> &Question {
+    let found =
+        actions.iter().find_map(|action| if let Action::Ask(question) = action { Some(&**question) } else { None });
+    found.unwrap_or_else(|| panic!("{actions:?}"))
+}
+
+fn approve(session: &mut Recorded, number: u64) -> Vec<Action> {
+    let (mut actions, now) = (Vec::new(), session.time());
+    session.engine.handle_local_answer(number, ApprovalAnswer::Once, now, &mut actions);
+    session.carry(actions)
+}
+
+fn wait(session: &mut Recorded, time: Duration) -> Vec<Action> {
+    session.now += time;
+    let (mut actions, now) = (Vec::new(), session.time());
+    session.engine.handle_timeout(now, &mut actions);
+    session.carry(actions)
+}
+
+const CAMPAIGN: &str = r#"{"name":"Spring\u202e sale","sendSize":48211,"lists":[{"id":5}],"secret":"s"}"#;
+
+#[test]
+fn a_person_sees_what_the_call_is_about() {
+    let mut session = session();
+    let request = own(&call(&mut session, 1, "send_campaign"));
+    assert_eq!(request["method"], "tools/call");
+    assert_eq!(request["params"], json!({"name": "get_campaign", "arguments": {"campaignId": 77}}));
+    assert_eq!(session.engine.poll_timeout(), Some(OWN_REQUEST));
+    // Others go on meanwhile.
+    assert_eq!(call(&mut session, 2, "get_campaign"), [TO_SERVER]);
+    let campaign: Value = serde_json::from_str(CAMPAIGN).unwrap();
+    let pretty = serde_json::to_string_pretty(&campaign).unwrap();
+    let done = answer(&mut session, &request, json!({"content": [{"type": "text", "text": pretty}]}));
+    let question = asked(&done);
+    assert_eq!(question.preview.as_deref(), Some("name: Spring\\u{202e} sale\nsendSize: 48211\nlists[0].id: 5"));
+    let rows = question.view("stub").rows();
+    let shown: Vec<_> = rows.iter().filter(|(label, _)| *label == "Preview").map(|(_, text)| text.as_str()).collect();
+    assert_eq!(shown, ["name: Spring\\u{202e} sale", "sendSize: 48211", "lists[0].id: 5"]);
+    assert_eq!(done.len(), 1, "nothing else reaches anybody: {done:?}");
+    let sent = approve(&mut session, question.number);
+    let [Action::ToServer(Payload::Kept(line)), Action::Settle(..)] = &sent[..] else { panic!("{sent:?}") };
+    let line: Value = serde_json::from_slice(line).unwrap();
+    assert_eq!((&line["id"], &line["params"]["name"]), (&json!(1), &json!("send_campaign")));
+    // The preview is in the log, as the wrapper's own.
+    let recorded = session.recorded(&["direction", "tool", "outcome"]);
+    assert_eq!(recorded, [json!(["wrapper", "get_campaign", "ok"])]);
+}
+
+#[test]
+fn structured_content_comes_first_and_all_of_it_is_shown_where_nothing_is_named() {
+    let mut session = session();
+    let request = own(&call(&mut session, 1, "send_campaign"));
+    let result = json!({"structuredContent": {"name": "B"}, "content": [{"type": "text", "text": "{\"name\":\"A\"}"}]});
+    assert_eq!(asked(&answer(&mut session, &request, result)).preview.as_deref(), Some("name: B"));
+    let request = own(&call(&mut session, 2, "send_all"));
+    let long =
+        json!({"content": [{"type": "image"}, {"type": "text", "text": format!("A\nB{}", "x".repeat(MAX_PREVIEW))}]});
+    let done = answer(&mut session, &request, long);
+    let preview = asked(&done).preview.as_deref().unwrap();
+    assert!(preview.starts_with("A\nBxxx") && preview.ends_with('…'), "{preview}");
+    assert_eq!(preview.chars().count(), MAX_PREVIEW + 1);
+}
+
+#[test]
+fn a_preview_that_fails_is_said_and_the_person_is_asked_all_the_same() {
+    let error = json!({"code": -32602, "message": "no"});
+    for (tool, arguments, answered, why) in [
+        ("send_campaign", json!({}), None, "args.campaignId is missing"),
+        ("send_denied", json!({"campaignId": 1}), None, "the policy does not allow get_secret"),
+        ("send_deleted", json!({"campaignId": 1}), None, "delete_campaign is not known to be a read"),
+        ("send_campaign", json!({"campaignId": 1}), Some(json!({ "error": error })), "answered with an error"),
+        (
+            "send_campaign",
+            json!({"campaignId": 1}),
+            Some(json!({"result": {"isError": true}})),
+            "answered with an error",
+        ),
+        ("send_campaign", json!({"campaignId": 1}), Some(json!({"result": text(&json!({"a": 1}))})), "nothing of what"),
+        ("send_campaign", json!({"campaignId": 1}), Some(json!({"result": 7})), "nothing of what"),
+    ] {
+        let mut session = session();
+        let mut done = session.request(1, "tools/call", json!({"name": tool, "arguments": arguments}));
+        if let Some(mut line) = answered {
+            line["jsonrpc"] = json!("2.0");
+            line["id"] = own(&done)["id"].clone();
+            done = session.server(&line);
+        }
+        let preview = asked(&done).preview.as_deref().unwrap();
+        assert!(preview.starts_with("(no preview: ") && preview.contains(why), "{preview}");
+    }
+}
+
+#[test]
+fn a_server_that_does_not_answer_in_time_is_waited_for_no_longer() {
+    let mut session = session();
+    let request = own(&call(&mut session, 1, "send_campaign"));
+    assert_eq!(wait(&mut session, OWN_REQUEST - Duration::from_millis(1)), []);
+    let done = wait(&mut session, Duration::from_millis(1));
+    assert!(asked(&done).preview.as_deref().unwrap().contains("has not answered within 3 seconds"));
+    let [Action::ToServer(Payload::Written(cancelled)), Action::Ask(_)] = &done[..] else { panic!("{done:?}") };
+    let cancelled: Value = serde_json::from_slice(cancelled).unwrap();
+    assert_eq!(cancelled["params"]["requestId"], request["id"]);
+    // Its late answer is nobody's.
+    assert_eq!(answer(&mut session, &request, text(&json!({"name": "late"}))), []);
+    assert_eq!(session.recorded(&["tool", "outcome"]), [json!(["get_campaign", "cancelled"])]);
+}
+
+#[test]
+fn a_preview_counts_like_any_call() {
+    let mut session = session();
+    let request = own(&call(&mut session, 1, "send_few"));
+    answer(&mut session, &request, text(&json!({"name": "A"})));
+    let done = call(&mut session, 2, "send_few");
+    assert!(asked(&done).preview.as_deref().unwrap().contains("a limit of get_few is reached"));
+}
+
+#[test]
+fn an_approval_is_for_what_was_shown() {
+    for (then, is_sent) in [("Spring sale", true), ("Summer sale", false)] {
+        let mut session = session();
+        let request = own(&call(&mut session, 1, "send_again"));
+        let done = answer(&mut session, &request, text(&json!({"name": "Spring sale", "opens": 1})));
+        let sent = approve(&mut session, asked(&done).number);
+        let [Action::ToServer(Payload::Kept(again))] = &sent[..] else { panic!("{sent:?}") };
+        let again: Value = serde_json::from_slice(again).unwrap();
+        assert_eq!(again["params"]["name"], "get_campaign", "the read comes first");
+        let done = answer(&mut session, &again, text(&json!({"name": then, "opens": 2})));
+        if is_sent {
+            let [Action::ToServer(Payload::Kept(line)), Action::Settle(_, how)] = &done[..] else { panic!("{done:?}") };
+            assert_eq!(serde_json::from_slice::<Value>(line).unwrap()["params"]["name"], "send_again");
+            assert_eq!(*how, Settled::Answered(Channel::Local, Upshot::Sent));
+        } else {
+            assert_eq!(asked(&done).preview.as_deref(), Some("name: Summer sale"));
+            let [Action::Settle(_, how), Action::Ask(_)] = &done[..] else { panic!("{done:?}") };
+            assert_eq!(*how, Settled::Answered(Channel::Local, Upshot::Outdated));
+            let recorded = session.recorded(&["tool", "outcome"]);
+            assert!(recorded.contains(&json!(["send_again", "refused"])), "{recorded:?}");
+        }
+    }
+}
+
+#[test]
+fn a_late_approval_of_what_was_shown_is_no_approval_of_anything_else() {
+    let mut session = session();
+    let show = |session: &mut Recorded, id: u32, name: &str| {
+        let request = own(&call(session, id, "send_again"));
+        answer(session, &request, text(&json!({ "name": name })))
+    };
+    let done = show(&mut session, 1, "Spring sale");
+    let number = asked(&done).number;
+    // The session's approval timeout is 55 s, as long as the client waits.
+    session.now += Duration::from_secs(50);
+    approve(&mut session, number);
+    let mut other = self::session();
+    let done = show(&mut other, 1, "Spring sale");
+    assert_ne!(asked(&done).covers, asked(&show(&mut other, 2, "Summer sale")).covers);
+}
+
+#[test]
+fn who_cancels_or_a_server_that_ends_takes_the_preparation_along() {
+    let mut session = session();
+    let request = own(&call(&mut session, 1, "send_campaign"));
+    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}});
+    assert_eq!(session.client(&cancel), [], "the server never saw the call");
+    assert_eq!(answer(&mut session, &request, text(&json!({"name": "A"}))), [], "nobody is asked");
+    let recorded = session.recorded(&["tool", "outcome"]);
+    assert_eq!(recorded, [json!(["send_campaign", "cancelled"]), json!(["get_campaign", "ok"])]);
+
+    call(&mut session, 2, "send_campaign");
+    let (mut actions, now) = (Vec::new(), session.time());
+    session.engine.handle_server_end("it exited with code 1", now, &mut actions);
+    let done = session.carry(actions);
+    assert_eq!(told(&done)["id"], 2, "{done:?}");
+    let recorded = session.recorded(&["tool", "outcome"]);
+    assert_eq!(recorded, [json!(["get_campaign", "server_died"]), json!(["send_campaign", "server_died"])]);
+}
+
+#[test]
+fn what_is_prepared_is_bounded() {
+    let mut session = session();
+    for id in 0..u32::try_from(MAX_HELD).unwrap() {
+        own(&call(&mut session, id, "send_campaign"));
+    }
+    // Beyond that nobody waits for a preview.
+    assert_eq!(asked(&call(&mut session, 99, "send_campaign")).preview, None);
+}
+
+#[test]
+fn the_client_cannot_answer_for_the_server() {
+    let mut session = session();
+    let request = own(&call(&mut session, 1, "send_campaign"));
+    let forged = json!({"jsonrpc": "2.0", "id": request["id"], "result": text(&json!({"name": "Harmless"}))});
+    assert_eq!(session.client(&forged), []);
+    let done = answer(&mut session, &request, text(&json!({"name": "True"})));
+    assert_eq!(asked(&done).preview.as_deref(), Some("name: True"));
+}
+
+const ASKS: &str = r#"{"version":"1","default":"deny","tools":{"send_*":{"action":"require_approval"}}}"#;
+const ALLOWS: &str = r#"{"version":"1","default":"allow","tools":{"send_*":{"action":"require_approval"}}}"#;
+
+#[test]
+fn nobody_is_asked_about_a_tool_that_is_not_there() {
+    for (policy, is_refused) in [(ASKS, true), (ALLOWS, false)] {
+        let mut session = Recorded::new(policy);
+        // Nobody has listed the tools yet, so the wrapper does, through all pages.
+        let first = own(&call(&mut session, 1, "send_nothing"));
+        assert_eq!(first["method"], "tools/list");
+        assert_eq!(call(&mut session, 2, "send_mail"), [], "one list for both");
+        let second = own(&answer(&mut session, &first, list(&["send_mail"], Some("p2"))));
+        assert_eq!(second["params"]["cursor"], "p2");
+        let done = answer(&mut session, &second, list(&["get_mail"], None));
+        assert_eq!(asked(&done).tool.as_ref(), "send_mail", "it is there");
+        if is_refused {
+            let refusal = told(done.get(..1).unwrap());
+            let text = refusal["result"]["content"][0]["text"].as_str().unwrap();
+            assert!(text.contains("does not list a tool of this name") && text.contains("default"), "{text}");
+        } else {
+            assert!(matches!(done[0], Action::ToServer(Payload::Kept(_))), "{done:?}");
+        }
+        assert_eq!(session.recorded(&["tool"]).len(), usize::from(is_refused));
+        // From now on it is known, until the server says that its tools are others.
+        assert!(!matches!(&call(&mut session, 3, "send_nothing")[..], [Action::Ask(_)]));
+        session.server(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
+        assert_eq!(own(&call(&mut session, 4, "send_nothing"))["method"], "tools/list");
+    }
+}
+
+#[test]
+fn a_server_that_cannot_list_leaves_it_to_a_person() {
+    let mut session = Recorded::new(ASKS);
+    let request = own(&call(&mut session, 1, "send_mail"));
+    let error = json!({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32601, "message": "no"}});
+    assert_eq!(asked(&session.server(&error)).tool.as_ref(), "send_mail");
+    own(&call(&mut session, 2, "send_mail"));
+    assert!(matches!(&wait(&mut session, OWN_REQUEST)[..], [Action::ToServer(_), Action::Ask(_)]));
+    // A cursor that repeats for ever ends the list.
+    let mut session = Recorded::new(ASKS);
+    let mut request = own(&call(&mut session, 1, "send_mail"));
+    for _ in 1..MAX_OWN_PAGES {
+        request = own(&answer(&mut session, &request, list(&["get_mail"], Some("again"))));
+    }
+    let done = answer(&mut session, &request, list(&["get_mail"], Some("again")));
+    assert_eq!(asked(&done).tool.as_ref(), "send_mail", "the list has no end, so it may be there");
+}
+
+#[test]
+fn each_request_of_its_own_says_what_the_client_says_with_each() {
+    let mut session = Recorded::new(ASKS);
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "progressToken": 5});
+    let request = own(&session.request(1, "tools/call", json!({"name": "send_mail", "_meta": meta})));
+    assert_eq!(request["params"], json!({"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}));
+}
