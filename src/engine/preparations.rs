@@ -121,7 +121,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> bool {
         let (count, bytes) = self.preparations.held();
-        if count >= MAX_HELD || bytes + request.line.len() > MAX_HELD_BYTES {
+        if !self.approvals.can_ask(call) || count >= MAX_HELD || bytes + request.line.len() > MAX_HELD_BYTES {
             return false;
         }
         let meta = request.params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);

@@ -173,8 +173,14 @@ impl Session {
         let options = ApprovalOptions { channels, rounds, secret: [7; 32], timeout: TIMES[1], ..Default::default() };
         let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([5; 32]))));
         let engine = Engine::new(Arc::clone(&policies()[0]), Box::new(Memory::default()));
+        let mut engine = engine.with_approvals(options).with_recording(keyed, Required::No);
+        // The server has listed its tools: nobody is asked about what it may not have.
+        let start = Now { session: Duration::ZERO, unix: Duration::from_secs(1_767_225_600) };
+        engine.handle_client_line(br#"{"jsonrpc":"2.0","id":"list","method":"tools/list"}"#, start, &mut Vec::new());
+        let list = br#"{"jsonrpc":"2.0","id":"list","result":{"tools":[{"name":"send"},{"name":"same"},{"name":"brief"},{"name":"next"}]}}"#;
+        engine.handle_server_line(list, start, &mut Vec::new());
         let mut session = Self {
-            engine: engine.with_approvals(options).with_recording(keyed, Required::No),
+            engine,
             now: Duration::ZERO,
             is_opened: setup & 1 == 1,
             ids: 1000,

@@ -238,10 +238,11 @@ fn send_campaign_waits_for_a_person_and_then_reaches_the_api_once() {
     assert_eq!(listed["arguments"], json!({"campaignId": 77}));
     // Other calls go on meanwhile, and this one does not.
     assert_passed(&client.call("get_lists", json!({})));
-    assert_eq!(api.tools(), ["get_lists"]);
+    // Each question has its preview.
+    assert_eq!(api.tools(), ["get_campaign", "get_campaign", "get_lists"]);
     assert!(approvals(&["approve", &approved]).status.success());
     client.expect_response(502);
-    assert_eq!(api.tools(), ["get_lists", "send_campaign"]);
+    assert_eq!(api.tools(), ["get_campaign", "get_campaign", "get_lists", "send_campaign"]);
     assert!(!approvals(&["approve", &approved]).status.success(), "an approval is used once");
     assert_eq!(client.finish().code(), Some(0));
     assert_eq!(api.tools(), ["get_lists", "send_campaign"]);

@@ -154,7 +154,7 @@ fn an_approval_covers_no_input_that_a_rule_looks_at() {
 
 #[test]
 fn an_approved_task_gets_no_input_that_a_rule_looks_at() {
-    let mut session = Recorded::new(ASKS_ABOUT_INPUT);
+    let mut session = listing(ASKS_ABOUT_INPUT);
     session.request(1, "tools/call", call("send", None));
     approve(&mut session, 1);
     session.answer(1, json!({"resultType": "task", "taskId": "t", "status": "input_required"}));
@@ -170,7 +170,7 @@ fn the_input_of_a_held_call_is_judged_again_once_it_is_approved() {
         "prompts":{"p":{"action":"require_approval"}}}"#;
     for (method, name) in [("tools/call", "send"), ("prompts/get", "p")] {
         for (to, passes) in [("all", false), ("bob", true)] {
-            let mut session = Recorded::new(asks_about_all);
+            let mut session = listing(asks_about_all);
             let params = json!({"name": name, "inputResponses": {"to": to}});
             assert!(matches!(session.request(1, method, params)[..], [Action::Ask(_)]));
             session.engine.replace_policy(policy(denies), &mut Vec::new());

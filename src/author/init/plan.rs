@@ -1,6 +1,6 @@
 //! What happens to each tool: the recommendation, or a person's answer for its class.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::author::{builtin_document, rate_member, readable_key, text_member};
 use crate::policy::tree::{DocumentMember, DocumentNode};
@@ -96,7 +96,25 @@ pub(crate) fn profile_tools<'l>(
 
 pub(crate) fn plan_tools(server: &ServerName, tools: &[Listed<'_>], answers: &Answers) -> Vec<PlannedTool> {
     let known = Known::of_server(server);
-    profile_tools(server, tools).into_values().map(|(tool, profile)| known.plan_tool(tool, profile, answers)).collect()
+    let planned =
+        profile_tools(server, tools).into_values().map(|(tool, profile)| known.plan_tool(tool, profile, answers));
+    let mut plan: Vec<_> = planned.collect();
+    remove_idle_previews(&mut plan);
+    plan
+}
+
+/// Removes the previews that could not be made: this server lacks their tool, or the policy does not allow it.
+fn remove_idle_previews(plan: &mut [PlannedTool]) {
+    let is_allowed = |tool: &PlannedTool| tool.key.is_ok() && tool.effect() == Effect::Allow;
+    let allowed: BTreeSet<String> = plan.iter().filter(|it| is_allowed(it)).map(|it| it.name.clone()).collect();
+    for tool in plan {
+        let read = tool.rule.member("preview").and_then(|preview| preview.member("tool")?.as_text());
+        if read.is_some_and(|read| !allowed.contains(read)) {
+            let is_kept = |member: &&DocumentMember| !member.0.name.starts_with("preview");
+            let kept = tool.rule.members().iter().filter(is_kept).cloned().collect();
+            tool.rule = DocumentNode::unplaced_table(kept);
+        }
+    }
 }
 
 /// What is known about a server before it is asked.
@@ -153,8 +171,9 @@ fn plan_rule(profile: &Profile, answer: Answer, builtin: Option<&DocumentNode>) 
     rule.extend(rate.map(rate_member));
     if !matches!(answer, Answer::Hide | Answer::Deny) {
         let is_check = |key: &str| matches!(key, "deny_if" | "require" | "approve_if");
+        let is_shown = |key: &str| matches!(answer, Answer::Ask) && matches!(key, "preview" | "preview_again");
         let members = builtin.map(DocumentNode::members).unwrap_or_default();
-        rule.extend(members.iter().filter(|(key, _)| is_check(&key.name)).cloned());
+        rule.extend(members.iter().filter(|(key, _)| is_check(&key.name) || is_shown(&key.name)).cloned());
     }
     rule
 }

@@ -392,6 +392,12 @@ impl Approvals {
         }
     }
 
+    /// Returns whether there is anybody to ask about a call.
+    pub(super) fn can_ask(&self, call: &CallParams<'_>) -> bool {
+        let is_open = |channel: &Channel| *channel == Channel::Local || self.find_dialogue_kind(call).is_some();
+        self.options.channels.iter().any(is_open)
+    }
+
     /// Returns whether one more call, with a line of `length` bytes, can be held.
     pub(super) fn can_hold(&self, length: usize) -> bool {
         let held = || self.questions.iter().filter_map(|question| question.call.as_ref());
