@@ -415,7 +415,7 @@ fn timed_out(question: &OpenQuestion) -> Approval {
     Approval { verdict: "timed_out", client_answer, ..Approval::default() }
 }
 
-fn withdrawn() -> Approval {
+pub(super) fn withdrawn() -> Approval {
     Approval { verdict: "cancelled", ..Approval::default() }
 }
 

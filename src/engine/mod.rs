@@ -497,8 +497,10 @@ impl Engine {
             // The tool may also be earlier in the list, with a milder class.
             filtered = filter(&mut false)?;
         }
-        let has_list = find_member(result, "tools").is_some_and(|tools| tools.starts_with('['));
-        if list == ListKind::Tools && has_list && list_filter::next_cursor(result).is_none() {
+        let has_list = || find_member(result, "tools").is_some_and(|tools| tools.starts_with('['));
+        // Both look through the whole result, so they do it once only.
+        let may_be_whole = list == ListKind::Tools && !self.tools.is_complete();
+        if may_be_whole && list_filter::next_cursor(result).is_none() && has_list() {
             self.tools.set_complete(IsComplete::Yes);
         }
         Ok(filtered.map(|filtered| list_filter::splice_line(line, result, &filtered)))

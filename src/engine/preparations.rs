@@ -5,7 +5,8 @@
 use serde_json::json;
 
 use super::action::{Action, Payload, Turn};
-use super::approvals::{ApprovalAnswer, Channel, HeldCall, Local, OpenQuestion, Settled, Upshot};
+use super::approval_flow::withdrawn;
+use super::approvals::{self, ApprovalAnswer, Channel, HeldCall, Local, OpenQuestion, Settled, Upshot};
 use super::call_gate::AdmittedCall;
 use super::list_filter::{self, ListKind};
 use super::open_requests::RequestKind;
@@ -366,7 +367,7 @@ impl Engine {
         while let Some(request) = self.preparations.take_request(|request| request.until <= now) {
             let OwnRequest { id, kind, draft, .. } = request;
             turn.record_outcome(draft, Outcome::Cancelled);
-            turn.send_to_server(super::approvals::build_cancellation(&id, "It took too long."));
+            turn.send_to_server(approvals::build_cancellation(&id, "It took too long."));
             match kind {
                 OwnKind::List(..) => self.finish_listing(turn),
                 OwnKind::Preview(preview) => {
@@ -378,12 +379,12 @@ impl Engine {
         }
     }
 
-    /// Ends the preparation of a call that its client has cancelled. Returns whether it was one.
-    pub(super) fn cancel_preparation(&mut self, number: u64, turn: &mut Turn<'_>) -> bool {
+    /// Ends the preparation of a call that its client has cancelled, if it is one.
+    pub(super) fn cancel_preparation(&mut self, number: u64, turn: &mut Turn<'_>) {
         let found = self.preparations.calls.extract_if(.., |call| call.number == number).next();
-        let Some(call) = found else { return false };
-        self.drop_preparation(call, Outcome::Cancelled, turn);
-        true
+        if let Some(call) = found {
+            self.drop_preparation(call, Outcome::Cancelled, turn);
+        }
     }
 
     /// Ends all preparations, because the server has ended. The caller answers the calls themselves.
@@ -402,8 +403,7 @@ impl Engine {
             if approved.question.local == Local::Asked {
                 turn.push_action(Action::Settle(approved.question.number, Settled::Over));
             }
-            let approval = Approval { verdict: "cancelled", ..Approval::default() };
-            return self.end_held(approved.held, approval, outcome, turn);
+            return self.end_held(approved.held, withdrawn(), outcome, turn);
         }
         let line = std::str::from_utf8(&call.line).unwrap_or_default().trim_ascii();
         let params = find_member(line, "params");
@@ -422,7 +422,7 @@ impl Engine {
         };
         let mut draft = self.recorder.draft_decision(&facts, turn);
         if let Some(draft) = &mut draft {
-            draft.set_approval(Approval { verdict: "cancelled", ..Approval::default() });
+            draft.set_approval(withdrawn());
         }
         turn.record_outcome(draft, outcome);
     }
@@ -434,9 +434,7 @@ fn with_meta(meta: Option<&str>) -> Option<String> {
 
 /// Removes the token from a request's `_meta`: progress of our own request is not the client's.
 fn remove_progress_token(meta: &str) -> String {
-    let members = view::members(meta).filter(|member| member.key().as_deref() != Some("progressToken"));
-    let members: Vec<_> = members.map(|member| format!("{}:{}", member.written_key(), member.value)).collect();
-    format!("{{{}}}", members.join(","))
+    approvals::members_without(meta, |key| key == "progressToken")
 }
 
 /// Describes the answer to a preview, in one line for each value. Nothing in it is invisible, and a cut is marked.

@@ -39,8 +39,7 @@ const TOOLS: &[&str] = &[
 /// A session that has listed its tools.
 fn session() -> Recorded {
     let mut session = Recorded::new(POLICY);
-    session.request(900, "tools/list", json!({}));
-    session.answer(900, list(TOOLS, None));
+    session.list_tools(TOOLS);
     session
 }
 

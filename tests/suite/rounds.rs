@@ -96,8 +96,7 @@ fn a_call_goes_on_for_ten_minutes_and_no_longer() {
 /// A session whose server has listed `send`: nobody is asked about a tool that there may not be.
 fn listing(policy: &str) -> Recorded {
     let mut session = Recorded::new(policy);
-    session.request(900, "tools/list", json!({}));
-    session.answer(900, json!({"tools": [{"name": "send", "inputSchema": {"type": "object"}}]}));
+    session.list_tools(&["send"]);
     session
 }
 

@@ -160,8 +160,12 @@ pub(in crate::engine) fn read_result(result: &str) -> Option<ApprovalAnswer> {
 /// Returns the members of a request's parameters that its server may read beside those in `known`, as an object. `_meta`
 /// is about the message.
 pub(in crate::engine) fn members_beside(params: &str, known: &[&str]) -> String {
-    let is_known = |key: &str| key == "_meta" || known.contains(&key);
-    let members = view::members(params).filter(|member| !member.key().as_deref().is_some_and(is_known));
+    members_without(params, |key| key == "_meta" || known.contains(&key))
+}
+
+/// Returns an object without some of its members; the others stay as written.
+pub(in crate::engine) fn members_without(object: &str, is_left_out: impl Fn(&str) -> bool) -> String {
+    let members = view::members(object).filter(|member| !member.key().as_deref().is_some_and(&is_left_out));
     let members: Vec<_> = members.map(|member| format!("{}:{}", member.written_key(), member.value)).collect();
     format!("{{{}}}", members.join(","))
 }

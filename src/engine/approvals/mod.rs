@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(super) use dialogue::{
     DialogueChoice, OURS, build_cancellation, build_input_required, build_params, build_request, is_imitation,
-    members_beside, read_result, replace_id,
+    members_beside, members_without, read_result, replace_id,
 };
 pub(super) use grants::{Grants, PersonsRefusal, Refusals};
 pub(super) use progress::{METHOD as PROGRESS, Progress};

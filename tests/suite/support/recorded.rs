@@ -39,6 +39,13 @@ impl Recorded {
         Self { engine: engine.with_recording(keyed, Required::No), now: Duration::ZERO, records: Vec::new() }
     }
 
+    /// The server lists tools of these names, and no others.
+    pub(crate) fn list_tools(&mut self, names: &[&str]) {
+        let tools: Vec<_> = names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
+        self.request(900, "tools/list", json!({}));
+        self.answer(900, json!({ "tools": tools }));
+    }
+
     pub(crate) fn time(&self) -> Now {
         Now { session: self.now, unix: Duration::from_secs(1_767_225_600) + self.now }
     }
