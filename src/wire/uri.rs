@@ -7,34 +7,25 @@ use std::borrow::Cow;
 /// Returns the URI in the normal form of RFC 3986 (section 6.2): scheme and host in lower case, unreserved characters
 /// decoded, other escapes in upper case, dot segments resolved, and no default port.
 pub fn normalize(uri: &str) -> String {
-    let (scheme, rest) = split_scheme(uri);
-    let mut normal = scheme.to_ascii_lowercase();
-    let (hierarchy, tail) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
-    let mut path = hierarchy;
-    if let Some(after) = hierarchy.strip_prefix("//") {
-        let (authority, after) = after.split_at(after.find('/').unwrap_or(after.len()));
-        normal.push_str("//");
-        normal.push_str(&normalize_authority(authority, &normal));
-        path = after;
+    let decoded = normalize_escapes(uri);
+    let (hierarchy, tail) = split_tail(&decoded);
+    let (mut normal, path) = normalize_root(hierarchy);
+    if path.starts_with('/') {
+        let path = resolve_dots(path);
+        // What begins with two slashes would be read as an authority (RFC 3986, section 3.3).
+        normal.push_str(if path.starts_with("//") && !normal.contains('/') { "/." } else { "" });
+        normal.push_str(&path);
+    } else {
+        normal.push_str(path);
     }
-    let path = normalize_escapes(path);
-    normal.push_str(&if path.starts_with('/') { resolve_dots(&path) } else { path });
-    normal.push_str(&normalize_escapes(tail));
-    normal
+    normal + tail
 }
 
 /// Returns a glob for URIs whose scheme and authority are in the normal form, and whose escapes are.
 pub fn normalize_glob(glob: &str) -> String {
-    let (scheme, rest) = split_scheme(glob);
-    let mut normal = scheme.to_ascii_lowercase();
-    let mut path = rest;
-    if let Some(after) = rest.strip_prefix("//") {
-        let (authority, after) = after.split_at(after.find('/').unwrap_or(after.len()));
-        normal.push_str("//");
-        normal.push_str(&normalize_authority(authority, &normal));
-        path = after;
-    }
-    normal + &normalize_escapes(path)
+    let decoded = normalize_escapes(glob);
+    let (normal, rest) = normalize_root(&decoded);
+    normal + rest
 }
 
 /// Returns the scheme of a URI or a glob without its colon; `None` if it has none.
@@ -53,7 +44,7 @@ const MAX_ROUNDS: usize = 8;
 pub fn fold(uri: &str, fold: impl Fn(&str) -> String) -> String {
     let folded = fold(&decode_fully(uri)).replace('\\', "/");
     let (scheme, rest) = split_scheme(&folded);
-    let (hierarchy, tail) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let (hierarchy, tail) = split_tail(rest);
     let (authority, path) = match hierarchy.strip_prefix("//") {
         Some(after) => hierarchy.split_at(2 + after.find('/').unwrap_or(after.len())),
         None => ("", hierarchy),
@@ -66,8 +57,10 @@ pub fn fold(uri: &str, fold: impl Fn(&str) -> String) -> String {
     let path = joined.join("/");
     let authority = authority
         .strip_prefix("//")
-        .map_or_else(String::new, |authority| format!("//{}", normalize_authority(authority, &format!("{scheme}//"))));
-    format!("{scheme}{authority}{}{tail}", if path.starts_with('/') { resolve_dots(&path) } else { path })
+        .map_or_else(String::new, |authority| format!("//{}", normalize_authority(authority, scheme)));
+    let path = if path.starts_with('/') { resolve_dots(&path) } else { path };
+    // A port that is left out may bring a blank to the end.
+    fold(&format!("{scheme}{authority}{path}{tail}"))
 }
 
 /// Decodes the escapes of a text, and those that come to light by it.
@@ -92,23 +85,52 @@ fn split_scheme(uri: &str) -> (&str, &str) {
     }
 }
 
+/// Splits the query and the fragment off.
+fn split_tail(uri: &str) -> (&str, &str) {
+    uri.split_at(uri.find(['?', '#']).unwrap_or(uri.len()))
+}
+
+/// Returns the scheme and the authority in their normal form, and what comes after them.
+fn normalize_root(uri: &str) -> (String, &str) {
+    let (scheme, rest) = split_scheme(uri);
+    let scheme = scheme.to_ascii_lowercase();
+    let Some(after) = rest.strip_prefix("//") else { return (scheme, rest) };
+    let (authority, rest) = after.split_at(after.find('/').unwrap_or(after.len()));
+    (format!("{scheme}//{}", normalize_authority(authority, &scheme)), rest)
+}
+
+/// Writes the host in lower case, and leaves a port out that goes without saying.
 fn normalize_authority(authority: &str, scheme: &str) -> String {
     let (user, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
-    let host = normalize_escapes(host).to_lowercase();
+    let host = uppercase_escapes(host.to_lowercase());
     let default_port = match scheme {
-        "http://" | "ws://" => ":80",
-        "https://" | "wss://" => ":443",
-        _ => ":",
+        "http:" | "ws:" => "80",
+        "https:" | "wss:" => "443",
+        _ => "",
     };
-    let host = host.strip_suffix(default_port).unwrap_or(&host);
-    format!("{}{}", normalize_escapes(user), host.strip_suffix(':').unwrap_or(host))
+    let is_host = |name: &str| !name.contains(':') || name.ends_with(']');
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if is_host(name) && (port.is_empty() || port == default_port) => name,
+        _ => &host,
+    };
+    format!("{user}{host}")
 }
 
 /// Decodes escaped unreserved characters, and writes all other escapes in upper case.
+///
+/// Nothing is decoded in a text with a `%` that begins no escape: what one server decodes there is another escape for the next.
 fn normalize_escapes(text: &str) -> String {
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let decoded = decode_escapes(text, is_unreserved).unwrap_or_else(|| text.to_owned());
-    let mut bytes = decoded.into_bytes();
+    let is_stray = |(at, _): (usize, &str)| read_escape(text.as_bytes(), at).is_none();
+    let decoded = match text.match_indices('%').any(is_stray) {
+        true => None,
+        false => decode_escapes(text, is_unreserved),
+    };
+    uppercase_escapes(decoded.unwrap_or_else(|| text.to_owned()))
+}
+
+fn uppercase_escapes(text: String) -> String {
+    let mut bytes = text.into_bytes();
     let mut at = 0;
     while at < bytes.len() {
         if read_escape(&bytes, at).is_some() {
@@ -209,6 +231,16 @@ mod tests {
             ("memo:Note One/../x", "memo:Note One/../x"),
             ("db://{table}/schema", "db://{table}/schema"),
             ("urn:a:%zz", "urn:a:%zz"),
+            ("aA%2e:X", "aa.:X"),
+            ("x:a%2%65", "x:a%2%65"),
+            ("http://%41/%zz%c3", "http://%41/%zz%C3"),
+            ("http://H%C3%a9/", "http://h%C3%A9/"),
+            ("http://h:80:80/", "http://h:80:80/"),
+            ("http://[::1]:%38%30/", "http://[::1]/"),
+            ("x://h::/", "x://h::/"),
+            ("x:/.//A", "x:/.//A"),
+            ("/.//A", "/.//A"),
+            ("x:///..//A", "x:////A"),
             ("x/..", "x/.."),
             ("", ""),
             ("file:///srv/%C3%a9", "file:///srv/%C3%A9"),
