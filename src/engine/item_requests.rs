@@ -9,6 +9,7 @@ use super::action::{Payload, Turn};
 use super::approval_questions::UnapprovedCall;
 use super::call_gate::{AdmittedCall, accept_name, judge_item, refuse_look_alike};
 use super::line_errors::describe_admit_error;
+use super::list_filter::ListKind;
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refusal, Refused, SubjectKind, format_refusal};
 use super::{ClientRequest, Engine, approvals};
@@ -95,7 +96,7 @@ impl Engine {
                 }
             }
         };
-        let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other };
+        let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None };
         self.forward_call(id, key, (subject, name), Payload::Received, pending, turn);
         Ok(())
     }
@@ -121,13 +122,13 @@ impl Engine {
             traceparent: call.traceparent(),
             ..Facts::new(Direction::Client, Some(method), rule)
         };
-        let shape = AnswerShape::Other;
+        let (shape, lists) = (AnswerShape::Other, ListKind::of_answer(method));
         let judged = judge_item(&policy, item, &call, self.find_item_look_alike(&policy, section, item.name));
         let pending = match judged.and_then(|judgement| self.gate.admit(judgement, arguments, None, turn.now)) {
             Ok(AdmittedCall { decision, asking, counted, .. }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
                 let facts = Facts { enforcement, ..facts(decision.effect, decision.rule) };
-                let pending = PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape };
+                let pending = PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape, lists };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
                     let shown = match subject {
                         SubjectKind::Method => Cow::Borrowed(method),
@@ -149,7 +150,7 @@ impl Engine {
                 let facts = facts(why.decision.effect, why.decision.rule);
                 let refusal = format_refusal(why, subject, item.name);
                 match self.refuse_request(id, shape, &refusal, facts, turn) {
-                    ControlFlow::Continue(draft) => PendingCall { counted: None, draft, shape },
+                    ControlFlow::Continue(draft) => PendingCall { counted: None, draft, shape, lists },
                     ControlFlow::Break(()) => return Ok(()),
                 }
             }
@@ -271,9 +272,9 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         turn.push_note(format!("dropped a {method} without an id"));
-        let section = match method {
-            method::PROMPTS_GET => Section::Prompts,
-            _ if method.starts_with("resources/") => Section::Resources,
+        let section = match classify_method(method) {
+            MethodClass::Known(known) if known.subject == PolicySubject::Prompts => Section::Prompts,
+            MethodClass::Known(known) if known.subject == PolicySubject::Resources => Section::Resources,
             _ => Section::Methods,
         };
         let call = match method {
@@ -368,7 +369,7 @@ impl Engine {
         let mut pending = match admitted {
             Ok(AdmittedCall { counted, .. }) => {
                 let draft = self.recorder.draft_decision(&facts, turn);
-                PendingCall { counted, draft, shape: AnswerShape::Other }
+                PendingCall { counted, draft, shape: AnswerShape::Other, lists: None }
             }
             Err(why) => {
                 let facts = Facts { effect: why.decision.effect, rule: why.decision.rule, ..facts };
@@ -383,7 +384,7 @@ impl Engine {
                 }
                 turn.push_note(format!("observing, so passed on: would have {text}"));
                 let draft = self.recorder.draft_decision(&facts, turn);
-                PendingCall { counted: None, draft, shape: AnswerShape::Other }
+                PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None }
             }
         };
         if self.ended.is_some() {

@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use crate::wire::fault::Fault;
 use crate::wire::message::read_name;
+use crate::wire::method;
 use crate::wire::params::read_uri_text;
+use crate::wire::strict::StrictDepth;
 use crate::wire::view;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +16,10 @@ pub(super) enum ListKind {
     Prompts,
     Resources,
     Templates,
+    /// Skills (extension `io.modelcontextprotocol/skills`), each with its files.
+    Skills,
+    /// One of them, which was asked for.
+    Skill,
 }
 
 impl ListKind {
@@ -23,6 +29,8 @@ impl ListKind {
             Self::Prompts => "prompts",
             Self::Resources => "resources",
             Self::Templates => "resourceTemplates",
+            Self::Skills => "skills",
+            Self::Skill => "skill",
         }
     }
 
@@ -30,8 +38,25 @@ impl ListKind {
     fn item_key(self) -> &'static str {
         match self {
             Self::Tools | Self::Prompts => "name",
-            Self::Resources => "uri",
+            Self::Resources | Self::Skills | Self::Skill => "uri",
             Self::Templates => "uriTemplate",
+        }
+    }
+
+    /// Returns what the answer to a request about a resource lists beside it.
+    pub(super) fn of_answer(method: &str) -> Option<Self> {
+        match method {
+            method::DIRECTORY_READ => Some(Self::Resources),
+            method::SKILLS_GET => Some(Self::Skill),
+            _ => None,
+        }
+    }
+
+    /// Down to where a list of this kind is read strictly.
+    pub(super) fn depth(self) -> StrictDepth {
+        match self {
+            Self::Skills | Self::Skill => StrictDepth::SKILLS,
+            _ => StrictDepth::LIST,
         }
     }
 }
@@ -55,7 +80,13 @@ pub(super) fn filter_result(
     for member in view::members(result) {
         match member.protocol_key(&[list.result_key(), "cacheScope"])? {
             Some("cacheScope") => scope = Some(member.range),
-            Some(_) => filtered = filter_array(member.value, list, &mut is_hidden)?.map(|array| (member.range, array)),
+            Some(_) => {
+                let value = match list {
+                    ListKind::Skill => filter_single(member.value, list, &mut is_hidden),
+                    _ => filter_array(member.value, list, &mut is_hidden),
+                };
+                filtered = value?.map(|value| (member.range, value));
+            }
             None => {}
         }
     }
@@ -70,26 +101,63 @@ pub(super) fn filter_result(
 fn filter_array(
     array: &str,
     list: ListKind,
-    mut is_hidden: impl FnMut(Cow<'_, str>, &str) -> bool,
+    is_hidden: &mut impl FnMut(Cow<'_, str>, &str) -> bool,
 ) -> Result<Option<String>, Fault> {
     if !array.starts_with('[') {
         return Err(Fault::Type { name: list.result_key(), expected: "an array" });
     }
     let mut visible = String::from("[");
-    let mut hidden = 0_usize;
+    let mut is_changed = false;
     for item in view::elements(array) {
-        let item = array.get(item).unwrap_or_default();
-        if is_hidden(read_item_name(item, list)?, item) {
-            hidden += 1;
+        let Some(item) = filter_item(array.get(item).unwrap_or_default(), list, is_hidden)? else {
+            is_changed = true;
             continue;
-        }
+        };
+        is_changed |= matches!(item, Cow::Owned(_));
         if visible.len() > 1 {
             visible.push(',');
         }
-        visible.push_str(item);
+        visible.push_str(&item);
     }
     visible.push(']');
-    Ok((hidden > 0).then_some(visible))
+    Ok(is_changed.then_some(visible))
+}
+
+/// `None` if nothing is hidden. A hidden item becomes `null`, since its key is required.
+fn filter_single(
+    item: &str,
+    list: ListKind,
+    is_hidden: &mut impl FnMut(Cow<'_, str>, &str) -> bool,
+) -> Result<Option<String>, Fault> {
+    Ok(match filter_item(item, list, is_hidden)? {
+        None => Some("null".to_owned()),
+        Some(Cow::Owned(item)) => Some(item),
+        Some(Cow::Borrowed(_)) => None,
+    })
+}
+
+/// `None` if the item is hidden. A skill that stays loses the files that are hidden.
+fn filter_item<'i>(
+    item: &'i str,
+    list: ListKind,
+    is_hidden: &mut impl FnMut(Cow<'_, str>, &str) -> bool,
+) -> Result<Option<Cow<'i, str>>, Fault> {
+    if is_hidden(read_item_name(item, list)?, item) {
+        return Ok(None);
+    }
+    if !matches!(list, ListKind::Skills | ListKind::Skill) {
+        return Ok(Some(Cow::Borrowed(item)));
+    }
+    for member in view::members(item) {
+        // A skill that is made as it is read has the string "dynamic" instead of a list.
+        if member.protocol_key(&[ListKind::Resources.result_key()])?.is_some()
+            && !member.value.starts_with('"')
+            && let Some(files) = filter_array(member.value, ListKind::Resources, is_hidden)?
+        {
+            return Ok(Some(Cow::Owned(apply_edits(item, &[(member.range, files)]))));
+        }
+    }
+    Ok(Some(Cow::Borrowed(item)))
 }
 
 fn read_item_name(item: &str, list: ListKind) -> Result<Cow<'_, str>, Fault> {
@@ -104,16 +172,16 @@ fn read_item_name(item: &str, list: ListKind) -> Result<Cow<'_, str>, Fault> {
     }
     match list {
         ListKind::Tools | ListKind::Prompts => read_name(name.unwrap_or_default()),
-        ListKind::Resources | ListKind::Templates => read_uri_text(key, name.unwrap_or_default()),
+        _ => read_uri_text(key, name.unwrap_or_default()),
     }
 }
 
-/// Replaces ranges of a text. `edits` are in the order of the text.
 /// Returns the cursor of the next page, as written. An empty one names none (up to 2025-11-25).
 pub(super) fn next_cursor(result: &str) -> Option<&str> {
     view::find_member(result, "nextCursor").filter(|cursor| !matches!(*cursor, "null" | "\"\""))
 }
 
+/// Replaces ranges of a text. `edits` are in the order of the text.
 pub(super) fn apply_edits(text: &str, edits: &[(Range<usize>, String)]) -> String {
     let mut edited = String::with_capacity(text.len());
     let mut at = 0;

@@ -287,8 +287,9 @@ impl Engine {
             method::SERVER_DISCOVER => RequestKind::Discover,
             _ if method.starts_with(method::TASKS_PREFIX) => return self.handle_task_request(request, turn),
             "resources/list" => RequestKind::List(ListKind::Resources),
+            method::SKILLS_LIST => RequestKind::List(ListKind::Skills),
             "resources/templates/list" => RequestKind::List(ListKind::Templates),
-            "resources/read" | "resources/subscribe" | "resources/directory/read" => {
+            "resources/read" | "resources/subscribe" | method::DIRECTORY_READ | method::SKILLS_GET => {
                 return self.handle_item_request(request, Section::Resources, turn);
             }
             "completion/complete" => return self.handle_completion(request, turn),
@@ -414,8 +415,12 @@ impl Engine {
         };
         let edited = match (open.kind, answer) {
             (RequestKind::Call(call), answer) => {
+                let lists = call.lists;
                 self.handle_call_answer(call, answer, turn);
-                Ok(None)
+                match (lists, answer) {
+                    (Some(list), Answer::Result(result)) => self.filter_list(line, result, list),
+                    _ => Ok(None),
+                }
             }
             (RequestKind::Task(request), answer) => {
                 self.handle_task_answer(request, answer, turn);
@@ -464,7 +469,7 @@ impl Engine {
 
     /// Returns the line without the items that the policy hides; `None` if it hides none.
     fn filter_list(&mut self, line: &[u8], result: &str, list: ListKind) -> Result<Option<Vec<u8>>, Fault> {
-        self.reader.read_line(line, StrictDepth::LIST)?;
+        self.reader.read_line(line, list.depth())?;
         let (policy, tools, enforcement) = (&self.policy, &mut self.tools, self.enforcement);
         let resources = &mut self.resources;
         let mut filter = |is_raised: &mut bool| {
@@ -479,7 +484,7 @@ impl Engine {
                         tools.record_prompt(&name);
                         policy.decide_item(tools.find_prompt(policy, &name)).effect == Effect::Hide
                     }
-                    ListKind::Resources => {
+                    ListKind::Resources | ListKind::Skills | ListKind::Skill => {
                         resources.record_resource(&name);
                         policy.decide_item(resources.find_resource(&name, policy, tools)).effect == Effect::Hide
                     }

@@ -70,6 +70,8 @@ pub(super) struct PendingCall {
     /// `None` if no log is kept.
     pub(super) draft: Option<Draft>,
     pub(super) shape: AnswerShape,
+    /// What its answer lists, which is filtered.
+    pub(super) lists: Option<ListKind>,
 }
 
 impl PendingCall {

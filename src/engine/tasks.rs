@@ -194,7 +194,7 @@ impl Engine {
         };
         if let ControlFlow::Continue(draft) = self.refuse_request(request.id, AnswerShape::Other, &refusal, facts, turn)
         {
-            let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other };
+            let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None };
             self.client_requests.insert(request.key.clone(), request.id, RequestKind::Call(pending));
             turn.forward_to_server();
         }

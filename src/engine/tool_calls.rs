@@ -58,7 +58,8 @@ impl Engine {
                     }
                 }
                 let facts = Facts { effect: decision.effect, enforcement, ..facts(decision.rule) };
-                let pending = PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape };
+                let pending =
+                    PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape, lists: None };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
                     let call = &call;
                     let (item, preview) = (None, preview.map(|of| (of, known.preview.clone())));
@@ -75,7 +76,7 @@ impl Engine {
                 let ControlFlow::Continue(draft) = self.refuse_request(id, shape, &refusal, facts, turn) else {
                     return Ok(());
                 };
-                PendingCall { counted: None, draft, shape }
+                PendingCall { counted: None, draft, shape, lists: None }
             }
         };
         let payload = request.payload();
@@ -105,7 +106,7 @@ impl Engine {
         } else {
             self.recorder.draft_decision(&facts, turn)
         };
-        let pending = PendingCall { counted: None, draft, shape: call.answer_shape() };
+        let pending = PendingCall { counted: None, draft, shape: call.answer_shape(), lists: None };
         let payload = request.payload();
         self.forward_call(request.id, request.key, (SubjectKind::Tool, &call.name), payload, pending, turn);
         Ok(())
@@ -162,7 +163,7 @@ impl Engine {
             Answer::Result(result) => self.open_task(call, result, turn),
             Answer::Error(_) => Some(call),
         };
-        let Some(PendingCall { counted, draft, shape }) = call else { return };
+        let Some(PendingCall { counted, draft, shape, .. }) = call else { return };
         if counted.is_none() && draft.is_none() {
             return;
         }

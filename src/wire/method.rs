@@ -42,6 +42,12 @@ pub const TASKS_CANCEL: &str = "tasks/cancel";
 pub const TASKS_UPDATE: &str = "tasks/update";
 /// Tells the state of a task, from revision 2026-07-28 on.
 pub const TASKS_NOTIFICATION: &str = "notifications/tasks";
+/// Lists what is in a directory of resources (extension `io.modelcontextprotocol/skills`).
+pub const DIRECTORY_READ: &str = "resources/directory/read";
+/// Lists skills, which are resources (the same extension).
+pub const SKILLS_LIST: &str = "skills/list";
+/// Describes one skill and its files (the same extension).
+pub const SKILLS_GET: &str = "skills/get";
 /// Tells the state of a task (2025-11-25).
 pub const TASKS_STATUS: &str = "notifications/tasks/status";
 
@@ -211,7 +217,7 @@ pub const METHODS: [Method; 39] = [
     row("ping", Request, Both, November2024, November2025, PolicySubject::Session),
     row(PROMPTS_GET, Request, Client, November2024, July2026, PolicySubject::Prompts),
     row(PROMPTS_LIST, Request, Client, November2024, July2026, PolicySubject::Prompts),
-    row("resources/directory/read", Request, Client, July2026, July2026, PolicySubject::Resources),
+    row(DIRECTORY_READ, Request, Client, July2026, July2026, PolicySubject::Resources),
     row("resources/list", Request, Client, November2024, July2026, PolicySubject::Resources),
     row("resources/read", Request, Client, November2024, July2026, PolicySubject::Resources),
     row("resources/subscribe", Request, Client, November2024, November2025, PolicySubject::Resources),
@@ -220,8 +226,8 @@ pub const METHODS: [Method; 39] = [
     row("roots/list", Request, Server, November2024, July2026, PolicySubject::Roots),
     row("sampling/createMessage", Request, Server, November2024, July2026, PolicySubject::Sampling),
     row(SERVER_DISCOVER, Request, Client, July2026, July2026, PolicySubject::Session),
-    row("skills/get", Request, Client, July2026, July2026, PolicySubject::Methods),
-    row("skills/list", Request, Client, July2026, July2026, PolicySubject::Methods),
+    row(SKILLS_GET, Request, Client, July2026, July2026, PolicySubject::Resources),
+    row(SKILLS_LIST, Request, Client, July2026, July2026, PolicySubject::Resources),
     row(SUBSCRIPTIONS_LISTEN, Request, Client, July2026, July2026, PolicySubject::Subscriptions),
     row(TASKS_CANCEL, Request, Both, November2025, July2026, PolicySubject::Tasks),
     row(TASKS_GET, Request, Both, November2025, July2026, PolicySubject::Tasks),

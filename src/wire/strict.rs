@@ -31,6 +31,8 @@ impl StrictDepth {
     pub const ENVELOPE: Self = Self(1);
     /// Down to the objects in a list that a server sends: message, result, list, item.
     pub const LIST: Self = Self(4);
+    /// Down to the files of a skill in a list: message, result, list, skill, its list, file.
+    pub const SKILLS: Self = Self(6);
 }
 
 /// The members of the outermost object that the protocol knows, each as written in the line.

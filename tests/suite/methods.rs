@@ -38,6 +38,7 @@ fn message(method: &Method, of: &str, id: &str) -> Value {
         "subscriptions/listen" => json!({"notifications": {"resourceSubscriptions": ["file:///r"]}}),
         "tasks/update" => json!({"taskId": "x", "inputResponses": {"to": "bob"}}),
         name if name.contains("tasks") => json!({"taskId": "x"}),
+        "skills/get" => json!({"uri": "file:///r"}),
         name if name.contains("resources/") => json!({"uri": "file:///r"}),
         _ => json!({}),
     };
@@ -61,6 +62,7 @@ fn offer() -> Value {
         ("tools/list", json!({"tools": [{"name": "t"}]})),
         ("prompts/list", json!({"prompts": [{"name": "p"}]})),
         ("resources/list", json!({"resources": [{"uri": "file:///r", "name": "r"}]})),
+        ("skills/list", json!({"skills": [{"uri": "file:///r", "frontmatter": {}, "resources": "dynamic"}]})),
         ("resources/templates/list", json!({"resourceTemplates": [{"uriTemplate": "file:///{r}", "name": "r"}]})),
     ] {
         offer[method] = result;

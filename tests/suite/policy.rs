@@ -533,7 +533,7 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         "methods that another part of the policy decides about",
         r#"{"version":"1","default":"deny","tools":{"a":{}},"methods":{"tools/call":{},"tools/*":{},"initialize":{},"sampling/createMessage":{},"Tools/call":{},"*/list":{},"x-vendor/*":{},"tasks/*":{},"skills/get":{},"*":{"action":"deny"}}}"#,
         "elsewhere",
-        &["no-effect"; 6],
+        &["no-effect"; 7],
     ),
     (
         "conditions on what is never there",

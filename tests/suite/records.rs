@@ -279,7 +279,7 @@ fn the_trace_of_every_judged_message_is_kept() {
         request("completion/complete", json!({"ref": {"type": "ref/prompt", "name": "hello"}})),
         request("completion/complete", json!({"ref": {"type": "ref/resource", "uri": "file:///{a}"}})),
         request("subscriptions/listen", listen),
-        request("skills/get", json!({})),
+        request("skills/get", json!({"uri": "file:///a"})),
         request("tasks/get", json!({"taskId": "of-another"})),
         request("x-vendor/do", json!({})),
         notification("x-vendor/did", json!({})),
