@@ -30,6 +30,14 @@ pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
         // The command line has one of them.
         (.., method) => RequestSubject::Method(method.unwrap_or_default()),
     };
+    if let Some(owner) = subject.decided_by() {
+        let method = subject.name();
+        let why = match owner.key() {
+            Some(key) => format!("{method} is decided by {}. Use --{key} instead of --method.", owner.describe()),
+            None => format!("No rule applies to {method}: it passes under every policy."),
+        };
+        return Err(UsageError(why).into());
+    }
     let server = tool_server::find_server(args.tool.as_deref(), args.server.as_ref(), args.policy.as_deref(), env)?;
     let policy = load_policy(args.policy.as_deref(), &server, env)?.policy;
     let given = |name, text: &Option<String>| read_arguments(name, text.as_deref());

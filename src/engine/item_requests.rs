@@ -159,15 +159,22 @@ impl Engine {
         Ok(())
     }
 
-    /// Judges a notification of the client whose method no other section is about. Returns whether it may pass.
-    pub(super) fn admit_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) -> bool {
+    /// Judges a notification whose method the protocol does not know from this side. Returns whether it may pass.
+    pub(super) fn admit_notification(
+        &mut self,
+        sender: Direction,
+        method: &str,
+        params: Option<&str>,
+        turn: &mut Turn<'_>,
+    ) -> bool {
         let policy = Arc::clone(&self.policy);
         let arguments = params.unwrap_or("{}");
-        let item = Item { section: Section::Methods, name: method, standing: Standing::Unknown };
+        let section = if sender == Direction::Client { Section::Methods } else { Section::Requests };
+        let item = Item { section, name: method, standing: Standing::Unknown };
         let judged = accept_name(
             policy.judge_item(item, arguments),
             method,
-            self.find_item_look_alike(&policy, Section::Methods, method),
+            self.find_item_look_alike(&policy, section, method),
         );
         let admitted = judged.and_then(|judgement| self.gate.admit(judgement, arguments, None, turn.now));
         let (decision, refused) = match admitted {
@@ -183,7 +190,7 @@ impl Engine {
             reason: refusal.as_ref().map(|refusal| refusal.meta.reason.as_str()),
             traceparent: message::traceparent(params),
             enforcement: if refusal.is_some() { self.enforcement } else { Enforcement::Enforced },
-            ..Facts::new(Direction::Client, Some(method), decision.rule)
+            ..Facts::new(sender, Some(method), decision.rule)
         };
         self.record_unanswerable(&facts, refusal.as_ref(), turn)
     }
@@ -413,6 +420,11 @@ pub(super) fn describe_imitation(method: &str, params: Option<&str>) -> Option<&
 
 pub(super) fn request_item(method: &str) -> Item<'_> {
     Item { section: Section::Requests, name: Section::request_name(method), standing: Standing::Unknown }
+}
+
+/// Whether the protocol knows a method as one that a server sends.
+pub(super) fn is_of_server(method: &str) -> bool {
+    matches!(classify_method(method), MethodClass::Known(known) if known.sender != Sender::Client)
 }
 
 /// Whether only the section `methods` is about a method of the client.

@@ -40,7 +40,7 @@ pub use approvals::{
 };
 use call_gate::CallGate;
 use client_request::{ClientRequest, Received};
-use item_requests::is_other_method;
+use item_requests::{is_of_server, is_other_method};
 use limits::Store;
 use line_errors::{describe_admit_error, describe_fault, describe_oversize, describe_server_end};
 use list_filter::ListKind;
@@ -321,7 +321,7 @@ impl Engine {
                     }
                 }
             }
-            _ if is_other_method(method) && !self.admit_notification(method, params, turn) => return,
+            _ if is_other_method(method) && !self.admit_notification(Direction::Client, method, params, turn) => return,
             _ => {}
         }
         turn.forward_to_server();
@@ -395,6 +395,7 @@ impl Engine {
             approvals::PROGRESS if self.approvals.progress.is_below_floor(params) => {
                 return turn.push_note("dropped progress of the server that is below ours".to_owned());
             }
+            _ if !is_of_server(method) && !self.admit_notification(Direction::Server, method, params, turn) => return,
             _ => {}
         }
         turn.forward_to_client();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Now;
-use super::call_gate::{AdmittedCall, CallGate, accept_name};
+use super::call_gate::{AdmittedCall, CallGate, accept_name, refuse_look_alike};
 use super::limits::{Memory, Store};
 use super::refusal::{Refused, SubjectKind, format_refusal};
 use super::tool_index::ToolIndex;
@@ -12,6 +12,7 @@ use crate::record::Outcome;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
 use crate::wire::message::CallParams;
+use crate::wire::method::{MethodClass, classify_method};
 use crate::wire::reply::DecisionMeta;
 use crate::wire::strict::{Reader, StrictDepth};
 
@@ -141,8 +142,12 @@ impl Trial {
     ) -> TrialDecision {
         let subject = SubjectKind::of_section(item.section);
         let look_alike = policy.find_item_look_alike(item.section, item.name);
-        let judged = accept_name(policy.judge_item(item, input), item.name, look_alike)
-            .and_then(|judgement| self.gate.admit(judgement, input.arguments.as_str(), None, now));
+        let judged = match (item.section, classify_method(item.name)) {
+            // Such a line is refused before the policy is asked.
+            (Section::Methods, MethodClass::LooksLike(known)) => Err(refuse_look_alike(item.name, known)),
+            _ => accept_name(policy.judge_item(item, input), item.name, look_alike)
+                .and_then(|judgement| self.gate.admit(judgement, input.arguments.as_str(), None, now)),
+        };
         self.conclude(judged, (subject, item.name), now, outcome)
     }
 

@@ -118,7 +118,13 @@ pub(super) fn report_doubts(
             }
         }
         if policy.is_some_and(Policy::allows_nothing) && !report.has_errors() {
-            let message = format!("nothing is allowed: every tool of {server} would be refused");
+            let beside = [Section::Resources, Section::Prompts];
+            let message = if beside.into_iter().all(|section| policy.is_some_and(|it| it.refuses_unmentioned(section)))
+            {
+                format!("nothing is allowed: every tool, resource and prompt of {server} would be refused")
+            } else {
+                format!("no tool is allowed: every tool of {server} would be refused")
+            };
             report.push_warning(
                 "nothing-allowed",
                 &default.span,

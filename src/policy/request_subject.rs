@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::section::Section;
+use crate::wire::method::{MethodClass, PolicySubject, classify_method};
 
 /// What a call or another request is about, with its name, URI or method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -46,6 +47,19 @@ impl<'n> RequestSubject<&'n str> {
             Self::Prompt(name) => Some((Section::Prompts, name)),
             Self::Method(method) => Some(Section::of_method(method)),
         }
+    }
+
+    /// Returns what decides about a method that neither `methods` nor `requests` applies to.
+    pub fn decided_by(self) -> Option<PolicySubject> {
+        use PolicySubject::{Elicitation, Methods, Roots, Sampling, Tasks};
+        match self {
+            Self::Method(method) => match classify_method(method) {
+                MethodClass::Known(known) => Some(known.subject),
+                MethodClass::LooksLike(_) | MethodClass::Unknown => None,
+            },
+            Self::Tool(_) | Self::Resource(_) | Self::Prompt(_) => None,
+        }
+        .filter(|subject| !matches!(subject, Elicitation | Methods | Roots | Sampling | Tasks))
     }
 
     /// Returns what messages put before the name; nothing before that of a tool.

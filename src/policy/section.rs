@@ -480,6 +480,12 @@ impl Policy {
     }
 
     /// The decision where no entry is about an item.
+    /// Whether what the section is about is refused because the document says nothing of it.
+    pub fn refuses_unmentioned(&self, section: Section) -> bool {
+        let has_entry = self.sections.iter().any(|rule| rule.section == section);
+        !has_entry && self.beside_tools == BesideTools::Default && self.otherwise.effect != Effect::Allow
+    }
+
     pub(super) fn decide_without_entry<'p>(&'p self, section: Section, standing: Standing<'p>) -> Decision<'p> {
         match (standing, self.beside_tools) {
             (Standing::OfTool(decision), _) => decision,

@@ -11,9 +11,10 @@ use serde_json::Value;
 use super::limit::whole_seconds;
 use crate::engine::limits::Memory;
 use crate::engine::{Action, Engine, Now};
-use crate::policy::{Amount, Decision, Effect, Limit, Mode, Policy, Scope, Window};
+use crate::policy::{Amount, Decision, Effect, Limit, Mode, Policy, Scope, Section, Window};
 use crate::probe::{ProbeLine, ServerOffer};
 use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, profile_tool};
+use crate::visible::count_of;
 
 /// A server under a policy.
 #[derive(Debug, Serialize)]
@@ -238,6 +239,7 @@ impl<'v> InspectReport<'v> {
         if all > named {
             notes.push(format!("{} of its {all} tools have no name of their own, and are left out here", all - named));
         }
+        notes.extend(describe_unmentioned(offer, policy));
         let summary = policy.summarize();
         Self {
             tokens_saved: seen.bytes.before.saturating_sub(seen.bytes.after) / BYTES_PER_TOKEN,
@@ -258,6 +260,22 @@ impl<'v> InspectReport<'v> {
             unmatched_entries: unmatched.collect(),
         }
     }
+}
+
+/// Describes what the server lists beside tools and a policy refuses without a word, as every policy does that knew tools only.
+fn describe_unmentioned(offer: &ServerOffer, policy: &Policy) -> Option<String> {
+    let kinds = [
+        (Section::Resources, &offer.resources, "resource"),
+        (Section::Resources, &offer.templates, "template"),
+        (Section::Prompts, &offer.prompts, "prompt"),
+    ];
+    let refused: Vec<_> = kinds
+        .into_iter()
+        .filter(|(section, items, _)| !items.is_empty() && policy.refuses_unmentioned(*section))
+        .map(|(_, items, what)| count_of(items.len() as u64, what))
+        .collect();
+    let note = "which it says nothing of; `beside_tools = \"builtin\"` lets what the server lists be read and used";
+    (!refused.is_empty()).then(|| format!("the policy refuses {}, {note}", refused.join(", ")))
 }
 
 impl<'v> InspectedTool<'v> {

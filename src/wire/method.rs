@@ -146,6 +146,16 @@ impl PolicySubject {
             Self::Methods => "`methods`",
         }
     }
+
+    /// Returns the key by which `decide` and policy tests ask about such a method, if not by the method itself.
+    pub fn key(self) -> Option<&'static str> {
+        match self {
+            Self::Tools => Some("tool"),
+            Self::Resources | Self::Templates | Self::Subscriptions => Some("resource"),
+            Self::Prompts | Self::Completions => Some("prompt"),
+            _ => None,
+        }
+    }
 }
 
 /// A row of the table.

@@ -178,6 +178,12 @@ fn what_is_no_tool_is_decided_too() {
             5,
             "require_approval: x-shop/sell asks a person, by the rule methods.\"x-shop/*\"",
         ),
+        (
+            &["--method", "tools/call "],
+            4,
+            "deny: tools/call  is refused by the rule protocol of shop.toml: The name \"tools",
+        ),
+        (&["--method", "tasks/get"], 4, "hide: tasks/get is not listed"),
     ] {
         let ran = decide.ask(&[&["--policy", "shop.toml"], args].concat());
         assert_eq!((ran.code, ran.out.starts_with(out)), (Some(code), true), "{args:?}: {}{}", ran.out, ran.err);
@@ -188,6 +194,18 @@ fn what_is_no_tool_is_decided_too() {
         (&report["resource"], &report["effect"], &report["limits"][0]["max"], report.get("tool"), report.get("class")),
         (&json!("file:///srv/reports/a"), &json!("allow"), &json!(5), None, None)
     );
+    for (method, why) in [
+        ("tools/call", "error: tools/call is decided by `tools`, `classes`, `hide`. Use --tool instead of --method."),
+        ("skills/get", "error: skills/get is decided by `resources`. Use --resource instead of --method."),
+        (
+            "completion/complete",
+            "error: completion/complete is decided by the prompt or the template that it refers to. Use",
+        ),
+        ("ping", "error: No rule applies to ping: it passes under every policy."),
+    ] {
+        let ran = decide.ask(&["--policy", "shop.toml", "--method", method]);
+        assert_eq!((ran.code, ran.err.starts_with(why)), (Some(2), true), "{method}: {}{}", ran.out, ran.err);
+    }
     for wrong in [&["--resource", "a:b", "--tool", "get_lists"][..], &["--resource", "a:b", "--args", "{}"], &[]] {
         assert_eq!(decide.ask(&[&["--policy", "shop.toml"], wrong].concat()).code, Some(2), "{wrong:?}");
     }

@@ -210,7 +210,11 @@ Templates  0 of 1 visible; hidden: a:{{x}}
     let rest = &ran.out[expected.len()..];
     assert!(rest.starts_with("tools/list ") && rest.contains("hiding saves about 9 tokens"), "{rest}");
     assert!(
-        rest.ends_with("2 entries of the policy match no tool of this server: gone (hide[1]), tools.send_mial\n"),
+        rest.ends_with(
+            "2 entries of the policy match no tool of this server: gone (hide[1]), tools.send_mial\n\
+             Note: the policy refuses 2 resources, 1 template, 2 prompts, which it says nothing of; \
+             `beside_tools = \"builtin\"` lets what the server lists be read and used.\n"
+        ),
         "{rest}"
     );
 }

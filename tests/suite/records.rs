@@ -292,6 +292,7 @@ fn the_trace_of_every_judged_message_is_kept() {
         request("roots/list", json!({})),
         request("x-vendor/ask", json!({})),
         notification("notifications/resources/updated", json!({"uri": "file:///a"})),
+        notification("notifications/x-vendor/event", json!({})),
     ];
     for (effect, refused) in [("allow", false), ("deny", true)] {
         let items = json!({"*": {"action": effect}});

@@ -231,7 +231,19 @@ impl CaseKeys {
                     report.push_error("conflicting-keys", span, message, "take `args` out");
                 }
             }
-            (Some(("method", _)), None) => {
+            (Some(("method", place)), None) => {
+                let subject = self.method.as_deref().map(RequestSubject::Method);
+                if let (Some(subject), Some(owner)) = (subject, subject.and_then(RequestSubject::decided_by)) {
+                    let method = subject.name();
+                    let (message, hint) = match owner.key() {
+                        Some(key) => (
+                            format!("`{method}` is decided by {}", owner.describe()),
+                            format!("write `{key}` instead of `method`"),
+                        ),
+                        None => (format!("`{method}` passes under every policy"), format!("take the {of} out")),
+                    };
+                    report.push_error("other-subject", place, message, hint);
+                }
                 if let Some(span) = self.table.span_of("input") {
                     let message = "the parameters of a method are its `args`, whatever it answers";
                     report.push_error("conflicting-keys", span, message, "write it in `args`, as `inputResponses`");
