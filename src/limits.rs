@@ -244,7 +244,7 @@ pub const MAX_LATE: usize = 64;
 pub const LATE_APPROVAL: Duration = Duration::from_secs(5 * 60);
 /// How many approvals for the rest of the session are remembered; beyond that, the oldest is forgotten.
 pub const MAX_GRANTS: usize = 1_000;
-/// How long the server has for a request of the wrapper's own: a preview, or a page of tools/list.
+/// How long the server has for what the wrapper asks by itself: a preview, or all pages of tools/list.
 pub const OWN_REQUEST: Duration = Duration::from_secs(3);
 /// How many pages of tools/list the wrapper asks for by itself.
 pub const MAX_OWN_PAGES: u32 = 100;
@@ -308,6 +308,8 @@ pub const MAX_NOTIFIED_NAME: usize = 128;
 pub const NOTIFICATION_PATIENCE: Duration = Duration::from_secs(10);
 /// How long `command` of `[approvals]` may take; then it is killed.
 pub const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the end of the wrapper waits for the end of programs that it has killed.
+pub const PROGRAMS_END: Duration = Duration::from_millis(200);
 /// How often the local channel is polled for answers while a question is open on it.
 pub const APPROVAL_POLL: Duration = Duration::from_millis(150);
 /// How long whoever answers on the local channel waits to hear what came of it.

@@ -98,7 +98,9 @@ pub struct LogPlace {
 pub fn run_session(wrap: Wrap) -> Result<Exit, StartError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::system_refused)?;
-    runtime.block_on(async { Ok(start_session(wrap)?.run_to_end().await) })
+    let exit = runtime.block_on(async { Ok(start_session(wrap)?.run_to_end().await) });
+    notification::end_notifications();
+    exit
 }
 
 fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {

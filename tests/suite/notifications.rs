@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::processes::wait_until_gone;
 use crate::support::system::{PATIENCE, skip_part};
 use crate::support::waiting::{call, home, prints, the_one, wait_for, wrapper_in};
 #[cfg(target_os = "linux")]
@@ -60,8 +61,14 @@ fn a_command_gets_the_question_as_it_is_listed() {
 }
 
 #[test]
-fn a_command_that_hangs_holds_nothing_up() {
-    let home = home("[approvals]\nnotify = ['command']\ncommand = ['sleep', '600']\n");
+fn a_command_that_does_not_end_holds_nothing_up_and_ends_with_the_session() {
+    for command in ["sleep 600", "yes", "yes >&2", "trap '' TERM HUP; sleep 600"] {
+        does_not_end(command);
+    }
+}
+
+fn does_not_end(command: &str) {
+    let home = home(&format!("[approvals]\nnotify = ['command']\ncommand = ['sh', '-c', \"{command}\"]\n"));
     let mut wrapper = wrapper_in(home.path(), "record");
     for id in 1..=3 {
         wrapper.send(call(id, "send", "{}").as_bytes());
@@ -75,6 +82,9 @@ fn a_command_that_hangs_holds_nothing_up() {
     }
     wrapper.close();
     assert_eq!(wrapper.code(), 0);
+    wait_until_gone(home.path());
+    let said = fs::read_to_string(home.path().join("stderr")).unwrap();
+    assert!(!said.contains("`command`"), "{said}");
 }
 
 #[test]
@@ -141,7 +151,7 @@ fn notify_send_shows_it_on_a_linux_desktop() {
             "--",
             "send waits for your approval",
             &format!(
-                "&lt;b&gt;a &amp; b wants to call it on stub. Risk: high: execute, cannot be undone, sends to people.\n\
+                "Server: stub\nClient: &lt;b&gt;a &amp; b (so it says)\nRisk: high: execute, cannot be undone, sends to people\n\
                  policylayer approvals show {id}"
             ),
         ]

@@ -1,12 +1,11 @@
 //! `[approvals] command`: a program of the user that gets each question as JSON, for a messenger or mail.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _};
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::io;
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
 
-use super::program::run_with_timeout;
+use super::program::{read_beginning, run_with_timeout};
 use super::{Notification, Notifier};
 use crate::env::Env;
 use crate::limits::COMMAND_PATIENCE;
@@ -16,6 +15,9 @@ use crate::visible::{escape_invisible, shorten};
 
 /// How much of what the program prints on stderr is quoted, in characters.
 const QUOTED: usize = 300;
+
+/// How long the end of what a program prints is waited for after its own end: what it started may print on.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
@@ -79,31 +81,31 @@ fn run_command(command: &[OsString], json: &[u8], search: &SearchEnv, patience: 
         SearchResult::NotExecutable(_) => return Err(CommandError::NotExecutable),
         SearchResult::Nowhere => return Err(CommandError::NotFound),
     };
-    // A file takes all that is printed: a program that prints much is not held up.
-    let errors = tempfile::tempfile().ok();
+    let (errors, stderr) = io::pipe()?;
+    let errors = read_beginning(errors, 4 * QUOTED)?;
     let mut command = Command::new(file);
-    command.args(args);
-    command.stderr(errors.as_ref().and_then(|file| file.try_clone().ok()).map_or_else(Stdio::null, Stdio::from));
+    command.args(args).stderr(stderr);
     match run_with_timeout(command, json, patience) {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(CommandError::Failed { status, said: errors.map(quote_errors).unwrap_or_default() }),
+        Ok(status) => {
+            let (start, mut printed) = (Instant::now(), Vec::new());
+            while let Ok(chunk) = errors.recv_timeout(LAST_WORDS.saturating_sub(start.elapsed())) {
+                printed.extend(chunk);
+            }
+            Err(CommandError::Failed { status, said: quote_errors(&printed) })
+        }
+        // The session is over, and so is the question.
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(CommandError::TimedOut(patience)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Returns the beginning of what a program printed, on one line.
-fn quote_errors(mut errors: File) -> String {
-    let mut printed = Vec::new();
-    let read = errors.rewind().and_then(|()| errors.take(4 * QUOTED as u64).read_to_end(&mut printed));
-    match read {
-        Ok(_) => {
-            let printed = String::from_utf8_lossy(&printed);
-            let line = printed.split_whitespace().collect::<Vec<_>>().join(" ");
-            shorten(&escape_invisible(&line), QUOTED).to_string()
-        }
-        Err(_) => String::new(),
-    }
+/// Returns what a program printed, on one line.
+fn quote_errors(printed: &[u8]) -> String {
+    let printed = String::from_utf8_lossy(printed);
+    let line = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+    shorten(&escape_invisible(&line), QUOTED).to_string()
 }
 
 #[cfg(all(test, unix))]
@@ -126,6 +128,8 @@ mod tests {
             (&["/dev/null"], "chmod +x"),
             (&["sh", "-c", "printf 'no\\nroute\\033[2J' >&2; exit 7"], "exit status: 7: no route\\u{1b}[2J"),
             (&["sh", "-c", "yes | head -c 9000000 >&2; exit 1"], "exit status: 1: y y y"),
+            // What it has started prints on.
+            (&["sh", "-c", "sleep 5 & echo no >&2; exit 1"], "exit status: 1: no"),
         ] {
             let error = run(command, long).unwrap_err();
             assert!(error.contains(expected) && error.len() < 500, "{command:?}: {error}");

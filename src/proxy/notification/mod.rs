@@ -39,15 +39,15 @@ impl Notification {
             let text = escape_invisible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
             shorten(&text, MAX_NOTIFIED_NAME).into_owned()
         };
-        let who = question.client.map_or_else(|| "An agent".to_owned(), visible);
+        let client = question.client.map(visible);
+        // The words are those of every other place where a person is asked. There is no space for all of them.
+        let rows = QuestionView { client: client.as_deref(), ..*question }.rows().into_iter();
+        let rows = rows.filter(|(label, _)| ["Server", "Client", "Risk"].contains(label));
+        let rows: String = rows.map(|(label, text)| format!("{label}: {text}\n")).collect();
         Self {
             id: id.to_owned(),
             title: format!("{} waits for your approval", visible(question.tool)),
-            body: format!(
-                "{who} wants to call it on {}. Risk: {}.\npolicylayer approvals show {id}",
-                question.server,
-                question.risk_text()
-            ),
+            body: format!("{rows}policylayer approvals show {id}"),
         }
     }
 }
@@ -74,6 +74,11 @@ pub fn start_notifications(
         let notification = Notification::new(id, &question.view(&server));
         queues.iter().for_each(|show| show(notification.clone()));
     })
+}
+
+/// Ends what still notifies, because the session is over.
+pub(super) fn end_notifications() {
+    program::end_programs();
 }
 
 /// Shows one notification at a time on a separate thread. Never waits: if `capacity` of them already wait, the
@@ -291,8 +296,8 @@ mod tests {
         assert!(!text.title.contains(['\u{1b}', '\u{ffff}']), "{text:?}");
         let text = text_about(&"字".repeat(4096), Some(HOSTILE));
         assert_eq!(text.title, format!("{}… waits for your approval", "字".repeat(MAX_NOTIFIED_NAME)));
-        assert!(text.body.starts_with("-e do shell script"), "{text:?}");
-        assert!(text.body.contains("on shop. Risk: high: execute, sends to people.\n"), "{text:?}");
+        assert!(text.body.starts_with("Server: shop\nClient: -e do shell script"), "{text:?}");
+        assert!(text.body.contains("\nRisk: high: execute, sends to people\n"), "{text:?}");
         assert!(text.body.ends_with("policylayer approvals show k7m2p"), "{text:?}");
         assert!(!text.body.contains(['\u{1b}', '\u{ffff}']), "{text:?}");
     }

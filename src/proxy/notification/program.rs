@@ -1,14 +1,69 @@
 //! Programs that show or pass on a notification: bounded in time, with what they print kept away from the protocol.
 
-use std::io::{self, Write as _};
+use std::io::{self, PipeReader, Read as _, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::limits::PROGRAMS_END;
+
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Runs a program that reads this input, and reaps it. After `limit` it is killed, on Unix with all that it started. The
-/// caller decides about its stderr.
+/// How many programs run.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether the session is over.
+static IS_OVER: AtomicBool = AtomicBool::new(false);
+
+/// Kills the programs that still run, because the session is over: nobody would end them later.
+pub(super) fn end_programs() {
+    IS_OVER.store(true, Ordering::SeqCst);
+    let start = Instant::now();
+    while RUNNING.load(Ordering::SeqCst) > 0 && start.elapsed() < PROGRAMS_END {
+        thread::sleep(LOOK / 4);
+    }
+}
+
+/// A program that runs, for as long as this is there.
+struct RunningProgram;
+
+impl RunningProgram {
+    /// Returns the error of a program that was killed at the end of the session if the session is over.
+    fn begin() -> io::Result<Self> {
+        RUNNING.fetch_add(1, Ordering::SeqCst);
+        let running = Self;
+        if IS_OVER.load(Ordering::SeqCst) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(running) }
+    }
+}
+
+impl Drop for RunningProgram {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Reads to the end on a thread of its own, and passes on what comes first: about `most` bytes. What writes to the other
+/// end is never held up, and fails once the wrapper has ended.
+pub(super) fn read_beginning(mut pipe: PipeReader, most: usize) -> io::Result<Receiver<Vec<u8>>> {
+    let (send, beginning) = channel();
+    let read = move || {
+        let (mut chunk, mut passed) = ([0; 1024], 0);
+        while passed < most {
+            let Ok(count @ 1..) = pipe.read(&mut chunk) else { return };
+            let _ = send.send(chunk.get(..count).unwrap_or_default().to_owned());
+            passed += count;
+        }
+        drop(send);
+        let _ = io::copy(&mut pipe, &mut io::sink());
+    };
+    thread::Builder::new().name("notification-stderr".to_owned()).spawn(read)?;
+    Ok(beginning)
+}
+
+/// Runs a program that reads this input, and reaps it. After `limit`, or when the session ends, it is killed, on Unix with
+/// all that it started. The caller decides about its stderr.
 pub(super) fn run_with_timeout(mut command: Command, input: &[u8], limit: Duration) -> io::Result<ExitStatus> {
     // Our own stdin and stdout are the protocol.
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() }).stdout(Stdio::null());
@@ -20,6 +75,7 @@ pub(super) fn run_with_timeout(mut command: Command, input: &[u8], limit: Durati
         const NO_WINDOW: u32 = 0x0800_0000;
         std::os::windows::process::CommandExt::creation_flags(&mut command, NO_WINDOW);
     }
+    let _running = RunningProgram::begin()?;
     #[cfg(unix)]
     let starting = crate::proxy::child::STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut child = command.spawn()?;
@@ -36,10 +92,11 @@ pub(super) fn run_with_timeout(mut command: Command, input: &[u8], limit: Durati
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if start.elapsed() >= limit {
+        if start.elapsed() >= limit || IS_OVER.load(Ordering::SeqCst) {
             kill(&mut child)?;
             child.wait()?;
-            return Err(io::ErrorKind::TimedOut.into());
+            let is_over = IS_OVER.load(Ordering::SeqCst);
+            return Err(if is_over { io::ErrorKind::Interrupted } else { io::ErrorKind::TimedOut }.into());
         }
         thread::sleep(LOOK);
     }
