@@ -90,7 +90,7 @@ impl Engine {
             return close_question(&mut question, Settled::Over, TOO_LATE, turn);
         }
         let approval = timed_out(&question);
-        let waited = turn.now.session.saturating_sub(held.since);
+        let waited = turn.now.session.saturating_sub(held.came);
         let but = question.not_chosen.map_or_else(String::new, |how| format!(", and {}", how.describe()));
         let why = format!("Nobody has answered within {}{but}.", format_seconds(waited.as_secs()));
         let remedy = if left.is_zero() { Remedy::AskAgain } else { Remedy::Again(left) };
@@ -116,7 +116,8 @@ impl Engine {
         let is_asked = |question: &OpenQuestion| question.local == Local::Asked || channel == Channel::Client;
         let is_open = |question: &OpenQuestion| question.number == number && question.answer.is_none();
         let Some(mut question) = self.approvals.take_question(|it| is_open(it) && is_asked(it)) else {
-            if channel == Channel::Local && self.approvals.find_question(number).is_none() {
+            let is_over = self.approvals.find_question(number).is_none() && !self.preparations.is_comparing(number);
+            if channel == Channel::Local && is_over {
                 // Whoever gave it waits to hear that.
                 turn.push_action(Action::Settle(number, Settled::Over));
             }
@@ -261,30 +262,16 @@ impl Engine {
             |dialogue: &Dialogue| matches!((dialogue, key), (Dialogue::Request(id), IdKey::Text(key)) if id == key);
         let Some(number) = self.approvals.find_dialogue(is_it) else { return false };
         match answer {
-            Answer::Result(result) => match self.read_choice(number, result, turn.now.session) {
-                Ok(answer) => self.handle_answer(number, answer, Channel::Client, turn),
-                Err(not_chosen) => self.close_dialogue(number, Some(not_chosen), turn),
-            },
+            Answer::Result(result) => {
+                let since = self.approvals.find_question(number).map_or(turn.now.session, |question| question.since);
+                match read_choice(since, result, turn.now.session) {
+                    Ok(answer) => self.handle_answer(number, answer, Channel::Client, turn),
+                    Err(not_chosen) => self.close_dialogue(number, Some(not_chosen), turn),
+                }
+            }
             Answer::Error(_) => self.close_dialogue(number, None, turn),
         }
         true
-    }
-
-    /// Returns what a person chose in the client's dialogue.
-    ///
-    /// # Errors
-    /// Returns an error if no person has made a choice.
-    pub(super) fn read_choice(
-        &mut self,
-        number: u64,
-        result: &str,
-        now: Duration,
-    ) -> Result<ApprovalAnswer, NotChosen> {
-        let since = self.approvals.find_question(number).map_or(now, |question| question.since);
-        if now.saturating_sub(since) < READING_TIME {
-            return Err(NotChosen::Unasked);
-        }
-        approvals::read_result(result).ok_or(NotChosen::Dismissed)
     }
 
     /// Closes the client's channel for a question. `None` if the client said that it could not ask.
@@ -404,6 +391,17 @@ impl Engine {
             self.gate.refund_call(*counted, turn.now);
         }
     }
+}
+
+/// Returns what a person chose in the client's dialogue, which is open since `since`.
+///
+/// # Errors
+/// Returns an error if no person has made a choice.
+pub(super) fn read_choice(since: Duration, result: &str, now: Duration) -> Result<ApprovalAnswer, NotChosen> {
+    if now.saturating_sub(since) < READING_TIME {
+        return Err(NotChosen::Unasked);
+    }
+    approvals::read_result(result).ok_or(NotChosen::Dismissed)
 }
 
 pub(super) fn unavailable() -> Approval {

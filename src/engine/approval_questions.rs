@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::action::{Action, Turn};
 use super::approval_flow::{RequestSubject, describe_refusal_by_person, unavailable};
 use super::approvals::clients::{Asks, ClientHabits};
@@ -118,7 +120,6 @@ impl Engine {
             return self.refuse_unasked(unapproved, &about, (unavailable(), why, Remedy::Channel), turn);
         }
         let UnapprovedCall { request, call, decision, asking, pending, preview, .. } = unapproved;
-        let seen = question.preview.clone();
         let mut line = request.line.trim_ascii_end().to_vec();
         line.push(b'\n');
         question.line = Digest::of_line(&line);
@@ -126,7 +127,7 @@ impl Engine {
         let (method, name, rule) = (request.method, about.name().1, decision.rule);
         let but = no_dialogue.flatten().map_or_else(String::new, |why| format!(" (not asked in the client: {why})"));
         turn.push_note(format!("{method} of {name:?} (id {}) waits for a person: {rule}{but}", request.id));
-        let (shown, rule) = (question.tool.clone(), question.rule.clone());
+        let (shown, rule, seen) = (question.tool.clone(), question.rule.clone(), question.preview.clone());
         let (lives, local) = (question.lives, question.local);
         let until = now.saturating_add(question.timeout);
         turn.push_action(Action::Ask(Box::new(question)));
@@ -138,9 +139,10 @@ impl Engine {
         if !matches!(dialogue, Some(Dialogue::Round(_))) {
             self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
             progress = call.progress_token().and_then(|token| Progress::new(token, now));
-            held_until = until.min(now.saturating_add(self.client_patience()));
+            held_until = until.min(request.since(now).saturating_add(self.client_patience()));
         }
         let held = HeldCall {
+            came: request.since(now),
             method: request.method.into(),
             id: request.id.into(),
             key: request.key,
@@ -234,7 +236,8 @@ impl Engine {
         if kind == DialogueKind::Round && options.rounds == RoundApproval::Never {
             return Err(Some("`local_confirm = \"code\"` lets no client without a session answer".to_owned()));
         }
-        if self.client_habits().asks == Asks::Nobody {
+        let ClientHabits { asks, lines: shown, .. } = self.client_habits();
+        if asks == Asks::Nobody {
             let client = self.recorder.client().map_or_else(String::new, |client| escape_invisible(client.name()));
             return Err(Some(format!("the client {client} is known to answer without asking")));
         }
@@ -246,6 +249,10 @@ impl Engine {
         let Some(params) = approvals::build_params(question, server, choices) else {
             return Err(Some("the arguments are too long to be read in the client's dialogue".to_owned()));
         };
+        let lines = params.get("message").and_then(Value::as_str).map_or(0, |message| message.lines().count());
+        if let Some(shown) = shown.filter(|shown| lines > *shown) {
+            return Err(Some(format!("the client shows {shown} lines of a question, and this one has {lines}")));
+        }
         Ok(match kind {
             DialogueKind::Round => {
                 let state = self.approvals.seal_question("state", question.number, &question.covers);

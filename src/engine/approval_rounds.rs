@@ -3,12 +3,14 @@
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use super::action::Turn;
-use super::approvals::{self, ApprovalAnswer, Channel, HeldCall, NotChosen, Progress};
+use super::approval_flow::read_choice;
+use super::approvals::{self, ApprovalAnswer, Channel, Dialogue, HeldCall, NotChosen, OpenQuestion, Progress};
 use super::open_requests::RequestKind;
 use super::{ClientRequest, Engine};
-use crate::record::{Direction, Facts, PROTOCOL_RULE, Subject};
+use crate::record::{Digest, Direction, Facts, PROTOCOL_RULE, Subject};
 use crate::wire::message::{self, CallParams};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::view;
@@ -37,27 +39,17 @@ impl Engine {
     ) -> RoundOutcome {
         let Some(state) = self.find_own_state(call.request_state()) else { return RoundOutcome::NewCall };
         let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
-        let open = self.approvals.find_round(&state).and_then(|number| self.approvals.find_question(number));
-        let line = open.filter(|question| question.digest == digest).and_then(|question| {
-            let held = question.call.as_ref()?;
-            Some((question.number, approvals::replace_id(&held.line, &held.id, request.id)?))
-        });
-        let Some((number, line)) = line else {
+        let now = turn.now.session;
+        let Some((mut question, held)) = self.take_round((&*state, digest), request.id, now) else {
             self.refuse_bad_state(request, Some(Subject::Tool(&call.name)), turn);
             return RoundOutcome::Handled;
         };
-        let now = turn.now.session;
         let choice = match call.answer_to(approvals::OURS) {
-            Some(result) => self.read_choice(number, result, now),
+            Some(result) => read_choice(question.since, result, now),
             None => Err(NotChosen::Dismissed),
         };
-        let patience = self.client_patience();
-        let Some(mut question) = self.approvals.take_question(|question| question.number == number) else {
-            return RoundOutcome::Handled;
-        };
-        let Some(held) = question.call.take() else { return RoundOutcome::Handled };
-        // This request waits for the answer now, and the server gets the line that the person was asked about.
-        let held = HeldCall { id: request.id.into(), key: request.key.clone(), line, ..held };
+        let number = question.number;
+        let held = HeldCall { key: request.key.clone(), ..held };
         if let Some((answer, channel)) = question.answer.take() {
             self.settle_held(question, held, answer, channel, turn);
             return RoundOutcome::Handled;
@@ -69,7 +61,7 @@ impl Engine {
                 self.settle_held(question, held, answer, Channel::Client, turn);
             }
             Err(not_chosen) => {
-                let until = question.until.min(now.saturating_add(patience));
+                let until = question.until.min(now.saturating_add(self.client_patience()));
                 let progress = call.progress_token().and_then(|token| Progress::new(token, now));
                 self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
                 question.call = Some(HeldCall { until, progress, ..held });
@@ -78,6 +70,25 @@ impl Engine {
             }
         }
         RoundOutcome::Handled
+    }
+
+    /// Takes the question about a call that comes again with `state`. The request with the id `id` waits for the answer from
+    /// `now` on, and the server gets the line that the person was asked about.
+    fn take_round(
+        &mut self,
+        (state, digest): (&str, Digest),
+        id: &str,
+        now: Duration,
+    ) -> Option<(OpenQuestion, HeldCall)> {
+        let is_it = |question: &OpenQuestion| {
+            let is_round = matches!(&question.dialogue, Some(Dialogue::Round(open)) if **open == *state);
+            is_round && question.digest == digest && question.call.is_some()
+        };
+        let mut question = self.approvals.take_question(is_it)?;
+        let held = question.call.take()?;
+        // The line has an id, since it was read before.
+        let line = approvals::replace_id(&held.line, &held.id, id)?;
+        Some((question, HeldCall { id: id.into(), line, came: now, ..held }))
     }
 
     /// Refuses a request other than a call if it comes with a state of ours, which is only good for a call.

@@ -1,5 +1,7 @@
 //! A request of the client, borrowed from its line.
 
+use std::time::Duration;
+
 use super::action::Payload;
 use crate::wire::id::IdKey;
 
@@ -18,16 +20,24 @@ pub(super) struct ClientRequest<'l> {
 pub(super) enum Received {
     /// It is the one that the actions of this turn are about.
     Now,
-    /// It was kept.
-    Before,
+    /// It was kept since then, counted from the beginning of the session.
+    Before(Duration),
 }
 
 impl ClientRequest<'_> {
+    /// Returns since when its client waits.
+    pub(super) fn since(&self, now: Duration) -> Duration {
+        match self.received {
+            Received::Now => now,
+            Received::Before(since) => since,
+        }
+    }
+
     /// Returns the line as it is sent on.
     pub(super) fn payload(&self) -> Payload {
         match self.received {
             Received::Now => Payload::Received,
-            Received::Before => Payload::Kept([self.line.trim_ascii_end(), b"\n"].concat()),
+            Received::Before(_) => Payload::Kept([self.line.trim_ascii_end(), b"\n"].concat()),
         }
     }
 }

@@ -57,18 +57,33 @@ struct PreparedCall {
     /// Under which it is among the requests of the client.
     number: u64,
     key: IdKey,
-    line: Box<[u8]>,
-    known: Preparation,
     waits_for: WaitsFor,
 }
 
 #[derive(Debug)]
 enum WaitsFor {
-    List,
+    List(NewCall),
     /// The preview under this id.
-    Preview(Box<str>),
+    Preview(Box<str>, NewCall),
     /// The preview under this id, which is compared with the one that a person has approved.
     SamePreview(Box<str>, Box<Approved>),
+}
+
+/// A call that no person was asked about yet.
+#[derive(Debug)]
+struct NewCall {
+    line: Box<[u8]>,
+    since: Duration,
+    known: Preparation,
+}
+
+impl PreparedCall {
+    fn line(&self) -> &[u8] {
+        match &self.waits_for {
+            WaitsFor::List(call) | WaitsFor::Preview(_, call) => &call.line,
+            WaitsFor::SamePreview(_, approved) => &approved.held.line,
+        }
+    }
 }
 
 /// A call that a person has approved.
@@ -103,7 +118,13 @@ impl Preparations {
 
     /// Returns how many calls wait, and how many bytes they are.
     pub(super) fn held(&self) -> (usize, usize) {
-        (self.calls.len(), self.calls.iter().map(|call| call.line.len()).sum())
+        (self.calls.len(), self.calls.iter().map(|call| call.line().len()).sum())
+    }
+
+    /// Returns whether the question was answered, and waits for what the server says of it now.
+    pub(super) fn is_comparing(&self, number: u64) -> bool {
+        let is_it = |call: &PreparedCall| matches!(&call.waits_for, WaitsFor::SamePreview(_, approved) if approved.question.number == number);
+        self.calls.iter().any(is_it)
     }
 
     fn take_request(&mut self, is_it: impl Fn(&OwnRequest) -> bool) -> Option<OwnRequest> {
@@ -126,18 +147,21 @@ impl Engine {
             return false;
         }
         let meta = request.params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
+        let since = request.since(turn.now.session);
+        let new_call = || NewCall { line: request.line.into(), since, known: known.clone() };
         let waits_for = if known.listing == Listing::NotAsked && self.is_unheard_of(&call.name) {
             if !self.preparations.requests.iter().any(|request| matches!(request.kind, OwnKind::List(..))) {
-                self.ask_for_tools(1, None, meta, turn);
+                let until = turn.now.session.saturating_add(OWN_REQUEST);
+                self.ask_for_tools((1, until), None, meta, turn);
             }
-            WaitsFor::List
+            WaitsFor::List(new_call())
         } else if let (Some(preview), None) = (preview, &known.preview) {
             match self.ask_for_preview(preview, call.arguments.unwrap_or("{}"), meta, turn) {
-                Ok(id) => WaitsFor::Preview(id),
+                Ok(id) => WaitsFor::Preview(id, new_call()),
                 Err(why) => {
                     // That is said to the person, who is asked all the same.
                     let known = Preparation { preview: Some(why.into()), ..known.clone() };
-                    return self.resume_call(request.line, known, turn);
+                    return self.resume_call(request.line, since, known, turn);
                 }
             }
         } else {
@@ -145,14 +169,7 @@ impl Engine {
         };
         let number = self.approvals.next_number();
         self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
-        let line = request.line.into();
-        self.preparations.calls.push(PreparedCall {
-            number,
-            key: request.key.clone(),
-            line,
-            known: known.clone(),
-            waits_for,
-        });
+        self.preparations.calls.push(PreparedCall { number, key: request.key.clone(), waits_for });
         true
     }
 
@@ -171,7 +188,7 @@ impl Engine {
     fn send_own(
         &mut self,
         (method, params): (&str, &str),
-        kind: OwnKind,
+        (kind, until): (OwnKind, Duration),
         draft: Option<Draft>,
         turn: &mut Turn<'_>,
     ) -> Box<str> {
@@ -180,16 +197,22 @@ impl Engine {
         let line = format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"{method}","params":{params}}}"#) + "\n";
         turn.push_action(Action::ToServer(Payload::Kept(line.into_bytes())));
         turn.push_action(Action::Schedule);
-        let until = turn.now.session.saturating_add(OWN_REQUEST);
         self.preparations.requests.push(OwnRequest { id: id.clone(), kind, until, draft });
         id
     }
 
-    fn ask_for_tools(&mut self, page: u32, cursor: Option<&str>, meta: Option<String>, turn: &mut Turn<'_>) {
+    /// Asks for a page of the list; all of them have to be there at `until`.
+    fn ask_for_tools(
+        &mut self,
+        (page, until): (u32, Duration),
+        cursor: Option<&str>,
+        meta: Option<String>,
+        turn: &mut Turn<'_>,
+    ) {
         let members = [cursor.map(|cursor| format!(r#""cursor":{cursor}"#)), with_meta(meta.as_deref())];
         let params = format!("{{{}}}", members.into_iter().flatten().collect::<Vec<_>>().join(","));
         let kind = OwnKind::List(page, meta.map(Into::into));
-        self.send_own((method::TOOLS_LIST, &params), kind, None, turn);
+        self.send_own((method::TOOLS_LIST, &params), (kind, until), None, turn);
     }
 
     /// Makes the read of a preview, which is judged like any call and must be one that the policy allows.
@@ -233,7 +256,8 @@ impl Engine {
         drop(counted);
         let members = [Some(format!(r#""name":{},"arguments":{arguments}"#, json!(name))), with_meta(meta.as_deref())];
         let params = format!("{{{}}}", members.into_iter().flatten().collect::<Vec<_>>().join(","));
-        Ok(self.send_own((method::TOOLS_CALL, &params), OwnKind::Preview(preview.clone()), draft, turn))
+        let until = turn.now.session.saturating_add(OWN_REQUEST);
+        Ok(self.send_own((method::TOOLS_CALL, &params), (OwnKind::Preview(preview.clone()), until), draft, turn))
     }
 
     /// Makes the read of a preview once more, before an approved call is sent.
@@ -258,15 +282,11 @@ impl Engine {
         match self.ask_for_preview(&preview, arguments, meta, turn) {
             Ok(id) => {
                 let number = self.approvals.next_number();
-                self.client_requests.insert(held.key.clone(), &held.id, RequestKind::Held(number));
+                let key = held.key.clone();
+                self.client_requests.insert(key.clone(), &held.id, RequestKind::Held(number));
                 let approved = Approved { question, held, answer, channel };
-                self.preparations.calls.push(PreparedCall {
-                    number,
-                    key: approved.held.key.clone(),
-                    line: approved.held.line.clone(),
-                    known: Preparation { listing: Listing::Asked, preview: None },
-                    waits_for: WaitsFor::SamePreview(id, Box::new(approved)),
-                });
+                let waits_for = WaitsFor::SamePreview(id, Box::new(approved));
+                self.preparations.calls.push(PreparedCall { number, key, waits_for });
             }
             Err(why) => self.finish_comparison(Approved { question, held, answer, channel }, why.into(), turn),
         }
@@ -288,18 +308,18 @@ impl Engine {
             turn.push_action(Action::Settle(question.number, Settled::Answered(channel, Upshot::Outdated)));
         }
         self.client_requests.remove_answered(&held.key);
-        let line = held.line.clone();
+        let (line, since) = (held.line.clone(), held.came);
         self.end_held(held, Approval { verdict: "outdated", ..Approval::default() }, Outcome::Refused, turn);
-        self.resume_call(&line, Preparation { listing: Listing::Asked, preview: Some(preview) }, turn);
+        self.resume_call(&line, since, Preparation { listing: Listing::Asked, preview: Some(preview) }, turn);
     }
 
-    /// Handles a call that was prepared, as if it had just come. Always returns true.
-    fn resume_call(&mut self, line: &[u8], known: Preparation, turn: &mut Turn<'_>) -> bool {
+    /// Handles a call that was prepared and that came at `since`. Always returns true.
+    fn resume_call(&mut self, line: &[u8], since: Duration, known: Preparation, turn: &mut Turn<'_>) -> bool {
         let message =
             self.reader.read_line(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::from_envelope(&envelope));
         // It was read before.
         if let Ok(Message::Request { id, key, method, params }) = message {
-            let request = ClientRequest { id, key, method: &method, params, line, received: Received::Before };
+            let request = ClientRequest { id, key, method: &method, params, line, received: Received::Before(since) };
             let _ = self.handle_prepared_call(request, &known, turn);
         }
         true
@@ -327,7 +347,7 @@ impl Engine {
                     match list_filter::next_cursor(result) {
                         Some(cursor) if is_read && page < MAX_OWN_PAGES => {
                             let cursor = cursor.to_owned();
-                            self.ask_for_tools(page + 1, Some(&cursor), meta.map(Into::into), turn);
+                            self.ask_for_tools((page + 1, request.until), Some(&cursor), meta.map(Into::into), turn);
                         }
                         _ => self.finish_listing(turn),
                     }
@@ -339,25 +359,27 @@ impl Engine {
     }
 
     fn finish_listing(&mut self, turn: &mut Turn<'_>) {
-        let is_waiting = |call: &mut PreparedCall| matches!(call.waits_for, WaitsFor::List);
+        let is_waiting = |call: &mut PreparedCall| matches!(call.waits_for, WaitsFor::List(_));
         let calls: Vec<_> = self.preparations.calls.extract_if(.., is_waiting).collect();
-        for PreparedCall { key, line, known, .. } in calls {
+        for PreparedCall { key, waits_for, .. } in calls {
+            let WaitsFor::List(NewCall { line, since, known }) = waits_for else { continue };
             self.client_requests.remove_answered(&key);
-            self.resume_call(&line, Preparation { listing: Listing::Asked, ..known }, turn);
+            self.resume_call(&line, since, Preparation { listing: Listing::Asked, ..known }, turn);
         }
     }
 
     fn finish_preview(&mut self, id: &str, preview: String, turn: &mut Turn<'_>) {
-        let is_it = |call: &mut PreparedCall| matches!(&call.waits_for, WaitsFor::Preview(of) | WaitsFor::SamePreview(of, _) if **of == *id);
-        let Some(PreparedCall { key, line, known, waits_for, .. }) =
-            self.preparations.calls.extract_if(.., is_it).next()
-        else {
+        let is_it = |call: &mut PreparedCall| matches!(&call.waits_for, WaitsFor::Preview(of, _) | WaitsFor::SamePreview(of, _) if **of == *id);
+        let Some(PreparedCall { key, waits_for, .. }) = self.preparations.calls.extract_if(.., is_it).next() else {
             return;
         };
         self.client_requests.remove_answered(&key);
         match waits_for {
             WaitsFor::SamePreview(_, approved) => self.finish_comparison(*approved, preview.into(), turn),
-            _ => _ = self.resume_call(&line, Preparation { preview: Some(preview.into()), ..known }, turn),
+            WaitsFor::List(NewCall { line, since, known }) | WaitsFor::Preview(_, NewCall { line, since, known }) => {
+                let known = Preparation { preview: Some(preview.into()), ..known };
+                self.resume_call(&line, since, known, turn);
+            }
         }
     }
 
@@ -399,12 +421,15 @@ impl Engine {
 
     /// Records that the server never got a call.
     fn drop_preparation(&mut self, call: PreparedCall, outcome: Outcome, turn: &mut Turn<'_>) {
-        if let WaitsFor::SamePreview(_, approved) = call.waits_for {
-            if approved.question.local == Local::Asked {
-                turn.push_action(Action::Settle(approved.question.number, Settled::Over));
+        let call = match call.waits_for {
+            WaitsFor::SamePreview(_, approved) => {
+                if approved.question.local == Local::Asked {
+                    turn.push_action(Action::Settle(approved.question.number, Settled::Over));
+                }
+                return self.end_held(approved.held, withdrawn(), outcome, turn);
             }
-            return self.end_held(approved.held, withdrawn(), outcome, turn);
-        }
+            WaitsFor::List(call) | WaitsFor::Preview(_, call) => call,
+        };
         let line = std::str::from_utf8(&call.line).unwrap_or_default().trim_ascii();
         let params = find_member(line, "params");
         let Ok(read) = CallParams::read(params) else { return };

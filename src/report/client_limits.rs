@@ -11,10 +11,10 @@ use crate::policy::{ApprovalLifetime, Diagnostic, Source, Span, decode, diagnost
 use crate::settings::{KnownClient, Settings, format_seconds};
 
 /// Warns of what a valid policy says about approvals and the settings do not allow for.
-pub(super) fn warn_of_approvals(source: &Source, settings: &Settings) -> impl Iterator<Item = Diagnostic> {
+pub(super) fn warn_of_approvals(source: &Source, settings: &Settings) -> Vec<Diagnostic> {
     let root = decode::decode(source, &mut Report::default());
     let warn = |root| warn_of_timeout(root, settings).into_iter().chain(warn_of_lifetime(root, settings));
-    root.iter().flat_map(warn).collect::<Vec<_>>().into_iter()
+    root.iter().flat_map(warn).collect()
 }
 
 /// Warns of the longest `approval_timeout` if there are clients that do not wait as long. Only the clients count for which

@@ -9,7 +9,7 @@ use super::{ApprovalSettings, ClientRow};
 use crate::engine::{Asks, ClientTable, ClientVersion};
 use crate::limits::{MAX_CLIENT_WAIT, MIN_CLIENT_WAIT};
 use crate::policy::diagnostic::{Report, quote_for_message};
-use crate::policy::keys::kinds::read_members;
+use crate::policy::keys::kinds::{WholeNumber, read_members};
 use crate::policy::keys::{FromDocument, TableSpec, ValueKind, read_text, table};
 use crate::policy::tree::{DocumentMember, DocumentNode};
 use crate::policy::{Diagnostic, Format, Source, decode};
@@ -62,6 +62,7 @@ impl From<KnownClientKeys> for KnownClient {
                 before: keys.before.map(|version| version.0),
                 asks: keys.asks.map(asks_of),
                 waits: keys.waits.map(Duration::from),
+                lines: keys.lines.and_then(|lines| usize::try_from(lines.0).ok()),
             },
             source: keys.source.unwrap_or_default(),
             observed: keys.observed.unwrap_or_default(),
@@ -90,6 +91,7 @@ table! {
     "before" => before: VersionText,
     "asks" => asks: bool,
     "waits" => waits: Wait,
+    "lines" => lines: WholeNumber<1, 100>,
     required "source" => source: Vec<String>,
     required "observed" => observed: String,
 }

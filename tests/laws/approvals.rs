@@ -1,6 +1,7 @@
 //! Questions to persons: whatever is written, answered, cancelled, reloaded or waited for, in any order and in either era,
 //! nothing reaches the server that no person has approved, every request is answered once, every question is settled
-//! once, and nobody is said to have refused who has not.
+//! once, and nobody is said to have refused who has not. Previews are events like others: answered, failed, timed out, or
+//! different when they are made again; what is approved with one that is compared is sent with the same one only.
 //!
 //! A script begins with a byte for how the session is set up; then each pair of bytes is a step: what happens, and to which
 //! of the things that there are. The model knows calls by their content, and keeps a ledger of what was approved.
@@ -11,10 +12,12 @@ use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{
-    Action, ApprovalAnswer, ApprovalOptions, Channel, Engine, Local, Now, Opened, Payload, RoundApproval, Settled,
-    Upshot,
+    Action, ApprovalAnswer, ApprovalOptions, Channel, Engine, Local, Now, Opened, Payload, Question, RoundApproval,
+    Settled, Upshot,
 };
-use policylayer::limits::{CLIENT_MARGIN, CLIENT_WAIT, LATE_APPROVAL, MAX_HELD, MAX_LATE, READING_TIME, REFUSED_FOR};
+use policylayer::limits::{
+    CLIENT_MARGIN, CLIENT_WAIT, LATE_APPROVAL, MAX_HELD, MAX_LATE, OWN_REQUEST, READING_TIME, REFUSED_FOR,
+};
 use policylayer::policy::{ApprovalLifetime, ApprovalScope, Policy};
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required, SessionName};
 use serde_json::{Value, json};
@@ -37,7 +40,9 @@ fn policies() -> &'static [Arc<Policy>; 3] {
                 r#"{{"version":"1","default":"allow","tools":{{"send":{send},
                     "same":{{"action":"require_approval","approval_scope":"arguments"}},
                     "brief":{{"action":"require_approval","approval_timeout":"30s"}},
-                    "next":{{"action":"require_approval","approval_for":"client"}}}}}}"#
+                    "next":{{"action":"require_approval","approval_for":"client"}},
+                    "shown":{{"action":"require_approval","preview":{{"tool":"get_note","show":["v"]}}}},
+                    "again":{{"action":"require_approval","preview_again":true,"preview":{{"tool":"get_note","show":["v"]}}}}}}}}"#
             ))
         };
         [of(asks), of(r#"{"action":"deny"}"#), of(r#"{"action":"require_approval","approval_scope":"arguments"}"#)]
@@ -68,12 +73,26 @@ pub fn requests_alone_approve_nothing(script: &[u8]) {
     assert_eq!(session.reached, 0, "nobody has approved anything");
 }
 
-/// All that the server reads of a call, and what a person is asked about.
+/// All that the server reads of a call, and what a person is asked about, as JSON. A preview that is compared is part of it.
 type Content = String;
+
+const SEEN: &str = "(seen)";
 
 fn content_of(line: &Value) -> Content {
     let mut params = line["params"].clone();
     params.as_object_mut().unwrap().remove("_meta");
+    params.to_string()
+}
+
+fn with_preview(content: &str, preview: &str) -> Content {
+    let mut params: Value = serde_json::from_str(content).unwrap();
+    params[SEEN] = json!(preview);
+    params.to_string()
+}
+
+fn without_preview(content: &str) -> Content {
+    let mut params: Value = serde_json::from_str(content).unwrap();
+    params.as_object_mut().unwrap().remove(SEEN);
     params.to_string()
 }
 
@@ -134,6 +153,25 @@ struct Asked {
     is_over: bool,
     /// An answer from elsewhere that waits for the call.
     kept: Option<ApprovalAnswer>,
+    /// The preview that is compared before the call is sent.
+    compared: Option<String>,
+    /// The approval that waits for it.
+    approved: Option<(ApprovalAnswer, Channel)>,
+}
+
+/// A preview that the server has not answered.
+struct Preview {
+    id: Value,
+    purpose: Purpose,
+    until: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Purpose {
+    /// A person is asked about this request.
+    Ask(u64),
+    /// What the person has seen is compared, for this question.
+    Compare(u64),
 }
 
 struct Session {
@@ -154,6 +192,14 @@ struct Session {
     opening: Option<u64>,
     /// What was refused by a person: the content, and when.
     refused: Vec<(Content, Duration)>,
+    /// Oldest first.
+    previews: Vec<Preview>,
+    /// What the next preview is for.
+    purpose: Option<Purpose>,
+    /// The preview that has just come, or has failed to.
+    seen: Option<String>,
+    /// The question whose preview has changed.
+    outdated: Option<u64>,
     /// The verdicts in the log, by the number of the decision.
     recorded: HashMap<u64, String>,
     /// How many calls that ask have reached the server.
@@ -177,8 +223,9 @@ impl Session {
         // The server has listed its tools: nobody is asked about what it may not have.
         let start = Now { session: Duration::ZERO, unix: Duration::from_secs(1_767_225_600) };
         engine.handle_client_line(br#"{"jsonrpc":"2.0","id":"list","method":"tools/list"}"#, start, &mut Vec::new());
-        let list = br#"{"jsonrpc":"2.0","id":"list","result":{"tools":[{"name":"send"},{"name":"same"},{"name":"brief"},{"name":"next"}]}}"#;
-        engine.handle_server_line(list, start, &mut Vec::new());
+        let tools = ["send", "same", "brief", "next", "shown", "again", "get_note"].map(|name| json!({ "name": name }));
+        let list = json!({"jsonrpc":"2.0","id":"list","result":{ "tools": tools }}).to_string();
+        engine.handle_server_line(list.as_bytes(), start, &mut Vec::new());
         let mut session = Self {
             engine,
             now: Duration::ZERO,
@@ -192,6 +239,10 @@ impl Session {
             kept: Vec::new(),
             opening: None,
             refused: Vec::new(),
+            previews: Vec::new(),
+            purpose: None,
+            seen: None,
+            outdated: None,
             recorded: HashMap::new(),
             reached: 0,
             has_ended: false,
@@ -226,10 +277,13 @@ impl Session {
             12 if pick & 1 == 0 => self.lay_out(pick >> 1),
             12 => self.fail_locally(pick >> 1),
             13 => self.reload(pick),
+            14 if pick & 1 == 1 && !self.previews.is_empty() => self.answer_preview(pick >> 1),
             14 => self.answer_as_server(pick),
             _ if pick < 16 => self.end(),
             _ => self.answer_locally(which),
         }
+        // Whoever drives the engine asks for its next deadline after each step.
+        self.wait(0);
         self.keeps_its_bounds();
     }
 
@@ -239,7 +293,12 @@ impl Session {
         let line = json!({"jsonrpc":"2.0","id":id,"method":"tools/call","params":params});
         self.requests.insert(id, Request { line: line.clone(), since: self.now, fate: Fate::Waits });
         self.written.push(line.clone());
-        self.take_up_kept(&line);
+        let has_preview = ["shown", "again"].contains(&line["params"]["name"].as_str().unwrap());
+        if has_preview {
+            self.purpose = Some(Purpose::Ask(id));
+        } else {
+            self.take_up_kept(&content_of(&line));
+        }
         // What the client says in a round counts if it is the first good answer to it.
         let choice = self.choice_in_round(&line);
         if let Some((number, Some(choice))) = &choice {
@@ -248,18 +307,20 @@ impl Session {
         let mut actions = Vec::new();
         self.engine.handle_client_line(line.to_string().as_bytes(), self.time(), &mut actions);
         self.carry_out(actions, Some(&line));
-        if let Some((number, None)) = choice
+        self.purpose = None;
+        // It waits from now on, for an answer or for what the person has seen to be compared.
+        if let Some((number, choice)) = choice
             && let Some(asked) = self.asked.get_mut(&number)
+            && (choice.is_none() || asked.approved.is_some())
         {
             (asked.state, asked.held, asked.is_round) = (None, id, false);
         }
     }
 
     /// A call that is made anew gets the answer that waits for it, unless the policy refuses it now.
-    fn take_up_kept(&mut self, line: &Value) {
-        let content = content_of(line);
+    fn take_up_kept(&mut self, content: &str) {
         let is_it = |asked: &Asked| asked.kept.is_some() && asked.content == content;
-        if self.has_ended || (self.policy == 1 && line["params"]["name"] == "send") {
+        if self.has_ended || (self.policy == 1 && content.contains(r#""name":"send""#)) {
             return;
         }
         for number in self.kept.clone() {
@@ -287,8 +348,8 @@ impl Session {
         let (number, asked) = self.asked.iter_mut().find(|(_, asked)| same(asked)).filter(|_| !has_ended)?;
         let number = *number;
         if let Some(kept) = asked.kept.take() {
-            asked.state = None;
-            self.enter(number, &kept, Channel::Local);
+            (asked.state, asked.held, asked.is_round) = (None, line["id"].as_u64().unwrap(), false);
+            self.enter_or_compare(number, &kept, Channel::Local);
             return None;
         }
         let answer =
@@ -312,7 +373,19 @@ impl Session {
             asked.until = asked.until.max(self.now + LATE_APPROVAL);
             return;
         }
-        self.enter(number, answer, channel);
+        self.enter_or_compare(number, answer, channel);
+    }
+
+    /// An approval of a held call holds once its preview is found to be the same.
+    fn enter_or_compare(&mut self, number: u64, answer: &ApprovalAnswer, channel: Channel) {
+        let asked = self.asked.get_mut(&number).unwrap();
+        let is_held = asked.is_round || self.requests[&asked.held].fate == Fate::Waits;
+        if asked.compared.is_some() && is_held && !matches!(answer, ApprovalAnswer::Refused { .. }) {
+            asked.approved = Some((answer.clone(), channel));
+            self.purpose = Some(Purpose::Compare(number));
+        } else {
+            self.enter(number, answer, channel);
+        }
     }
 
     fn enter(&mut self, number: u64, answer: &ApprovalAnswer, channel: Channel) {
@@ -371,7 +444,7 @@ impl Session {
 
     fn is_about(&self, line: &Value, state: &str) -> bool {
         let of = self.asked.values().find(|asked| asked.state.as_deref() == Some(state));
-        of.is_some_and(|asked| asked.content == content_of(line))
+        of.is_some_and(|asked| without_preview(&asked.content) == content_of(line))
     }
 
     fn forge(&mut self, which: u8) {
@@ -389,18 +462,79 @@ impl Session {
     }
 
     fn wait(&mut self, milliseconds: u64) {
-        self.now += Duration::from_millis(milliseconds);
+        let end = self.now + Duration::from_millis(milliseconds);
+        // A deadline may lead to the next one.
+        while let Some(next) = self.engine.poll_timeout().filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            self.pass_time();
+        }
+        self.now = end;
+        self.pass_time();
+    }
+
+    fn pass_time(&mut self) {
+        let now = self.now;
+        let due: Vec<_> = self.previews.extract_if(.., |preview| preview.until <= now).collect();
+        let late = "(no preview: get_note has not answered within 3 seconds)";
+        due.iter().for_each(|preview| self.prepare(preview, late));
         let mut actions = Vec::new();
         self.engine.handle_timeout(self.time(), &mut actions);
         self.carry_out(actions, None);
+        self.seen = None;
         if let Some(next) = self.engine.poll_timeout() {
             assert!(next > self.now, "the next deadline is in the past");
         }
-        let now = self.now;
-        self.asked.values_mut().filter(|asked| asked.until <= now).for_each(|asked| {
+        self.asked.values_mut().filter(|asked| asked.until <= now && asked.approved.is_none()).for_each(|asked| {
             asked.is_over = true;
             (asked.kept, asked.state) = (None, None);
         });
+    }
+
+    /// The server answers a preview: one thing, another, or with an error.
+    fn answer_preview(&mut self, which: usize) {
+        let preview = self.previews.remove((which >> 2) % self.previews.len());
+        let error = "(no preview: get_note answered with an error)";
+        let (answer, shown) = match which & 3 {
+            0 | 1 => (json!({"result":{"structuredContent":{"v":1,"w":which}}}), "v: 1"),
+            2 => (json!({"result":{"structuredContent":{"v":2}}}), "v: 2"),
+            _ => (json!({"result":{"isError":true,"content":[]}}), error),
+        };
+        let mut line = answer;
+        (line["jsonrpc"], line["id"]) = (json!("2.0"), preview.id.clone());
+        self.prepare(&preview, shown);
+        let mut actions = Vec::new();
+        self.engine.handle_server_line(line.to_string().as_bytes(), self.time(), &mut actions);
+        self.carry_out(actions, None);
+        self.seen = None;
+    }
+
+    /// Enters what comes of a preview into the ledger.
+    fn prepare(&mut self, preview: &Preview, shown: &str) {
+        self.seen = Some(shown.to_owned());
+        match preview.purpose {
+            Purpose::Ask(id) => {
+                if self.requests[&id].fate == Fate::Waits {
+                    let content = self.bound_content(&self.requests[&id].line);
+                    self.take_up_kept(&content);
+                }
+            }
+            Purpose::Compare(number) => {
+                let asked = self.asked.get_mut(&number).unwrap();
+                let is_waiting = !asked.is_over && self.requests[&asked.held].fate == Fate::Waits;
+                let approved = asked.approved.take().filter(|_| is_waiting);
+                if let Some((answer, channel)) = approved.filter(|_| asked.compared.as_deref() == Some(shown)) {
+                    self.enter(number, &answer, channel);
+                }
+            }
+        }
+    }
+
+    /// What an approval of a call is bound to, with the preview that has just come where that is compared.
+    fn bound_content(&self, line: &Value) -> Content {
+        match &self.seen {
+            Some(seen) if line["params"]["name"] == "again" => with_preview(&content_of(line), seen),
+            _ => content_of(line),
+        }
     }
 
     fn cancel(&mut self, pick: usize) {
@@ -455,15 +589,19 @@ impl Session {
             _ => ApprovalAnswer::Refused { note: None },
         };
         self.tell_laid_out(number);
-        let was_open = self.asked[&number].is_local && self.asked[&number].kept.is_none();
+        let asked = &self.asked[&number];
+        let was_open = asked.is_local && asked.kept.is_none() && asked.approved.is_none();
         if was_open {
             self.enter_answer(number, &answer, Channel::Local);
         }
         let mut actions = Vec::new();
         self.engine.handle_local_answer(number, answer, self.time(), &mut actions);
         let is_settled = |action: &Action| matches!(action, Action::Settle(of, Settled::Answered(Channel::Local, _)) if *of == number);
-        assert_eq!(actions.iter().any(is_settled), was_open, "an answer settles an open question, and no other");
-        if !was_open {
+        // Whoever gave it waits until the preview is compared.
+        let is_compared = self.asked[&number].approved.is_some();
+        let is_settled = actions.iter().any(is_settled);
+        assert_eq!(is_settled, was_open && !is_compared, "an answer settles an open question, and no other");
+        if !self.asked[&number].is_local {
             // Whoever gave it may wait to hear that.
             actions.retain(|action| *action != Action::Settle(number, Settled::Over));
         }
@@ -585,17 +723,18 @@ impl Session {
                     self.tell_client(serde_json::from_slice(&line).unwrap())
                 }
                 Action::Ask(question) => {
-                    let line = line.expect("only a call asks");
-                    assert_eq!(question.tool.as_ref(), line["params"]["name"]);
+                    let (held, content) = self.find_asked(&question, line);
+                    let has_preview = ["shown", "again"].contains(&&*question.tool);
+                    assert_eq!(question.preview.as_deref(), self.seen.as_deref().filter(|_| has_preview));
                     let asked = Asked {
-                        content: content_of(line),
+                        content,
                         scope_is_wide: question.scope == ApprovalScope::Tool,
                         lives: question.lives,
                         since: self.now,
                         until: self.now + question.timeout,
                         is_laid_out: false,
                         is_local: question.local == Local::Asked,
-                        held: line["id"].as_u64().unwrap(),
+                        held,
                         is_round: false,
                         dialogue: None,
                         state: None,
@@ -604,6 +743,8 @@ impl Session {
                         is_stored: false,
                         is_over: false,
                         kept: None,
+                        compared: question.preview.map(Into::into).filter(|_| *question.tool == *"again"),
+                        approved: None,
                     };
                     assert!(self.asked.insert(question.number, asked).is_none(), "a number is used once");
                 }
@@ -617,12 +758,14 @@ impl Session {
                             let grants = grants && asked.is_for_next && asked.answered == Some(ApprovalAnswer::Once);
                             assert!(asked.answered.is_some(), "somebody has answered");
                             assert!(grants == asked.is_stored || self.has_ended, "the next session gets what is left");
-                            if upshot == Upshot::Kept {
-                                continue;
+                            match upshot {
+                                Upshot::Kept => continue,
+                                Upshot::Outdated => self.outdated = Some(number),
+                                _ => {}
                             }
                         }
                         Settled::Left => assert!(self.has_ended && asked.lives == ApprovalLifetime::Client),
-                        Settled::Over => asked.is_over = true,
+                        Settled::Over => (asked.is_over, asked.approved) = (true, None),
                     }
                     asked.is_local = false;
                 }
@@ -633,9 +776,26 @@ impl Session {
         }
     }
 
+    /// The request that a question is about, and what an approval of it is bound to.
+    fn find_asked(&self, question: &Question, line: Option<&Value>) -> (u64, Content) {
+        let is_line = |line: &Value| Digest::of_line(format!("{line}\n").as_bytes()) == question.line;
+        if let Some(line) = line.or(self.requests.values().map(|request| &request.line).find(|line| is_line(line))) {
+            assert_eq!(question.tool.as_ref(), line["params"]["name"]);
+            return (line["id"].as_u64().unwrap(), self.bound_content(line));
+        }
+        // The call came again with a state of ours, and is asked about anew.
+        let before = &self.asked[&self.outdated.expect("only a call asks")];
+        (before.held, with_preview(&without_preview(&before.content), self.seen.as_deref().unwrap()))
+    }
+
     fn passes_on(&mut self, line: Value) {
         if line["method"] != "tools/call" {
             return;
+        }
+        if line["params"]["name"] == "get_note" {
+            let purpose = self.purpose.take().expect("a preview is for one call");
+            let until = self.now + OWN_REQUEST;
+            return self.previews.push(Preview { id: line["id"].clone(), purpose, until });
         }
         assert!(!self.has_ended, "after its end the server gets nothing");
         let request = self.requests.get_mut(&line["id"].as_u64().unwrap()).unwrap();
@@ -647,7 +807,7 @@ impl Session {
         }
         assert!((name, self.policy) != ("send", 1), "the policy in force has the last word");
         self.reached += 1;
-        let (content, now) = (content_of(&line), self.now);
+        let (content, now) = (self.bound_content(&line), self.now);
 
         let fits = |it: &Approved| {
             let is_same = it.content == content;
@@ -726,9 +886,12 @@ impl Session {
         let open = self.asked.values().filter(|asked| asked.is_local).count();
         assert!(open <= MAX_HELD + MAX_LATE, "{open} questions");
         let waiting: Vec<_> = self.requests.values().filter(|request| request.fate == Fate::Waits).collect();
-        assert!(waiting.len() <= MAX_HELD, "{} calls wait", waiting.len());
+        assert!(waiting.len() <= 2 * MAX_HELD, "{} calls wait", waiting.len());
+        let is_compared = self.asked.values().any(|asked| asked.approved.is_some());
+        let slack = if is_compared { OWN_REQUEST } else { Duration::ZERO };
         for request in waiting {
-            assert!(self.now < request.since + CLIENT_WAIT - CLIENT_MARGIN, "its client gives up: {}", request.line);
+            let is_answered_in_time = self.now < request.since + CLIENT_WAIT - CLIENT_MARGIN + slack;
+            assert!(is_answered_in_time, "its client gives up: {}", request.line);
         }
     }
 
@@ -749,7 +912,12 @@ impl Session {
 
 /// The parameters of a call: which tool, which arguments, in which era, and what is beside them.
 fn call_params(which: u8, state: Option<&str>) -> Value {
-    let tool = if which >> 4 > 9 { "next" } else { ["send", "same", "brief", "free"][usize::from(which & 3)] };
+    let tool = match which >> 4 {
+        10 | 11 => "next",
+        12 | 13 => "shown",
+        14 | 15 => "again",
+        _ => ["send", "same", "brief", "free"][usize::from(which & 3)],
+    };
     let mut params = json!({"name": tool, "arguments": {"n": which >> 2 & 1}});
     if which & 8 == 0 {
         params["_meta"] = json!({"io.modelcontextprotocol/protocolVersion":"2026-07-28",

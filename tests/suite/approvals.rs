@@ -233,18 +233,23 @@ fn nothing_in_a_request_opens_the_session_anew() {
 }
 
 #[test]
-fn who_is_known_not_to_ask_is_not_asked() {
-    let row = ClientRow { name: "c".into(), asks: Some(Asks::Nobody), ..ClientRow::default() };
-    let known = |channels: &[Channel]| {
-        let clients = ClientTable::new(vec![row.clone()], || &[]);
-        let mut desk =
-            Desk::with_options(ApprovalOptions { channels: channels.to_vec(), clients, ..Default::default() });
-        desk.hello("2025-06-18", json!({"elicitation":{}}));
-        desk
-    };
-    assert_eq!(known(BOTH).call(1, "send"), [Done::Asked { number: 1, local: Local::Asked, timeout: 600 }]);
-    let done = known(&[Channel::Client]).call(1, "send");
-    assert!(refused_by(&done).1.contains("the client c is known to answer without asking"), "{done:?}");
+fn who_is_known_not_to_ask_or_to_cut_a_question_is_not_asked() {
+    let row = ClientRow { name: "c".into(), ..ClientRow::default() };
+    for (row, why) in [
+        (ClientRow { asks: Some(Asks::Nobody), ..row.clone() }, "the client c is known to answer without asking"),
+        (ClientRow { lines: Some(4), ..row }, "the client shows 4 lines of a question, and this one has 9"),
+    ] {
+        let known = |channels: &[Channel]| {
+            let clients = ClientTable::new(vec![row.clone()], || &[]);
+            let mut desk =
+                Desk::with_options(ApprovalOptions { channels: channels.to_vec(), clients, ..Default::default() });
+            desk.hello("2025-06-18", json!({"elicitation":{}}));
+            desk
+        };
+        assert_eq!(known(BOTH).call(1, "send"), [Done::Asked { number: 1, local: Local::Asked, timeout: 600 }]);
+        let done = known(&[Channel::Client]).call(1, "send");
+        assert!(refused_by(&done).1.contains(why), "{done:?}");
+    }
 }
 
 #[test]

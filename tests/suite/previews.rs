@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use policylayer::engine::{Action, ApprovalAnswer, Channel, Payload, Question, Settled, Upshot};
-use policylayer::limits::{MAX_HELD, MAX_OWN_PAGES, MAX_PREVIEW, OWN_REQUEST};
+use policylayer::limits::{CLIENT_MARGIN, CLIENT_WAIT, MAX_HELD, MAX_OWN_PAGES, MAX_PREVIEW, OWN_REQUEST};
 use serde_json::{Value, json};
 
-use crate::support::recorded::{Recorded, TO_SERVER, told};
+use crate::support::recorded::{Recorded, TO_SERVER, list_of, told};
 
 const POLICY: &str = r#"{"version":"1","default":"deny","tools":{
     "get_campaign":{},
@@ -44,11 +44,11 @@ fn session() -> Recorded {
 }
 
 fn list(names: &[&str], cursor: Option<&str>) -> Value {
-    let tools: Vec<_> = names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
-    match cursor {
-        Some(cursor) => json!({"tools": tools, "nextCursor": cursor}),
-        None => json!({ "tools": tools }),
+    let mut list = list_of(names);
+    if let Some(cursor) = cursor {
+        list["nextCursor"] = json!(cursor);
     }
+    list
 }
 
 fn call(session: &mut Recorded, id: u32, tool: &str) -> Vec<Action> {
@@ -227,6 +227,59 @@ fn a_late_approval_of_what_was_shown_is_no_approval_of_anything_else() {
     let mut other = self::session();
     let done = show(&mut other, 1, "Spring sale");
     assert_ne!(asked(&done).covers, asked(&show(&mut other, 2, "Summer sale")).covers);
+}
+
+/// The client's time runs from its request on, whatever the wrapper asks before.
+#[test]
+fn a_call_that_was_prepared_is_answered_before_its_client_gives_up() {
+    let answered_at = CLIENT_WAIT - CLIENT_MARGIN;
+    let mut session = Recorded::new(POLICY);
+    let listed = own(&call(&mut session, 1, "send_again"));
+    session.now += OWN_REQUEST - Duration::from_millis(1);
+    let request = own(&answer(&mut session, &listed, list(TOOLS, None)));
+    assert_eq!(request["params"]["name"], "get_campaign");
+    let done = wait(&mut session, OWN_REQUEST);
+    let number = asked(&done).number;
+    assert_eq!(session.engine.poll_timeout(), Some(answered_at));
+
+    // What it is about has changed when it is approved in the last moment: it is asked anew, and answered at once.
+    session.now = answered_at - Duration::from_millis(1);
+    let again = own(&approve(&mut session, number));
+    session.now += OWN_REQUEST / 2;
+    let done = answer(&mut session, &again, text(&json!({"name": "Spring sale"})));
+    let number = asked(&done).number;
+    assert_eq!(session.engine.poll_timeout(), Some(answered_at));
+    let done = wait(&mut session, Duration::ZERO);
+    let [refusal @ Action::ToClient(_), Action::Settle(_, Settled::Late)] = &done[..] else { panic!("{done:?}") };
+    let refusal = told(std::slice::from_ref(refusal));
+    assert!(refusal.to_string().contains("The user can still approve it"), "{refusal}");
+    approve(&mut session, number);
+    let request = own(&call(&mut session, 2, "send_again"));
+    let done = answer(&mut session, &request, text(&json!({"name": "Spring sale"})));
+    assert!(matches!(&done[..], [Action::ToServer(Payload::Kept(_))]), "{done:?}");
+}
+
+#[test]
+fn a_list_of_many_slow_pages_is_waited_for_no_longer_than_one() {
+    let mut session = Recorded::new(ASKS);
+    let first = own(&call(&mut session, 1, "send_mail"));
+    session.now += OWN_REQUEST * 2 / 3;
+    own(&answer(&mut session, &first, list(&["get_mail"], Some("p2"))));
+    assert_eq!(session.engine.poll_timeout(), Some(OWN_REQUEST));
+    assert_eq!(asked(&wait(&mut session, OWN_REQUEST / 3)).tool.as_ref(), "send_mail");
+}
+
+#[test]
+fn of_two_answers_the_first_counts_while_the_preview_is_compared() {
+    let mut session = session();
+    let request = own(&call(&mut session, 1, "send_again"));
+    let done = answer(&mut session, &request, text(&json!({"name": "Spring sale"})));
+    let number = asked(&done).number;
+    let again = own(&approve(&mut session, number));
+    assert_eq!(approve(&mut session, number), [], "it is settled when the preview is compared");
+    let done = answer(&mut session, &again, text(&json!({"name": "Spring sale"})));
+    let [Action::ToServer(Payload::Kept(_)), Action::Settle(settled, how)] = &done[..] else { panic!("{done:?}") };
+    assert_eq!((*settled, *how), (number, Settled::Answered(Channel::Local, Upshot::Sent)));
 }
 
 #[test]

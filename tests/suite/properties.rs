@@ -363,6 +363,39 @@ fn every_order_of_three_events_keeps_the_invariants() {
     }
 }
 
+/// What can happen to a call whose preview is compared before it is sent.
+const PREVIEW_EVENTS: [[u8; 2]; 15] = [
+    [14, 1], // the server answers the preview as before
+    [14, 5], // otherwise
+    [14, 7], // with an error
+    [0, 0xe0],
+    [1, 0],
+    [4, 3],
+    [4, 5],
+    [4, 8],
+    [6, 0],
+    [6, 64],
+    [8, 0],
+    [8, 3],
+    [10, 0],
+    [13, 1],
+    [15, 0],
+];
+
+#[test]
+fn every_order_of_three_events_keeps_what_was_shown() {
+    let asked = [0, 0xe0, 14, 1];
+    for setup in [0, 1] {
+        for (one, two) in every_pair(&PREVIEW_EVENTS, &PREVIEW_EVENTS) {
+            for three in PREVIEW_EVENTS {
+                laws::approvals::holds(&[&[setup][..], &asked, &one, &two, &three].concat());
+                // Approved, and the preview is made again.
+                laws::approvals::holds(&[&[setup][..], &asked, &[8, 0], &one, &two, &three].concat());
+            }
+        }
+    }
+}
+
 /// Returns every pair of an element of one and an element of the other.
 fn every_pair<A: Copy, B: Copy>(one: &[A], other: &[B]) -> impl Iterator<Item = (A, B)> {
     one.iter().flat_map(move |a| other.iter().map(move |b| (*a, *b)))

@@ -24,6 +24,8 @@ pub struct ClientHabits {
     pub asks: Asks,
     /// How long the client waits for the answer to a call; `None` if that is not known.
     pub waits: Option<Duration>,
+    /// How many lines of a question the client shows; `None` if it shows all.
+    pub lines: Option<usize>,
 }
 
 impl ClientHabits {
@@ -46,6 +48,8 @@ pub struct ClientRow {
     pub asks: Option<Asks>,
     /// How long the client waits for the answer to a call; `None` if the row does not say.
     pub waits: Option<Duration>,
+    /// How many lines of a question the client shows; `None` if the row does not say.
+    pub lines: Option<usize>,
 }
 
 impl ClientRow {
@@ -94,13 +98,15 @@ impl ClientTable {
     }
 
     /// Returns what is known of a client by the name and the version that it gives itself. For each habit, the first row
-    /// counts that is for the client and says something. An unknown client asks its person.
+    /// counts that is for the client and says something. An unknown client asks its person. One of which a row says that it
+    /// asks shows all of a question, unless the row says more.
     pub fn find_habits(&self, name: &str, version: Option<&str>) -> ClientHabits {
         let version = version.and_then(ClientVersion::parse);
         let rows = || self.own.iter().chain((self.known)()).filter(|row| row.is_for(name, version.as_ref()));
         ClientHabits {
             asks: rows().find_map(|row| row.asks).unwrap_or_default(),
             waits: rows().find_map(|row| row.waits),
+            lines: rows().find(|row| row.lines.is_some() || row.asks == Some(Asks::Person)).and_then(|row| row.lines),
         }
     }
 }
@@ -131,8 +137,8 @@ mod tests {
     fn the_first_row_that_is_for_the_client_and_says_something_counts() {
         let own = vec![row("agent-a", None, Some(9 * MINUTE)), row("code", Some(Asks::Person), None)];
         let (plain, table) = (ClientTable::new(Vec::new(), known), ClientTable::new(own, known));
-        let nobody = |waits| ClientHabits { asks: Asks::Nobody, waits: Some(waits) };
-        let person = |waits| ClientHabits { asks: Asks::Person, waits: Some(waits) };
+        let nobody = |waits| ClientHabits { asks: Asks::Nobody, waits: Some(waits), lines: None };
+        let person = |waits| ClientHabits { asks: Asks::Person, waits: Some(waits), lines: None };
         assert_eq!(plain.find_habits("agent-a", None), nobody(MINUTE));
         assert_eq!(table.find_habits("agent-a", None), nobody(9 * MINUTE));
         assert_eq!(table.find_habits("agent-", Some("x")), nobody(MINUTE));

@@ -298,7 +298,10 @@ pub(super) struct HeldCall {
     pub(super) rule: Box<str>,
     pub(super) file: Option<Box<str>>,
     pub(super) pending: PendingCall,
+    /// When its question was asked.
     pub(super) since: Duration,
+    /// When the request came that waits for the answer.
+    pub(super) came: Duration,
     /// When it is answered, whether or not somebody has decided: before its client gives up.
     pub(super) until: Duration,
     pub(super) progress: Option<Progress>,
@@ -456,10 +459,6 @@ impl Approvals {
     /// Returns the number of the question whose dialogue matches.
     pub(super) fn find_dialogue(&self, is_it: impl Fn(&Dialogue) -> bool) -> Option<u64> {
         self.questions.iter().find(|question| question.dialogue.as_ref().is_some_and(&is_it)).map(|found| found.number)
-    }
-
-    pub(super) fn find_round(&self, state: &str) -> Option<u64> {
-        self.find_dialogue(|dialogue| matches!(dialogue, Dialogue::Round(open) if **open == *state))
     }
 
     /// Keeps the question of a call that was answered without a decision. Returns the oldest one if there are too many.

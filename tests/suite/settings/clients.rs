@@ -12,7 +12,7 @@ fn habits(settings: &Settings, name: &str, version: Option<&str>) -> ClientHabit
 }
 
 const fn seconds(asks: Asks, waits: u64) -> ClientHabits {
-    ClientHabits { asks, waits: Some(Duration::from_secs(waits)) }
+    ClientHabits { asks, waits: Some(Duration::from_secs(waits)), lines: None }
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn clients_are_known_by_the_name_and_version_that_they_send() {
     let plain = Settings::default();
     for (name, version, expected) in [
         ("claude-ai", Some("0.1.0"), seconds(Asks::Nobody, 60)),
-        ("claude-code", Some("2.1.197"), seconds(Asks::Person, 60)),
+        ("claude-code", Some("2.1.197"), ClientHabits { lines: Some(4), ..seconds(Asks::Person, 60) }),
         ("local-agent-mode-iterable", Some("1.0.0"), seconds(Asks::Nobody, 60)),
         ("codex-mcp-client", Some("0.92.0"), seconds(Asks::Nobody, 60)),
         ("codex-mcp-client", Some("0.108.0"), seconds(Asks::Person, 60)),
@@ -77,7 +77,10 @@ fn config_toml_comes_first() {
         waits = 90
         "#,
     );
-    assert_eq!(habits(&settings, "claude-code", Some("2.1.197")), seconds(Asks::Person, 8 * 60 * 60));
+    let patient = ClientHabits { lines: Some(4), ..seconds(Asks::Person, 8 * 60 * 60) };
+    assert_eq!(habits(&settings, "claude-code", Some("2.1.197")), patient);
+    let whole = good("[approvals.clients.claude-code]\nasks = true");
+    assert_eq!(habits(&whole, "claude-code", None), seconds(Asks::Person, 60), "it shows all, as its person says");
     assert_eq!(habits(&settings, "claude-ai", None), seconds(Asks::Person, 60));
     assert_eq!(habits(&settings, "my-agent", Some("1")), seconds(Asks::Nobody, 90));
     assert_eq!(habits(&settings, "Zed", None), seconds(Asks::Person, 60));

@@ -11,6 +11,8 @@ use policylayer::policy::{self, Format, Policy, ServerName, Source};
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Required, SessionName};
 use serde_json::{Value, json};
 
+use super::recorded::list_of;
+
 pub(crate) const POLICY: &str = r#"{"version":"1","default":"allow","tools":{
     "send":{"action":"require_approval","reason":"It mails people."},
     "slow":{"action":"require_approval","approval_timeout":"2h"},
@@ -54,8 +56,7 @@ impl Desk {
     /// The server lists its tools, so nobody has to ask it which there are.
     fn list_tools(&mut self) {
         self.client(json!({"jsonrpc":"2.0","id":"list","method":"tools/list"}));
-        let tools: Vec<_> = TOOLS.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
-        self.server(json!({"jsonrpc":"2.0","id":"list","result":{"tools": tools}}));
+        self.server(json!({"jsonrpc":"2.0","id":"list","result":list_of(TOOLS)}));
     }
 
     /// A session whose client has dialogues.

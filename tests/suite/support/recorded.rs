@@ -20,6 +20,12 @@ pub(crate) fn policy(text: &str) -> Arc<Policy> {
     Arc::new(loaded.policy.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics)))
 }
 
+/// The result of tools/list with tools of these names.
+pub(crate) fn list_of(names: &[&str]) -> Value {
+    let tools: Vec<_> = names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
+    json!({ "tools": tools })
+}
+
 pub(crate) struct Recorded {
     pub(crate) engine: Engine,
     pub(crate) now: Duration,
@@ -41,9 +47,8 @@ impl Recorded {
 
     /// The server lists tools of these names, and no others.
     pub(crate) fn list_tools(&mut self, names: &[&str]) {
-        let tools: Vec<_> = names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
         self.request(900, "tools/list", json!({}));
-        self.answer(900, json!({ "tools": tools }));
+        self.answer(900, list_of(names));
     }
 
     pub(crate) fn time(&self) -> Now {
