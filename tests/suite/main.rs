@@ -21,6 +21,7 @@
 mod approval_rounds;
 mod approvals;
 mod approvals_bounds;
+mod approvals_clients;
 mod approvals_lasting;
 mod approvals_late;
 mod approvals_local;

@@ -49,6 +49,16 @@ impl Upstream {
         self.script("@modelcontextprotocol/conformance")
     }
 
+    /// The script of `@modelcontextprotocol/inspector`.
+    pub(crate) fn inspector(&self) -> PathBuf {
+        self.folder.join("node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js")
+    }
+
+    /// A client that is written for the tests on a library for clients.
+    pub(crate) fn client(&self, script: &str) -> PathBuf {
+        self.folder.join("clients").join(script)
+    }
+
     /// The script of `@cyanheads/git-mcp-server`.
     pub(crate) fn git(&self) -> PathBuf {
         self.script("@cyanheads/git-mcp-server")

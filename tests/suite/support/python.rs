@@ -1,4 +1,4 @@
-//! Real servers from PyPI, in an environment of their own: pinned here, installed when absent.
+//! Real servers and clients from PyPI, in an environment of their own: pinned here, installed when absent.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,11 +7,16 @@ use std::process::Command;
 use super::node::skip_test;
 
 /// What is installed. The server brings the Python SDK of its time along.
-const PINNED: &str = "mcp-server-git==2026.10.19";
+const PINNED: &[&str] = &["mcp-server-git==2026.10.19", "fastmcp==4.2.3"];
 
 /// The script of `mcp-server-git`, or `None` after a line that says why the test is skipped. Under `CI=true` a skip is a
 /// failure.
 pub(crate) fn git_server() -> Option<PathBuf> {
+    Some(python()?.with_file_name("mcp-server-git"))
+}
+
+/// The Python that has what is installed, or `None` as for [`git_server`].
+pub(crate) fn python() -> Option<PathBuf> {
     install().map_err(|why| skip_test(&why)).ok()
 }
 
@@ -21,15 +26,15 @@ fn install() -> Result<PathBuf, String> {
     guard.lock().map_err(|error| error.to_string())?;
     let environment = dir.join(".venv");
     let (bin, python) = if cfg!(windows) { ("Scripts", "python") } else { ("bin", "python3") };
-    let script = environment.join(bin).join("mcp-server-git");
-    let marker = environment.join(".installed");
-    if fs::read_to_string(&marker).is_ok_and(|installed| installed == PINNED) {
-        return Ok(script);
+    let installed = environment.join(bin).join(python);
+    let (marker, pinned) = (environment.join(".installed"), PINNED.join(" "));
+    if fs::read_to_string(&marker).is_ok_and(|installed| installed == pinned) {
+        return Ok(installed);
     }
     run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&environment))?;
-    run(Command::new(environment.join(bin).join(python)).args(["-m", "pip", "install", "--quiet", PINNED]))?;
-    fs::write(marker, PINNED).map_err(|error| error.to_string())?;
-    Ok(script)
+    run(Command::new(&installed).args(["-m", "pip", "install", "--quiet"]).args(PINNED))?;
+    fs::write(marker, pinned).map_err(|error| error.to_string())?;
+    Ok(installed)
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
