@@ -777,6 +777,8 @@ fn progress_only_grows_also_when_the_server_s_follows() {
             let Done::ToClient(line) = done else { panic!("{done:?}") };
             assert_eq!(line["method"], "notifications/progress");
             assert_eq!(line["params"]["progressToken"], "t");
+            let message = line["params"]["message"].as_str().unwrap();
+            assert!(message.ends_with(": `policylayer approvals`."), "{message}");
             let progress = line["params"]["progress"].as_f64().unwrap();
             assert!(progress > last && progress < 0.001, "{line}");
             last = progress;

@@ -471,8 +471,9 @@ impl Approvals {
     }
 
     pub(super) fn due_progress(&mut self, now: Duration) -> impl Iterator<Item = Vec<u8>> {
-        let held = self.questions.iter_mut().filter_map(|question| question.call.as_mut().zip(Some(&question.shown)));
-        held.filter_map(move |(held, shown)| held.progress.as_mut()?.take_due(shown, now))
+        self.questions.iter_mut().filter_map(move |OpenQuestion { call, shown, local, .. }| {
+            call.as_mut()?.progress.as_mut()?.take_due(shown, *local, now)
+        })
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {

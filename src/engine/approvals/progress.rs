@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::Local;
 use crate::limits::{MAX_HELD, PROGRESS_EVERY};
 use crate::wire::id::IdKey;
 use crate::wire::view;
@@ -37,13 +38,15 @@ impl Progress {
         self.next
     }
 
-    pub(in crate::engine) fn take_due(&mut self, tool: &str, now: Duration) -> Option<Vec<u8>> {
+    /// Returns the notification if it is due. Clients show it to their person, who may be asked elsewhere.
+    pub(in crate::engine) fn take_due(&mut self, tool: &str, local: Local, now: Duration) -> Option<Vec<u8>> {
         if self.next > now {
             return None;
         }
         self.next = now.saturating_add(PROGRESS_EVERY);
         self.sent = self.sent.saturating_add(1);
-        let message = Value::from(format!("Waiting for a person to approve {tool}."));
+        let place = if local == Local::Asked { ": `policylayer approvals`" } else { "" };
+        let message = Value::from(format!("Waiting for a person to approve {tool}{place}."));
         let (token, progress) = (&self.token, self.current_value());
         let line = format!(
             r#"{{"jsonrpc":"2.0","method":"{METHOD}","params":{{"progressToken":{token},"progress":{progress},"message":{message}}}}}"#
