@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::tool_index::ToolIndex;
 use crate::limits::{MAX_LISTED_RESOURCES, MAX_LISTED_TEMPLATES, MAX_LISTED_TOOLS};
 use crate::policy::{ComparedUri, Item, Policy, Section, Standing, UriTemplate};
+use crate::wire::fold::fold;
 use crate::wire::uri;
 use crate::wire::view::{self, find_member};
 
@@ -74,7 +75,10 @@ impl ResourceIndex {
             let uri = ComparedUri::new(uri);
             self.templates.iter().any(|(_, template)| template.fits(&uri))
         };
-        let is_listed = self.uris.contains(normal.as_str()) || (!self.templates.is_empty() && fits_template());
+        // A server that joins slashes before it resolves dots reads another URI than the one that it has listed.
+        let lenient = |uri: &str| uri::fold(uri, |text| fold(text).into_owned());
+        let is_in_list = || self.uris.contains(normal.as_str()) && lenient(uri) == lenient(&normal);
+        let is_listed = is_in_list() || (!self.templates.is_empty() && fits_template());
         if is_listed { Standing::Listed } else { Standing::Unknown }
     }
 }

@@ -54,7 +54,10 @@ impl Engine {
                     }
                     if let Some(absent) = self.decide_absent(&call.name, &policy) {
                         counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
-                        return self.handle_absent_tool(request, &call, absent, turn);
+                        // A server may run what it does not list, so a default that allows does not lift the rule that asks.
+                        let refuses = if absent.refuses() { absent } else { decision };
+                        self.refuse_absent_tool(&request, &call, Decision { reason: None, ..refuses }, turn);
+                        return Ok(());
                     }
                 }
                 let facts = Facts { effect: decision.effect, enforcement, ..facts(decision.rule) };
@@ -84,32 +87,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Handles a call of a tool that the server does not have, as the policy says for tools that it does not list.
-    fn handle_absent_tool(
+    /// Refuses a call of a tool that the server does not have, about which a person would be asked otherwise.
+    fn refuse_absent_tool(
         &mut self,
-        request: ClientRequest<'_>,
+        request: &ClientRequest<'_>,
         call: &CallParams<'_>,
         decision: Decision<'_>,
         turn: &mut Turn<'_>,
-    ) -> Result<(), Fault> {
+    ) {
+        let effect = if decision.refuses() { decision.effect } else { Effect::Deny };
+        let decision = Decision { effect, ..decision };
         let subject = record::Subject::Tool(&call.name);
-        let facts = Facts { effect: decision.effect, ..call_facts(request.method, subject, call, decision.rule) };
-        let draft = if decision.refuses() {
-            let why = "The server does not list a tool of this name.".to_owned();
-            let decision = Decision { reason: None, ..decision };
-            let refused = Refused { decision, otherwise: Some(why), remedy: Remedy::Spelling };
-            let refusal = format_refusal(refused, SubjectKind::Tool, &call.name);
-            match self.refuse_request(request.id, call.answer_shape(), &refusal, facts, turn) {
-                ControlFlow::Continue(draft) => draft,
-                ControlFlow::Break(()) => return Ok(()),
-            }
-        } else {
-            self.recorder.draft_decision(&facts, turn)
-        };
-        let pending = PendingCall { counted: None, draft, shape: call.answer_shape(), lists: None };
-        let payload = request.payload();
-        self.forward_call(request.id, request.key, (SubjectKind::Tool, &call.name), payload, pending, turn);
-        Ok(())
+        let facts = Facts { effect, ..call_facts(request.method, subject, call, decision.rule) };
+        let why = "The server does not list a tool of this name.".to_owned();
+        let refused = Refused { decision, otherwise: Some(why), remedy: Remedy::Spelling };
+        let refusal = format_refusal(refused, SubjectKind::Tool, &call.name);
+        // Only enforced rules ask a person, so this one is enforced.
+        let _ = self.refuse_request(request.id, call.answer_shape(), &refusal, facts, turn);
     }
 
     /// Refuses a request, or, in a session that only observes, returns the draft for the request that is forwarded

@@ -16,13 +16,20 @@ fn policies() -> &'static [Arc<Policy>; 2] {
     static POLICIES: OnceLock<[Arc<Policy>; 2]> = OnceLock::new();
     POLICIES.get_or_init(|| {
         [
-            compiled(r#"{"version":"1","default":"allow","hide":["hidden","delete_*","*é?"]}"#),
-            compiled(r#"{"version":"1","default":"deny","tools":{"get":{},"a*":{},"denied":{"action":"deny"}}}"#),
+            compiled(
+                r#"{"version":"1","default":"allow","hide":["hidden","delete_*","*é?"],
+                    "resources":{"skill://hidden/**":{"action":"hide"}}}"#,
+            ),
+            compiled(
+                r#"{"version":"1","default":"deny","tools":{"get":{},"a*":{},"denied":{"action":"deny"}},
+                    "resources":{"skill://get/**":{}}}"#,
+            ),
         ]
     })
 }
 
-/// The lowest bit of the first byte chooses the policy, the next one whether the rest is a line or its result.
+/// The lowest bit of the first byte chooses the policy, the next one whether the rest is a line or its result, the third one the
+/// list that is asked for: tools or skills.
 pub fn holds(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else { return };
     let policy = &policies()[usize::from(first & 1)];
@@ -31,23 +38,56 @@ pub fn holds(data: &[u8]) {
         0 => [br#"{"jsonrpc":"2.0","id":1,"result":"#, rest, b"}\n"].concat(),
         _ => [rest, b"\n"].concat(),
     };
-    let (mut engine, mut actions) = (Engine::new(policy.clone(), Box::new(Memory::default())), Vec::new());
-    engine.handle_client_line(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Now::default(), &mut actions);
-    assert_eq!(actions, [Action::ToServer(Payload::Received)]);
-    actions.clear();
-    engine.handle_server_line(&line, Now::default(), &mut actions);
+    let request = match first & 4 {
+        0 => br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#.as_slice(),
+        _ => br#"{"jsonrpc":"2.0","id":1,"method":"skills/list"}"#,
+    };
+    let mut engine = Engine::new(policy.clone(), Box::new(Memory::default()));
+    let actions = play(&mut engine, request, &line);
     // Where the line is no response, it may be any message but the list that the client waits for.
     let Some(answer) = answer(&line, &actions) else { return };
     let text = std::str::from_utf8(answer).expect("what reaches the client is UTF-8");
     assert!(text.ends_with('\n') && text.matches('\n').count() == 1, "one line: {text:?}");
     let tree = parse(text).unwrap_or_else(|| panic!("what reaches the client is JSON: {text:?}"));
+    if first & 4 != 0 {
+        shows_no_hidden_file(&engine, &tree, text);
+        let again = play(&mut engine, request, answer);
+        return assert_eq!(self::answer(answer, &again), Some(answer), "what is left passes as it is");
+    }
     shows_nothing_hidden(policy, &tree, text);
     let was_withheld = tree.members().iter().any(|(key, _)| key.lossy() == "error") && answer != line;
     if was_withheld {
         return assert!(!is_plain(&line), "withheld without a reason: {}", shown(&line));
     }
+    // What stands before or behind a message goes to stderr.
+    if parse(std::str::from_utf8(&line).expect("what is forwarded is UTF-8")).is_none() {
+        return;
+    }
     let expected = filtered(policy, std::str::from_utf8(&line).expect("what is forwarded is UTF-8"));
     assert_eq!(text, expected, "all else is kept");
+}
+
+fn play(engine: &mut Engine, request: &[u8], answer: &[u8]) -> Vec<Action> {
+    let mut actions = Vec::new();
+    engine.handle_client_line(request, Now::default(), &mut actions);
+    assert_eq!(actions, [Action::ToServer(Payload::Received)]);
+    actions.clear();
+    engine.handle_server_line(answer, Now::default(), &mut actions);
+    actions
+}
+
+/// No model reader finds a skill in the line, or a file of one, that the policy hides.
+fn shows_no_hidden_file(engine: &Engine, tree: &Node, text: &str) {
+    for reading in Reading::ALL {
+        let skills = reading.path(tree, &["result", "skills"]).map(Node::items).unwrap_or_default();
+        for item in skills.iter().flat_map(|skill| {
+            let files = reading.get(skill, "resources").map(Node::items).unwrap_or_default();
+            [skill].into_iter().chain(files)
+        }) {
+            let Some(uri) = reading.text(item, &["uri"]) else { continue };
+            assert_ne!(engine.decide_resource(&uri).effect, Effect::Hide, "{reading:?} finds {uri:?} in {text:?}");
+        }
+    }
 }
 
 /// The line that reaches the client.

@@ -326,7 +326,7 @@ const ALLOWS: &str = r#"{"version":"1","default":"allow","tools":{"send_*":{"act
 
 #[test]
 fn nobody_is_asked_about_a_tool_that_is_not_there() {
-    for (policy, is_refused) in [(ASKS, true), (ALLOWS, false)] {
+    for (policy, rule) in [(ASKS, "default"), (ALLOWS, "send_*")] {
         let mut session = Recorded::new(policy);
         // Nobody has listed the tools yet, so the wrapper does, through all pages.
         let first = own(&call(&mut session, 1, "send_nothing"));
@@ -336,14 +336,10 @@ fn nobody_is_asked_about_a_tool_that_is_not_there() {
         assert_eq!(second["params"]["cursor"], "p2");
         let done = answer(&mut session, &second, list(&["get_mail"], None));
         assert_eq!(asked(&done).tool.as_ref(), "send_mail", "it is there");
-        if is_refused {
-            let refusal = told(done.get(..1).unwrap());
-            let text = refusal["result"]["content"][0]["text"].as_str().unwrap();
-            assert!(text.contains("does not list a tool of this name") && text.contains("default"), "{text}");
-        } else {
-            assert!(matches!(done[0], Action::ToServer(Payload::Kept(_))), "{done:?}");
-        }
-        assert_eq!(session.recorded(&["tool"]).len(), usize::from(is_refused));
+        let refusal = told(done.get(..1).unwrap());
+        let text = refusal["result"]["content"][0]["text"].as_str().unwrap();
+        assert!(text.contains("does not list a tool of this name") && text.contains(rule), "{text}");
+        assert_eq!(session.recorded(&["tool"]).len(), 1);
         // From now on it is known, until the server says that its tools are others.
         assert!(!matches!(&call(&mut session, 3, "send_nothing")[..], [Action::Ask(_)]));
         session.server(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));

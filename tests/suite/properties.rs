@@ -173,6 +173,36 @@ fn list() -> impl Strategy<Value = String> {
     })
 }
 
+/// A skills/list result, some of whose skills and files are hidden.
+fn skills() -> impl Strategy<Value = String> {
+    let uri = || {
+        let places = [
+            "skill://hidden/",
+            "skill:\\/\\/hidden/",
+            "SKILL://Hidden/./",
+            "skill://get/",
+            "skill://get/../hidden/",
+            "x",
+        ];
+        (prop::sample::select(places.to_vec()), prop::sample::select(vec!["SKILL.md", "a", "\\u0000", "\\ud83d", ""]))
+            .prop_map(|(place, file)| format!("\"uri\":\"{place}{file}\""))
+    };
+    let extra = || {
+        prop::option::of((key(), value())).prop_map(|extra| extra.map_or(String::new(), |(k, v)| format!(",{k}:{v}")))
+    };
+    let file = prop_oneof![6 => (uri(), extra()).prop_map(|(uri, extra)| format!("{{{uri}{extra}}}")), 1 => value()];
+    let files = prop_oneof![
+        4 => prop::collection::vec(file, 0..4).prop_map(|files| format!("[{}]", files.join(" ,"))),
+        1 => Just("\"dynamic\"".to_owned()),
+        1 => value(),
+    ];
+    let names = prop::sample::select(vec!["resources", "resources", "resources", "Resources", "resourceſ"]);
+    let skill = (uri(), names, files, extra())
+        .prop_map(|(uri, name, files, extra)| format!("{{{uri}, \"{name}\" : {files}{extra}}}"));
+    prop::collection::vec(skill, 0..4)
+        .prop_map(|skills| format!("{{\"cacheScope\":\"public\",\"skills\":[{}]}}", skills.join(",")))
+}
+
 /// One step of a session, as tests/laws/engine.rs writes it.
 fn step() -> impl Strategy<Value = Vec<u8>> {
     let choices = || prop::collection::vec(any::<u8>(), 0..10);
@@ -259,6 +289,11 @@ proptest! {
 
     #[test]
     fn lists_show_nothing_hidden_and_keep_all_else(which in 0_u8..2, list in list()) {
+        laws::list::holds(&[&[which], list.as_bytes()].concat());
+    }
+
+    #[test]
+    fn skills_show_no_hidden_file(which in 4_u8..6, list in skills()) {
         laws::list::holds(&[&[which], list.as_bytes()].concat());
     }
 
@@ -407,7 +442,7 @@ type Law = fn(&[u8]);
 /// What fuzzing has found worth keeping: tests/fuzz/corpus, a folder a law.
 #[test]
 fn the_corpus_holds() {
-    let laws: [(&str, Law); 7] = [
+    let laws: [(&str, Law); 8] = [
         ("strict", laws::strict::holds),
         ("framing", laws::framing::holds),
         ("policy", laws::policy::holds),
@@ -415,6 +450,7 @@ fn the_corpus_holds() {
         ("engine", laws::engine::holds),
         ("names", laws::names::holds),
         ("uris", laws::uris::holds),
+        ("approvals", laws::approvals::holds),
     ];
     for (name, holds) in laws {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
