@@ -217,13 +217,14 @@ fn an_answer_from_elsewhere_waits_for_the_call_to_come_again() {
     desk.local(1, ApprovalAnswer::Once);
     let done = desk.client(typed(2, json!({"n":1}), json!({})));
     assert_eq!(recorded(&done)[0]["verdict"], "cancelled", "the first call never ran");
-    assert!(done.contains(&Done::PassedToServer), "{done:?}");
+    assert!(done.contains(&Done::PassedToServer) && done.contains(&settled(Upshot::Sent)), "{done:?}");
     desk.seconds = 1.0;
     assert!(is_bad_state(&desk.client(again(3, 1, &state, accept("approve_once"))), 3), "it was used");
     let mut desk = Desk::new(BOTH);
     ask(&mut desk, 1, 1);
     desk.local(1, refuse());
-    assert!(refused_by(&desk.client(typed(2, json!({"n":1}), json!({})))).1.contains("Not today."));
+    let done = desk.client(typed(2, json!({"n":1}), json!({})));
+    assert!(refused_by(&done).1.contains("Not today.") && done.contains(&settled(Upshot::Refused)), "{done:?}");
 }
 
 #[test]

