@@ -105,6 +105,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;init' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server''s name, instead of the one that config.toml has for its command or that is derived from it')
+            [CompletionResult]::new('--catalogue', '--catalogue', [CompletionResultType]::ParameterName, 'The known server that this is, if its command does not tell')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to write it [default: as the file''s ending says, else toml]')

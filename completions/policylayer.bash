@@ -1285,13 +1285,17 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__init)
-            opts="-o -h --server --output --format --force --yes --help"
+            opts="-o -h --server --catalogue --output --format --force --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --catalogue)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -95,6 +95,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;init'= {
             cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
+            cand --catalogue 'The known server that this is, if its command does not tell'
             cand -o 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]'
             cand --output 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]'
             cand --format 'How to write it [default: as the file''s ending says, else toml]'

@@ -116,6 +116,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l form
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l catalogue -d 'The known server that this is, if its command does not tell' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l output -d 'The file to write, `-` for stdout [default: where the server\'s policy is looked for: policies/SERVER.toml in the configuration directory]' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'How to write it [default: as the file\'s ending says, else toml]' -r -f -a "toml\t'With comments'
 json\t'JSON has no comments, so it says less'

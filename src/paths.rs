@@ -21,7 +21,7 @@ pub(crate) use self::text::read_bytes;
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
-use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source};
+use crate::policy::{self, Colour, Diagnostic, Format, Policy, Server, ServerName, Source};
 use crate::settings::Settings;
 use crate::state::file::{self, is_missing};
 use crate::visible::visible_path;
@@ -99,6 +99,11 @@ pub enum PolicyError {
         .2
     )]
     Misnamed(ServerName, PathBuf, String),
+    /// There is a policy for the bridge before the server, whose name was that of all servers behind it once.
+    #[error(
+        "The policy {} would not be read: a server behind a bridge has the name of its host now, and this one is {}. Rename          the file to {}, or copy it for each host.", visible_path(.1), .0, .2
+    )]
+    OfBridge(ServerName, PathBuf, String),
     /// The file's extension names no format.
     #[error("The policy {} does not end in .toml, .json, .yaml or .yml. Rename it after its format.", visible_path(.0))]
     UnknownEnding(PathBuf),
@@ -168,17 +173,18 @@ pub fn absolute_path(path: &Path, env: &Env) -> PathBuf {
 /// another.
 pub fn load_policy(
     named: Option<&Path>,
-    server: &ServerName,
+    server: &Server,
     settings: &Settings,
     env: &Env,
 ) -> Result<LoadedPolicy, PolicyError> {
-    let Some(path) = find_policy(named, server, settings, env)? else {
+    let Some(path) = find_policy(named, server.name(), settings, env)? else {
+        check_bridge(server, settings, env)?;
         return Ok(LoadedPolicy { policy: policy::builtin_policy(server), source: None, warnings: Vec::new() });
     };
     load_document(read_policy(&path)?, server)
 }
 
-fn load_document(source: Source, server: &ServerName) -> Result<LoadedPolicy, PolicyError> {
+fn load_document(source: Source, server: &Server) -> Result<LoadedPolicy, PolicyError> {
     let loaded = policy::load_policy(&source, server);
     match loaded.policy {
         Some(policy) => Ok(LoadedPolicy { policy, source: Some(source), warnings: loaded.diagnostics }),
@@ -208,12 +214,12 @@ pub enum Current {
 /// As [`load_policy`].
 pub fn reload_policy(
     named: Option<&Path>,
-    server: &ServerName,
+    server: &Server,
     settings: &Settings,
     env: &Env,
     in_force: &mut Option<Source>,
 ) -> Result<Current, PolicyError> {
-    let Some(path) = find_policy(named, server, settings, env)? else {
+    let Some(path) = find_policy(named, server.name(), settings, env)? else {
         return Ok(if in_force.is_some() { Current::Gone } else { Current::Unchanged });
     };
     let source = read_policy(&path)?;
@@ -281,6 +287,19 @@ pub fn find_policy(
         check_misnamed(server, &dir.join("policies"))?;
     }
     Ok(configured.or(found))
+}
+
+/// Checks that there is no policy that was for every server behind the bridge: it must not lapse unseen.
+fn check_bridge(server: &Server, settings: &Settings, env: &Env) -> Result<(), PolicyError> {
+    let Some(bridge) = server.bridge() else { return Ok(()) };
+    match find_policy(None, bridge, settings, env)? {
+        Some(file) => {
+            let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or("toml");
+            let name = format!("{}.{ending}", server.name());
+            Err(PolicyError::OfBridge(server.name().clone(), file, name))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Checks that the directory of policies has no file that is meant for the server but not named after it: a name in

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::limits::MAX_OPEN_ROUNDS;
-use policylayer::policy::{self, Effect, Format, Listing, Policy, ServerName, Source, ToolRef};
+use policylayer::policy::{self, Effect, Format, Listing, Policy, Server, ServerName, Source, ToolRef};
 use policylayer::risk::Class;
 
 struct Counting;
@@ -55,8 +55,10 @@ fn policy() -> Policy {
     for entry in 0..10 {
         write!(text, "[tools.\"group{entry}_*_item\"]\naction = \"deny\"\n").unwrap();
     }
-    let loaded =
-        policy::load_policy(&Source::new("p.toml", Format::Toml, text), &ServerName::parse("iterable").unwrap());
+    let loaded = policy::load_policy(
+        &Source::new("p.toml", Format::Toml, text),
+        &Server::by_name(&ServerName::parse("iterable").unwrap()),
+    );
     loaded.policy.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
 }
 
@@ -141,7 +143,7 @@ fn tools_list() -> String {
 fn a_list_allocates_little_for_each_tool() {
     let policy = policy::load_policy(
         &Source::new("p.toml", Format::Toml, "version = \"1\"\ndefault = \"allow\"\n"),
-        &ServerName::parse("elsewhere").unwrap(),
+        &Server::by_name(&ServerName::parse("elsewhere").unwrap()),
     );
     let mut engine = Engine::new(Arc::new(policy.policy.unwrap()), Box::new(Memory::default()));
     let mut actions = Vec::new();

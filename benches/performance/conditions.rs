@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use policylayer::policy::{self, Effect, Format, Policy, ServerName, Source};
+use policylayer::policy::{self, Effect, Format, Policy, Server, ServerName, Source};
 
 use crate::table::{Table, time};
 
@@ -96,6 +96,6 @@ fn load(condition: &str) -> Policy {
     let rules = vec![format!(r#"{{"conditions":[{{{condition}}}]}}"#); RULES].join(",");
     let text = format!(r#"{{"version":"1","default":"deny","tools":{{"t":{{"deny_if":[{rules}]}}}}}}"#);
     let source = Source::new("policy.json", Format::Json, text);
-    let loaded = policy::load_policy(&source, &ServerName::parse("stub").unwrap());
+    let loaded = policy::load_policy(&source, &Server::by_name(&ServerName::parse("stub").unwrap()));
     loaded.policy.unwrap_or_else(|| panic!("{condition}: {:?}", loaded.diagnostics))
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now};
-use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::policy::{self, Format, Server, ServerName, Source};
 
 use crate::table::{Table, grouped, time};
 use crate::{Length, allocations, lines};
@@ -89,7 +89,7 @@ fn exchange(rounds: usize, batch: usize, lines: impl Fn(usize) -> (String, Strin
 
 fn engine() -> Engine {
     let source = Source::new("policy.toml", Format::Toml, lines::policy());
-    let loaded = policy::load_policy(&source, &ServerName::parse("echo").unwrap());
+    let loaded = policy::load_policy(&source, &Server::by_name(&ServerName::parse("echo").unwrap()));
     let policy = loaded.policy.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
     Engine::new(Arc::new(policy), Box::new(Memory::default()))
 }

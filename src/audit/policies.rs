@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use super::paths::LogPaths;
 use crate::limits::{CLOCK_SLACK, MAX_KEPT_POLICIES, MAX_UNNAMED_POLICIES};
-use crate::policy::{self, Format, ServerName, Source};
+use crate::policy::{self, Format, Server, Source};
 use crate::record::Digest;
 use crate::state::file;
 
@@ -30,7 +30,7 @@ impl PolicyText {
     }
 
     /// Returns the text of the built-in policy for a server.
-    pub fn of_builtin(server: &ServerName) -> Self {
+    pub fn of_builtin(server: &Server) -> Self {
         Self::new(policy::builtin_text(server).to_owned(), Format::Toml)
     }
 
@@ -130,6 +130,7 @@ pub(super) fn prune_policies(paths: &LogPaths, first: SystemTime) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::ServerName;
 
     fn text(text: &str) -> PolicyText {
         PolicyText::new(text.to_owned(), Format::Toml)

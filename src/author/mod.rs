@@ -12,7 +12,7 @@ pub(crate) mod suggest;
 use crate::policy::decode::decode;
 use crate::policy::diagnostic::Report;
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValue};
-use crate::policy::{Format, Scope, ServerName, Source, ToolGlob, builtin_text};
+use crate::policy::{Format, Scope, Server, Source, ToolGlob, builtin_text};
 use crate::risk::{RateScope, RecommendedRate};
 use crate::visible::escape_invisible;
 
@@ -54,7 +54,7 @@ fn rate_limit(rate: &str, scope: Option<Scope>, reason: Option<&str>) -> Documen
     DocumentNode::unplaced_table(members)
 }
 
-fn builtin_document(server: &ServerName) -> DocumentNode {
+fn builtin_document(server: &Server) -> DocumentNode {
     let source = Source::new("builtin", Format::Toml, builtin_text(server));
     decode(&source, &mut Report::default()).unwrap_or_else(|| DocumentNode::unplaced_table(Vec::new()))
 }

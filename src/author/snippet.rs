@@ -3,7 +3,7 @@
 use super::render::{json_line, json_lines, toml_entry, toml_members, yaml_members};
 use super::{builtin_document, rate_member, readable_key, table_member, text_member};
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValue};
-use crate::policy::{Format, Mode, ServerName};
+use crate::policy::{Format, Mode, Server};
 use crate::risk::{Action, Recommended};
 
 /// The member of the document that is the rule: `tools` with one entry, or `hide` with one name.
@@ -14,7 +14,7 @@ impl Snippet {
     /// Builds the recommended rule: the built-in policy's own entry, if it has one. If the rule is to hide and the
     /// document only hides, the tool goes into `hide`. `None` if no key can name the tool legibly.
     pub(crate) fn from_recommended(
-        server: &ServerName,
+        server: &Server,
         tool: &str,
         recommended: &Recommended,
         mode: Option<Mode>,
@@ -72,6 +72,7 @@ fn entry_members(recommended: &Recommended) -> Vec<DocumentMember> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::ServerName;
     use crate::policy::{self, Colour, Effect, Source};
     use crate::risk::{Catalogue, Class, Listed, profile_tool, recommend_rule};
 
@@ -92,7 +93,7 @@ mod tests {
         [Format::Toml, Format::Json, Format::Yaml].map(|format| {
             let text = document(snippet, format);
             let source = Source::new("snippet", format, text.as_str());
-            let loaded = policy::load_policy(&source, &ServerName::parse(server).unwrap());
+            let loaded = policy::load_policy(&source, &Server::by_name(&ServerName::parse(server).unwrap()));
             let said = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
             loaded.policy.unwrap_or_else(|| panic!("{text}\n{said}"))
         })
@@ -101,10 +102,11 @@ mod tests {
     #[test]
     fn each_recommended_rule_loads_in_each_format_and_decides_as_the_built_in_policy() {
         let server = ServerName::parse("iterable").unwrap();
-        let builtin = policy::builtin_policy(&server);
+        let builtin = policy::builtin_policy(&Server::by_name(&server));
         for tool in Catalogue::for_server("iterable").unwrap().tools().iter().map(|tool| tool.name.as_str()) {
-            let recommended = recommend_rule(&profile_tool("iterable", &Listed::with_name(tool)));
-            let snippet = Snippet::from_recommended(&server, tool, &recommended, None).unwrap();
+            let recommended =
+                recommend_rule(&profile_tool(Catalogue::for_server("iterable"), &Listed::with_name(tool)));
+            let snippet = Snippet::from_recommended(&Server::by_name(&server), tool, &recommended, None).unwrap();
             for policy in loads(&snippet, "iterable") {
                 assert_eq!(policy.decide_tool(tool).effect, builtin.decide_tool(tool).effect, "{tool}");
                 assert_eq!(policy.decide_tool(tool).reason, builtin.decide_tool(tool).reason, "{tool}");
@@ -125,7 +127,7 @@ mod tests {
     #[test]
     fn each_class_of_another_server_has_a_rule_that_loads() {
         let server = ServerName::parse("elsewhere").unwrap();
-        let mut known = profile_tool("elsewhere", &Listed::with_name("get_it"));
+        let mut known = profile_tool(Catalogue::for_server("elsewhere"), &Listed::with_name("get_it"));
         for (class, effect, limits) in [
             (Class::Read, Effect::Allow, 0),
             (Class::Write, Effect::Allow, 1),
@@ -134,7 +136,8 @@ mod tests {
             (Class::Financial, Effect::RequireApproval, 1),
         ] {
             known.class = class;
-            let snippet = Snippet::from_recommended(&server, "do_it", &recommend_rule(&known), None).unwrap();
+            let snippet =
+                Snippet::from_recommended(&Server::by_name(&server), "do_it", &recommend_rule(&known), None).unwrap();
             for policy in loads(&snippet, "elsewhere") {
                 assert_eq!(policy.decide_tool("do_it").effect, effect, "{class:?}");
                 assert_eq!(policy.limits_of("do_it").count(), limits, "{class:?}");
@@ -145,11 +148,11 @@ mod tests {
     #[test]
     fn names_that_need_it_are_quoted_and_those_that_cannot_be_read_have_no_snippet() {
         let server = ServerName::parse("elsewhere").unwrap();
-        let recommended = recommend_rule(&profile_tool("elsewhere", &Listed::with_name("x")));
+        let recommended = recommend_rule(&profile_tool(Catalogue::for_server("elsewhere"), &Listed::with_name("x")));
         for name in ["a.b", "a b", "a\"b", "a\\b", "true", "1", "ä", "a*b", "[a", "{a}"] {
-            let entry = Snippet::from_recommended(&server, name, &recommended, None).unwrap();
+            let entry = Snippet::from_recommended(&Server::by_name(&server), name, &recommended, None).unwrap();
             let hide = Recommended { action: Action::Hide, ..recommended };
-            let hidden = Snippet::from_recommended(&server, name, &hide, Some(Mode::Patch)).unwrap();
+            let hidden = Snippet::from_recommended(&Server::by_name(&server), name, &hide, Some(Mode::Patch)).unwrap();
             for policy in loads(&entry, "elsewhere") {
                 assert!(policy.decide_tool(name).rule.starts_with("tools."), "{name:?}");
             }
@@ -158,7 +161,10 @@ mod tests {
             }
         }
         for name in ["a\u{1b}[31m", "a\u{202e}b", "a\u{e0041}b", "a\nb"] {
-            assert!(Snippet::from_recommended(&server, name, &recommended, None).is_none(), "{name:?}");
+            assert!(
+                Snippet::from_recommended(&Server::by_name(&server), name, &recommended, None).is_none(),
+                "{name:?}"
+            );
         }
     }
 
@@ -169,8 +175,10 @@ mod tests {
             ("delete_list", "hide = [\"delete_list\"]\n"),
             ("create_list", "[tools.create_list]\nrate_limit = \"30/minute\"\n"),
         ] {
-            let recommended = recommend_rule(&profile_tool("iterable", &Listed::with_name(tool)));
-            let snippet = Snippet::from_recommended(&server, tool, &recommended, Some(Mode::Patch)).unwrap();
+            let recommended =
+                recommend_rule(&profile_tool(Catalogue::for_server("iterable"), &Listed::with_name(tool)));
+            let snippet =
+                Snippet::from_recommended(&Server::by_name(&server), tool, &recommended, Some(Mode::Patch)).unwrap();
             assert_eq!(snippet.to_text(Format::Toml), expected);
         }
     }

@@ -196,9 +196,9 @@ pub(crate) fn extend_policy(
     source: &Source,
     in_force: &Policy,
     survey: &UsageSurvey,
-    server: &ServerName,
     now: &Zoned,
 ) -> Result<String, CannotEdit> {
+    let server = in_force.identity();
     let before = EditState::load_source(source.clone(), server, Which::Present)?;
     let refused = survey.tools.iter().filter(|(tool, _)| survey.is_refused(tool));
     let (mut shown, mut changes) = (Vec::new(), Vec::new());

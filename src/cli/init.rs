@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::policy::{Format, ServerName};
+use crate::risk::Catalogue;
 
 #[derive(Debug, Args)]
 #[command(override_usage = "policylayer init [OPTIONS] -- <COMMAND> [ARGS]...", after_help = INIT)]
@@ -13,6 +14,9 @@ pub(crate) struct InitArgs {
     /// The server's name, instead of the one that config.toml has for its command or that is derived from it
     #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
     pub server: Option<ServerName>,
+    /// The known server that this is, if its command does not tell
+    #[arg(long, value_name = "NAME", value_parser = find_catalogue)]
+    pub catalogue: Option<&'static Catalogue>,
     /// The file to write, `-` for stdout [default: where the server's policy is looked for: policies/SERVER.toml in the
     /// configuration directory]
     #[arg(short, long, value_name = "FILE")]
@@ -29,6 +33,11 @@ pub(crate) struct InitArgs {
     /// The server's command and its arguments, after `--`
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+fn find_catalogue(name: &str) -> Result<&'static Catalogue, String> {
+    let known = || Catalogue::all().iter().map(|known| known.server.as_str()).collect::<Vec<_>>().join(", ");
+    Catalogue::for_server(name).ok_or_else(|| format!("no known server has this name; known are {}", known()))
 }
 
 /// How a policy is written.

@@ -1,7 +1,8 @@
 //! The name, and so the policy, that a server runs under once it is wrapped.
 //!
 //! `wrap` derives the name from the command. `--server` is written only if `wrap` would find no name, or if there is a
-//! policy for the server's key and none for the name that it would find.
+//! policy for the server's key and none for the name that it would find, or if the key is that name and more: a second
+//! account of the same server.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use super::entry::Wrapped;
 use super::select::Refusal;
 use crate::env::Env;
 use crate::paths::{self, POLICY_VARIABLE, PolicyError};
-use crate::policy::{self, ServerName, server};
+use crate::policy::{Server, ServerName, server};
 use crate::settings::{Settings, TwoNames};
 use crate::shell::as_word;
 use crate::visible::{escape_invisible, visible_path};
@@ -34,7 +35,7 @@ impl<'n> Naming<'n> {
         let policy = policy.map(|file| paths::absolute_path(file, env));
         if let Some(file) = &policy {
             let server = server.clone().unwrap_or_else(ServerName::unknown);
-            let _ = paths::load_policy(Some(file), &server, settings, env)?;
+            let _ = paths::load_policy(Some(file), &Server::by_name(&server), settings, env)?;
         }
         // A client may lack what is in this shell's environment.
         Ok(Self { server, policy, settings, env: env.clone().without_var(POLICY_VARIABLE) })
@@ -68,6 +69,7 @@ impl<'n> Naming<'n> {
         let key = ServerName::from_derived(key)?;
         match derived {
             None => Some(key),
+            Some(name) if key.is_account_of(&name) => Some(key),
             Some(name) => (name != key && self.has_file(&key) && !self.has_file(&name)).then_some(key),
         }
     }
@@ -85,10 +87,12 @@ impl<'n> Naming<'n> {
             _ => self.derive_name(words).ok().flatten(),
         };
         let name = named.unwrap_or_else(ServerName::unknown);
+        let derived = self.derive_name(words).ok().flatten();
+        let of_other = derived.filter(|derived| *derived != name && self.has_file(derived) && !self.has_file(&name));
         let mut notes = vec![match paths::find_policy(None, &name, self.settings, &self.env) {
             Ok(Some(file)) => format!("The policy is {}.", visible_path(&file)),
-            Ok(None) if policy::builtin_text(&name) != policy::builtin_text(&ServerName::unknown()) => {
-                format!("The policy is the built-in one for {name}.")
+            Ok(None) if let Some(known) = Server::of_command(&name, words).catalogue() => {
+                format!("The policy is the built-in one for {}.", known.server)
             }
             Ok(None) => format!(
                 "The policy is the built-in one for any server, until there is policies/{name}.toml in {}.",
@@ -97,6 +101,11 @@ impl<'n> Naming<'n> {
             ),
             Err(error) => error.to_string(),
         }];
+        if let Some(other) = of_other {
+            notes.push(format!(
+                "The policy of {other} does not hold for {name}. If it should, copy it to the file policies/{name}.toml."
+            ));
+        }
         let is_one_text = words.first().is_some_and(|program| program.contains(' ') && !Path::new(program).exists());
         if is_one_text {
             notes.push(format!(

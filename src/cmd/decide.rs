@@ -10,7 +10,7 @@ use crate::cli::DecideArgs;
 use crate::engine::TrialInput;
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
-use crate::policy::{self, Colour, Diagnostic, Effect, RequestSubject, Source};
+use crate::policy::{self, Colour, Diagnostic, Effect, RequestSubject, Server, Source};
 use crate::report::decision::{CallLimit, DecisionReport, document_of_rule};
 use crate::report::limit::WindowText;
 use crate::term::message;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
         return Err(UsageError(why).into());
     }
     let server = tool_server::find_server(args.tool.as_deref(), args.server.as_ref(), args.policy.as_deref(), env)?;
-    let policy = load_policy(args.policy.as_deref(), &server, env)?.policy;
+    let policy = load_policy(args.policy.as_deref(), &Server::by_name(&server), env)?.policy;
     let given = |name, text: &Option<String>| read_arguments(name, text.as_deref());
     let Some(arguments) = given("--args", &args.args)? else { return Ok(Exit::Usage) };
     let Some(input) = given("--input", &args.input)? else { return Ok(Exit::Usage) };

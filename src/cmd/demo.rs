@@ -17,7 +17,7 @@ use super::{Env, as_word};
 use crate::cli::DemoArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::{self, Effect, Format, ServerName, Source};
+use crate::policy::{self, Effect, Format, Server, ServerName, Source};
 use crate::probe;
 use crate::report::inspection::InspectReport;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
@@ -28,8 +28,8 @@ use crate::visible::escape_invisible;
 /// The subcommand that runs the stand-in server.
 pub(crate) const SERVER_SUBCOMMAND: &str = "demo-server";
 
-/// The policy of the demo, as a user would write it.
-const POLICY: &str = r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#;
+/// The policy of the demo, as a user would write it who starts the server by the path of a program of their own.
+const POLICY: &str = r#"{"version":"1","catalogue":"iterable","default":"deny","hide":["cancel_export_job"]}"#;
 
 /// Only the client asks: the demo has no person at the local channel.
 const CONFIG: &str = "[approvals]\nchannels = [\"client\"]\n";
@@ -98,7 +98,7 @@ const SMUGGLED: &str = concat!(
 
 fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
     let source = Source::new("policy.json", Format::Json, POLICY);
-    let policy = policy::load_policy(&source, &ServerName::parse(SERVER)?).policy;
+    let policy = policy::load_policy(&source, &Server::by_name(&ServerName::parse(SERVER)?)).policy;
     let policy = Arc::new(policy.context("the demo failed: its policy does not load")?);
     // What the server itself lists, before the wrapper hides some of it.
     let command = [std::env::current_exe()?.into_os_string(), SERVER_SUBCOMMAND.into()];
@@ -127,7 +127,10 @@ fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
 
     write_title(out, "The policy, the whole file")?;
     writeln!(out, "  {POLICY}\n")?;
-    writeln!(out, "  It hides one tool. For the rest the built-in policy stays in force.\n")?;
+    writeln!(
+        out,
+        "  It hides one tool. For the rest the built-in policy stays in force. `catalogue` says which server the stand-in\n  plays: behind `npx -y @iterable/mcp` it is not needed.\n"
+    )?;
 
     write_tools(out, &report, &seen, None)?;
     write_title(out, "What happens to each call")?;
@@ -157,7 +160,7 @@ fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
 
 fn show_given_server(out: &mut dyn Write, command: &[OsString], env: &Env) -> anyhow::Result<()> {
     let settings = paths::load_settings(env)?;
-    let policy = paths::load_policy(None, &settings.server_of_command(command)?, &settings, env)?.policy;
+    let policy = paths::load_policy(None, &settings.server_of_command(None, command)?, &settings, env)?.policy;
     let summary = policy.summarize().to_string();
     let policy = Arc::new(policy);
     let offer = probe::probe_command(command, &show_start)?;

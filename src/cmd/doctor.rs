@@ -84,6 +84,7 @@ fn step_label(id: StepId) -> &'static str {
         StepId::Wrapper => "policylayer",
         StepId::Command => "server's command",
         StepId::Config => "config.toml",
+        StepId::Identity => "which server",
         StepId::Policy => "policy",
         StepId::State => "state directory",
         StepId::Clock => "clock",

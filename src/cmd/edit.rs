@@ -12,7 +12,7 @@ use crate::cli::{AddArgs, EditArgs, Format, LimitArgs, ResetArgs, ToolsArgs};
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
 use crate::paths::{self, POLICY_VARIABLE};
-use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Source};
+use crate::policy::{self, Colour, Diagnostic, Policy, Server, ServerName, Source};
 use crate::report::edit::{DecisionChange, EditReport, EntryChange, RuleDecision, compare_decisions, compare_entries};
 use crate::report::to_json;
 use crate::settings::Settings;
@@ -63,7 +63,7 @@ fn carry_out(order: Order, args: &EditArgs, env: &Env) -> anyhow::Result<Exit> {
 }
 
 struct Target {
-    server: ServerName,
+    server: Server,
     path: PathBuf,
     /// The content of the file; `None` if it does not exist yet.
     source: Option<Source>,
@@ -72,7 +72,7 @@ struct Target {
 fn edit_with(
     args: &EditArgs,
     env: &Env,
-    edit: impl FnOnce(Option<&Source>, &str, &ServerName) -> Result<Edited, CannotEdit>,
+    edit: impl FnOnce(Option<&Source>, &str, &Server) -> Result<Edited, CannotEdit>,
 ) -> anyhow::Result<Exit> {
     let target = find_target(args, env)?;
     let name = visible_path(&target.path);
@@ -88,7 +88,8 @@ fn edit_with(
     }
     let decisions = compare_decisions(&before.policy, &edited.policy);
     let entries = compare_entries(&before.policy, &edited.policy);
-    let report = EditReport { file: &name, server: target.server.as_str(), changed, written, decisions, entries };
+    let report =
+        EditReport { file: &name, server: target.server.name().as_str(), changed, written, decisions, entries };
     match args.format {
         Format::Json => print(|out| out.write_all(to_json(&report)?.as_bytes()))?,
         Format::Text if changed => show_edit(&target, &edited, &report)?,
@@ -214,7 +215,7 @@ fn find_target(args: &EditArgs, env: &Env) -> anyhow::Result<Target> {
     let source = path.as_deref().map(paths::read_policy).transpose()?;
     let new = || paths::configuration_dir(env).map(|dir| dir.join("policies").join(format!("{server}.toml")));
     let path = path.map_or_else(new, Ok)?;
-    Ok(Target { server, path, source })
+    Ok(Target { server: Server::by_name(&server), path, source })
 }
 
 fn only_server(settings: &Settings, env: &Env) -> anyhow::Result<ServerName> {

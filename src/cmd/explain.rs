@@ -7,7 +7,7 @@ use super::{Env, as_word, load_policy, tool_server};
 use crate::author::snippet::Snippet;
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
-use crate::policy::Format;
+use crate::policy::{Format, Server};
 use crate::report::explanation::{Explanation, RuleText, ToolQuestion};
 use crate::report::to_json;
 
@@ -15,9 +15,10 @@ use crate::report::to_json;
 /// still explained.
 pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
     let server = tool_server::find_server(Some(&args.tool), args.server.as_ref(), args.policy.as_deref(), env)?;
-    let loaded = load_policy(args.policy.as_deref(), &server, env);
+    let loaded = load_policy(args.policy.as_deref(), &Server::by_name(&server), env);
     let file = args.policy.as_ref().map(|file| format!("--policy {}", as_word(&file.display().to_string())));
     let named = (args.server.is_some() || file.is_none()).then(|| format!("--server {server}"));
+    let known = loaded.as_ref().map_or_else(|_| Server::by_name(&server), |loaded| loaded.policy.identity().clone());
     let shown = loaded.as_ref().map_err(ToString::to_string);
     let question = ToolQuestion {
         tool: &args.tool,
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
         loaded: shown.as_ref().copied().map_err(String::as_str),
     };
     let explanation = Explanation::new(&question, |recommended, mode, format| {
-        let snippet = Snippet::from_recommended(&server, &args.tool, recommended, mode);
+        let snippet = Snippet::from_recommended(&known, &args.tool, recommended, mode);
         snippet.map_or_else(RuleText::default, |snippet| RuleText {
             rule: serde_json::from_str(&snippet.to_compact_json()).ok(),
             snippet: Some(snippet.to_text(format)),

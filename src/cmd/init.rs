@@ -20,7 +20,7 @@ use crate::author::init::{
 use crate::cli::{InitArgs, PolicyFormat};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
-use crate::policy::{Effect, ServerName, server};
+use crate::policy::{Effect, Server, server};
 use crate::probe::{self, ServerOffer};
 use crate::risk::{Class, Listed};
 use crate::settings::Settings;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
         format: args.format.map(PolicyFormat::document_format),
         force: args.force,
     };
-    let target = InitTarget::find_target(options, &server, &settings, env)?;
+    let target = InitTarget::find_target(options, server.name(), &settings, env)?;
     let offer = probe::probe_command(&args.command, &show_start)?;
     offer.notes.iter().for_each(|note| message::print_warning(&format!("{server}: {}", escape_invisible(note))));
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
@@ -56,7 +56,14 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let tools = plan_tools(&server, &tools, &answers);
     let plan = ServerPlan { tools: &tools, items: &items };
-    let origin = Origin { server: &server, calls_itself: &calls_itself(&offer), day: &Zoned::now().date().to_string() };
+    // What has only the server's name to go by would not know it under another one.
+    let other_name = server.catalogue().filter(|known| known.server != server.name().as_str());
+    let origin = Origin {
+        server: &server,
+        catalogue: args.catalogue.or(other_name).map(|known| known.server.as_str()),
+        calls_itself: &calls_itself(&offer),
+        day: &Zoned::now().date().to_string(),
+    };
     let text = write_policy(&origin, plan, &answers, target.format);
     let Verified { warnings, left_out } = verify_policy(&text, &server, plan, target.format)
         .map_err(|why| anyhow!("The policy was not written, because it would not do what it should. {why}"))?;
@@ -90,24 +97,29 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
 }
 
 /// Returns the server's name: the given one, that of config.toml, or the one derived from the command.
-fn find_server(args: &InitArgs, settings: &Settings) -> anyhow::Result<ServerName> {
+fn find_server(args: &InitArgs, settings: &Settings) -> anyhow::Result<Server> {
     let named = match &args.server {
         Some(server) => Some(server),
         None => settings.name_of(&args.command)?,
     };
-    Ok(named.cloned().or_else(|| server::derive_name(&args.command)).ok_or_else(|| {
+    let name = named.cloned().or_else(|| server::derive_name(&args.command)).ok_or_else(|| {
         let command = command_line(&args.command);
         UsageError(format!(
             "The policy is found by the server's name, and the command `{command}` does not reveal it.\nwhat to do: give a \
              name with --server NAME, and the same one to `policylayer wrap`"
         ))
-    })?)
+    })?;
+    let server = Server::of_command(&name, &args.command);
+    Ok(match args.catalogue {
+        Some(catalogue) => server.with_catalogue(catalogue),
+        None => server,
+    })
 }
 
 /// Returns the answers of a person, if there is one; `None` if they cancel.
 fn ask_for_answers(
     args: &InitArgs,
-    server: &ServerName,
+    server: &Server,
     tools: &[Listed<'_>],
     items: &ItemPlan,
     env: &Env,
@@ -133,7 +145,7 @@ fn calls_itself(offer: &ServerOffer) -> String {
 
 fn print_summary(
     args: &InitArgs,
-    server: &ServerName,
+    server: &Server,
     plan: ServerPlan<'_>,
     target: &InitTarget,
     file: &Path,

@@ -16,10 +16,7 @@ use crate::term::style::terminal_width;
 /// Starts the server, passes its lists through the policy, and prints the result.
 pub(crate) fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env)?;
-    let server = match &args.server {
-        Some(server) => server.clone(),
-        None => settings.server_of_command(&args.command)?,
-    };
+    let server = settings.server_of_command(args.server.as_ref(), &args.command)?;
     // Before the server is started, since loading takes no time.
     let loaded = paths::load_policy(args.policy.as_deref(), &server, &settings, env)?;
     let policy = Arc::new(loaded.policy);

@@ -32,7 +32,7 @@ use crate::author::edit::EditAction;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, SettingsError};
-use crate::policy::ServerName;
+use crate::policy::{Server, ServerName};
 use crate::settings::Settings;
 use crate::shell::as_word;
 use crate::visible::count_of;
@@ -78,7 +78,7 @@ fn server_for(named: Option<&ServerName>, file: Option<&Path>, env: &Env) -> Ser
 }
 
 /// Loads the policy that is named or in force for the server. A file that is named is loaded without the settings.
-fn load_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> anyhow::Result<LoadedPolicy> {
+fn load_policy(named: Option<&Path>, server: &Server, env: &Env) -> anyhow::Result<LoadedPolicy> {
     Ok(paths::load_policy(named, server, &settings_for(named, env)?, env)?)
 }
 

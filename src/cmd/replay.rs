@@ -9,7 +9,7 @@ use super::{Env, count_of, load_policy};
 use crate::cli::ReplayArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::{RequestSubject, ServerName};
+use crate::policy::{RequestSubject, Server, ServerName};
 use crate::report::log_records::{LogRecords, choose_server};
 use crate::report::recorded_calls::Uncertain;
 use crate::report::replay::{ReplayChange, ReplayReport, UncertainSubject};
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ReplayArgs, env: &Env) -> anyhow::Result<Exit> {
     let dir = paths::audit_dir(env)?;
     let of_policy = ServerName::from_policy_file(&args.policy);
     let server = choose_server(args.server.as_ref(), of_policy, &dir)?;
-    let policy = load_policy(Some(&args.policy), &server, env)?.policy;
+    let policy = load_policy(Some(&args.policy), &Server::by_name(&server), env)?.policy;
     let mut records = LogRecords::open_existing(&dir, Some(&server))?;
     let since = args.since.map(|since| since.resolve_at(&now));
     let report = ReplayReport::collect(&mut records, &server, &policy, since)?;

@@ -14,7 +14,7 @@ use crate::author::suggest::{extend_policy, suggest_entries, suggest_policy};
 use crate::cli::SuggestArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::{self, Format, Policy, Section, ServerName, Source};
+use crate::policy::{self, Format, Policy, Section, Server, ServerName, Source};
 use crate::report::log_records::{LogRecords, choose_server};
 use crate::report::survey::{UsageSurvey, item_lacks_an_entry, lacks_an_entry};
 use crate::term::style::format_local_time;
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let path = paths::find_policy(args.policy.as_deref(), &server, &settings, env)?;
     let source = path.as_deref().map(paths::read_policy).transpose()?;
     let in_force = match &source {
-        None => policy::builtin_policy(&server),
+        None => policy::builtin_policy(&Server::by_name(&server)),
         Some(source) => load_valid(source, &server, Which::Present)?,
     };
     let log = ServerLog { server: &server, since: args.since.map(|since| since.resolve_at(&now)), env };
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     }
     let suggested = match &source {
         None => suggest_policy(&survey, &server, &now),
-        Some(source) if source.format() == Format::Toml => extend_policy(source, &in_force, &survey, &server, &now)?,
+        Some(source) if source.format() == Format::Toml => extend_policy(source, &in_force, &survey, &now)?,
         Some(source) => return print_entries(source, args, &in_force, &survey, &now),
     };
     let name = source.as_ref().map_or("suggested.toml", Source::name);
@@ -92,7 +92,7 @@ impl ServerLog<'_> {
 
 /// Loads the policy of a document.
 fn load_valid(source: &Source, server: &ServerName, which: Which) -> Result<Policy, CannotEdit> {
-    let policy::Loaded { policy, diagnostics } = policy::load_policy(source, server);
+    let policy::Loaded { policy, diagnostics } = policy::load_policy(source, &Server::by_name(server));
     policy.ok_or_else(|| CannotEdit::Invalid { which, document: Box::new(source.clone()), diagnostics })
 }
 

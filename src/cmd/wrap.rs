@@ -19,10 +19,11 @@ use crate::engine::limits::Store;
 use crate::engine::{ApprovalOptions, Engine, LocalChannel, RoundApproval};
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::{Colour, ServerName, Source};
+use crate::policy::{Colour, Server, ServerName, Source};
 use crate::proxy::stderr::Stderr;
 use crate::proxy::{self, LogPlace, Reload, Wrap, notification, start_failure};
 use crate::record::{ArgumentRecorder, Enforcement, Required};
+use crate::report::identity::Identity;
 use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm, Settings};
 use crate::state::approvals::{self, Confirm, SessionApprovals, StoredApprovals};
 use crate::state::{Nowhere, Sqlite};
@@ -49,13 +50,15 @@ pub(crate) fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
 
 fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env)?;
-    let server = match &args.server {
-        Some(server) => server.clone(),
-        None => settings.server_of_command(&args.command)?,
-    };
+    let server = settings.server_of_command(args.server.as_ref(), &args.command)?;
     paths::check_policy_path(args.policy.as_deref(), env)?;
     let loaded = paths::load_policy(args.policy.as_deref(), &server, &settings, env)?;
     tracing::info!("{} wraps {server}", env!("CARGO_PKG_VERSION"));
+    let identity = Identity::of_command(loaded.policy.identity(), &args.command);
+    tracing::info!("it is {identity}");
+    if let Some(hint) = &identity.hint {
+        tracing::warn!("{hint}");
+    }
     for line in loaded.policy.summarize().to_string().lines() {
         tracing::info!("{line}");
     }
@@ -64,7 +67,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     }
     let engine = Engine::new(Arc::new(loaded.policy), store(env));
     let text = loaded.source.as_ref().map_or_else(|| PolicyText::of_builtin(&server), PolicyText::of_source);
-    let (engine, log) = recording(engine, &server, text, &settings.audit, env)?;
+    let (engine, log) = recording(engine, server.name(), text, &settings.audit, env)?;
     let engine = match args.enforcement_mode() {
         Enforcement::Enforced => engine,
         Enforcement::Observed => {
@@ -74,7 +77,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
             engine.with_observation()
         }
     };
-    let (engine, local) = asking(engine, &server, &settings.approvals, env)?;
+    let (engine, local) = asking(engine, server.name(), &settings.approvals, env)?;
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
     let reload = reload(args.policy.clone(), server, settings, env.clone(), loaded.source);
     Ok(proxy::run_session(Wrap {
@@ -172,13 +175,13 @@ fn store(env: &Env) -> Box<dyn Store> {
 
 fn reload(
     named: Option<PathBuf>,
-    server: ServerName,
+    server: Server,
     settings: Settings,
     env: Env,
     mut in_force: Option<Source>,
 ) -> Reload {
     Reload {
-        files: paths::policy_files(named.as_deref(), &server, &settings, &env),
+        files: paths::policy_files(named.as_deref(), server.name(), &settings, &env),
         look: Box::new(move || paths::reload_policy(named.as_deref(), &server, &settings, &env, &mut in_force)),
     }
 }

@@ -183,7 +183,7 @@ impl Engine {
                 let tool = Listed::with_name(&*call.name);
                 (
                     self.policy.class_of(self.tools.find_tool(&call.name)),
-                    Some(risk::profile_tool(self.policy.server().as_str(), &tool)),
+                    Some(risk::profile_tool(self.policy.catalogue(), &tool)),
                 )
             }
             Some(Section::Resources | Section::Prompts) => (Class::Read, None),

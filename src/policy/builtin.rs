@@ -6,11 +6,11 @@ use super::decode::decode;
 use super::diagnostic::Report;
 use super::document::{Origin, read_document};
 use super::entry::Rule;
-use super::server::ServerName;
+use super::server::Server;
 use super::source::{Format, Source};
 
 /// Returns the built-in policy for a server, compiled.
-pub fn builtin_policy(server: &ServerName) -> Policy {
+pub fn builtin_policy(server: &Server) -> Policy {
     parse_builtin(builtin_text(server), server).unwrap_or_else(|| {
         // A test reads every built-in policy; if one is broken nevertheless, it lets nothing pass.
         let reason =
@@ -20,17 +20,17 @@ pub fn builtin_policy(server: &ServerName) -> Policy {
 }
 
 /// Returns the built-in policy for a server in TOML: its own, or the one for servers without a catalogue.
-pub fn builtin_text(server: &ServerName) -> &'static str {
-    match server.as_str() {
-        "iterable" => include_str!("../../config/policies/iterable.toml"),
+pub fn builtin_text(server: &Server) -> &'static str {
+    match server.catalogue().map(|catalogue| catalogue.server.as_str()) {
+        Some("iterable") => include_str!("../../config/policies/iterable.toml"),
         _ => include_str!("../../config/policies/other.toml"),
     }
 }
 
-fn parse_builtin(text: &str, server: &ServerName) -> Option<Policy> {
+fn parse_builtin(text: &str, server: &Server) -> Option<Policy> {
     let source = Source::new(format!("builtin:{server}"), Format::Toml, text);
     let mut report = Report::default();
-    let origin = Origin { server, prefix: "builtin:" };
+    let origin = Origin { server: server.name(), prefix: "builtin:" };
     let document = read_document(&decode(&source, &mut report)?, origin, &mut report);
     let reason = format!("The built-in policy for {server} has no rule for this tool.");
     compile_builtin(&document, server, reason).filter(|_| !report.has_errors())

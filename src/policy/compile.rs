@@ -11,13 +11,13 @@ use super::entry::Rule;
 use super::keys::words::word_enum;
 use super::name_table::NameTable;
 use super::section::SectionRule;
-use super::server::ServerName;
+use super::server::Server;
 use crate::risk::{Catalogue, Class};
 
 /// A compiled, immutable policy.
 #[derive(Debug)]
 pub struct Policy {
-    pub(super) server: ServerName,
+    pub(super) server: Server,
     pub(super) file: Option<String>,
     pub(super) mode: Mode,
     pub(super) hidden: NameTable<Arc<Rule>>,
@@ -45,7 +45,7 @@ word_enum! {
 
 impl Policy {
     /// Makes a policy that has only this rule.
-    pub(super) fn with_default(server: &ServerName, otherwise: Rule) -> Self {
+    pub(super) fn with_default(server: &Server, otherwise: Rule) -> Self {
         Self {
             server: server.clone(),
             file: None,
@@ -82,7 +82,7 @@ impl Policy {
     /// Returns every tool that the policy, or the catalogue of its server, knows by name.
     pub fn known_tools(&self) -> BTreeSet<String> {
         let own = self.named.exact.keys().chain(self.hidden.exact.keys()).cloned();
-        let known = Catalogue::for_server(self.server.as_str()).into_iter().flat_map(Catalogue::tools);
+        let known = self.server.catalogue().into_iter().flat_map(Catalogue::tools);
         own.chain(known.map(|tool| tool.name.clone())).collect()
     }
 
@@ -129,7 +129,7 @@ impl Policy {
     }
 }
 
-pub(super) fn compile(document: &PolicyDocument, file: &str, server: &ServerName) -> Option<Policy> {
+pub(super) fn compile(document: &PolicyDocument, file: &str, server: &Server) -> Option<Policy> {
     let otherwise = Rule::without_checks(default_effect(document)?, "default", None);
     // `hide` alone promises that the rest of the server keeps working, so the built-in policy decides about the rest.
     let is_patch = document.hide.is_some() && document.tools.is_none() && document.classes.is_none();
@@ -150,7 +150,7 @@ pub(super) fn compile(document: &PolicyDocument, file: &str, server: &ServerName
     Some(policy)
 }
 
-pub(super) fn compile_builtin(document: &PolicyDocument, server: &ServerName, reason: String) -> Option<Policy> {
+pub(super) fn compile_builtin(document: &PolicyDocument, server: &Server, reason: String) -> Option<Policy> {
     let otherwise = Rule::without_checks(default_effect(document)?, "builtin:default", Some(reason));
     let mut policy = Policy::with_default(server, otherwise);
     policy.add_rules(document);

@@ -11,14 +11,14 @@ use super::glob::{BadToolGlob, NamePattern};
 use super::group_keys::{GroupKeys, GroupedCondition};
 use super::keys::kinds::{Located, read_members};
 use super::keys::words::{Words as _, list_words, nearest_word, words};
-use super::keys::{Family, FromDocument, ReadTable as _, TableSpec, ValueKind, table, table_kind};
+use super::keys::{Family, FromDocument, ReadTable as _, TableSpec, ValueKind, read_text, table, table_kind};
 use super::limit_keys::LimitKeys;
 use super::section::{Section, SectionMembers};
 use super::server::ServerName;
 use super::source::Span;
 use super::tree::{DocumentMember, DocumentNode, DocumentValue};
 use crate::limits::MAX_CONDITIONS;
-use crate::risk::Class;
+use crate::risk::{Catalogue, Class};
 
 pub(super) const POLICY: Family = Family {
     tables: || {
@@ -69,6 +69,8 @@ table! {
     /// What holds for resources, prompts, requests and methods without an entry: `"default"`, or `"builtin"` for the
     /// built-in rules. Without the key, it is `"builtin"` in a document that is laid over the built-in policy.
     "beside_tools" => beside_tools: BesideTools,
+    /// The known server that this is, if its command does not tell: its catalogue and its built-in policy are in force.
+    "catalogue" => catalogue: KnownServer,
     /// The schema, for editors.
     "$schema" => _schema: String,
 }
@@ -112,6 +114,34 @@ pub(super) struct PolicyDocument {
     pub(super) tools: Option<Vec<PolicyEntry<ToolName>>>,
     pub(super) sections: Vec<(Section, Vec<PolicyEntry<ToolName>>)>,
     pub(super) beside_tools: Option<BesideTools>,
+    pub(super) catalogue: Option<&'static Catalogue>,
+}
+
+/// The name of a known server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownServer(&'static Catalogue);
+
+impl FromDocument for KnownServer {
+    fn value_kind() -> ValueKind {
+        ValueKind::new(
+            "the name of a known server",
+            "KnownServer",
+            |_| json!({ "enum": Catalogue::all().iter().map(|known| &known.server).collect::<Vec<_>>() }),
+        )
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        read_text(node, what, report, |text| {
+            let known = || Catalogue::all().iter().map(|known| known.server.as_str());
+            Catalogue::for_server(text).map(Self).ok_or_else(|| {
+                let message = format!("no known server is called {}", quote_for_message(text));
+                match nearest_word(text, known()) {
+                    Some(word) => ("bad-value", message, format!("did you mean \"{word}\"?")),
+                    None => ("bad-value", message, format!("known are {}", list_words(&known().collect::<Vec<_>>()))),
+                }
+            })
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -206,8 +236,9 @@ pub(super) fn read_document(root: &DocumentNode, origin: Origin<'_>, report: &mu
         .filter_map(|(section, members)| Some((section, members?.compile(section, origin, report))));
     let sections = sections.collect();
     let (default, unlisted) = (keys.default, keys.unlisted);
-    let beside_tools = keys.beside_tools;
-    let document = PolicyDocument { default, unlisted, hide, all_tools: first, classes, tools, sections, beside_tools };
+    let (all_tools, beside_tools, catalogue) = (first, keys.beside_tools, keys.catalogue.map(|known| known.0));
+    let document =
+        PolicyDocument { default, unlisted, hide, all_tools, classes, tools, sections, beside_tools, catalogue };
     document.report_too_many_conditions(report);
     document
 }

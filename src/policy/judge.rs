@@ -10,7 +10,7 @@ use super::entry::{Checks, Rule};
 use super::group_keys::GroupCheck;
 use super::limit::Limit;
 use super::preview::Preview;
-use super::server::ServerName;
+use super::server::{Server, ServerName};
 use super::tool_ref::{Listing, ToolRef};
 use crate::risk::{Catalogue, Class};
 use crate::wire::fold::fold;
@@ -119,7 +119,7 @@ impl Policy {
             return None;
         }
         let folded = fold(name);
-        let known = || Catalogue::for_server(&self.server)?.find_tool(&folded).map(|tool| tool.name.as_str());
+        let known = || self.catalogue()?.find_tool(&folded).map(|tool| tool.name.as_str());
         tables.iter().find_map(|table| table.find_name(&folded)).or_else(known)
     }
 
@@ -209,7 +209,17 @@ impl Policy {
 
     /// The server that the policy is for.
     pub fn server(&self) -> &ServerName {
+        self.server.name()
+    }
+
+    /// The server that the policy is for, and which known server it is.
+    pub fn identity(&self) -> &Server {
         &self.server
+    }
+
+    /// What is known about the server.
+    pub fn catalogue(&self) -> Option<&'static Catalogue> {
+        self.server.catalogue()
     }
 
     /// Returns the risk class of a tool: from the policy, else from the server's catalogue, else from the classifier. A
@@ -217,7 +227,7 @@ impl Policy {
     pub fn class_of<'t>(&self, tool: impl Into<ToolRef<'t>>) -> Class {
         let tool = tool.into();
         self.tool_classes.find(tool.name).copied().unwrap_or_else(|| {
-            match Catalogue::for_server(&self.server).map(|catalogue| catalogue.find_tool(tool.name)) {
+            match self.catalogue().map(|catalogue| catalogue.find_tool(tool.name)) {
                 Some(Some(known)) => known.class,
                 Some(None) => tool.guess_class().max(Class::Execute),
                 None => tool.guess_class(),
@@ -232,7 +242,7 @@ impl Policy {
 
     /// Whether the tool is in the server's catalogue, so that nothing the server says about it matters.
     pub fn has_in_catalogue(&self, tool: &str) -> bool {
-        Catalogue::for_server(&self.server).is_some_and(|catalogue| catalogue.find_tool(tool).is_some())
+        self.catalogue().is_some_and(|catalogue| catalogue.find_tool(tool).is_some())
     }
 
     /// Whether the server's listing of the tool can change the decision: no rule names the tool, there are rules for
@@ -312,7 +322,7 @@ impl Policy {
     fn class_of_fold(&self, name: &str, folded: &str) -> Option<Class> {
         let (alike, globs) = self.tool_classes.find_alike(name, folded);
         let by_policy = alike.iter().map(|(_, class)| class).chain(globs.into_iter().flatten()).copied().max();
-        by_policy.or_else(|| Some(Catalogue::for_server(&self.server)?.find_tool(folded)?.class))
+        by_policy.or_else(|| Some(self.catalogue()?.find_tool(folded)?.class))
     }
 
     pub(super) fn decision_of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {

@@ -13,7 +13,7 @@ use super::glob::NamePattern;
 use super::keys::words::{list_words, nearest_word};
 use super::section::Section;
 use super::section_lint::report_section_doubts;
-use super::server::ServerName;
+use super::server::Server;
 use super::source::Span;
 use crate::limits::MAX_GLOBS;
 use crate::risk::{Catalogue, Class};
@@ -93,13 +93,8 @@ fn ambiguous_globs(entries: &[PolicyEntry<ToolName>], noun: &str, report: &mut R
 }
 
 /// Reports doubts, which do not stop loading. `policy` is the compiled document; `None` if it does not compile.
-pub(super) fn report_doubts(
-    document: &PolicyDocument,
-    policy: Option<&Policy>,
-    server: &ServerName,
-    report: &mut Report,
-) {
-    let catalogue = Catalogue::for_server(server.as_str());
+pub(super) fn report_doubts(document: &PolicyDocument, policy: Option<&Policy>, server: &Server, report: &mut Report) {
+    let catalogue = server.catalogue();
     if let Some(default) = &document.default {
         if default.value == Otherwise::Allow {
             report.push_warning(

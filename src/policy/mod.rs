@@ -62,7 +62,7 @@ pub use preview::{Again, Preview};
 pub use render::{Colour, render_diagnostics};
 pub use request_subject::RequestSubject;
 pub use section::{Item, Section, SectionEntry, Standing};
-pub use server::{BadServerName, ServerName};
+pub use server::{BadServerName, Server, ServerName};
 pub use source::{Format, Place, Source, Span};
 pub use summary::{SectionTally, Summary, Tally};
 pub use testfile::{Expected, LoadedTests, TestCase, TestFile, TestStep, load_tests};
@@ -91,14 +91,18 @@ pub(crate) fn report_errors(root: &tree::DocumentNode, report: &mut Report) {
 }
 
 /// Loads a document as the policy for a server. Never panics; reports errors only as diagnostics.
-pub fn load_policy(source: &Source, server: &ServerName) -> Loaded {
+pub fn load_policy(source: &Source, server: &Server) -> Loaded {
     let mut report = Report::default();
-    let origin = document::Origin { server, prefix: "" };
+    let origin = document::Origin { server: server.name(), prefix: "" };
     let document = decode::decode(source, &mut report).map(|root| document::read_document(&root, origin, &mut report));
     let policy = document.and_then(|document| {
         lint::report_contradictions(&document, &mut report);
-        let policy = compile::compile(&document, source.name(), server);
-        lint::report_doubts(&document, policy.as_ref(), server, &mut report);
+        let server = match document.catalogue {
+            Some(catalogue) => server.clone().with_catalogue(catalogue),
+            None => server.clone(),
+        };
+        let policy = compile::compile(&document, source.name(), &server);
+        lint::report_doubts(&document, policy.as_ref(), &server, &mut report);
         policy.filter(|_| !report.has_errors())
     });
     if policy.is_none() && !report.has_errors() {

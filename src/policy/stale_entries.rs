@@ -22,13 +22,13 @@ impl Policy {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Format, ServerName, Source, load_policy};
+    use super::super::{Format, Server, ServerName, Source, load_policy};
 
     #[test]
     fn what_matches_nothing_is_told_once_and_what_is_built_in_never() {
         let unmatched = |text: &str, server: &str, tools: &[&str]| -> Vec<String> {
             let source = Source::new("p.toml", Format::Toml, text);
-            let policy = load_policy(&source, &ServerName::parse(server).unwrap()).policy.unwrap();
+            let policy = load_policy(&source, &Server::by_name(&ServerName::parse(server).unwrap())).policy.unwrap();
             policy.entries_without(tools).iter().map(|(path, name)| format!("{path} {}", name.unwrap_or("-"))).collect()
         };
         let text = "version = \"1\"\ndefault = \"deny\"\nhide = [\"a\", \"b_{x,y}\", \"c_*\"]\n[classes.read]\n\

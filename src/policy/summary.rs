@@ -8,12 +8,11 @@ use super::compile::{Mode, Policy};
 use super::decision::Effect;
 use super::section::Section;
 use super::server::ServerName;
-use crate::risk::Catalogue;
 
 impl Policy {
     /// Returns what is in force, and what it does to the known tools of the server.
     pub fn summarize(&self) -> Summary<'_> {
-        let tools = Catalogue::for_server(self.server.as_str()).map(|known| {
+        let tools = self.catalogue().map(|known| {
             let mut tally = Tally::default();
             for tool in known.tools() {
                 tally.known += 1;
@@ -27,7 +26,7 @@ impl Policy {
             tally
         });
         let otherwise = self.otherwise.effect;
-        Summary { file: self.file.as_deref(), server: &self.server, mode: self.mode, otherwise, tools }
+        Summary { file: self.file.as_deref(), server: self.server(), mode: self.mode, otherwise, tools }
     }
 }
 

@@ -203,7 +203,7 @@ mod tests {
     use crate::engine::limits::Memory;
     use crate::engine::{ApprovalAnswer, ApprovalOptions, Channel};
     use crate::limits::MAX_SERVER_REPLIES;
-    use crate::policy::{self, Format, ServerName, Source};
+    use crate::policy::{self, Format, Server, ServerName, Source};
     use crate::proxy::LogPlace;
     use crate::record::{ArgumentRecorder, ArgumentsLogged, DigestKey, Required};
 
@@ -216,7 +216,9 @@ mod tests {
 
     fn engine(required: Required) -> Engine {
         let text = r#"{"version":"1","default":"allow","tools":{"send":{"action":"require_approval"}}}"#;
-        let policy = policy::load_policy(&Source::new("p.json", Format::Json, text), &server_name()).policy.unwrap();
+        let policy = policy::load_policy(&Source::new("p.json", Format::Json, text), &Server::by_name(&server_name()))
+            .policy
+            .unwrap();
         let options = ApprovalOptions { channels: vec![Channel::Local], ..ApprovalOptions::default() };
         let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
         let engine = Engine::new(Arc::new(policy), Box::new(Memory::default())).with_approvals(options);
@@ -292,7 +294,7 @@ mod tests {
     fn a_cancellation_never_overtakes_the_approved_call() {
         let dir = tempfile::tempdir().unwrap();
         let options = LogOptions { max_size: 1 << 20, ..LogOptions::default() };
-        let policy = PolicyText::of_builtin(&server_name());
+        let policy = PolicyText::of_builtin(&Server::by_name(&server_name()));
         let place = LogPlace { dir: dir.path().to_owned(), server: server_name(), options, policy };
         for (required, log) in [(Required::No, None), (Required::Yes, Some(place))] {
             let (session, server, _client) = session(required, log);

@@ -8,7 +8,7 @@ use super::client_limits::warn_of_approvals;
 use crate::env::Env;
 use crate::paths::{self, PolicyError};
 use crate::policy::{
-    self, Colour, Diagnostic, Format, Mode, Policy, Section, SectionTally, ServerName, Severity, Source, Tally,
+    self, Colour, Diagnostic, Format, Mode, Policy, Section, SectionTally, Server, ServerName, Severity, Source, Tally,
 };
 use crate::settings::{self, Settings};
 
@@ -79,10 +79,10 @@ impl CheckReport {
     ) -> Result<Self, PolicyError> {
         let name = Some(server.to_string());
         let Some(path) = paths::find_policy(named, server, settings, env)? else {
-            return Ok(Self::new(name, None, Vec::new(), Some(&policy::builtin_policy(server))));
+            return Ok(Self::new(name, None, Vec::new(), Some(&policy::builtin_policy(&Server::by_name(server)))));
         };
         let source = paths::read_policy(&path)?;
-        let mut loaded = policy::load_policy(&source, server);
+        let mut loaded = policy::load_policy(&source, &Server::by_name(server));
         if loaded.policy.is_some() {
             loaded.diagnostics.extend(warn_of_approvals(&source, settings));
         }

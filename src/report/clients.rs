@@ -239,6 +239,8 @@ impl Question<'_> {
 fn server_of(wrapped: &Wrapped, own: &[&str], settings: &Settings) -> Result<ServerName, String> {
     match &wrapped.server {
         Some(name) => ServerName::parse(name).map_err(|error| error.to_string()),
-        None => settings.server_of_command(own).map_err(|error| error.to_string()),
+        None => {
+            settings.server_of_command(None, own).map(|server| server.name().clone()).map_err(|error| error.to_string())
+        }
     }
 }

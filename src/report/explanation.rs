@@ -196,13 +196,13 @@ impl<'e> Explanation<'e> {
     ) -> Self {
         let ToolQuestion { tool, server, loaded, .. } = *question;
         let listed = Listed::with_name(tool);
-        let profile = profile_tool(server.as_str(), &listed);
-        let catalogue = Catalogue::for_server(server);
+        let policy = loaded.ok().map(|loaded| &loaded.policy);
+        let catalogue = policy.map_or_else(|| Catalogue::for_server(server), Policy::catalogue);
+        let profile = profile_tool(catalogue, &listed);
         let known = catalogue.is_some_and(|catalogue| catalogue.find_tool(tool).is_some());
         // What the name alone implies, if nothing else is known.
         let by_name = if known { profile.class } else { classify_tool(&listed).class };
         let recommended = recommend_rule(&profile);
-        let policy = loaded.ok().map(|loaded| &loaded.policy);
         let format = match loaded {
             Ok(loaded) => loaded.source.as_ref().map(Source::format),
             Err(_) => question.format,
@@ -215,7 +215,7 @@ impl<'e> Explanation<'e> {
             Knowledge::Classifier(confidence) => ("classifier", Some(confidence)),
         };
         Self {
-            attacks: Attack::abusing(server.as_str(), tool, &profile).map(AttackSummary::from).collect(),
+            attacks: Attack::abusing(catalogue, tool, &profile).map(AttackSummary::from).collect(),
             beside_tools: policy.map(SectionExplanation::explain_policy),
             class: profile.class,
             did_you_mean: catalogue.filter(|_| !known).map(|known| known.similar_tools(tool)).unwrap_or_default(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::identity::Identity;
 use super::limit::whole_seconds;
 use crate::engine::limits::Memory;
 use crate::engine::{Action, Engine, Now};
@@ -25,6 +26,8 @@ pub(crate) struct InspectReport<'v> {
     command: Vec<Cow<'v, str>>,
     /// The number of tools by class and by effect.
     pub(crate) counts: ToolCounts,
+    /// Which server it is, and how that is known.
+    pub(crate) identity: Identity,
     /// What a person should look into, each in a sentence.
     pub(crate) notes: Vec<String>,
     /// The policy in force.
@@ -246,6 +249,7 @@ impl<'v> InspectReport<'v> {
             bytes: seen.bytes,
             command: command.iter().map(|word| word.to_string_lossy()).collect(),
             counts: ToolCounts::new(&tools),
+            identity: Identity::of_command(policy.identity(), command),
             notes,
             policy: PolicyInForce { file: summary.file, mode: summary.mode },
             prompts: prompts.collect(),
@@ -281,7 +285,7 @@ fn describe_unmentioned(offer: &ServerOffer, policy: &Policy) -> Option<String> 
 impl<'v> InspectedTool<'v> {
     fn new(name: &'v str, listed: Listed<'v>, policy: &'v Policy, engine: &Engine, visible: bool) -> Self {
         let tool = engine.find_tool(name);
-        let profile = profile_tool(policy.server().as_str(), &listed);
+        let profile = profile_tool(policy.catalogue(), &listed);
         let (class, decision) = (policy.class_of(tool), policy.decide_tool(tool));
         let (class_source, confidence) = match profile.source {
             _ if policy.names_class_of(name) => (ClassSource::Policy, None),

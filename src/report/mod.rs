@@ -11,6 +11,7 @@ pub(crate) mod decision;
 pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod explanation;
+pub(crate) mod identity;
 pub(crate) mod inspection;
 pub(crate) mod latency;
 pub(crate) mod limit;

@@ -9,7 +9,9 @@ use crate::engine::{Trial, TrialDecision, TrialInput};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError, tested_policy_stem};
-use crate::policy::{self, Colour, Expected, Format, Policy, RequestSubject, ServerName, TestCase, TestFile, TestStep};
+use crate::policy::{
+    self, Colour, Expected, Format, Policy, RequestSubject, Server, ServerName, TestCase, TestFile, TestStep,
+};
 use crate::settings::Settings;
 use crate::visible::escape_invisible;
 use crate::wire::arguments::Arguments;
@@ -128,7 +130,7 @@ impl TestedFile {
         let server = file.server.or_else(|| ServerName::from_policy_file(&policy)).unwrap_or_else(ServerName::unknown);
         self.policy = Some(escape_invisible(&policy.display().to_string()));
         self.server = Some(server.to_string());
-        let loaded = paths::load_policy(Some(&policy), &server, &Settings::default(), env)
+        let loaded = paths::load_policy(Some(&policy), &Server::by_name(&server), &Settings::default(), env)
             .map_err(|error| (error.exit_code(), error.to_string()))?;
         self.cases = file.cases.into_iter().map(|case| TestedCase::run_case(case, &loaded.policy)).collect();
         Ok(())

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
+use super::catalogue::Catalogue;
 use super::catalogue::Severity;
 use super::class::Class;
 use super::profile::{Knowledge, Profile};
@@ -75,10 +76,11 @@ impl Attack {
 
     /// Returns the patterns that abuse what the tool offers.
     pub fn abusing<'t>(
-        server: &'t str,
+        catalogue: Option<&'static Catalogue>,
         tool: &'t str,
         profile: &'t Profile,
     ) -> impl Iterator<Item = &'static Self> + use<'t> {
+        let server = catalogue.map_or("", |known| known.server.as_str());
         Self::all_patterns()
             .iter()
             .filter(move |attack| attack.applies.iter().any(|applies| applies.holds_for(server, tool, profile)))
@@ -145,12 +147,12 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{self, Colour, Format, ServerName, Source};
+    use crate::policy::{self, Colour, Format, Server, ServerName, Source};
     use crate::risk::{Catalogue, Listed, profile_tool};
 
     fn on(server: &str, tool: &str) -> Vec<&'static str> {
-        let profile = profile_tool(server, &Listed::with_name(tool));
-        Attack::abusing(server, tool, &profile).map(|attack| attack.id.as_str()).collect()
+        let profile = profile_tool(Catalogue::for_server(server), &Listed::with_name(tool));
+        Attack::abusing(Catalogue::for_server(server), tool, &profile).map(|attack| attack.id.as_str()).collect()
     }
 
     #[test]
@@ -179,7 +181,7 @@ mod tests {
 
             let head = if attack.rule.contains("version") { "" } else { "version = \"1\"\ndefault = \"deny\"\n" };
             let source = Source::new("rule.toml", Format::Toml, format!("{head}{}", attack.rule));
-            let loaded = policy::load_policy(&source, &server);
+            let loaded = policy::load_policy(&source, &Server::by_name(&server));
             let said = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
             assert!(loaded.policy.is_some() && said.is_empty(), "{id}:\n{said}");
         }

@@ -35,6 +35,34 @@ pub struct CatalogueTool {
     pub versions: Option<String>,
 }
 
+/// Where a server comes from: whose word it is that a name means this very server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registry {
+    /// A package of npm.
+    Npm,
+    /// A package of PyPI.
+    Pypi,
+    /// A container's image, by its name in its registry.
+    Image,
+    /// A program of its package that is searched in PATH.
+    Program,
+    /// A host that answers by HTTPS.
+    Host,
+}
+
+impl std::fmt::Display for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Npm => "npm",
+            Self::Pypi => "PyPI",
+            Self::Image => "a registry of images",
+            Self::Program => "PATH",
+            Self::Host => "its host",
+        })
+    }
+}
+
 /// What is known about one server.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Catalogue {
@@ -42,18 +70,54 @@ pub struct Catalogue {
     pub server: String,
     /// The server's package.
     pub package: String,
+    /// The registry that the package is from.
+    registry: Registry,
+    /// The names of its programs.
+    #[serde(default)]
+    programs: Vec<String>,
+    /// The names of its images.
+    #[serde(default)]
+    images: Vec<String>,
+    /// The hosts where it is offered.
+    #[serde(default)]
+    hosts: Vec<String>,
     /// The version that was examined.
     pub version: String,
     /// Sorted by name.
     tools: Vec<CatalogueTool>,
 }
 
+/// One catalogue a server: there is no other with the same name.
+impl PartialEq for Catalogue {
+    fn eq(&self, other: &Self) -> bool {
+        self.server == other.server
+    }
+}
+
+impl Eq for Catalogue {}
+
 impl Catalogue {
+    /// All catalogues, sorted by name.
+    pub fn all() -> &'static [Self] {
+        static ALL: LazyLock<Vec<Catalogue>> = LazyLock::new(|| {
+            [include_str!("../../config/catalogue/iterable.json")].into_iter().filter_map(parse_catalogue).collect()
+        });
+        &ALL
+    }
+
     /// Returns the catalogue of the server of that name, if there is one.
     pub fn for_server(server: impl AsRef<str>) -> Option<&'static Self> {
-        static ITERABLE: LazyLock<Option<Catalogue>> =
-            LazyLock::new(|| parse_catalogue(include_str!("../../config/catalogue/iterable.json")));
-        if server.as_ref() == "iterable" { ITERABLE.as_ref() } else { None }
+        Self::all().iter().find(|catalogue| catalogue.server == server.as_ref())
+    }
+
+    /// Returns the catalogue of what has this name at this registry, if there is one.
+    pub fn with_registry(registry: Registry, name: &str) -> Option<&'static Self> {
+        Self::all().iter().find(|catalogue| match registry {
+            Registry::Npm | Registry::Pypi => catalogue.registry == registry && catalogue.package == name,
+            Registry::Image => catalogue.images.iter().any(|image| image == name),
+            Registry::Program => catalogue.programs.iter().any(|program| program == name),
+            Registry::Host => catalogue.hosts.iter().any(|host| host == name),
+        })
     }
 
     /// Returns the names of a tool's arguments in the schemas of the examined version; `None` if they are not known.

@@ -37,9 +37,8 @@ pub enum Knowledge {
     Classifier(Confidence),
 }
 
-/// Returns what is known about a tool of a server.
-pub fn profile_tool(server: &str, tool: &Listed<'_>) -> Profile {
-    let catalogue = Catalogue::for_server(server);
+/// Returns what is known about a tool, by the catalogue of its server if it has one.
+pub fn profile_tool(catalogue: Option<&'static Catalogue>, tool: &Listed<'_>) -> Profile {
     if let Some(known) = catalogue.and_then(|catalogue| catalogue.find_tool(&tool.name)) {
         return Profile {
             class: known.class,

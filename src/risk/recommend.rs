@@ -114,17 +114,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{Amount, Effect, Scope, ServerName, builtin_policy};
+    use crate::policy::{Amount, Effect, Scope, Server, ServerName, builtin_policy};
     use crate::risk::{Catalogue, Listed, profile_tool};
 
     fn rule(server: &str, tool: &str) -> Recommended {
-        recommend_rule(&profile_tool(server, &Listed::with_name(tool)))
+        recommend_rule(&profile_tool(Catalogue::for_server(server), &Listed::with_name(tool)))
     }
 
     #[test]
     fn the_built_in_policy_is_what_is_recommended() {
         let server = ServerName::parse("iterable").unwrap();
-        let policy = builtin_policy(&server);
+        let policy = builtin_policy(&Server::by_name(&server));
         for tool in Catalogue::for_server("iterable").unwrap().tools() {
             let recommended = rule("iterable", &tool.name);
             let effect = match recommended.action {
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn each_class_has_its_rule() {
-        let mut profile = profile_tool("elsewhere", &Listed::with_name("get_status"));
+        let mut profile = profile_tool(Catalogue::for_server("elsewhere"), &Listed::with_name("get_status"));
         for (class, action, rate) in [
             (Class::Read, Action::Allow, None),
             (Class::Write, Action::Allow, Some("30/minute")),

@@ -9,7 +9,7 @@ use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::keys::kinds::read_members;
 use crate::policy::keys::{FromDocument, TableSpec, ValueKind, read_text, table};
 use crate::policy::tree::{DocumentMember, DocumentNode};
-use crate::policy::{Format, ServerName, server};
+use crate::policy::{Format, Server, ServerName, server};
 
 /// Two servers in config.toml match one command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,14 +40,22 @@ impl Settings {
         }
     }
 
-    /// Returns the name of the server that a command starts: the one in config.toml, else the one that the command
-    /// tells, else [`ServerName::unknown`]. Only an explicit policy, or one for `unknown`, then lets anything through.
+    /// Returns the server that a command starts. Its name is `named`, else the one in config.toml, else the one that the
+    /// command tells, else [`ServerName::unknown`]: only an explicit policy, or one for `unknown`, then lets anything through.
     ///
     /// # Errors
     /// Returns an error if config.toml has two names for it.
-    pub fn server_of_command<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<ServerName, TwoNames> {
+    pub fn server_of_command<S: AsRef<OsStr>>(
+        &self,
+        named: Option<&ServerName>,
+        command: &[S],
+    ) -> Result<Server, TwoNames> {
+        let named = match named {
+            Some(name) => Some(name),
+            None => self.name_of(command)?,
+        };
         let derived = || server::derive_name(command).unwrap_or_else(ServerName::unknown);
-        Ok(self.name_of(command)?.cloned().unwrap_or_else(derived))
+        Ok(Server::of_command(&named.cloned().unwrap_or_else(derived), command))
     }
 
     /// Returns the policy file that config.toml names for a server, relative to the configuration directory.

@@ -18,12 +18,14 @@ pub mod uris;
 
 use std::sync::Arc;
 
-use policylayer::policy::{self as policies, Format, Policy, ServerName, Source};
+use policylayer::policy::{self as policies, Format, Policy, Server, ServerName, Source};
 
 /// A policy that is known to be valid.
 fn compiled(text: &str) -> Arc<Policy> {
-    let loaded =
-        policies::load_policy(&Source::new("policy.json", Format::Json, text), &ServerName::parse("stub").unwrap());
+    let loaded = policies::load_policy(
+        &Source::new("policy.json", Format::Json, text),
+        &Server::by_name(&ServerName::parse("stub").unwrap()),
+    );
     Arc::new(loaded.policy.unwrap_or_else(|| panic!("{text}: {:?}", loaded.diagnostics)))
 }
 

@@ -1,7 +1,7 @@
 //! Names and methods: what a fold leaves, and that no spelling of a name gets a milder decision than the name itself.
 
 use policylayer::policy::{
-    self as policies, Decision, Effect, Format, Item, Judgement, Policy, Section, ServerName, Source, Standing,
+    self as policies, Decision, Effect, Format, Item, Judgement, Policy, Section, Server, ServerName, Source, Standing,
 };
 use policylayer::wire::fold::fold;
 use policylayer::wire::method::{METHODS, MethodClass, classify_method};
@@ -147,7 +147,7 @@ fn load(rules: &[u8]) -> Option<Policy> {
 
 fn load_document(document: &Value) -> Option<Policy> {
     let source = Source::new("policy.json", Format::Json, document.to_string());
-    policies::load_policy(&source, &ServerName::parse("stub").unwrap()).policy
+    policies::load_policy(&source, &Server::by_name(&ServerName::parse("stub").unwrap())).policy
 }
 
 fn entry(kind: u8) -> Value {

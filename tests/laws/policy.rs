@@ -1,7 +1,9 @@
 //! The policy loader: any text loads or says why, in every format; what loads decides the same each time; and one document
 //! decides the same in every format.
 
-use policylayer::policy::{self as policies, Colour, Effect, Format, Loaded, Policy, ServerName, Severity, Source};
+use policylayer::policy::{
+    self as policies, Colour, Effect, Format, Loaded, Policy, Server, ServerName, Severity, Source,
+};
 use serde_json::Value;
 
 use super::formats;
@@ -39,7 +41,7 @@ pub fn holds(data: &[u8]) {
 
 /// Loads a document, and holds what must be true of any.
 pub fn load(source: &Source) -> Loaded {
-    let loaded = policies::load_policy(source, &ServerName::parse("iterable").expect("a name"));
+    let loaded = policies::load_policy(source, &Server::by_name(&ServerName::parse("iterable").expect("a name")));
     let errors = loaded.diagnostics.iter().filter(|one| one.severity == Severity::Error).count();
     assert_eq!(loaded.policy.is_none(), errors > 0, "a policy is missing exactly where there is an error");
     for one in &loaded.diagnostics {

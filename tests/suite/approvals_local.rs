@@ -6,7 +6,7 @@ use crate::support::waiting;
 
 use std::fs;
 
-use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::policy::{self, Format, Server, ServerName, Source};
 use policylayer::record::Digest;
 use policylayer::settings;
 use policylayer::state::approvals::unix_time;
@@ -299,7 +299,7 @@ fn the_page_about_approvals_can_be_copied_from() {
     let mut blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let policy = blocks.next().unwrap();
     let server = ServerName::parse("iterable").unwrap();
-    let loaded = policy::load_policy(&Source::new("approvals.md", Format::Toml, policy), &server);
+    let loaded = policy::load_policy(&Source::new("approvals.md", Format::Toml, policy), &Server::by_name(&server));
     assert!(loaded.policy.is_some() && loaded.diagnostics.is_empty(), "{:#?}", loaded.diagnostics);
     let settings: Vec<_> = blocks.collect();
     assert_eq!(settings.len(), 2, "the program that tells, and the code");

@@ -42,8 +42,8 @@ fn servers() -> [Labelled; 6] {
             package: "@iterable/mcp",
             floor: 115,
             launch: |upstream| {
-                Launch::new(&upstream.node)
-                    .arg(upstream.iterable())
+                Launch::new("iterable-mcp")
+                    .env("PATH", upstream.path_with_iterable())
                     .env("ITERABLE_API_KEY", "0123456789abcdef0123456789abcdef")
                     .env("ITERABLE_USER_PII", "true")
                     .env("ITERABLE_ENABLE_WRITES", "true")
@@ -318,7 +318,7 @@ fn figures_of_guesses() {
     let Some(upstream) = upstream() else { return };
     let [iterable, ..] = servers();
     let listed = listed(upstream, &iterable);
-    let guess = |name: &str| Some(profile_tool("other", &Listed::read(listed.get(name)?)?));
+    let guess = |name: &str| Some(profile_tool(Catalogue::for_server("other"), &Listed::read(listed.get(name)?)?));
     let known = Catalogue::for_server("iterable").unwrap().tools().iter();
     let both: Vec<(&CatalogueTool, Profile)> = known.filter_map(|tool| Some((tool, guess(&tool.name)?))).collect();
     let table = |what: &str, (right, all, others)| format!("| {what} | {all} | {right} | {others} |\n");

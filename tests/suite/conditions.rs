@@ -9,7 +9,8 @@ use std::cmp::Ordering;
 use policylayer::limits::{MAX_JUDGED_NUMBER, MAX_JUDGED_PATH, MAX_PATH_STEPS, MAX_REGEX_LENGTH};
 use policylayer::policy::condition::{Condition, ConditionOutcome, GroupKind, Operator, Path};
 use policylayer::policy::{
-    Amount, AmountError, ConditionInput, Diagnostic, Effect, Format, Number, Policy, ServerName, Source, load_policy,
+    Amount, AmountError, ConditionInput, Diagnostic, Effect, Format, Number, Policy, Server, ServerName, Source,
+    load_policy,
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -53,7 +54,8 @@ fn judge(condition: &Condition, arguments: &str) -> ConditionOutcome {
 /// A policy whose only tool has these keys, in JSON.
 fn policy(entry: &str) -> Policy {
     let text = format!("{{\"version\":\"1\",\"default\":\"deny\",\"tools\":{{\"t\":{entry}}}}}");
-    let loaded = load_policy(&Source::new("p.json", Format::Json, text), &ServerName::parse("shop").unwrap());
+    let loaded =
+        load_policy(&Source::new("p.json", Format::Json, text), &Server::by_name(&ServerName::parse("shop").unwrap()));
     loaded.policy.unwrap_or_else(|| panic!("{entry}: {:?}", loaded.diagnostics))
 }
 

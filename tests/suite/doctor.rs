@@ -183,6 +183,7 @@ fn all_is_well() {
         "wrapper",
         "command",
         "config",
+        "identity",
         "policy",
         "state",
         "clock",
@@ -363,7 +364,19 @@ fn an_entry_without_a_policy_in_front() {
 #[test]
 fn entries_that_start_nothing() {
     let home = home();
-    let rest = ["wrapped", "wrapper", "command", "config", "policy", "state", "clock", "start", "initialize", "tools"];
+    let rest = [
+        "wrapped",
+        "wrapper",
+        "command",
+        "config",
+        "identity",
+        "policy",
+        "state",
+        "clock",
+        "start",
+        "initialize",
+        "tools",
+    ];
     client(&home, DESKTOP, &[("shop", json!({ "url": "https://user:sesame@x.test/mcp?key=sesame" }))]);
     let found = check(&home, &["shop"], 1);
     broken(&found, "entry", "over HTTP (https://x.test/", "use the server's stdio version", &rest);
@@ -465,7 +478,7 @@ fn a_policy_or_settings_that_cannot_be_used() {
 
     fs::write(&policy, POLICY).unwrap();
     write(&home, ".config/policylayer/config.toml", "[wrap]\ngrace = \"soon\"\n");
-    let rest = [&["policy"], STARTED].concat();
+    let rest = [&["identity", "policy"], STARTED].concat();
     broken(&check(&home, &[], 1), "config", "config.toml is invalid", "`policylayer check`", &rest);
 }
 
@@ -604,7 +617,7 @@ fn a_server_that_ends() {
     let ran = run(command(&home, &[]), &home);
     assert!(!ran.out.contains('\u{1b}') && !ran.out.contains("open-sesame"), "{}", ran.out);
     assert!(
-        ran.out.ends_with("1 of 12 steps failed.\n") && ran.out.contains("      what to do: set SHOP_API_KEY"),
+        ran.out.ends_with("1 of 13 steps failed.\n") && ran.out.contains("      what to do: set SHOP_API_KEY"),
         "{}",
         ran.out
     );

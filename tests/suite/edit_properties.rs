@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use policylayer::author::edit::{self, CannotEdit, EditAction, Edited, Order, Pasted, Which};
-use policylayer::policy::{self, Effect, Format, Mode, Scope, ServerName, Source};
+use policylayer::policy::{self, Effect, Format, Mode, Scope, Server, ServerName, Source};
 use proptest::prelude::*;
 
 const TOOLS: [&str; 9] = [
@@ -97,7 +97,7 @@ fn documents() -> Vec<Source> {
 
 /// The tools that are tried on a document: few on one that the whole built-in policy is written into.
 fn tools(source: &Source) -> &'static [&'static str] {
-    let policy = policy::load_policy(source, &server()).policy.unwrap();
+    let policy = policy::load_policy(source, &Server::by_name(&server())).policy.unwrap();
     let is_long = policy.summarize().mode == Mode::Patch || source.text().len() > 5_000;
     if is_long { &TOOLS[3..4] } else { &TOOLS }
 }
@@ -123,7 +123,7 @@ fn orders() -> Vec<(EditAction, Option<&'static str>)> {
 
 fn order(source: &Source, action: &EditAction, tool: &str, reason: Option<&str>) -> Result<Edited, CannotEdit> {
     let order = Order { action: action.clone(), tools: vec![tool.to_owned()], reason: reason.map(str::to_owned) };
-    edit::carry_out_order(Some(source), source.name(), &server(), &order)
+    edit::carry_out_order(Some(source), source.name(), &Server::by_name(&server()), &order)
 }
 
 /// What a refusal may be: something in the way, or a way of writing that is not edited.
@@ -274,7 +274,7 @@ fn whole_documents_are_merged_into_each_other() {
                 }
                 read => read.unwrap(),
             };
-            let edited = match edit::merge_pasted(Some(into), into.name(), &server(), &pasted) {
+            let edited = match edit::merge_pasted(Some(into), into.name(), &Server::by_name(&server()), &pasted) {
                 Ok(edited) => edited,
                 // Two globs may be ambiguous beside each other.
                 Err(CannotEdit::Invalid { which: Which::Edited, diagnostics, .. }) => {
@@ -290,7 +290,7 @@ fn whole_documents_are_merged_into_each_other() {
                 }
             };
             done += 1;
-            let again = edit::merge_pasted(Some(&edited.source), into.name(), &server(), &pasted)
+            let again = edit::merge_pasted(Some(&edited.source), into.name(), &Server::by_name(&server()), &pasted)
                 .unwrap_or_else(|error| panic!("{context}{error}"));
             assert!(!again.is_changed, "{context}\ngave\n{}\nand\n{}", edited.source.text(), again.source.text());
         }

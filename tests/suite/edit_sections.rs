@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use policylayer::author::edit::{self, EditAction, Edited, Order, Pasted};
 use policylayer::policy::{
-    self, Decision, Effect, Format, Item, Policy, Section, ServerName, Source, Standing, builtin_policy,
+    self, Decision, Effect, Format, Item, Policy, Section, Server, ServerName, Source, Standing, builtin_policy,
 };
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ description = "Everything."
 default = "deny"
 unlisted = "deny"
 beside_tools = "builtin"
+catalogue = "iterable"
 hide = ["hidden_tool"] # never
 
 [all_tools]
@@ -50,6 +51,7 @@ description: Everything.
 default: deny
 unlisted: deny
 beside_tools: builtin
+catalogue: iterable
 hide: [hidden_tool] # never
 all_tools: { rate_limit: 100/minute }
 classes:
@@ -76,6 +78,7 @@ fn full() -> Value {
         "default": "deny",
         "unlisted": "deny",
         "beside_tools": "builtin",
+        "catalogue": "iterable",
         "hide": ["hidden_tool"],
         "all_tools": { "rate_limit": "100/minute" },
         "classes": { "read": { "rate_limit": "50/minute" } },
@@ -100,7 +103,7 @@ fn document(source: &Source) -> Value {
 }
 
 fn load(source: &Source, server: &ServerName) -> Policy {
-    let loaded = policy::load_policy(source, server);
+    let loaded = policy::load_policy(source, &Server::by_name(server));
     loaded.policy.unwrap_or_else(|| panic!("{}\n{:#?}", source.text(), loaded.diagnostics))
 }
 
@@ -138,12 +141,12 @@ fn actions() -> [EditAction; 6] {
 
 fn carry_out(source: Option<&Source>, server: &ServerName, action: &EditAction, tool: &str) -> Option<Edited> {
     let order = Order { action: action.clone(), tools: vec![tool.to_owned()], reason: None };
-    edit::carry_out_order(source, "policy.toml", server, &order).ok()
+    edit::carry_out_order(source, "policy.toml", &Server::by_name(server), &order).ok()
 }
 
 fn paste(into: Option<&Source>, server: &ServerName, pasted: &Value) -> Edited {
     let pasted = Pasted::read("pasted", Some(Format::Json), &pasted.to_string()).unwrap();
-    edit::merge_pasted(into, "policy.toml", server, &pasted).unwrap()
+    edit::merge_pasted(into, "policy.toml", &Server::by_name(server), &pasted).unwrap()
 }
 
 /// How a policy decides beside tool calls, with and without entries.
@@ -225,7 +228,8 @@ fn the_built_in_rules_beside_tools_go_on_in_a_file_that_stands_alone() {
     for name in ["shop", "iterable"] {
         let server = server(name);
         for source in patches.iter().map(Some).chain([None]) {
-            let policy = source.map_or_else(|| builtin_policy(&server), |source| load(source, &server));
+            let policy =
+                source.map_or_else(|| builtin_policy(&Server::by_name(&server)), |source| load(source, &server));
             let before = beside_tools(&policy);
             // Writing a long policy out takes a while.
             let tools = if name == "shop" { &["hidden_tool", "get_lists", "new_tool"][..] } else { &["new_tool"] };
@@ -260,7 +264,7 @@ enum Fate {
 fn fate_of(key: &str) -> Fate {
     match key {
         "hide" | "all_tools" | "classes" | "tools" | "resources" | "prompts" | "requests" | "methods" => Fate::Merged,
-        "default" | "unlisted" | "beside_tools" => Fate::Stays,
+        "default" | "unlisted" | "beside_tools" | "catalogue" => Fate::Stays,
         "$schema" | "version" | "description" => Fate::DecidesNothing,
         _ => panic!("what becomes of {key}?"),
     }

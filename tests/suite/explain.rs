@@ -382,8 +382,8 @@ fn paragraph(page: &mut String, text: &str) {
 /// The tools of Iterable that a pattern abuses.
 fn tools(attack: &Attack) -> String {
     let applies = |tool: &&str| {
-        let profile = profile_tool("iterable", &Listed::with_name(*tool));
-        Attack::abusing("iterable", tool, &profile).any(|other| other.id == attack.id)
+        let profile = profile_tool(Catalogue::for_server("iterable"), &Listed::with_name(*tool));
+        Attack::abusing(Catalogue::for_server("iterable"), tool, &profile).any(|other| other.id == attack.id)
     };
     let catalogue = Catalogue::for_server("iterable").unwrap();
     let tools: Vec<&str> = catalogue.tools().iter().map(|tool| tool.name.as_str()).filter(applies).collect();

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use policylayer::policy::{self, Effect, Format, Policy, ServerName, Source, builtin_policy};
+use policylayer::policy::{self, Effect, Format, Policy, Server, ServerName, Source, builtin_policy};
 use policylayer::risk::{Catalogue, Class};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -87,7 +87,7 @@ impl Home {
 
     /// `policylayer init` over the demo's stand-in for Iterable's server.
     fn init(&self, options: &[&str]) -> Ran {
-        self.run(&[&["init", "--server", "iterable"], options, &stand_in()[..]].concat())
+        self.run(&[&["init", "--server", "iterable", "--catalogue", "iterable"], options, &stand_in()[..]].concat())
     }
 }
 
@@ -105,7 +105,7 @@ fn ran(command: &mut Command) -> Ran {
 #[track_caller]
 fn load(text: &str, format: Format, server: &str) -> Policy {
     let source = Source::new("written", format, text);
-    let loaded = policy::load_policy(&source, &ServerName::parse(server).unwrap());
+    let loaded = policy::load_policy(&source, &Server::by_name(&ServerName::parse(server).unwrap()));
     let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, policy::Colour::Plain);
     assert!(loaded.diagnostics.is_empty(), "{rendered}\n{text}");
     loaded.policy.unwrap()
@@ -170,7 +170,7 @@ fn nothing_is_overwritten_and_the_server_is_not_even_started() {
             let server =
                 ["--", example("stub_server").to_str().unwrap(), "--pid", pid.to_str().unwrap()].map(str::to_owned);
             let server: Vec<&str> = server.iter().map(String::as_str).collect();
-            let args = [&["init", "--server", "iterable"], options, &server].concat();
+            let args = [&["init", "--server", "iterable", "--catalogue", "iterable"], options, &server].concat();
             let ran = home.run(&args);
             assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{there} {options:?}\n{}", ran.err);
             assert!(ran.err.contains(&format!("{} already exists", old.display())), "{}", ran.err);
@@ -292,6 +292,7 @@ fn what_cannot_be_done_is_said_with_a_remedy() {
         (&["init"], 2, "required"),
         (&["init", "--", "python3", "server.py"], 2, "--server NAME"),
         (&["init", "--server", "../x", "--", "x"], 2, "no server name"),
+        (&["init", "--server", "x", "--catalogue", "y", "--", "x"], 2, "known are iterable"),
         (&["init", "--server", "x", "--", "/no/such/program"], 1, "/no/such/program"),
     ];
     for (args, code, words) in cases {
@@ -375,11 +376,11 @@ fn a_hostile_server_gets_no_further_than_a_comment() {
 fn iterable_gets_what_the_built_in_policy_has_for_each_of_its_tools() {
     let Some(upstream) = node::upstream() else { return };
     let home = Home::new();
-    let builtin = builtin_policy(&ServerName::parse("iterable").unwrap());
+    let builtin = builtin_policy(&Server::by_name(&ServerName::parse("iterable").unwrap()));
     for (word, format) in [("toml", Format::Toml), ("json", Format::Json), ("yaml", Format::Yaml)] {
         let file = format!("{word}.{word}");
         let mut command = home.command(&["init", "--server", "iterable", "-o", &file, "--"]);
-        command.arg(&upstream.node).arg(upstream.iterable());
+        command.arg("iterable-mcp").env("PATH", upstream.path_with_iterable());
         command.env("ITERABLE_API_KEY", "0123456789abcdef0123456789abcdef").env("ITERABLE_USER_PII", "true");
         command.env("ITERABLE_ENABLE_WRITES", "true").env("ITERABLE_ENABLE_SENDS", "true");
         let ran = ran(&mut command);
@@ -479,7 +480,9 @@ mod questions {
     const DOWN: &str = "\u{1b}[B";
 
     fn start(home: &Home, options: &[&str]) -> Terminal {
-        Terminal::start(home.command(&[&["init", "--server", "iterable"], options, &stand_in()[..]].concat()))
+        Terminal::start(home.command(
+            &[&["init", "--server", "iterable", "--catalogue", "iterable"], options, &stand_in()[..]].concat(),
+        ))
     }
 
     /// The cursor is back, and lines are edited as before.

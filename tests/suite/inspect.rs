@@ -176,6 +176,7 @@ fn a_person_reads_the_same() {
     let file = native(&home.path().join("config/policylayer/policies/shop.toml"));
     let expected = format!(
         r#"Server  shop 1.2, protocol 2025-06-18
+Known   no server that policylayer knows: {}, which no registry vouches for
 Policy  {}
 The agent sees 4 of 5 tools.
 
@@ -204,6 +205,7 @@ Prompts    0 of 2 visible; hidden: drop-table, greet
 Resources  0 of 2 visible; hidden: a:b, a:c
 Templates  0 of 1 visible; hidden: a:{{x}}
 "#,
+        stub(),
         file.display()
     );
     assert!(ran.out.starts_with(&expected), "{}\n{expected}", ran.out);
@@ -514,10 +516,9 @@ fn eighty_columns_hold_what_matters() {
 fn the_real_iterable_server_is_shown_whole() {
     let Some(upstream) = upstream() else { return };
     let home = Home::new();
-    let script = upstream.iterable();
     let command = |with_key: bool, options: &[&str]| {
         let mut command: Command = home.command(&[&["inspect", "--server", "iterable"], options, &["--"]].concat());
-        command.arg(&upstream.node).arg(&script).env("PATH", std::env::var_os("PATH").unwrap());
+        command.arg("iterable-mcp").env("PATH", upstream.path_with_iterable());
         if with_key {
             command.env("ITERABLE_API_KEY", "0123456789abcdef0123456789abcdef");
             for switch in ["ITERABLE_USER_PII", "ITERABLE_ENABLE_WRITES", "ITERABLE_ENABLE_SENDS"] {

@@ -10,7 +10,7 @@ use policylayer::limits::{
     JUDGE_WORK, JUDGE_WORK_PER_BYTE, MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_LISTED_NAMES, MAX_LISTED_TOOLS, MAX_NAME,
     MAX_OPEN, MAX_OPEN_BYTES,
 };
-use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::policy::{self, Format, Server, ServerName, Source};
 use policylayer::record::ArgumentsLogged;
 
 use crate::support::recorded::Recorded;
@@ -22,8 +22,10 @@ const TO_SERVER: Action = Action::ToServer(Payload::Received);
 const TO_CLIENT: Action = Action::ToClient(Payload::Received);
 
 fn engine(policy: &str) -> Engine {
-    let loaded =
-        policy::load_policy(&Source::new("policy.json", Format::Json, policy), &ServerName::parse("stub").unwrap());
+    let loaded = policy::load_policy(
+        &Source::new("policy.json", Format::Json, policy),
+        &Server::by_name(&ServerName::parse("stub").unwrap()),
+    );
     Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
 }
 
@@ -218,8 +220,10 @@ fn a_policy_full_of_misspelt_names_loads_in_no_time() {
     let names: Vec<_> = (0..45_000).map(|n| format!("\"delete_lisx_{n:05}\"")).collect();
     let text = format!(r#"{{"version":"1","default":"deny","hide":[{}]}}"#, names.join(","));
     let before = std::time::Instant::now();
-    let loaded =
-        policy::load_policy(&Source::new("p", Format::Json, text.as_str()), &ServerName::parse("iterable").unwrap());
+    let loaded = policy::load_policy(
+        &Source::new("p", Format::Json, text.as_str()),
+        &Server::by_name(&ServerName::parse("iterable").unwrap()),
+    );
     assert!(loaded.policy.is_some());
     // Measuring each name against each known tool takes minutes.
     assert!(before.elapsed().as_secs() < 60, "{:?}", before.elapsed());

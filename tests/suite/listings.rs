@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
-use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::policy::{self, Format, Server, ServerName, Source};
 use serde_json::json;
 
 /// Under `classes`, each class is told by its own refusal.
@@ -29,14 +29,14 @@ struct Session(Engine);
 impl Session {
     fn new(server: &str) -> Self {
         let server = ServerName::parse(server).unwrap();
-        let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, CLASSES), &server);
+        let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, CLASSES), &Server::by_name(&server));
         Self(Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default())))
     }
 
     /// Another policy takes effect.
     fn reload(&mut self, server: &str, policy: &str) {
         let server = ServerName::parse(server).unwrap();
-        let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, policy), &server);
+        let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, policy), &Server::by_name(&server));
         self.0.replace_policy(Arc::new(loaded.policy.unwrap()), &mut Vec::new());
     }
 

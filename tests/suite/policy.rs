@@ -8,8 +8,8 @@ mod judged;
 mod shipped;
 
 use policylayer::policy::{
-    self, Decision, Effect, Format, Listing, Loaded, Mode, Policy, Section, ServerName, Severity, Source, ToolRef,
-    ToolSeen,
+    self, Decision, Effect, Format, Listing, Loaded, Mode, Policy, Section, Server, ServerName, Severity, Source,
+    ToolRef, ToolSeen,
 };
 use policylayer::risk::{Catalogue, Class};
 
@@ -18,7 +18,7 @@ fn server(name: &str) -> ServerName {
 }
 
 fn load(format: Format, text: &str, server_name: &str) -> Loaded {
-    policy::load_policy(&Source::new("test", format, text), &server(server_name))
+    policy::load_policy(&Source::new("test", format, text), &Server::by_name(&server(server_name)))
 }
 
 fn valid(format: Format, text: &str, server_name: &str) -> Policy {
@@ -803,7 +803,7 @@ fn the_shipped_policy_decides_every_tool_of_the_catalogue_by_its_class() {
     let iterable = server("iterable");
     let catalogue = Catalogue::for_server(&iterable).expect("the catalogue of iterable");
     assert_eq!(catalogue.tools().len(), 120);
-    let builtin = policy::builtin_policy(&iterable);
+    let builtin = policy::builtin_policy(&Server::by_name(&iterable));
     for tool in catalogue.tools() {
         let Decision { effect, rule, reason, file } = builtin.decide_tool(&tool.name);
         let wanted = match tool.class {
@@ -839,7 +839,7 @@ fn the_shipped_policy_is_an_ordinary_document_without_a_warning() {
 
 #[test]
 fn of_a_server_without_a_policy_what_is_surely_a_read_passes_and_all_else_asks() {
-    let builtin = policy::builtin_policy(&server("weather"));
+    let builtin = policy::builtin_policy(&Server::by_name(&server("weather")));
     for (name, listing, effect, rule) in [
         ("get_forecast", Listing::NotAsked, Effect::Allow, "read"),
         ("get_forecast", Listing::As(Class::Read), Effect::Allow, "read"),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
-use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::policy::{self, Format, Server, ServerName, Source};
 use policylayer::wire::frame::{Frame, Framer};
 use policylayer::wire::strict::{Reader, StrictDepth};
 use proptest::prelude::*;
@@ -129,7 +129,7 @@ fn line() -> impl Strategy<Value = String> {
 
 fn engine(policy: &str) -> Engine {
     let server = ServerName::parse("stub").unwrap();
-    let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, policy), &server);
+    let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, policy), &Server::by_name(&server));
     Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
-use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::policy::{self, Format, Server, ServerName, Source};
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required, SessionName};
 use policylayer::wire::skim::skim_line;
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ impl Desk {
 
 fn engine() -> Engine {
     let server = ServerName::parse("iterable").unwrap();
-    let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, POLICY), &server);
+    let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, POLICY), &Server::by_name(&server));
     Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
 }
 
@@ -259,7 +259,8 @@ fn the_trace_of_every_judged_message_is_kept() {
     const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let policy = |text: Value| {
         let server = ServerName::parse("iterable").unwrap();
-        let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, text.to_string()), &server);
+        let loaded =
+            policy::load_policy(&Source::new("policy.json", Format::Json, text.to_string()), &Server::by_name(&server));
         Arc::new(loaded.policy.unwrap())
     };
     let meta = json!({"traceparent": TRACE});

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use boon::{Compiler, SchemaIndex, Schemas};
-use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::policy::{self, Format, Server, ServerName, Source};
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -40,7 +40,7 @@ impl Schema {
 }
 
 fn loads(source: &Source) -> bool {
-    policy::load_policy(source, &ServerName::parse("iterable").unwrap()).policy.is_some()
+    policy::load_policy(source, &Server::by_name(&ServerName::parse("iterable").unwrap())).policy.is_some()
 }
 
 /// The document as a schema sees it; `None` where it is none of its format.

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use policylayer::env::Env;
-use policylayer::paths::find_policy;
+use policylayer::paths::{find_policy, load_policy};
 use policylayer::policy::ServerName;
-use policylayer::policy::server::derive_name;
+use policylayer::policy::server::{derive_name, find_started};
 use policylayer::settings::Settings;
 use proptest::prelude::*;
 
@@ -80,6 +80,29 @@ const ROWS: &[(&str, &str)] = &[
     ("cmd /c npx -y @iterable/mcp", "iterable"),
     ("cmd.exe /d /s /c npx.cmd -y @iterable/mcp", "iterable"),
     ("env env env env env env env env env env iterable-mcp", "-"),
+    ("op run --env-file=.env -- npx -y @iterable/mcp", "iterable"),
+    ("doppler run -p shop -- uvx mcp-server-git", "git"),
+    ("envmcp npx -y @iterable/mcp", "iterable"),
+    ("npx -y envmcp npx -y @iterable/mcp", "iterable"),
+    ("dotenv -e .env -- npx -y @iterable/mcp", "iterable"),
+    ("npx dotenv-cli -- npx -y @iterable/mcp", "iterable"),
+    ("mise exec node@22 -- npx -y @iterable/mcp", "iterable"),
+    ("mise x -- npx -y @iterable/mcp", "iterable"),
+    ("fnm exec --using=22 npx -y @iterable/mcp", "iterable"),
+    ("volta run --node 22 npx -y @iterable/mcp", "iterable"),
+    ("wsl -d Ubuntu npx -y @iterable/mcp", "iterable"),
+    ("wsl.exe -e npx -y @iterable/mcp", "iterable"),
+    ("timeout -k 5 3600 npx -y @iterable/mcp", "iterable"),
+    ("caffeinate -i npx -y @iterable/mcp", "iterable"),
+    ("nice -n 10 npx -y @iterable/mcp", "iterable"),
+    // Bridges are named by the host that they reach.
+    ("npx -y mcp-remote https://mcp.linear.app/sse", "mcp.linear.app"),
+    ("npx -y mcp-remote@latest https://mcp.notion.com/mcp 8080 --debug", "mcp.notion.com"),
+    ("npx mcp-remote --header X:1 http://localhost:8123/mcp", "localhost-8123"),
+    ("npx -y supergateway --streamableHttp https://MCP.Example.com:443/mcp", "mcp.example.com"),
+    ("uvx mcp-proxy --token-url https://login.example.com/t https://mcp.example.com/sse", "mcp.example.com"),
+    ("mcp-proxy https://user@mcp.example.com/sse", "mcp.example.com"),
+    ("npx -y mcp-remote", "remote"),
     // Others.
     ("java -Xmx1g -jar /opt/weather-mcp.jar", "weather"),
     ("go run github.com/acme/weather-mcp@latest", "weather"),
@@ -98,6 +121,96 @@ fn names_are_derived_from_commands() {
         })
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What a repository or a stranger can choose is no proof of a server: `-` stands for no known server.
+const IDENTITIES: &[(&str, &str)] = &[
+    ("npx -y @iterable/mcp", "iterable"),
+    ("npx -y @iterable/mcp@1.9.0", "iterable"),
+    ("npx -p @iterable/mcp iterable-mcp", "iterable"),
+    ("pnpm dlx @iterable/mcp", "iterable"),
+    ("deno run -A npm:@iterable/mcp", "iterable"),
+    ("cmd /c npx -y @iterable/mcp", "iterable"),
+    ("op run -- npx -y @iterable/mcp", "iterable"),
+    ("env ITERABLE_API_KEY=x npx -y @iterable/mcp", "iterable"),
+    ("npx -y other@npm:@iterable/mcp@1.9.0", "iterable"),
+    ("iterable-mcp", "iterable"),
+    ("iterable-mcp.cmd", "iterable"),
+    // Others that end alike.
+    ("npx -y iterable-mcp", "-"),
+    ("npx -y @evil/iterable-mcp", "-"),
+    ("npx -y @iterable/mcp-server", "-"),
+    ("npx -y @Iterable/mcp", "-"),
+    ("npx -y iterable", "-"),
+    ("uvx iterable-mcp", "-"),
+    ("docker run -i evil/iterable-mcp", "-"),
+    ("docker run -i iterable/mcp", "-"),
+    ("docker exec -i box npx -y @iterable/mcp", "-"),
+    // Paths, repositories, archives, and what stands for a version.
+    ("npx -y github:iterable/mcp", "-"),
+    ("npx -y iterable/mcp", "-"),
+    ("npx -y https://example.com/@iterable/mcp.tgz", "-"),
+    ("npx -y ./@iterable/mcp", "-"),
+    ("npx -y @iterable/mcp@npm:@evil/mcp", "-"),
+    ("npx -y @iterable/mcp@github:evil/mcp", "-"),
+    ("npx -y @iterable/mcp@file:../mcp", "-"),
+    ("npx -y @iterable/mcp@https://example.com/x.tgz", "-"),
+    ("node ./node_modules/@iterable/mcp/dist/index.js", "-"),
+    ("./iterable-mcp", "-"),
+    ("/usr/local/bin/iterable-mcp", "-"),
+    ("uv run iterable-mcp", "-"),
+    ("python -m iterable_mcp", "-"),
+    // What steers the same words elsewhere.
+    ("npx -y --registry https://example.com @iterable/mcp", "-"),
+    ("npx -y --registry=https://example.com @iterable/mcp", "-"),
+    ("npx -y --prefix /tmp/x @iterable/mcp", "-"),
+    ("npx -y -p @evil/x -p @iterable/mcp iterable-mcp", "-"),
+    ("npm --userconfig x exec @iterable/mcp", "-"),
+    ("env npm_config_registry=https://example.com npx -y @iterable/mcp", "-"),
+    ("env NPM_CONFIG_REGISTRY=https://example.com npx -y @iterable/mcp", "-"),
+    ("env PATH=/tmp/x iterable-mcp", "-"),
+    ("env NODE_OPTIONS=--require=/tmp/x.js npx -y @iterable/mcp", "-"),
+    // A launcher, or a bridge, from elsewhere.
+    ("./npx -y @iterable/mcp", "-"),
+    (r"bin\npx.cmd -y @iterable/mcp", "-"),
+    ("/opt/node/bin/npx -y @iterable/mcp", "iterable"),
+    (r"C:\nodejs\npx.cmd -y @iterable/mcp", "iterable"),
+    ("./op run -- npx -y @iterable/mcp", "-"),
+    ("npx -y @iterable/mcp-remote https://example.com", "-"),
+];
+
+#[test]
+fn only_the_very_package_is_the_known_server() {
+    let identity = |command: &str| {
+        let words: Vec<&str> = command.split(' ').collect();
+        find_started(&words).and_then(|started| started.catalogue()).map_or("-", |known| known.server.as_str())
+    };
+    let wrong: Vec<_> = IDENTITIES
+        .iter()
+        .filter(|(command, expected)| identity(command) != *expected)
+        .map(|(command, expected)| format!("{command}: {}, not {expected}", identity(command)))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn how_a_server_is_known_is_said() {
+    for (command, said) in [
+        ("npx -y @iterable/mcp", "@iterable/mcp from npm, unpinned: `npx` runs whatever is newest"),
+        ("npx -y @iterable/mcp@latest", "@iterable/mcp from npm, unpinned: `npx` runs whatever is newest"),
+        ("npx -y @iterable/mcp@1.9.0", "@iterable/mcp from npm, 1.9.0"),
+        ("uvx --from mcp[cli]==1.2 x", "mcp from PyPI, 1.2"),
+        ("docker run -i evil/iterable-mcp", "the image evil/iterable-mcp, unpinned: a tag can be moved"),
+        ("node /srv/x.js", "/srv/x.js, which no registry vouches for"),
+        ("npx -y mcp-remote https://mcp.linear.app/sse", "mcp.linear.app, through a bridge"),
+        (
+            "npx --registry https://example.com @iterable/mcp@1.9.0",
+            "@iterable/mcp from npm, 1.9.0; an option names another registry",
+        ),
+    ] {
+        let words: Vec<&str> = command.split(' ').collect();
+        assert_eq!(find_started(&words).unwrap().to_string(), said, "{command}");
+    }
 }
 
 #[test]
@@ -178,6 +291,35 @@ fn a_policy_that_is_named_after_no_server_is_an_error() {
         assert!(said.contains("device") && said.contains("Rename it to aux-server.yaml"), "{said}");
     }
     assert_eq!(find("nul-server"), Ok(None));
+}
+
+/// `remote.toml` was for every server behind mcp-remote, when all of them had that name.
+#[test]
+fn a_policy_for_a_bridge_does_not_lapse_unseen() {
+    let folder = tempfile::tempdir().unwrap();
+    let policies = folder.path().join("policylayer").join("policies");
+    std::fs::create_dir_all(&policies).unwrap();
+    let env = Env::new([("XDG_CONFIG_HOME", folder.path()), ("APPDATA", folder.path())], folder.path());
+    let settings = Settings::default();
+    let load = |words: &str, named: Option<&str>| {
+        let words: Vec<&str> = words.split(' ').collect();
+        let named = named.map(|name| ServerName::parse(name).unwrap());
+        let server = settings.server_of_command(named.as_ref(), &words).unwrap();
+        load_policy(None, &server, &settings, &env)
+            .map(|loaded| loaded.source.is_some())
+            .map_err(|error| error.to_string())
+    };
+    let linear = "npx -y mcp-remote https://mcp.linear.app/sse";
+    assert_eq!(load(linear, None), Ok(false));
+    let text = "version = \"1\"\ndefault = \"deny\"\n";
+    std::fs::write(policies.join("remote.toml"), text).unwrap();
+    let said = load(linear, None).unwrap_err();
+    assert!(said.contains("remote.toml would not be read") && said.contains("mcp.linear.app.toml"), "{said}");
+    assert_eq!(load(linear, Some("remote")), Ok(true), "who names it means it");
+    assert_eq!(load(linear, Some("linear")), Ok(false));
+    assert_eq!(load("npx -y @acme/remote", None), Ok(true));
+    std::fs::write(policies.join("mcp.linear.app.toml"), text).unwrap();
+    assert_eq!(load(linear, None), Ok(true));
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use crate::support::log as support;
 
 use std::fs;
 
-use policylayer::policy::{self, Effect, Format, Policy, Section, ServerName, Source};
+use policylayer::policy::{self, Effect, Format, Policy, Section, Server, ServerName, Source};
 use policylayer::record::{Direction, Outcome, Subject};
 use policylayer::risk::Class;
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ use support::{Decision, Home, Log, observed, passed, refused, requested};
 
 fn load(text: &str) -> Policy {
     let source = Source::new("suggested.toml", Format::Toml, text);
-    let loaded = policy::load_policy(&source, &ServerName::parse("shop").unwrap());
+    let loaded = policy::load_policy(&source, &Server::by_name(&ServerName::parse("shop").unwrap()));
     let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, policy::Colour::Plain);
     loaded.policy.unwrap_or_else(|| panic!("{text}\n{rendered}"))
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
-use policylayer::policy::{self, Format, Policy, ServerName, Source};
+use policylayer::policy::{self, Format, Policy, Server, ServerName, Source};
 use serde_json::{Value, json};
 
 /// The policy of a vector that names none.
@@ -43,7 +43,8 @@ fn vectors() -> Vec<(String, Value)> {
 fn policy(vector: &Value) -> Policy {
     let text = vector.get("policy").map_or_else(|| DEFAULT_POLICY.to_owned(), Value::to_string);
     let server = ServerName::parse(vector["server"].as_str().unwrap_or("stub")).unwrap();
-    let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, text.as_str()), &server);
+    let loaded =
+        policy::load_policy(&Source::new("policy.json", Format::Json, text.as_str()), &Server::by_name(&server));
     loaded.policy.unwrap_or_else(|| panic!("{text}: {:?}", loaded.diagnostics))
 }
 

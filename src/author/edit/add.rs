@@ -10,7 +10,7 @@ use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::document::quoted_key;
 use crate::policy::keys::words::list_words;
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
-use crate::policy::{Format, Section, ServerName, Source, ToolGlob, report_errors};
+use crate::policy::{Format, Section, Server, Source, ToolGlob, report_errors};
 
 /// A pasted document that is valid.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Pasted {
 pub fn merge_pasted(
     source: Option<&Source>,
     name: &str,
-    server: &ServerName,
+    server: &Server,
     pasted: &Pasted,
 ) -> Result<Edited, CannotEdit> {
     let mut edit = PolicyEdit::begin(source, name, server)?;
@@ -131,6 +131,14 @@ pub fn merge_pasted(
 fn describe_kept(before: &EditState<'_>, pasted: &Pasted) -> Vec<String> {
     // Each with what holds if it is missing.
     let keys = [("default", ""), ("unlisted", "hide"), ("beside_tools", before.policy.beside_tools().as_str())];
+    let known = before.policy.catalogue().map_or("", |known| known.server.as_str());
+    let catalogue = pasted.root.member("catalogue").and_then(DocumentNode::as_text).filter(|theirs| *theirs != known);
+    let catalogue = catalogue.map(|theirs| {
+        format!(
+            "`catalogue` stays as it was: the pasted {} does not say which server this is.",
+            quote_for_message(theirs)
+        )
+    });
     let describe = |(key, implied): (&str, &str)| {
         let word = |root: &DocumentNode| root.member(key).and_then(DocumentNode::as_text).map(str::to_owned);
         let ours = word(&before.root).unwrap_or_else(|| implied.to_owned());
@@ -138,7 +146,7 @@ fn describe_kept(before: &EditState<'_>, pasted: &Pasted) -> Vec<String> {
         let (ours, theirs) = (quote_for_message(&ours), quote_for_message(&theirs));
         Some(format!("`{key}` stays {ours}: the pasted {theirs} does not replace it."))
     };
-    keys.into_iter().filter_map(describe).collect()
+    keys.into_iter().filter_map(describe).chain(catalogue).collect()
 }
 
 /// Merges the entries of a section. Adds the paths of their rules.

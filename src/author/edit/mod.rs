@@ -22,7 +22,7 @@ use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::keys::FromDocument;
 use crate::policy::tree::DocumentNode;
 use crate::policy::window::WindowLength;
-use crate::policy::{Diagnostic, Format, Policy, ServerName, Source, builtin_text, limit_keys};
+use crate::policy::{Diagnostic, Format, Policy, Server, Source, builtin_text, limit_keys};
 use crate::visible::escape_invisible;
 
 /// An edited policy. It loads, and decides as ordered.
@@ -107,7 +107,7 @@ impl CannotEdit {
 }
 
 /// Returns the text to edit if a server has no policy file yet: its built-in policy, with the head of a file.
-pub fn write_out_builtin(server: &ServerName) -> String {
+pub fn write_out_builtin(server: &Server) -> String {
     let text = builtin_text(server);
     // The first paragraphs say that the policy is built in, and how to get a file of it.
     let head = text.lines().take_while(|line| line.starts_with('#')).map(|line| line.len() + 1).sum();

@@ -7,7 +7,7 @@ use crate::author::{rate_limit, text_member};
 use crate::limits::MAX_POLICY_FILE;
 use crate::policy::diagnostic::quote_for_message;
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
-use crate::policy::{Effect, Format, Limit, Policy, Scope, Section, ServerName, Source};
+use crate::policy::{Effect, Format, Limit, Policy, Scope, Section, Server, Source};
 use crate::report::edit::compare_entries;
 use crate::visible::escape_invisible;
 
@@ -67,7 +67,7 @@ pub struct Order {
 pub fn carry_out_order(
     source: Option<&Source>,
     name: &str,
-    server: &ServerName,
+    server: &Server,
     order: &Order,
 ) -> Result<Edited, CannotEdit> {
     let tools = order.tools.iter().map(|text| ToolKey::parse(text)).collect::<Result<Vec<_>, _>>()?;
@@ -85,7 +85,7 @@ pub(super) struct PolicyEdit<'s> {
 }
 
 impl<'s> PolicyEdit<'s> {
-    pub(super) fn begin(source: Option<&Source>, name: &str, server: &'s ServerName) -> Result<Self, CannotEdit> {
+    pub(super) fn begin(source: Option<&Source>, name: &str, server: &'s Server) -> Result<Self, CannotEdit> {
         let source = source.cloned().unwrap_or_else(|| Source::new(name, Format::Toml, write_out_builtin(server)));
         let load = || EditState::load_source(source.clone(), server, Which::Present);
         Ok(Self { before: load()?, now: load()? })

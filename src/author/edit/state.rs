@@ -9,7 +9,7 @@ use crate::policy::decode::decode;
 use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::policy::{
-    self, BesideTools, Diagnostic, Effect, Format, Loaded, Mode, Policy, ServerName, Source, ToolGlob, builtin_text,
+    self, BesideTools, Diagnostic, Effect, Format, Loaded, Mode, Policy, Server, Source, ToolGlob, builtin_text,
 };
 
 /// A tool's name or a glob, with the key that stands for it in a policy.
@@ -56,15 +56,11 @@ pub(in crate::author) struct EditState<'s> {
     pub(super) root: DocumentNode,
     pub(in crate::author) policy: Policy,
     pub(super) warnings: Vec<Diagnostic>,
-    pub(super) server: &'s ServerName,
+    pub(super) server: &'s Server,
 }
 
 impl<'s> EditState<'s> {
-    pub(in crate::author) fn load_source(
-        source: Source,
-        server: &'s ServerName,
-        which: Which,
-    ) -> Result<Self, CannotEdit> {
+    pub(in crate::author) fn load_source(source: Source, server: &'s Server, which: Which) -> Result<Self, CannotEdit> {
         let Loaded { policy, diagnostics } = policy::load_policy(&source, server);
         let root = decode(&source, &mut Report::default());
         match policy.zip(root) {
@@ -147,7 +143,7 @@ impl<'s> EditState<'s> {
     }
 
     fn write_builtin_rules(&self) -> Result<Self, CannotEdit> {
-        let builtin = builtin_document(self.server);
+        let builtin = builtin_document(self.policy.identity());
         // Only rules that apply below this document and are not in it.
         let is_missing = |key: &str| match key {
             "tools" => true,
@@ -157,7 +153,7 @@ impl<'s> EditState<'s> {
         };
         let rules: Vec<_> = builtin.members().iter().filter(|(key, _)| is_missing(&key.name)).cloned().collect();
         if self.source.format() == Format::Toml
-            && let Some(text) = append_rules(self.source.text(), &rules, self.server)
+            && let Some(text) = append_rules(self.source.text(), &rules, self.policy.identity())
         {
             return self.with_text(text);
         }
@@ -171,7 +167,7 @@ impl<'s> EditState<'s> {
 }
 
 /// Appends these rules of the built-in policy to the text of a TOML document, including their comments.
-fn append_rules(text: &str, rules: &[DocumentMember], server: &ServerName) -> Option<String> {
+fn append_rules(text: &str, rules: &[DocumentMember], server: &Server) -> Option<String> {
     let mut document: DocumentMut = builtin_text(server).parse().ok()?;
     document.retain(|key, _| !HEAD.contains(&key) && rules.iter().any(|(own, _)| own.name == key));
     if document.iter().any(|(_, item)| item.is_value()) {

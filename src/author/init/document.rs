@@ -10,7 +10,7 @@ use crate::author::render::{json_lines, toml_entry, toml_members, yaml_members};
 use crate::author::{table_member, text_member};
 use crate::limits::MAX_POLICY_FILE;
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
-use crate::policy::{self, Colour, Effect, Format, Listing, Section, ServerName, Source, ToolRef};
+use crate::policy::{self, Colour, Effect, Format, Listing, Section, Server, Source, ToolRef};
 use crate::risk::{Class, Confidence, Knowledge};
 use crate::visible::{count_of, escape_invisible};
 
@@ -22,7 +22,9 @@ const WIDTH: usize = 120;
 
 #[derive(Debug)]
 pub(crate) struct Origin<'o> {
-    pub(crate) server: &'o ServerName,
+    pub(crate) server: &'o Server,
+    /// The known server that it is, if not its command and name tell that.
+    pub(crate) catalogue: Option<&'static str>,
     /// The server's own name for itself; untrusted.
     pub(crate) calls_itself: &'o str,
     /// The date, such as 2026-11-22.
@@ -135,7 +137,7 @@ pub(crate) struct Verified {
 /// Checks that a text loads as the planned policy.
 pub(crate) fn verify_policy(
     text: &str,
-    server: &ServerName,
+    server: &Server,
     plan: ServerPlan<'_>,
     format: Format,
 ) -> Result<Verified, String> {
@@ -173,16 +175,18 @@ fn describe_unplanned(name: &str) -> String {
     format!("It does not decide {} as planned.\nwhat to do: please report this", escape_invisible(name))
 }
 
-fn top_members(Origin { server, day, .. }: &Origin<'_>, count: &str, listed: &str) -> [NewMember; 4] {
+fn top_members(Origin { server, catalogue, day, .. }: &Origin<'_>, count: &str, listed: &str) -> Vec<NewMember> {
     let description =
         format!("{server}: written by policylayer init on {day} for {count}, {listed}. Newer tools ask a person.");
     let stays = "What no rule below applies to is refused. It stays visible, so that somebody notices.";
-    [
-        (Vec::new(), Some(text_member("version", "1"))),
-        (Vec::new(), Some(text_member("description", description))),
+    let catalogue = catalogue.map(|known| (Vec::new(), Some(text_member("catalogue", known))));
+    let head =
+        [(Vec::new(), Some(text_member("version", "1"))), (Vec::new(), Some(text_member("description", description)))];
+    let defaults = [
         (wrap_lines(stays), Some(text_member("default", "deny"))),
         (Vec::new(), Some(text_member("unlisted", "deny"))),
-    ]
+    ];
+    head.into_iter().chain(catalogue).chain(defaults).collect()
 }
 
 fn class_section() -> PolicySection {

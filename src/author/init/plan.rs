@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::author::{builtin_document, rate_member, readable_key, text_member};
 use crate::policy::tree::{DocumentMember, DocumentNode};
-use crate::policy::{Effect, ServerName};
+use crate::policy::{Effect, Server};
 use crate::risk::{
     Action, Catalogue, Class, Knowledge, Listed, Profile, RateScope, RecommendedRate, profile_tool, recommend_rule,
 };
@@ -81,12 +81,12 @@ impl PlannedTool {
 
 /// Profiles the tools, sorted by name. If a server lists one twice, the worse of the two counts.
 pub(crate) fn profile_tools<'l>(
-    server: &ServerName,
+    server: &Server,
     tools: &'l [Listed<'l>],
 ) -> BTreeMap<&'l str, (&'l Listed<'l>, Profile)> {
     let mut known: BTreeMap<&str, (&Listed<'_>, Profile)> = BTreeMap::new();
     for tool in tools {
-        let profile = profile_tool(server.as_str(), tool);
+        let profile = profile_tool(server.catalogue(), tool);
         if known.get(&*tool.name).is_none_or(|(_, earlier)| profile.class > earlier.class) {
             known.insert(&tool.name, (tool, profile));
         }
@@ -94,7 +94,7 @@ pub(crate) fn profile_tools<'l>(
     known
 }
 
-pub(crate) fn plan_tools(server: &ServerName, tools: &[Listed<'_>], answers: &Answers) -> Vec<PlannedTool> {
+pub(crate) fn plan_tools(server: &Server, tools: &[Listed<'_>], answers: &Answers) -> Vec<PlannedTool> {
     let known = Known::of_server(server);
     let planned =
         profile_tools(server, tools).into_values().map(|(tool, profile)| known.plan_tool(tool, profile, answers));
@@ -125,8 +125,8 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn of_server(server: &ServerName) -> Self {
-        Self { catalogue: Catalogue::for_server(server), builtin: builtin_document(server) }
+    pub(super) fn of_server(server: &Server) -> Self {
+        Self { catalogue: server.catalogue(), builtin: builtin_document(server) }
     }
 
     pub(super) fn plan_tool(&self, tool: &Listed<'_>, profile: Profile, answers: &Answers) -> PlannedTool {

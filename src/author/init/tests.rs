@@ -16,19 +16,20 @@ use super::items::ItemPlan;
 use super::plan::{Answer, Answers, Known, PlannedTool, plan_tools};
 use crate::engine::find_item;
 use crate::policy::{
-    self, Effect, Format, Listing, Policy, Section, ServerName, Source, ToolGlob, ToolRef, as_json, builtin_policy,
+    self, Effect, Format, Listing, Policy, Section, Server, ServerName, Source, ToolGlob, ToolRef, as_json,
+    builtin_policy,
 };
 use crate::probe::ServerOffer;
 use crate::risk::{Catalogue, Class, Confidence, Knowledge, Listed, Profile};
 
 const FORMATS: [(Format, &str); 3] = [(Format::Toml, "toml"), (Format::Json, "json"), (Format::Yaml, "yaml")];
 
-fn server(name: &str) -> ServerName {
-    ServerName::parse(name).unwrap()
+fn server(name: &str) -> Server {
+    Server::by_name(&ServerName::parse(name).unwrap())
 }
 
-fn origin(server: &ServerName) -> Origin<'_> {
-    Origin { server, calls_itself: "shop\n\u{1b}[2Jserver 2.1", day: "2026-11-22" }
+fn origin(server: &Server) -> Origin<'_> {
+    Origin { server, catalogue: None, calls_itself: "shop\n\u{1b}[2Jserver 2.1", day: "2026-11-22" }
 }
 
 fn tool<'t>(name: &'t str, description: &'t str) -> Listed<'t> {
@@ -87,7 +88,7 @@ fn only(tools: &[PlannedTool]) -> ServerPlan<'_> {
 
 const AS_PLANNED: Result<Verified, String> = Ok(Verified { warnings: 0, left_out: 0 });
 
-fn load(text: &str, server: &ServerName, format: Format) -> Policy {
+fn load(text: &str, server: &Server, format: Format) -> Policy {
     let source = Source::new("written", format, text);
     let loaded = policy::load_policy(&source, server);
     let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, policy::Colour::Plain);
@@ -256,7 +257,7 @@ fn a_tool_that_is_listed_twice_counts_as_the_worse_of_the_two() {
     let harmless = tool("get_stock", "Reads.");
     let mut worse = tool("get_stock", "Deletes everything.");
     worse.annotations.destructive = Some(true);
-    let class = |tool: &Listed<'_>| crate::risk::profile_tool("shop", tool).class;
+    let class = |tool: &Listed<'_>| crate::risk::profile_tool(None, tool).class;
     for tools in [[harmless.clone(), worse.clone()], [worse.clone(), harmless.clone()]] {
         let plan = plan_tools(&server, &tools, &Answers::new());
         assert_eq!(plan.len(), 1);
@@ -482,7 +483,7 @@ proptest! {
         }
         let item_plan = ItemPlan::new(&offer, &listed);
         let plan = ServerPlan { tools: &plan, items: &item_plan };
-        let origin = Origin { server: &server, calls_itself: &itself, day: "2026-11-22" };
+        let origin = Origin { server: &server, catalogue: None, calls_itself: &itself, day: "2026-11-22" };
         let json = write_policy(&origin, plan, &Answers::new(), Format::Json);
         let expected: Value = serde_json::from_str(&json).unwrap();
         // A name that may be read as another has a warning, in every format; so has a URI without a scheme.

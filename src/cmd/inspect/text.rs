@@ -32,7 +32,7 @@ pub(super) fn write_text(out: &mut dyn Write, report: &InspectReport<'_>, width:
     let mut tools: Vec<_> = report.tools.iter().collect();
     tools.sort_by_key(|tool| (ORDER.iter().position(|class| *class == tool.class), tool.name));
     let (shown, hidden): (Vec<_>, Vec<_>) = tools.into_iter().partition(|tool| tool.visible);
-    let catalogue = Catalogue::for_server(report.server);
+    let catalogue = report.identity.catalogue.and_then(Catalogue::for_server);
     write_head(out, report, catalogue, shown.len())?;
     let mut columns = Columns::new(report, catalogue, width);
     if !shown.is_empty() {
@@ -66,7 +66,11 @@ fn write_head(
         Mode::Standalone => file.to_owned(),
     };
     writeln!(out, "Server  {name}{version}, protocol {}", shorten_name(report.protocol))?;
+    writeln!(out, "Known   {}", report.identity)?;
     writeln!(out, "Policy  {policy}")?;
+    if let Some(hint) = &report.identity.hint {
+        writeln!(out, "{WARN}{hint}{WARN:#}")?;
+    }
     let tools = count_of(report.tools.len() as u64, "tool");
     writeln!(out, "{TITLE}The agent sees {shown} of {tools}.{TITLE:#}")?;
     let Some(catalogue) = catalogue else { return Ok(()) };

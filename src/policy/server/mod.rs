@@ -2,10 +2,15 @@
 
 mod launcher;
 mod name_rules;
+mod origin;
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
+
+pub use origin::Started;
+
+use crate::risk::Catalogue;
 
 /// A server's name: lower-case letters, digits, `.`, `_` and `-`, beginning with a letter or digit. It names the policy
 /// file, so it is never a path.
@@ -78,6 +83,14 @@ impl ServerName {
         (is_device(&name) && Self::beside_device(&name) == self.0).then_some(name)
     }
 
+    /// Whether this is the other name and more, as `iterable-staging` is: a second account of the same server.
+    pub(crate) fn is_account_of(&self, other: &Self) -> bool {
+        let (own, other) = (self.as_str(), other.as_str());
+        let before = own.strip_suffix(other).and_then(|rest| rest.strip_suffix(['-', '_', '.']));
+        let more = own.strip_prefix(other).and_then(|rest| rest.strip_prefix(['-', '_', '.'])).or(before);
+        more.is_some_and(|more| name_rules::without_noise(more).is_some())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -110,6 +123,71 @@ impl fmt::Display for ServerName {
     }
 }
 
+/// A server as a policy knows it: its name here, and which known server it is, if it is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    name: ServerName,
+    catalogue: Option<&'static Catalogue>,
+    bridge: Option<ServerName>,
+}
+
+impl Server {
+    /// A server of which there is no command to look at: its name says which one is asked about.
+    pub fn by_name(name: &ServerName) -> Self {
+        Self { catalogue: Catalogue::for_server(name), name: name.clone(), bridge: None }
+    }
+
+    /// A server that a command starts. A name is a claim: which known server it is comes from the command alone.
+    pub fn of_command<S: AsRef<OsStr>>(name: &ServerName, command: &[S]) -> Self {
+        let started = find_started(command);
+        let catalogue = started.as_ref().and_then(Started::catalogue);
+        let is_derived = started.as_ref().and_then(Started::server_name).as_ref() == Some(name);
+        let bridge = started.filter(|_| is_derived).and_then(|started| started.bridge_name());
+        Self { name: name.clone(), catalogue, bridge }
+    }
+
+    /// The server, as the person who wrote its policy says: `catalogue = "…"`.
+    #[must_use]
+    pub fn with_catalogue(self, catalogue: &'static Catalogue) -> Self {
+        Self { catalogue: Some(catalogue), ..self }
+    }
+
+    /// Its name: that of its policy file and of its log.
+    pub fn name(&self) -> &ServerName {
+        &self.name
+    }
+
+    /// The name of the bridge before it, if its own name is that of the host behind it.
+    pub fn bridge(&self) -> Option<&ServerName> {
+        self.bridge.as_ref()
+    }
+
+    /// What is known about it.
+    pub fn catalogue(&self) -> Option<&'static Catalogue> {
+        self.catalogue
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+/// Returns what a command starts; `None` if its words do not tell.
+///
+/// ```
+/// use policylayer::policy::server::find_started;
+///
+/// let catalogue = |command: &[&str]| find_started(command).and_then(|started| started.catalogue()).is_some();
+/// assert!(catalogue(&["npx", "-y", "@iterable/mcp"]));
+/// assert!(!catalogue(&["docker", "run", "-i", "evil/iterable-mcp"]));
+/// ```
+pub fn find_started<S: AsRef<OsStr>>(command: &[S]) -> Option<Started> {
+    let words: Vec<String> = command.iter().map(|word| word.as_ref().to_string_lossy().into_owned()).collect();
+    launcher::find_started(&words, 0)
+}
+
 /// The name of the server that a command starts: that of its package, module, image or program, without what every
 /// MCP server has in its name. `None` if the command does not tell.
 ///
@@ -120,6 +198,5 @@ impl fmt::Display for ServerName {
 /// assert_eq!(name.as_ref().map(|name| name.as_str()), Some("iterable"));
 /// ```
 pub fn derive_name<S: AsRef<OsStr>>(command: &[S]) -> Option<ServerName> {
-    let words: Vec<String> = command.iter().map(|word| word.as_ref().to_string_lossy().into_owned()).collect();
-    launcher::derive_from(&words, 0)
+    find_started(command)?.server_name()
 }

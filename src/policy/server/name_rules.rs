@@ -29,6 +29,11 @@ pub(super) fn from_module(module: &str) -> Option<ServerName> {
     without_noise(module.split('.').next().unwrap_or_default())
 }
 
+/// Derives the name from a host, with its port: `mcp.linear.app`, `localhost-8080`.
+pub(super) fn from_host(host: &str) -> Option<ServerName> {
+    ServerName::from_derived(&host.replace(':', "-"))
+}
+
 /// Derives the name from a container image, with or without registry, tag and digest.
 pub(super) fn from_image(image: &str) -> Option<ServerName> {
     let path = image.split('@').next().unwrap_or_default();
@@ -76,7 +81,7 @@ fn file_stem(segment: &str) -> &str {
 }
 
 /// Removes the words that every server has in its name. `None` if nothing is left.
-fn without_noise(name: &str) -> Option<ServerName> {
+pub(super) fn without_noise(name: &str) -> Option<ServerName> {
     let lower = name.to_lowercase();
     let words: Vec<&str> =
         lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').filter(|word| !word.is_empty()).collect();

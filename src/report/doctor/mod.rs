@@ -91,6 +91,8 @@ word_enum! {
     "command" => Command,
     /// config.toml is valid.
     "config" => Config,
+    /// It is known which server the command starts.
+    "identity" => Identity,
     /// The policy is valid.
     "policy" => Policy,
     /// Counts and records can be written.
@@ -327,7 +329,7 @@ impl Doctor<'_> {
         report.push_step(StepId::State, state::check_directory(chain, server.as_ref()));
         report.push_step(StepId::Clock, state::check_clock(chain));
         // A chain that is already broken is not started. Starting it does not require counts and records.
-        let needed = [StepId::Wrapper, StepId::Command, StepId::Config, StepId::Policy];
+        let needed = [StepId::Wrapper, StepId::Command, StepId::Config, StepId::Identity, StepId::Policy];
         let is_broken = |step: &StepReport| {
             needed.contains(&step.id) && matches!(step.status, StepStatus::Failed | StepStatus::NotTried)
         };

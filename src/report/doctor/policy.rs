@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{ChainReport, Finding, LaunchChain, Problem, StepId};
 use crate::engine::Asks;
 use crate::env::Env;
-use crate::paths::{self, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
-use crate::policy::ServerName;
+use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
+use crate::policy::{Server, ServerName};
+use crate::report::identity::Identity;
 use crate::settings::{Channel, KnownClient, Settings};
 use crate::shell::as_word;
 use crate::visible::count_of;
@@ -18,7 +19,7 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
         Ok(settings) => settings,
         Err(error) => {
             report.push_step(StepId::Config, Err(describe_settings_error(error)));
-            report.skip_steps([StepId::Policy]);
+            report.skip_steps([StepId::Identity, StepId::Policy]);
             return None;
         }
     };
@@ -29,15 +30,18 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
     let server = match find_server(chain, &settings) {
         Ok(server) => server,
         Err(problem) => {
-            report.push_step(StepId::Policy, Err(problem));
+            report.push_step(StepId::Identity, Err(problem));
+            report.skip_steps([StepId::Policy]);
             return None;
         }
     };
-    report.push_step(StepId::Policy, check_policy(chain, &server, &settings, &env));
+    let (identity, checked) = check_policy(chain, &server, &settings, &env);
+    report.push_step(StepId::Identity, identity);
+    report.push_step(StepId::Policy, checked);
     if let Some(step) = report.steps.last_mut().filter(|_| chain.wrapped.is_none()) {
         step.detail.insert_str(0, "once it is registered: ");
     }
-    Some(server)
+    Some(server.name().clone())
 }
 
 /// Adds what is known of a client that does not ask its person, which matters where the policy needs an approval.
@@ -62,15 +66,14 @@ fn check_channels(chain: &LaunchChain<'_>, settings: &Settings, found: String) -
     ))
 }
 
-fn find_server(chain: &LaunchChain<'_>, settings: &Settings) -> Result<ServerName, Problem> {
-    match chain.wrapped.as_ref().and_then(|wrapped| wrapped.server.as_deref()) {
-        Some(name) => ServerName::parse(name).map_err(|error| {
-            Problem::failed(format!("--server: {error}"), format!("correct --server in {}", chain.entry_place()))
-        }),
-        None => settings.server_of_command(chain.own_words()).map_err(|error| {
-            Problem::failed(error.to_string(), "make the `match` of one of the two in config.toml longer")
-        }),
-    }
+fn find_server(chain: &LaunchChain<'_>, settings: &Settings) -> Result<Server, Problem> {
+    let named = chain.wrapped.as_ref().and_then(|wrapped| wrapped.server.as_deref()).map(ServerName::parse);
+    let named = named.transpose().map_err(|error| {
+        Problem::failed(format!("--server: {error}"), format!("correct --server in {}", chain.entry_place()))
+    })?;
+    settings
+        .server_of_command(named.as_ref(), chain.own_words())
+        .map_err(|error| Problem::failed(error.to_string(), "make the `match` of one of the two in config.toml longer"))
 }
 
 fn describe_settings_error(error: SettingsError) -> Problem {
@@ -86,12 +89,30 @@ fn describe_settings_error(error: SettingsError) -> Problem {
     }
 }
 
-fn check_policy(chain: &LaunchChain<'_>, server: &ServerName, settings: &Settings, env: &Env) -> Finding {
+/// Returns which server it is, and what its policy is.
+fn check_policy(chain: &LaunchChain<'_>, server: &Server, settings: &Settings, env: &Env) -> (Finding, Finding) {
     let named = chain.wrapped.as_ref().and_then(|wrapped| wrapped.policy.as_deref()).map(Path::new);
     let named = named.or_else(|| env.var(POLICY_VARIABLE).map(Path::new).filter(|path| !path.as_os_str().is_empty()));
-    let loaded = paths::check_policy_path(named, env)
-        .and_then(|()| paths::load_policy(named, server, settings, env))
-        .map_err(|error| describe_policy_error(&error))?;
+    let loaded = paths::check_policy_path(named, env).and_then(|()| paths::load_policy(named, server, settings, env));
+    let known = loaded.as_ref().map_or(server, |loaded| loaded.policy.identity());
+    let identity = Identity::of_command(known, chain.own_words());
+    let identity = match &identity.hint {
+        Some(hint) => Err(Problem::warning(identity.to_string(), hint.clone())),
+        None => Ok(identity.to_string()),
+    };
+    let checked = loaded
+        .map_err(|error| describe_policy_error(&error))
+        .and_then(|loaded| check_loaded(chain, server.name(), (named, &loaded), settings, env));
+    (identity, checked)
+}
+
+fn check_loaded(
+    chain: &LaunchChain<'_>,
+    server: &ServerName,
+    (named, loaded): (Option<&Path>, &LoadedPolicy),
+    settings: &Settings,
+    env: &Env,
+) -> Finding {
     let found = paths::find_policy(named, server, settings, env).ok().flatten();
     let builtin = || format!("the built-in policy for {server}");
     if named.is_none()

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use policylayer::risk::{Annotations, Argument, Class, Confidence, Listed, classify_tool, profile_tool};
+use policylayer::risk::{Annotations, Argument, Catalogue, Class, Confidence, Listed, classify_tool, profile_tool};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -152,11 +152,11 @@ fn no_set_of_hints_lowers_any_name() {
 #[test]
 fn an_unknown_tool_of_a_known_server_is_at_least_execute() {
     for (_, tool, _) in names() {
-        let known = profile_tool("iterable", &Listed::with_name(tool.as_str()));
+        let known = profile_tool(Catalogue::for_server("iterable"), &Listed::with_name(tool.as_str()));
         if known.route.is_none() {
             assert!(known.class >= Class::Execute, "{tool}: {known:?}");
         }
-        let other = profile_tool("other", &Listed::with_name(tool.as_str()));
+        let other = profile_tool(Catalogue::for_server("other"), &Listed::with_name(tool.as_str()));
         assert_eq!(other.class, classify_tool(&Listed::with_name(tool.as_str())).counts_as());
         assert!(!other.sends || other.class >= Class::Execute, "{tool}: {other:?}");
     }

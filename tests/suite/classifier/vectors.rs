@@ -2,7 +2,7 @@
 
 use crate::support::system::{PATIENCE, computing_time};
 
-use policylayer::risk::{Class, Classification, Confidence, Listed, classify_tool, profile_tool};
+use policylayer::risk::{Catalogue, Class, Classification, Confidence, Listed, classify_tool, profile_tool};
 use serde_json::{Value, json};
 
 #[track_caller]
@@ -252,7 +252,7 @@ fn what_is_long_takes_no_longer_than_its_length() {
         let start = computing_time();
         let listed = Listed::read(&tool).unwrap();
         let verdict = classify_tool(&listed);
-        let profile = profile_tool("other", &listed);
+        let profile = profile_tool(Catalogue::for_server("other"), &listed);
         // Even unoptimized; what is quadratic takes hours.
         let took = computing_time() - start;
         assert!(took < PATIENCE, "{piece:?} took {took:?}");
@@ -263,7 +263,7 @@ fn what_is_long_takes_no_longer_than_its_length() {
 #[test]
 fn a_profile_tells_people_messages_and_what_stays_done() {
     let told = |tool: Value| {
-        let profile = profile_tool("other", &Listed::read(&tool).unwrap());
+        let profile = profile_tool(Catalogue::for_server("other"), &Listed::read(&tool).unwrap());
         (profile.pii, profile.sends, profile.irreversible)
     };
     assert_eq!(told(json!({"name": "get_weather"})), (false, false, false));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use policylayer::engine::{Action, Engine, Now, Payload};
-use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::policy::{self, Format, Server, ServerName, Source};
 use policylayer::state::Sqlite;
 
 use super::*;
@@ -26,8 +26,10 @@ struct Clocked {
 
 impl Clocked {
     fn new() -> Self {
-        let policy =
-            policy::load_policy(&Source::new("policy.json", Format::Json, LIMITS), &ServerName::parse("stub").unwrap());
+        let policy = policy::load_policy(
+            &Source::new("policy.json", Format::Json, LIMITS),
+            &Server::by_name(&ServerName::parse("stub").unwrap()),
+        );
         let folder = tempfile::tempdir().unwrap();
         let store = Box::new(Sqlite::new(folder.path().join("state.sqlite3")));
         let engine = Engine::new(Arc::new(policy.policy.unwrap()), store);

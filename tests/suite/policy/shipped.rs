@@ -1,7 +1,7 @@
 //! The shipped policy for Iterable: what it says of every tool of the catalogue, and of the arguments that become a part
 //! of an address.
 
-use policylayer::policy::{self, Effect};
+use policylayer::policy::{self, Effect, Server};
 use policylayer::risk::{Catalogue, CatalogueTool, Class, Risk};
 
 use super::server;
@@ -25,7 +25,7 @@ fn arguments(route: &str, of: impl Fn(&str) -> String) -> String {
 
 #[test]
 fn limits_are_those_of_the_class_and_of_personal_data() {
-    let policy = policy::builtin_policy(&server("iterable"));
+    let policy = policy::builtin_policy(&Server::by_name(&server("iterable")));
     for tool in tools() {
         let rates: Vec<_> = policy
             .judge_call(&tool.name, &arguments(&tool.http, |_| "\"a\"".to_owned()))
@@ -44,7 +44,7 @@ fn limits_are_those_of_the_class_and_of_personal_data() {
 
 #[test]
 fn a_call_that_asks_a_person_says_why() {
-    let policy = policy::builtin_policy(&server("iterable"));
+    let policy = policy::builtin_policy(&Server::by_name(&server("iterable")));
     for tool in tools().iter().filter(|tool| tool.class == Class::Execute) {
         let reason = policy.decide_tool(&tool.name).reason.unwrap_or_default();
         assert!(reason.ends_with("; a person has to approve it."), "{}: {reason}", tool.name);
@@ -54,7 +54,7 @@ fn a_call_that_asks_a_person_says_why() {
 /// The server takes `..` as it is: of the catalog "..", delete_catalog_item deletes something else.
 #[test]
 fn no_argument_leads_a_call_to_another_address() {
-    let policy = policy::builtin_policy(&server("iterable"));
+    let policy = policy::builtin_policy(&Server::by_name(&server("iterable")));
     let (mut guarded, mut seen) = (0, Vec::new());
     for tool in tools() {
         let route = &tool.http;

@@ -7,7 +7,7 @@ use policylayer::engine::limits::Memory;
 use policylayer::engine::{
     Action, ApprovalAnswer, ApprovalOptions, Channel, Engine, Local, Now, Opened, Payload, Settled,
 };
-use policylayer::policy::{self, Format, Policy, ServerName, Source};
+use policylayer::policy::{self, Format, Policy, Server, ServerName, Source};
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Required, SessionName};
 use serde_json::{Value, json};
 
@@ -32,7 +32,10 @@ pub(crate) struct Desk {
 }
 
 pub(crate) fn policy(text: &str) -> Arc<Policy> {
-    let loaded = policy::load_policy(&Source::new("p.json", Format::Json, text), &ServerName::parse("stub").unwrap());
+    let loaded = policy::load_policy(
+        &Source::new("p.json", Format::Json, text),
+        &Server::by_name(&ServerName::parse("stub").unwrap()),
+    );
     Arc::new(loaded.policy.unwrap())
 }
 

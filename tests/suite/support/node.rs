@@ -1,6 +1,7 @@
 //! The real servers, as npm installs them: pinned by tests/upstream/package-lock.json, installed when absent.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,31 @@ impl Upstream {
     /// The script of `@iterable/mcp`.
     pub(crate) fn iterable(&self) -> PathBuf {
         self.script("@iterable/mcp")
+    }
+
+    /// The PATH on which `iterable-mcp` is, as an installation with npm leaves it: what is started by its script's path is no
+    /// known server.
+    pub(crate) fn path_with_iterable(&self) -> OsString {
+        static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+        let folder = FOLDER.get_or_init(|| {
+            let folder = std::path::absolute(Path::new(env!("CARGO_TARGET_TMPDIR")).join("iterable")).unwrap();
+            fs::create_dir_all(&folder).unwrap();
+            let (node, script) = (self.node.display(), self.iterable());
+            let (name, text) = if cfg!(windows) {
+                ("iterable-mcp.cmd", format!("@\"{node}\" \"{}\" %*\r\n", script.display()))
+            } else {
+                ("iterable-mcp", format!("#!/bin/sh\nexec '{node}' '{}' \"$@\"\n", script.display()))
+            };
+            // Whoever starts it in another process sees the old file or the new one.
+            let draft = folder.join(format!("{}.draft", std::process::id()));
+            fs::write(&draft, text).unwrap();
+            #[cfg(unix)]
+            fs::set_permissions(&draft, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            fs::rename(&draft, folder.join(name)).unwrap();
+            folder
+        });
+        let others = env::var_os("PATH").unwrap_or_default();
+        env::join_paths(std::iter::once(folder.clone()).chain(env::split_paths(&others))).unwrap()
     }
 
     /// The script of `@modelcontextprotocol/server-everything`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, ApprovalOptions, Channel, Engine, Now, Payload};
-use policylayer::policy::{self, Format, Policy, ServerName, Source};
+use policylayer::policy::{self, Format, Policy, Server, ServerName, Source};
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required, SessionName};
 use serde_json::{Value, json};
 
@@ -16,7 +16,10 @@ pub(crate) const TO_SERVER: Action = Action::ToServer(Payload::Received);
 pub(crate) const TO_CLIENT: Action = Action::ToClient(Payload::Received);
 
 pub(crate) fn policy(text: &str) -> Arc<Policy> {
-    let loaded = policy::load_policy(&Source::new("p.json", Format::Json, text), &ServerName::parse("stub").unwrap());
+    let loaded = policy::load_policy(
+        &Source::new("p.json", Format::Json, text),
+        &Server::by_name(&ServerName::parse("stub").unwrap()),
+    );
     Arc::new(loaded.policy.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics)))
 }
 

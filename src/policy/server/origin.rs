@@ -1,0 +1,140 @@
+//! What a command starts: a package of a registry, an image, a program, a file, or a bridge to another host.
+
+use std::fmt;
+
+use super::ServerName;
+use super::name_rules::{from_host, from_image, from_module, from_package, from_script};
+use crate::risk::{Catalogue, Registry};
+
+/// What a command starts, as far as its words tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    what: What,
+    /// Why its words do not tell whose code runs, though they name something known.
+    doubt: Option<&'static str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A package that a registry's runner fetches.
+    Package { registry: Registry, name: String, version: Option<String>, runner: String },
+    /// A container's image, with its tag or digest.
+    Image(String),
+    /// A module of whichever Python finds it.
+    Module(String),
+    /// A program that is searched in PATH.
+    Program(String),
+    /// A file, a directory, a repository or an archive.
+    File(String),
+    /// A server that a bridge reaches.
+    Remote { host: String, bridge: String },
+}
+
+impl Started {
+    pub(super) fn new(what: What) -> Self {
+        Self { what, doubt: None }
+    }
+
+    /// Parses a package of a registry: `@scope/name@1.0`, `name==1.0`, `alias@npm:name`. What names a place (a path, a repository, an
+    /// archive) is a file, also where it stands for the version of a package.
+    pub(super) fn package(registry: Registry, spec: &str, runner: &str) -> Self {
+        let spec = ["npm:", "jsr:"].iter().find_map(|registry| spec.strip_prefix(registry)).unwrap_or(spec);
+        let after_scope = spec.strip_prefix('@').map_or(0, |scoped| scoped.find('/').map_or(0, |at| at + 2));
+        let end = spec.get(after_scope..).and_then(|name| name.find(['@', '=', '<', '>', '~', '!', '[', ';', ' ']));
+        let (name, version) = end.map_or((spec, ""), |end| spec.split_at(after_scope + end));
+        let version = version.split_once(']').filter(|_| version.starts_with('[')).map_or(version, |(_, after)| after);
+        let version = version.trim_start_matches(['@', '=']);
+        if let Some(other) = version.strip_prefix("npm:") {
+            return Self::package(registry, other, runner);
+        }
+        let is_name = !name.trim_start_matches('@').contains([':', '\\'])
+            && name.matches('/').count() == usize::from(after_scope > 0);
+        if !is_name || version.contains(['/', ':', '\\']) {
+            return Self::new(What::File(spec.to_owned()));
+        }
+        let version = (!version.is_empty() && version != "latest").then(|| version.to_owned());
+        Self::new(What::Package { registry, name: name.to_owned(), version, runner: runner.to_owned() })
+    }
+
+    pub(super) fn with_doubt(self, doubt: Option<&'static str>) -> Self {
+        Self { doubt: doubt.or(self.doubt), ..self }
+    }
+
+    pub(super) fn what(&self) -> &What {
+        &self.what
+    }
+
+    /// Returns the name of the server: that of its package, module, image, program or host, without what every MCP server has in its
+    /// name. `None` if the command does not tell.
+    pub fn server_name(&self) -> Option<ServerName> {
+        match &self.what {
+            What::Package { name, .. } => from_package(name),
+            What::Image(image) => from_image(image),
+            What::Module(module) => from_module(module),
+            What::Program(path) | What::File(path) => from_script(path),
+            What::Remote { host, .. } => from_host(host),
+        }
+    }
+
+    /// Returns the name of the bridge that reaches the server, if one does.
+    pub(super) fn bridge_name(&self) -> Option<ServerName> {
+        match &self.what {
+            What::Remote { bridge, .. } => from_package(bridge),
+            _ => None,
+        }
+    }
+
+    /// Returns what is known about the server, if it is the very package, image, program or host that a catalogue was made of. What only
+    /// ends alike is no known server: a path, a repository, another's image.
+    pub fn catalogue(&self) -> Option<&'static Catalogue> {
+        if self.doubt.is_some() {
+            return None;
+        }
+        match &self.what {
+            // PyPI takes `MCP_Server.Git` for `mcp-server-git` (PEP 503).
+            What::Package { registry: Registry::Pypi, name, .. } => {
+                let words: Vec<_> = name.split(['-', '_', '.']).filter(|word| !word.is_empty()).collect();
+                Catalogue::with_registry(Registry::Pypi, &words.join("-").to_ascii_lowercase())
+            }
+            What::Package { registry, name, .. } => Catalogue::with_registry(*registry, name),
+            What::Image(image) => Catalogue::with_registry(Registry::Image, &image_name(image)),
+            What::Program(program) => {
+                let program = program.to_ascii_lowercase();
+                let stem = [".exe", ".cmd"].iter().find_map(|ending| program.strip_suffix(ending));
+                Catalogue::with_registry(Registry::Program, stem.unwrap_or(&program))
+            }
+            What::Remote { host, .. } => Catalogue::with_registry(Registry::Host, host),
+            What::Module(_) | What::File(_) => None,
+        }
+    }
+}
+
+/// `mcp/fetch` for `docker.io/mcp/fetch:latest@sha256:…`.
+fn image_name(image: &str) -> String {
+    let path = image.split('@').next().unwrap_or_default().to_ascii_lowercase();
+    let at = path.rfind('/').map_or(0, |at| at + 1);
+    let end = path.get(at..).and_then(|last| last.find(':')).map_or(path.len(), |colon| at + colon);
+    let name = path.get(..end).unwrap_or_default();
+    name.strip_prefix("docker.io/").or_else(|| name.strip_prefix("index.docker.io/")).unwrap_or(name).to_owned()
+}
+
+/// How it is known which server this is, in a phrase: `@iterable/mcp from npm, unpinned: npx runs whatever is newest`.
+impl fmt::Display for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::Package { registry, name, version: Some(version), .. } => {
+                write!(f, "{name} from {registry}, {version}")
+            }
+            What::Package { registry, name, version: None, runner } => {
+                write!(f, "{name} from {registry}, unpinned: `{runner}` runs whatever is newest")
+            }
+            What::Image(image) if image.contains('@') => write!(f, "the image {image}"),
+            What::Image(image) => write!(f, "the image {image}, unpinned: a tag can be moved"),
+            What::Module(module) => write!(f, "the Python module {module}, whoever it is from"),
+            What::Program(program) => write!(f, "the program {program} that is first in PATH"),
+            What::File(file) => write!(f, "{file}, which no registry vouches for"),
+            What::Remote { host, .. } => write!(f, "{host}, through a bridge"),
+        }?;
+        self.doubt.map_or(Ok(()), |doubt| write!(f, "; {doubt}"))
+    }
+}
