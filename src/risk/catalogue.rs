@@ -120,6 +120,11 @@ impl Catalogue {
         })
     }
 
+    /// Whether its package has a program of that name.
+    pub fn has_program(&self, program: &str) -> bool {
+        self.programs.iter().any(|own| own == program)
+    }
+
     /// Returns the names of a tool's arguments in the schemas of the examined version; `None` if they are not known.
     pub fn argument_names(&self, tool: &str) -> Option<&'static [String]> {
         static ITERABLE: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {

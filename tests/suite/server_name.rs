@@ -170,6 +170,26 @@ const IDENTITIES: &[(&str, &str)] = &[
     ("env NPM_CONFIG_REGISTRY=https://example.com npx -y @iterable/mcp", "-"),
     ("env PATH=/tmp/x iterable-mcp", "-"),
     ("env NODE_OPTIONS=--require=/tmp/x.js npx -y @iterable/mcp", "-"),
+    ("env -u PATH npm_config_registry=https://example.com npx -y @iterable/mcp", "-"),
+    ("env -C /tmp/x npx -y @iterable/mcp", "-"),
+    ("env -u HOME npx -y @iterable/mcp", "iterable"),
+    ("npx -p @iterable/mcp sh -c evil", "-"),
+    ("npx -p @iterable/mcp node evil.js", "-"),
+    ("npx -p @iterable/mcp", "-"),
+    ("npx --call=evil @iterable/mcp", "-"),
+    ("npx --node-options=--require=./x.js @iterable/mcp", "-"),
+    ("npx --script-shell ./x @iterable/mcp", "-"),
+    ("npx --cache ./x @iterable/mcp", "-"),
+    ("deno run -A --import-map=x.json npm:@iterable/mcp", "-"),
+    ("deno run --preload x.ts npm:@iterable/mcp", "-"),
+    ("sudo -D /tmp/x npx -y @iterable/mcp", "-"),
+    ("wsl --cd /tmp/x npx -y @iterable/mcp", "-"),
+    ("mise exec npm:evil@1 -- npx -y @iterable/mcp", "-"),
+    ("mise exec node@path:/tmp/x -- npx -y @iterable/mcp", "-"),
+    ("fnm exec --fnm-dir=/tmp/x npx -y @iterable/mcp", "-"),
+    ("dotenv -v NODE_OPTIONS=--require=./x.js -- npx -y @iterable/mcp", "-"),
+    ("cmd /c npx -y @iterable/mcp & evil", "-"),
+    ("cmd /c set npm_config_registry=https://example.com&& npx -y @iterable/mcp", "-"),
     // A launcher, or a bridge, from elsewhere.
     ("./npx -y @iterable/mcp", "-"),
     (r"bin\npx.cmd -y @iterable/mcp", "-"),
@@ -191,6 +211,43 @@ fn only_the_very_package_is_the_known_server() {
         .map(|(command, expected)| format!("{command}: {}, not {expected}", identity(command)))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+    for (line, expected) in [
+        ("npx -y @iterable/mcp", true),
+        ("exec npx -y '@iterable/mcp'", true),
+        ("cd /tmp/x && npx -y @iterable/mcp", false),
+        ("npx() { evil; }; npx -y @iterable/mcp", false),
+        ("NODE_OPTIONS=--require=./x.js npx -y @iterable/mcp", false),
+        ("npx -y @iterable/mcp; evil", false),
+        ("$NPX -y @iterable/mcp", false),
+    ] {
+        for words in [["sh", "-c", line], ["bash", "-lc", line]] {
+            let found = find_started(&words).and_then(|started| started.catalogue()).is_some();
+            assert_eq!(found, expected, "{words:?}");
+        }
+    }
+    let shell = ["bash", "--rcfile", "x", "-c", "npx -y @iterable/mcp"];
+    assert_eq!(find_started(&shell).and_then(|started| started.catalogue()), None);
+}
+
+/// What parses as one address for us is no other for the bridge.
+#[test]
+fn a_bridges_address_is_read_as_the_bridge_reads_it() {
+    for (address, host) in [
+        ("https://mcp.linear.app/sse", "mcp.linear.app"),
+        ("HTTPS://mcp.linear.app/sse", "mcp.linear.app"),
+        ("https://mcp.linear.app@example.com/", "example.com"),
+        (r"https://example.com\@mcp.linear.app/", "example.com"),
+        ("https://example.com?@mcp.linear.app/", "example.com"),
+        ("https://example.com#@mcp.linear.app/", "example.com"),
+    ] {
+        let name = derive_name(&["npx", "-y", "mcp-remote", address]);
+        assert_eq!(name.as_ref().map(ServerName::as_str), Some(host), "{address}");
+    }
+    let said = |words: &[&str]| find_started(words).unwrap().to_string();
+    assert!(said(&["npx", "mcp-remote", "http://mcp.linear.app/"]).contains("without TLS"));
+    let two = ["npx", "mcp-remote", "--debug", "https://example.com/", "https://mcp.linear.app/"];
+    assert!(said(&two).contains("several addresses"), "{}", said(&two));
+    assert!(said(&["uvx", "mcp-proxy", "--no-verify-ssl", "https://mcp.linear.app/"]).contains("may change what runs"));
 }
 
 #[test]
@@ -205,7 +262,7 @@ fn how_a_server_is_known_is_said() {
         ("npx -y mcp-remote https://mcp.linear.app/sse", "mcp.linear.app, through a bridge"),
         (
             "npx --registry https://example.com @iterable/mcp@1.9.0",
-            "@iterable/mcp from npm, 1.9.0; an option names another registry",
+            "@iterable/mcp from npm, 1.9.0; an option before it may change what runs",
         ),
     ] {
         let words: Vec<&str> = command.split(' ').collect();

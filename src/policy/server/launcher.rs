@@ -26,28 +26,28 @@ fn find_behind(words: &[String], launchers: usize) -> Option<Started> {
     let script = |options: &str| Args::new(rest, options).first_positional().map(file);
     let launcher = launcher_name(program);
     match launcher.as_str() {
-        "env" => next(after_env(rest)).map(|started| started.with_doubt(doubt_of_variables(rest))),
-        "cmd" => next(&split_quoted_line(strip_while(rest, |word| word.starts_with('/')))),
-        "sh" | "bash" | "zsh" | "dash" | "fish" => command_of_shell(rest).and_then(|words| next(&words)),
+        "env" => from_env(rest, launchers),
+        "cmd" => {
+            let doubt = rest.iter().any(|word| word.contains(['&', '|', '<', '>', '^', '%', '\n'])).then_some(SHELL);
+            Some(next(&split_quoted_line(strip_while(rest, |word| word.starts_with('/'))))?.with_doubt(doubt))
+        }
+        "sh" | "bash" | "zsh" | "dash" | "fish" => from_shell(rest, launchers),
         "npx" | "pnpx" | "bunx" => from_package_runner(&launcher, rest, launchers),
         "npm" | "pnpm" | "yarn" | "bun" => from_package_manager(&launcher, rest, launchers),
-        "deno" => {
-            let rest = rest.strip_prefix(&["run".to_owned()]).unwrap_or(rest);
-            let args = Args::new(rest, "--config -c --import-map --env-file --lock");
-            args.first_positional().map(|script| match script.strip_prefix("npm:") {
-                Some(package) => Started::package(Registry::Npm, package, "deno run"),
-                None => file(script),
-            })
-        }
+        "deno" => from_deno(rest),
         "node" | "nodejs" | "tsx" | "ts-node" => script(NODE_OPTIONS),
         "uvx" => from_uvx(rest),
         "uv" => from_uv(rest, launchers),
         "pipx" => {
             let rest = rest.strip_prefix(&["run".to_owned()])?;
-            let args = Args::new(rest, "--python --pip-args --index-url -i");
-            let package = args.value_of("--spec").or_else(|| args.first_positional())?;
-            let doubt = args.doubt_of("--pip-args --index-url -i", OTHER_REGISTRY);
-            Some(Started::package(Registry::Pypi, package, "pipx run").with_doubt(doubt))
+            let args = Args::new(rest, "--python --pip-args --index-url -i --spec");
+            let doubt = args.doubt_beyond("--spec --no-cache --quiet -q --verbose");
+            let started = match (args.value_of("--spec"), args.skip_options().split_first()) {
+                (Some(package), command) => Started::package(Registry::Pypi, package, "pipx run")
+                    .running(command.map_or("", |(program, _)| program)),
+                (None, command) => Started::package(Registry::Pypi, command?.0, "pipx run"),
+            };
+            Some(started.with_doubt(doubt))
         }
         "docker" | "podman" | "nerdctl" => from_container(rest, launchers),
         "java" => Args::new(rest, "-cp -classpath --class-path --module-path").value_of("-jar").map(file),
@@ -59,7 +59,7 @@ fn find_behind(words: &[String], launchers: usize) -> Option<Started> {
         "cargo" => None,
         python if is_python(python) => from_python(rest),
         other => match command_behind(other, rest) {
-            Some(command) => next(command),
+            Some((command, doubt)) => Some(next(command)?.with_doubt(doubt)),
             None => Some(
                 bridged(other, rest)
                     .filter(|_| !program.contains(['/', '\\']))
@@ -67,6 +67,70 @@ fn find_behind(words: &[String], launchers: usize) -> Option<Started> {
             ),
         },
     }
+}
+
+const OPTION: &str = "an option before it may change what runs";
+const SHELL: &str = "a shell does more than start it";
+const VARIABLE: &str = "a variable may change what runs";
+
+fn from_env(words: &[String], launchers: usize) -> Option<Started> {
+    let args = Args::new(words, "-u --unset -C --chdir");
+    let assignments = args.skip_options();
+    let command = strip_while(assignments, |word| word.contains('='));
+    let set = assignments.get(..assignments.len() - command.len()).unwrap_or_default();
+    let doubt = set.iter().any(|word| steers(word)).then_some(VARIABLE);
+    let doubt = doubt.or_else(|| args.doubt_beyond("-i --ignore-environment -u --unset"));
+    Some(find_started(command, launchers + 1)?.with_doubt(doubt))
+}
+
+/// Whether a variable says where code comes from, brings more of it along, or turns a check off.
+fn steers(assignment: &str) -> bool {
+    const NAMES: &str = "path node_options node_path node_extra_ca_certs node_tls_reject_unauthorized ld_preload \
+        ld_library_path ld_audit docker_host bash_env env ifs";
+    let name = assignment.split('=').next().unwrap_or_default().to_ascii_lowercase();
+    let is_of = |prefix: &&str| name.starts_with(*prefix);
+    is_listed(NAMES, &name)
+        || [
+            "npm_config_",
+            "pnpm_config_",
+            "yarn_",
+            "uv_",
+            "pip_",
+            "pipx_",
+            "python",
+            "dyld_",
+            "bun_",
+            "deno_",
+            "docker_",
+        ]
+        .iter()
+        .any(|prefix| is_of(prefix))
+}
+
+/// A shell runs its script, or the last command of `-c`.
+fn from_shell(words: &[String], launchers: usize) -> Option<Started> {
+    let at = words.iter().position(|word| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'));
+    let Some(at) = at else { return Args::new(words, "").first_positional().map(file) };
+    let line = words.get(at + 1)?.trim();
+    let is_one_command =
+        !line.contains([';', '&', '|', '<', '>', '$', '`', '(', ')', '{', '}', '\n', '=', '*', '?', '~', '\\']);
+    let is_plain =
+        is_one_command && words.iter().take(at + 1).all(|word| is_listed("-c -l -i -lc -ic -ilc -lic", word));
+    let last = line.rsplit([';', '&', '|', '\n']).map(str::trim).find(|part| !part.is_empty())?;
+    let words = last.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned());
+    let words: Vec<_> = words.skip_while(|word| word.contains('=') && !word.starts_with(['-', '/', '.'])).collect();
+    Some(find_started(&words, launchers + 1)?.with_doubt((!is_plain).then_some(SHELL)))
+}
+
+fn from_deno(words: &[String]) -> Option<Started> {
+    let words = words.strip_prefix(&["run".to_owned()]).unwrap_or(words);
+    let args = Args::new(words, "--config -c --import-map --env-file --lock");
+    let is_harmless = |option: &str| option.starts_with("--allow-") || is_listed("-A -q --quiet --no-prompt", option);
+    let doubt = args.split_options().0.iter().any(|(option, _)| !is_harmless(option)).then_some(OPTION);
+    args.first_positional().map(|script| match script.strip_prefix("npm:") {
+        Some(package) => Started::package(Registry::Npm, package, "deno run").with_doubt(doubt),
+        None => file(script),
+    })
 }
 
 fn file(path: &str) -> Started {
@@ -78,41 +142,104 @@ fn plain_program(program: &str) -> Started {
     Started::new(if is_path { What::File(program.to_owned()) } else { What::Program(program.to_owned()) })
 }
 
-/// Returns the command that a program starts which only prepares something for it: rights, time, secrets, versions.
-fn command_behind<'w>(program: &str, rest: &'w [String]) -> Option<&'w [String]> {
-    let skip = |options| Some(Args::new(rest, options).skip_options());
-    match program {
-        "nohup" | "exec" | "command" | "time" | "setsid" => skip(""),
-        "sudo" => skip("-u -g -h -p -C -D -R -T -U --user --group --chdir"),
-        "nice" => skip("-n --adjustment"),
-        "stdbuf" => skip("-i -o -e --input --output --error"),
-        "caffeinate" => skip("-t -w"),
-        "timeout" => skip("-k --kill-after -s --signal")?.get(1..),
-        "envmcp" => skip("-e --env-file"),
-        "wsl" => skip("-d --distribution -u --user --cd --shell-type"),
-        "op" => after_subcommand(rest, "run", "--env-file --account --environment --config --session"),
-        "doppler" => {
-            after_subcommand(rest, "run", "-p --project -c --config -t --token --scope --fallback --name-transformer")
-        }
-        "dotenv" => {
-            let rest = skip("-e -v -p -f --file -c")?;
-            Some(rest.strip_prefix(&["run".to_owned()]).unwrap_or(rest))
-        }
-        "mise" => {
-            let rest = after_subcommand(rest, "exec x", "-C --cd -j --jobs -E --env")?;
-            let rest = strip_while(rest, |word| word.contains('@') && !word.starts_with('@'));
-            Some(rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest))
-        }
-        "fnm" => after_subcommand(rest, "exec", "--using --fnm-dir --node-dist-mirror"),
-        "volta" => after_subcommand(rest, "run", "--node --npm --pnpm --yarn"),
-        _ => None,
-    }
+/// A program that only prepares something for the command behind it: rights, time, secrets, versions.
+struct Launcher {
+    name: &'static str,
+    /// The command comes after one of these; empty without any.
+    subcommands: &'static str,
+    /// The options that have a value.
+    with_value: &'static str,
+    /// The options that cannot change what runs.
+    harmless: &'static str,
 }
 
-/// Returns the words after one of the subcommands and its options.
-fn after_subcommand<'w>(words: &'w [String], subcommands: &str, options: &'w str) -> Option<&'w [String]> {
-    let (first, rest) = Args::new(words, options).skip_options().split_first()?;
-    is_listed(subcommands, first).then(|| Args::new(rest, options).skip_options())
+const LAUNCHERS: &[Launcher] = &[
+    Launcher { name: "nohup", subcommands: "", with_value: "", harmless: "" },
+    Launcher { name: "exec", subcommands: "", with_value: "-a", harmless: "-c -l" },
+    Launcher { name: "command", subcommands: "", with_value: "", harmless: "" },
+    Launcher { name: "time", subcommands: "", with_value: "-f -o", harmless: "-p -v -l" },
+    Launcher { name: "setsid", subcommands: "", with_value: "", harmless: "-c -f -w --ctty --fork --wait" },
+    Launcher {
+        name: "sudo",
+        subcommands: "",
+        with_value: "-u -g -h -p -C -D -R -T -U --user --group --chdir",
+        harmless: "-u -g -n -E -H --user --group",
+    },
+    Launcher { name: "nice", subcommands: "", with_value: "-n --adjustment", harmless: "-n --adjustment" },
+    Launcher {
+        name: "stdbuf",
+        subcommands: "",
+        with_value: "-i -o -e --input --output --error",
+        harmless: "-i -o -e -i0 -o0 -e0 -iL -oL -eL --input --output --error",
+    },
+    Launcher { name: "caffeinate", subcommands: "", with_value: "-t -w", harmless: "-t -w -d -i -m -s -u" },
+    Launcher {
+        name: "timeout",
+        subcommands: "",
+        with_value: "-k --kill-after -s --signal",
+        harmless: "-k --kill-after -s --signal -v --foreground --preserve-status",
+    },
+    Launcher { name: "envmcp", subcommands: "", with_value: "-e --env-file", harmless: "-e --env-file" },
+    Launcher {
+        name: "wsl",
+        subcommands: "",
+        with_value: "-d --distribution -u --user --cd --shell-type",
+        harmless: "-d --distribution -u --user -e --exec --shell-type",
+    },
+    Launcher {
+        name: "op",
+        subcommands: "run",
+        with_value: "--env-file --account --environment --config --session",
+        harmless: "--env-file --account --environment --session --no-masking",
+    },
+    Launcher {
+        name: "doppler",
+        subcommands: "run",
+        with_value: "-p --project -c --config -t --token --scope --fallback --name-transformer",
+        harmless: "-p --project -c --config -t --token --preserve-env --silent --no-fallback",
+    },
+    Launcher { name: "dotenv", subcommands: "", with_value: "-e -v -p -f --file -c", harmless: "-e -f --file" },
+    Launcher { name: "mise", subcommands: "exec x", with_value: "-C --cd -j --jobs -E --env", harmless: "-j --jobs" },
+    Launcher {
+        name: "fnm",
+        subcommands: "exec",
+        with_value: "--using --fnm-dir --node-dist-mirror",
+        harmless: "--using",
+    },
+    Launcher {
+        name: "volta",
+        subcommands: "run",
+        with_value: "--node --npm --pnpm --yarn",
+        harmless: "--node --npm --pnpm --yarn",
+    },
+];
+
+/// Returns the command behind a launcher, and why it may be another one than its words say.
+fn command_behind<'w>(program: &str, rest: &'w [String]) -> Option<(&'w [String], Option<&'static str>)> {
+    let launcher = LAUNCHERS.iter().find(|launcher| launcher.name == program)?;
+    let mut args = Args::new(rest, launcher.with_value);
+    let mut doubt = args.doubt_beyond(launcher.harmless);
+    if !launcher.subcommands.is_empty() {
+        let (first, behind) = args.skip_options().split_first()?;
+        if !is_listed(launcher.subcommands, first) {
+            return None;
+        }
+        args = Args::new(behind, launcher.with_value);
+        doubt = doubt.or_else(|| args.doubt_beyond(launcher.harmless));
+    }
+    let command = args.skip_options();
+    Some(match program {
+        "timeout" => (command.get(1..)?, doubt),
+        "dotenv" => (command.strip_prefix(&["run".to_owned()]).unwrap_or(command), doubt),
+        "mise" => {
+            let behind = strip_while(command, |word| word.contains('@') && !word.starts_with('@'));
+            let tools = command.get(..command.len() - behind.len()).unwrap_or_default();
+            let is_plain = |tool: &String| tool.chars().all(|c| c.is_ascii_alphanumeric() || "@.-".contains(c));
+            let doubt = doubt.or_else(|| (!tools.iter().all(is_plain)).then_some(OPTION));
+            (behind.strip_prefix(&["--".to_owned()]).unwrap_or(behind), doubt)
+        }
+        _ => (command, doubt),
+    })
 }
 
 /// Returns the server that a bridge reaches: its URL, or the value of an option that takes one.
@@ -121,36 +248,26 @@ fn bridged(program: &str, rest: &[String]) -> Option<Started> {
         return None;
     }
     let is_server = |before: Option<&String>| {
-        before.is_none_or(|word| !word.starts_with('-') || is_listed("--sse --streamableHttp --url -y --yes", word))
+        before.is_none_or(|word| {
+            !word.starts_with('-') || is_listed("--sse --streamableHttp --url -y --yes --debug --no-verify-ssl", word)
+        })
     };
-    let url = rest.iter().enumerate().find_map(|(at, word)| {
-        let before = at.checked_sub(1).and_then(|at| rest.get(at));
-        let (scheme, after) = word.split_once("://")?;
-        (matches!(scheme, "https" | "http") && is_server(before)).then_some((scheme, after))
-    })?;
-    let authority = url.1.split(['/', '?', '#']).next().unwrap_or_default();
+    let addresses = || {
+        rest.iter().enumerate().filter_map(|(at, word)| {
+            let (scheme, after) = word.split_once("://")?;
+            let is_secure = scheme.eq_ignore_ascii_case("https");
+            (is_secure || scheme.eq_ignore_ascii_case("http")).then_some((at, is_secure, after))
+        })
+    };
+    let (_, is_secure, after) =
+        addresses().find(|(at, ..)| is_server(at.checked_sub(1).and_then(|at| rest.get(at))))?;
+    let authority = after.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
     let host = host.strip_suffix(":443").unwrap_or(&host).to_owned();
-    let doubt = (url.0 == "http").then_some("without TLS, anybody on the way can answer for it");
+    let doubt = (!is_secure).then_some("without TLS, anybody on the way can answer for it");
+    let doubt = doubt.or_else(|| (addresses().count() > 1).then_some("its command names several addresses"));
+    let doubt = doubt.or_else(|| rest.iter().any(|word| word.contains("verify")).then_some(OPTION));
     Some(Started::new(What::Remote { host, bridge: program.to_owned() }).with_doubt(doubt))
-}
-
-const OTHER_REGISTRY: &str = "an option names another registry";
-
-/// Variables that say where code comes from, or that bring more of it along.
-fn doubt_of_variables(assignments: &[String]) -> Option<&'static str> {
-    let steers = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        is_listed(
-            "path node_options node_path pythonpath pythonstartup pythonhome ld_preload ld_library_path docker_host",
-            &name,
-        ) || ["npm_config_", "uv_", "pip_", "dyld_", "bun_config_"].iter().any(|prefix| name.starts_with(prefix))
-    };
-    let mut names = assignments.iter().map_while(|word| match word.split_once('=') {
-        Some((name, _)) => Some(name),
-        None => word.starts_with('-').then_some(""),
-    });
-    names.any(steers).then_some("a variable says where its code comes from")
 }
 
 const NODE_OPTIONS: &str = "-r --require --import --loader --experimental-loader --env-file -C --conditions";
@@ -173,10 +290,6 @@ fn strip_while(words: &[String], mut skip: impl FnMut(&str) -> bool) -> &[String
     words.get(at..).unwrap_or_default()
 }
 
-fn after_env(words: &[String]) -> &[String] {
-    strip_while(Args::new(words, "-u --unset -C --chdir").skip_options(), |word| word.contains('='))
-}
-
 fn split_quoted_line(words: &[String]) -> Vec<String> {
     match words {
         [line] if line.contains(' ') => {
@@ -186,22 +299,10 @@ fn split_quoted_line(words: &[String]) -> Vec<String> {
     }
 }
 
-/// Returns the command that a shell runs: its script, or the last command of `-c`.
-fn command_of_shell(words: &[String]) -> Option<Vec<String>> {
-    let at = words.iter().position(|word| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'));
-    match at {
-        Some(at) => {
-            let line = words.get(at + 1)?;
-            let last = line.rsplit([';', '&', '|', '\n']).map(str::trim).find(|part| !part.is_empty())?;
-            let words = last.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned());
-            Some(words.skip_while(|word| word.contains('=') && !word.starts_with(['-', '/', '.'])).collect())
-        }
-        None => Args::new(words, "").first_positional().map(|script| vec![script.to_owned()]),
-    }
-}
-
-/// Options of npm, pnpm, yarn and bun that say where packages come from.
-const NPM_SOURCES: &str = "--registry --userconfig --globalconfig --prefix -C --dir --cwd --workspace -w";
+/// The options of npx, npm, pnpm, yarn and bun that do not say where packages come from. Every other one can: npm takes any of its
+/// settings as an option.
+const NPM_HARMLESS: &str = "-y --yes -q --quiet -s --silent -p --package --loglevel --prefer-offline --prefer-online \
+    --offline --no-install --bun";
 
 /// For `npx`, `bunx` and the like: the package of `--package`, or else the one that has the command.
 fn from_package_runner(runner: &str, words: &[String], launchers: usize) -> Option<Started> {
@@ -209,32 +310,30 @@ fn from_package_runner(runner: &str, words: &[String], launchers: usize) -> Opti
         words,
         "-p --package -c --call --prefix --registry --userconfig --globalconfig --cache -w --workspace -C --dir --cwd",
     );
-    let doubt = args.doubt_of(NPM_SOURCES, OTHER_REGISTRY);
+    let doubt = args.doubt_beyond(NPM_HARMLESS);
     let packages = args.count_of("-p --package");
-    let rest = args.skip_options();
-    if packages == 0
-        && let Some((package, rest)) = rest.split_first()
-    {
-        let behind = Started::package(Registry::Npm, package, runner);
-        let name = match behind.what() {
-            What::Package { name, .. } => name.strip_suffix("-cli").unwrap_or(name),
-            _ => "",
-        };
-        let started = match command_behind(name, rest).filter(|_| matches!(name, "envmcp" | "dotenv")) {
-            Some(command) => find_started(command, launchers + 1)?,
-            None => bridged(name, rest).unwrap_or(behind),
-        };
-        return Some(started.with_doubt(doubt));
+    let (first, rest) = args.skip_options().split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    if let Some(package) = args.value_of("-p --package") {
+        let doubt = doubt.or_else(|| (packages > 1).then_some("other packages are loaded beside it"));
+        return Some(Started::package(Registry::Npm, package, runner).running(first).with_doubt(doubt));
     }
-    let package = args.value_of("-p --package").or_else(|| args.first_positional())?;
-    let doubt = doubt.or_else(|| (packages > 1).then_some("other packages are loaded beside it"));
-    let doubt = doubt.or_else(|| args.doubt_of("-c --call", "a shell runs what `--call` says"));
-    Some(Started::package(Registry::Npm, package, runner).with_doubt(doubt))
+    let package = Some(first).filter(|package| !package.is_empty())?;
+    let started = Started::package(Registry::Npm, package, runner);
+    let name = match started.what() {
+        What::Package { name, .. } => name.strip_suffix("-cli").unwrap_or(name),
+        _ => "",
+    };
+    let behind = command_behind(name, rest).filter(|_| matches!(name, "envmcp" | "dotenv"));
+    let started = match behind {
+        Some((command, doubt)) => find_started(command, launchers + 1)?.with_doubt(doubt),
+        None => bridged(name, rest).unwrap_or(started),
+    };
+    Some(started.with_doubt(doubt))
 }
 
 fn from_package_manager(manager: &str, words: &[String], launchers: usize) -> Option<Started> {
     let args = Args::new(words, "--prefix -C --dir --cwd --registry --userconfig --globalconfig -w --workspace");
-    let doubt = args.doubt_of(NPM_SOURCES, OTHER_REGISTRY);
+    let doubt = args.doubt_beyond(NPM_HARMLESS);
     let words = args.skip_options();
     let (subcommand, rest) = words.split_first()?;
     match subcommand.as_str() {
@@ -255,19 +354,21 @@ const UV_OPTIONS: &str = "--from --with --with-editable --with-requirements -w -
     --default-index --index-url -i --extra-index-url --env-file --directory --project --package --extra --group \
     -m --module -c --constraints --cache-dir --config-file";
 
-/// Options of uv that say where packages come from, or that bring others along.
-const UV_SOURCES: &str = "--with --with-editable --with-requirements -w --index --default-index --index-url -i \
-    --extra-index-url --find-links -f --env-file --directory --project --config-file --constraints -c --overrides";
+/// The options of uv that do not say where packages come from, and bring no others along.
+const UV_HARMLESS: &str = "--from -q --quiet -n --no-cache --isolated --offline --refresh --no-progress --native-tls -p --python \
+    --managed-python --no-config";
 
 fn from_uvx(words: &[String]) -> Option<Started> {
     let args = Args::new(words, UV_OPTIONS);
-    let doubt = args.doubt_of(UV_SOURCES, "an option says where its code comes from, or brings more along");
-    let from = args.value_of("--from");
-    let (package, rest) = match from {
-        Some(package) => (package, args.skip_options().get(1..).unwrap_or_default()),
-        None => args.skip_options().split_first().map(|(package, rest)| (package.as_str(), rest))?,
+    let is_path = |python: &str| python.contains(['/', '\\']);
+    let doubt = args
+        .doubt_beyond(UV_HARMLESS)
+        .or_else(|| args.value_of("-p --python").filter(|python| is_path(python)).map(|_| OPTION));
+    let (first, rest) = args.skip_options().split_first()?;
+    let started = match args.value_of("--from") {
+        Some(package) => Started::package(Registry::Pypi, package, "uvx").running(first),
+        None => Started::package(Registry::Pypi, first, "uvx"),
     };
-    let started = Started::package(Registry::Pypi, package, "uvx");
     let bridge = match started.what() {
         What::Package { name, .. } => bridged(name, rest),
         _ => None,
@@ -281,7 +382,7 @@ fn from_uv(words: &[String], launchers: usize) -> Option<Started> {
     let (subcommand, rest) = before.skip_options().split_first()?;
     match (subcommand.as_str(), rest.first().map(String::as_str)) {
         ("tool", Some("run")) => {
-            let doubt = before.doubt_of(UV_SOURCES, OTHER_REGISTRY);
+            let doubt = before.doubt_beyond(UV_HARMLESS);
             Some(from_uvx(rest.get(1..)?)?.with_doubt(doubt))
         }
         ("run", _) => {
@@ -320,9 +421,14 @@ const CONTAINER_OPTIONS: &str = "-e --env --env-file -v --volume --mount --name 
     --hostname --gpus --device --tmpfs --security-opt --cap-add --cap-drop --log-driver --log-opt --ulimit --ipc \
     --pid --shm-size --dns --runtime";
 
+/// The options of `docker run` that change nothing of what is in the image: no mount, no other program, no other user's files.
+const CONTAINER_HARMLESS: &str = "-i -t -it -ti --interactive --tty --rm -e --env --env-file --name --init --pull --platform \
+    --network --net -l --label --cpus -m --memory --restart --log-driver --log-opt --ulimit --shm-size --dns -h --hostname \
+    -p --publish --cap-drop --read-only -q --quiet";
+
 fn from_container(words: &[String], launchers: usize) -> Option<Started> {
     let daemon = Args::new(words, "--context -c -H --host --config -l --log-level");
-    let doubt = daemon.doubt_of("--context -c -H --host --config", "an option names another daemon");
+    let doubt = daemon.doubt_beyond("-l --log-level");
     let words = daemon.skip_options();
     let words = words.strip_prefix(&["container".to_owned()]).unwrap_or(words);
     let (subcommand, rest) = words.split_first()?;
@@ -330,7 +436,12 @@ fn from_container(words: &[String], launchers: usize) -> Option<Started> {
     let started = args.skip_options();
     match subcommand.as_str() {
         "run" => {
-            let doubt = doubt.or_else(|| args.doubt_of("--entrypoint", "`--entrypoint` runs something else in it"));
+            let doubt = doubt.or_else(|| args.doubt_beyond(CONTAINER_HARMLESS));
+            let set = |value: &&[String]| value.first().is_some_and(|word| steers(word));
+            let variables = args.split_options().0;
+            let mut variables =
+                variables.iter().filter(|(option, _)| is_listed("-e --env", option)).map(|(_, value)| value);
+            let doubt = doubt.or_else(|| variables.any(set).then_some(VARIABLE));
             Some(Started::new(What::Image(started.first()?.clone())).with_doubt(doubt))
         }
         "exec" => {
@@ -385,9 +496,10 @@ impl<'w> Args<'w> {
         self.split_options().0.into_iter().filter(|(option, _)| is_one(option)).count()
     }
 
-    /// Returns the doubt if one of these options is there.
-    fn doubt_of(&self, names: &str, doubt: &'static str) -> Option<&'static str> {
-        (self.count_of(names) > 0).then_some(doubt)
+    /// Returns a doubt if there is an option that is none of these.
+    fn doubt_beyond(&self, harmless: &str) -> Option<&'static str> {
+        let is_harmless = |option: &str| is_listed(harmless, option.split('=').next().unwrap_or(option));
+        self.split_options().0.iter().any(|(option, _)| !is_harmless(option)).then_some(OPTION)
     }
 
     fn value_of(&self, names: &str) -> Option<&'w str> {

@@ -10,6 +10,8 @@ use crate::risk::{Catalogue, Registry};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Started {
     what: What,
+    /// The program of the package that runs; `None` for the one that the package is for.
+    program: Option<String>,
     /// Why its words do not tell whose code runs, though they name something known.
     doubt: Option<&'static str>,
 }
@@ -32,7 +34,7 @@ pub(super) enum What {
 
 impl Started {
     pub(super) fn new(what: What) -> Self {
-        Self { what, doubt: None }
+        Self { what, program: None, doubt: None }
     }
 
     /// Parses a package of a registry: `@scope/name@1.0`, `name==1.0`, `alias@npm:name`. What names a place (a path, a repository, an
@@ -54,6 +56,11 @@ impl Started {
         }
         let version = (!version.is_empty() && version != "latest").then(|| version.to_owned());
         Self::new(What::Package { registry, name: name.to_owned(), version, runner: runner.to_owned() })
+    }
+
+    /// The same package, of which this program runs: any in PATH can be named there.
+    pub(super) fn running(self, program: &str) -> Self {
+        Self { program: Some(program.to_owned()), ..self }
     }
 
     pub(super) fn with_doubt(self, doubt: Option<&'static str>) -> Self {
@@ -90,7 +97,7 @@ impl Started {
         if self.doubt.is_some() {
             return None;
         }
-        match &self.what {
+        let known = match &self.what {
             // PyPI takes `MCP_Server.Git` for `mcp-server-git` (PEP 503).
             What::Package { registry: Registry::Pypi, name, .. } => {
                 let words: Vec<_> = name.split(['-', '_', '.']).filter(|word| !word.is_empty()).collect();
@@ -105,7 +112,8 @@ impl Started {
             }
             What::Remote { host, .. } => Catalogue::with_registry(Registry::Host, host),
             What::Module(_) | What::File(_) => None,
-        }
+        };
+        known.filter(|known| self.program.as_ref().is_none_or(|program| known.has_program(program)))
     }
 }
 
