@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::action::{Action, Payload, Turn};
 use super::approvals::{
-    self, ApprovalAnswer, Channel, Dialogue, HeldCall, Local, NotChosen, OpenQuestion, Settled, Upshot,
+    self, ApprovalAnswer, Channel, Covered, Dialogue, HeldCall, Local, NotChosen, OpenQuestion, Settled, Upshot,
 };
 use super::call_gate::{judge_item, judge_tool};
 use super::item_requests::read_item_params;
@@ -116,7 +116,8 @@ impl Engine {
         let is_asked = |question: &OpenQuestion| question.local == Local::Asked || channel == Channel::Client;
         let is_open = |question: &OpenQuestion| question.number == number && question.answer.is_none();
         let Some(mut question) = self.approvals.take_question(|it| is_open(it) && is_asked(it)) else {
-            let is_over = self.approvals.find_question(number).is_none() && !self.preparations.is_comparing(number);
+            let is_over =
+                self.approvals.find_question(number).is_none() && self.preparations.find_compared(number).is_none();
             if channel == Channel::Local && is_over {
                 // Whoever gave it waits to hear that.
                 turn.push_action(Action::Settle(number, Settled::Over));
@@ -132,39 +133,79 @@ impl Engine {
                 question.local = Local::Asked;
             }
             question.extend(now.saturating_add(LATE_APPROVAL));
+            if is_refusal(&answer) {
+                self.drop_approvals(question.covers, turn);
+            }
             question.answer = Some((answer, channel));
             return self.approvals.add_question(question);
         }
         match question.call.take() {
             Some(held) => self.settle_held(question, held, answer, channel, turn),
             None => {
-                let is_refusal = matches!(answer, ApprovalAnswer::Refused { .. });
-                // What the client's next session may use is kept by the local channel alone: nobody uses it twice.
-                let is_kept_there =
-                    question.outlives_session() && channel == Channel::Local && answer == ApprovalAnswer::Once;
-                let upshot = if is_refusal { Upshot::Noted } else { Upshot::Granted };
-                close_question(&mut question, Settled::Answered(channel, upshot), ANSWERED, turn);
-                self.approvals.remember_answer(question.covers, &answer, channel, now);
                 turn.push_note(format!("a late answer to question {number}, by the {} channel", channel.as_str()));
-                if !is_kept_there {
-                    self.approvals.grant_late(&question, &answer, channel, now);
-                }
+                self.settle_late(question, &answer, channel, turn);
             }
         }
     }
 
-    /// Turns an answer that the client has not come for into one about the call that it makes now.
-    pub(super) fn take_up_answer(&mut self, mut question: OpenQuestion, turn: &mut Turn<'_>) {
-        let (Some((answer, channel)), Some(held)) = (question.answer.take(), question.call.take()) else { return };
-        self.approvals.remember_answer(question.covers, &answer, channel, turn.now.session);
-        self.approvals.grant_late(&question, &answer, channel, turn.now.session);
-        let (upshot, approval) = match answer {
-            ApprovalAnswer::Refused { .. } => (Upshot::Refused, answered(answer, channel)),
-            // The call that is made now is the one that was approved.
-            ApprovalAnswer::Once | ApprovalAnswer::Session => (Upshot::Sent, withdrawn()),
-        };
+    /// Settles a question whose call is over by an answer: it is for a repetition of the call.
+    fn settle_late(
+        &mut self,
+        mut question: OpenQuestion,
+        answer: &ApprovalAnswer,
+        channel: Channel,
+        turn: &mut Turn<'_>,
+    ) {
+        // What the client's next session may use is kept by the local channel alone: nobody uses it twice.
+        let is_kept_there = question.outlives_session() && channel == Channel::Local && *answer == ApprovalAnswer::Once;
+        let upshot = if is_refusal(answer) { Upshot::Noted } else { Upshot::Granted };
         close_question(&mut question, Settled::Answered(channel, upshot), ANSWERED, turn);
-        self.end_held(held, approval, Outcome::Cancelled, turn);
+        self.remember_answer(question.covers, answer, channel, turn);
+        if !is_kept_there {
+            self.approvals.grant_late(&question, answer, channel, turn.now.session);
+        }
+    }
+
+    /// Remembers an answer. A person's last word counts.
+    fn remember_answer(&mut self, covers: Covered, answer: &ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
+        self.approvals.remember_answer(covers, answer, channel, turn.now.session);
+        if is_refusal(answer) {
+            self.drop_approvals(covers, turn);
+        }
+    }
+
+    /// Drops the approvals that wait for a call which a person has refused since.
+    fn drop_approvals(&mut self, covers: Covered, turn: &mut Turn<'_>) {
+        let is_approved = |it: &OpenQuestion| {
+            it.answer.as_ref().is_some_and(|(answer, _)| !is_refusal(answer)) && it.is_about(covers)
+        };
+        while let Some(approved) = self.approvals.take_question(is_approved) {
+            self.drop_question(approved, "A person refused the same call.", Outcome::Cancelled, turn);
+        }
+    }
+
+    /// Turns answers that the client has not come for into answers about the call that it makes now. The first approval is for that
+    /// call; another one is for a repetition.
+    pub(super) fn take_up_answers(&mut self, covers: Covered, turn: &mut Turn<'_>) {
+        let mut is_taken = false;
+        while let Some(mut question) = self.approvals.take_question(|it| it.answer.is_some() && it.is_about(covers)) {
+            let (Some((answer, channel)), Some(held)) = (question.answer.take(), question.call.take()) else {
+                continue;
+            };
+            let is_refused = is_refusal(&answer);
+            let approval = if is_refused { answered(answer.clone(), channel) } else { withdrawn() };
+            if is_taken && !is_refused {
+                self.settle_late(question, &answer, channel, turn);
+            } else {
+                is_taken = !is_refused;
+                let upshot = if is_refused { Upshot::Refused } else { Upshot::Sent };
+                // The answers come in their order: one that is still there was given later.
+                self.approvals.remember_answer(covers, &answer, channel, turn.now.session);
+                self.approvals.grant_late(&question, &answer, channel, turn.now.session);
+                close_question(&mut question, Settled::Answered(channel, upshot), ANSWERED, turn);
+            }
+            self.end_held(held, approval, Outcome::Cancelled, turn);
+        }
     }
 
     /// Settles a held call by an answer.
@@ -199,7 +240,7 @@ impl Engine {
         approval: Approval,
         turn: &mut Turn<'_>,
     ) -> Upshot {
-        self.approvals.remember_answer(question.covers, &answer, channel, turn.now.session);
+        self.remember_answer(question.covers, &answer, channel, turn);
         let OpenQuestion { about, covers, scope, not_chosen, .. } = question;
         let waited = turn.now.session.saturating_sub(held.since);
         let client_answer = not_chosen.map(NotChosen::as_str);
@@ -415,6 +456,10 @@ fn timed_out(question: &OpenQuestion) -> Approval {
 
 pub(super) fn withdrawn() -> Approval {
     Approval { verdict: "cancelled", ..Approval::default() }
+}
+
+fn is_refusal(answer: &ApprovalAnswer) -> bool {
+    matches!(answer, ApprovalAnswer::Refused { .. })
 }
 
 fn answered(answer: ApprovalAnswer, channel: Channel) -> Approval {

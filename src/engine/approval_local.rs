@@ -32,7 +32,8 @@ impl Engine {
     pub fn handle_local_failure(&mut self, number: u64, why: &str, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
         turn.push_note(format!("a person cannot be asked on the local channel: {why}"));
-        if let Some(question) = self.approvals.find_question(number) {
+        let open = self.approvals.find_question(number).or_else(|| self.preparations.find_compared(number));
+        if let Some(question) = open {
             question.local = Local::Not;
         }
         self.open_postponed(number, turn);

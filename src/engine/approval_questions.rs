@@ -55,9 +55,7 @@ impl Engine {
         let covers = Covered::new(&about.grant_name(), arguments, &beside, state);
         // It was answered elsewhere, and the client has made the call anew instead of coming back for the answer. Of several
         // answers the last one counts.
-        while let Some(answered) = self.approvals.take_question(|it| it.answer.is_some() && it.is_about(covers)) {
-            self.take_up_answer(answered, turn);
-        }
+        self.take_up_answers(covers, turn);
         let (approval, why, remedy) = if let Some(refusal) = self.approvals.refusals.find_refusal(covers.call, now) {
             let PersonsRefusal { channel, note, .. } = refusal;
             let why = describe_refusal_by_person(note.as_deref());

@@ -121,10 +121,13 @@ impl Preparations {
         (self.calls.len(), self.calls.iter().map(|call| call.line().len()).sum())
     }
 
-    /// Returns whether the question was answered, and waits for what the server says of it now.
-    pub(super) fn is_comparing(&self, number: u64) -> bool {
-        let is_it = |call: &PreparedCall| matches!(&call.waits_for, WaitsFor::SamePreview(_, approved) if approved.question.number == number);
-        self.calls.iter().any(is_it)
+    /// Returns the question if it was answered, and waits for what the server says of it now.
+    pub(super) fn find_compared(&mut self, number: u64) -> Option<&mut OpenQuestion> {
+        let mut compared = self.calls.iter_mut().filter_map(|call| match &mut call.waits_for {
+            WaitsFor::SamePreview(_, approved) => Some(&mut approved.question),
+            WaitsFor::List(_) | WaitsFor::Preview(..) => None,
+        });
+        compared.find(|question| question.number == number)
     }
 
     fn take_request(&mut self, is_it: impl Fn(&OwnRequest) -> bool) -> Option<OwnRequest> {

@@ -323,14 +323,22 @@ impl Session {
         if self.has_ended || (self.policy == 1 && content.contains(r#""name":"send""#)) {
             return;
         }
-        for number in self.kept.clone() {
+        // All of them are taken up by this call, in the order in which they were given.
+        let taken: Vec<_> = self.kept.iter().filter(|number| is_it(&self.asked[*number])).copied().collect();
+        let taken: Vec<_> = taken.iter().filter_map(|of| Some((*of, self.asked.get_mut(of)?.kept.take()?))).collect();
+        let mut is_taken = false;
+        for (number, kept) in taken {
             let asked = self.asked.get_mut(&number).unwrap();
-            if is_it(asked) {
+            (asked.state, asked.is_over) = (None, true);
+            if is_taken {
+                // An approval beside the first is for a repetition.
+                asked.is_round = false;
+            } else {
                 // It is for the call that is made now.
-                (asked.state, asked.is_over, asked.lives) = (None, true, ApprovalLifetime::Session);
-                let kept = asked.kept.take().unwrap();
-                self.enter(number, &kept, Channel::Local);
+                asked.lives = ApprovalLifetime::Session;
             }
+            is_taken |= !matches!(kept, ApprovalAnswer::Refused { .. });
+            self.enter(number, &kept, Channel::Local);
         }
     }
 
@@ -371,6 +379,10 @@ impl Session {
             asked.kept = Some(answer.clone());
             self.kept.push(number);
             asked.until = asked.until.max(self.now + LATE_APPROVAL);
+            let content = asked.content.clone();
+            if matches!(answer, ApprovalAnswer::Refused { .. }) {
+                self.drop_approvals(&content);
+            }
             return;
         }
         self.enter_or_compare(number, answer, channel);
@@ -402,11 +414,21 @@ impl Session {
             ApprovalAnswer::Session => self.approved.push(Approved { content, until: None, is_wide }),
             ApprovalAnswer::Refused { .. } => {
                 // The last word of a person counts.
+                self.drop_approvals(&content);
                 let wide = without_arguments(&content);
                 self.stored.retain(|stored| *stored != content);
                 self.approved
                     .retain(|it| it.content != content && !(it.is_wide && without_arguments(&it.content) == wide));
                 self.refused.push((content, self.now));
+            }
+        }
+    }
+
+    /// Approvals that wait for a call which a person has refused since are over.
+    fn drop_approvals(&mut self, content: &str) {
+        for asked in self.asked.values_mut().filter(|asked| asked.content == content) {
+            if asked.kept.as_ref().is_some_and(|kept| !matches!(kept, ApprovalAnswer::Refused { .. })) {
+                (asked.kept, asked.state, asked.is_over) = (None, None, true);
             }
         }
     }
@@ -522,6 +544,9 @@ impl Session {
                 let asked = self.asked.get_mut(&number).unwrap();
                 let is_waiting = !asked.is_over && self.requests[&asked.held].fate == Fate::Waits;
                 let approved = asked.approved.take().filter(|_| is_waiting);
+                if approved.is_some() && asked.compared.as_deref() != Some(shown) {
+                    self.outdated = Some(number);
+                }
                 if let Some((answer, channel)) = approved.filter(|_| asked.compared.as_deref() == Some(shown)) {
                     self.enter(number, &answer, channel);
                 }

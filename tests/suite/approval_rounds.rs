@@ -383,6 +383,41 @@ fn of_two_answers_about_the_same_call_the_last_one_counts() {
     }
 }
 
+/// The person who approved the one call refused the other: that is the last word about both.
+#[test]
+fn a_refusal_is_the_last_word_about_what_was_approved_before() {
+    let mut desk = Desk::new(BOTH);
+    let first = ask(&mut desk, 1, 1);
+    ask(&mut desk, 2, 1);
+    desk.seconds = 1.0;
+    desk.local(1, ApprovalAnswer::Once);
+    let done = desk.local(2, ApprovalAnswer::Refused { note: Some("Not today.".to_owned()) });
+    assert!(done.contains(&Done::Settled(1, Settled::Over)), "whoever approved is told: {done:?}");
+    let done = desk.client(again(3, 1, &first, json!([])));
+    assert!(!done.contains(&Done::PassedToServer), "{done:?}");
+    let done = desk.client(typed(4, json!({"n":1}), json!({})));
+    assert!(refused_by(&done).1.contains("Not today."), "{done:?}");
+}
+
+/// Two persons' approvals let two calls through, and the second is not said to be sent before there is one.
+#[test]
+fn a_second_approval_of_the_same_call_is_for_a_repetition() {
+    let mut desk = Desk::new(BOTH);
+    ask(&mut desk, 1, 1);
+    ask(&mut desk, 2, 1);
+    desk.seconds = 1.0;
+    desk.local(1, ApprovalAnswer::Once);
+    desk.local(2, ApprovalAnswer::Once);
+    let done = desk.client(typed(3, json!({"n":1}), json!({})));
+    assert!(done.contains(&Done::PassedToServer), "{done:?}");
+    let settled: Vec<_> = done.iter().filter(|done| matches!(done, Done::Settled(..))).collect();
+    let answered = |upshot| Settled::Answered(Channel::Local, upshot);
+    assert_eq!(settled, [&Done::Settled(1, answered(Upshot::Sent)), &Done::Settled(2, answered(Upshot::Granted))]);
+    desk.seconds = 2.0;
+    assert!(desk.client(typed(4, json!({"n":1}), json!({}))).contains(&Done::PassedToServer));
+    assert!(!desk.client(typed(5, json!({"n":1}), json!({}))).contains(&Done::PassedToServer));
+}
+
 #[test]
 fn a_call_that_is_made_again_closes_the_round_before() {
     let mut desk = Desk::new(BOTH);
