@@ -8,10 +8,10 @@
 //!
 //! use policylayer::engine::limits::Memory;
 //! use policylayer::engine::{Action, Engine, Now, Payload};
-//! use policylayer::policy::{self, Format, ServerName, Source};
+//! use policylayer::policy::{self, Format, Server, ServerName, Source};
 //!
 //! let source = Source::new("shop.toml", Format::Toml, "version = \"1\"\ndefault = \"allow\"\nhide = [\"drop_shop\"]\n");
-//! let loaded = policy::load_policy(&source, &ServerName::parse("shop")?);
+//! let loaded = policy::load_policy(&source, &Server::by_name(&ServerName::parse("shop")?));
 //! let policy = loaded.policy.expect("the policy is valid");
 //! let mut engine = Engine::new(Arc::new(policy), Box::new(Memory::default()));
 //! let mut actions = Vec::new();

@@ -104,7 +104,7 @@ fn steers(assignment: &str) -> bool {
             "docker_",
         ]
         .iter()
-        .any(|prefix| is_of(prefix))
+        .any(is_of)
 }
 
 /// A shell runs its script, or the last command of `-c`.
