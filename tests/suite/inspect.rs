@@ -512,6 +512,28 @@ fn eighty_columns_hold_what_matters() {
     assert!(!text.contains("WHAT IT DOES"), "{text}");
 }
 
+/// Its name is that of a known server, and so are its tools' names; only its policy can make it that.
+#[test]
+fn a_name_makes_no_known_server() {
+    let home = Home::new();
+    let file = offer(&home, &[("tools/list", json!({ "tools": tools(&["cancel_export_job", "get_lists"]) }))]);
+    let inspect = || {
+        let stub = stub();
+        let words =
+            ["inspect", "--server", "iterable", "--format", "json", "--", &stub, "--offer", file.to_str().unwrap()];
+        let view: Value = serde_json::from_str(&home.run(&words).out).unwrap();
+        let source = |tool: usize| view["tools"][tool]["class_source"].clone();
+        (view["identity"].clone(), [source(0), source(1)])
+    };
+    let (identity, sources) = inspect();
+    assert_eq!((&identity["catalogue"], sources), (&Value::Null, [json!("classifier"), json!("classifier")]));
+    assert!(identity["hint"].as_str().unwrap().contains("`catalogue = \"iterable\"`"), "{identity}");
+    home.policy("iterable.toml", "version = \"1\"\ncatalogue = \"iterable\"\ndefault = \"deny\"\nhide = []\n");
+    let (identity, sources) = inspect();
+    assert_eq!((&identity["catalogue"], sources), (&json!("iterable"), [json!("catalogue"), json!("catalogue")]));
+    assert!(identity["started"].as_str().unwrap().contains("its policy says that it is iterable"), "{identity}");
+}
+
 #[test]
 fn the_real_iterable_server_is_shown_whole() {
     let Some(upstream) = upstream() else { return };

@@ -395,6 +395,30 @@ fn the_name_is_written_only_where_it_is_needed() {
     assert_eq!(read(&file), text);
 }
 
+/// It has the catalogue and the built-in policy of the server, and a policy, counts and a log of its own.
+#[test]
+fn a_second_account_has_a_name_of_its_own() {
+    let home = Home::new();
+    let entries =
+        [("iterable", ITERABLE), ("iterable-staging", ITERABLE), ("my.iterable", ITERABLE), ("iterable-mcp", ITERABLE)];
+    let file = write(&home, CURSOR, servers(&entries));
+    let words = |key: &str| {
+        let ran = home.run(&["register", key]);
+        done(&ran);
+        (command(&file, key)[1..].join(" "), ran.out)
+    };
+    let (wrapped, out) = words("iterable-staging");
+    assert_eq!(wrapped, "wrap --server iterable-staging -- npx -y @iterable/mcp");
+    assert!(out.contains("The policy is the built-in one for iterable."), "{out}");
+    assert_eq!(words("my.iterable").0, "wrap --server my.iterable -- npx -y @iterable/mcp");
+    assert_eq!(words("iterable-mcp").0, "wrap -- npx -y @iterable/mcp", "every server is called so");
+    done(&home.run(&["unregister", "iterable-staging"]));
+    home.policy("iterable.toml", "version = \"1\"\ndefault = \"deny\"\nhide = []\n");
+    let (wrapped, out) = words("iterable-staging");
+    assert_eq!(wrapped, "wrap --server iterable-staging -- npx -y @iterable/mcp");
+    assert!(out.contains("The policy of iterable does not hold for iterable-staging."), "{out}");
+}
+
 #[test]
 fn a_new_server_is_added_behind_the_policy() {
     let home = Home::new();
