@@ -42,7 +42,7 @@ fn servers() -> [Labelled; 6] {
             package: "@iterable/mcp",
             floor: 115,
             launch: |upstream| {
-                Launch::new("iterable-mcp")
+                Launch::new(Upstream::ITERABLE)
                     .env("PATH", upstream.path_with_iterable())
                     .env("ITERABLE_API_KEY", "0123456789abcdef0123456789abcdef")
                     .env("ITERABLE_USER_PII", "true")

@@ -25,7 +25,7 @@ const ALLOW_ALL: Under<'_> = Under::Policy(r#"{"version":"1","default":"allow"}"
 
 /// The server with every permission and a fresh HOME, not yet started. A key stored in HOME would win over ours.
 fn iterable(upstream: &Upstream, api: &Api) -> Launch {
-    with_account(Launch::new("iterable-mcp").env("PATH", upstream.path_with_iterable()), api)
+    with_account(Launch::new(Upstream::ITERABLE).env("PATH", upstream.path_with_iterable()), api)
 }
 
 fn with_account(launch: Launch, api: &Api) -> Launch {
@@ -584,7 +584,7 @@ fn a_wrapper_that_allows_all_equals_no_wrapper_byte_for_byte() {
 fn an_end_of_the_server_is_told_and_its_exit_code_kept() {
     let Some(upstream) = upstream() else { return };
     // Without a key this server prints a line and ends with 0.
-    let mut client = Launch::new("iterable-mcp").env("PATH", upstream.path_with_iterable()).start(Under::BuiltIn);
+    let mut client = Launch::new(Upstream::ITERABLE).env("PATH", upstream.path_with_iterable()).start(Under::BuiltIn);
     client.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": initialize_params(json!({}))}));
     let answer = client.expect_response(1);
     assert!(answer["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{answer}");

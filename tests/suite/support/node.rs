@@ -24,7 +24,10 @@ impl Upstream {
         self.script("@iterable/mcp")
     }
 
-    /// The PATH on which `iterable-mcp` is, as an installation with npm leaves it: what is started by its script's path is no
+    /// The program of `@iterable/mcp`. Windows itself completes a name with `.exe` only.
+    pub(crate) const ITERABLE: &str = if cfg!(windows) { "iterable-mcp.cmd" } else { "iterable-mcp" };
+
+    /// The PATH on which [`Self::ITERABLE`] is, as an installation with npm leaves it: what is started by its script's path is no
     /// known server.
     pub(crate) fn path_with_iterable(&self) -> OsString {
         static FOLDER: OnceLock<PathBuf> = OnceLock::new();
@@ -32,17 +35,17 @@ impl Upstream {
             let folder = std::path::absolute(Path::new(env!("CARGO_TARGET_TMPDIR")).join("iterable")).unwrap();
             fs::create_dir_all(&folder).unwrap();
             let (node, script) = (self.node.display(), self.iterable());
-            let (name, text) = if cfg!(windows) {
-                ("iterable-mcp.cmd", format!("@\"{node}\" \"{}\" %*\r\n", script.display()))
+            let text = if cfg!(windows) {
+                format!("@\"{node}\" \"{}\" %*\r\n", script.display())
             } else {
-                ("iterable-mcp", format!("#!/bin/sh\nexec '{node}' '{}' \"$@\"\n", script.display()))
+                format!("#!/bin/sh\nexec '{node}' '{}' \"$@\"\n", script.display())
             };
             // Whoever starts it in another process sees the old file or the new one.
             let draft = folder.join(format!("{}.draft", std::process::id()));
             fs::write(&draft, text).unwrap();
             #[cfg(unix)]
             fs::set_permissions(&draft, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-            fs::rename(&draft, folder.join(name)).unwrap();
+            fs::rename(&draft, folder.join(Self::ITERABLE)).unwrap();
             folder
         });
         let others = env::var_os("PATH").unwrap_or_default();
