@@ -171,29 +171,31 @@ fn the_commands_that_it_tells_take_a_key_with_a_blank() {
     assert_eq!(remedy, format!("policylayer register {key} --client claude-desktop"));
 }
 
+/// The steps, in their order.
+const STEPS: [&str; 13] = [
+    "file",
+    "entry",
+    "wrapped",
+    "wrapper",
+    "command",
+    "config",
+    "identity",
+    "policy",
+    "state",
+    "clock",
+    "start",
+    "initialize",
+    "tools",
+];
+
 #[test]
 fn all_is_well() {
     let home = home();
     let file = client(&home, DESKTOP, &[("shop", good(&home))]);
     let found = check(&home, &["shop"], 0);
-    let ids = [
-        "file",
-        "entry",
-        "wrapped",
-        "wrapper",
-        "command",
-        "config",
-        "identity",
-        "policy",
-        "state",
-        "clock",
-        "start",
-        "initialize",
-        "tools",
-    ];
     let steps: Vec<_> =
         found["steps"].as_array().unwrap().iter().map(|step| (step["id"].clone(), step["status"].clone())).collect();
-    assert_eq!(steps, ids.map(|id| (json!(id), json!("ok"))));
+    assert_eq!(steps, STEPS.map(|id| (json!(id), json!("ok"))));
     assert!(found["steps"].as_array().unwrap().iter().all(|step| step["remedy"].is_null()));
     assert_eq!((&found["client"], &found["server"]), (&json!("claude-desktop"), &json!("shop")));
     assert_eq!(found["file"], file.to_str().unwrap());
@@ -364,22 +366,9 @@ fn an_entry_without_a_policy_in_front() {
 #[test]
 fn entries_that_start_nothing() {
     let home = home();
-    let rest = [
-        "wrapped",
-        "wrapper",
-        "command",
-        "config",
-        "identity",
-        "policy",
-        "state",
-        "clock",
-        "start",
-        "initialize",
-        "tools",
-    ];
     client(&home, DESKTOP, &[("shop", json!({ "url": "https://user:sesame@x.test/mcp?key=sesame" }))]);
     let found = check(&home, &["shop"], 1);
-    broken(&found, "entry", "over HTTP (https://x.test/", "use the server's stdio version", &rest);
+    broken(&found, "entry", "over HTTP (https://x.test/", "use the server's stdio version", &STEPS[2..]);
     assert!(!found.to_string().contains("sesame"), "{found:#}");
     let file = client(&home, DESKTOP, &[("shop", json!({ "command": ["a"] }))]);
     broken(
@@ -387,12 +376,11 @@ fn entries_that_start_nothing() {
         "entry",
         "a list instead of a string",
         &format!("fix the entry in {}", file.display()),
-        &rest,
+        &STEPS[2..],
     );
     fs::write(&file, "{ \"mcpServers\": {").unwrap();
-    let rest = [&["entry"], &rest[..]].concat();
     let found = check(&home, &[], 1);
-    broken(&found, "file", "line 1", &format!("fix {}", file.display()), &rest);
+    broken(&found, "file", "line 1", &format!("fix {}", file.display()), &STEPS[1..]);
     assert_eq!(found["server"], Value::Null);
 }
 
