@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::tool_index::ToolIndex;
 use crate::limits::{MAX_LISTED_RESOURCES, MAX_LISTED_TEMPLATES, MAX_LISTED_TOOLS};
-use crate::policy::{ComparedUri, Item, Policy, Section, Standing, UriTemplate};
+use crate::policy::{ComparedUri, Decision, Item, Policy, Section, Standing, UriTemplate};
 use crate::wire::fold::fold;
 use crate::wire::uri;
 use crate::wire::view::{self, find_member};
@@ -17,8 +17,16 @@ pub(super) struct ResourceIndex {
     /// In normal form.
     uris: HashSet<Box<str>>,
     templates: Vec<(Box<str>, UriTemplate)>,
-    /// The tools whose apps the resources are, by URI in normal form.
-    apps: HashMap<Box<str>, Vec<Box<str>>>,
+    /// The apps of tools, by the URI as the most lenient server could read it.
+    apps: HashMap<Box<str>, Vec<App>>,
+}
+
+/// The user interface of a tool.
+#[derive(Debug, PartialEq, Eq)]
+struct App {
+    /// In normal form.
+    uri: Box<str>,
+    tool: Box<str>,
 }
 
 impl ResourceIndex {
@@ -46,9 +54,10 @@ impl ResourceIndex {
             if self.apps.len() >= MAX_LISTED_TOOLS {
                 return;
             }
-            let tools = self.apps.entry(uri::normalize(&uri).into()).or_default();
-            if !tools.iter().any(|known| **known == *tool) {
-                tools.push(tool.into());
+            let app = App { uri: uri::normalize(&uri).into(), tool: tool.into() };
+            let apps = self.apps.entry(fold_uri(&uri).into()).or_default();
+            if apps.len() < MAX_LISTED_TOOLS && !apps.contains(&app) {
+                apps.push(app);
             }
         }
     }
@@ -58,17 +67,22 @@ impl ResourceIndex {
         Item { section: Section::Resources, name: uri, standing: self.find_standing(uri, policy, tools) }
     }
 
-    /// The app of several tools is hidden only if all of them are.
     fn find_standing<'p>(&self, uri: &str, policy: &'p Policy, tools: &ToolIndex) -> Standing<'p> {
         let normal = uri::normalize(uri);
-        if normal.starts_with(APP_SCHEME)
-            && let Some(owners) = self.apps.get(normal.as_str())
+        let lenient = fold_uri(uri);
+        if lenient.starts_with(APP_SCHEME)
+            && let Some(apps) = self.apps.get(lenient.as_str())
         {
-            let mut decisions = owners.iter().map(|tool| policy.decide_tool(tools.find_tool(tool)));
-            let first = decisions.next();
-            let passing = first.filter(|first| !first.refuses()).or_else(|| decisions.find(|it| !it.refuses()));
-            if let Some(decision) = passing.or(first) {
-                return Standing::OfTool(decision.without_asking());
+            let (exact, alike): (Vec<_>, Vec<_>) = apps.iter().partition(|app| *app.uri == *normal);
+            let decide = |app: &&App| policy.decide_tool(tools.find_tool(&app.tool)).without_asking();
+            // The app of several tools is hidden only if all of them are. What a server could take for a hidden app is
+            // hidden with it.
+            let decision = match exact.is_empty() {
+                true => alike.iter().map(decide).find(Decision::refuses),
+                false => exact.iter().map(decide).reduce(|one, other| if one.refuses() { other } else { one }),
+            };
+            if let Some(decision) = decision {
+                return Standing::OfTool(decision);
             }
         }
         let fits_template = || {
@@ -76,9 +90,13 @@ impl ResourceIndex {
             self.templates.iter().any(|(_, template)| template.fits(&uri))
         };
         // A server that joins slashes before it resolves dots reads another URI than the one that it has listed.
-        let lenient = |uri: &str| uri::fold(uri, |text| fold(text).into_owned());
-        let is_in_list = || self.uris.contains(normal.as_str()) && lenient(uri) == lenient(&normal);
+        let is_in_list = || self.uris.contains(normal.as_str()) && lenient == fold_uri(&normal);
         let is_listed = is_in_list() || (!self.templates.is_empty() && fits_template());
         if is_listed { Standing::Listed } else { Standing::Unknown }
     }
+}
+
+/// The URI as the most lenient server could read it.
+fn fold_uri(uri: &str) -> String {
+    uri::fold(uri, |text| fold(text).into_owned())
 }
