@@ -9,7 +9,13 @@ use crate::state::file::{FileLock, create_private_dir};
 
 /// The lock of a session, held until this is dropped or the process ends.
 #[derive(Debug)]
-pub(super) struct AliveLock(#[expect(dead_code, reason = "it is held, not used")] FileLock);
+pub(super) struct AliveLock(FileLock);
+
+impl Drop for AliveLock {
+    fn drop(&mut self) {
+        self.0.unlock();
+    }
+}
 
 impl AliveLock {
     /// Takes the lock of a session, and removes the files of dead sessions.
@@ -59,6 +65,17 @@ mod tests {
         drop(lock);
         assert!(!check_alive(dir, "0a") && !dir.join("0a.lock").exists());
         drop(other);
+    }
+
+    #[test]
+    fn a_session_is_over_although_a_copy_of_its_file_is_still_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = &dir.path().join("approvals");
+        let lock = AliveLock::take(dir, "0a").unwrap();
+        let copy = lock.0.copy();
+        drop(lock);
+        assert!(!check_alive(dir, "0a"), "a forked child has such a copy until it executes its program");
+        drop(copy);
     }
 
     #[test]

@@ -58,9 +58,22 @@ impl FileLock {
         Ok(is_locked)
     }
 
+    /// Releases the lock at once. Closing the file does not, while a child that another thread has just forked still
+    /// shares it.
+    pub(crate) fn unlock(&self) {
+        // If that fails, the lock ends with the last handle.
+        let _ = release_lock(&self.file);
+    }
+
     /// Releases the lock. Returns the open file if it can be locked again.
     pub(crate) fn release(self) -> Option<File> {
         release_lock(&self.file).then_some(self.file)
+    }
+
+    /// Returns another handle of the same open file, as a forked child has one.
+    #[cfg(test)]
+    pub(crate) fn copy(&self) -> File {
+        self.file.try_clone().unwrap()
     }
 
     /// Removes the lock file, and then releases the lock.
