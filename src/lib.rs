@@ -47,8 +47,8 @@
 //! Each module imports only those that stand before it:
 //!
 //! - The core: `limits` (every bound by its name), `unicode` (facts about characters), `visible` (foreign text made safe for a terminal), `size`, `wire` (lines and
-//!   JSON-RPC messages), `risk` (facts about tools: classes, catalogues, the classifier, attack patterns), `policy` (from a
-//!   document to decisions), `record` (the log's lines), `engine` (a session: requests, lists, limits, approvals).
+//!   JSON-RPC messages), `risk` (facts about tools: classes, catalogues, the classifier, attack patterns), `lock` (what was agreed
+//!   to of a server, and what changed), `policy` (from a document to decisions), `record` (the log's lines), `engine` (a session: requests, lists, limits, approvals).
 //! - Kept between sessions and around the program: `state` (what wrappers share), `exit` (the exit codes), `env` (the
 //!   environment of the process), `shell` (commands that a person is advised to run), `lookup` (which file a command starts),
 //!   `settings` (config.toml), `paths` (where configuration, policies, state and logs are), `audit` (the log's files).
@@ -85,6 +85,7 @@ pub mod engine;
 pub mod env;
 pub mod exit;
 pub mod limits;
+pub mod lock;
 pub mod lookup;
 pub mod paths;
 pub mod policy;

@@ -58,6 +58,8 @@ pub const MAX_LISTED_NAMES: usize = 4 * 1024 * 1024;
 /// The largest item of tools/list that is parsed to classify its tool, in bytes; a larger one may do anything. A parsed
 /// item takes some thirty times as much memory.
 pub const MAX_CLASSIFIED_ITEM: usize = 256 * 1024;
+/// The largest lock file, in bytes: as many definitions as a server can list in a message or two.
+pub const MAX_LOCK: usize = MAX_MESSAGE;
 /// How many of a client's subscriptions to changes of the list of tools are remembered.
 pub const MAX_SUBSCRIPTIONS: usize = 64;
 

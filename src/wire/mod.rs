@@ -1,6 +1,7 @@
 //! Bytes ⇄ lines ⇄ a strict, borrowed view of a JSON-RPC message, and the replies that the wrapper makes itself.
 
 pub mod arguments;
+pub mod canonical;
 pub mod fault;
 pub mod fold;
 pub mod frame;

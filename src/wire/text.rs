@@ -50,7 +50,7 @@ pub(super) fn push_decoded(inside: &str, into: &mut String) {
         match chars.next() {
             Some('u') => {
                 let (c, used) = unicode_escape(escape);
-                into.push(c);
+                into.push(c.unwrap_or(char::REPLACEMENT_CHARACTER));
                 rest = escape.get(used..).unwrap_or_default();
                 continue;
             }
@@ -67,16 +67,61 @@ pub(super) fn push_decoded(inside: &str, into: &mut String) {
     into.push_str(rest);
 }
 
-/// Returns the character of a `u` with four digits, or of a pair of them, and the number of bytes it takes.
-fn unicode_escape(escape: &str) -> (char, usize) {
+/// Rewrites the inside of a JSON string that was read before, so that equal texts are written alike: only what must be
+/// escaped is, and in one way. Lone surrogates stay what they are.
+pub(super) fn push_canonical(inside: &str, into: &mut String) {
+    let mut rest = inside;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        into.push_str(plain);
+        if escape.starts_with('u') {
+            let (c, used) = unicode_escape(escape);
+            match c {
+                Ok(c) => push_escaped(c, into),
+                Err(surrogate) => push_unit(surrogate, into),
+            }
+            rest = escape.get(used..).unwrap_or_default();
+            continue;
+        }
+        let mut chars = escape.chars();
+        match chars.next() {
+            Some('/') => into.push('/'),
+            Some(c) => into.extend(['\\', c]),
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    into.push_str(rest);
+}
+
+fn push_escaped(c: char, into: &mut String) {
+    match c {
+        '"' | '\\' => into.extend(['\\', c]),
+        '\u{8}' => into.push_str("\\b"),
+        '\u{c}' => into.push_str("\\f"),
+        '\n' => into.push_str("\\n"),
+        '\r' => into.push_str("\\r"),
+        '\t' => into.push_str("\\t"),
+        '\0'..' ' => push_unit(c as u16, into),
+        c => into.push(c),
+    }
+}
+
+fn push_unit(unit: u16, into: &mut String) {
+    let digit = |shift: u32| char::from_digit(u32::from(unit >> shift & 0xf), 16).unwrap_or_default();
+    into.extend(['\\', 'u', digit(12), digit(8), digit(4), digit(0)]);
+}
+
+/// Returns the character of a `u` with four digits, or of a pair of them, and the number of bytes it takes. A lone
+/// surrogate is an error.
+fn unicode_escape(escape: &str) -> (Result<char, u16>, usize) {
     let unit = |at: usize| escape.get(at..at + 4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
     let first = unit(1).unwrap_or_default();
     let second = escape.get(5..7).filter(|next| *next == "\\u").and_then(|_| unit(7));
     let pair = [first, second.unwrap_or_default()];
     match char::decode_utf16(pair).next() {
-        Some(Ok(c)) if c.len_utf16() == 2 => (c, 11),
-        Some(Ok(c)) => (c, 5),
-        _ => (char::REPLACEMENT_CHARACTER, 5),
+        Some(Ok(c)) if c.len_utf16() == 2 => (Ok(c), 11),
+        Some(Ok(c)) => (Ok(c), 5),
+        _ => (Err(first), 5),
     }
 }
 

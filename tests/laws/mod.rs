@@ -9,6 +9,7 @@ pub mod engine;
 pub mod formats;
 pub mod framing;
 pub mod list;
+pub mod lock;
 pub mod models;
 pub mod names;
 pub mod plausible;

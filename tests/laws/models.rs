@@ -24,6 +24,10 @@ pub enum Value {
 pub struct Text(Vec<u16>);
 
 impl Text {
+    pub fn units(&self) -> &[u16] {
+        &self.0
+    }
+
     /// With U+FFFD for each lone surrogate.
     pub fn lossy(&self) -> String {
         String::from_utf16_lossy(&self.0)

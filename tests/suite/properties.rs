@@ -298,6 +298,12 @@ proptest! {
     }
 
     #[test]
+    fn two_definitions_are_one_only_if_they_read_the_same(one in value(), other in value()) {
+        laws::lock::holds(format!("{one}\n{other}").as_bytes());
+        laws::lock::holds(one.as_bytes());
+    }
+
+    #[test]
     fn sessions_keep_the_invariants(steps in prop::collection::vec(step(), 1..24), ends in any::<prop::sample::Index>(), does_end in 0..4_u8) {
         let mut steps = steps;
         if does_end == 0 {
@@ -442,11 +448,12 @@ type Law = fn(&[u8]);
 /// What fuzzing has found worth keeping: tests/fuzz/corpus, a folder a law.
 #[test]
 fn the_corpus_holds() {
-    let laws: [(&str, Law); 8] = [
+    let laws: [(&str, Law); 9] = [
         ("strict", laws::strict::holds),
         ("framing", laws::framing::holds),
         ("policy", laws::policy::holds),
         ("list", laws::list::holds),
+        ("lock", laws::lock::holds),
         ("engine", laws::engine::holds),
         ("names", laws::names::holds),
         ("uris", laws::uris::holds),

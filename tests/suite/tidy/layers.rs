@@ -6,16 +6,16 @@
 use super::files;
 use super::source::{Crate, Mention, Module, Segments, What};
 
-/// The modules, lowest first: each may use those before it. `web`, `lock` and `content` are not there yet.
+/// The modules, lowest first: each may use those before it. `web` and `content` are not there yet.
 const ORDER: [&str; 32] = [
-    "limits", "unicode", "visible", "size", "wire", "risk", "policy", "lock", "content", "record", "engine", "state",
+    "limits", "unicode", "visible", "size", "wire", "risk", "lock", "policy", "content", "record", "engine", "state",
     "exit", "env", "shell", "lookup", "settings", "paths", "audit", "clients", "proxy", "probe", "report", "author",
     "term", "web", "cli", "cmd", "program", "main", "lib", "",
 ];
 
 /// The modules that do no I/O.
 const CORE: [&str; 12] = [
-    "limits", "unicode", "visible", "size", "wire", "risk", "policy", "lock", "content", "record", "engine", "settings",
+    "limits", "unicode", "visible", "size", "wire", "risk", "lock", "policy", "content", "record", "engine", "settings",
 ];
 
 /// What the core may use of `std`, `core` and `alloc`, with all that is below.
