@@ -26,6 +26,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('wrap', 'wrap', [CompletionResultType]::ParameterValue, 'Start an MCP server and enforce the policy on everything that passes between it and the client')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show every client and server on one screen: what is protected, what is not, and what to do next')
             [CompletionResult]::new('clients', 'clients', [CompletionResultType]::ParameterValue, 'List the MCP clients on this machine, their servers, and which of them are behind a policy')
             [CompletionResult]::new('register', 'register', [CompletionResultType]::ParameterValue, 'Put a policy in front of a server in a client''s configuration')
             [CompletionResult]::new('unregister', 'unregister', [CompletionResultType]::ParameterValue, 'Undo `register`: the client starts the server directly again')
@@ -63,6 +64,12 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'policylayer;status' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'policylayer;clients' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -74,6 +81,8 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server''s name, which finds its policy, instead of the one that `wrap` derives from its command')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file, instead of the one found by the server''s name')
             [CompletionResult]::new('--all-clients', '--all-clients', [CompletionResultType]::ParameterName, 'Every client that has the server; with a command for `register`, every installed client')
+            [CompletionResult]::new('--observe', '--observe', [CompletionResultType]::ParameterName, 'Only observe: log what the policy would refuse, and enforce nothing')
+            [CompletionResult]::new('--enforce', '--enforce', [CompletionResultType]::ParameterName, 'Enforce the policy of a server that was only observed')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -396,6 +405,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;help' {
             [CompletionResult]::new('wrap', 'wrap', [CompletionResultType]::ParameterValue, 'Start an MCP server and enforce the policy on everything that passes between it and the client')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show every client and server on one screen: what is protected, what is not, and what to do next')
             [CompletionResult]::new('clients', 'clients', [CompletionResultType]::ParameterValue, 'List the MCP clients on this machine, their servers, and which of them are behind a policy')
             [CompletionResult]::new('register', 'register', [CompletionResultType]::ParameterValue, 'Put a policy in front of a server in a client''s configuration')
             [CompletionResult]::new('unregister', 'unregister', [CompletionResultType]::ParameterValue, 'Undo `register`: the client starts the server directly again')
@@ -424,6 +434,9 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;help;wrap' {
+            break
+        }
+        'policylayer;help;status' {
             break
         }
         'policylayer;help;clients' {

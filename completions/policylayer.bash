@@ -82,6 +82,9 @@ _policylayer() {
             policylayer,schema)
                 cmd="policylayer__subcmd__schema"
                 ;;
+            policylayer,status)
+                cmd="policylayer__subcmd__status"
+                ;;
             policylayer,suggest)
                 cmd="policylayer__subcmd__suggest"
                 ;;
@@ -196,6 +199,9 @@ _policylayer() {
             policylayer__subcmd__help,schema)
                 cmd="policylayer__subcmd__help__subcmd__schema"
                 ;;
+            policylayer__subcmd__help,status)
+                cmd="policylayer__subcmd__help__subcmd__status"
+                ;;
             policylayer__subcmd__help,suggest)
                 cmd="policylayer__subcmd__help__subcmd__suggest"
                 ;;
@@ -263,7 +269,7 @@ _policylayer() {
 
     case "${cmd}" in
         policylayer)
-            opts="-h -V --help --version wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help"
+            opts="-h -V --help --version wrap status clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -765,7 +771,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__help)
-            opts="wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help"
+            opts="wrap status clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1198,6 +1204,20 @@ _policylayer() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        policylayer__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         policylayer__subcmd__help__subcmd__suggest)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1605,7 +1625,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__register)
-            opts="-h --client --all-clients --server --policy --dry-run --help"
+            opts="-h --client --all-clients --server --policy --observe --enforce --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1693,6 +1713,24 @@ _policylayer() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__status)
+            opts="-h --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -23,6 +23,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand wrap 'Start an MCP server and enforce the policy on everything that passes between it and the client'
+            cand status 'Show every client and server on one screen: what is protected, what is not, and what to do next'
             cand clients 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
             cand register 'Put a policy in front of a server in a client''s configuration'
             cand unregister 'Undo `register`: the client starts the server directly again'
@@ -58,6 +59,11 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'policylayer;status'= {
+            cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'policylayer;clients'= {
             cand --format 'How to print: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
@@ -68,6 +74,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --server 'The server''s name, which finds its policy, instead of the one that `wrap` derives from its command'
             cand --policy 'The policy file, instead of the one found by the server''s name'
             cand --all-clients 'Every client that has the server; with a command for `register`, every installed client'
+            cand --observe 'Only observe: log what the policy would refuse, and enforce nothing'
+            cand --enforce 'Enforce the policy of a server that was only observed'
             cand --dry-run 'Print what would change, and write nothing'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -347,6 +355,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;help'= {
             cand wrap 'Start an MCP server and enforce the policy on everything that passes between it and the client'
+            cand status 'Show every client and server on one screen: what is protected, what is not, and what to do next'
             cand clients 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
             cand register 'Put a policy in front of a server in a client''s configuration'
             cand unregister 'Undo `register`: the client starts the server directly again'
@@ -374,6 +383,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'policylayer;help;wrap'= {
+        }
+        &'policylayer;help;status'= {
         }
         &'policylayer;help;clients'= {
         }

@@ -29,6 +29,9 @@ use crate::visible::visible_path;
 /// The environment variable that names a policy file.
 pub const POLICY_VARIABLE: &str = "POLICYLAYER_POLICY";
 
+/// The name of the log's directory in the state directory.
+pub const AUDIT_DIR: &str = "audit";
+
 /// The name of the state store in the state directory.
 pub const STATE_FILE: &str = "state.sqlite3";
 
@@ -367,7 +370,7 @@ pub fn state_dir(env: &Env) -> Result<PathBuf, NoStateDir> {
 /// # Errors
 /// Returns an error if the environment does not tell.
 pub fn audit_dir(env: &Env) -> Result<PathBuf, NoStateDir> {
-    state_dir(env).map(|dir| dir.join("audit"))
+    state_dir(env).map(|dir| dir.join(AUDIT_DIR))
 }
 
 /// Reads a policy file.

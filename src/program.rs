@@ -1,7 +1,7 @@
 //! Runs the program: parses the command line, runs the subcommand, reports an error and returns the exit code.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -24,6 +24,9 @@ pub fn run() -> Exit {
         Some(watcher::SUBCOMMAND) => return report_exit(watcher::run_watcher().map(|()| Exit::Ok).map_err(Into::into)),
         Some(demo::SERVER_SUBCOMMAND) => return report_exit(demo::serve_stand_in()),
         _ => {}
+    }
+    if std::env::args_os().len() <= 1 && io::stdout().is_terminal() {
+        return report_exit(cmd::status::run_bare(&Cli::short_help(), &Env::capture()));
     }
     if let Some(args) = WrapArgs::parse_valid(std::env::args_os().skip(1)) {
         return report_exit(cmd::wrap::run(&args, &Env::capture()));

@@ -24,6 +24,7 @@ pub use log::{AuditLog, Unanswered};
 pub use notice::LogNotice;
 pub use paths::{LogPaths, list_recorded_servers};
 pub use policies::{KeptPolicy, PolicyText, list_policies};
+pub use session_lock::count_sessions;
 pub use verify::{VerifyReport, verify_log};
 
 /// How large the log's files grow, and how long they are kept.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use memchr::memmem;
 
@@ -50,6 +51,26 @@ impl Reader {
     /// Returns an error if the directory cannot be read.
     pub fn open(dir: &Path, server: Option<&ServerName>) -> io::Result<Self> {
         let mut reader = Self { dir: dir.to_owned(), wanted: server.cloned(), cursors: BTreeMap::new(), last: None };
+        reader.look_again()?;
+        Ok(reader)
+    }
+
+    /// As [`Reader::open`], for the lines since a time: leaves out the files that were last written before it, though not all
+    /// earlier lines.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_since(dir: &Path, since: SystemTime) -> io::Result<Self> {
+        let mut reader = Self { dir: dir.to_owned(), wanted: None, cursors: BTreeMap::new(), last: None };
+        for server in list_servers(dir)? {
+            let mut cursor = LogCursor::new(dir, &server);
+            let is_over = |number: &u64| {
+                let written = cursor.paths.rotated_file(*number).metadata().and_then(|file| file.modified());
+                written.is_ok_and(|written| written < since)
+            };
+            cursor.done = cursor.paths.rotated_numbers()?.into_iter().take_while(is_over).last().unwrap_or_default();
+            reader.cursors.insert(server, cursor);
+        }
         reader.look_again()?;
         Ok(reader)
     }

@@ -4,8 +4,10 @@ use std::fs::File;
 #[cfg(unix)]
 use std::fs::TryLockError;
 use std::io;
+use std::path::Path;
 
 use super::paths::LogPaths;
+use crate::policy::ServerName;
 use crate::state::file::{self, FileLock, Identity};
 
 /// The journal of a session that ended without removing it. Nobody else takes it over while this exists.
@@ -75,4 +77,15 @@ pub(super) fn is_running(paths: &LogPaths, session: &str) -> io::Result<Option<b
         Err(_) if file::is_being_removed(&path) => Ok(None),
         is_locked => file::if_there(is_locked),
     }
+}
+
+/// Counts the sessions of a server that run and write this log.
+///
+/// # Errors
+/// Returns an error if the directory exists and cannot be read.
+pub fn count_sessions(dir: &Path, server: &ServerName) -> io::Result<usize> {
+    let paths = LogPaths::new(dir, server);
+    let sessions = paths.list_sessions(".lock")?;
+    let is_taken = |session: &String| FileLock::is_taken(&paths.session_lock(session)).unwrap_or(false);
+    Ok(sessions.iter().filter(|session| is_taken(session)).count())
 }

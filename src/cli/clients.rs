@@ -11,6 +11,28 @@ use crate::clients::table;
 use crate::policy::ServerName;
 
 #[derive(Debug, Args)]
+#[command(after_help = STATUS)]
+pub(crate) struct StatusArgs {
+    /// How to print: for a person, or for a program
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+const STATUS: &str = "\
+Examples:
+  policylayer status
+  policylayer status --format json | jq '.clients[].servers[] | {name, state}'
+
+A server is:
+  protected     started through `wrap`, and the policy is valid
+  observed      started through `wrap --observe`: nothing is enforced
+  unprotected   started directly
+  out of reach  reached over HTTP
+  broken        cannot start: entry or policy invalid, or a program missing
+
+Nothing is started. `policylayer doctor` starts servers, and checks more.";
+
+#[derive(Debug, Args)]
 #[command(after_help = CLIENTS)]
 pub(crate) struct ClientsArgs {
     /// How to print: for a person, or for a program
@@ -56,6 +78,12 @@ pub(crate) struct RegisterArgs {
     /// The policy file, instead of the one found by the server's name
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Only observe: log what the policy would refuse, and enforce nothing
+    #[arg(long, conflicts_with = "enforce")]
+    pub observe: bool,
+    /// Enforce the policy of a server that was only observed
+    #[arg(long, conflicts_with = "command")]
+    pub enforce: bool,
     /// Print what would change, and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -69,6 +97,7 @@ Examples:
   policylayer register iterable                        if one client has it
   policylayer register iterable --client cursor --dry-run
   policylayer register iterable --all-clients
+  policylayer register iterable --observe              only logs; see --enforce
   policylayer register --client zed -- npx -y @iterable/mcp
                                                        adds a new server
   policylayer unregister iterable --client cursor      undoes it

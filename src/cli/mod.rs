@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use clients::{ClientsArgs, RegisterArgs, UnregisterArgs, Which};
+pub(crate) use clients::{ClientsArgs, RegisterArgs, StatusArgs, UnregisterArgs, Which};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, ResetArgs, ToolsArgs};
 pub(crate) use explain::{ExplainArgs, ExplainFormat};
@@ -33,6 +33,7 @@ use crate::size::{BadSize, Size};
 
 const EXAMPLES: &str = "\
 Examples:
+  policylayer status                         what is protected, what is not
   policylayer register iterable              put a policy in front of a server
   policylayer wrap -- npx -y @iterable/mcp   what the client then starts
   policylayer doctor iterable                does everything work?
@@ -68,6 +69,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start an MCP server and enforce the policy on everything that passes between it and the client
     Wrap(WrapArgs),
+    /// Show every client and server on one screen: what is protected, what is not, and what to do next
+    Status(StatusArgs),
     /// List the MCP clients on this machine, their servers, and which of them are behind a policy
     Clients(ClientsArgs),
     /// Put a policy in front of a server in a client's configuration
@@ -126,6 +129,13 @@ pub(crate) enum Command {
 }
 
 impl Cli {
+    /// Returns what stands below the status if there is no subcommand.
+    pub(crate) fn short_help() -> String {
+        let mut command = Self::command();
+        let usage = command.render_usage().ansi().to_string();
+        format!("{usage}\n`policylayer help` lists the commands.\n")
+    }
+
     /// Reads the command line of this process. Its help has the examples of this operating system.
     pub(crate) fn parse_command_line() -> Result<Self, clap::Error> {
         let mut command = system::adapt_examples(Self::command());

@@ -10,6 +10,7 @@ use super::document::{BadDocument, ClientDocument, ClientFormat, TextEdit};
 use super::entry::{Args, Launch, Wrapped};
 use super::table::Row;
 use crate::policy::tree::DocumentNode;
+use crate::record::Enforcement;
 
 /// Returns the edits that put `program wrap OPTIONS --` before a command.
 pub fn wrap_edits(document: &ClientDocument, launch: &Launch, program: &str, options: &[String]) -> Vec<TextEdit> {
@@ -88,6 +89,32 @@ fn is_in_inline_table(node: &DocumentNode, place: usize, document: &ClientDocume
     let members = node.members();
     !members.is_empty() && (is_inline || members.iter().any(|(_, value)| is_in_inline_table(value, place, document)))
 }
+
+/// Returns the edit that makes a wrapper observe or enforce the policy; none if its words are not in a list.
+pub fn enforcement_edit(
+    document: &ClientDocument,
+    launch: &Launch,
+    wrapped: &Wrapped,
+    wanted: Enforcement,
+) -> Option<TextEdit> {
+    let args = launch.args.as_ref()?;
+    // The program is the first word, and no argument.
+    let own = args.words.get(wrapped.program..wrapped.before)?;
+    match wanted {
+        Enforcement::Observed => {
+            let after = own.get(1)?.span.start;
+            let word = format!("{},{}", quote_string(OBSERVE), argument_separator(document, args));
+            Some((after..after, word))
+        }
+        Enforcement::Enforced => {
+            let at = own.iter().position(|word| word.text == OBSERVE)?;
+            Some((own.get(at)?.span.start..own.get(at + 1)?.span.start, String::new()))
+        }
+    }
+}
+
+/// The option of `wrap` that enforces nothing.
+pub(super) const OBSERVE: &str = "--observe";
 
 /// Returns the edits that take the wrapper out; none if the words are not in a list.
 pub fn unwrap_edits(document: &ClientDocument, launch: &Launch, wrapped: &Wrapped) -> Vec<TextEdit> {

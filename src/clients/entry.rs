@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::document::{BadDocument, ClientDocument, describe_kind};
-use crate::paths::POLICY_VARIABLE;
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
+use crate::record::Enforcement;
 
 /// A server of a client.
 #[derive(Clone, Debug)]
@@ -15,8 +15,6 @@ pub struct ClientEntry {
     pub transport: Transport,
     /// Whether the entry tells the client not to start it.
     pub is_disabled: bool,
-    /// The policy that its environment names.
-    pub policy_variable: Option<String>,
 }
 
 /// How a client reaches a server.
@@ -96,12 +94,10 @@ fn read_entry(document: &ClientDocument, (key, node): &DocumentMember) -> Client
         Some(DocumentValue::Boolean(value)) => Some(*value),
         _ => None,
     };
-    let policy_variable = node.member("env").and_then(|variables| variables.member(POLICY_VARIABLE)?.as_text());
     ClientEntry {
         name: key.name.clone(),
         transport: read_transport(document, node).unwrap_or_else(Transport::Unclear),
         is_disabled: flag("disabled") == Some(true) || flag("enabled") == Some(false),
-        policy_variable: policy_variable.map(str::to_owned),
     }
 }
 
@@ -165,6 +161,8 @@ pub struct Wrapped {
     pub policy: Option<String>,
     /// The value of `--server`.
     pub server: Option<String>,
+    /// Whether the policy is enforced, or only observed (`--observe`).
+    pub enforcement: Enforcement,
 }
 
 /// Programs that may come before `policylayer` because they fetch or start it.
@@ -185,7 +183,8 @@ pub fn parse_wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
     if !is_ours || *words.get(at + 1)? != "wrap" {
         return None;
     }
-    let mut wrapped = Wrapped { before: words.len(), program: at, policy: None, server: None };
+    let enforcement = Enforcement::Enforced;
+    let mut wrapped = Wrapped { before: words.len(), program: at, policy: None, server: None, enforcement };
     let mut rest = words.iter().copied().enumerate().skip(at + 2);
     while let Some((index, word)) = rest.next() {
         let Some(option) = word.strip_prefix("--").filter(|option| !option.is_empty()) else {
@@ -198,6 +197,7 @@ pub fn parse_wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
         match option {
             "policy" => wrapped.policy = value.map(str::to_owned),
             "server" => wrapped.server = value.map(str::to_owned),
+            "observe" => wrapped.enforcement = Enforcement::Observed,
             _ => {}
         }
     }

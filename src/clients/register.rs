@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::document::{ClientDocument, TextEdit};
-use super::edit;
+use super::edit::{self, OBSERVE};
 use super::entry::{Launch, parse_wrapped};
 use super::file::Opened;
 use super::place::ClientFile;
@@ -12,6 +12,7 @@ use super::select::{Candidate, Refusal, Selection, Wanted, left_alone};
 use super::server_name::Naming;
 use super::table::ConfigScope;
 use crate::exit::Exit;
+use crate::record::Enforcement;
 use crate::shell::as_word;
 use crate::visible::escape_invisible;
 
@@ -23,6 +24,10 @@ pub(crate) enum EntryAction {
     /// The wrapper is replaced by the one at another path.
     Moved,
     Unwrapped,
+    /// The wrapper enforces the policy from now on.
+    Enforced,
+    /// The wrapper only observes from now on.
+    Observed,
     /// The server is already as it should be.
     Nothing,
 }
@@ -37,6 +42,8 @@ pub(crate) struct EntryChange<'c> {
     /// The command of the server after the change.
     pub(crate) expected: Vec<String>,
     pub(crate) action: EntryAction,
+    /// Whether the wrapper enforces the policy after the change.
+    pub(crate) enforcement: Enforcement,
     /// What a person should know, each in a sentence or two.
     pub(crate) notes: Vec<String>,
 }
@@ -44,7 +51,8 @@ pub(crate) struct EntryChange<'c> {
 impl<'c> EntryChange<'c> {
     fn without_change(file: &'c ClientFile, keys: &[String], key: &str) -> Self {
         let (edits, expected, notes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { key: key.to_owned(), file, keys: keys.to_vec(), edits, expected, action: EntryAction::Nothing, notes }
+        let (action, enforcement) = (EntryAction::Nothing, Enforcement::Enforced);
+        Self { key: key.to_owned(), file, keys: keys.to_vec(), edits, expected, action, enforcement, notes }
     }
 }
 
@@ -61,12 +69,15 @@ pub(crate) struct RegisterPlan<'c> {
 pub(crate) struct Registration<'r, 'c> {
     pub(crate) selection: &'r Selection<'c>,
     pub(crate) naming: Naming<'r>,
+    /// Whether the policy is to be enforced; `None` leaves a wrapper as it is, and enforces in a new one.
+    pub(crate) enforcement: Option<Enforcement>,
 }
 
 impl<'c> Registration<'_, 'c> {
     /// Plans to wrap a server that clients already have.
     pub(crate) fn wrap_existing(&self, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
-        let (found, exit) = self.selection.choose_servers(key, Wanted::Bare)?;
+        let wanted = if self.enforcement == Some(Enforcement::Enforced) { Wanted::Wrapped } else { Wanted::Bare };
+        let (found, exit) = self.selection.choose_servers(key, wanted)?;
         let mut changes = Vec::new();
         for candidate in found {
             match candidate.entry.launch() {
@@ -85,25 +96,56 @@ impl<'c> Registration<'_, 'c> {
         let (key, words, program) = (&candidate.entry.name, launch.words(), self.selection.program);
         let unchanged = EntryChange::without_change(candidate.file, &candidate.keys, key);
         let Some(found) = parse_wrapped(&words, Some(program)) else {
-            let options = self.naming.wrap_options(key, &words)?;
+            let options = self.wrap_options(key, &words)?;
             let edits = edit::wrap_edits(&candidate.opened.document, launch, program, &options);
             let (expected, notes) =
                 (self.wrap_words(&options, &words), self.naming.policy_notes(key, &words, &options));
-            return Ok(EntryChange { action: EntryAction::Wrapped, edits, expected, notes, ..unchanged });
+            let enforcement = self.enforcement.unwrap_or(Enforcement::Enforced);
+            return Ok(EntryChange { action: EntryAction::Wrapped, edits, expected, notes, enforcement, ..unchanged });
         };
         self.naming.check_same(key, words.get(found.before..).unwrap_or_default(), &found)?;
+        let enforcement = self.enforcement.unwrap_or(found.enforcement);
+        let mut change = EntryChange { enforcement, ..unchanged };
+        let mut expected: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        if enforcement != found.enforcement
+            && let Some(edit) = edit::enforcement_edit(&candidate.opened.document, launch, &found, enforcement)
+        {
+            change.edits.push(edit);
+            match enforcement {
+                Enforcement::Observed => expected.insert(found.program + 2, OBSERVE.to_owned()),
+                Enforcement::Enforced => {
+                    let at = expected.iter().take(found.before).position(|word| word == OBSERVE);
+                    at.map(|at| expected.remove(at));
+                }
+            }
+            change.action = match enforcement {
+                Enforcement::Observed => EntryAction::Observed,
+                Enforcement::Enforced => EntryAction::Enforced,
+            };
+        }
         let now = words.get(found.program).copied().unwrap_or_default();
         // In a shared file, a name without a path suits everybody.
         let is_shared_name = candidate.file.row.scope == ConfigScope::Project && !now.contains(['/', '\\']);
-        if now == program || found.program > 0 || is_shared_name {
-            return Ok(unchanged);
+        if now != program && found.program == 0 && !is_shared_name {
+            change.edits.push((launch.program.span.clone(), edit::quote_string(program)));
+            if let Some(first) = expected.first_mut() {
+                program.clone_into(first);
+            }
+            change.notes.push(format!("It was {}.", escape_invisible(now)));
+            if change.action == EntryAction::Nothing {
+                change.action = EntryAction::Moved;
+            }
         }
-        let expected = [program].iter().chain(words.iter().skip(1)).map(|word| (*word).to_owned()).collect();
-        let (edits, notes) = (
-            vec![(launch.program.span.clone(), edit::quote_string(program))],
-            vec![format!("It was {}.", escape_invisible(now))],
-        );
-        Ok(EntryChange { action: EntryAction::Moved, edits, expected, notes, ..unchanged })
+        change.expected = expected;
+        Ok(change)
+    }
+
+    fn wrap_options(&self, key: &str, words: &[&str]) -> Result<Vec<String>, Refusal> {
+        let mut options = self.naming.wrap_options(key, words)?;
+        if self.enforcement == Some(Enforcement::Observed) {
+            options.push(OBSERVE.to_owned());
+        }
+        Ok(options)
     }
 
     fn wrap_words(&self, options: &[String], words: &[&str]) -> Vec<String> {
@@ -129,7 +171,7 @@ impl<'c> Registration<'_, 'c> {
             ));
         };
         let files = self.selection.homes_of_new_server()?;
-        let options = self.naming.wrap_options(&key, &words)?;
+        let options = self.wrap_options(&key, &words)?;
         let expected = self.wrap_words(&options, &words);
         let change = |file| self.add_to(file, &key, &expected, &self.naming.policy_notes(&key, &words, &options));
         let changes: Vec<_> = files.into_iter().map(change).collect::<Result<_, _>>()?;
@@ -166,7 +208,8 @@ impl<'c> Registration<'_, 'c> {
         let edits = document.and_then(|document| edit::add_server(&document, file.row, key, expected));
         let edits = edits.map_err(|bad| left_alone(file, &bad))?;
         let (expected, notes) = (expected.to_vec(), notes.to_vec());
-        Ok(EntryChange { action: EntryAction::Added, edits, expected, notes, ..unchanged })
+        let enforcement = self.enforcement.unwrap_or(Enforcement::Enforced);
+        Ok(EntryChange { action: EntryAction::Added, edits, expected, notes, enforcement, ..unchanged })
     }
 
     fn warn_if_fleeting(&self, changes: &[EntryChange<'_>]) {

@@ -5,29 +5,18 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::output::print_report;
-use super::{Env, as_word, count_of};
+use super::{Env, count_of};
 use crate::cli::ClientsArgs;
 use crate::exit::Exit;
-use crate::paths::{self, POLICY_VARIABLE};
-use crate::report::clients::{ClientOverview, ClientReport, ClientServer, WrapState};
-use crate::settings::Settings;
-use crate::term::message;
+use crate::report::clients::{ClientOverview, ClientReport, ClientServer};
+use crate::report::doctor::ServerState;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::term::table::{self, Cell};
 use crate::visible::escape_invisible;
 
 /// Prints the clients.
 pub(crate) fn run(args: &ClientsArgs, env: &Env) -> anyhow::Result<Exit> {
-    // A client may lack what is in this shell's environment.
-    let env = &env.clone().without_var(POLICY_VARIABLE);
-    let (settings, broken) = match paths::load_settings(env) {
-        Ok(settings) => (settings, None),
-        Err(error) => (Settings::default(), Some(error)),
-    };
-    print_report(&ClientOverview::new(&settings, env), args.format, write_text)?;
-    if let Some(broken) = broken {
-        message::print_warning(&format!("{broken}\nThe policies above were found without it."));
-    }
+    print_report(&ClientOverview::new(env), args.format, write_text)?;
     Ok(Exit::Ok)
 }
 
@@ -77,40 +66,36 @@ fn write_client(out: &mut dyn Write, client: &ClientReport) -> io::Result<()> {
 }
 
 fn server_row(server: &ClientServer) -> Vec<Cell> {
-    let (state, style) = match server.state {
-        WrapState::Wrapped => ("wrapped", SUCCESS),
-        WrapState::NotWrapped => ("not wrapped", WARN),
-        WrapState::OutOfReach => ("out of reach", DIM),
-        WrapState::Unclear => ("unclear", ERROR),
-    };
+    let (state, style) = state_label(server.state);
     let state = if server.disabled { format!("{state}, disabled") } else { state.to_owned() };
-    let policy = match (&server.policy, &server.policy_error) {
-        (Some(policy), _) => Cell::new(policy),
-        (None, Some(_)) => Cell::styled("error", ERROR),
-        (None, None) => Cell::new("-"),
-    };
     let command = match (&server.url, server.command.is_empty()) {
         (Some(url), _) => url.clone(),
         (None, true) => "-".to_owned(),
         (None, false) => server.command.join(" "),
     };
-    vec![Cell::new(&server.key), Cell::styled(state, style), policy, Cell::new(command)]
+    let policy = server.policy.as_deref().unwrap_or("-");
+    vec![Cell::new(&server.key), Cell::styled(state, style), Cell::new(policy), Cell::new(command)]
 }
 
-fn write_notes(out: &mut dyn Write, server: &ClientServer) -> io::Result<()> {
+/// How a state is shown.
+pub(super) fn state_label(state: ServerState) -> (&'static str, Style) {
+    match state {
+        ServerState::Protected => ("protected", SUCCESS),
+        ServerState::Observed => ("observed", WARN),
+        ServerState::Unprotected => ("unprotected", WARN),
+        ServerState::OutOfReach => ("out of reach", DIM),
+        ServerState::Broken => ("broken", ERROR),
+    }
+}
+
+/// Says why a server is broken, and what to do. Why one is out of reach is said once for all of them.
+pub(super) fn write_notes(out: &mut dyn Write, server: &ClientServer) -> io::Result<()> {
     let key = escape_invisible(&server.key);
-    let unclear = server.reason.as_ref().filter(|_| server.state == WrapState::Unclear);
-    for why in unclear.into_iter().chain(&server.policy_error) {
-        writeln!(out, "  {key}: {why}")?;
-    }
-    if let Some(missing) = &server.missing_program {
-        let (missing, word) = (escape_invisible(missing), as_word(&server.key));
-        writeln!(
-            out,
-            "  {key}: {missing} no longer exists, so it cannot start. Run `policylayer register {word}` again."
-        )?;
-    }
-    Ok(())
+    let Some(reason) = server.reason.as_ref().filter(|_| server.state != ServerState::OutOfReach) else {
+        return Ok(());
+    };
+    writeln!(out, "  {key}: {}", escape_invisible(reason))?;
+    server.remedy.iter().try_for_each(|remedy| writeln!(out, "    what to do: {}", escape_invisible(remedy)))
 }
 
 fn write_summary(out: &mut dyn Write, clients: &[ClientReport]) -> io::Result<()> {
@@ -119,13 +104,13 @@ fn write_summary(out: &mut dyn Write, clients: &[ClientReport]) -> io::Result<()
         let (has, is, it) = if count == 1 { ("has", "is", "it") } else { ("have", "are", "them") };
         (count > 0).then(|| (count_of(count as u64, "server"), has, is, it))
     };
-    if let Some((servers, has, _, it)) = count(WrapState::NotWrapped) {
+    if let Some((servers, has, _, it)) = count(ServerState::Unprotected) {
         writeln!(
             out,
             "\n{servers} {has} no policy in front of {it}: `policylayer register SERVER --client CLIENT` puts one there."
         )?;
     }
-    if let Some((servers, _, is, it)) = count(WrapState::OutOfReach) {
+    if let Some((servers, _, is, it)) = count(ServerState::OutOfReach) {
         writeln!(
             out,
             "\n{servers} {is} reached over HTTP or server-sent events, which is out of a stdio wrapper's reach: no policy of \

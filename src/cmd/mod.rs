@@ -16,6 +16,7 @@ mod output;
 pub(crate) mod register;
 pub(crate) mod replay;
 pub(crate) mod schema;
+pub(crate) mod status;
 pub(crate) mod suggest;
 pub(crate) mod test;
 mod tool_server;
@@ -44,6 +45,7 @@ use crate::visible::count_of;
 pub(crate) fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Wrap(args) => wrap::run(args, env),
+        Command::Status(args) => status::run(args, env),
         Command::Clients(args) => clients::run(args, env),
         Command::Register(args) => register::run(args, env),
         Command::Unregister(args) => unregister::run(args, env),

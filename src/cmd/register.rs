@@ -15,6 +15,7 @@ use crate::clients::servers::Clients;
 use crate::clients::table::ConfigScope;
 use crate::exit::Exit;
 use crate::paths;
+use crate::record::Enforcement;
 use crate::shell::as_word;
 use crate::term::{diff, message};
 use crate::visible::{escape_invisible, visible_path};
@@ -27,7 +28,12 @@ pub(crate) fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     let Which { client, all_clients } = &args.which;
     let selection = Selection::new(&clients, client, &program, env);
     let selection = Selection { all_clients: *all_clients, dry_run: args.dry_run, ..selection };
-    let registration = Registration { selection: &selection, naming };
+    let enforcement = match (args.observe, args.enforce) {
+        (true, _) => Some(Enforcement::Observed),
+        (_, true) => Some(Enforcement::Enforced),
+        _ => None,
+    };
+    let registration = Registration { selection: &selection, naming, enforcement };
     let key = args.key.as_deref();
     let plan = if args.command.is_empty() {
         registration.wrap_existing(key)
@@ -78,10 +84,21 @@ fn show_outcome(out: &mut dyn Write, changes: &[&EntryChange<'_>], result: &File
 
 fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> {
     let (file, key, name) = (change.file.display_name(), escape_invisible(&change.key), change.file.row.name);
+    let enforce = format!(
+        "To enforce the policy: policylayer register {} --client {} --enforce",
+        as_word(&change.key),
+        change.file.row.id
+    );
     match change.action {
+        EntryAction::Nothing if change.enforcement == Enforcement::Observed => {
+            writeln!(out, "{key} of {name} is only observed: nothing is enforced. {file} was not changed.")?;
+            return writeln!(out, "  {enforce}");
+        }
         EntryAction::Nothing => {
             return writeln!(out, "{key} of {name} is already behind the policy: {file} was not changed.");
         }
+        EntryAction::Enforced => writeln!(out, "The policy of {key} of {name} is enforced from now on: {file}")?,
+        EntryAction::Observed => writeln!(out, "The policy of {key} of {name} is only observed from now on: {file}")?,
         EntryAction::Wrapped => writeln!(out, "Put the policy in front of {key} of {name}: {file}")?,
         EntryAction::Added => writeln!(out, "Added {key} to {name}, behind the policy: {file}")?,
         EntryAction::Moved => writeln!(out, "Updated the path of policylayer for {key} of {name}: {file}")?,
@@ -90,6 +107,9 @@ fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> 
     writeln!(out, "  It now starts {}", escape_invisible(&secret::redact_words(&change.expected).join(" ")))?;
     for note in &change.notes {
         writeln!(out, "  {note}")?;
+    }
+    if change.enforcement == Enforcement::Observed && change.action != EntryAction::Unwrapped {
+        writeln!(out, "  Nothing is enforced: `policylayer log` shows what the policy would have refused. {enforce}")?;
     }
     if change.file.row.scope == ConfigScope::Project && change.action != EntryAction::Unwrapped {
         writeln!(

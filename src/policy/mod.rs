@@ -64,7 +64,7 @@ pub use request_subject::RequestSubject;
 pub use section::{Item, Section, SectionEntry, Standing};
 pub use server::{BadServerName, Server, ServerName};
 pub use source::{Format, Place, Source, Span};
-pub use summary::{SectionTally, Summary, Tally};
+pub use summary::{SectionTally, Summary, Tally, ToolsTally};
 pub use testfile::{Expected, LoadedTests, TestCase, TestFile, TestStep, load_tests};
 pub use tool_glob::ToolGlob;
 pub use tool_ref::{Listing, ToolRef};

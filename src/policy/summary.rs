@@ -1,5 +1,6 @@
 //! What a policy does, in two sentences and four lines.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -8,26 +9,36 @@ use super::compile::{Mode, Policy};
 use super::decision::Effect;
 use super::section::Section;
 use super::server::ServerName;
+use crate::risk::Class;
 
 impl Policy {
     /// Returns what is in force, and what it does to the known tools of the server.
     pub fn summarize(&self) -> Summary<'_> {
-        let tools = self.catalogue().map(|known| {
-            let mut tally = Tally::default();
-            for tool in known.tools() {
-                tally.known += 1;
-                match self.decide_tool(&tool.name).effect {
-                    Effect::Allow => tally.allowed += 1,
-                    Effect::RequireApproval => tally.asking += 1,
-                    Effect::Deny => tally.refused += 1,
-                    Effect::Hide => tally.hidden += 1,
-                }
-            }
-            tally
-        });
+        let tools = self.tally_tools().map(|tally| tally.all);
         let otherwise = self.otherwise.effect;
         Summary { file: self.file.as_deref(), server: self.server(), mode: self.mode, otherwise, tools }
     }
+
+    /// Counts the known tools of the server by what happens to them; `None` if the server has no catalogue.
+    pub fn tally_tools(&self) -> Option<ToolsTally> {
+        let mut tally = ToolsTally::default();
+        for tool in self.catalogue()?.tools() {
+            let effect = self.decide_tool(&tool.name).effect;
+            tally.all.add(effect);
+            tally.by_class.entry(self.class_of(&tool.name)).or_default().add(effect);
+        }
+        Some(tally)
+    }
+}
+
+/// What a policy does to the known tools of a server, also by their class.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ToolsTally {
+    /// All of them.
+    #[serde(flatten)]
+    pub all: Tally,
+    /// Those of each class that there are tools of.
+    pub by_class: BTreeMap<Class, Tally>,
 }
 
 /// What is in force, for the line at startup and for `check`.
@@ -61,6 +72,16 @@ pub struct Tally {
 }
 
 impl Tally {
+    fn add(&mut self, effect: Effect) {
+        self.known += 1;
+        *match effect {
+            Effect::Allow => &mut self.allowed,
+            Effect::RequireApproval => &mut self.asking,
+            Effect::Deny => &mut self.refused,
+            Effect::Hide => &mut self.hidden,
+        } += 1;
+    }
+
     /// How many stay in tools/list.
     pub fn count_visible(&self) -> usize {
         self.allowed + self.asking + self.refused

@@ -1,18 +1,18 @@
 //! The MCP clients on this machine, their servers, and which of those are behind a policy.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use crate::clients::entry::{ClientEntry, Transport, Wrapped, parse_wrapped};
+use super::doctor::{EntryState, ServerState, StepId};
+use crate::clients::entry::{ClientEntry, Launch, Transport, parse_wrapped};
+use crate::clients::file::Opened;
 use crate::clients::place::{ClientFile, Presence};
 use crate::clients::servers::Clients;
 use crate::clients::table::ConfigScope;
 use crate::clients::{program, secret};
 use crate::env::Env;
-use crate::paths;
-use crate::policy::ServerName;
-use crate::settings::Settings;
+use crate::policy::ToolsTally;
 
 /// The clients that were found.
 #[derive(Debug, Serialize)]
@@ -73,7 +73,7 @@ pub(crate) struct ClientFileError {
 }
 
 /// A server of a client, redacted.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct ClientServer {
     /// The words of the server's own command, without secrets.
     pub(crate) command: Vec<String>,
@@ -83,42 +83,35 @@ pub(crate) struct ClientServer {
     pub(crate) key: String,
     /// The program in front of the command, if it no longer exists.
     pub(crate) missing_program: Option<String>,
-    /// The policy file that the wrapper loads, or `built-in`.
+    /// The policy file that the wrapper finds, also if it is invalid, or `built-in`.
     pub(crate) policy: Option<String>,
-    /// Why the policy is unknown.
+    /// Why no policy can be put in force.
     pub(crate) policy_error: Option<String>,
-    /// Why the wrapper cannot stand in front of the server.
+    /// Why it is broken or out of reach; for an unprotected server, why it cannot start, if that is so.
     pub(crate) reason: Option<String>,
+    /// What to do about the reason.
+    pub(crate) remedy: Option<String>,
     /// The name that finds the policy.
     pub(crate) server: Option<String>,
-    /// Whether the server is behind the policy.
-    pub(crate) state: WrapState,
+    /// Whether a policy stands in front of the server.
+    pub(crate) state: ServerState,
+    /// Where its wrapper keeps counts, questions and the log.
+    #[serde(skip)]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// What the policy does to the server's known tools.
+    #[serde(skip)]
+    pub(crate) tools: Option<ToolsTally>,
     /// `stdio` or `http`; `null` if that is unclear.
     transport: Option<&'static str>,
     /// The URL of a remote server, without secrets.
     pub(crate) url: Option<String>,
 }
 
-/// Whether a policy stands in front of a server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum WrapState {
-    /// The client starts it through the wrapper.
-    Wrapped,
-    /// The client starts it without the wrapper.
-    #[default]
-    NotWrapped,
-    /// The client reaches it over HTTP.
-    OutOfReach,
-    /// The entry does not say how the client reaches it.
-    Unclear,
-}
-
 impl ClientOverview {
-    /// Reads the files of every client. The policies are those that a wrapper finds under `settings`.
-    pub(crate) fn new(settings: &Settings, env: &Env) -> Self {
+    /// Reads the files of every client, and judges each server as its client would start it.
+    pub(crate) fn new(env: &Env) -> Self {
         let clients = Clients::find_all(env);
-        let question = Question { settings, program: program::path_to_write(env).ok(), env };
+        let question = Question { program: program::path_to_write(env).ok(), env };
         // A file that has servers of several scopes is named once.
         let mut places: Vec<_> = clients.places.iter().collect();
         places.dedup_by(|one, before| one.file == before.file && one.row.id == before.row.id);
@@ -133,7 +126,6 @@ impl ClientOverview {
 
 /// What is the same for every server.
 struct Question<'q> {
-    settings: &'q Settings,
     program: Option<String>,
     env: &'q Env,
 }
@@ -173,7 +165,8 @@ impl Question<'_> {
                     reports.push(report(None, None, Vec::new()));
                 }
                 Ok(sections) => reports.extend(sections.into_iter().map(|section| {
-                    let servers = section.entries.iter().map(|entry| self.report_server(entry)).collect();
+                    let judge = |entry| self.report_server(place, opened, (&section.keys, entry));
+                    let servers = section.entries.iter().map(judge).collect();
                     report(section.dir, None, servers)
                 })),
             }
@@ -181,66 +174,43 @@ impl Question<'_> {
         reports
     }
 
-    fn report_server(&self, entry: &ClientEntry) -> ClientServer {
-        let mut report = ClientServer {
+    fn report_server(
+        &self,
+        place: &ClientFile,
+        opened: Option<&Opened>,
+        (keys, entry): (&[String], &ClientEntry),
+    ) -> ClientServer {
+        let program = self.program.as_deref();
+        let EntryState { state, failed, reason, remedy, server, policy, state_dir, tools } =
+            EntryState::of_entry(place, opened, (keys, entry), program, self.env);
+        let words = entry.launch().map(Launch::words).unwrap_or_default();
+        let wrapped = parse_wrapped(&words, program);
+        let before = wrapped.as_ref().map_or(0, |found| found.before);
+        let own_program = wrapped.and_then(|found| words.get(found.program).copied()).map(Path::new);
+        let missing = own_program.filter(|path| path.is_absolute() && !path.exists());
+        let is_about_policy = matches!(failed, Some(StepId::Config | StepId::Identity | StepId::Policy));
+        ClientServer {
+            command: secret::redact_words(words.get(before..).unwrap_or_default()),
             disabled: entry.is_disabled,
             key: entry.name.clone(),
-            transport: Some("stdio"),
-            ..ClientServer::default()
-        };
-        match &entry.transport {
-            Transport::Remote { url } => {
-                report.state = WrapState::OutOfReach;
-                report.transport = Some("http");
-                report.reason = Some("HTTP is out of a stdio wrapper's reach".to_owned());
-                report.url = url.as_deref().map(secret::redact_url);
-            }
-            Transport::Unclear(bad) => {
-                report.state = WrapState::Unclear;
-                report.transport = None;
-                report.reason = Some(bad.to_string());
-            }
-            Transport::Stdio(launch) => {
-                let words = launch.words();
-                let Some(found) = parse_wrapped(&words, self.program.as_deref()) else {
-                    report.command = secret::redact_words(&words);
-                    return report;
-                };
-                let own = words.get(found.before..).unwrap_or_default();
-                report.state = WrapState::Wrapped;
-                report.command = secret::redact_words(own);
-                let path = Path::new(words.get(found.program).copied().unwrap_or_default());
-                report.missing_program = (path.is_absolute() && !path.exists()).then(|| path.display().to_string());
-                match server_of(&found, own, self.settings) {
-                    Ok(server) => {
-                        let named = found.policy.as_deref().or(entry.policy_variable.as_deref()).map(Path::new);
-                        // The variable of this terminal is not in `self.env`.
-                        let policy = paths::check_policy_path(named, self.env)
-                            .and_then(|()| paths::find_policy(named, &server, self.settings, self.env));
-                        match policy {
-                            Ok(None) => report.policy = Some("built-in".to_owned()),
-                            Ok(Some(path)) => report.policy = Some(path.display().to_string()),
-                            Err(error) => report.policy_error = Some(error.to_string()),
-                        }
-                        report.server = Some(server.to_string());
-                    }
-                    Err(error) => {
-                        report.server = Some(ServerName::unknown().to_string());
-                        report.policy_error = Some(error);
-                    }
-                }
-            }
-        }
-        report
-    }
-}
-
-/// Returns the name by which the wrapper finds the policy.
-fn server_of(wrapped: &Wrapped, own: &[&str], settings: &Settings) -> Result<ServerName, String> {
-    match &wrapped.server {
-        Some(name) => ServerName::parse(name).map_err(|error| error.to_string()),
-        None => {
-            settings.server_of_command(None, own).map(|server| server.name().clone()).map_err(|error| error.to_string())
+            missing_program: missing.map(|path| path.display().to_string()),
+            policy,
+            policy_error: reason.clone().filter(|_| is_about_policy && state == ServerState::Broken),
+            reason,
+            remedy,
+            server,
+            state,
+            state_dir,
+            tools,
+            transport: match &entry.transport {
+                Transport::Stdio(_) => Some("stdio"),
+                Transport::Remote { .. } => Some("http"),
+                Transport::Unclear(_) => None,
+            },
+            url: match &entry.transport {
+                Transport::Remote { url } => url.as_deref().map(secret::redact_url),
+                _ => None,
+            },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 
@@ -93,6 +94,12 @@ impl LogRecords {
     pub(crate) fn open(dir: &Path, server: Option<&ServerName>) -> Result<Self, LogError> {
         let reader = Reader::open(dir, server).map_err(|error| LogError::from_io(dir, error))?;
         Ok(Self { reader, dir: dir.to_owned(), server: server.cloned(), warnings: 0 })
+    }
+
+    /// Opens all logs in `dir` for their lines since a time; earlier ones may come as well.
+    pub(crate) fn open_since(dir: &Path, since: SystemTime) -> Result<Self, LogError> {
+        let reader = Reader::open_since(dir, since).map_err(|error| LogError::from_io(dir, error))?;
+        Ok(Self { reader, dir: dir.to_owned(), server: None, warnings: 0 })
     }
 
     /// Opens the log of `server` in `dir`, or all logs there.

@@ -23,6 +23,7 @@ pub(crate) mod recorded_calls;
 pub(crate) mod replay;
 pub(crate) mod section_explanation;
 pub(crate) mod stats;
+pub(crate) mod status;
 pub(crate) mod survey;
 pub(crate) mod verification;
 

@@ -3,6 +3,7 @@
 pub(crate) mod diff;
 pub(crate) mod guard;
 pub(crate) mod message;
+pub(crate) mod path;
 pub(crate) mod prompt;
 pub(crate) mod screen;
 pub(crate) mod spinner;

@@ -525,10 +525,17 @@ fn the_clients_of_a_home_are_listed() {
     let program = crate::support::system::program();
     let gone = if cfg!(windows) { "C:/nowhere/policylayer" } else { "/nowhere/policylayer" };
     let absolute = if cfg!(windows) { "C:/p/x.toml" } else { "/p/x.toml" };
-    let wrapped = |args: &str| format!("{{\"command\":{},\"args\":[{args}]}}", serde_json::Value::from(program));
+    let own = serde_json::Value::from(program);
+    home.policy("bad.toml", "version = \"1\"\ndefault = \"allwo\"\n");
+    // Cursor passes on no XDG_CONFIG_HOME.
+    let config = serde_json::json!({ "XDG_CONFIG_HOME": home.path().join("config") });
+    let wrapped =
+        |args: &str| format!("{{\"command\":{},\"args\":[{args}],\"env\":{config}}}", serde_json::Value::from(program));
     let servers = [
         ("bare", r#"{"command":"npx","args":["-y","x-mcp","--api-key","sesame"],"env":{"KEY":"open"}}"#.to_owned()),
-        ("shop", wrapped(r#""wrap","--server","shop","--","srv""#)),
+        ("shop", wrapped(&format!(r#""wrap","--server","shop","--",{own}"#))),
+        ("seen", wrapped(&format!(r#""wrap","--observe","--server","shop","--",{own}"#))),
+        ("bad", wrapped(&format!(r#""wrap","--server","bad","--",{own}"#))),
         ("iterable", wrapped(r#""wrap","--","npx","-y","@iterable/mcp""#)),
         ("named", wrapped(&format!(r#""wrap","--policy","{absolute}","--","srv""#))),
         ("gone", format!(r#"{{"command":"{gone}","args":["wrap","--","srv"]}}"#)),
@@ -560,30 +567,37 @@ fn the_clients_of_a_home_are_listed() {
     let states: Vec<_> =
         cursor.iter().map(|server| (server["key"].as_str().unwrap(), server["state"].as_str().unwrap())).collect();
     let expected = [
-        ("bare", "not_wrapped"),
-        ("shop", "wrapped"),
-        ("iterable", "wrapped"),
-        ("named", "wrapped"),
-        ("gone", "wrapped"),
-        ("off", "not_wrapped"),
+        ("bare", "unprotected"),
+        ("shop", "protected"),
+        ("seen", "observed"),
+        ("bad", "broken"),
+        // Nothing is in the PATH.
+        ("iterable", "broken"),
+        ("named", "broken"),
+        ("gone", "broken"),
+        ("off", "unprotected"),
         ("web", "out_of_reach"),
-        ("odd\u{1b}[31m", "unclear"),
+        ("odd\u{1b}[31m", "broken"),
     ];
     assert_eq!(states, expected);
-    let policy = |at: usize| cursor[at]["policy"].as_str().unwrap().replace('\\', "/");
-    assert!(policy(1).ends_with("policies/shop.toml"), "{}", policy(1));
-    assert_eq!((policy(2).as_str(), cursor[2]["server"].as_str()), ("built-in", Some("iterable")));
-    assert_eq!(policy(3), absolute);
-    assert_eq!((policy(4).as_str(), cursor[4]["missing_program"].as_str()), ("built-in", Some(gone)));
-    assert_eq!(cursor[5]["disabled"], true);
-    assert_eq!(cursor[0]["command"], serde_json::json!(["npx", "-y", "x-mcp", "--api-key", "…"]));
+    let server = |key: &str| cursor.iter().find(|server| server["key"] == key).unwrap();
+    let policy = |key| server(key)["policy"].as_str().unwrap().replace('\\', "/");
+    assert!(policy("shop").ends_with("policies/shop.toml") && policy("bad").ends_with("policies/bad.toml"));
+    assert!(server("bad")["policy_error"].as_str().unwrap().contains("is invalid"), "{:#}", server("bad"));
+    assert!(server("bad")["remedy"].as_str().unwrap().contains("policylayer check"), "{:#}", server("bad"));
+    assert_eq!((policy("iterable").as_str(), server("iterable")["server"].as_str()), ("built-in", Some("iterable")));
+    assert!(server("iterable")["reason"].as_str().unwrap().contains("there is no npx in the PATH"));
+    assert_eq!(policy("named"), absolute);
+    assert_eq!((policy("gone").as_str(), server("gone")["missing_program"].as_str()), ("built-in", Some(gone)));
+    assert_eq!(server("off")["disabled"], true);
+    assert_eq!(server("bare")["command"], serde_json::json!(["npx", "-y", "x-mcp", "--api-key", "…"]));
     assert_eq!(client("codex", "user")["exists"], false);
     assert!(client("lm-studio", "user")["note"].as_str().unwrap().contains("comments"));
     assert_eq!(client("cursor", "user")["note"], serde_json::Value::Null);
     assert_eq!(client("zed", "user")["error"]["line"], 2);
     assert_eq!(client("claude-code", "folder")["folder"], "/home/me/shop");
     for words in
-        ["out of a stdio wrapper's reach", "left alone: line 2, column", "built-in", "disabled", "no longer exists"]
+        ["out of a stdio wrapper's reach", "left alone: line 2, column", "built-in", "disabled", "does not exist"]
     {
         assert!(text.contains(words), "{words}: {text}");
     }

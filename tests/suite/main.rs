@@ -78,6 +78,7 @@ mod rounds;
 mod schema;
 mod server_name;
 mod settings;
+mod status;
 mod stderr;
 mod subscriptions;
 mod suggest;

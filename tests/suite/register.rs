@@ -598,7 +598,7 @@ fn files_as_iterables_own_setup_writes_them_go_there_and_back() {
         let clients = home.json(&["clients", "--format", "json"]);
         let found =
             clients["clients"].as_array().unwrap().iter().flat_map(|client| client["servers"].as_array().unwrap());
-        let found = found.filter(|server| server["key"] == "iterable" && server["state"] == "not_wrapped").count();
+        let found = found.filter(|server| server["key"] == "iterable" && server["state"] == "unprotected").count();
         assert_eq!(found, 5, "{clients:#}");
         let ran = home.run(&["register", "iterable", "--all-clients"]);
         done(&ran);
@@ -647,4 +647,42 @@ fn what_is_written_starts_with_a_poor_environment() {
     drop(stdin);
     server.wait().unwrap();
     assert!(answer.contains("\"serverInfo\""), "{answer}");
+}
+
+#[test]
+fn what_is_observed_is_enforced_when_it_is_asked_for() {
+    let home = Home::new();
+    let text = servers(&[("iterable", ITERABLE), ("none", r#"{"command":"y"}"#)]);
+    let file = write(&home, CURSOR, &text);
+    let ran = home.run(&["register", "iterable", "--observe"]);
+    done(&ran);
+    assert!(
+        ran.out.contains("Nothing is enforced") && ran.out.contains("register iterable --client cursor --enforce"),
+        "{}",
+        ran.out
+    );
+    let observed = ["wrap", "--observe", "--", "npx", "-y", "@iterable/mcp"];
+    assert_eq!(command(&file, "iterable")[1..], observed);
+    let before = read(&file);
+    for args in [&["register", "iterable"][..], &["register", "iterable", "--observe"]] {
+        let ran = home.run(args);
+        done(&ran);
+        assert!(ran.out.contains("only observed: nothing is enforced") && ran.out.contains("--enforce"), "{}", ran.out);
+        assert!(!ran.out.contains("behind the policy"), "{}", ran.out);
+        assert_eq!(read(&file), before);
+    }
+    let ran = home.run(&["register", "--enforce"]);
+    done(&ran);
+    assert!(ran.out.contains("is enforced from now on"), "{}", ran.out);
+    assert!(is_wrapped(&command(&file, "iterable"), &["npx", "-y", "@iterable/mcp"]), "{}", read(&file));
+    let enforced = read(&file);
+    done(&home.run(&["register", "iterable", "--observe"]));
+    assert_eq!(read(&file), before);
+    done(&home.run(&["register", "iterable", "--enforce"]));
+    assert_eq!(read(&file), enforced);
+    done(&home.run(&["register", "iterable", "--observe"]));
+    done(&home.run(&["unregister", "iterable"]));
+    assert_eq!(read(&file), text);
+    done(&home.run(&["register", "new", "--observe", DASHES, "node", "x.js"]));
+    assert_eq!(command(&file, "new")[1..], ["wrap", "--observe", "--", "node", "x.js"]);
 }

@@ -94,6 +94,7 @@ fn reports_are_what_they_were() {
         ("decide-uncounted", &["decide", "--tool", "buy", "--server", "shop"]),
         ("decide-builtin", &["decide", "--tool", "send_campaign", "--server", "iterable"]),
         ("clients", &["clients"]),
+        ("status", &["status"]),
         ("doctor", &["doctor", "shop"]),
         ("doctor-bare", &["doctor", "bare"]),
         ("doctor-file", &["doctor", "--client", "cursor"]),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::targets::Target;
 use crate::clients::document::ClientDocument;
 use crate::env::Env;
+use crate::paths::POLICY_VARIABLE;
 use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
 use crate::proxy::SpawnEnv;
 
@@ -149,7 +150,8 @@ impl ClientEnv {
                 continue;
             };
             // Paths are not secret, and a short value would be found by chance.
-            if value.len() >= 6 && !Path::new(&value).is_absolute() && name != "PATH" {
+            let is_path = Path::new(&value).is_absolute() || ["PATH", POLICY_VARIABLE].contains(&name.as_str());
+            if value.len() >= 6 && !is_path {
                 self.secrets.push(value.clone());
             }
             self.set_variable(name, &value);

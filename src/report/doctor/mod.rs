@@ -2,6 +2,7 @@
 
 mod client_env;
 mod command;
+mod entry_state;
 mod policy;
 mod start;
 mod state;
@@ -14,13 +15,15 @@ use std::time::Duration;
 use serde::Serialize;
 
 use self::client_env::ClientEnv;
+pub(crate) use self::entry_state::{EntryState, ServerState};
 use self::targets::Target;
-use crate::clients::entry::{Transport, Wrapped, parse_wrapped};
+use crate::clients::entry::Wrapped;
 use crate::clients::servers::Clients;
 use crate::clients::{program, secret};
 use crate::env::Env;
 use crate::policy::keys::words::word_enum;
 use crate::probe::{ProbeError, ShowProgress};
+use crate::record::Enforcement;
 use crate::shell::as_word;
 
 /// The results of the steps of every chain.
@@ -39,7 +42,7 @@ pub(crate) struct DoctorReport {
 }
 
 /// A chain from a client to a server.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct ChainReport {
     /// The client; `null` for a command.
     pub(crate) client: Option<&'static str>,
@@ -50,6 +53,8 @@ pub(crate) struct ChainReport {
     file: Option<String>,
     /// The key in the client's file, or the command; `null` if the file cannot be read.
     pub(crate) server: Option<String>,
+    /// Whether a policy stands in front of the server; `null` for a command.
+    pub(crate) state: Option<ServerState>,
     /// The steps, in the order in which they ran.
     pub(crate) steps: Vec<StepReport>,
 }
@@ -210,7 +215,7 @@ struct LaunchChain<'c> {
     client: &'c str,
     client_id: &'c str,
     key: &'c str,
-    file: Option<&'c str>,
+    file: Option<String>,
     words: Vec<String>,
     wrapped: Option<Wrapped>,
     env: ClientEnv,
@@ -228,70 +233,23 @@ impl LaunchChain<'_> {
         format!("policylayer register {} --client {}", as_word(self.key), self.client_id)
     }
 
+    /// Whether another program, such as npx, starts the wrapper: its arguments determine the version of policylayer.
+    fn starts_through_another(&self) -> bool {
+        self.wrapped.as_ref().is_some_and(|wrapped| wrapped.program > 0)
+    }
+
     fn entry_place(&self) -> String {
-        self.file.map_or_else(|| "the command".to_owned(), |file| format!("the entry {} in {file}", self.key))
+        self.file.as_ref().map_or_else(|| "the command".to_owned(), |file| format!("the entry {} in {file}", self.key))
     }
 }
 
 impl Doctor<'_> {
     fn check_entry(&self, target: &Target<'_>) -> Result<ChainReport, ProbeError> {
-        let row = target.place.row;
-        let file = target.place.file.display().to_string();
-        let mut report = ChainReport {
-            client: Some(row.id),
-            client_name: Some(row.name),
-            file: Some(file.clone()),
-            server: target.entry.as_ref().ok().map(|(_, entry)| entry.name.clone()),
-            steps: Vec::new(),
-        };
-        let (keys, entry) = match &target.entry {
-            Ok(found) => found,
-            Err(why) => {
-                let remedy = format!("fix {file}; {} cannot read it either", row.name);
-                report.stop_at(StepId::File, Problem::failed(why, remedy));
-                return Ok(report);
-            }
-        };
-        report.push_step(StepId::File, Ok(file.clone()));
-        let launch = match &entry.transport {
-            Transport::Stdio(launch) => launch,
-            Transport::Unclear(bad) => {
-                let problem = Problem::failed(format!("it is unclear: {bad}"), format!("fix the entry in {file}"));
-                report.stop_at(StepId::Entry, problem);
-                return Ok(report);
-            }
-            Transport::Remote { url } => {
-                report.stop_at(StepId::Entry, targets::describe_remote(url.as_deref()));
-                return Ok(report);
-            }
-        };
-        let env = ClientEnv::from_entry(target, keys, &entry.name, self.question.env);
-        let literal = launch.words();
-        let chain = LaunchChain {
-            client: row.name,
-            client_id: row.id,
-            key: &entry.name,
-            file: Some(&file),
-            words: literal.iter().map(|word| env.fill_in_known(word)).collect(),
-            wrapped: parse_wrapped(&literal, self.program.as_deref()),
-            env,
-            here: self.question.env,
-        };
-        report.push_step(
-            StepId::Entry,
-            match entry.is_disabled {
-                true => Err(Problem::warning(
-                    format!("the entry tells {} not to start the server", row.name),
-                    "enable it in the client if you want to use it",
-                )),
-                false => Ok(format!("starts {}", secret::redact_words(&literal).join(" "))),
-            },
-        );
+        let (chain, mut report) = target.open_chain(self.program.as_deref(), self.question.env);
+        let Some(chain) = chain else { return Ok(report) };
         self.check_chain(&chain, &mut report)?;
-        for step in &mut report.steps {
-            step.detail = chain.env.hide_secrets(&step.detail);
-            step.remedy = step.remedy.as_deref().map(|remedy| chain.env.hide_secrets(remedy));
-        }
+        report.state = Some(report.judge_state(&chain));
+        report.hide_secrets(&chain);
         Ok(report)
     }
 
@@ -306,11 +264,17 @@ impl Doctor<'_> {
             key: "",
             file: None,
             words: [program, "wrap".to_owned(), "--".to_owned()].into_iter().chain(own).collect(),
-            wrapped: Some(Wrapped { before: 3, program: 0, policy: None, server: None }),
+            wrapped: Some(Wrapped {
+                before: 3,
+                program: 0,
+                policy: None,
+                server: None,
+                enforcement: Enforcement::Enforced,
+            }),
             env: ClientEnv::from_terminal(self.question.env),
             here: self.question.env,
         };
-        let mut report = ChainReport { client: None, client_name: None, file: None, server, steps: Vec::new() };
+        let mut report = ChainReport { server, ..ChainReport::default() };
         self.check_chain(&chain, &mut report)?;
         Ok(report)
     }
@@ -325,8 +289,8 @@ impl Doctor<'_> {
             }
         }
         report.push_step(StepId::Command, command::check_command(chain));
-        let server = policy::check_settings_and_policy(chain, report);
-        report.push_step(StepId::State, state::check_directory(chain, server.as_ref()));
+        let found = policy::check_settings_and_policy(chain, report);
+        report.push_step(StepId::State, state::check_directory(chain, found.as_ref().map(|found| &found.server)));
         report.push_step(StepId::Clock, state::check_clock(chain));
         // A chain that is already broken is not started. Starting it does not require counts and records.
         let needed = [StepId::Wrapper, StepId::Command, StepId::Config, StepId::Identity, StepId::Policy];

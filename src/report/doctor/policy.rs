@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::{ChainReport, Finding, LaunchChain, Problem, StepId};
 use crate::engine::Asks;
-use crate::env::Env;
 use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
 use crate::policy::{Server, ServerName};
 use crate::report::identity::Identity;
@@ -12,8 +11,17 @@ use crate::settings::{Channel, KnownClient, Settings};
 use crate::shell::as_word;
 use crate::visible::count_of;
 
-/// Adds the steps for config.toml and for the policy, and returns the server's name if it is known.
-pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut ChainReport) -> Option<ServerName> {
+/// Which server it is, and the policy that its wrapper finds.
+pub(super) struct PolicyFound {
+    pub(super) server: ServerName,
+    /// The file, also if it is invalid; `None` if there is none, or it is unclear which one is meant.
+    pub(super) file: Option<PathBuf>,
+    /// The policy; `None` if it cannot be put in force.
+    pub(super) loaded: Option<LoadedPolicy>,
+}
+
+/// Adds the steps for config.toml and for the policy, and returns what was found if the server is known.
+pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut ChainReport) -> Option<PolicyFound> {
     let env = chain.env.as_env();
     let settings = match paths::load_settings(&env) {
         Ok(settings) => settings,
@@ -35,13 +43,23 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
             return None;
         }
     };
-    let (identity, checked) = check_policy(chain, &server, &settings, &env);
-    report.push_step(StepId::Identity, identity);
+    let named = chain.wrapped.as_ref().and_then(|wrapped| wrapped.policy.as_deref()).map(Path::new);
+    let is_named = named.is_some() || env.var(POLICY_VARIABLE).is_some();
+    let file = paths::find_policy(named, server.name(), &settings, &env).ok().flatten();
+    let loaded =
+        paths::check_policy_path(named, &env).and_then(|()| paths::load_policy(named, &server, &settings, &env));
+    let known = loaded.as_ref().map_or(&server, |loaded| loaded.policy.identity());
+    report.push_step(StepId::Identity, describe_identity(chain, known));
+    let checked = match &loaded {
+        Ok(loaded) if !is_named => check_loaded(chain, server.name(), file.as_deref(), loaded),
+        Ok(loaded) => check_warnings(server.name(), file.as_deref(), loaded),
+        Err(error) => Err(describe_policy_error(error)),
+    };
     report.push_step(StepId::Policy, checked);
     if let Some(step) = report.steps.last_mut().filter(|_| chain.wrapped.is_none()) {
         step.detail.insert_str(0, "once it is registered: ");
     }
-    Some(server.name().clone())
+    Some(PolicyFound { server: server.name().clone(), file, loaded: loaded.ok() })
 }
 
 /// Adds what is known of a client that does not ask its person, which matters where the policy needs an approval.
@@ -89,49 +107,37 @@ fn describe_settings_error(error: SettingsError) -> Problem {
     }
 }
 
-/// Returns which server it is, and what its policy is.
-fn check_policy(chain: &LaunchChain<'_>, server: &Server, settings: &Settings, env: &Env) -> (Finding, Finding) {
-    let named = chain.wrapped.as_ref().and_then(|wrapped| wrapped.policy.as_deref()).map(Path::new);
-    let named = named.or_else(|| env.var(POLICY_VARIABLE).map(Path::new).filter(|path| !path.as_os_str().is_empty()));
-    let loaded = paths::check_policy_path(named, env).and_then(|()| paths::load_policy(named, server, settings, env));
-    let known = loaded.as_ref().map_or(server, |loaded| loaded.policy.identity());
+fn describe_identity(chain: &LaunchChain<'_>, known: &Server) -> Finding {
     let identity = Identity::of_command(known, chain.own_words());
-    let identity = match &identity.hint {
+    match &identity.hint {
         Some(hint) => Err(Problem::warning(identity.to_string(), hint.clone())),
         None => Ok(identity.to_string()),
-    };
-    let checked = loaded
-        .map_err(|error| describe_policy_error(&error))
-        .and_then(|loaded| check_loaded(chain, server.name(), (named, &loaded), settings, env));
-    (identity, checked)
+    }
 }
 
-fn check_loaded(
-    chain: &LaunchChain<'_>,
-    server: &ServerName,
-    (named, loaded): (Option<&Path>, &LoadedPolicy),
-    settings: &Settings,
-    env: &Env,
-) -> Finding {
-    let found = paths::find_policy(named, server, settings, env).ok().flatten();
-    let builtin = || format!("the built-in policy for {server}");
-    if named.is_none()
-        && let Some(elsewhere) = find_another_policy(chain, server, found.as_deref())
-    {
-        let in_force = found.map_or_else(builtin, |found| found.display().to_string());
-        let (client, other) = (chain.client, elsewhere.display());
-        return Err(Problem::warning(
-            format!(
-                "{in_force}; this terminal has another one in force, {other}, for variables that {client} does not have"
-            ),
-            format!(
-                "name the one that is meant in {}: `--policy {}` after `wrap`",
-                chain.entry_place(),
-                as_word(&elsewhere.to_string_lossy())
-            ),
-        ));
-    }
-    let Some(file) = found else { return Ok(format!("{}; there is no file for it", builtin())) };
+fn describe_builtin(server: &ServerName) -> String {
+    format!("the built-in policy for {server}")
+}
+
+/// Checks a policy that nothing names: a command in this terminal may find another one.
+fn check_loaded(chain: &LaunchChain<'_>, server: &ServerName, file: Option<&Path>, loaded: &LoadedPolicy) -> Finding {
+    let Some(elsewhere) = find_another_policy(chain, server, file) else { return check_warnings(server, file, loaded) };
+    let in_force = file.map_or_else(|| describe_builtin(server), |file| file.display().to_string());
+    let (client, other) = (chain.client, elsewhere.display());
+    Err(Problem::warning(
+        format!(
+            "{in_force}; this terminal has another one in force, {other}, for variables that {client} does not have"
+        ),
+        format!(
+            "name the one that is meant in {}: `--policy {}` after `wrap`",
+            chain.entry_place(),
+            as_word(&elsewhere.to_string_lossy())
+        ),
+    ))
+}
+
+fn check_warnings(server: &ServerName, file: Option<&Path>, loaded: &LoadedPolicy) -> Finding {
+    let Some(file) = file else { return Ok(format!("{}; there is no file for it", describe_builtin(server))) };
     let (file, word) = (file.display(), as_word(&file.to_string_lossy()));
     match loaded.warnings.len() as u64 {
         0 => Ok(format!("valid: {file}")),
@@ -144,7 +150,7 @@ fn check_loaded(
 
 /// Returns the policy that a command in this terminal finds, if the client's wrapper finds another one.
 fn find_another_policy(chain: &LaunchChain<'_>, server: &ServerName, found: Option<&Path>) -> Option<PathBuf> {
-    chain.file?;
+    chain.file.as_ref()?;
     let settings = paths::load_settings(chain.here).ok()?;
     let path = paths::find_policy(None, server, &settings, chain.here).ok()??;
     (found != Some(path.as_path())).then_some(path)

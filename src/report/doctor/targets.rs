@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Doctor, Problem};
-use crate::clients::entry::ClientEntry;
+use super::client_env::ClientEnv;
+use super::{ChainReport, Doctor, LaunchChain, Problem, ServerState, StepId};
+use crate::clients::entry::{ClientEntry, Transport, parse_wrapped};
 use crate::clients::file::Opened;
 use crate::clients::place::{ClientFile, Presence};
 use crate::clients::secret;
 use crate::clients::servers::{Clients, is_here};
+use crate::env::Env;
 use crate::policy::nearest_word;
 use crate::shell::as_word;
 use crate::visible::escape_invisible;
@@ -89,6 +91,72 @@ impl Doctor<'_> {
             }
         };
         (format!("{whose} server {}.", escape_invisible(key)), remedy)
+    }
+}
+
+impl Target<'_> {
+    /// Returns the chain that the entry starts, and the report with the steps that lead to it. `None` if there is no such chain:
+    /// then the report is complete.
+    pub(super) fn open_chain<'c>(
+        &'c self,
+        program: Option<&str>,
+        here: &'c Env,
+    ) -> (Option<LaunchChain<'c>>, ChainReport) {
+        let row = self.place.row;
+        let file = self.place.file.display().to_string();
+        let mut report = ChainReport {
+            client: Some(row.id),
+            client_name: Some(row.name),
+            file: Some(file.clone()),
+            server: self.entry.as_ref().ok().map(|(_, entry)| entry.name.clone()),
+            state: Some(ServerState::Broken),
+            steps: Vec::new(),
+        };
+        let (keys, entry) = match &self.entry {
+            Ok(found) => found,
+            Err(why) => {
+                let remedy = format!("fix {file}; {} cannot read it either", row.name);
+                report.stop_at(StepId::File, Problem::failed(why, remedy));
+                return (None, report);
+            }
+        };
+        report.push_step(StepId::File, Ok(file.clone()));
+        let launch = match &entry.transport {
+            Transport::Stdio(launch) => launch,
+            Transport::Unclear(bad) => {
+                let problem = Problem::failed(format!("it is unclear: {bad}"), format!("fix the entry in {file}"));
+                report.stop_at(StepId::Entry, problem);
+                return (None, report);
+            }
+            Transport::Remote { url } => {
+                report.state = Some(ServerState::OutOfReach);
+                report.stop_at(StepId::Entry, describe_remote(url.as_deref()));
+                return (None, report);
+            }
+        };
+        let env = ClientEnv::from_entry(self, keys, &entry.name, here);
+        let literal = launch.words();
+        report.push_step(
+            StepId::Entry,
+            match entry.is_disabled {
+                true => Err(Problem::warning(
+                    format!("the entry tells {} not to start the server", row.name),
+                    "enable it in the client if you want to use it",
+                )),
+                false => Ok(format!("starts {}", secret::redact_words(&literal).join(" "))),
+            },
+        );
+        let chain = LaunchChain {
+            client: row.name,
+            client_id: row.id,
+            key: &entry.name,
+            file: Some(file),
+            words: literal.iter().map(|word| env.fill_in_known(word)).collect(),
+            wrapped: parse_wrapped(&literal, program),
+            env,
+            here,
+        };
+        (Some(chain), report)
     }
 }
 

@@ -1,18 +1,24 @@
 //! Whether the policy stands in front of a server, and whether the wrapper program can be started.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::command::{check_interpreter, describe_not_executable, locate_program};
 use super::{Finding, LaunchChain, Problem};
+use crate::clients::entry::Wrapped;
 use crate::limits::VERSION_PATIENCE;
 use crate::lookup::SearchResult;
 use crate::probe::{self, ProbeError, ProbeTarget};
+use crate::record::Enforcement;
 use crate::state::file::real_path;
 use crate::visible::escape_invisible;
 
 pub(super) fn check_wrapped(chain: &LaunchChain<'_>) -> Finding {
     match &chain.wrapped {
+        Some(Wrapped { enforcement: Enforcement::Observed, .. }) => Err(Problem::warning(
+            format!("{} starts `policylayer wrap --observe`: nothing is enforced", chain.client),
+            format!("to enforce the policy: {} --enforce", chain.register_command()),
+        )),
         Some(_) => Ok(format!("{} starts `policylayer wrap`", chain.client)),
         None => Err(Problem::failed(
             format!("{} starts the server itself, so no policy stands before it", chain.client),
@@ -21,25 +27,33 @@ pub(super) fn check_wrapped(chain: &LaunchChain<'_>) -> Finding {
     }
 }
 
-pub(super) fn check_program(chain: &LaunchChain<'_>) -> Result<Finding, ProbeError> {
+/// Finds the program that the client starts in front of the server, which is not started.
+pub(super) fn find_program(chain: &LaunchChain<'_>) -> Result<PathBuf, Problem> {
     let program = chain.words.first().map(String::as_str).unwrap_or_default();
-    // With npx, the arguments determine the version of policylayer.
-    if chain.wrapped.as_ref().is_some_and(|wrapped| wrapped.program > 0) {
-        return Ok(locate_program(program, chain).map(|path| format!("started through {}", path.display())));
+    if chain.starts_through_another() {
+        return locate_program(program, chain);
     }
     let path = match chain.search_env().find_program(OsStr::new(program)) {
         SearchResult::At(path) => path,
-        SearchResult::NotExecutable(path) => return Ok(Err(describe_not_executable(&path, &chain.entry_place()))),
+        SearchResult::NotExecutable(path) => return Err(describe_not_executable(&path, &chain.entry_place())),
         SearchResult::Nowhere => {
             let what = match Path::new(program).is_absolute() {
                 true => format!("{program} does not exist"),
                 false => format!("there is no {program} in the PATH that {} gives", chain.client),
             };
-            return Ok(Err(Problem::failed(what, chain.register_command())));
+            return Err(Problem::failed(what, chain.register_command()));
         }
     };
-    if let Err(missing) = check_interpreter(&path, chain) {
-        return Ok(Err(missing));
+    check_interpreter(&path, chain).map(|()| path)
+}
+
+pub(super) fn check_program(chain: &LaunchChain<'_>) -> Result<Finding, ProbeError> {
+    let path = match find_program(chain) {
+        Ok(path) => path,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    if chain.starts_through_another() {
+        return Ok(Ok(format!("started through {}", path.display())));
     }
     let (own, shown) = (env!("CARGO_PKG_VERSION"), path.display());
     let is_this =

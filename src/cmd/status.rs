@@ -1,0 +1,194 @@
+//! `policylayer status`: every client, every server, and what to do next.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use anstyle::Style;
+use unicode_width::UnicodeWidthStr as _;
+
+use super::clients::state_label;
+use super::output::{print, print_report};
+use super::{Env, count_of};
+use crate::cli::StatusArgs;
+use crate::exit::Exit;
+use crate::policy::Tally;
+use crate::report::doctor::ServerState;
+use crate::report::status::{ClientStatus, ServerStatus, StateCounts, StatusReport};
+use crate::term::path::shorten_path;
+use crate::term::style::{DIM, ERROR};
+use crate::term::table::cut_to_width;
+use crate::term::wrap::{text_width, wrap_text};
+use crate::visible::escape_invisible;
+
+pub(crate) fn run(args: &StatusArgs, env: &Env) -> anyhow::Result<Exit> {
+    let report = StatusReport::collect(env, SystemTime::now());
+    print_report(&report, args.format, |out, report| Screen::new(report, env).write(out))?;
+    Ok(Exit::Ok)
+}
+
+/// Prints the status, and below it `help`.
+pub(crate) fn run_bare(help: &str, env: &Env) -> anyhow::Result<Exit> {
+    let report = StatusReport::collect(env, SystemTime::now());
+    print(|out| {
+        Screen::new(&report, env).write(out)?;
+        write!(out, "\n{help}")
+    })?;
+    Ok(Exit::Ok)
+}
+
+/// The longest name of a server that is shown whole.
+const LONGEST_NAME: usize = 24;
+/// The longest label of a state.
+const STATE: usize = "out of reach".len();
+
+struct Screen<'s> {
+    report: &'s StatusReport,
+    home: Option<&'s Path>,
+    width: usize,
+    /// The width of the column of names.
+    names: usize,
+}
+
+impl<'s> Screen<'s> {
+    fn new(report: &'s StatusReport, env: &'s Env) -> Self {
+        let servers = report.clients.iter().flat_map(|client| &client.servers);
+        let names = servers.map(|server| escape_invisible(&server.name).width()).max().unwrap_or_default();
+        Self { report, home: env.home(), width: text_width(), names: names.min(LONGEST_NAME) }
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.report.clients.is_empty() {
+            writeln!(out, "No MCP client on this machine has a server. `policylayer clients` says where it looks.")?;
+        }
+        for client in &self.report.clients {
+            self.write_client(out, client)?;
+            writeln!(out)?;
+        }
+        let all = self.report.counts.count_all();
+        if all > 0 {
+            out.write_all(wrap_text(&describe_counts(self.report.counts), 0, self.width).as_bytes())?;
+        }
+        for note in &self.report.notes {
+            out.write_all(wrap_text(&escape_invisible(note), 0, self.width).as_bytes())?;
+        }
+        match &self.report.next {
+            Some(next) => {
+                let bold = Style::new().bold();
+                let (why, command) = (escape_invisible(&next.why), escape_invisible(&next.command));
+                out.write_all(wrap_text(&why, 0, self.width).as_bytes())?;
+                writeln!(out, "Next: {bold}{command}{bold:#}")
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn write_client(&self, out: &mut dyn Write, client: &ClientStatus) -> io::Result<()> {
+        let bold = Style::new().bold();
+        let whose = match &client.folder {
+            Some(folder) => format!(", for {}", shorten_path(&escape_invisible(folder), self.home, self.width / 2)),
+            None if client.scope == "project" => ", project".to_owned(),
+            None => String::new(),
+        };
+        let head = format!("{} ({}){whose}", client.name, client.client);
+        let room = self.width.saturating_sub(head.width() + 2).max(LONGEST_NAME);
+        let file = shorten_path(&escape_invisible(&client.file), self.home, room);
+        writeln!(out, "{bold}{head}{bold:#}  {DIM}{file}{DIM:#}")?;
+        if let Some(error) = &client.error {
+            let text = format!("cannot be read: {}. Fix it.", escape_invisible(error.message.trim_end_matches('.')));
+            return self.write_row(out, &format!("  {ERROR}broken{ERROR:#}  "), 10, &[text]);
+        }
+        client.servers.iter().try_for_each(|server| self.write_server(out, server))
+    }
+
+    fn write_server(&self, out: &mut dyn Write, server: &ServerStatus) -> io::Result<()> {
+        let name = cut_to_width(&escape_invisible(&server.name), self.names);
+        let (label, style) = state_label(server.state);
+        let padding = " ".repeat(self.names - name.width());
+        let lead = format!("  {name}{padding}  {style}{label}{style:#}{}  ", " ".repeat(STATE - label.len()));
+        self.write_row(out, &lead, self.names + STATE + 6, &self.describe_server(server))
+    }
+
+    /// Writes paragraphs beside `lead`, which takes `indent` columns.
+    fn write_row(&self, out: &mut dyn Write, lead: &str, indent: usize, paragraphs: &[String]) -> io::Result<()> {
+        let mut text: String = paragraphs.iter().map(|text| wrap_text(text, indent, self.width)).collect();
+        if text.is_empty() {
+            return writeln!(out, "{}", lead.trim_end());
+        }
+        text.replace_range(..indent, lead);
+        out.write_all(text.as_bytes())
+    }
+
+    fn describe_server(&self, server: &ServerStatus) -> Vec<String> {
+        let mut lines = Vec::new();
+        let reason = server.reason.as_deref().map(escape_invisible);
+        let remedy = server.remedy.as_deref().map(|remedy| format!("what to do: {}", escape_invisible(remedy)));
+        match server.state {
+            ServerState::Protected => lines.push(self.describe_policy(server)),
+            ServerState::Observed => {
+                lines.push(format!("nothing is enforced; {}", self.describe_policy(server)));
+            }
+            ServerState::Unprotected => lines.extend(reason.map(|why| format!("it cannot start as well: {why}"))),
+            ServerState::OutOfReach => {
+                lines.push("reached over HTTP, where no policy of this program applies".to_owned())
+            }
+            ServerState::Broken => lines.extend(reason.into_iter().chain(remedy)),
+        }
+        lines.extend(Some(describe_activity(server)).filter(|activity| !activity.is_empty()));
+        if server.disabled {
+            lines.push("its client is told not to start it".to_owned());
+        }
+        lines
+    }
+
+    fn describe_policy(&self, server: &ServerStatus) -> String {
+        let room = self.width.saturating_sub(self.names + STATE + 6);
+        let policy = match server.policy.as_deref() {
+            Some("built-in") | None => "built-in policy".to_owned(),
+            Some(file) => shorten_path(&escape_invisible(file), self.home, room),
+        };
+        match &server.tools {
+            Some(tools) => format!("{policy}: {}", describe_tally(tools.all)),
+            None => policy,
+        }
+    }
+}
+
+fn describe_tally(Tally { allowed, asking, refused, hidden, .. }: Tally) -> String {
+    let mut parts = vec![format!("{} allowed", count_of(allowed as u64, "known tool"))];
+    let others = [
+        (asking, if asking == 1 { "asks a person" } else { "ask a person" }),
+        (refused, "refused"),
+        (hidden, "hidden"),
+    ];
+    parts.extend(others.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    parts.join(", ")
+}
+
+fn describe_activity(server: &ServerStatus) -> String {
+    let sessions = server.sessions.unwrap_or_default() as u64;
+    let waiting = server.waiting.unwrap_or_default() as u64;
+    let refused = server.refused_last_day.unwrap_or_default();
+    let running = if sessions == 1 { "runs" } else { "run" };
+    let wait = if waiting == 1 { "waits" } else { "wait" };
+    let parts = [
+        (sessions, format!("{} {running}", count_of(sessions, "session"))),
+        (waiting, format!("{} {wait} for a person", count_of(waiting, "call"))),
+        (refused, format!("{refused} refused in the last day")),
+    ];
+    let parts: Vec<_> = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text).collect();
+    parts.join(", ")
+}
+
+fn describe_counts(counts: StateCounts) -> String {
+    let parts = [
+        (counts.protected, "protected"),
+        (counts.observed, "only observed"),
+        (counts.unprotected, "unprotected"),
+        (counts.out_of_reach, "out of reach"),
+        (counts.broken, "broken"),
+    ];
+    let parts: Vec<_> =
+        parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    format!("{}: {}.", count_of(counts.count_all() as u64, "server"), parts.join(", "))
+}
