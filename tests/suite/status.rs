@@ -203,6 +203,7 @@ mod on_a_terminal {
         let mut command: Command = home.command(args);
         command.env("TERM", "xterm").env("NO_COLOR", "1");
         let mut terminal = Terminal::start_sized(command, columns, 40);
+        terminal.wait(if args.is_empty() { "lists the commands" } else { "Next: policylayer" });
         assert!(terminal.end().success());
         terminal.written().replace('\r', "")
     }
