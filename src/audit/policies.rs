@@ -31,7 +31,7 @@ impl PolicyText {
 
     /// Returns the text of the built-in policy for a server.
     pub fn of_builtin(server: &Server) -> Self {
-        Self::new(policy::builtin_text(server).to_owned(), Format::Toml)
+        Self::new(policy::builtin_text(server).into_owned(), Format::Toml)
     }
 
     fn new(text: String, format: Format) -> Self {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::policy::{Format, ServerName};
+use crate::policy::{Format, ServerName, nearest_word};
 use crate::risk::Catalogue;
 
 #[derive(Debug, Args)]
@@ -36,8 +36,11 @@ pub(crate) struct InitArgs {
 }
 
 fn find_catalogue(name: &str) -> Result<&'static Catalogue, String> {
-    let known = || Catalogue::all().iter().map(|known| known.server.as_str()).collect::<Vec<_>>().join(", ");
-    Catalogue::for_server(name).ok_or_else(|| format!("no known server has this name; known are {}", known()))
+    let known = || Catalogue::all().iter().map(|known| known.server);
+    Catalogue::for_server(name.to_ascii_lowercase()).ok_or_else(|| match nearest_word(name, known()) {
+        Some(near) => format!("no known server has this name; did you mean `{near}`?"),
+        None => "no known server has this name; `policylayer catalogue` lists them".to_owned(),
+    })
 }
 
 /// How a policy is written.

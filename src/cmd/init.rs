@@ -60,7 +60,7 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     let other_name = server.catalogue().filter(|known| known.server != server.name().as_str());
     let origin = Origin {
         server: &server,
-        catalogue: args.catalogue.or(other_name).map(|known| known.server.as_str()),
+        catalogue: args.catalogue.or(other_name).map(|known| known.server),
         calls_itself: &calls_itself(&offer),
         day: &Zoned::now().date().to_string(),
     };

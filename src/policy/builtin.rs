@@ -1,5 +1,7 @@
 //! The policy that applies if there is no file, and beneath a document that only hides.
 
+use std::borrow::Cow;
+
 use super::compile::{Policy, compile_builtin};
 use super::decision::Effect;
 use super::decode::decode;
@@ -8,10 +10,11 @@ use super::document::{Origin, read_document};
 use super::entry::Rule;
 use super::server::Server;
 use super::source::{Format, Source};
+use crate::risk::{Action, Catalogue, Class, Listed, RateScope, profile_tool, recommend_rule};
 
 /// Returns the built-in policy for a server, compiled.
 pub fn builtin_policy(server: &Server) -> Policy {
-    parse_builtin(builtin_text(server), server).unwrap_or_else(|| {
+    parse_builtin(&builtin_text(server), server).unwrap_or_else(|| {
         // A test reads every built-in policy; if one is broken nevertheless, it lets nothing pass.
         let reason =
             format!("The built-in policy for {server} cannot be read, so every call is refused. Please report this.");
@@ -19,12 +22,42 @@ pub fn builtin_policy(server: &Server) -> Policy {
     })
 }
 
-/// Returns the built-in policy for a server in TOML: its own, or the one for servers without a catalogue.
-pub fn builtin_text(server: &Server) -> &'static str {
-    match server.catalogue().map(|catalogue| catalogue.server.as_str()) {
-        Some("iterable") => include_str!("../../config/policies/iterable.toml"),
-        _ => include_str!("../../config/policies/other.toml"),
+/// Returns the built-in policy for a server in TOML: its own, the one that its catalogue recommends, or the one for servers without a
+/// catalogue.
+pub fn builtin_text(server: &Server) -> Cow<'static, str> {
+    match server.catalogue() {
+        Some(known) if known.server == "iterable" => Cow::Borrowed(include_str!("../../config/policies/iterable.toml")),
+        Some(known) => Cow::Owned(write_recommended(known)),
+        None => Cow::Borrowed(include_str!("../../config/policies/other.toml")),
     }
+}
+
+/// Writes a policy with the recommended rule for each tool of a catalogue.
+fn write_recommended(catalogue: &'static Catalogue) -> String {
+    let head = include_str!("../../config/policies/known.toml");
+    let mut text = head.replace("SERVER", catalogue.server).replace("PACKAGE", catalogue.package);
+    for class in Class::ALL {
+        let tools = || catalogue.tools().iter().filter(|tool| tool.class == class);
+        if tools().next().is_some() {
+            text += &format!("\n# ---- {} ----\n", class.as_str());
+        }
+        for tool in tools() {
+            let recommended = recommend_rule(&profile_tool(Some(catalogue), &Listed::with_name(&*tool.name)));
+            text += &format!("\n# {}\n[tools.{:?}]\n", tool.does, tool.name);
+            text += &match recommended.action {
+                Action::Allow => String::new(),
+                action => format!("action = {:?}\nreason = {:?}\n", action.as_str(), recommended.why),
+            };
+            text += &match recommended.rate_limit {
+                Some(rate) if rate.counted == RateScope::Server => {
+                    format!("rate_limit = {{ max = {}, window = {:?}, scope = \"server\" }}\n", rate.max, rate.window)
+                }
+                Some(rate) => format!("rate_limit = \"{rate}\"\n"),
+                None => String::new(),
+            };
+        }
+    }
+    text
 }
 
 fn parse_builtin(text: &str, server: &Server) -> Option<Policy> {

@@ -132,7 +132,7 @@ impl FromDocument for KnownServer {
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
         read_text(node, what, report, |text| {
-            let known = || Catalogue::all().iter().map(|known| known.server.as_str());
+            let known = || Catalogue::all().iter().map(|known| known.server);
             Catalogue::for_server(text).map(Self).ok_or_else(|| {
                 let message = format!("no known server is called {}", quote_for_message(text));
                 match nearest_word(text, known()) {

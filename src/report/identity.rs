@@ -33,7 +33,7 @@ impl Identity {
                 Some(known) => escape_invisible(&format!("{started}; its policy says that it is {}", known.server)),
                 None => escape_invisible(&started.to_string()),
             }),
-            catalogue: catalogue.map(|known| known.server.as_str()),
+            catalogue: catalogue.map(|known| known.server),
             hint: claimed.map(|known| {
                 format!(
                     "If it is {}, write `catalogue = \"{}\"` in its policy: a name alone does not make it that server.",

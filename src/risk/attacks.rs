@@ -80,7 +80,7 @@ impl Attack {
         tool: &'t str,
         profile: &'t Profile,
     ) -> impl Iterator<Item = &'static Self> + use<'t> {
-        let server = catalogue.map_or("", |known| known.server.as_str());
+        let server = catalogue.map_or("", |known| known.server);
         Self::all_patterns()
             .iter()
             .filter(move |attack| attack.applies.iter().any(|applies| applies.holds_for(server, tool, profile)))

@@ -9,7 +9,7 @@ mod recommend;
 mod tool_claims;
 
 pub use attacks::{Attack, Reference};
-pub use catalogue::{Catalogue, CatalogueTool, Registry, Severity};
+pub use catalogue::{Catalogue, CatalogueTool, Registry, Returns, Severity};
 pub use class::{Class, Risk};
 pub use classify::{Classification, Confidence, classify_tool};
 pub use profile::{Knowledge, Profile, profile_tool};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Returns};
 use super::class::{Class, Risk};
 use super::classify::{Confidence, classify_tool, is_personal_data, is_sender};
 use super::tool_claims::Listed;
@@ -20,6 +20,10 @@ pub struct Profile {
     pub sends: bool,
     /// Whether the server's own tools cannot undo what it does, as far as that is known.
     pub irreversible: bool,
+    /// What it returns that a policy may care about, as far as that is known.
+    pub returns: &'static [Returns],
+    /// The argument with an address of the caller's choosing, to which it connects, as far as that is known.
+    pub url_argument: Option<&'static str>,
     /// The method and route that it calls; `None` if they are not known.
     pub route: Option<&'static str>,
     /// Why it has this class.
@@ -46,7 +50,9 @@ pub fn profile_tool(catalogue: Option<&'static Catalogue>, tool: &Listed<'_>) ->
             pii: known.pii,
             sends: known.sends,
             irreversible: known.irreversible,
-            route: Some(&known.http),
+            returns: &known.returns,
+            url_argument: known.url_argument.as_deref(),
+            route: Some(known.http.as_str()).filter(|route| !route.is_empty()),
             why: Cow::Borrowed(&known.rationale),
             source: Knowledge::Catalogue,
         };
@@ -63,6 +69,8 @@ pub fn profile_tool(catalogue: Option<&'static Catalogue>, tool: &Listed<'_>) ->
         sends,
         // A message cannot be called back, and the payer cannot take money back.
         irreversible: sends || matches!(class, Class::Destructive | Class::Financial),
+        returns: &[],
+        url_argument: None,
         route: None,
         why: Cow::Owned(verdict.reason),
         source: Knowledge::Classifier(verdict.confidence),

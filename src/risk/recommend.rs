@@ -74,7 +74,17 @@ pub struct Recommended {
 /// Returns the recommended rule for a tool.
 pub fn recommend_rule(profile: &Profile) -> Recommended {
     let (action, rate_limit, why) = match profile.class {
-        // A read that is worse than other reads returns many people at once.
+        Class::Read if profile.url_argument.is_some() => (
+            Action::RequireApproval,
+            None,
+            "It connects to any address that a call names, and an address can carry data away, so a person looks at it first.",
+        ),
+        // A read that is worse than other reads returns secrets, or many people at once.
+        Class::Read if profile.severity >= Risk::High && !profile.pii => (
+            Action::RequireApproval,
+            None,
+            "It returns keys or passwords, and what has reached the model can be repeated anywhere, so a person looks at it first.",
+        ),
         Class::Read if profile.pii && profile.severity >= Risk::High => (
             Action::Allow,
             Some(RecommendedRate::a_minute(10)),
@@ -115,34 +125,41 @@ mod tests {
 
     use super::*;
     use crate::policy::{Amount, Effect, Scope, Server, ServerName, builtin_policy};
-    use crate::risk::{Catalogue, Listed, profile_tool};
+    use crate::risk::{Catalogue, CatalogueTool, Listed, profile_tool};
 
     fn rule(server: &str, tool: &str) -> Recommended {
         recommend_rule(&profile_tool(Catalogue::for_server(server), &Listed::with_name(tool)))
     }
 
     #[test]
-    fn the_built_in_policy_is_what_is_recommended() {
-        let server = ServerName::parse("iterable").unwrap();
-        let policy = builtin_policy(&Server::by_name(&server));
-        for tool in Catalogue::for_server("iterable").unwrap().tools() {
-            let recommended = rule("iterable", &tool.name);
-            let effect = match recommended.action {
-                Action::Allow => Effect::Allow,
-                Action::RequireApproval => Effect::RequireApproval,
-                Action::Hide => Effect::Hide,
-            };
-            assert_eq!(policy.decide_tool(&tool.name).effect, effect, "{}", tool.name);
-            let limits: Vec<_> = policy
-                .judge_call(&tool.name, r#"{"identifier":1}"#)
-                .limits()
-                .map(|limit| (limit.max, limit.window.length(), limit.scope))
-                .collect();
-            let expected = recommended.rate_limit.map(|rate| {
-                assert_eq!((rate.window, rate.counted), ("minute", RateScope::Session), "{}", tool.name);
-                (Amount::from_count(u64::from(rate.max)), Duration::from_secs(60), Scope::Session)
-            });
-            assert_eq!(limits, Vec::from_iter(expected), "{}", tool.name);
+    fn the_built_in_policies_are_what_is_recommended() {
+        for catalogue in Catalogue::all() {
+            let server = catalogue.server;
+            let policy = builtin_policy(&Server::by_name(&ServerName::parse(server).unwrap()));
+            for CatalogueTool { name: tool, .. } in catalogue.tools() {
+                let recommended = rule(server, tool);
+                let effect = match recommended.action {
+                    Action::Allow => Effect::Allow,
+                    Action::RequireApproval => Effect::RequireApproval,
+                    Action::Hide => Effect::Hide,
+                };
+                assert_eq!(policy.decide_tool(tool).effect, effect, "{server}: {tool}");
+                let limits: Vec<_> = policy
+                    .judge_call(tool, r#"{"identifier":1}"#)
+                    .limits()
+                    .map(|limit| (limit.max, limit.window.length(), limit.scope))
+                    .collect();
+                let expected = recommended.rate_limit.map(|rate| {
+                    let scope = match rate.counted {
+                        RateScope::Session => Scope::Session,
+                        RateScope::Server => Scope::Server,
+                    };
+                    let seconds = if rate.window == "hour" { 3600 } else { 60 };
+                    (Amount::from_count(u64::from(rate.max)), Duration::from_secs(seconds), scope)
+                });
+                assert_eq!(limits, Vec::from_iter(expected), "{server}: {tool}");
+            }
+            assert_eq!(policy.decide_tool("new_tool").effect, Effect::RequireApproval, "{server}");
         }
     }
 

@@ -245,15 +245,15 @@ fn the_server_is_the_named_one_else_the_files_else_the_only_one_else_iterable() 
     let home = Home::new();
     let server = |home: &Home, args: &[&str]| json(home, args)["server"].as_str().unwrap().to_owned();
     assert_eq!(server(&home, &["get_lists"]), "iterable");
-    let unclear = explain(&home, &["create_issue"]);
+    let unclear = explain(&home, &["brew_tea"]);
     assert_eq!((unclear.code, unclear.out.as_str()), (Some(2), ""));
     assert!(unclear.err.contains("unclear which server") && unclear.err.contains("--server NAME"), "{}", unclear.err);
     assert!(!unclear.err.contains("Did you mean"), "{}", unclear.err);
     let slip = explain(&home, &["send_campaing"]);
     assert!(slip.code == Some(2) && slip.err.contains("Did you mean send_campaign of iterable?"), "{}", slip.err);
 
-    let path = home.policy("github.toml", "version = \"1\"\ndefault = \"deny\"\n[tools.create_issue]\n");
-    assert_eq!(server(&home, &["create_issue"]), "github");
+    let path = home.policy("tracker.toml", "version = \"1\"\ndefault = \"deny\"\n[tools.brew_tea]\n");
+    assert_eq!(server(&home, &["brew_tea"]), "tracker");
     let page = home.good(&["explain", "get_lists"]);
     let page = page.replace('\n', " ");
     assert!(page.contains("iterable has a tool of this name: --server iterable"), "{page}");
@@ -262,14 +262,14 @@ fn the_server_is_the_named_one_else_the_files_else_the_only_one_else_iterable() 
     home.policy("shop.toml", "version = \"1\"\ndefault = \"deny\"\n[tools]\n");
     assert_eq!(server(&home, &["get_lists"]), "iterable", "there are two, so none is the only one");
     let path = path.display().to_string();
-    let explained = json(&home, &["create_issue", "--policy", &path]);
-    assert_eq!(explained["server"], "github");
-    assert_eq!(explained["in_force"]["rule"], "tools.create_issue");
+    let explained = json(&home, &["brew_tea", "--policy", &path]);
+    assert_eq!(explained["server"], "tracker");
+    assert_eq!(explained["in_force"]["rule"], "tools.brew_tea");
     let command = explained["recommended"]["commands"][0].as_str().unwrap();
-    assert!(command.starts_with("policylayer limit create_issue 30/minute --policy "), "{command}");
-    let mut by_variable = home.command(&["explain", "create_issue", "--format", "json"]);
+    assert!(command.starts_with("policylayer ask brew_tea --policy "), "{command}");
+    let mut by_variable = home.command(&["explain", "brew_tea", "--format", "json"]);
     let output = by_variable.env("POLICYLAYER_POLICY", &path).output().unwrap();
-    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["server"], "github");
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["server"], "tracker");
 
     let bad = explain(&home, &["x", "--server", "a/b"]);
     assert_eq!(bad.code, Some(2));

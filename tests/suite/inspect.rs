@@ -9,6 +9,7 @@ use crate::support::system::{PATIENCE, example, native};
 #[cfg(unix)]
 use crate::support::terminal::Terminal;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -592,23 +593,39 @@ fn the_real_iterable_server_is_shown_whole() {
 }
 
 #[test]
-fn a_server_with_annotations_and_without_a_catalogue() {
+fn a_server_is_known_by_its_package_and_not_by_its_place() {
     let Some(upstream) = upstream() else { return };
     let home = Home::new();
-    let mut command = home.command(&["inspect", "--format", "json", "--"]);
-    command.arg(&upstream.npx).args(["-y", "@modelcontextprotocol/server-filesystem"]).arg(home.path());
-    command.current_dir(&upstream.folder).env("PATH", std::env::var_os("PATH").unwrap());
-    let output = command.output().unwrap();
-    // npx, a shell and node.
-    wait_until_gone(home.path());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(view["server"], "filesystem");
-    let tools = view["tools"].as_array().unwrap();
-    assert_eq!(tools.len(), 14);
+    let inspect = |words: &[&OsStr]| -> Value {
+        let mut command = home.command(&["inspect", "--format", "json", "--"]);
+        command.args(words).arg(home.path());
+        command.current_dir(&upstream.folder).env("PATH", std::env::var_os("PATH").unwrap());
+        let output = command.output().unwrap();
+        // npx, a shell and node.
+        wait_until_gone(home.path());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(view["server"], "filesystem");
+        assert_eq!(view["tools"].as_array().unwrap().len(), 14);
+        view
+    };
+    let package = OsStr::new("@modelcontextprotocol/server-filesystem");
+    let known = inspect(&[upstream.npx.as_os_str(), OsStr::new("-y"), package]);
+    assert_eq!(known["identity"]["catalogue"], "filesystem");
+    let tool = |view: &Value, name: &str| {
+        view["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == name).cloned().unwrap()
+    };
+    assert!(known["tools"].as_array().unwrap().iter().all(|tool| tool["class_source"] == "catalogue"));
+    assert_eq!(tool(&known, "read_text_file")["rule"], "builtin:tools.read_text_file");
+    assert_eq!(tool(&known, "write_file")["class"], "write");
+
+    let file = upstream.filesystem();
+    let unknown = inspect(&[upstream.node.as_os_str(), file.as_os_str()]);
+    assert_eq!(unknown["identity"]["catalogue"], Value::Null);
+    let tools = unknown["tools"].as_array().unwrap();
     assert!(tools.iter().all(|tool| tool["class_source"] == "classifier" && tool["confidence"].is_string()));
     assert!(tools.iter().all(|tool| tool["visible"] == true && tool["rule"].as_str().unwrap().starts_with("builtin:")));
-    assert_eq!(view["bytes"]["before"], view["bytes"]["after"]);
+    assert_eq!(unknown["bytes"]["before"], unknown["bytes"]["after"]);
 }
 
 #[test]

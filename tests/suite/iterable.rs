@@ -666,7 +666,7 @@ fn the_catalogue_has_every_tool_of_the_server_and_no_other() {
     let package = upstream.folder.join("node_modules/@iterable/mcp/package.json");
     let package: Value = serde_json::from_str(&std::fs::read_to_string(package).unwrap()).unwrap();
     let version = package["version"].as_str().unwrap();
-    assert_eq!((catalogue.package.as_str(), catalogue.version.as_str()), ("@iterable/mcp", version));
+    assert_eq!((catalogue.package, catalogue.version), ("@iterable/mcp", version));
 
     let api = Api::start();
     let mut client = session(upstream, &api, Under::Nothing);

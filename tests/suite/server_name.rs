@@ -203,7 +203,7 @@ const IDENTITIES: &[(&str, &str)] = &[
 fn only_the_very_package_is_the_known_server() {
     let identity = |command: &str| {
         let words: Vec<&str> = command.split(' ').collect();
-        find_started(&words).and_then(|started| started.catalogue()).map_or("-", |known| known.server.as_str())
+        find_started(&words).and_then(|started| started.catalogue()).map_or("-", |known| known.server)
     };
     let wrong: Vec<_> = IDENTITIES
         .iter()

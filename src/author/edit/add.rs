@@ -131,7 +131,7 @@ pub fn merge_pasted(
 fn describe_kept(before: &EditState<'_>, pasted: &Pasted) -> Vec<String> {
     // Each with what holds if it is missing.
     let keys = [("default", ""), ("unlisted", "hide"), ("beside_tools", before.policy.beside_tools().as_str())];
-    let known = before.policy.catalogue().map_or("", |known| known.server.as_str());
+    let known = before.policy.catalogue().map_or("", |known| known.server);
     let catalogue = pasted.root.member("catalogue").and_then(DocumentNode::as_text).filter(|theirs| *theirs != known);
     let catalogue = catalogue.map(|theirs| {
         format!(

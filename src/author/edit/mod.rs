@@ -111,7 +111,7 @@ pub fn write_out_builtin(server: &Server) -> String {
     let text = builtin_text(server);
     // The first paragraphs say that the policy is built in, and how to get a file of it.
     let head = text.lines().take_while(|line| line.starts_with('#')).map(|line| line.len() + 1).sum();
-    let (head, rest) = text.split_at_checked(head).unwrap_or(("", text));
+    let (head, rest) = text.split_at_checked(head).unwrap_or(("", &text));
     let kept = head.split("\n#\n").skip_while(|paragraph| !paragraph.contains("uilt into policylayer")).skip(1);
     let kept: String = kept.map(|paragraph| format!("#\n{}\n", paragraph.trim_end())).collect();
     format!(

@@ -20,7 +20,7 @@ use crate::policy::{
     builtin_policy,
 };
 use crate::probe::ServerOffer;
-use crate::risk::{Catalogue, Class, Confidence, Knowledge, Listed, Profile};
+use crate::risk::{Catalogue, Class, Confidence, Knowledge, Listed, Profile, profile_tool};
 
 const FORMATS: [(Format, &str); 3] = [(Format::Toml, "toml"), (Format::Json, "json"), (Format::Yaml, "yaml")];
 
@@ -40,12 +40,10 @@ fn profile(class: Class, source: Knowledge) -> Profile {
     Profile {
         class,
         severity: class.risk(),
-        pii: false,
-        sends: false,
         irreversible: class == Class::Destructive,
-        route: None,
         why: Cow::Borrowed("Its name begins with a word for that.\n[tools.x]"),
         source,
+        ..profile_tool(None, &Listed::with_name("get_it"))
     }
 }
 

@@ -79,13 +79,14 @@ const STD_MACROS: [&str; 15] = [
 const IO_MACROS: [&str; 7] = ["print", "println", "eprint", "eprintln", "dbg", "asm", "global_asm"];
 
 /// The crates that the core may use: they compute.
-const CRATES: [&str; 19] = [
+const CRATES: [&str; 20] = [
     "annotate_snippets",
     "granit_parser",
     "hmac",
     "jiff",
     "jsonc_parser",
     "memchr",
+    "miniz_oxide",
     "regex_automata",
     "regex_syntax",
     "schemars",

@@ -382,6 +382,9 @@ impl Collector<'_> {
     fn macro_call(&mut self, path: &[String], tokens: &TokenStream) {
         let Some((name, prefix)) = path.split_last() else { return };
         self.mention(What::Macro([prefix, std::slice::from_ref(name)].concat()));
+        if name == "include" && tokens.to_string().replace(' ', "") == GENERATED {
+            return;
+        }
         let text = syn::parse2::<syn::LitStr>(tokens.clone()).map(|text| text.value());
         if name.starts_with("include")
             && !text.as_ref().is_ok_and(|file| !file.starts_with(['/', '\\', '~']) && !file.contains(':'))
@@ -394,6 +397,9 @@ impl Collector<'_> {
         self.tokens(tokens.clone());
     }
 }
+
+/// The only file outside of the repository that is part of the program: build.rs writes it from config/catalogue.
+const GENERATED: &str = r#"concat!(env!("OUT_DIR"),"/catalogues.rs")"#;
 
 /// How far a path in a macro's tokens is read.
 #[derive(Default)]
