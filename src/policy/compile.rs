@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::builtin_policy;
 use super::decision::Effect;
 use super::diagnostic::escape_invisible;
-use super::document::{BesideTools, Otherwise, PolicyDocument, Unlisted};
+use super::document::{BesideTools, Otherwise, PolicyDocument, TrustedHints, Unlisted};
 use super::entry::Rule;
 use super::keys::words::word_enum;
 use super::name_table::NameTable;
@@ -29,6 +29,7 @@ pub struct Policy {
     /// The rules for everything but tools, the most specific first.
     pub(super) sections: Vec<SectionRule>,
     pub(super) beside_tools: BesideTools,
+    pub(super) trusted_hints: Option<TrustedHints>,
     pub(super) otherwise: Arc<Rule>,
 }
 
@@ -57,6 +58,7 @@ impl Policy {
             all_tools: None,
             sections: Vec::new(),
             beside_tools: BesideTools::Builtin,
+            trusted_hints: None,
             otherwise: Arc::new(otherwise),
         }
     }
@@ -73,6 +75,11 @@ impl Policy {
     /// What holds beside tool calls where the policy has no entry.
     pub fn beside_tools(&self) -> BesideTools {
         self.beside_tools
+    }
+
+    /// The hints of the server that are believed; `None` if none is.
+    pub fn trusted_hints(&self) -> Option<TrustedHints> {
+        self.trusted_hints
     }
 
     pub(crate) fn has_class_rules(&self) -> bool {
@@ -137,6 +144,7 @@ pub(super) fn compile(document: &PolicyDocument, file: &str, server: &Server) ->
     let is_over_builtin = is_patch && policy.otherwise.effect != Effect::Allow;
     let implied = if is_over_builtin { BesideTools::Builtin } else { BesideTools::Default };
     policy.beside_tools = document.beside_tools.unwrap_or(implied);
+    policy.trusted_hints = document.trust_hints.as_ref().map(|hints| hints.value);
     if is_over_builtin {
         let builtin = builtin_policy(server);
         policy.named = builtin.named;

@@ -69,6 +69,9 @@ table! {
     /// What holds for resources, prompts, requests and methods without an entry: `"default"`, or `"builtin"` for the
     /// built-in rules. Without the key, it is `"builtin"` in a document that is laid over the built-in policy.
     "beside_tools" => beside_tools: BesideTools,
+    /// Which of the server's own hints are believed: `"read_only"` lets a tool with `readOnlyHint: true` count as a read, unless
+    /// its name or its arguments say that it does more. Without the key, no hint makes a tool more harmless.
+    "trust_hints" => trust_hints: Located<TrustedHints>,
     /// The known server that this is, if its command does not tell: its catalogue and its built-in policy are in force.
     "catalogue" => catalogue: KnownServer,
     /// The schema, for editors.
@@ -103,6 +106,13 @@ words! {
     "builtin" => Builtin,
 }
 
+words! {
+    /// Which hints of the server are believed.
+    pub enum TrustedHints("TrustedHints");
+    /// That a tool only reads.
+    "read_only" => ReadOnly,
+}
+
 /// A policy document with its entries compiled. A field is `None` if its key is absent or was reported as wrong.
 #[derive(Debug, Default)]
 pub(super) struct PolicyDocument {
@@ -114,6 +124,7 @@ pub(super) struct PolicyDocument {
     pub(super) tools: Option<Vec<PolicyEntry<ToolName>>>,
     pub(super) sections: Vec<(Section, Vec<PolicyEntry<ToolName>>)>,
     pub(super) beside_tools: Option<BesideTools>,
+    pub(super) trust_hints: Option<Located<TrustedHints>>,
     pub(super) catalogue: Option<&'static Catalogue>,
 }
 
@@ -236,9 +247,20 @@ pub(super) fn read_document(root: &DocumentNode, origin: Origin<'_>, report: &mu
         .filter_map(|(section, members)| Some((section, members?.compile(section, origin, report))));
     let sections = sections.collect();
     let (default, unlisted) = (keys.default, keys.unlisted);
-    let (all_tools, beside_tools, catalogue) = (first, keys.beside_tools, keys.catalogue.map(|known| known.0));
-    let document =
-        PolicyDocument { default, unlisted, hide, all_tools, classes, tools, sections, beside_tools, catalogue };
+    let (all_tools, beside_tools, trust_hints) = (first, keys.beside_tools, keys.trust_hints);
+    let catalogue = keys.catalogue.map(|known| known.0);
+    let document = PolicyDocument {
+        default,
+        unlisted,
+        hide,
+        all_tools,
+        classes,
+        tools,
+        sections,
+        beside_tools,
+        trust_hints,
+        catalogue,
+    };
     document.report_too_many_conditions(report);
     document
 }

@@ -134,6 +134,14 @@ pub(super) fn report_doubts(document: &PolicyDocument, policy: Option<&Policy>, 
             );
         }
     }
+    if let Some(hints) = &document.trust_hints {
+        report.push_warning(
+            "trusted-hints",
+            &hints.span,
+            format!("a tool that {server} itself calls read-only counts as a read, if its name and arguments do not say otherwise"),
+            "keep the key only for a server whose code you trust: one that lies about a tool is not noticed",
+        );
+    }
     hidden_and_listed(document, report);
     deceptive_names(document, report);
     if let Some(policy) = policy {

@@ -51,7 +51,7 @@ pub use compile::{Mode, Policy};
 pub use condition::ConditionInput;
 pub use decision::{Decision, Effect};
 pub use diagnostic::{Diagnostic, Severity};
-pub use document::BesideTools;
+pub use document::{BesideTools, TrustedHints};
 pub use glob::BadToolGlob;
 pub use json::as_json;
 pub use judge::{Judgement, ToolSeen};

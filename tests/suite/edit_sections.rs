@@ -18,6 +18,7 @@ description = "Everything."
 default = "deny"
 unlisted = "deny"
 beside_tools = "builtin"
+trust_hints = "read_only"
 catalogue = "iterable"
 hide = ["hidden_tool"] # never
 
@@ -51,6 +52,7 @@ description: Everything.
 default: deny
 unlisted: deny
 beside_tools: builtin
+trust_hints: read_only
 catalogue: iterable
 hide: [hidden_tool] # never
 all_tools: { rate_limit: 100/minute }
@@ -78,6 +80,7 @@ fn full() -> Value {
         "default": "deny",
         "unlisted": "deny",
         "beside_tools": "builtin",
+        "trust_hints": "read_only",
         "catalogue": "iterable",
         "hide": ["hidden_tool"],
         "all_tools": { "rate_limit": "100/minute" },
@@ -264,7 +267,7 @@ enum Fate {
 fn fate_of(key: &str) -> Fate {
     match key {
         "hide" | "all_tools" | "classes" | "tools" | "resources" | "prompts" | "requests" | "methods" => Fate::Merged,
-        "default" | "unlisted" | "beside_tools" | "catalogue" => Fate::Stays,
+        "default" | "unlisted" | "beside_tools" | "trust_hints" | "catalogue" => Fate::Stays,
         "$schema" | "version" | "description" => Fate::DecidesNothing,
         _ => panic!("what becomes of {key}?"),
     }

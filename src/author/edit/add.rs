@@ -66,7 +66,7 @@ impl Pasted {
 
 /// Merges a pasted document into a policy. `hide` lists are joined. A pasted entry replaces the whole existing entry,
 /// and a pasted key of `all_tools` replaces the existing key; a note says so. `version`, `description`, `default`,
-/// `unlisted` and `beside_tools` of the policy stay.
+/// `unlisted`, `beside_tools` and `trust_hints` of the policy stay.
 ///
 /// # Errors
 /// Returns an error if the policy cannot be edited.
@@ -139,6 +139,13 @@ fn describe_kept(before: &EditState<'_>, pasted: &Pasted) -> Vec<String> {
             quote_for_message(theirs)
         )
     });
+    let hints = pasted.root.member("trust_hints").and_then(DocumentNode::as_text);
+    let hints = hints.filter(|_| before.policy.trusted_hints().is_none()).map(|theirs| {
+        format!(
+            "`trust_hints` stays out: the pasted {} would believe the server's own hints.",
+            quote_for_message(theirs)
+        )
+    });
     let describe = |(key, implied): (&str, &str)| {
         let word = |root: &DocumentNode| root.member(key).and_then(DocumentNode::as_text).map(str::to_owned);
         let ours = word(&before.root).unwrap_or_else(|| implied.to_owned());
@@ -146,7 +153,7 @@ fn describe_kept(before: &EditState<'_>, pasted: &Pasted) -> Vec<String> {
         let (ours, theirs) = (quote_for_message(&ours), quote_for_message(&theirs));
         Some(format!("`{key}` stays {ours}: the pasted {theirs} does not replace it."))
     };
-    keys.into_iter().filter_map(describe).chain(catalogue).collect()
+    keys.into_iter().filter_map(describe).chain(catalogue).chain(hints).collect()
 }
 
 /// Merges the entries of a section. Adds the paths of their rules.
