@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::{Effect, Server, server};
 use crate::probe::{self, ServerOffer};
-use crate::risk::{Class, Listed};
+use crate::risk::{Class, Listed, SharedObjects};
 use crate::settings::Settings;
 use crate::shell::as_word;
 use crate::term::message;
@@ -41,7 +41,8 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     let target = InitTarget::find_target(options, server.name(), &settings, env)?;
     let offer = probe::probe_command(&args.command, &show_start)?;
     offer.notes.iter().for_each(|note| message::print_warning(&format!("{server}: {}", escape_invisible(note))));
-    let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
+    let objects = SharedObjects::in_listing(server.name().as_str(), &offer.tools);
+    let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).map(|tool| tool.among(&objects)).collect();
     if [&offer.tools, &offer.resources, &offer.templates, &offer.prompts].iter().all(|listed| listed.is_empty()) {
         bail!(
             "{server} lists no tools, resources or prompts, so there is nothing to write a policy for.\nwhat to do: check \

@@ -89,12 +89,12 @@ impl Engine {
     /// Starts a session under a policy. `store` keeps the counts of the scope `server`.
     pub fn new(policy: Arc<Policy>, store: Box<dyn Store>) -> Self {
         Self {
+            tools: ToolIndex::for_policy(&policy),
             policy,
             gate: CallGate::new(store),
             reader: Reader::default(),
             client_requests: OpenRequests::default(),
             server_requests: OpenRequests::default(),
-            tools: ToolIndex::default(),
             tasks: Tasks::default(),
             resources: ResourceIndex::default(),
             listeners: Listeners::default(),
@@ -239,6 +239,7 @@ impl Engine {
         if self.ended.is_none() && self.tools.shows_differ(&self.policy, &policy) {
             self.listeners.list_changed_lines().into_iter().for_each(|line| turn.send_to_client(line));
         }
+        self.tools.use_policy(&policy);
         self.policy = policy;
     }
 
@@ -473,6 +474,9 @@ impl Engine {
         self.reader.read_line(line, list.depth())?;
         let (policy, tools, enforcement) = (&self.policy, &mut self.tools, self.enforcement);
         let resources = &mut self.resources;
+        if list == ListKind::Tools {
+            tools.learn_names(policy, result)?;
+        }
         let mut filter = |is_raised: &mut bool| {
             list_filter::filter_result(result, list, |name, item| {
                 let is_hidden = match list {

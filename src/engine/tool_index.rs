@@ -4,10 +4,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::list_filter::{self, ListKind};
 use super::listed_names::ListedNames;
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_NAMES, MAX_LISTED_TOOLS};
-use crate::policy::{Decision, Effect, Item, Listing, Policy, Section, Standing, ToolRef, ToolSeen};
-use crate::risk::{Class, Listed, classify_tool};
+use crate::policy::{Decision, Effect, Item, Listing, Policy, Section, Standing, ToolRef, ToolSeen, TrustedHints};
+use crate::risk::{Class, Listed, SharedObjects, classify_tool, classify_tool_by_hint};
+use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
 
 /// Whether all tools are listed.
@@ -24,7 +26,11 @@ pub(super) struct ToolIndex {
     /// By fold.
     prompts: ListedNames,
     /// The classes that listings give to tools that are not in a catalogue, by fold.
-    classes: HashMap<Box<str>, Class>,
+    classes: HashMap<Box<str>, ListedClass>,
+    /// The hints of the server that the policy believes.
+    trusted_hints: Option<TrustedHints>,
+    /// Which words of the names in the page of the list that is read are known to be no verbs.
+    objects: SharedObjects,
     /// The classes of tools that were called before they were listed, so that each name is classified once.
     unlisted: HashMap<Box<str>, Class>,
     /// The total size of their names, in bytes.
@@ -33,7 +39,51 @@ pub(super) struct ToolIndex {
     is_complete: bool,
 }
 
+/// The classes of a listed tool.
+#[derive(Clone, Copy, Debug)]
+struct ListedClass {
+    class: Class,
+    /// The class if its `readOnlyHint` is believed.
+    by_hint: Class,
+}
+
+impl ListedClass {
+    fn under(self, trusted: Option<TrustedHints>) -> Class {
+        match trusted {
+            Some(TrustedHints::ReadOnly) => self.by_hint,
+            None => self.class,
+        }
+    }
+}
+
+/// Keeps the higher class. A critical class does not change: a mention of money must not evade a rule against deleting.
+fn raise_class(known: &mut Class, class: Class) {
+    if *known < Class::Destructive {
+        *known = class.max(*known);
+    }
+}
+
 impl ToolIndex {
+    pub(super) fn for_policy(policy: &Policy) -> Self {
+        Self { trusted_hints: policy.trusted_hints(), ..Self::default() }
+    }
+
+    /// Applies the part of a policy that decides which class a listed tool counts as.
+    pub(super) fn use_policy(&mut self, policy: &Policy) {
+        self.trusted_hints = policy.trusted_hints();
+    }
+
+    /// Learns from the names on a page of the list, before its tools are recorded.
+    pub(super) fn learn_names(&mut self, policy: &Policy, page: &str) -> Result<(), Fault> {
+        let mut names = Vec::new();
+        list_filter::filter_result(page, ListKind::Tools, |name, _| {
+            names.push(name.into_owned());
+            false
+        })?;
+        self.objects = SharedObjects::among(policy.server().as_str(), names.iter().map(String::as_str));
+        Ok(())
+    }
+
     /// Adds a tool with its listing, an item of tools/list as written. A server that lists a tool again can only raise
     /// its class. Returns whether it did.
     #[must_use]
@@ -49,15 +99,13 @@ impl ToolIndex {
     }
 
     fn record_class(&mut self, tool: &str, item: &str) -> bool {
-        let class = classify_listing(tool, item);
+        let class = classify_listing(tool, item, &self.objects);
         let folded = fold(tool);
         if let Some(known) = self.classes.get_mut(&*folded) {
-            // A critical class does not change: a mention of money must not evade a rule against deleting.
-            let is_raised = class > *known && *known < Class::Destructive;
-            if is_raised {
-                *known = class;
-            }
-            return is_raised;
+            let before = known.under(self.trusted_hints);
+            raise_class(&mut known.class, class.class);
+            raise_class(&mut known.by_hint, class.by_hint);
+            return known.under(self.trusted_hints) > before;
         }
         if self.classes.len() < MAX_LISTED_TOOLS && !self.tools.is_full() {
             // Beyond the limit, a tool counts as not listed.
@@ -85,7 +133,8 @@ impl ToolIndex {
 
     /// Looks up a tool. Does not allocate.
     pub(super) fn find_tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
-        ToolRef { name, listing: self.classes.get(&*fold(name)).copied().map_or(Listing::Missing, Listing::As) }
+        let class = self.classes.get(&*fold(name)).map(|known| known.under(self.trusted_hints));
+        ToolRef { name, listing: class.map_or(Listing::Missing, Listing::As) }
     }
 
     /// Returns the name that a server may take `name` for: one that it has listed, or that the policy or the catalogue
@@ -129,7 +178,11 @@ impl ToolIndex {
 
     /// Returns whether the client would see other tools under `new` than under `old`.
     pub(super) fn shows_differ(&self, old: &Policy, new: &Policy) -> bool {
-        let is_hidden = |policy: &Policy, tool: &str| policy.decide_tool(self.find_tool(tool)).effect == Effect::Hide;
+        let is_hidden = |policy: &Policy, tool: &str| {
+            let class = self.classes.get(&*fold(tool)).map(|known| known.under(policy.trusted_hints()));
+            let listing = class.map_or(Listing::Missing, Listing::As);
+            policy.decide_tool(ToolRef { name: tool, listing }).effect == Effect::Hide
+        };
         self.tools.is_full() || self.tools.iter().any(|tool| is_hidden(old, tool) != is_hidden(new, tool))
     }
 
@@ -151,10 +204,19 @@ impl ToolIndex {
 }
 
 /// Falls back to the name if the listing cannot be read or is too large.
-fn classify_listing(tool: &str, item: &str) -> Class {
+fn classify_listing(tool: &str, item: &str, objects: &SharedObjects) -> ListedClass {
     match Some(item).filter(|item| item.len() <= MAX_CLASSIFIED_ITEM).and_then(Listed::parse) {
-        Some(listed) => classify_tool(&listed).counts_as(),
-        None => ToolRef { name: tool, listing: Listing::Missing }.guess_class(),
+        Some(listed) => {
+            let listed = listed.among(objects);
+            let class = classify_tool(&listed).counts_as();
+            let is_hinted = listed.annotations.read_only == Some(true) && class > Class::Read;
+            let by_hint = if is_hinted { classify_tool_by_hint(&listed).counts_as() } else { class };
+            ListedClass { class, by_hint }
+        }
+        None => {
+            let class = ToolRef { name: tool, listing: Listing::Missing }.guess_class();
+            ListedClass { class, by_hint: class }
+        }
     }
 }
 
@@ -173,8 +235,17 @@ mod tests {
             let empty = r#"{"name":"get_notes","description":""}"#.len();
             format!(r#"{{"name":"get_notes","description":"{}"}}"#, "a ".repeat((length - empty) / 2 + 1))
         };
-        assert_eq!(classify_listing("get_notes", &item(MAX_CLASSIFIED_ITEM - 8)), Class::Read);
-        assert_eq!(classify_listing("get_notes", &item(MAX_CLASSIFIED_ITEM + 8)), Class::Execute);
-        assert_eq!(classify_listing("delete_notes", &item(MAX_CLASSIFIED_ITEM + 8)), Class::Destructive);
+        assert_eq!(
+            classify_listing("get_notes", &item(MAX_CLASSIFIED_ITEM - 8), &SharedObjects::default()).class,
+            Class::Read
+        );
+        assert_eq!(
+            classify_listing("get_notes", &item(MAX_CLASSIFIED_ITEM + 8), &SharedObjects::default()).class,
+            Class::Execute
+        );
+        assert_eq!(
+            classify_listing("delete_notes", &item(MAX_CLASSIFIED_ITEM + 8), &SharedObjects::default()).class,
+            Class::Destructive
+        );
     }
 }

@@ -14,7 +14,7 @@ use crate::engine::limits::Memory;
 use crate::engine::{Action, Engine, Now};
 use crate::policy::{Amount, Decision, Effect, Limit, Mode, Policy, Scope, Section, Window};
 use crate::probe::{ProbeLine, ServerOffer};
-use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, profile_tool};
+use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, SharedObjects, profile_tool};
 use crate::visible::count_of;
 
 /// A server under a policy.
@@ -215,7 +215,9 @@ impl<'v> InspectReport<'v> {
         let mut engine = Engine::new(Arc::clone(policy), Box::new(Memory::default()));
         let seen = AgentView::new(&offer.lines, &mut engine);
         let mut names = HashSet::new();
-        let items = offer.tools.iter().filter_map(|item| Some((item.get("name")?.as_str()?, Listed::read(item)?)));
+        let objects = SharedObjects::in_listing(policy.server().as_str(), &offer.tools);
+        let read = |item: &'v Value| Some((item.get("name")?.as_str()?, Listed::read(item)?.among(&objects)));
+        let items = offer.tools.iter().filter_map(read);
         // A name that is listed twice is one tool: calls go by name.
         let tools: Vec<_> = items
             .filter(|(name, _)| names.insert(*name))

@@ -11,7 +11,9 @@ mod tool_claims;
 pub use attacks::{Attack, Reference};
 pub use catalogue::{Catalogue, CatalogueTool, Registry, Returns, Severity};
 pub use class::{Class, Risk};
-pub use classify::{Classification, Confidence, classify_tool};
+pub use classify::{
+    Classification, Confidence, Objects, SharedObjects, ToolFacts, classify_tool, classify_tool_by_hint, find_facts,
+};
 pub use profile::{Knowledge, Profile, profile_tool};
 pub use recommend::{Action, RateScope, Recommended, RecommendedRate, recommend_rule};
 pub use tool_claims::{Annotations, Argument, Listed};

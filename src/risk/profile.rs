@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::catalogue::{Catalogue, Returns};
 use super::class::{Class, Risk};
-use super::classify::{Confidence, classify_tool, is_personal_data, is_sender};
+use super::classify::{Confidence, classify_tool, find_facts};
 use super::tool_claims::Listed;
 
 /// What is known about a tool.
@@ -23,7 +23,7 @@ pub struct Profile {
     /// What it returns that a policy may care about, as far as that is known.
     pub returns: &'static [Returns],
     /// The argument with an address of the caller's choosing, to which it connects, as far as that is known.
-    pub url_argument: Option<&'static str>,
+    pub url_argument: Option<Cow<'static, str>>,
     /// The method and route that it calls; `None` if they are not known.
     pub route: Option<&'static str>,
     /// Why it has this class.
@@ -51,7 +51,7 @@ pub fn profile_tool(catalogue: Option<&'static Catalogue>, tool: &Listed<'_>) ->
             sends: known.sends,
             irreversible: known.irreversible,
             returns: &known.returns,
-            url_argument: known.url_argument.as_deref(),
+            url_argument: known.url_argument.as_deref().map(Cow::Borrowed),
             route: Some(known.http.as_str()).filter(|route| !route.is_empty()),
             why: Cow::Borrowed(&known.rationale),
             source: Knowledge::Catalogue,
@@ -61,16 +61,23 @@ pub fn profile_tool(catalogue: Option<&'static Catalogue>, tool: &Listed<'_>) ->
     let counted = verdict.counts_as();
     // A tool that a known server has gained since the examination is never harmless by its name alone.
     let class = if catalogue.is_some() { counted.max(Class::Execute) } else { counted };
-    let sends = class >= Class::Execute && is_sender(tool);
+    let facts = find_facts(tool, class);
+    let sends = facts.sends.is_some();
     Profile {
         class,
-        severity: class.risk(),
-        pii: is_personal_data(tool),
+        // Keys and passwords are worse than what other reads return.
+        severity: if facts.returns_secrets.is_some() { class.risk().max(Risk::High) } else { class.risk() },
+        pii: facts.personal.is_some(),
         sends,
         // A message cannot be called back, and the payer cannot take money back.
         irreversible: sends || matches!(class, Class::Destructive | Class::Financial),
-        returns: &[],
-        url_argument: None,
+        returns: match (facts.returns_untrusted.is_some(), facts.personal.is_some() && class == Class::Read) {
+            (false, false) => &[],
+            (true, false) => &[Returns::Untrusted],
+            (false, true) => &[Returns::Personal],
+            (true, true) => &[Returns::Untrusted, Returns::Personal],
+        },
+        url_argument: facts.url_argument.map(Cow::Owned),
         route: None,
         why: Cow::Owned(verdict.reason),
         source: Knowledge::Classifier(verdict.confidence),

@@ -80,7 +80,7 @@ pub fn recommend_rule(profile: &Profile) -> Recommended {
             "It connects to any address that a call names, and an address can carry data away, so a person looks at it first.",
         ),
         // A read that is worse than other reads returns secrets, or many people at once.
-        Class::Read if profile.severity >= Risk::High && !profile.pii => (
+        Class::Read if profile.severity >= Risk::High && (!profile.pii || profile.source != Knowledge::Catalogue) => (
             Action::RequireApproval,
             None,
             "It returns keys or passwords, and what has reached the model can be repeated anywhere, so a person looks at it first.",

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::classify::{Objects, SharedObjects};
 use crate::wire::view;
 
 /// A tool in a server's tools/list.
@@ -19,6 +20,8 @@ pub struct Listed<'l> {
     pub arguments: Vec<Argument>,
     /// The server's hints about its behaviour.
     pub annotations: Annotations,
+    /// What the server's other tools show about the words of its name.
+    pub objects: Objects,
 }
 
 /// An argument, as the input schema declares it at its top level.
@@ -73,6 +76,13 @@ impl<'l> Listed<'l> {
         Listed::parse(&item.to_string()).map(Listed::into_owned)
     }
 
+    /// Adds what the server's other tools show about the words of its name.
+    #[must_use]
+    pub fn among(mut self, objects: &SharedObjects) -> Self {
+        self.objects = objects.of(&self.name);
+        self
+    }
+
     /// Returns the same tool without the borrow.
     pub fn into_owned(self) -> Listed<'static> {
         let owned = |text: Cow<'l, str>| Cow::Owned(text.into_owned());
@@ -82,6 +92,7 @@ impl<'l> Listed<'l> {
             description: self.description.map(owned),
             arguments: self.arguments,
             annotations: self.annotations,
+            objects: self.objects,
         }
     }
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod laws;
+mod measure;
+mod unknown_words;
 use crate::support;
 mod vectors;
 
@@ -13,7 +15,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use policylayer::risk::{
-    Catalogue, CatalogueTool, Class, Classification, Confidence, Listed, Profile, classify_tool, profile_tool,
+    Catalogue, CatalogueTool, Class, Classification, Confidence, Listed, Profile, SharedObjects, classify_tool,
+    profile_tool,
 };
 use serde_json::{Value, json};
 use support::client::{Launch, Under};
@@ -120,11 +123,10 @@ fn judge(upstream: &Upstream, server: &Labelled) -> Vec<Judged> {
     let older = Catalogue::for_server(server.name).map(Catalogue::tools).unwrap_or_default();
     let older: Vec<_> = older.iter().filter(|tool| tool.versions.is_some()).map(|tool| tool.name.clone()).collect();
     assert_eq!(gone, older, "{} no longer lists these", server.name);
+    let objects = SharedObjects::among(server.name, listed.keys().map(String::as_str));
     let judge = |(tool, label): (String, Class)| {
-        let verdict = match listed.get(&tool) {
-            Some(item) => classify_tool(&Listed::read(item).unwrap()),
-            None => classify_tool(&Listed::with_name(tool.as_str())),
-        };
+        let known = listed.get(&tool).and_then(Listed::read).unwrap_or_else(|| Listed::with_name(tool.clone()));
+        let verdict = classify_tool(&known.among(&objects));
         Judged { server: server.name, tool, label, verdict }
     };
     labels.into_iter().map(judge).collect()
@@ -158,9 +160,19 @@ fn names() -> Vec<(String, String, Class)> {
     labels.into_iter().flat_map(of).collect()
 }
 
+/// The same with the verdicts by the names alone, each among those of its server.
+fn judged_names() -> Vec<(String, String, Class, Classification)> {
+    let names = names();
+    let judge = |(server, tool, label): &(String, String, Class)| {
+        let of_server = names.iter().filter(|other| other.0 == *server).map(|other| other.1.as_str());
+        let listed = Listed::with_name(tool.as_str()).among(&SharedObjects::among(server, of_server));
+        (server.clone(), tool.clone(), *label, classify_tool(&listed))
+    };
+    names.iter().map(judge).collect()
+}
+
 /// What names alone cannot tell: who is invited, what an agent is set to work by, what costs money.
-const UNTOLD: [(&str, &str); 6] = [
-    ("calendar", "update-event"),
+const UNTOLD: [(&str, &str); 5] = [
     ("github", "assign_copilot_to_issue"),
     ("sentry", "analyze_issue_with_seer"),
     ("spotify", "addToQueue"),
@@ -186,8 +198,7 @@ fn nothing_that_reaches_out_or_destroys_counts_as_harmless() {
 #[test]
 fn names_alone_are_judged_harmless_only_where_they_cannot_tell() {
     let mut untold = Vec::new();
-    for (server, tool, label) in names() {
-        let verdict = classify_tool(&Listed::with_name(tool.as_str()));
+    for (server, tool, label, verdict) in judged_names() {
         if verdict.counts_as() < label.min(Class::Execute) {
             assert!(label < Class::Destructive || verdict.class > Class::Read, "{server} {tool}: {verdict:?}");
             untold.push((server, tool));
@@ -204,10 +215,7 @@ fn each_server_is_judged_as_well_as_it_was() {
         let right = measured.iter().filter(|one| one.server == server.name && one.label == one.verdict.class).count();
         assert!(right >= server.floor, "{}: {right} right, and it was {}", server.name, server.floor);
     }
-    let right = names()
-        .iter()
-        .filter(|(_, tool, label)| classify_tool(&Listed::with_name(tool.as_str())).class == *label)
-        .count();
+    let right = judged_names().iter().filter(|(_, _, label, verdict)| verdict.class == *label).count();
     assert!(right >= 480, "{right} of the names are right");
 }
 
@@ -265,8 +273,7 @@ fn report(measured: &[Judged]) -> String {
 
 /// What the names alone give.
 fn report_of_names() -> String {
-    let judged = names().into_iter().map(|(_, tool, label)| (classify_tool(&Listed::with_name(tool)), label));
-    let judged: Vec<(Classification, Class)> = judged.collect();
+    let judged: Vec<_> = judged_names().into_iter().map(|(_, _, label, verdict)| (verdict, label)).collect();
     let mut text = matrix(judged.iter().map(|(verdict, label)| (*label, verdict.class)));
     text.push('\n');
     text.push_str(HEAD);

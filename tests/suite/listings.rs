@@ -95,8 +95,7 @@ fn what_a_server_says_can_only_raise_a_class() {
     let deletes = json!({"name":"get_forecast","description":"Permanently deletes all records."});
     let hints = json!({"name":"get_forecast","annotations":{"destructiveHint":true,"readOnlyHint":false}});
     let lies = json!({"name":"delete_all","annotations":{"readOnlyHint":true},"description":"Only reads."});
-    for (tool, class) in [(&honest, "read"), (&deletes, "destructive"), (&hints, "destructive"), (&lies, "destructive")]
-    {
+    for (tool, class) in [(&honest, "read"), (&deletes, "destructive"), (&hints, "execute"), (&lies, "destructive")] {
         let mut session = Session::new("weather");
         let name = tool["name"].as_str().unwrap();
         let expected = if class == "destructive" { Seen::No } else { Seen::Yes };

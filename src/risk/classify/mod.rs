@@ -3,7 +3,10 @@
 //! It is deterministic and gives a reason for each verdict. A server's claim can raise a class and never lower it,
 //! since the server may lie; calls use the name, so the name counts most.
 
+mod facts;
 mod name;
+mod nouns;
+mod objects;
 mod schema;
 mod text;
 mod words;
@@ -14,7 +17,9 @@ use serde::Serialize;
 
 use super::class::Class;
 use super::tool_claims::Listed;
-use words::{is_personal, split_words};
+pub use facts::{ToolFacts, find_facts};
+pub use name::Objects;
+pub use objects::SharedObjects;
 
 /// How reliable a verdict is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -63,13 +68,16 @@ impl Classification {
 
 /// Classifies a tool by its name, description, arguments and annotations, in time linear in their length.
 pub fn classify_tool(tool: &Listed<'_>) -> Classification {
-    let told = name::read_name(&tool.name);
+    let told = name::read_name(&tool.name, tool.objects);
+    let named = told.class.as_ref().map(|(class, _)| *class);
     let said = claim_of_texts(tool);
-    let claim = strongest_claim([said.clone(), claim_of_declarations(tool)]);
+    let claim = strongest_claim([said.clone(), claim_of_declarations(tool, named)]);
     if told.odd {
         return classify_odd_name(told.class, claim);
     }
-    let Some((class, word)) = told.class else { return classify_without_name(said, claim_of_declarations(tool)) };
+    let Some((class, word)) = told.class else {
+        return classify_without_name(said, claim_of_declarations(tool, named));
+    };
     let by_name = format!("Its name has the word \"{}\".", schema::quote_for_reason(&word));
     match claim {
         // A class that is critical by the name stays: talk of money must not evade a rule against deleting.
@@ -80,12 +88,31 @@ pub fn classify_tool(tool: &Listed<'_>) -> Classification {
             let reason = format!("{by_name} Its server says that it only reads.");
             Classification { class, confidence: Confidence::Medium, reason }
         }
-        _ if class == Class::Read && told.doubtful => {
+        _ if class == Class::Read && facts::find_secret(&tool.name).is_some() => {
+            let reason = format!("{by_name} What it returns may be keys or passwords.");
+            Classification { class, confidence: Confidence::Medium, reason }
+        }
+        _ if class <= Class::Write && told.doubtful => {
             let reason = format!("{by_name} What else the name says is not known.");
             Classification { class, confidence: Confidence::Medium, reason }
         }
         _ => Classification { class, confidence: Confidence::High, reason: by_name },
     }
+}
+
+/// Classifies a tool of a server whose `readOnlyHint` its user trusts: a tool with it counts as a read, unless its name or its
+/// arguments say that it does more, or its texts that it destroys something or moves money.
+pub fn classify_tool_by_hint(tool: &Listed<'_>) -> Classification {
+    let told = name::read_name(&tool.name, tool.objects);
+    let says_more = told.odd
+        || told.class.is_some_and(|(class, _)| class > Class::Read)
+        || schema::sign_of_arguments(&tool.arguments, None).is_some_and(|(class, _)| class > Class::Read)
+        || claim_of_texts(tool).is_some_and(|(class, _)| class >= Class::Destructive);
+    if says_more || tool.annotations.read_only != Some(true) {
+        return classify_tool(tool);
+    }
+    let reason = "Its server says that it only reads, which the policy trusts.".to_owned();
+    Classification { class: Class::Read, confidence: Confidence::High, reason }
 }
 
 /// A class that the server claims for a tool, and the sentence that says how.
@@ -101,8 +128,8 @@ fn claim_of_texts(tool: &Listed<'_>) -> Claim {
 }
 
 /// The claim of the arguments and the annotations.
-fn claim_of_declarations(tool: &Listed<'_>) -> Claim {
-    strongest_claim([schema::sign_of_arguments(&tool.arguments), schema::sign_of_annotations(tool.annotations)])
+fn claim_of_declarations(tool: &Listed<'_>, named: Option<Class>) -> Claim {
+    strongest_claim([schema::sign_of_arguments(&tool.arguments, named), schema::sign_of_annotations(tool.annotations)])
 }
 
 /// The claim of the highest class; the first one if they are equal.
@@ -132,14 +159,4 @@ fn classify_odd_name(told: Claim, claim: Claim) -> Classification {
         }
         _ => Classification { class: named, confidence: Confidence::Low, reason },
     }
-}
-
-pub(super) fn is_personal_data(tool: &Listed<'_>) -> bool {
-    let names = std::iter::once(tool.name.as_ref()).chain(tool.arguments.iter().map(|argument| argument.name.as_str()));
-    names.map(split_words).any(|words| words.split_ascii_whitespace().any(is_personal))
-}
-
-/// Whether the tool sends a message: its name says so, or it takes a recipient and a text.
-pub(super) fn is_sender(tool: &Listed<'_>) -> bool {
-    name::read_name(&tool.name).sends || schema::take_a_message(&tool.arguments)
 }

@@ -1,8 +1,9 @@
 //! What a tool's name says. Calls use the name, so it is the one thing about which a server cannot lie.
 
+use super::nouns::{is_information, is_noun, is_thing_or_verb};
 use super::words::{
-    Chunk, Verb, VerbPlace, find_glued_verb, find_verb, is_deal, is_far_reaching, is_money, is_plural,
-    is_remote_control, is_sending, is_set_off, is_thing_too, split_segments,
+    Chunk, Form, MAX_VERB, Verb, VerbPlace, find_glued_verb, find_verb, is_deal, is_far_reaching, is_money,
+    is_remote_control, is_sending, is_set_off, is_thing_too, split_segments, visit_base_forms,
 };
 use crate::risk::class::Class;
 
@@ -15,21 +16,24 @@ pub(super) struct NameFindings {
     pub(super) class: Option<(Class, String)>,
     /// Whether the spelling is such that a reader may take it for another name.
     pub(super) odd: bool,
-    /// Whether the word may instead be an object (`rework_list` need not list), or does not cover the whole name.
+    /// Whether a word before the verb may be the real one (`rework_list` need not list), or an unknown one follows "and".
     pub(super) doubtful: bool,
     pub(super) sends: bool,
 }
 
 /// Reads a name, which may have a namespace before it.
-pub(super) fn read_name(name: &str) -> NameFindings {
+pub(super) fn read_name(name: &str, objects: Objects) -> NameFindings {
     let told = NameFindings {
         odd: !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | ' ')),
         ..NameFindings::default()
     };
     let segments = split_segments(name);
     let Some((last, namespace)) = segments.split_last() else { return told };
-    let mut seen = NameReader::default();
+    let mut seen = NameReader { objects, ..NameReader::default() };
     seen.read_verbs(last);
+    // The group may be what is done: `vaporize.view`.
+    let mut group = namespace.iter().flatten().flat_map(Chunk::words);
+    seen.doubtful |= seen.found.is_some() && objects == Objects::Own && !group.all(is_known_object);
     // `place_order` and the like, if nothing else tells the class.
     let mut words = last.iter().flat_map(Chunk::words);
     if seen.found.is_none()
@@ -46,16 +50,48 @@ pub(super) fn read_name(name: &str) -> NameFindings {
             seen.raise_class(class, &word);
         }
     }
-    segments.iter().flatten().flat_map(Chunk::words).for_each(|word| seen.read_noun(word));
+    let words = || segments.iter().flatten().flat_map(Chunk::words);
+    words().for_each(|word| seen.read_noun(word));
+    if seen.renews
+        && let Some(word) = find_paid(words())
+    {
+        seen.raise_class(Class::Financial, word);
+    }
     NameFindings { class: seen.found, doubtful: seen.doubtful, sends: seen.sends, ..told }
+}
+
+/// Whether the unknown words before the verb of a name may be verbs themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Objects {
+    /// Nothing is known of them.
+    #[default]
+    Own,
+    /// The server's other tools show that they are none.
+    Shared,
+}
+
+/// Whether a word is known, and not as a verb: a noun, or the plural of one or of a verb, as in `runs_list`.
+pub(super) fn is_known_object(word: &str) -> bool {
+    let mut known = is_noun(word);
+    if !known && word.len() <= MAX_VERB {
+        visit_base_forms(word, |base, form| {
+            known |= form == Form::Third && (is_noun(base) || is_thing_or_verb(base) || find_verb(base).is_some());
+        });
+    }
+    known
 }
 
 #[derive(Debug, Default)]
 struct NameReader {
+    objects: Objects,
     found: Option<(Class, String)>,
     /// There is a verb of the class write or execute.
     changes: bool,
     creates: bool,
+    updates: bool,
+    writes: bool,
+    /// There is a verb that may begin or change what is paid for by the month.
+    renews: bool,
     deals: bool,
     queries: bool,
     sends: bool,
@@ -73,6 +109,8 @@ impl NameReader {
 
     fn read_verbs(&mut self, chunks: &[Chunk]) {
         let (mut first, mut thing, mut previous) = (true, false, "");
+        // Whether no word so far can be a verb that is not known.
+        let mut known = true;
         let mut words = chunks.iter().flat_map(Chunk::words).peekable();
         while let Some(word) = words.next() {
             let before = std::mem::replace(&mut previous, word);
@@ -86,22 +124,29 @@ impl NameReader {
             if matches!(word, "and" | "or" | "then" | "with") {
                 first = true;
                 // `list_and_vaporize` does more than list.
-                let known = find_verb(next).is_some() || is_plural(next) || next.is_empty();
-                self.doubtful |= word != "with" && !known;
+                self.doubtful |=
+                    word != "with" && find_verb(next).is_none() && !is_known_object(next) && !next.is_empty();
             } else if let Some(Verb { class, .. }) =
                 find_verb(word).filter(|verb| first || verb.place == VerbPlace::Anywhere || (thing && next.is_empty()))
             {
                 thing |= first && is_thing_too(word);
-                self.doubtful |= thing && next.is_empty() && !before.is_empty() && !is_plural(before);
+                self.doubtful |= self.found.is_none() && !known && self.objects == Objects::Own;
                 first = false;
                 self.raise_class(class, word);
                 self.read_verb(class, word);
             } else if let Some((verb, class)) = find_glued_verb(word) {
                 self.raise_class(class, verb);
+            } else {
+                // An issue is read and written; a list may be issued.
+                let is_object = is_thing_or_verb(word) && find_verb(next).is_some() && !is_thing_too(next);
+                known &= is_object || is_known_object(word);
             }
         }
         for (verb, class) in chunks.iter().filter_map(find_disguised_verb) {
             self.raise_class(class, &verb);
+        }
+        if self.found.is_none() && (known || self.objects == Objects::Shared) && is_information(previous) {
+            self.raise_class(Class::Read, previous);
         }
     }
 
@@ -109,15 +154,38 @@ impl NameReader {
         self.sends |= is_sending(word);
         self.queries |= word == "query";
         self.changes |= matches!(class, Class::Write | Class::Execute);
+        self.writes |= matches!(word, "call" | "deploy" | "execute" | "invoke" | "send" | "write");
+        self.updates |= matches!(word, "edit" | "modify" | "move" | "patch" | "reschedule" | "update");
+        self.renews |= matches!(
+            word,
+            "add"
+                | "change"
+                | "create"
+                | "downgrade"
+                | "edit"
+                | "modify"
+                | "order"
+                | "pause"
+                | "provision"
+                | "resume"
+                | "update"
+                | "upgrade"
+        );
         self.creates |= matches!(word, "create" | "add" | "insert" | "put");
         self.deals |= matches!(word, "close" | "complete" | "create" | "put" | "send" | "submit");
     }
 
     /// Raises the class by what is changed.
     fn read_noun(&mut self, word: &str) {
-        if self.changes && is_money(word) || self.deals && is_deal(word) {
+        // A contract on a chain is written to; one on paper is created and updated.
+        if self.changes && is_money(word)
+            || self.writes && matches!(word, "contract" | "onchain")
+            || self.deals && is_deal(word)
+        {
             self.raise_class(Class::Financial, word);
-        } else if self.creates && is_set_off(word) || self.changes && (is_far_reaching(word) || is_remote_control(word))
+        } else if self.creates && is_set_off(word)
+            || self.updates && matches!(word, "event" | "meeting")
+            || self.changes && (is_far_reaching(word) || is_remote_control(word))
         {
             self.raise_class(Class::Execute, word);
         } else if self.queries && matches!(word, "database" | "db" | "sql") {
@@ -125,6 +193,25 @@ impl NameReader {
             self.raise_class(Class::Execute, word);
         }
     }
+}
+
+/// Finds an object that is paid for by the month, as in `update_subscription` and `create_phone_number`.
+fn find_paid<'w>(words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let (mut paid, mut phone) = (None, false);
+    for word in words {
+        match word {
+            "subscription" => paid = Some(word),
+            // Those of a newsletter, of a message queue or of a page.
+            "alert" | "channel" | "email" | "event" | "events" | "list" | "marketing" | "notification"
+            | "notifications" | "plan" | "pubsub" | "push" | "resource" | "thread" | "topic" | "user" | "webhook" => {
+                return None;
+            }
+            "phone" => phone = true,
+            "number" | "numbers" if phone => paid = Some(word),
+            _ => {}
+        }
+    }
+    paid
 }
 
 /// Finds a verb that changes something and is written like `DeLeTe` or `de1ete`.

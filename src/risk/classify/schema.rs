@@ -1,6 +1,6 @@
 //! What a tool's arguments and annotations say: the server's words too, which can raise a class and never lower it.
 
-use super::name;
+use super::name::{self, Objects};
 use super::words::split_words;
 use crate::risk::class::Class;
 use crate::risk::tool_claims::{Annotations, Argument};
@@ -10,7 +10,9 @@ use crate::visible::escape_invisible;
 pub(super) type Sign = (Class, String);
 
 /// The sign of the highest class among the arguments.
-pub(super) fn sign_of_arguments(arguments: &[Argument]) -> Option<Sign> {
+/// `named` is the class that the name tells.
+pub(super) fn sign_of_arguments(arguments: &[Argument], named: Option<Class>) -> Option<Sign> {
+    let changes = named.is_some_and(|class| class > Class::Read);
     let mut found: Option<Sign> = None;
     let mut raise = |class: Class, reason: &dyn Fn() -> String| {
         if found.as_ref().is_none_or(|(known, _)| class > *known) {
@@ -24,18 +26,26 @@ pub(super) fn sign_of_arguments(arguments: &[Argument]) -> Option<Sign> {
         if let Some(class) = of_name(&words, argument) {
             raise(class, &taken);
         }
+        if changes && is_spending(&words) {
+            raise(Class::Financial, &taken);
+        } else if changes && (is_element(&words) || is_signing_key(&words)) {
+            raise(Class::Execute, &taken);
+        }
         pairs.add_words(&words);
         let mut words = words.split_ascii_whitespace();
+        if changes && words.clone().next_back().is_some_and(|word| matches!(word, "state" | "status")) {
+            // A filter of a tool that reads has such values as well.
+            if let Some(value) = argument.values.iter().find(|value| is_end(value)) {
+                raise(Class::Destructive, &|| can_be(argument, value));
+            }
+        }
         if words.next().is_some_and(is_choice) || words.next_back().is_some_and(is_choice) {
             for value in &argument.values {
-                if let Some((class, _)) = name::read_name(value).class.filter(|(class, _)| *class > Class::Read) {
-                    raise(class, &|| {
-                        format!(
-                            "Its argument \"{}\" can be \"{}\".",
-                            quote_for_reason(&argument.name),
-                            quote_for_reason(value)
-                        )
-                    });
+                // "dropIndexSuggestions" names what is listed; "delete" and "delete_user" what is done.
+                let is_short = split_words(value).split_ascii_whitespace().count() <= 2;
+                let told = name::read_name(value, Objects::Own).class;
+                if let Some((class, _)) = told.filter(|(class, _)| is_short && *class > Class::Read) {
+                    raise(class, &|| can_be(argument, value));
                 }
             }
         }
@@ -89,7 +99,6 @@ fn of_name(words: &str, argument: &Argument) -> Option<Class> {
     };
     match joined.as_str() {
         "remove" | "drop" | "prune" => return Some(Class::Destructive),
-        "confirmed" | "confirmation" | "yes" => return Some(Class::Execute),
         "sql" | "command" | "commands" | "cmd" | "script" | "shell" | "shellcommand" | "javascript" | "callbackurl"
         | "callback" | "webhookurl" | "webhook" => return Some(Class::Execute),
         "code" | "expression" | "query" | "function" | "statement"
@@ -101,10 +110,44 @@ fn of_name(words: &str, argument: &Argument) -> Option<Class> {
         _ => {}
     }
     match first {
-        "delete" | "destroy" | "erase" | "overwrite" | "purge" | "truncate" | "wipe" => Some(Class::Destructive),
-        "confirm" | "force" => Some(Class::Execute),
+        "overwrite" => Some(Class::Write),
+        "delete" | "destroy" | "erase" | "purge" | "truncate" | "wipe" => Some(Class::Destructive),
+        "force" => Some(Class::Execute),
         _ => None,
     }
+}
+
+fn can_be(argument: &Argument, value: &str) -> String {
+    format!("Its argument \"{}\" can be \"{}\".", quote_for_reason(&argument.name), quote_for_reason(value))
+}
+
+/// Whether an argument says how much may be spent.
+fn is_spending(words: &str) -> bool {
+    let mut words = words.split_ascii_whitespace().rev();
+    match words.next() {
+        Some("budget") => true,
+        Some("cap" | "limit") => words.next() == Some("spend"),
+        Some("amount") => matches!(words.next(), Some("bid" | "budget")),
+        _ => false,
+    }
+}
+
+/// Whether an argument points at an element of a page, so that the tool drives it.
+fn is_element(words: &str) -> bool {
+    matches!(words.trim_ascii(), "css selector" | "selector" | "xpath")
+}
+
+/// Whether an argument is the key that signs what is then on a chain for good.
+fn is_signing_key(words: &str) -> bool {
+    matches!(words.trim_ascii(), "private key" | "mnemonic" | "seed phrase" | "wallet private key")
+}
+
+/// Whether a value says that something has ended for good.
+fn is_end(value: &str) -> bool {
+    matches!(
+        value.to_ascii_lowercase().as_str(),
+        "deleted" | "void" | "voided" | "canceled" | "cancelled" | "terminated" | "removed" | "trashed"
+    )
 }
 
 fn is_choice(word: &str) -> bool {
@@ -125,8 +168,9 @@ fn is_choice(word: &str) -> bool {
 
 /// The class that the hints tell. An absent one tells nothing, and one that calls a tool harmless is only a claim.
 pub(super) fn sign_of_annotations(hints: Annotations) -> Option<Sign> {
-    if hints.destructive == Some(true) {
-        return Some((Class::Destructive, "Its server says that it may destroy something.".to_owned()));
+    // The hint means something only for a tool that does not only read (MCP, ToolAnnotations). It is as often said of updates.
+    if hints.destructive == Some(true) && hints.read_only != Some(true) {
+        return Some((Class::Execute, "Its server says that it may destroy something.".to_owned()));
     }
     (hints.read_only == Some(false)).then(|| (Class::Write, "Its server says that it does not only read.".to_owned()))
 }

@@ -5,7 +5,7 @@ use super::words::{Break, Form, MAX_VERB, Tokens, VerbPlace, find_verb, visit_ba
 use crate::risk::class::Class;
 
 /// Phrases that are used only about harmful tools.
-const PHRASES: [(&str, Class); 32] = [
+const PHRASES: [(&str, Class); 30] = [
     ("arbitrary code", Class::Execute),
     ("arbitrary command", Class::Execute),
     ("arbitrary commands", Class::Execute),
@@ -14,8 +14,6 @@ const PHRASES: [(&str, Class); 32] = [
     ("arbitrary sql", Class::Execute),
     ("execute code", Class::Execute),
     ("executes code", Class::Execute),
-    ("shell command", Class::Execute),
-    ("shell commands", Class::Execute),
     ("sends an email", Class::Execute),
     ("sends a message", Class::Execute),
     ("will be sent to", Class::Execute),
@@ -32,8 +30,8 @@ const PHRASES: [(&str, Class); 32] = [
     ("permanent deletion", Class::Destructive),
     ("permanently", Class::Destructive),
     ("will be deleted", Class::Destructive),
-    ("overwrites", Class::Destructive),
-    ("overwrite existing", Class::Destructive),
+    ("overwrites", Class::Write),
+    ("overwrite existing", Class::Write),
     ("moves money", Class::Financial),
     ("real money", Class::Financial),
     ("transfer funds", Class::Financial),
@@ -49,21 +47,27 @@ pub(super) fn read_text(text: &str) -> Option<Sign> {
             found = Some((class, words));
         }
     };
-    let (mut sentence, mut place, mut previous) = (0_usize, 0_usize, "");
-    for (word, before) in tokens.words() {
-        place += 1;
-        if before == Break::Sentence && !previous.is_empty() {
-            (sentence, place) = (sentence + 1, 0);
+    let mut at = TextPlace::default();
+    let mut words = tokens.words().peekable();
+    while let Some((word, before)) = words.next() {
+        at.advance(before);
+        let next = words.peek().copied();
+        if at.sentence > 0 && before == Break::Sentence && is_heading(word, next) {
+            break;
         }
-        let opening = Opening { before, previous, sentence, place };
-        if word.len() <= MAX_VERB && !is_negation(previous) {
+        if word.len() <= MAX_VERB && !is_negation(at.previous) && !is_label(next) {
+            let mut opened = None;
             visit_base_forms(word, |base, form| {
-                if let Some(verb) = verb_of_text(base).filter(|verb| opening.lets(form, *verb, word)) {
-                    raise(verb.0, word);
+                let Some((class, place)) = verb_of_text(base) else { return };
+                if at.lets(form, (class, place), word) {
+                    let class = if is_calling(base) { class_of_call(words.clone()) } else { Some(class) };
+                    class.into_iter().for_each(|class| raise(class, word));
+                    opened = Some(form);
                 }
             });
+            at.opening = at.opening.or(opened);
         }
-        previous = word;
+        at.previous = word;
     }
     for (phrase, class) in PHRASES {
         if tokens.find_phrase(phrase).any(|previous| !is_negation(previous)) {
@@ -73,66 +77,147 @@ pub(super) fn read_text(text: &str) -> Option<Sign> {
     found.map(|(class, words)| (class, words.to_owned()))
 }
 
+/// Whether what follows describes arguments and results, and not the tool.
+fn is_heading(word: &str, next: Option<(&str, Break)>) -> bool {
+    matches!(
+        word,
+        "args"
+            | "arguments"
+            | "example"
+            | "examples"
+            | "input"
+            | "output"
+            | "parameters"
+            | "params"
+            | "returns"
+            | "usage"
+    ) && next.is_none_or(|(_, before)| matches!(before, Break::Aside | Break::Sentence))
+}
+
+/// Whether a word is the label of what follows it, as in "updates: what to change".
+fn is_label(next: Option<(&str, Break)>) -> bool {
+    next.is_some_and(|(_, before)| before == Break::Aside)
+}
+
 fn is_negation(word: &str) -> bool {
     matches!(word, "not" | "never" | "without" | "cannot" | "non" | "nor" | "no") || word.ends_with("n't")
 }
 
 fn verb_of_text(word: &str) -> Option<(Class, VerbPlace)> {
     match word {
-        "return" | "display" | "gather" | "provide" => Some((Class::Read, VerbPlace::First)),
-        // "Call this tool when …" and "type" say nothing about what it does.
-        "call" | "type" | "process" | "control" | "is" | "has" | "request" | "test" | "status" | "tree" | "accept"
-        | "generate" | "handle" | "load" | "open" | "perform" | "prepare" | "refresh" | "sign" | "skip" | "split"
-        | "use" => None,
+        "display" | "download" | "gather" | "provide" | "return" => Some((Class::Read, VerbPlace::First)),
+        // "Call this tool when …" and "type" say nothing about what it does, and "allows you to read" is read.
+        "accept" | "adjust" | "allow" | "answer" | "apply" | "ask" | "call" | "capture" | "chat" | "control"
+        | "define" | "focus" | "format" | "generate" | "handle" | "has" | "is" | "like" | "load" | "mark"
+        | "message" | "note" | "open" | "optimize" | "prepare" | "print" | "process" | "record" | "refresh"
+        | "request" | "resolve" | "sign" | "skip" | "split" | "status" | "store" | "switch" | "test" | "track"
+        | "tree" | "type" | "use" | "verify" => None,
+        "perform" => Some((Class::Execute, VerbPlace::First)),
         word => find_verb(word).map(|verb| (verb.class, verb.place)),
     }
 }
 
-struct Opening<'t> {
-    before: Break,
-    previous: &'t str,
-    sentence: usize,
-    place: usize,
+/// Whether a verb only says that something is done, and its object what: "Execute a search", "Run a find query".
+fn is_calling(verb: &str) -> bool {
+    matches!(verb, "execute" | "invoke" | "perform" | "run")
 }
 
-impl Opening<'_> {
+/// The class of what a verb of calling does, by the few words after it.
+fn class_of_call<'t>(after: impl Iterator<Item = (&'t str, Break)>) -> Option<Class> {
+    const REACH: usize = 6;
+    let mut class = None;
+    for (word, _) in after.take_while(|(_, before)| *before != Break::Sentence).take(REACH) {
+        match word {
+            "code" | "command" | "commands" | "javascript" | "js" | "python" | "script" | "shell" | "sql"
+            | "program" => {
+                return Some(Class::Execute);
+            }
+            "aggregation" | "analysis" | "check" | "checks" | "find" | "list" | "lookup" | "query" | "read"
+            | "search" | "select" => {
+                class = class.or(Some(Class::Read));
+            }
+            "operation" | "operations" => {}
+            _ => {
+                if let Some(verb) = find_verb(word).filter(|verb| verb.place == VerbPlace::Anywhere) {
+                    class = class.max(Some(verb.class));
+                }
+            }
+        }
+    }
+    class.or(Some(Class::Execute))
+}
+
+/// Where the reader is.
+#[derive(Default)]
+struct TextPlace<'t> {
+    before: Option<Break>,
+    previous: &'t str,
+    sentence: usize,
+    /// The number of the word in its sentence.
+    word: usize,
+    /// The form of the verb that opens the sentence.
+    opening: Option<Form>,
+    is_after_colon: bool,
+}
+
+impl TextPlace<'_> {
+    fn advance(&mut self, before: Break) {
+        self.word += 1;
+        if before == Break::Sentence {
+            self.sentence += usize::from(self.before.is_some());
+            (self.word, self.opening, self.is_after_colon) = (0, None, false);
+        }
+        self.is_after_colon |= before == Break::Aside;
+        self.before = Some(before);
+    }
+
     /// Whether a word that can be a verb is a verb here. In later sentences only "deletes" and the like say what the
     /// tool does: "delete" may be advice to its user.
     fn lets(&self, form: Form, (class, place): (Class, VerbPlace), word: &str) -> bool {
-        let subject = matches!(
-            self.previous,
-            "tool"
-                | "this"
-                | "it"
-                | "that"
-                | "which"
-                | "can"
-                | "will"
-                | "may"
-                | "also"
-                | "then"
-                | "endpoint"
-                | "operation"
-                | "function"
-                | "method"
-                | "immediately"
-                | "automatically"
-                | "permanently"
-                | "recursively"
-                | "optionally"
-        ) || (self.previous == "to" && self.sentence == 0 && self.place <= 4);
-        let begins = self.before == Break::Sentence || subject;
-        let goes_on = self.before == Break::Clause || matches!(self.previous, "and" | "or");
+        let subject = self.before == Some(Break::Word)
+            && matches!(
+                self.previous,
+                "tool"
+                    | "this"
+                    | "it"
+                    | "that"
+                    | "which"
+                    | "can"
+                    | "will"
+                    | "may"
+                    | "also"
+                    | "then"
+                    | "endpoint"
+                    | "operation"
+                    | "function"
+                    | "method"
+                    | "immediately"
+                    | "automatically"
+                    | "permanently"
+                    | "recursively"
+                    | "optionally"
+            )
+            || (self.previous == "to" && self.sentence == 0 && self.word <= 4);
+        let begins = self.before == Some(Break::Sentence) || subject;
+        let is_listed = self.before == Some(Break::Clause);
+        let is_joined = matches!(self.previous, "and" | "or");
         match (form, place) {
-            (Form::Base, VerbPlace::Anywhere) => self.sentence == 0 && (begins || goes_on),
+            (Form::Base, VerbPlace::Anywhere) => {
+                let goes_on = is_joined || (is_listed && self.word <= 6 && !self.is_after_colon);
+                let will = self.previous == "will" && class >= Class::Destructive;
+                will || (self.sentence == 0 && (begins || (goes_on && self.opening == Some(Form::Base))))
+            }
             (Form::Base, VerbPlace::First) => self.sentence == 0 && begins,
             // In "opens, sends and updates", the words are as often nouns; "deletes" is a verb everywhere.
             (Form::Third, VerbPlace::Anywhere) => {
-                let noun =
-                    matches!(word, "clears" | "drops" | "edits" | "kills" | "moves" | "resets" | "sends" | "updates");
-                begins || (!noun && (goes_on || class >= Class::Execute))
+                let noun = matches!(
+                    word,
+                    "clears" | "drops" | "edits" | "kills" | "moves" | "resets" | "sends" | "updates" | "clicks"
+                );
+                let goes_on = (is_listed || is_joined) && self.opening == Some(Form::Third);
+                begins || (!noun && (goes_on || class >= Class::Destructive))
             }
-            (Form::Third, VerbPlace::First) => begins,
+            (Form::Third, VerbPlace::First) => self.sentence == 0 && begins,
             // "For deleting users" says what the tool does, "for debugging" what it is good for.
             (Form::Ing, VerbPlace::First) => false,
             (Form::Ing, VerbPlace::Anywhere) => self.sentence == 0 && matches!(self.previous, "for" | "by"),

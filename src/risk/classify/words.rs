@@ -26,49 +26,59 @@ pub(super) fn find_verb(word: &str) -> Option<Verb> {
     use VerbPlace::{Anywhere, First};
     #[rustfmt::skip]
     let (class, place) = match word {
-        "analyse" | "analyze" | "audit" | "blame" | "browse" | "calculate" | "cat" | "check" | "compare" | "compute" | "count"
-        | "decode" | "describe" | "detect" | "diff" | "discover" | "echo" | "encode" | "enumerate" | "estimate" | "exists"
-        | "explain" | "extract" | "fetch" | "filter" | "find" | "geocode" | "get" | "glob" | "grep" | "has" | "head"
-        | "inspect" | "is" | "list" | "lookup" | "ls" | "monitor" | "parse" | "peek" | "ping" | "poll" | "preview" | "query"
-        | "read" | "recall" | "retrieve" | "scrape" | "screenshot" | "search" | "show" | "stat" | "status" | "suggest"
-        | "summarise" | "summarize" | "tail" | "tree" | "validate" | "view" | "wait" | "whoami" => (Read, First),
+        "analyse" | "analyze" | "assess" | "audit" | "autocomplete" | "blame" | "browse" | "calculate" | "cat" | "check"
+        | "classify" | "compare" | "compute" | "correlate" | "count" | "decode" | "describe" | "detect" | "determine" | "diagnose"
+        | "diff" | "discover" | "echo" | "encode" | "enumerate" | "estimate" | "examine" | "exists" | "explain" | "explore"
+        | "extract" | "fetch" | "filter" | "find" | "forecast" | "geocode" | "get" | "glob" | "grep" | "has" | "head" | "identify"
+        | "inspect" | "introspect" | "investigate" | "is" | "list" | "locate" | "lookup" | "ls" | "measure" | "monitor" | "observe"
+        | "parse" | "peek" | "ping" | "poll" | "predict" | "preview" | "query" | "read" | "recall" | "recommend" | "research"
+        | "retrieve" | "scan" | "scrape" | "screenshot" | "search" | "show" | "stat" | "status" | "suggest" | "summarise"
+        | "summarize" | "tail" | "translate" | "tree" | "troubleshoot" | "validate" | "view" | "wait" | "whoami" => (Read, First),
 
-        "add" | "append" | "assign" | "attach" | "configure" | "create" | "deactivate" | "decrement" | "detach" | "disable"
-        | "dismiss" | "edit" | "enable" | "increment" | "initialize" | "insert" | "modify" | "move" | "mutate" | "put"
-        | "reassign" | "register" | "remember" | "rename" | "reopen" | "replace" | "save" | "subscribe" | "unarchive"
-        | "unassign" | "unlock" | "unpin" | "unsubscribe" | "update" | "upsert" | "write" => (Write, Anywhere),
-        "alter" | "annotate" | "block" | "bookmark" | "change" | "clone" | "close" | "comment" | "commit" | "complete"
-        | "copy" | "download" | "draft" | "duplicate" | "fork" | "import" | "init" | "label" | "link" | "lock" | "mark" | "mute"
-        | "patch" | "pin" | "pull" | "rebase" | "record" | "resize" | "set" | "stage" | "star" | "stash" | "store" | "tag" | "toggle"
-        | "transition" | "upload" => (Write, First),
+        "add" | "append" | "assign" | "attach" | "configure" | "create" | "customize" | "deactivate" | "decrement" | "detach"
+        | "disable" | "dismiss" | "edit" | "enable" | "increment" | "initialize" | "insert" | "modify" | "move" | "mutate" | "overwrite"
+        | "prepend" | "put" | "reassign" | "register" | "remember" | "rename" | "reopen" | "replace" | "reprioritize" | "reschedule"
+        | "save" | "subscribe" | "unarchive" | "unassign" | "unfollow" | "unhide" | "unlike" | "unlock" | "unmute" | "unpin"
+        | "unresolve" | "unset" | "unstage" | "unstar" | "unsubscribe" | "unwatch" | "update" | "upsert" | "write"
+            => (Write, Anywhere),
+        "ack" | "acknowledge" | "alter" | "annotate" | "block" | "bookmark" | "categorize" | "change" | "clone" | "close" | "comment"
+        | "commit" | "complete" | "copy" | "define" | "download" | "draft" | "draw" | "duplicate" | "emulate" | "favorite"
+        | "favourite" | "flag" | "fork" | "freeze" | "hide" | "highlight" | "import" | "init" | "join" | "label"
+        | "link" | "lock" | "mark" | "mkdir" | "mute" | "note" | "organize" | "patch" | "pin" | "prioritize" | "pull" | "react"
+        | "rearrange" | "rebase" | "record" | "reorder" | "reorganize" | "resize" | "resolve" | "rewrite" | "set" | "snooze" | "stage"
+        | "star" | "stash" | "store" | "tag" | "toggle" | "touch" | "transition" | "upload" => (Write, First),
 
-        "activate" | "approve" | "authorize" | "broadcast" | "click" | "deploy" | "dispatch" | "drain" | "enqueue" | "eval"
-        | "evaluate" | "exec" | "execute" | "impersonate" | "install" | "invoke" | "launch" | "manage" | "migrate"
-        | "navigate" | "notify" | "promote" | "provision" | "publish" | "reboot" | "reject" | "rerun" | "resend" | "restart"
-        | "restore" | "retry" | "revert" | "revoke" | "rollback" | "send" | "shutdown" | "spawn" | "submit" | "unpublish"
-            => (Execute, Anywhere),
-        "apply" | "archive" | "build" | "call" | "checkout" | "connect" | "control" | "cordon" | "crawl" | "debug" | "dm"
-        | "drag" | "email" | "export" | "fill" | "fire" | "follow" | "format" | "forward" | "goto" | "grant" | "hover" | "invite" | "kick"
-        | "login" | "mail" | "merge" | "pause" | "play" | "post" | "press" | "process" | "push" | "release" | "reply"
-        | "request" | "resume" | "rollout" | "rotate" | "run" | "scale" | "schedule" | "share" | "sms" | "ssh" | "start"
-        | "stop" | "swipe" | "sync" | "tap" | "test" | "track" | "trigger" | "tweet" | "type" => (Execute, First),
+        "activate" | "approve" | "authorize" | "broadcast" | "click" | "deploy" | "dispatch" | "downgrade" | "drain" | "enqueue"
+        | "eval" | "evaluate" | "exec" | "execute" | "impersonate" | "install" | "interact" | "invoke" | "launch" | "manage"
+        | "migrate" | "navigate" | "notify" | "promote" | "provision" | "publish" | "reboot" | "reject" | "rerun" | "resend"
+        | "restart" | "restore" | "retry" | "revert" | "rollback" | "send" | "shutdown" | "spawn" | "submit"
+        | "unpublish" | "upgrade" => (Execute, Anywhere),
+        "aggregate" | "answer" | "apply" | "ask" | "book" | "boot" | "build" | "call" | "capture" | "chat" | "checkout" | "compile"
+        | "connect" | "control" | "cordon" | "crawl" | "debug" | "dial" | "dm" | "drag" | "email" | "export" | "fill" | "fire"
+        | "focus" | "follow" | "format" | "forward" | "goto" | "grant" | "hover" | "invite" | "kick" | "leave" | "like" | "login" | "mail" | "merge"
+        | "message" | "pause" | "play" | "post" | "press" | "print" | "process" | "push" | "release" | "reload" | "reply"
+        | "request" | "reserve" | "resume" | "rollout" | "rotate" | "run" | "say" | "scale" | "schedule" | "scroll" | "share"
+        | "simulate" | "sms" | "speak" | "start" | "stop" | "swipe" | "switch" | "sync" | "tap" | "test" | "track" | "train"
+        | "trigger" | "turn" | "tweet" | "type" | "uncordon" | "upvote" | "verify" | "vote" => (Execute, First),
 
-// Other words that begin names, so that the next word is not a verb: `reorder_list_items` does not list anything.
+        // Other words that begin names, so that the next word is not a verb: `rebuild_list_items` does not list anything.
         "accept" | "adjust" | "allow" | "annihilate" | "bypass" | "decline" | "demolish" | "escalate" | "generate" | "handle"
         | "hijack" | "ingest" | "inject" | "load" | "obliterate" | "open" | "optimize" | "override" | "perform" | "permit"
-        | "prepare" | "rearrange" | "rebuild" | "recreate" | "refresh" | "regenerate" | "reindex" | "reorder" | "reorganize"
-        | "sanitize" | "scrub" | "seed" | "shuffle" | "sign" | "skip" | "split" | "squash" | "strip" | "suspend" | "tweak"
-        | "unblock" | "use" | "vacuum" | "wreck" => (Execute, First),
+        | "prepare" | "rebuild" | "recreate" | "refresh" | "regenerate" | "reindex" | "sanitize" | "scrub" | "seed" | "shuffle"
+        | "sign" | "skip" | "split" | "squash" | "strip" | "suspend" | "tweak" | "unblock" | "use" | "vacuum" | "wreck"
+            => (Execute, First),
 
         "abort" | "cancel" | "clear" | "decommission" | "del" | "delete" | "deprovision" | "deregister" | "destroy" | "discard"
-        | "drop" | "erase" | "evict" | "expunge" | "flush" | "forget" | "kill" | "nuke" | "overwrite" | "prune" | "purge"
-        | "redact" | "remove" | "reset" | "rm" | "rmdir" | "shred" | "teardown" | "terminate" | "trash" | "truncate"
+        | "drop" | "erase" | "evict" | "expunge" | "flush" | "forget" | "kill" | "nuke" | "prune" | "purge"
+        | "redact" | "remove" | "reset" | "revoke" | "rm" | "rmdir" | "shred" | "teardown" | "terminate" | "trash" | "truncate"
         | "uninstall" | "unregister" | "wipe" => (Destructive, Anywhere),
-        "ban" | "clean" | "cleanup" | "deletion" | "empty" | "expire" | "removal" | "unlink" | "void" => (Destructive, First),
+        "archive" | "ban" | "burn" | "clean" | "cleanup" | "deletion" | "empty" | "expire" | "pop" | "removal" | "unlink" | "void"
+            => (Destructive, First),
 
-        "buy" | "disburse" | "donate" | "invest" | "reimburse" | "remit" | "sell" | "withdraw" => (Financial, Anywhere),
-        "bid" | "bill" | "charge" | "deposit" | "invoice" | "pay" | "payment" | "payout" | "purchase" | "refund" | "stake"
-        | "swap" | "topup" | "trade" | "transfer" | "wire" => (Financial, First),
+        "buy" | "disburse" | "donate" | "invest" | "liquidate" | "reimburse" | "remit" | "repay" | "sell" | "withdraw"
+            => (Financial, Anywhere),
+        "bid" | "bill" | "borrow" | "charge" | "deposit" | "invoice" | "lend" | "mint" | "pay" | "payment" | "payout" | "purchase"
+        | "redeem" | "refund" | "stake" | "swap" | "topup" | "trade" | "transfer" | "unstake" | "wire" => (Financial, First),
         _ => return None,
     };
     Some(Verb { class, place })
@@ -82,16 +92,11 @@ pub(super) fn is_thing_too(word: &str) -> bool {
             | "tail" | "tree")
 }
 
-/// Whether a word is a plural; a verb in its base form hardly ever ends like one.
-pub(super) fn is_plural(word: &str) -> bool {
-    strip_plural(word) != word
-}
-
 /// Whether a change to such an object moves money.
 #[rustfmt::skip]
 pub(super) fn is_money(word: &str) -> bool {
     matches!(strip_plural(word),
-        "bid" | "billing" | "charge" | "debit" | "deposit" | "donation" | "fund" | "invoice" | "money"
+        "addon" | "bid" | "billing" | "charge" | "debit" | "deposit" | "donation" | "fund" | "invoice" | "money"
             | "payment" | "payout" | "payroll" | "purchase" | "refund" | "trade" | "transfer" | "withdrawal")
 }
 
@@ -99,17 +104,20 @@ pub(super) fn is_money(word: &str) -> bool {
 #[rustfmt::skip]
 pub(super) fn is_set_off(word: &str) -> bool {
     matches!(strip_plural(word),
-        "broadcast" | "build" | "call" | "campaign" | "deployment" | "event" | "execution" | "export"
-            | "invitation" | "invite" | "job" | "meeting" | "message" | "notification" | "post" | "release"
-            | "run" | "tweet" | "webhook")
+        "backup" | "broadcast" | "build" | "call" | "campaign" | "cluster" | "container" | "deployment" | "droplet"
+            | "event" | "execution" | "export" | "instance" | "invitation" | "invite" | "job" | "machine" | "meeting" | "member"
+            | "message" | "notification" | "pod" | "post" | "release" | "replica" | "run" | "sandbox" | "schedule" | "server"
+            | "sms" | "subscriber" | "tweet" | "vm")
 }
 
 /// Whether a change to such an object has wider effects: it is code that runs later, or says who may do what.
 #[rustfmt::skip]
 pub(super) fn is_far_reaching(word: &str) -> bool {
     matches!(strip_plural(word),
-        "acl" | "apex" | "automation" | "collaborator" | "cron" | "crontab" | "hook" | "lambda" | "permission"
-            | "pipeline" | "query" | "script" | "sql" | "worker")
+        "acl" | "apex" | "apikey" | "automation" | "certificate" | "collaborator" | "credential" | "cron" | "crontab" | "dns"
+            | "firewall" | "function" | "hook" | "journey" | "lambda" | "macro" | "member" | "oauth" | "password" | "permission" | "pipeline"
+            | "policies" | "policy" | "protection" | "query" | "role" | "ruleset" | "script" | "secret" | "sql" | "ssl" | "token"
+            | "trigger" | "webhook" | "worker" | "workflow")
 }
 
 /// Whether a tool with such a word acts on things outside its server: any page, any cluster.
@@ -130,6 +138,16 @@ pub(super) fn is_personal(word: &str) -> bool {
             | "phone" | "profile" | "recipient" | "ssn" | "subscriber" | "user" | "username")
 }
 
+/// Whether others can write such things, or what is in them, into what a tool returns.
+#[rustfmt::skip]
+pub(super) fn is_written_by_others(word: &str) -> bool {
+    matches!(word, "news" | "replies")
+        || matches!(strip_plural(word),
+            "article" | "chat" | "comment" | "conversation" | "crawl" | "discussion" | "email" | "feed" | "forum" | "inbox"
+                | "issue" | "mail" | "message" | "page" | "post" | "reply" | "review" | "scrape" | "thread" | "ticket" | "tweet"
+                | "web" | "webpage" | "website")
+}
+
 #[rustfmt::skip]
 pub(super) fn is_sending(word: &str) -> bool {
     matches!(word,
@@ -143,8 +161,7 @@ fn strip_plural(word: &str) -> &str {
 
 /// Finds a destructive verb with a suffix that does not inflect it, as in `deleteuser`. Short verbs begin other words.
 pub(super) fn find_glued_verb(word: &str) -> Option<(&'static str, Class)> {
-    const LONG: [&str; 8] =
-        ["cancel", "delete", "destroy", "overwrite", "remove", "terminate", "truncate", "uninstall"];
+    const LONG: [&str; 7] = ["cancel", "delete", "destroy", "remove", "terminate", "truncate", "uninstall"];
     let (verb, rest) = LONG.iter().find_map(|verb| Some((*verb, word.strip_prefix(verb)?)))?;
     let inflected = rest.starts_with('l') || matches!(rest, "" | "d" | "s" | "r" | "rs" | "ed" | "er" | "ers" | "ing");
     (!inflected).then_some((verb, Class::Destructive))
@@ -260,7 +277,10 @@ pub(super) fn split_words(name: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Break {
     Sentence,
+    /// A comma or a dash.
     Clause,
+    /// A colon.
+    Aside,
     Word,
 }
 
@@ -280,11 +300,11 @@ impl Tokens {
             Self { text: String::with_capacity(text.len() + 2), places: Vec::with_capacity(text.len() / 4) };
         tokens.text.push(' ');
         let (mut start, mut is_in_word, mut is_after_dot) = (1, false, false);
-        let mut next = Break::Sentence;
+        let (mut next, mut is_after_space) = (Break::Sentence, false);
         for c in text.chars().filter(|c| !is_invisible(*c)).chain(['\n']) {
             if c.is_alphanumeric() || c == '_' || ((c == '\'' || c == '’') && is_in_word) {
                 tokens.text.extend(c.to_lowercase().map(|c| if c == '’' { '\'' } else { c }));
-                (is_in_word, is_after_dot) = (true, false);
+                (is_in_word, is_after_dot, is_after_space) = (true, false, false);
                 continue;
             }
             if is_in_word {
@@ -295,18 +315,22 @@ impl Tokens {
             // A dot within a word, as in "e.g" or "example.com", ends nothing.
             if matches!(c, '!' | '?' | '\n' | '。') || (is_after_dot && c.is_whitespace()) {
                 next = Break::Sentence;
-            } else if next != Break::Sentence
-                && matches!(c, ',' | ';' | ':' | '(' | '/' | '-' | '–' | '—' | '•' | '*' | '`' | '"')
-            {
-                next = Break::Clause;
+            } else if next == Break::Word {
+                next = match c {
+                    ':' => Break::Aside,
+                    ',' | ';' | '(' | '/' | '–' | '—' => Break::Clause,
+                    '-' if is_after_space => Break::Clause,
+                    _ => next,
+                };
             }
+            is_after_space = c.is_whitespace();
             is_after_dot = c == '.';
         }
         tokens
     }
 
     /// Returns each word, and what is before it.
-    pub(super) fn words(&self) -> impl Iterator<Item = (&str, Break)> {
+    pub(super) fn words(&self) -> impl Iterator<Item = (&str, Break)> + Clone {
         self.places.iter().map(|(range, before)| (self.text.get(range.clone()).unwrap_or_default(), *before))
     }
 

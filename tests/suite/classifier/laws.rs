@@ -111,6 +111,7 @@ proptest! {
             description: description.map(Cow::Owned),
             arguments,
             annotations,
+            ..Listed::default()
         };
         let verdict = classify_tool(&full);
         prop_assert!(verdict.counts_as() >= bare.counts_as(), "{bare:?} {full:?} {verdict:?}");

@@ -32,7 +32,7 @@ fn a_harmful_verb_anywhere_beats_a_reading_one() {
         ("search_and_send", Execute),
         ("check_and_pay", Financial),
         ("read_write_query", Execute),
-        ("iterable.get_lists", Read),
+        ("lists.get", Read),
         ("mcp__server__delete_user", Destructive),
         ("read.delete", Destructive),
         ("delete.preview", Destructive),
@@ -62,14 +62,32 @@ fn a_harmful_verb_anywhere_beats_a_reading_one() {
 
 #[test]
 fn a_thing_at_the_end_of_a_name_need_not_be_read() {
-    for name in ["rework_list", "reword_query", "alignTree", "issue_list", "list_and_vaporize"] {
+    for name in [
+        "rework_list",
+        "reword_query",
+        "alignTree",
+        "issue_list",
+        "list_and_vaporize",
+        "vaporize.view",
+        "iterable.get_lists",
+    ] {
         assert_name(name, Class::Read, Confidence::Medium);
     }
-    for name in ["pods_list", "issues.list", "slack_list_channels", "list", "tree", "get_tree", "get_issues_and_labels"]
-    {
+    for name in [
+        "pods_list",
+        "issues.list",
+        "issue_read",
+        "client_list",
+        "agent_status",
+        "localstorage_list",
+        "list",
+        "tree",
+        "get_tree",
+        "get_issues_and_labels",
+    ] {
         assert_name(name, Class::Read, Confidence::High);
     }
-    for name in ["reorder_list_items", "rebuild_tree", "generate_list"] {
+    for name in ["regenerate_list_items", "rebuild_tree", "generate_list"] {
         assert_name(name, Class::Execute, Confidence::High);
     }
 }
@@ -135,6 +153,11 @@ fn what_the_server_says_raises() {
         ("Refunds an order.", Financial),
         ("Creates the user where there is none.", Write),
         ("Get or create a user.", Write),
+        ("Overwrites the file.", Write),
+        ("Gets a user. It will delete the others.", Destructive),
+        ("Run a shell command.", Execute),
+        ("Executes arbitrary code and gets a user.", Execute),
+        ("Run a find and delete.", Destructive),
     ] {
         assert_class(json!({"name": "get_x", "description": description}), class, Confidence::Medium);
     }
@@ -146,6 +169,15 @@ fn what_the_server_says_raises() {
         "Get a user. To delete one, use delete_user.",
         "Get an order's status, payment and refund amount.",
         "Call this tool when you need users.",
+        "Allows you to get a user.",
+        "Formats a user.",
+        "Gets changes since then, labels, and releases.",
+        "Get statistics such as opens, clicks, and conversions.",
+        "Get users: suggested indexes, drop index suggestions.",
+        "Run a find query against users.",
+        "Execute the search operation.",
+        "Gets a user.\n\nArgs:\n    updates: what else to get\n    Deletes: nothing",
+        "Gets a user. Config includes blocked shell commands.",
         "",
         "🙂",
         "For ééing by ßßing, eing and ing",
@@ -158,15 +190,14 @@ fn what_the_server_says_raises() {
 
 #[test]
 fn annotations_are_claims() {
-    use Class::{Destructive, Read, Write};
+    use Class::{Destructive, Execute, Read, Write};
     let hinted = |name: &str, hints: Value| json!({"name": name, "annotations": hints});
     assert_class(hinted("get_x", json!({"readOnlyHint": false})), Write, Confidence::Medium);
-    assert_class(hinted("get_x", json!({"destructiveHint": true})), Destructive, Confidence::Medium);
-    assert_class(
-        hinted("get_x", json!({"readOnlyHint": true, "destructiveHint": true})),
-        Destructive,
-        Confidence::Medium,
-    );
+    // Of updates it is said as often as of what destroys; so it asks, and hides nothing.
+    assert_class(hinted("get_x", json!({"destructiveHint": true})), Execute, Confidence::Medium);
+    assert_class(hinted("update_x", json!({"destructiveHint": true})), Execute, Confidence::Medium);
+    // It has a meaning only where the other one is not set (MCP, ToolAnnotations).
+    assert_class(hinted("get_x", json!({"readOnlyHint": true, "destructiveHint": true})), Read, Confidence::High);
     // Many tools that search have this one.
     assert_class(hinted("search_x", json!({"openWorldHint": true})), Read, Confidence::High);
     assert_class(hinted("get_x", json!({"destructiveHint": "yes", "readOnlyHint": 0})), Read, Confidence::High);
@@ -182,7 +213,6 @@ fn arguments_tell() {
         |properties: Value| json!({"name": "get_x", "inputSchema": {"type": "object", "properties": properties}});
     for (properties, class) in [
         (json!({"force": {"type": "boolean"}}), Execute),
-        (json!({"confirm": {}}), Execute),
         (json!({"dryRun": {}}), Write),
         (json!({"dry_run": true}), Write),
         (json!({"amount": {}, "currency": {}}), Financial),
@@ -207,6 +237,11 @@ fn arguments_tell() {
         json!({"query": {"type": "string"}, "code": {"description": "The country's code"}}),
         json!({"from": {}, "to": {}}),
         json!({"amount": {}}),
+        // A safety of the server's own.
+        json!({"confirm": {}, "confirmation": {}}),
+        // A filter.
+        json!({"status": {"enum": ["open", "void", "deleted"]}, "max_budget": {}, "selector": {}}),
+        json!({"operations": {"type": "array", "items": {"enum": ["dropIndexSuggestions"]}}}),
         json!({"sort": {"enum": ["created", "deleted"]}, "action": {"enum": ["get", 7, null, {"a": []}]}}),
         json!({"__proto__": {"enum": ["delete"]}, "constructor": null, "": [], "é": 3}),
         json!({"action": {"enum": {"delete": 1}}, "mode": [], "op": "delete"}),
@@ -214,6 +249,18 @@ fn arguments_tell() {
         json!([{"force": 1}]),
     ] {
         assert_class(with(properties), Read, Confidence::High);
+    }
+    let changing =
+        |properties: Value| json!({"name": "update_x", "inputSchema": {"type": "object", "properties": properties}});
+    for (properties, class) in [
+        (json!({"status": {"enum": ["open", "void"]}}), Destructive),
+        (json!({"new_state": {"enum": ["deleted"]}}), Destructive),
+        (json!({"daily_budget": {}}), Financial),
+        (json!({"spend_cap": {}}), Financial),
+        (json!({"bidAmount": {}}), Financial),
+        (json!({"selector": {}, "text": {}}), Execute),
+    ] {
+        assert_class(changing(properties), class, Confidence::Medium);
     }
     for schema in [json!(null), json!([]), json!(7), json!({"properties": null})] {
         assert_class(json!({"name": "get_x", "inputSchema": schema}), Read, Confidence::High);
@@ -274,4 +321,32 @@ fn a_profile_tells_people_messages_and_what_stays_done() {
     assert_eq!(told(json!({"name": "delete_file"})), (false, false, true));
     assert_eq!(told(json!({"name": "run_job"})), (false, false, false));
     assert_eq!(told(json!({"name": "x", "inputSchema": {"properties": {"to": {}, "body": {}}}})), (false, true, true));
+}
+
+#[test]
+fn what_is_changed_counts() {
+    use Class::{Execute, Financial, Write};
+    for (name, class) in [
+        ("create_cluster", Execute),
+        ("createVm", Execute),
+        ("create_backup", Execute),
+        ("update_team_member", Execute),
+        ("update_role", Execute),
+        ("update_webhook", Execute),
+        ("update_event", Execute),
+        ("edit_workflow", Execute),
+        ("update_subscription", Financial),
+        ("create_addon", Financial),
+        ("create_phone_number", Financial),
+        ("write_contract", Financial),
+        ("update_user_subscription", Write),
+        ("create_topic_subscription", Write),
+        ("update_contract", Write),
+        ("move_event_log", Execute),
+        ("get_subscription", Class::Read),
+    ] {
+        assert_name(name, class, Confidence::High);
+    }
+    let signed = json!({"name": "register_agent", "inputSchema": {"properties": {"privateKey": {}}}});
+    assert_class(signed, Execute, Confidence::Medium);
 }

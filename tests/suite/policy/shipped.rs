@@ -93,3 +93,14 @@ fn no_argument_leads_a_call_to_another_address() {
     }
     assert_eq!(policy.judge_call("get_catalog_items", r#"{"catalogName":[".."]}"#).decision.effect, Effect::Deny);
 }
+
+#[test]
+fn a_read_of_an_unknown_server_that_returns_keys_asks() {
+    let policy = policy::builtin_policy(&Server::by_name(&server("elsewhere")));
+    for tool in ["get_credentials", "read_secrets", "get_env", "getAccessToken", "list_api_keys", "get_otp"] {
+        assert_eq!(policy.decide_tool(tool).effect, Effect::RequireApproval, "{tool}");
+    }
+    for tool in ["get_environment", "list_hotpots", "get_token_price", "get_key"] {
+        assert_eq!(policy.decide_tool(tool).effect, Effect::Allow, "{tool}");
+    }
+}

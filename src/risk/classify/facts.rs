@@ -1,0 +1,123 @@
+//! What a policy may care about beside a tool's class: whose data it handles, whether it sends, what its answers hold, and where
+//! it reaches. Guesses from names and claims: `None` means no more than that nothing says so.
+
+use super::name;
+use super::schema::{quote_for_reason, take_a_message};
+use super::words::{is_personal, is_written_by_others, split_words};
+use crate::risk::class::Class;
+use crate::risk::tool_claims::Listed;
+
+/// Facts about a tool, each with the sentence that says why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolFacts {
+    /// It handles personal data.
+    pub personal: Option<String>,
+    /// It sends a message.
+    pub sends: Option<String>,
+    /// What it returns, others can have written.
+    pub returns_untrusted: Option<String>,
+    /// It returns keys or passwords.
+    pub returns_secrets: Option<String>,
+    /// The name of the argument with the address that it connects to.
+    pub url_argument: Option<String>,
+}
+
+/// Returns the facts that a tool's name, arguments and annotations tell. `class` is what it counts as.
+pub fn find_facts(tool: &Listed<'_>, class: Class) -> ToolFacts {
+    let url_argument = tool.arguments.iter().map(|argument| argument.name.as_str()).find(|name| is_address(name));
+    ToolFacts {
+        personal: find_personal(tool),
+        sends: if class >= Class::Execute { find_sending(tool) } else { None },
+        returns_untrusted: find_untrusted(tool, url_argument),
+        returns_secrets: find_secret(&tool.name),
+        url_argument: url_argument.map(str::to_owned),
+    }
+}
+
+fn find_personal(tool: &Listed<'_>) -> Option<String> {
+    let word_of =
+        |name: &str| split_words(name).split_ascii_whitespace().find(|word| is_personal(word)).map(str::to_owned);
+    let by_name = word_of(&tool.name).map(|word| format!("Its name has the word \"{}\".", quote_for_reason(&word)));
+    by_name.or_else(|| {
+        let argument = tool.arguments.iter().find(|argument| word_of(&argument.name).is_some())?;
+        Some(format!("It takes the argument \"{}\".", quote_for_reason(&argument.name)))
+    })
+}
+
+fn find_sending(tool: &Listed<'_>) -> Option<String> {
+    if name::read_name(&tool.name, tool.objects).sends {
+        return Some("Its name says that it sends.".to_owned());
+    }
+    take_a_message(&tool.arguments).then(|| "It takes a recipient and a text.".to_owned())
+}
+
+fn find_untrusted(tool: &Listed<'_>, url_argument: Option<&str>) -> Option<String> {
+    if tool.annotations.open_world == Some(true) {
+        return Some("Its server says that it reaches an open world.".to_owned());
+    }
+    if let Some(name) = url_argument {
+        return Some(format!("It returns what is at its argument \"{}\".", quote_for_reason(name)));
+    }
+    let words = split_words(&tool.name);
+    let word = words.split_ascii_whitespace().find(|word| is_written_by_others(word))?;
+    Some(format!("Its name has the word \"{}\".", quote_for_reason(word)))
+}
+
+pub(super) fn find_secret(name: &str) -> Option<String> {
+    let words = split_words(name);
+    let is_pair = |one: &str, other: &str| {
+        matches!(
+            (one, other),
+            ("api", "key" | "keys")
+                | ("private" | "secret", "key" | "keys")
+                | ("access" | "auth" | "bearer", "token" | "tokens")
+        )
+    };
+    let mut before = "";
+    let word = words.split_ascii_whitespace().find(|word| {
+        let previous = std::mem::replace(&mut before, word);
+        is_pair(previous, word)
+            || matches!(
+                *word,
+                "apikey"
+                    | "credential"
+                    | "credentials"
+                    | "env"
+                    | "otp"
+                    | "passphrase"
+                    | "password"
+                    | "passwords"
+                    | "secret"
+                    | "secrets"
+                    | "totp"
+            )
+    })?;
+    Some(format!("Its name has the word \"{}\".", quote_for_reason(word)))
+}
+
+/// Whether an argument is an address that the tool connects to. One that is called back or shown is none.
+fn is_address(name: &str) -> bool {
+    let words = split_words(name);
+    let mut words = words.split_ascii_whitespace().rev();
+    let (last, before) = (words.next().unwrap_or_default(), words.next());
+    match last {
+        "url" | "urls" => !matches!(
+            before,
+            Some(
+                "avatar"
+                    | "callback"
+                    | "hook"
+                    | "icon"
+                    | "image"
+                    | "issue"
+                    | "logo"
+                    | "photo"
+                    | "redirect"
+                    | "return"
+                    | "webhook"
+            )
+        ),
+        "endpoint" | "host" | "hostname" | "href" | "website" => before.is_none(),
+        _ => false,
+    }
+}

@@ -1,0 +1,131 @@
+//! Which words of a name are not verbs: nouns, and the small words between them.
+
+/// One word a line, sorted. Nouns that are hardly ever verbs, and the nouns of software.
+const NOUNS: &str = include_str!("nouns.txt");
+
+/// Whether a word in lower case cannot be the verb of a name.
+pub(super) fn is_noun(word: &str) -> bool {
+    word.len() < 2 || is_particle(word) || is_in(NOUNS, word) || is_compound(word)
+}
+
+/// Whether a word consists of two nouns, as "localstorage" and "usergroup" do.
+fn is_compound(word: &str) -> bool {
+    const LEAST: usize = 4;
+    const MOST: usize = 24;
+    let is_half = |half: Option<&str>| half.is_some_and(|half| half.len() >= LEAST && is_in(NOUNS, half));
+    word.len() <= MOST && (LEAST..word.len()).any(|at| is_half(word.get(..at)) && is_half(word.get(at..)))
+}
+
+/// Whether a name that consists of nouns and ends in this one says what it returns, as in `agent_status`.
+#[rustfmt::skip]
+pub(super) fn is_information(word: &str) -> bool {
+    matches!(word,
+        "analytics" | "capabilities" | "changelog" | "detail" | "details" | "docs" | "documentation" | "health" | "help"
+            | "history" | "indexes" | "info" | "information" | "log" | "logs" | "metadata" | "metrics" | "overview" | "schema"
+            | "schemas" | "size" | "statistics" | "stats" | "statuses" | "summaries" | "summary" | "top" | "usage"
+            | "version" | "versions")
+}
+
+/// Whether a word is a noun as often as a verb, and in none of the other tables.
+pub(super) fn is_thing_or_verb(word: &str) -> bool {
+    matches!(
+        word,
+        "bank"
+            | "budget"
+            | "buffer"
+            | "bundle"
+            | "cache"
+            | "claim"
+            | "crash"
+            | "credit"
+            | "dump"
+            | "exchange"
+            | "fund"
+            | "issue"
+            | "match"
+            | "offer"
+            | "order"
+            | "quote"
+            | "review"
+            | "shell"
+            | "work"
+    )
+}
+
+fn is_particle(word: &str) -> bool {
+    matches!(
+        word,
+        "active"
+            | "all"
+            | "any"
+            | "as"
+            | "at"
+            | "available"
+            | "batch"
+            | "bulk"
+            | "by"
+            | "current"
+            | "for"
+            | "from"
+            | "full"
+            | "global"
+            | "in"
+            | "into"
+            | "latest"
+            | "many"
+            | "me"
+            | "multi"
+            | "multiple"
+            | "my"
+            | "new"
+            | "of"
+            | "on"
+            | "public"
+            | "recent"
+            | "related"
+            | "single"
+            | "the"
+            | "to"
+            | "top"
+            | "via"
+    )
+}
+
+/// Looks a word up among sorted lines.
+fn is_in(lines: &str, word: &str) -> bool {
+    let (mut from, mut to) = (0, lines.len());
+    while let Some(rest) = lines.get(from..to).filter(|rest| !rest.is_empty()) {
+        let middle = from + rest.len() / 2;
+        let start = lines.get(from..middle).and_then(|before| before.rfind('\n')).map_or(from, |at| from + at + 1);
+        let end = lines.get(start..to).and_then(|line| line.find('\n')).map_or(to, |at| start + at);
+        match lines.get(start..end).unwrap_or_default().cmp(word) {
+            std::cmp::Ordering::Equal => return true,
+            std::cmp::Ordering::Less => from = end + 1,
+            std::cmp::Ordering::Greater => to = start,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nouns_are_sorted_and_found() {
+        let nouns: Vec<&str> = NOUNS.lines().collect();
+        assert!(nouns.is_sorted_by(|one, next| one < next) && NOUNS.ends_with('\n'));
+        assert!(nouns.iter().all(|noun| is_in(NOUNS, noun)));
+        for word in ["", "a", "aa", "vaporize", "zap", "zzz", "dial", "\n"] {
+            assert!(!is_in(NOUNS, word), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn no_noun_changes_anything_as_a_verb() {
+        use crate::risk::Class;
+        use crate::risk::classify::words::find_verb;
+        let changing = |noun: &&str| find_verb(noun).is_some_and(|verb| verb.class > Class::Read);
+        assert_eq!(NOUNS.lines().filter(changing).collect::<Vec<_>>(), [""; 0]);
+    }
+}
