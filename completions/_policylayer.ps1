@@ -32,6 +32,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('unregister', 'unregister', [CompletionResultType]::ParameterValue, 'Undo `register`: the client starts the server directly again')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Start a server as its client would, and check each step; for each that fails, say what to do')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Start a server and print what an agent would see of it: each tool''s class, decision and rule. No tool is called')
+            [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Lock a server: hold it to the tools, prompts, instructions and package that it has now')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a policy for a server from what it lists, after asking about each class of tools')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Load a policy and print its errors and warnings, each with its place and a fix')
             [CompletionResult]::new('decide', 'decide', [CompletionResultType]::ParameterValue, 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted')
@@ -112,6 +113,57 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'policylayer;lock' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file that the lock is beside, instead of the one that `wrap` would find')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How many seconds the server may take to open a session, and again for its lists')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Write nothing, and exit with 1 if the server is not as its lock says. It is started as `wrap` starts it: at the locked version')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing: replace a lock that differs')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print what changed since the lock: first in terms of risk, then the text')
+            [CompletionResult]::new('accept', 'accept', [CompletionResultType]::ParameterValue, 'Print what changed since the lock, and accept it: all of it, or the named items only')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'policylayer;lock;diff' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file that the lock is beside, instead of the one that `wrap` would find')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How many seconds the server may take to open a session, and again for its lists')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;lock;accept' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file that the lock is beside, instead of the one that `wrap` would find')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How many seconds the server may take to open a session, and again for its lists')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;lock;help' {
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print what changed since the lock: first in terms of risk, then the text')
+            [CompletionResult]::new('accept', 'accept', [CompletionResultType]::ParameterValue, 'Print what changed since the lock, and accept it: all of it, or the named items only')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'policylayer;lock;help;diff' {
+            break
+        }
+        'policylayer;lock;help;accept' {
+            break
+        }
+        'policylayer;lock;help;help' {
+            break
+        }
         'policylayer;init' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server''s name, instead of the one that config.toml has for its command or that is derived from it')
             [CompletionResult]::new('--catalogue', '--catalogue', [CompletionResultType]::ParameterName, 'The known server that this is, if its command does not tell')
@@ -119,6 +171,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to write it [default: as the file''s ending says, else toml]')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init')
+            [CompletionResult]::new('--lock', '--lock', [CompletionResultType]::ParameterName, 'Lock the server as well, as `policylayer lock` does')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing: take what is recommended')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -411,6 +464,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('unregister', 'unregister', [CompletionResultType]::ParameterValue, 'Undo `register`: the client starts the server directly again')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Start a server as its client would, and check each step; for each that fails, say what to do')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Start a server and print what an agent would see of it: each tool''s class, decision and rule. No tool is called')
+            [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Lock a server: hold it to the tools, prompts, instructions and package that it has now')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a policy for a server from what it lists, after asking about each class of tools')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Load a policy and print its errors and warnings, each with its place and a fix')
             [CompletionResult]::new('decide', 'decide', [CompletionResultType]::ParameterValue, 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted')
@@ -452,6 +506,17 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;help;inspect' {
+            break
+        }
+        'policylayer;help;lock' {
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print what changed since the lock: first in terms of risk, then the text')
+            [CompletionResult]::new('accept', 'accept', [CompletionResultType]::ParameterValue, 'Print what changed since the lock, and accept it: all of it, or the named items only')
+            break
+        }
+        'policylayer;help;lock;diff' {
+            break
+        }
+        'policylayer;help;lock;accept' {
             break
         }
         'policylayer;help;init' {

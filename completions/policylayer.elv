@@ -29,6 +29,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand unregister 'Undo `register`: the client starts the server directly again'
             cand doctor 'Start a server as its client would, and check each step; for each that fails, say what to do'
             cand inspect 'Start a server and print what an agent would see of it: each tool''s class, decision and rule. No tool is called'
+            cand lock 'Lock a server: hold it to the tools, prompts, instructions and package that it has now'
             cand init 'Write a policy for a server from what it lists, after asking about each class of tools'
             cand check 'Load a policy and print its errors and warnings, each with its place and a fix'
             cand decide 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted'
@@ -101,6 +102,50 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'policylayer;lock'= {
+            cand --server 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells'
+            cand --client 'Only this client; may be repeated'
+            cand --policy 'The policy file that the lock is beside, instead of the one that `wrap` would find'
+            cand --timeout 'How many seconds the server may take to open a session, and again for its lists'
+            cand --format 'How to print: for a person, or for a program'
+            cand --check 'Write nothing, and exit with 1 if the server is not as its lock says. It is started as `wrap` starts it: at the locked version'
+            cand --yes 'Ask nothing: replace a lock that differs'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand diff 'Print what changed since the lock: first in terms of risk, then the text'
+            cand accept 'Print what changed since the lock, and accept it: all of it, or the named items only'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'policylayer;lock;diff'= {
+            cand --server 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells'
+            cand --client 'Only this client; may be repeated'
+            cand --policy 'The policy file that the lock is beside, instead of the one that `wrap` would find'
+            cand --timeout 'How many seconds the server may take to open a session, and again for its lists'
+            cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;lock;accept'= {
+            cand --server 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells'
+            cand --client 'Only this client; may be repeated'
+            cand --policy 'The policy file that the lock is beside, instead of the one that `wrap` would find'
+            cand --timeout 'How many seconds the server may take to open a session, and again for its lists'
+            cand --format 'How to print: for a person, or for a program'
+            cand --yes 'Ask nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;lock;help'= {
+            cand diff 'Print what changed since the lock: first in terms of risk, then the text'
+            cand accept 'Print what changed since the lock, and accept it: all of it, or the named items only'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'policylayer;lock;help;diff'= {
+        }
+        &'policylayer;lock;help;accept'= {
+        }
+        &'policylayer;lock;help;help'= {
+        }
         &'policylayer;init'= {
             cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
             cand --catalogue 'The known server that this is, if its command does not tell'
@@ -108,6 +153,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --output 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]'
             cand --format 'How to write it [default: as the file''s ending says, else toml]'
             cand --force 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
+            cand --lock 'Lock the server as well, as `policylayer lock` does'
             cand --yes 'Ask nothing: take what is recommended'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -361,6 +407,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand unregister 'Undo `register`: the client starts the server directly again'
             cand doctor 'Start a server as its client would, and check each step; for each that fails, say what to do'
             cand inspect 'Start a server and print what an agent would see of it: each tool''s class, decision and rule. No tool is called'
+            cand lock 'Lock a server: hold it to the tools, prompts, instructions and package that it has now'
             cand init 'Write a policy for a server from what it lists, after asking about each class of tools'
             cand check 'Load a policy and print its errors and warnings, each with its place and a fix'
             cand decide 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted'
@@ -395,6 +442,14 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;help;doctor'= {
         }
         &'policylayer;help;inspect'= {
+        }
+        &'policylayer;help;lock'= {
+            cand diff 'Print what changed since the lock: first in terms of risk, then the text'
+            cand accept 'Print what changed since the lock, and accept it: all of it, or the named items only'
+        }
+        &'policylayer;help;lock;diff'= {
+        }
+        &'policylayer;help;lock;accept'= {
         }
         &'policylayer;help;init'= {
         }

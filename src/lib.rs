@@ -51,7 +51,8 @@
 //!   to of a server, and what changed), `policy` (from a document to decisions), `record` (the log's lines), `engine` (a session: requests, lists, limits, approvals).
 //! - Kept between sessions and around the program: `state` (what wrappers share), `exit` (the exit codes), `env` (the
 //!   environment of the process), `shell` (commands that a person is advised to run), `lookup` (which file a command starts),
-//!   `settings` (config.toml), `paths` (where configuration, policies, state and logs are), `audit` (the log's files).
+//!   `settings` (config.toml), `paths` (where configuration, policies, state and logs are), `package` (what a command starts, as its launcher's files
+//!   tell), `audit` (the log's files).
 //! - I/O: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals), `probe`
 //!   (starts a server and lists what it has).
 //! - Answers and faces: `report` (one serializable type per question), `author` (writes policies), `term` (the terminal), `cli`
@@ -87,6 +88,7 @@ pub mod exit;
 pub mod limits;
 pub mod lock;
 pub mod lookup;
+mod package;
 pub mod paths;
 pub mod policy;
 pub mod probe;

@@ -355,6 +355,8 @@ pub const MAX_OFFER: usize = 16 * 1024 * 1024;
 pub const MAX_OFFER_PAGES: usize = 1_000;
 /// How many items each of its lists may have.
 pub const MAX_OFFER_ITEMS: usize = MAX_LISTED_TOOLS;
+/// How many pages of its apps are read.
+pub const MAX_OFFER_APPS: usize = 100;
 /// How many requests of a probed server are answered.
 pub const MAX_OFFER_REQUESTS: usize = 64;
 /// How much of the end of a probed server's stderr is kept, in bytes.
@@ -365,6 +367,15 @@ pub const VERSION_PATIENCE: Duration = Duration::from_secs(5);
 pub const MAX_VERSION_TEXT: u64 = 256;
 /// How much of the end of each audit log `doctor` reads for its newest record, in bytes.
 pub const NEWEST_RECORD_TAIL: u64 = 256 * 1024;
+
+// What launchers keep of packages.
+
+/// The largest file of a launcher that is read for what it says of a package, in bytes: a project's lock file can be long.
+pub const MAX_PACKAGE_FILE: usize = 16 * 1024 * 1024;
+/// How many entries of a launcher's directory are looked at.
+pub const MAX_PACKAGE_ENTRIES: usize = 4_000;
+/// The largest program whose digest is taken, in bytes; it is taken at each start of a locked one.
+pub const MAX_HASHED_PROGRAM: u64 = 1024 * 1024 * 1024;
 
 // Files and locks that others hold.
 

@@ -5,6 +5,7 @@
 //! named or found but cannot be used is an error: another policy would let through what its author forbade.
 
 mod config;
+mod lock;
 mod policy_list;
 mod replace;
 mod text;
@@ -13,6 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use self::config::{SETTINGS_FILE, SettingsError, load_settings, read_settings};
+pub use self::lock::{LockFileError, lock_path, read_lock};
 pub use self::policy_list::{PolicyList, list_policies, tested_policy_stem};
 pub use self::replace::{ReplaceError, Unreplaced, replace_file};
 pub use self::text::TextError;

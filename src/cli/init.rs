@@ -27,6 +27,9 @@ pub(crate) struct InitArgs {
     /// Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init
     #[arg(long)]
     pub force: bool,
+    /// Lock the server as well, as `policylayer lock` does
+    #[arg(long)]
+    pub lock: bool,
     /// Ask nothing: take what is recommended
     #[arg(long)]
     pub yes: bool,

@@ -6,6 +6,7 @@ mod edit;
 mod explain;
 mod init;
 mod inspect;
+mod lock;
 mod log;
 mod since;
 mod system;
@@ -22,6 +23,7 @@ pub(crate) use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, ResetArgs, ToolsArg
 pub(crate) use explain::{ExplainArgs, ExplainFormat};
 pub(crate) use init::{InitArgs, PolicyFormat};
 pub(crate) use inspect::InspectArgs;
+pub(crate) use lock::{LockAcceptArgs, LockArgs, LockCommand, LockDiffArgs, LockTargetArgs};
 pub(crate) use log::{
     Filters, Last, LogArgs, LogCommand, LogPolicyArgs, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs,
 };
@@ -40,6 +42,7 @@ Examples:
   policylayer inspect -- npx -y @iterable/mcp
                                              what the agent would see
   policylayer init -- npx -y @iterable/mcp   a first policy for a server
+  policylayer lock iterable                  hold it to what it lists now
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
@@ -81,6 +84,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Start a server and print what an agent would see of it: each tool's class, decision and rule. No tool is called
     Inspect(InspectArgs),
+    /// Lock a server: hold it to the tools, prompts, instructions and package that it has now
+    Lock(LockArgs),
     /// Write a policy for a server from what it lists, after asking about each class of tools
     Init(InitArgs),
     /// Load a policy and print its errors and warnings, each with its place and a fix

@@ -20,8 +20,9 @@ use crate::author::init::{
 use crate::cli::{InitArgs, PolicyFormat};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
-use crate::policy::{Effect, Server, server};
+use crate::policy::{Effect, Server, ServerName, server};
 use crate::probe::{self, ServerOffer};
+use crate::report::lock::LockQuestion;
 use crate::risk::{Class, Listed, SharedObjects};
 use crate::settings::Settings;
 use crate::shell::as_word;
@@ -81,6 +82,14 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let backups = target.write_file(file, &text)?;
     print_summary(args, &server, plan, &target, file, &backups);
+    let question = LockQuestion {
+        server: args.server.as_ref().map(ServerName::as_str),
+        clients: &[],
+        policy: (!target.is_found_by_name).then_some(file),
+        command: &args.command,
+        env,
+    };
+    super::lock::offer_lock(&question, args.lock)?;
     if warnings > 0 {
         // Only a person's answers cause warnings.
         let warnings = count_of(warnings, "warning");

@@ -11,6 +11,7 @@ pub(crate) mod edit;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod inspect;
+pub(crate) mod lock;
 pub(crate) mod log;
 mod output;
 pub(crate) mod register;
@@ -52,6 +53,7 @@ pub(crate) fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Doctor(args) => doctor::run(args, env),
         Command::Inspect(args) => inspect::run(args, env),
         Command::Init(args) => init::run(args, env),
+        Command::Lock(args) => lock::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Explain(args) => explain::run(args, env),

@@ -130,5 +130,11 @@ fn show_next_step(out: &mut dyn Write, first: &EntryChange<'_>, changes: &[&Entr
     };
     let mut clients: Vec<_> = changes.iter().map(|change| change.file.row.name).collect();
     clients.dedup();
-    writeln!(out, "Restart {} for this to take effect.{undo}", clients.join(" and "))
+    writeln!(out, "Restart {} for this to take effect.{undo}", clients.join(" and "))?;
+    match first.action {
+        EntryAction::Wrapped | EntryAction::Added => {
+            writeln!(out, "To hold it to what it lists now: policylayer lock {}", as_word(&first.key))
+        }
+        _ => Ok(()),
+    }
 }

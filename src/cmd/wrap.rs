@@ -1,5 +1,6 @@
 //! `policylayer wrap -- CMD`: the server, with the policy in front of it.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::limits::Store;
 use crate::engine::{ApprovalOptions, Engine, LocalChannel, RoundApproval};
 use crate::exit::Exit;
+use crate::package::{HeldStart, hold_package};
 use crate::paths;
 use crate::policy::{Colour, Server, ServerName, Source};
 use crate::proxy::stderr::Stderr;
@@ -28,7 +30,7 @@ use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm, Settings};
 use crate::state::approvals::{self, Confirm, SessionApprovals, StoredApprovals};
 use crate::state::{Nowhere, Sqlite};
 use crate::term::message;
-use crate::visible::escape_styled;
+use crate::visible::{escape_styled, visible_path};
 
 /// Runs a session. A failed start is reported on stderr and to the client, as the answer to its first request.
 ///
@@ -65,6 +67,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     for line in loaded.render_warnings(Colour::Plain).lines() {
         tracing::warn!("{line}");
     }
+    let command = hold_to_lock(args, &server, &settings, env)?;
     let engine = Engine::new(Arc::new(loaded.policy), store(env));
     let text = loaded.source.as_ref().map_or_else(|| PolicyText::of_builtin(&server), PolicyText::of_source);
     let (engine, log) = recording(engine, server.name(), text, &settings.audit, env)?;
@@ -81,7 +84,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
     let reload = reload(args.policy.clone(), server, settings, env.clone(), loaded.source);
     Ok(proxy::run_session(Wrap {
-        command: args.command.clone(),
+        command,
         engine,
         max_message: args.max_message.map_or(max_message, |size| size.0),
         grace,
@@ -90,6 +93,26 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
         reload,
         stderr: stderr.clone(),
     })?)
+}
+
+/// Returns the command as it is started: at the locked version, if the lock has one and the command leaves it open.
+fn hold_to_lock(args: &WrapArgs, server: &Server, settings: &Settings, env: &Env) -> anyhow::Result<Vec<OsString>> {
+    let file = paths::lock_path(args.policy.as_deref(), server.name(), settings, env)?;
+    let lock = paths::read_lock(&file, server.name())?;
+    let Some(locked) = lock.as_ref().and_then(|(lock, _)| lock.package.as_ref()) else {
+        return Ok(args.command.clone());
+    };
+    match hold_package(&args.command, locked, env) {
+        Ok(HeldStart { command, notes, .. }) => {
+            notes.iter().for_each(|note| tracing::info!("{note}"));
+            Ok(command)
+        }
+        Err(mismatch) => bail!(
+            "The server is not started, because its package is not the one in its lock {}: {mismatch}.\nwhat to do: look at what \
+             changed with `policylayer lock diff {server}`, and agree to it with `policylayer lock accept --server {server}`",
+            visible_path(&file)
+        ),
+    }
 }
 
 /// Makes the engine record every decision, and returns where the log is.

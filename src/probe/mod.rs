@@ -7,7 +7,7 @@ mod error;
 mod transport;
 
 use std::any::Any;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,7 +28,8 @@ use transport::lock_transcript;
 pub(crate) use transport::{ProbeLine, ProbeTransport, SharedTranscript};
 
 use crate::limits::{
-    GRACE, MAX_OFFER_ITEMS, MAX_OFFER_PAGES, MAX_OFFER_STDERR, MAX_VERSION_TEXT, OFFER_PATIENCE, STDERR_DRAIN,
+    GRACE, MAX_OFFER_APPS, MAX_OFFER_ITEMS, MAX_OFFER_PAGES, MAX_OFFER_STDERR, MAX_VERSION_TEXT, OFFER_PATIENCE,
+    STDERR_DRAIN,
 };
 use crate::proxy::SpawnEnv;
 use crate::proxy::probe_server::{Pipes, ProbeExit, ProbeServer};
@@ -61,6 +62,15 @@ pub(crate) struct ProbeTarget<'t> {
     pub(crate) spawn_env: Option<&'t SpawnEnv>,
     /// The time limit for its start, and then for its lists.
     pub(crate) patience: Duration,
+    /// Whether the pages of its apps are read.
+    pub(crate) apps: AppPages,
+}
+
+/// Whether the pages of a server's MCP Apps are read: what a page may reach is said in its answer only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AppPages {
+    Read,
+    Skip,
 }
 
 /// Probes the server that a command starts here. Must be called on the main thread.
@@ -69,8 +79,8 @@ pub(crate) struct ProbeTarget<'t> {
 /// Returns an error if the server cannot be started, does not answer as an MCP server does, or floods; the message says
 /// what to do.
 pub(crate) fn probe_command(command: &[OsString], progress: ShowProgress<'_>) -> Result<ServerOffer, ProbeError> {
-    let shown = display_command(command);
-    probe_target(&ProbeTarget { command, shown, spawn_env: None, patience: OFFER_PATIENCE }, progress)
+    let (shown, apps) = (display_command(command), AppPages::Skip);
+    probe_target(&ProbeTarget { command, shown, spawn_env: None, patience: OFFER_PATIENCE, apps }, progress)
 }
 
 /// Starts the server as the wrapper would, asks it what it offers, and stops it and its child processes. Must be called
@@ -87,7 +97,7 @@ pub(crate) fn probe_target(target: &ProbeTarget<'_>, progress: ShowProgress<'_>)
         let mut listening = tokio::spawn(keep_stderr(stderr, Arc::clone(&said)));
         let transcript = SharedTranscript::default();
         let transport = ProbeTransport::new(stdin, stdout, Arc::clone(&transcript));
-        let exchanged = server.run_until(exchange_lists(transport, &transcript, target.patience)).await;
+        let exchanged = server.run_until(exchange_lists(transport, &transcript, target)).await;
         let gone = server.stop_server(GRACE).await;
         // A process that left the group may hold the pipe open.
         if timeout(STDERR_DRAIN, &mut listening).await.is_err() {
@@ -164,11 +174,12 @@ impl ClientHandler for ProbeClient {
 async fn exchange_lists(
     transport: ProbeTransport,
     transcript: &SharedTranscript,
-    patience: Duration,
+    target: &ProbeTarget<'_>,
 ) -> Result<ServerOffer, ExchangeError> {
+    let patience = target.patience;
     let client: Box<dyn DynService<RoleClient>> = ProbeClient.into_dyn();
     let service = timeout(patience, client.serve(transport)).await.map_err(|_| ExchangeError::Silent)??;
-    let listed = list_within(service.peer(), transcript, patience).await;
+    let listed = list_within(service.peer(), transcript, target).await;
     let _ = service.cancel().await;
     listed
 }
@@ -177,15 +188,39 @@ async fn exchange_lists(
 async fn list_within(
     peer: &Peer<RoleClient>,
     transcript: &SharedTranscript,
-    patience: Duration,
+    target: &ProbeTarget<'_>,
 ) -> Result<ServerOffer, ExchangeError> {
+    let patience = target.patience;
     let listing = timeout(patience, list_tools(peer, transcript));
     let (mut offer, capabilities) = listing.await.map_err(|_| ExchangeError::Slow)??;
     match timeout(patience, list_others(peer, transcript, &capabilities, &mut offer)).await {
         Ok(listed) => listed?,
         Err(_) => offer.notes.push("it did not list all of its prompts and resources in time".to_owned()),
     }
+    if target.apps == AppPages::Read && timeout(patience, read_apps(peer, &mut offer)).await.is_err() {
+        offer.notes.push("it did not answer in time what its apps may reach".to_owned());
+    }
     Ok(offer)
+}
+
+/// Reads the pages of the apps that it lists, and of those that its tools name.
+async fn read_apps(peer: &Peer<RoleClient>, offer: &mut ServerOffer) {
+    let listed = offer.resources.iter().filter_map(|resource| resource.get("uri"));
+    let named = offer.tools.iter().filter_map(|tool| {
+        let meta = tool.get("_meta")?;
+        meta.get("ui").and_then(|ui| ui.get("resourceUri")).or_else(|| meta.get("ui/resourceUri"))
+    });
+    let uris = listed.chain(named).filter_map(Value::as_str).filter(|uri| uri.starts_with("ui://"));
+    let uris: BTreeSet<_> = uris.map(str::to_owned).collect();
+    if uris.len() > MAX_OFFER_APPS {
+        offer.notes.push(format!("it has more than {MAX_OFFER_APPS} apps, and the others were not read"));
+    }
+    for uri in uris.into_iter().take(MAX_OFFER_APPS) {
+        let request = CustomRequest::new("resources/read", Some(json!({ "uri": uri })));
+        if let Err(error) = peer.send_request(ClientRequest::CustomRequest(request)).await {
+            offer.notes.push(format!("its app {uri} cannot be read: {error}"));
+        }
+    }
 }
 
 /// Asks for the tools: every server, even if it does not declare any.
@@ -324,10 +359,14 @@ mod tests {
         (ProbeTransport::new(stdin, stdout, Arc::clone(&transcript)), transcript, server_reads, server_writes)
     }
 
+    fn patient_target(command: &[OsString], patience: Duration) -> ProbeTarget<'_> {
+        ProbeTarget { command, shown: display_command(command), spawn_env: None, patience, apps: AppPages::Skip }
+    }
+
     fn message_of(error: ExchangeError, transcript: &SharedTranscript) -> String {
         let (transcript, command) = (&*lock_transcript(transcript), [OsString::from("shop")]);
         let patience = Duration::from_secs(60);
-        let target = &ProbeTarget { command: &command, shown: display_command(&command), spawn_env: None, patience };
+        let target = &patient_target(&command, patience);
         let failed =
             FailedProbe { error: Some(error), gone: ProbeExit::Stopped, transcript, stderr: "Ready.\n", target };
         failed.into_error().to_string()
@@ -337,7 +376,7 @@ mod tests {
     async fn one_that_never_answers_is_waited_for_so_long_and_no_longer() {
         let patience = Duration::from_millis(50);
         let (transport, transcript, _reads, mut writes) = pipes();
-        let failed = exchange_lists(transport, &transcript, patience).await.unwrap_err();
+        let failed = exchange_lists(transport, &transcript, &patient_target(&[], patience)).await.unwrap_err();
         assert_eq!(failed, ExchangeError::Silent);
         let message = message_of(failed, &transcript);
         assert!(message.starts_with("the server `shop` did not answer within 60 seconds\n"), "{message}");
@@ -346,7 +385,7 @@ mod tests {
         // A server that only prints.
         let (transport, transcript, _reads_too, mut prints) = pipes();
         prints.write_all(b"Welcome to the shop\n> ").unwrap();
-        let failed = exchange_lists(transport, &transcript, patience).await.unwrap_err();
+        let failed = exchange_lists(transport, &transcript, &patient_target(&[], patience)).await.unwrap_err();
         let message = message_of(failed, &transcript);
         assert!(
             message.contains("\n  Welcome to the shop\nwhat to do: check that the command starts an MCP"),
@@ -357,7 +396,7 @@ mod tests {
         let (transport, transcript, _reads_again, mut opens) = pipes();
         let opened = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}"#;
         opens.write_all(format!("{opened}\n").as_bytes()).unwrap();
-        let failed = exchange_lists(transport, &transcript, patience).await.unwrap_err();
+        let failed = exchange_lists(transport, &transcript, &patient_target(&[], patience)).await.unwrap_err();
         assert_eq!(failed, ExchangeError::Slow);
         assert!(message_of(failed, &transcript).contains("did not list what it offers within 60 seconds"));
         writes.write_all(b"").unwrap();

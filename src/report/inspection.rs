@@ -14,6 +14,7 @@ use crate::engine::limits::Memory;
 use crate::engine::{Action, Engine, Now};
 use crate::policy::{Amount, Decision, Effect, Limit, Mode, Policy, Scope, Section, Window};
 use crate::probe::{ProbeLine, ServerOffer};
+use crate::report::lock_status::LockStatus;
 use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, SharedObjects, profile_tool};
 use crate::visible::count_of;
 
@@ -28,6 +29,9 @@ pub(crate) struct InspectReport<'v> {
     pub(crate) counts: ToolCounts,
     /// Which server it is, and how that is known.
     pub(crate) identity: Identity,
+    /// Its lock, and whether its package is the locked one; left out if it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lock: Option<LockStatus>,
     /// What a person should look into, each in a sentence.
     pub(crate) notes: Vec<String>,
     /// The policy in force.
@@ -252,6 +256,7 @@ impl<'v> InspectReport<'v> {
             command: command.iter().map(|word| word.to_string_lossy()).collect(),
             counts: ToolCounts::new(&tools),
             identity: Identity::of_command(policy.identity(), command),
+            lock: None,
             notes,
             policy: PolicyInForce { file: summary.file, mode: summary.mode },
             prompts: prompts.collect(),
@@ -265,6 +270,11 @@ impl<'v> InspectReport<'v> {
             tools,
             unmatched_entries: unmatched.collect(),
         }
+    }
+
+    /// Adds what is known of its lock.
+    pub(crate) fn with_lock(self, lock: Option<LockStatus>) -> Self {
+        Self { lock, ..self }
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) mod inspection;
 pub(crate) mod latency;
 pub(crate) mod limit;
 pub(crate) mod limit_peaks;
+pub(crate) mod lock;
+pub(crate) mod lock_status;
 pub(crate) mod log_policies;
 pub(crate) mod log_records;
 pub(crate) mod policy_tests;

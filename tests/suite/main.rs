@@ -56,6 +56,7 @@ mod limits;
 mod limits_store;
 mod limits_windows;
 mod listings;
+mod lock_command;
 mod log;
 mod log_json;
 mod macos;

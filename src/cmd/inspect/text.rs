@@ -67,6 +67,7 @@ fn write_head(
     };
     writeln!(out, "Server  {name}{version}, protocol {}", shorten_name(report.protocol))?;
     writeln!(out, "Known   {}", report.identity)?;
+    report.lock.iter().try_for_each(|lock| writeln!(out, "Lock    {lock}"))?;
     writeln!(out, "Policy  {policy}")?;
     if let Some(hint) = &report.identity.hint {
         writeln!(out, "{WARN}{hint}{WARN:#}")?;

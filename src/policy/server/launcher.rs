@@ -59,7 +59,7 @@ fn find_behind(words: &[String], launchers: usize) -> Option<Started> {
         "cargo" => None,
         python if is_python(python) => from_python(rest),
         other => match command_behind(other, rest) {
-            Some((command, doubt)) => Some(next(command)?.with_doubt(doubt)),
+            Some((launcher, command, doubt)) => Some(next(command)?.with_doubt(doubt).behind(launcher)),
             None => Some(
                 bridged(other, rest)
                     .filter(|_| !program.contains(['/', '\\']))
@@ -214,8 +214,8 @@ const LAUNCHERS: &[Launcher] = &[
     },
 ];
 
-/// Returns the command behind a launcher, and why it may be another one than its words say.
-fn command_behind<'w>(program: &str, rest: &'w [String]) -> Option<(&'w [String], Option<&'static str>)> {
+/// Returns a launcher, the command behind it, and why it may be another one than its words say.
+fn command_behind<'w>(program: &str, rest: &'w [String]) -> Option<(&'static str, &'w [String], Option<&'static str>)> {
     let launcher = LAUNCHERS.iter().find(|launcher| launcher.name == program)?;
     let mut args = Args::new(rest, launcher.with_value);
     let mut doubt = args.doubt_beyond(launcher.harmless);
@@ -228,7 +228,7 @@ fn command_behind<'w>(program: &str, rest: &'w [String]) -> Option<(&'w [String]
         doubt = doubt.or_else(|| args.doubt_beyond(launcher.harmless));
     }
     let command = args.skip_options();
-    Some(match program {
+    let (command, doubt) = match program {
         "timeout" => (command.get(1..)?, doubt),
         "dotenv" => (command.strip_prefix(&["run".to_owned()]).unwrap_or(command), doubt),
         "mise" => {
@@ -239,7 +239,8 @@ fn command_behind<'w>(program: &str, rest: &'w [String]) -> Option<(&'w [String]
             (behind.strip_prefix(&["--".to_owned()]).unwrap_or(behind), doubt)
         }
         _ => (command, doubt),
-    })
+    };
+    Some((launcher.name, command, doubt))
 }
 
 /// Returns the server that a bridge reaches: its URL, or the value of an option that takes one.
@@ -325,7 +326,7 @@ fn from_package_runner(runner: &str, words: &[String], launchers: usize) -> Opti
     };
     let behind = command_behind(name, rest).filter(|_| matches!(name, "envmcp" | "dotenv"));
     let started = match behind {
-        Some((command, doubt)) => find_started(command, launchers + 1)?.with_doubt(doubt),
+        Some((launcher, command, doubt)) => find_started(command, launchers + 1)?.with_doubt(doubt).behind(launcher),
         None => bridged(name, rest).unwrap_or(started),
     };
     Some(started.with_doubt(doubt))

@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::Path;
 
 pub use origin::Started;
+pub(crate) use origin::What;
 
 use crate::risk::Catalogue;
 

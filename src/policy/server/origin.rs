@@ -14,12 +14,14 @@ pub struct Started {
     program: Option<String>,
     /// Why its words do not tell whose code runs, though they name something known.
     doubt: Option<&'static str>,
+    /// The program of [`launcher`](super::launcher) that the command was looked through, as `op`: the innermost.
+    launcher: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum What {
-    /// A package that a registry's runner fetches.
-    Package { registry: Registry, name: String, version: Option<String>, runner: String },
+pub(crate) enum What {
+    /// A package that a registry's runner fetches; `spec` is what the runner is told.
+    Package { registry: Registry, name: String, version: Option<String>, runner: String, spec: String },
     /// A container's image, with its tag or digest.
     Image(String),
     /// A module of whichever Python finds it.
@@ -34,12 +36,13 @@ pub(super) enum What {
 
 impl Started {
     pub(super) fn new(what: What) -> Self {
-        Self { what, program: None, doubt: None }
+        Self { what, program: None, doubt: None, launcher: None }
     }
 
     /// Parses a package of a registry: `@scope/name@1.0`, `name==1.0`, `alias@npm:name`. What names a place (a path, a repository, an
     /// archive) is a file, also where it stands for the version of a package.
     pub(super) fn package(registry: Registry, spec: &str, runner: &str) -> Self {
+        let written = spec;
         let spec = ["npm:", "jsr:"].iter().find_map(|registry| spec.strip_prefix(registry)).unwrap_or(spec);
         let after_scope = spec.strip_prefix('@').map_or(0, |scoped| scoped.find('/').map_or(0, |at| at + 2));
         let end = spec.get(after_scope..).and_then(|name| name.find(['@', '=', '<', '>', '~', '!', '[', ';', ' ']));
@@ -47,7 +50,7 @@ impl Started {
         let version = version.split_once(']').filter(|_| version.starts_with('[')).map_or(version, |(_, after)| after);
         let version = version.trim_start_matches(['@', '=']);
         if let Some(other) = version.strip_prefix("npm:") {
-            return Self::package(registry, other, runner);
+            return Self::package(registry, other, runner).told(written);
         }
         let is_name = !name.trim_start_matches('@').contains([':', '\\'])
             && name.matches('/').count() == usize::from(after_scope > 0);
@@ -55,7 +58,15 @@ impl Started {
             return Self::new(What::File(spec.to_owned()));
         }
         let version = (!version.is_empty() && version != "latest").then(|| version.to_owned());
-        Self::new(What::Package { registry, name: name.to_owned(), version, runner: runner.to_owned() })
+        let (name, runner, spec) = (name.to_owned(), runner.to_owned(), written.to_owned());
+        Self::new(What::Package { registry, name, version, runner, spec })
+    }
+
+    fn told(mut self, words: &str) -> Self {
+        if let What::Package { spec, .. } = &mut self.what {
+            words.clone_into(spec);
+        }
+        self
     }
 
     /// The same package, of which this program runs: any in PATH can be named there.
@@ -67,8 +78,27 @@ impl Started {
         Self { doubt: doubt.or(self.doubt), ..self }
     }
 
-    pub(super) fn what(&self) -> &What {
+    pub(super) fn behind(self, launcher: &'static str) -> Self {
+        Self { launcher: self.launcher.or(Some(launcher)), ..self }
+    }
+
+    pub(crate) fn what(&self) -> &What {
         &self.what
+    }
+
+    /// The program of the package that runs; `None` for the one that the package is for.
+    pub(crate) fn program(&self) -> Option<&str> {
+        self.program.as_deref()
+    }
+
+    /// Why its words do not tell whose code runs.
+    pub(crate) fn doubt(&self) -> Option<&'static str> {
+        self.doubt
+    }
+
+    /// The innermost launcher before it, such as `op` or `wsl`.
+    pub(crate) fn launcher(&self) -> Option<&'static str> {
+        self.launcher
     }
 
     /// Returns the name of the server: that of its package, module, image, program or host, without what every MCP server has in its
@@ -133,7 +163,7 @@ impl fmt::Display for Started {
             What::Package { registry, name, version: Some(version), .. } => {
                 write!(f, "{name} from {registry}, {version}")
             }
-            What::Package { registry, name, version: None, runner } => {
+            What::Package { registry, name, version: None, runner, .. } => {
                 write!(f, "{name} from {registry}, unpinned: `{runner}` runs whatever is newest")
             }
             What::Image(image) if image.contains('@') => write!(f, "the image {image}"),

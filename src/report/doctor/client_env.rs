@@ -6,8 +6,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::targets::Target;
 use crate::clients::document::ClientDocument;
+use crate::clients::file::Opened;
 use crate::env::Env;
 use crate::paths::POLICY_VARIABLE;
 use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
@@ -80,12 +80,12 @@ impl EnvOrigin {
     }
 }
 
-pub(super) struct ClientEnv {
+pub(crate) struct ClientEnv {
     vars: Vec<(OsString, OsString)>,
     pub(super) dir: PathBuf,
     origin: EnvOrigin,
     /// Variables of the entry whose values only the client knows.
-    pub(super) unfilled: Vec<String>,
+    pub(crate) unfilled: Vec<String>,
     /// The values of the entry's variables, which are never shown.
     secrets: Vec<String>,
     /// Values for the names between `${` and `}`.
@@ -105,8 +105,7 @@ impl ClientEnv {
     }
 
     /// Returns the environment that the entry's client gives to the server.
-    pub(super) fn from_entry(target: &Target<'_>, keys: &[String], name: &str, env: &Env) -> Self {
-        let id = target.place.row.id;
+    pub(crate) fn from_entry(id: &str, opened: Option<&Opened>, keys: &[String], name: &str, env: &Env) -> Self {
         let mut given = Self { origin: EnvOrigin::of_client(id), ..Self::from_terminal(env) };
         if given.origin != EnvOrigin::PassesAll {
             given.vars.retain(|(name, _)| PASSED_ON.iter().any(|passed| is_same_variable(name, OsStr::new(passed))));
@@ -118,7 +117,7 @@ impl ClientEnv {
             // These clients start servers in any directory: a relative path must not be found by chance.
             given.dir = env.home().map_or_else(|| PathBuf::from("/"), Path::to_owned);
         }
-        if let Some(opened) = target.opened {
+        if let Some(opened) = opened {
             let path: Vec<_> = keys.iter().map(String::as_str).chain([name]).collect();
             given.add_entry(&opened.document, &path, env);
         }
@@ -164,7 +163,7 @@ impl ClientEnv {
     }
 
     /// Expands a text of the entry as the client does; what cannot be expanded stays.
-    pub(super) fn fill_in_known(&self, text: &str) -> String {
+    pub(crate) fn fill_in_known(&self, text: &str) -> String {
         self.fill_in(text).unwrap_or_else(|| text.to_owned())
     }
 
@@ -195,14 +194,14 @@ impl ClientEnv {
         self.origin == EnvOrigin::AsksShell && !cfg!(windows)
     }
 
-    pub(super) fn as_env(&self) -> Env {
+    pub(crate) fn as_env(&self) -> Env {
         match self.origin {
             EnvOrigin::Here => self.known.clone(),
             _ => Env::new(self.vars.iter().cloned(), &self.dir),
         }
     }
 
-    pub(super) fn spawn_env(&self) -> SpawnEnv {
+    pub(crate) fn spawn_env(&self) -> SpawnEnv {
         SpawnEnv { vars: self.vars.clone(), dir: self.dir.clone() }
     }
 

@@ -1,12 +1,12 @@
 //! The chain from a client to its server, started as the client would start it, step by step.
 
-mod client_env;
+pub(crate) mod client_env;
 mod command;
 mod entry_state;
 mod policy;
 mod start;
 mod state;
-mod targets;
+pub(crate) mod targets;
 mod wrapper;
 
 use std::ffi::OsString;

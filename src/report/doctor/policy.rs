@@ -1,12 +1,14 @@
 //! Whether config.toml and the policy are found where the wrapper looks for them, and are valid.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::{ChainReport, Finding, LaunchChain, Problem, StepId};
 use crate::engine::Asks;
-use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
+use crate::paths::{self, LoadedPolicy, LockFileError, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
 use crate::policy::{Server, ServerName};
 use crate::report::identity::Identity;
+use crate::report::lock_status::LockStatus;
 use crate::settings::{Channel, KnownClient, Settings};
 use crate::shell::as_word;
 use crate::visible::count_of;
@@ -49,7 +51,10 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
     let loaded =
         paths::check_policy_path(named, &env).and_then(|()| paths::load_policy(named, &server, &settings, &env));
     let known = loaded.as_ref().map_or(&server, |loaded| loaded.policy.identity());
-    report.push_step(StepId::Identity, describe_identity(chain, known));
+    let command: Vec<OsString> = chain.own_words().iter().map(OsString::from).collect();
+    let lock = paths::lock_path(named, server.name(), &settings, &env).ok();
+    let lock = lock.and_then(|file| LockStatus::find(&file, server.name(), &command, &env).transpose());
+    report.push_step(StepId::Identity, describe_identity(chain, known, lock));
     let checked = match &loaded {
         Ok(loaded) if !is_named => check_loaded(chain, server.name(), file.as_deref(), loaded),
         Ok(loaded) => check_warnings(server.name(), file.as_deref(), loaded),
@@ -107,11 +112,27 @@ fn describe_settings_error(error: SettingsError) -> Problem {
     }
 }
 
-fn describe_identity(chain: &LaunchChain<'_>, known: &Server) -> Finding {
+/// Describes which server it is, and whether its package is the locked one.
+fn describe_identity(
+    chain: &LaunchChain<'_>,
+    known: &Server,
+    lock: Option<Result<LockStatus, LockFileError>>,
+) -> Finding {
     let identity = Identity::of_command(known, chain.own_words());
-    match &identity.hint {
-        Some(hint) => Err(Problem::warning(identity.to_string(), hint.clone())),
-        None => Ok(identity.to_string()),
+    let lock = match lock.transpose() {
+        Ok(lock) => lock,
+        Err(error) => {
+            return Err(Problem::failed(error.to_string(), "without its lock, the server is not started"));
+        }
+    };
+    let described = lock.as_ref().map_or_else(|| identity.to_string(), |lock| format!("{identity}\n{lock}"));
+    match (lock, identity.hint) {
+        (Some(LockStatus { mismatch: Some(_), .. }), _) => Err(Problem::failed(
+            described,
+            "look at it with `policylayer lock diff`, and agree to it with `policylayer lock accept`",
+        )),
+        (_, Some(hint)) => Err(Problem::warning(described, hint)),
+        (_, None) => Ok(described),
     }
 }
 

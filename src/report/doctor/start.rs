@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{ChainReport, DoctorQuestion, Finding, LaunchChain, Problem, StepId};
 use crate::clients::secret;
-use crate::probe::{self, ProbeError, ProbeStage, ProbeTarget, ServerError, ServerOffer};
+use crate::probe::{self, AppPages, ProbeError, ProbeStage, ProbeTarget, ServerError, ServerOffer};
 use crate::shell::as_word;
 use crate::visible::{count_of, escape_invisible};
 use crate::wire::reply::ErrorCode;
@@ -60,6 +60,7 @@ impl LaunchChain<'_> {
             shown: escape_invisible(&self.env.hide_secrets(&secret::redact_words(words).join(" "))),
             spawn_env: spawn_env.as_ref(),
             patience: question.patience,
+            apps: AppPages::Skip,
         };
         match probe::probe_target(&target, question.progress) {
             Ok(offer) => Ok(Ok(offer)),

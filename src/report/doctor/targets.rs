@@ -1,6 +1,7 @@
 //! Which entries of which clients are checked.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::client_env::ClientEnv;
 use super::{ChainReport, Doctor, LaunchChain, Problem, ServerState, StepId};
@@ -15,11 +16,66 @@ use crate::shell::as_word;
 use crate::visible::escape_invisible;
 
 /// An entry of a client, or a file that cannot be read.
-pub(super) struct Target<'c> {
-    pub(super) place: &'c ClientFile,
+pub(crate) struct Target<'c> {
+    pub(crate) place: &'c ClientFile,
     /// The keys that lead to the servers, and the entry; or why the file cannot be read.
-    pub(super) entry: Result<(Vec<String>, ClientEntry), String>,
-    pub(super) opened: Option<&'c Opened>,
+    pub(crate) entry: Result<(Vec<String>, ClientEntry), String>,
+    pub(crate) opened: Option<&'c Opened>,
+}
+
+/// The entries of the clients' files that were meant.
+pub(crate) struct FoundEntries<'c> {
+    /// The entries, and the files that cannot be read.
+    pub(crate) targets: Vec<Target<'c>>,
+    /// The keys of all entries.
+    pub(crate) names: BTreeSet<String>,
+    /// The files that cannot be read.
+    pub(crate) broken: BTreeSet<&'c Path>,
+}
+
+impl FoundEntries<'_> {
+    /// Returns each entry with its target, and with the keys that lead to it.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Target<'_>, &[String], &ClientEntry)> {
+        self.targets.iter().filter_map(|target| {
+            let (keys, entry) = target.entry.as_ref().ok()?;
+            Some((target, keys.as_slice(), entry))
+        })
+    }
+}
+
+/// Finds the entries that are meant, in the files of the named clients, or of all.
+pub(crate) fn find_entries<'c>(
+    clients: &'c Clients,
+    ids: &[String],
+    env: &Env,
+    is_meant: &dyn Fn(&ClientEntry) -> bool,
+) -> FoundEntries<'c> {
+    let mut found = FoundEntries { targets: Vec::new(), names: BTreeSet::new(), broken: BTreeSet::new() };
+    let is_asked = |place: &&ClientFile| {
+        place.presence == Presence::File && (ids.is_empty() || ids.iter().any(|id| id == place.row.id))
+    };
+    for place in clients.places.iter().filter(is_asked) {
+        let sections = match clients.sections_of(place) {
+            Ok(sections) => sections,
+            Err(error) => {
+                // One file for two scopes is reported once.
+                if found.broken.insert(&place.file) {
+                    found.targets.push(Target { place, entry: Err(error.to_string()), opened: None });
+                }
+                continue;
+            }
+        };
+        let opened = clients.opened_file(&place.file);
+        for section in sections.into_iter().filter(|section| is_here(place.row, section, env)) {
+            for entry in section.entries {
+                found.names.insert(entry.name.clone());
+                if is_meant(&entry) {
+                    found.targets.push(Target { place, entry: Ok((section.keys.clone(), entry)), opened });
+                }
+            }
+        }
+    }
+    found
 }
 
 impl Doctor<'_> {
@@ -29,31 +85,10 @@ impl Doctor<'_> {
     /// Returns why there is nothing to check, and what to do.
     pub(super) fn find_targets<'c>(&self, clients: &'c Clients) -> Result<Vec<Target<'c>>, (String, String)> {
         let (ids, server) = (self.question.clients, self.question.server);
-        let (mut targets, mut names, mut broken) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        let is_meant = |place: &&ClientFile| {
-            place.presence == Presence::File && (ids.is_empty() || ids.iter().any(|id| id == place.row.id))
+        let is_meant = |entry: &ClientEntry| {
+            server.map_or_else(|| entry.is_wrapped(self.program.as_deref()), |key| *key == entry.name)
         };
-        for place in clients.places.iter().filter(is_meant) {
-            let sections = match clients.sections_of(place) {
-                Ok(sections) => sections,
-                Err(error) => {
-                    // One file for two scopes is reported once.
-                    if broken.insert(&place.file) {
-                        targets.push(Target { place, entry: Err(error.to_string()), opened: None });
-                    }
-                    continue;
-                }
-            };
-            let opened = clients.opened_file(&place.file);
-            for section in sections.into_iter().filter(|section| is_here(place.row, section, self.question.env)) {
-                for entry in section.entries {
-                    names.insert(entry.name.clone());
-                    if server.map_or_else(|| entry.is_wrapped(self.program.as_deref()), |key| *key == entry.name) {
-                        targets.push(Target { place, entry: Ok((section.keys.clone(), entry)), opened });
-                    }
-                }
-            }
-        }
+        let FoundEntries { targets, names, broken } = find_entries(clients, ids, self.question.env, &is_meant);
         if targets.iter().any(|target| target.entry.is_ok()) || (server.is_none() && !targets.is_empty()) {
             return Ok(targets);
         }
@@ -134,7 +169,7 @@ impl Target<'_> {
                 return (None, report);
             }
         };
-        let env = ClientEnv::from_entry(self, keys, &entry.name, here);
+        let env = ClientEnv::from_entry(row.id, self.opened, keys, &entry.name, here);
         let literal = launch.words();
         report.push_step(
             StepId::Entry,

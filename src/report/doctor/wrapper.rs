@@ -8,7 +8,7 @@ use super::{Finding, LaunchChain, Problem};
 use crate::clients::entry::Wrapped;
 use crate::limits::VERSION_PATIENCE;
 use crate::lookup::SearchResult;
-use crate::probe::{self, ProbeError, ProbeTarget};
+use crate::probe::{self, AppPages, ProbeError, ProbeTarget};
 use crate::record::Enforcement;
 use crate::state::file::real_path;
 use crate::visible::escape_invisible;
@@ -76,6 +76,7 @@ fn version_of(path: &Path, chain: &LaunchChain<'_>) -> Result<Option<String>, Pr
         shown: escape_invisible(&path.display().to_string()),
         spawn_env: Some(&chain.env.spawn_env()),
         patience: VERSION_PATIENCE,
+        apps: AppPages::Skip,
     })?;
     let version = said.trim().strip_prefix("policylayer ");
     Ok(version.filter(|version| !version.contains(char::is_whitespace)).map(str::to_owned))

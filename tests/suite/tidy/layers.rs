@@ -7,10 +7,10 @@ use super::files;
 use super::source::{Crate, Mention, Module, Segments, What};
 
 /// The modules, lowest first: each may use those before it. `web` and `content` are not there yet.
-const ORDER: [&str; 32] = [
+const ORDER: [&str; 33] = [
     "limits", "unicode", "visible", "size", "wire", "risk", "lock", "policy", "content", "record", "engine", "state",
-    "exit", "env", "shell", "lookup", "settings", "paths", "audit", "clients", "proxy", "probe", "report", "author",
-    "term", "web", "cli", "cmd", "program", "main", "lib", "",
+    "exit", "env", "shell", "lookup", "settings", "paths", "package", "audit", "clients", "proxy", "probe", "report",
+    "author", "term", "web", "cli", "cmd", "program", "main", "lib", "",
 ];
 
 /// The modules that do no I/O.
