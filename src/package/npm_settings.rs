@@ -58,7 +58,7 @@ fn setting(env: &Env, name: &str) -> Option<String> {
 /// A setting in the text of an `.npmrc`: `key = value`, with `${NAME}` for a variable and `~/` for the home directory.
 fn read_setting(file: &str, key: &str, env: &Env) -> Option<String> {
     let lines = file.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
-    let value = lines.filter_map(|line| line.split_once('=')).filter(|(name, _)| name.trim() == key).last()?.1;
+    let value = lines.filter_map(|line| line.split_once('=')).rfind(|(name, _)| name.trim() == key)?.1;
     let value = value.trim().trim_matches(['"', '\'']);
     let (mut expanded, mut rest) = (String::new(), value);
     while let Some((before, after)) = rest.split_once("${") {
