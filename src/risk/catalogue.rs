@@ -96,13 +96,13 @@ pub struct Catalogue {
     /// The server's package.
     pub package: &'static str,
     /// The registry that the package is from.
-    registry: Registry,
+    pub registry: Registry,
     /// The names of its programs.
-    programs: &'static [&'static str],
+    pub programs: &'static [&'static str],
     /// The names of its images.
-    images: &'static [&'static str],
+    pub images: &'static [&'static str],
     /// The hosts that offer the same tools.
-    hosts: &'static [&'static str],
+    pub hosts: &'static [&'static str],
     /// The version that was examined.
     pub version: &'static str,
     /// What the tools were read from.
@@ -137,7 +137,8 @@ impl Catalogue {
     /// Returns the catalogue of what has this name at this registry, if there is one.
     pub fn with_registry(registry: Registry, name: &str) -> Option<&'static Self> {
         CATALOGUES.iter().find(|catalogue| match registry {
-            Registry::Npm | Registry::Pypi => catalogue.registry == registry && catalogue.package == name,
+            Registry::Npm => catalogue.registry == registry && catalogue.package == name,
+            Registry::Pypi => catalogue.registry == registry && is_same_on_pypi(catalogue.package, name),
             Registry::Image => catalogue.images.contains(&name),
             Registry::Program => catalogue.programs.contains(&name),
             Registry::Host => catalogue.hosts.contains(&name),
@@ -189,6 +190,13 @@ const MOST_SIMILAR: usize = 3;
 
 /// How similar two names have to be, from 0 to 1.
 const SIMILAR: f64 = 0.7;
+
+/// PyPI takes `MCP_Server.Git` for `mcp-server-git` (PEP 503).
+fn is_same_on_pypi(one: &str, other: &str) -> bool {
+    let words = |name| str::split(name, ['-', '_', '.']).filter(|word| !word.is_empty());
+    words(one).map(str::len).eq(words(other).map(str::len))
+        && words(one).zip(words(other)).all(|(one, other)| one.eq_ignore_ascii_case(other))
+}
 
 // `CATALOGUES`, from the files in config/catalogue and sorted by the server's name; build.rs writes it.
 include!(concat!(env!("OUT_DIR"), "/catalogues.rs"));

@@ -128,11 +128,6 @@ impl Started {
             return None;
         }
         let known = match &self.what {
-            // PyPI takes `MCP_Server.Git` for `mcp-server-git` (PEP 503).
-            What::Package { registry: Registry::Pypi, name, .. } => {
-                let words: Vec<_> = name.split(['-', '_', '.']).filter(|word| !word.is_empty()).collect();
-                Catalogue::with_registry(Registry::Pypi, &words.join("-").to_ascii_lowercase())
-            }
             What::Package { registry, name, .. } => Catalogue::with_registry(*registry, name),
             What::Image(image) => Catalogue::with_registry(Registry::Image, &image_name(image)),
             What::Program(program) => {
@@ -144,6 +139,15 @@ impl Started {
             What::Module(_) | What::File(_) => None,
         };
         known.filter(|known| self.program.as_ref().is_none_or(|program| known.has_program(program)))
+    }
+
+    /// Returns the registry and the name of the package or image, if it is one.
+    pub fn published_as(&self) -> Option<(Registry, &str)> {
+        match &self.what {
+            What::Package { registry, name, .. } => Some((*registry, name)),
+            What::Image(image) => Some((Registry::Image, image)),
+            What::Module(_) | What::Program(_) | What::File(_) | What::Remote { .. } => None,
+        }
     }
 }
 
