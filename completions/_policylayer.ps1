@@ -37,6 +37,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Load a policy and print its errors and warnings, each with its place and a fix')
             [CompletionResult]::new('decide', 'decide', [CompletionResultType]::ParameterValue, 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Print what a tool does, how it is abused, which rule is recommended for it, and which one is in force')
+            [CompletionResult]::new('catalogue', 'catalogue', [CompletionResultType]::ParameterValue, 'List the servers that policylayer knows, or what it knows about the tools of one')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Run policy tests: calls, and the decision that is expected for each')
             [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Allow tools: edit the policy so that they may be called')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Deny tools: edit the policy so that they stay visible and every call is refused')
@@ -204,6 +205,31 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, for a program, or as a section of a wiki page')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;catalogue' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or one JSON document')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('draft', 'draft', [CompletionResultType]::ParameterValue, 'Start a server and print the first version of its catalogue, to be filled in by a person')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'policylayer;catalogue;draft' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server''s name in the catalogue, instead of the one that is derived from its command')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'policylayer;catalogue;help' {
+            [CompletionResult]::new('draft', 'draft', [CompletionResultType]::ParameterValue, 'Start a server and print the first version of its catalogue, to be filled in by a person')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'policylayer;catalogue;help;draft' {
+            break
+        }
+        'policylayer;catalogue;help;help' {
             break
         }
         'policylayer;test' {
@@ -469,6 +495,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Load a policy and print its errors and warnings, each with its place and a fix')
             [CompletionResult]::new('decide', 'decide', [CompletionResultType]::ParameterValue, 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Print what a tool does, how it is abused, which rule is recommended for it, and which one is in force')
+            [CompletionResult]::new('catalogue', 'catalogue', [CompletionResultType]::ParameterValue, 'List the servers that policylayer knows, or what it knows about the tools of one')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Run policy tests: calls, and the decision that is expected for each')
             [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Allow tools: edit the policy so that they may be called')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Deny tools: edit the policy so that they stay visible and every call is refused')
@@ -529,6 +556,13 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;help;explain' {
+            break
+        }
+        'policylayer;help;catalogue' {
+            [CompletionResult]::new('draft', 'draft', [CompletionResultType]::ParameterValue, 'Start a server and print the first version of its catalogue, to be filled in by a person')
+            break
+        }
+        'policylayer;help;catalogue;draft' {
             break
         }
         'policylayer;help;test' {

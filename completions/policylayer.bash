@@ -28,6 +28,9 @@ _policylayer() {
             policylayer,ask)
                 cmd="policylayer__subcmd__ask"
                 ;;
+            policylayer,catalogue)
+                cmd="policylayer__subcmd__catalogue"
+                ;;
             policylayer,check)
                 cmd="policylayer__subcmd__check"
                 ;;
@@ -136,6 +139,18 @@ _policylayer() {
             policylayer__subcmd__approvals__subcmd__help,watch)
                 cmd="policylayer__subcmd__approvals__subcmd__help__subcmd__watch"
                 ;;
+            policylayer__subcmd__catalogue,draft)
+                cmd="policylayer__subcmd__catalogue__subcmd__draft"
+                ;;
+            policylayer__subcmd__catalogue,help)
+                cmd="policylayer__subcmd__catalogue__subcmd__help"
+                ;;
+            policylayer__subcmd__catalogue__subcmd__help,draft)
+                cmd="policylayer__subcmd__catalogue__subcmd__help__subcmd__draft"
+                ;;
+            policylayer__subcmd__catalogue__subcmd__help,help)
+                cmd="policylayer__subcmd__catalogue__subcmd__help__subcmd__help"
+                ;;
             policylayer__subcmd__help,add)
                 cmd="policylayer__subcmd__help__subcmd__add"
                 ;;
@@ -147,6 +162,9 @@ _policylayer() {
                 ;;
             policylayer__subcmd__help,ask)
                 cmd="policylayer__subcmd__help__subcmd__ask"
+                ;;
+            policylayer__subcmd__help,catalogue)
+                cmd="policylayer__subcmd__help__subcmd__catalogue"
                 ;;
             policylayer__subcmd__help,check)
                 cmd="policylayer__subcmd__help__subcmd__check"
@@ -235,6 +253,9 @@ _policylayer() {
             policylayer__subcmd__help__subcmd__approvals,watch)
                 cmd="policylayer__subcmd__help__subcmd__approvals__subcmd__watch"
                 ;;
+            policylayer__subcmd__help__subcmd__catalogue,draft)
+                cmd="policylayer__subcmd__help__subcmd__catalogue__subcmd__draft"
+                ;;
             policylayer__subcmd__help__subcmd__lock,accept)
                 cmd="policylayer__subcmd__help__subcmd__lock__subcmd__accept"
                 ;;
@@ -299,7 +320,7 @@ _policylayer() {
 
     case "${cmd}" in
         policylayer)
-            opts="-h -V --help --version wrap status clients register unregister doctor inspect lock init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help"
+            opts="-h -V --help --version wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -600,6 +621,84 @@ _policylayer() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        policylayer__subcmd__catalogue)
+            opts="-h --format --help draft help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__catalogue__subcmd__draft)
+            opts="-h --server --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__catalogue__subcmd__help)
+            opts="draft help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__catalogue__subcmd__help__subcmd__draft)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__catalogue__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         policylayer__subcmd__check)
             opts="-h --server --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -801,7 +900,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__help)
-            opts="wrap status clients register unregister doctor inspect lock init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help"
+            opts="wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -929,6 +1028,34 @@ _policylayer() {
         policylayer__subcmd__help__subcmd__ask)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__help__subcmd__catalogue)
+            opts="draft"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__help__subcmd__catalogue__subcmd__draft)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

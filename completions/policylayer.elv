@@ -34,6 +34,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand check 'Load a policy and print its errors and warnings, each with its place and a fix'
             cand decide 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted'
             cand explain 'Print what a tool does, how it is abused, which rule is recommended for it, and which one is in force'
+            cand catalogue 'List the servers that policylayer knows, or what it knows about the tools of one'
             cand test 'Run policy tests: calls, and the decision that is expected for each'
             cand allow 'Allow tools: edit the policy so that they may be called'
             cand deny 'Deny tools: edit the policy so that they stay visible and every call is refused'
@@ -183,6 +184,26 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --format 'How to print: for a person, for a program, or as a section of a wiki page'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;catalogue'= {
+            cand --format 'How to print: for a person, or one JSON document'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand draft 'Start a server and print the first version of its catalogue, to be filled in by a person'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'policylayer;catalogue;draft'= {
+            cand --server 'The server''s name in the catalogue, instead of the one that is derived from its command'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'policylayer;catalogue;help'= {
+            cand draft 'Start a server and print the first version of its catalogue, to be filled in by a person'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'policylayer;catalogue;help;draft'= {
+        }
+        &'policylayer;catalogue;help;help'= {
         }
         &'policylayer;test'= {
             cand --format 'How to print: for a person, for a program, or for CI'
@@ -412,6 +433,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand check 'Load a policy and print its errors and warnings, each with its place and a fix'
             cand decide 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted'
             cand explain 'Print what a tool does, how it is abused, which rule is recommended for it, and which one is in force'
+            cand catalogue 'List the servers that policylayer knows, or what it knows about the tools of one'
             cand test 'Run policy tests: calls, and the decision that is expected for each'
             cand allow 'Allow tools: edit the policy so that they may be called'
             cand deny 'Deny tools: edit the policy so that they stay visible and every call is refused'
@@ -458,6 +480,11 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;help;decide'= {
         }
         &'policylayer;help;explain'= {
+        }
+        &'policylayer;help;catalogue'= {
+            cand draft 'Start a server and print the first version of its catalogue, to be filled in by a person'
+        }
+        &'policylayer;help;catalogue;draft'= {
         }
         &'policylayer;help;test'= {
         }

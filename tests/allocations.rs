@@ -11,7 +11,7 @@ use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::limits::MAX_OPEN_ROUNDS;
 use policylayer::policy::{self, Effect, Format, Listing, Policy, Server, ServerName, Source, ToolRef};
-use policylayer::risk::Class;
+use policylayer::risk::{Catalogue, Class, Registry};
 
 struct Counting;
 
@@ -60,6 +60,23 @@ fn policy() -> Policy {
         &Server::by_name(&ServerName::parse("iterable").unwrap()),
     );
     loaded.policy.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
+}
+
+/// Which server it is costs nothing, and only its own tools are unpacked: all of them would be megabytes.
+#[test]
+fn a_catalogue_is_unpacked_only_where_it_is_asked_for() {
+    let find = || {
+        assert_eq!(Catalogue::all().len(), 44);
+        for known in Catalogue::all() {
+            assert_eq!(Catalogue::for_server(black_box(known.server)), Some(known));
+            assert_eq!(Catalogue::with_registry(black_box(Registry::Host), "mcp.linear.app"), None);
+        }
+    };
+    assert_eq!(allocations(find), 0);
+    let before = BYTES.with(Cell::get);
+    assert_eq!(Catalogue::for_server("time").map(|known| known.tools().len()), Some(2));
+    let taken = BYTES.with(Cell::get) - before;
+    assert!((1..4096).contains(&taken), "{taken} bytes for two tools");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Everything is text in, text out; each result is loaded and checked before the caller gets it.
 
+pub(crate) mod catalogue_draft;
 pub mod edit;
 pub(crate) mod init;
 mod render;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::policy::{Format, ServerName, nearest_word};
+use super::catalogue::find_catalogue;
+use crate::policy::{Format, ServerName};
 use crate::risk::Catalogue;
 
 #[derive(Debug, Args)]
@@ -36,14 +37,6 @@ pub(crate) struct InitArgs {
     /// The server's command and its arguments, after `--`
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
-}
-
-fn find_catalogue(name: &str) -> Result<&'static Catalogue, String> {
-    let known = || Catalogue::all().iter().map(|known| known.server);
-    Catalogue::for_server(name.to_ascii_lowercase()).ok_or_else(|| match nearest_word(name, known()) {
-        Some(near) => format!("no known server has this name; did you mean `{near}`?"),
-        None => "no known server has this name; `policylayer catalogue` lists them".to_owned(),
-    })
 }
 
 /// How a policy is written.

@@ -1,5 +1,6 @@
 //! The definitions of the command line.
 
+mod catalogue;
 mod clients;
 mod doctor;
 mod edit;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use catalogue::{CatalogueArgs, CatalogueCommand, DraftArgs};
 pub(crate) use clients::{ClientsArgs, RegisterArgs, StatusArgs, UnregisterArgs, Which};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, ResetArgs, ToolsArgs};
@@ -94,6 +96,8 @@ pub(crate) enum Command {
     Decide(DecideArgs),
     /// Print what a tool does, how it is abused, which rule is recommended for it, and which one is in force
     Explain(ExplainArgs),
+    /// List the servers that policylayer knows, or what it knows about the tools of one
+    Catalogue(CatalogueArgs),
     /// Run policy tests: calls, and the decision that is expected for each
     Test(TestArgs),
     /// Allow tools: edit the policy so that they may be called

@@ -1,6 +1,7 @@
 //! One module per subcommand: each has `run(args, &Env)`.
 
 pub(crate) mod approvals;
+pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod clients;
 pub(crate) mod completions;
@@ -57,6 +58,7 @@ pub(crate) fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Explain(args) => explain::run(args, env),
+        Command::Catalogue(args) => catalogue::run(args),
         Command::Test(args) => test::run(args, env),
         Command::Allow(args) => edit::edit_tools(EditAction::Allow, args, env),
         Command::Deny(args) => edit::edit_tools(EditAction::Deny, args, env),

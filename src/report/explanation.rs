@@ -369,7 +369,7 @@ impl<'p> InForce<'p> {
     }
 }
 
-fn effect_of(action: Action) -> Effect {
+pub(crate) fn effect_of(action: Action) -> Effect {
     match action {
         Action::Allow => Effect::Allow,
         Action::RequireApproval => Effect::RequireApproval,

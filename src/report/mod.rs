@@ -4,6 +4,7 @@
 //! field names are a promise: fields are added and never removed.
 
 pub(crate) mod approval_watch;
+pub(crate) mod catalogue;
 pub(crate) mod check;
 mod client_limits;
 pub(crate) mod clients;

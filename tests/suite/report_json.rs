@@ -100,6 +100,7 @@ fn reports_are_what_they_were() {
         ("doctor-file", &["doctor", "--client", "cursor"]),
         ("doctor-nothing", &["doctor", "shpo", "--client", "claude-desktop"]),
         ("doctor-command", &["doctor", "--", stub, "--offer", "offer.json"]),
+        ("catalogue-fetch", &["catalogue", "fetch"]),
         ("check-unreadable", &["check", "nothing.toml"]),
     ] {
         let home = home();
