@@ -197,7 +197,7 @@ mod tests {
             ("iterable", "update_webhook", vec!["confused-deputy", "webhook-rerouting"]),
             ("iterable", "get_webhooks", vec!["credential-leak"]),
             ("elsewhere", "get_file", vec!["prompt-injection", "tool-poisoning", "argument-smuggling"]),
-            ("elsewhere", "update_webhook", vec!["tool-poisoning", "webhook-rerouting"]),
+            ("elsewhere", "update_webhook", vec!["tool-poisoning", "retry-loop", "webhook-rerouting"]),
         ] {
             assert_eq!(on(server, tool), expected, "{tool}");
         }

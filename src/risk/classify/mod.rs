@@ -70,14 +70,12 @@ impl Classification {
 pub fn classify_tool(tool: &Listed<'_>) -> Classification {
     let told = name::read_name(&tool.name, tool.objects);
     let named = told.class.as_ref().map(|(class, _)| *class);
-    let said = claim_of_texts(tool);
-    let claim = strongest_claim([said.clone(), claim_of_declarations(tool, named)]);
+    let (said, declared) = (claim_of_texts(tool), claim_of_declarations(tool, named));
     if told.odd {
-        return classify_odd_name(told.class, claim);
+        return classify_odd_name(told.class, strongest_claim([said, declared]));
     }
-    let Some((class, word)) = told.class else {
-        return classify_without_name(said, claim_of_declarations(tool, named));
-    };
+    let Some((class, word)) = told.class else { return classify_without_name(said, declared) };
+    let claim = strongest_claim([said, declared]);
     let by_name = format!("Its name has the word \"{}\".", schema::quote_for_reason(&word));
     match claim {
         // A class that is critical by the name stays: talk of money must not evade a rule against deleting.

@@ -226,8 +226,9 @@ fn find_disguised_verb(chunk: &Chunk) -> Option<(String, Class)> {
     {
         return Some(found);
     }
+    let mut joined = String::new();
     while let Some(word) = words.next() {
-        let mut joined = String::new();
+        joined.clear();
         for more in words.clone() {
             if joined.is_empty() {
                 joined.push_str(word);
