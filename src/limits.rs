@@ -39,8 +39,17 @@ pub const MAX_NAME: usize = 4096;
 pub const MAX_URI: usize = 8192;
 /// How many resources from resources/list are remembered: what is listed is a read under the built-in policy.
 pub const MAX_LISTED_RESOURCES: usize = 10_000;
+/// The largest total size of their URIs, in bytes.
+pub const MAX_LISTED_URI_BYTES: usize = 4 * 1024 * 1024;
 /// How many templates from resources/templates/list are remembered.
 pub const MAX_LISTED_TEMPLATES: usize = 256;
+/// The largest total size of these templates, in bytes. A template that is compared takes some three hundred times as much.
+pub const MAX_LISTED_TEMPLATE_BYTES: usize = 64 * 1024;
+/// How many apps of tools (`ui://` resources that tools/list names) are remembered, and the largest total size of their
+/// URIs and tools, in bytes. Beyond them, such a resource counts as that of a hidden tool.
+pub const MAX_LISTED_APPS: usize = 10_000;
+/// See [`MAX_LISTED_APPS`].
+pub const MAX_LISTED_APP_BYTES: usize = 4 * 1024 * 1024;
 /// How much of a key, method or name an error quotes, in characters: it may be as long as its line.
 pub const MAX_QUOTED: usize = 80;
 /// How many requests may be open in one direction at once; the next one is refused.

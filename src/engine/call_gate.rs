@@ -12,6 +12,7 @@ use crate::policy::{
 use crate::record::{Outcome, PROTOCOL_RULE};
 use crate::visible::{escape_invisible, shorten};
 use crate::wire::message::{AnswerShape, CallParams};
+use crate::wire::method::TOOLS_CALL;
 
 /// Judges and counts calls, and recognises the later rounds of a call.
 #[derive(Debug)]
@@ -123,7 +124,7 @@ impl CallGate {
         let arguments = call.arguments.unwrap_or("{}");
         let judgement = judge_tool(policy, call, (listing, look_alike))?;
         let looks_at_arguments = judgement.looks_at_arguments();
-        let mut admitted = self.admit(judgement, arguments, Some(call), now)?;
+        let mut admitted = self.admit(judgement, arguments, Some((TOOLS_CALL, call)), now)?;
         if let Some(round) = admitted.counted.as_mut().and_then(|counted| counted.round.as_mut())
             && looks_at_arguments
         {
@@ -132,12 +133,12 @@ impl CallGate {
         Ok(admitted)
     }
 
-    /// Counts a judged request. `call` is `None` if it is not a call of a tool.
+    /// Counts a judged request. `call` is `None` if it has no later rounds.
     pub(super) fn admit<'p>(
         &mut self,
         judgement: Judgement<'p>,
         arguments: &str,
-        call: Option<&CallParams<'_>>,
+        call: Option<(&str, &CallParams<'_>)>,
         now: Now,
     ) -> Result<AdmittedCall<'p>, Refused<'p>> {
         let decision = judgement.decision;
@@ -146,7 +147,9 @@ impl CallGate {
         }
         let (limits, preview): (Vec<&Limit>, _) = (judgement.limits().collect(), judgement.preview());
         let asking = (decision.effect == Effect::RequireApproval).then_some(judgement.asking);
-        let call = call.filter(|call| call.answer_shape() != AnswerShape::Result);
+        // A server may ask for input whatever revision the call names. If nothing counts the first round, the later ones do.
+        let has_rounds = |call: &CallParams<'_>| call.answer_shape() != AnswerShape::Result || call.has_input();
+        let call = call.filter(|(_, call)| has_rounds(call) || !limits.is_empty() || asking.is_some());
         if limits.is_empty() && asking.is_none() && call.is_none() {
             return Ok(AdmittedCall { decision, asking, counted: None, preview });
         }

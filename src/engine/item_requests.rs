@@ -16,7 +16,6 @@ use super::{ClientRequest, Engine, approvals};
 use crate::policy::{Effect, Item, Policy, Section, Standing};
 use crate::record::{Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
-use crate::wire::fold::fold;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, AnswerShape, CallParams};
 use crate::wire::method::{self, ELICITATION_CREATE, MethodClass, MethodKind, PolicySubject, Sender, classify_method};
@@ -124,7 +123,8 @@ impl Engine {
         };
         let (shape, lists) = (AnswerShape::Other, ListKind::of_answer(method));
         let judged = judge_item(&policy, item, &call, self.find_item_look_alike(&policy, section, item.name));
-        let pending = match judged.and_then(|judgement| self.gate.admit(judgement, arguments, None, turn.now)) {
+        let rounds = (section != Section::Methods).then_some((method, &call));
+        let pending = match judged.and_then(|judgement| self.gate.admit(judgement, arguments, rounds, turn.now)) {
             Ok(AdmittedCall { decision, asking, counted, .. }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
                 let facts = Facts { enforcement, ..facts(decision.effect, decision.rule) };
@@ -413,8 +413,7 @@ pub(super) fn describe_imitation(method: &str, params: Option<&str>) -> Option<&
     }
     let params = params?;
     // Escapes could hide a mark, so they are decoded as well.
-    let is_imitation =
-        approvals::is_imitation(&fold(params)) || approvals::is_imitation(&fold(&view::decode_text(params)));
+    let is_imitation = approvals::is_imitation(params) || approvals::is_imitation(&view::decode_text(params));
     is_imitation.then_some(IMITATION)
 }
 

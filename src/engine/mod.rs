@@ -241,6 +241,7 @@ impl Engine {
         }
         self.tools.use_policy(&policy);
         self.policy = policy;
+        self.tasks.forget_asked();
     }
 
     fn handle_client_request(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
@@ -452,6 +453,7 @@ impl Engine {
             (RequestKind::Other, _)
             | (RequestKind::Held(_) | RequestKind::OwnSubscription | RequestKind::Cancelled, _) => Ok(None),
         };
+        self.resources.describe_dropped().into_iter().for_each(|note| turn.push_note(note.to_owned()));
         if let Some(why) = refused {
             turn.push_note(why.clone());
             return turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::Refused, &why));

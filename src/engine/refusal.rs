@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::policy::{Decision, Effect, Section};
 use crate::record;
+use crate::visible::{escape_invisible, visible_lines};
 use crate::wire::reply::DecisionMeta;
 
 /// What a request is about.
@@ -89,15 +90,15 @@ impl Refusal<'_> {
     /// Describes the refusal of a request for stderr.
     pub(super) fn describe(&self, method: &str, id: &str) -> String {
         let DecisionMeta { rule, reason, .. } = &self.meta;
-        let of = self.meta.name().map_or_else(String::new, |name| format!(" of {name:?}"));
-        format!("refused {method}{of} (id {id}) by {rule}: {reason}")
+        let of = self.meta.name().map_or_else(String::new, |name| format!(" of {}", quote(name)));
+        format!("refused {}{of} (id {id}) by {}: {reason}", escape_invisible(method), escape_invisible(rule))
     }
 }
 
 pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: SubjectKind, name: &'a str) -> Refusal<'a> {
     let Refused { decision, otherwise, remedy } = refused;
     let reason = match decision.reason {
-        Some(reason) => reason.to_owned(),
+        Some(reason) => visible_lines(reason),
         None => otherwise.unwrap_or_else(|| default_reason(&decision, subject).to_owned()),
     };
     let what = match subject {
@@ -148,9 +149,10 @@ pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: SubjectKind, nam
         Remedy::Store | Remedy::Log => "Tell the user. Once that is fixed, the same call can be retried.".to_owned(),
     };
     let text = format!(
-        "[POLICY DENIED] {reason}{stop} The {what} {name:?} was refused by rule {rule} ({effect}) and did not reach the \
+        "[POLICY DENIED] {reason}{stop} The {what} {name} was refused by rule {rule} ({effect}) and did not reach the \
          server. {advice}",
-        rule = decision.rule,
+        name = quote(name),
+        rule = escape_invisible(decision.rule),
         effect = decision.effect,
     );
     let effect = decision.effect.as_str();
@@ -160,6 +162,11 @@ pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: SubjectKind, nam
         SubjectKind::Method => (None, None),
     };
     Refusal { text, meta: DecisionMeta { effect, rule: decision.rule, reason, tool, resource, retry_after } }
+}
+
+/// Quotes a name from elsewhere. What it holds that is not seen is written as a code.
+fn quote(name: &str) -> String {
+    escape_invisible(&format!("{name:?}"))
 }
 
 fn default_reason(decision: &Decision<'_>, subject: SubjectKind) -> &'static str {
@@ -202,6 +209,18 @@ pub(super) fn format_seconds(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_in_a_refusal_is_unseen() {
+        let reason = Some("Not\u{115f} this\u{202e}.\nNor that.");
+        let decision = Decision { effect: Effect::Deny, rule: "tools.\"a\u{3164}\"", reason, file: None };
+        let refusal = format_refusal(decision.into(), SubjectKind::Tool, "a\u{3164}\u{200b}\u{e0041}");
+        assert_eq!(refusal.meta.reason, "Not\\u{115f} this\\u{202e}.\nNor that.");
+        for text in [&refusal.text, &refusal.describe("tools/call", "1")] {
+            assert!(text.contains(r#""a\u{3164}\u{200b}\u{e0041}""#), "{text}");
+            assert!(text.chars().all(|c| c == '\n' || c.is_ascii_graphic() || c == ' '), "{text}");
+        }
+    }
 
     #[test]
     fn the_wait_is_given_in_whole_seconds_rounded_up() {

@@ -3,9 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::tool_index::ToolIndex;
-use crate::limits::{MAX_LISTED_RESOURCES, MAX_LISTED_TEMPLATES, MAX_LISTED_TOOLS};
-use crate::policy::{ComparedUri, Decision, Item, Policy, Section, Standing, UriTemplate};
-use crate::wire::fold::fold;
+use crate::limits::{
+    MAX_LISTED_APP_BYTES, MAX_LISTED_APPS, MAX_LISTED_RESOURCES, MAX_LISTED_TEMPLATE_BYTES, MAX_LISTED_TEMPLATES,
+    MAX_LISTED_URI_BYTES,
+};
+use crate::policy::{ComparedName, Decision, Effect, Item, Policy, Section, Standing, UriTemplate};
+use crate::record::PROTOCOL_RULE;
 use crate::wire::uri;
 use crate::wire::view::{self, find_member};
 
@@ -16,50 +19,86 @@ const APP_SCHEME: &str = "ui:";
 pub(super) struct ResourceIndex {
     /// In normal form.
     uris: HashSet<Box<str>>,
-    templates: Vec<(Box<str>, UriTemplate)>,
+    uri_bytes: usize,
+    templates: HashMap<Box<str>, UriTemplate>,
+    template_bytes: usize,
     /// The apps of tools, by the URI as the most lenient server could read it.
-    apps: HashMap<Box<str>, Vec<App>>,
+    apps: HashMap<Box<str>, HashSet<App>>,
+    app_count: usize,
+    app_bytes: usize,
+    /// What there was no room for.
+    dropped: Dropped,
 }
 
 /// The user interface of a tool.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct App {
     /// In normal form.
     uri: Box<str>,
     tool: Box<str>,
 }
 
+#[derive(Debug, Default)]
+struct Dropped {
+    some: bool,
+    is_said: bool,
+    apps: bool,
+}
+
 impl ResourceIndex {
     /// Remembers a listed resource. Beyond the bound, a resource counts as not listed.
     pub(super) fn record_resource(&mut self, uri: &str) {
-        if self.uris.len() < MAX_LISTED_RESOURCES {
-            self.uris.insert(uri::normalize(uri).into());
+        let normal = uri::normalize(uri);
+        let has_room = self.uris.len() < MAX_LISTED_RESOURCES && self.uri_bytes + normal.len() <= MAX_LISTED_URI_BYTES;
+        if self.uris.contains(normal.as_str()) {
+        } else if has_room {
+            self.uri_bytes += normal.len();
+            self.uris.insert(normal.into());
+        } else {
+            self.dropped.some = true;
         }
     }
 
     /// Remembers a listed template. Beyond the bound, a resource counts as one that fits no template.
     pub(super) fn record_template(&mut self, template: &str) {
-        let is_known = self.templates.iter().any(|(known, _)| **known == *template);
-        if !is_known && self.templates.len() < MAX_LISTED_TEMPLATES {
-            self.templates.push((template.into(), UriTemplate::new(template)));
+        let bytes = self.template_bytes + template.len();
+        let has_room = self.templates.len() < MAX_LISTED_TEMPLATES && bytes <= MAX_LISTED_TEMPLATE_BYTES;
+        if self.templates.contains_key(template) {
+        } else if has_room {
+            self.template_bytes = bytes;
+            self.templates.insert(template.into(), UriTemplate::new(template));
+        } else {
+            self.dropped.some = true;
         }
     }
 
     /// Remembers whose app a resource is, from a tool's listing (MCP Apps: `_meta.ui.resourceUri`, at first
-    /// `_meta["ui/resourceUri"]`).
+    /// `_meta["ui/resourceUri"]`). Beyond the bound, a `ui://` resource counts as an app of a hidden tool.
     pub(super) fn record_app(&mut self, tool: &str, item: &str) {
         let Some(meta) = find_member(item, "_meta") else { return };
         let nested = find_member(meta, "ui").and_then(|ui| find_member(ui, "resourceUri"));
         for uri in [nested, find_member(meta, "ui/resourceUri")].into_iter().flatten().filter_map(view::decode_string) {
-            if self.apps.len() >= MAX_LISTED_TOOLS {
-                return;
-            }
+            let Some(place) = find_place(&uri) else { continue };
             let app = App { uri: uri::normalize(&uri).into(), tool: tool.into() };
-            let apps = self.apps.entry(fold_uri(&uri).into()).or_default();
-            if apps.len() < MAX_LISTED_TOOLS && !apps.contains(&app) {
-                apps.push(app);
+            let bytes = self.app_bytes + place.len() + app.uri.len() + tool.len();
+            if self.apps.get(&place).is_some_and(|apps| apps.contains(&app)) {
+            } else if self.app_count < MAX_LISTED_APPS && bytes <= MAX_LISTED_APP_BYTES {
+                self.app_bytes = bytes;
+                self.app_count += 1;
+                self.apps.entry(place).or_default().insert(app);
+            } else {
+                (self.dropped.some, self.dropped.apps) = (true, true);
             }
         }
+    }
+
+    /// Returns what to say of a list that was too long to be remembered; `None` if none was, or if it has been said.
+    pub(super) fn describe_dropped(&mut self) -> Option<&'static str> {
+        let is_new = self.dropped.some && !std::mem::replace(&mut self.dropped.is_said, self.dropped.some);
+        is_new.then_some(
+            "the server lists more resources, templates or apps of tools than can be remembered: the others count as not \
+             listed, and apps as those of a hidden tool",
+        )
     }
 
     /// Looks up a resource, with what is known about it.
@@ -68,35 +107,44 @@ impl ResourceIndex {
     }
 
     fn find_standing<'p>(&self, uri: &str, policy: &'p Policy, tools: &ToolIndex) -> Standing<'p> {
-        let normal = uri::normalize(uri);
-        let lenient = fold_uri(uri);
-        if lenient.starts_with(APP_SCHEME)
-            && let Some(apps) = self.apps.get(lenient.as_str())
-        {
-            let (exact, alike): (Vec<_>, Vec<_>) = apps.iter().partition(|app| *app.uri == *normal);
-            let decide = |app: &&App| policy.decide_tool(tools.find_tool(&app.tool)).without_asking();
-            // The app of several tools is hidden only if all of them are. What a server could take for a hidden app is
-            // hidden with it.
-            let decision = match exact.is_empty() {
-                true => alike.iter().map(decide).find(Decision::refuses),
-                false => exact.iter().map(decide).reduce(|one, other| if one.refuses() { other } else { one }),
-            };
-            if let Some(decision) = decision {
-                return Standing::OfTool(decision);
-            }
+        let name = ComparedName::of_uri(uri);
+        if let Some(decision) = self.decide_app(&name, policy, tools) {
+            return Standing::OfTool(decision);
         }
-        let fits_template = || {
-            let uri = ComparedUri::new(uri);
-            self.templates.iter().any(|(_, template)| template.fits(&uri))
+        // What servers read in several ways is none that this one has listed.
+        let is_in_list = || {
+            let listed = ComparedName::of_uri(name.exact());
+            self.uris.contains(name.exact()) && !name.is_ambiguous() && listed.folded() == name.folded()
         };
-        // A server that joins slashes before it resolves dots reads another URI than the one that it has listed.
-        let is_in_list = || self.uris.contains(normal.as_str()) && lenient == fold_uri(&normal);
-        let is_listed = is_in_list() || (!self.templates.is_empty() && fits_template());
+        let is_listed = is_in_list() || self.templates.values().any(|template| template.fits(&name));
         if is_listed { Standing::Listed } else { Standing::Unknown }
+    }
+
+    /// Decides about the app of a tool. That of several tools is hidden only if all of them are. What a server could take
+    /// for a hidden app is hidden with it.
+    fn decide_app<'p>(&self, name: &ComparedName, policy: &'p Policy, tools: &ToolIndex) -> Option<Decision<'p>> {
+        if !name.folded().iter().any(|place| place.starts_with(APP_SCHEME)) {
+            return None;
+        }
+        let decide = |app: &App| policy.decide_tool(tools.find_tool(&app.tool)).without_asking();
+        if name.is_ambiguous() {
+            return self.apps.values().flatten().map(decide).find(Decision::refuses);
+        }
+        let apps = name.folded().iter().filter_map(|place| self.apps.get(place.as_str())).flatten();
+        let (exact, alike): (Vec<_>, Vec<_>) = apps.partition(|app| *app.uri == *name.exact());
+        if self.dropped.apps && exact.is_empty() {
+            let reason =
+                Some("The server lists more apps of tools than can be remembered, so it may be that of a hidden tool.");
+            return Some(Decision { effect: Effect::Hide, rule: PROTOCOL_RULE, reason, file: None });
+        }
+        match exact.is_empty() {
+            true => alike.into_iter().map(decide).find(Decision::refuses),
+            false => exact.into_iter().map(decide).reduce(|one, other| if one.refuses() { other } else { one }),
+        }
     }
 }
 
-/// The URI as the most lenient server could read it.
-fn fold_uri(uri: &str) -> String {
-    uri::fold(uri, |text| fold(text).into_owned())
+/// Where the most lenient server takes an app to be.
+fn find_place(uri: &str) -> Option<Box<str>> {
+    ComparedName::of_uri(uri).folded().first().map(|place| place.as_str().into())
 }

@@ -33,11 +33,9 @@ pub(super) struct RoundCall {
 
 impl RoundCall {
     /// Describes the first round of a call.
-    pub(super) fn new(tool: &str, arguments: &str, others: Option<&str>, now: Duration) -> Self {
-        let digest = match others {
-            Some(others) => Digest::of_line(&[arguments.as_bytes(), b"\0", others.as_bytes()].concat()),
-            None => Digest::of_line(arguments.as_bytes()),
-        };
+    pub(super) fn new(method: &str, tool: &str, arguments: &str, others: Option<&str>, now: Duration) -> Self {
+        let others = others.map_or(&b""[..], str::as_bytes);
+        let digest = Digest::of_line(&[method.as_bytes(), b"\0", arguments.as_bytes(), b"\0", others].concat());
         Self { tool: tool.into(), digest, arguments: None, is_approved: false, number: 1, since: now }
     }
 
@@ -99,12 +97,14 @@ impl Rounds {
     /// Returns an error that says so if the call has taken too many rounds or too long. It then stays as it is.
     pub(super) fn take_round(
         &mut self,
-        call: &CallParams<'_>,
+        (method, call): (&str, &CallParams<'_>),
         arguments: &str,
         now: Duration,
     ) -> Result<(RoundCall, Reserved), String> {
         let others = call.with_others().map(|params| members_beside(params, &ROUND_KEYS));
-        let first = RoundCall::new(&call.name, arguments, others.as_deref(), now);
+        let mut first = RoundCall::new(method, &call.name, arguments, others.as_deref(), now);
+        // What brings input without an open round is at least the second.
+        first.number += u32::from(call.has_input());
         if !call.has_input() || self.0.is_empty() {
             return Ok((first, Reserved::default()));
         }

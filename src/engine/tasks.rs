@@ -111,6 +111,11 @@ impl Tasks {
         }
     }
 
+    /// Forgets what has passed: under another policy it is judged again.
+    pub(super) fn forget_asked(&mut self) {
+        self.by_id.values_mut().for_each(|task| task.asked = None);
+    }
+
     fn take_call(&mut self, id: &str) -> Option<PendingCall> {
         let task = self.by_id.get_mut(id)?;
         self.bytes -= task.weight();
@@ -190,6 +195,7 @@ impl Engine {
         let facts = Facts {
             effect: Effect::Deny,
             arguments: request.params,
+            traceparent: message::traceparent(request.params),
             ..Facts::new(Direction::Client, Some(request.method), decision.rule)
         };
         if let ControlFlow::Continue(draft) = self.refuse_request(request.id, AnswerShape::Other, &refusal, facts, turn)

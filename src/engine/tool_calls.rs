@@ -165,7 +165,7 @@ impl Engine {
         if let Some(counted) = counted {
             match answer {
                 Answer::Result(result)
-                    if shape == AnswerShape::TypedResult
+                    if shape != AnswerShape::Task
                         && outcome == Outcome::Ok
                         && result_type(result).as_deref() == Some("input_required") =>
                 {

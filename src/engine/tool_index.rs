@@ -205,16 +205,19 @@ impl ToolIndex {
 
 /// Falls back to the name if the listing cannot be read or is too large.
 fn classify_listing(tool: &str, item: &str, objects: &SharedObjects) -> ListedClass {
+    let by_name = ToolRef { name: tool, listing: Listing::Missing };
     match Some(item).filter(|item| item.len() <= MAX_CLASSIFIED_ITEM).and_then(Listed::parse) {
         Some(listed) => {
             let listed = listed.among(objects);
             let class = classify_tool(&listed).counts_as();
             let is_hinted = listed.annotations.read_only == Some(true) && class > Class::Read;
             let by_hint = if is_hinted { classify_tool_by_hint(&listed).counts_as() } else { class };
-            ListedClass { class, by_hint }
+            let other = by_name.class_of_other_spelling();
+            let raise = |class: Class| other.map_or(class, |other| class.max(other));
+            ListedClass { class: raise(class), by_hint: raise(by_hint) }
         }
         None => {
-            let class = ToolRef { name: tool, listing: Listing::Missing }.guess_class();
+            let class = by_name.guess_class();
             ListedClass { class, by_hint: class }
         }
     }

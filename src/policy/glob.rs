@@ -134,6 +134,48 @@ impl NamePattern {
         }
     }
 
+    /// Returns the pattern up to the first of these characters in its literal text.
+    pub(super) fn cut_at(&self, ends: &[char]) -> Self {
+        self.map_tokens(|tokens| {
+            let is_end = |token: &Token| token.as_char().is_some_and(|c| ends.contains(&c));
+            tokens.iter().take_while(|token| !is_end(token)).cloned().collect()
+        })
+    }
+
+    /// Returns the pattern without what stands between a `;` and the next slash of its literal text.
+    pub(super) fn drop_parameters(&self) -> Self {
+        self.map_tokens(|tokens| {
+            let mut is_in_segment = true;
+            let mut is_kept = |token: &&Token| {
+                is_in_segment = match token.as_char() {
+                    Some('/') => true,
+                    Some(';') => false,
+                    _ => is_in_segment,
+                };
+                is_in_segment
+            };
+            tokens.iter().filter(|token| is_kept(token)).cloned().collect()
+        })
+    }
+
+    fn map_tokens(&self, change: impl Fn(&[Token]) -> Vec<Token>) -> Self {
+        match self {
+            Self::Exact(_) => self.clone(),
+            Self::Glob(patterns) => {
+                Self::Glob(patterns.iter().map(|pattern| Pattern::new(change(&pattern.tokens))).collect())
+            }
+        }
+    }
+
+    /// Returns a glob with its literal text changed: what it begins with by `start`, and each other part by `part`.
+    pub(super) fn map_glob_text(&self, start: impl Fn(&str) -> String, part: impl Fn(&str) -> String) -> Self {
+        self.map_tokens(|tokens| {
+            let literal: String = tokens.iter().map_while(Token::as_char).collect();
+            let rest = Pattern::new(tokens.iter().skip(literal.chars().count()).cloned().collect());
+            start(&literal).chars().map(Token::Char).chain(rest.map_text(&part).tokens).collect()
+        })
+    }
+
     /// Returns the pattern with its literal text changed: that of a name by `exact`, and each part of a glob by `part`.
     pub(super) fn map_text(&self, exact: impl Fn(&str) -> String, part: impl Fn(&str) -> String) -> Self {
         match self {

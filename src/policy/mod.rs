@@ -9,6 +9,7 @@
 mod amount;
 mod approval_terms;
 mod builtin;
+mod compared_name;
 mod compile;
 pub mod condition;
 mod decision;
@@ -41,12 +42,12 @@ mod testfile;
 mod tool_glob;
 mod tool_ref;
 pub(crate) mod tree;
-mod uri_template;
 pub(crate) mod window;
 
 pub use amount::{Amount, AmountError};
 pub use approval_terms::{ApprovalLifetime, ApprovalScope, Asking};
 pub use builtin::{builtin_policy, builtin_text};
+pub use compared_name::{ComparedName, UriForms, UriTemplate};
 pub use compile::{Mode, Policy};
 pub use condition::ConditionInput;
 pub use decision::{Decision, Effect};
@@ -68,7 +69,6 @@ pub use summary::{SectionTally, Summary, Tally, ToolsTally};
 pub use testfile::{Expected, LoadedTests, TestCase, TestFile, TestStep, load_tests};
 pub use tool_glob::ToolGlob;
 pub use tool_ref::{Listing, ToolRef};
-pub use uri_template::{ComparedUri, UriTemplate};
 pub use window::{BadWindow, Calendar, Window};
 
 use diagnostic::Report;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::section::Section;
-use crate::wire::method::{MethodClass, PolicySubject, classify_method};
+use crate::wire::method::{Method, MethodClass, MethodKind, PolicySubject, Sender, classify_method};
 
 /// What a call or another request is about, with its name, URI or method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -54,6 +54,8 @@ impl<'n> RequestSubject<&'n str> {
         use PolicySubject::{Elicitation, Methods, Roots, Sampling, Tasks};
         match self {
             Self::Method(method) => match classify_method(method) {
+                // Of a client, a notification of servers is a method like any other.
+                MethodClass::Known(Method { kind: MethodKind::Notification, sender: Sender::Server, .. }) => None,
                 MethodClass::Known(known) => Some(known.subject),
                 MethodClass::LooksLike(_) | MethodClass::Unknown => None,
             },

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 
+use super::compared_name::{ComparedKey, ComparedName, UriForms};
 use super::compile::Policy;
 use super::condition::ConditionInput;
 use super::decision::{Decision, Effect};
@@ -21,7 +22,7 @@ use super::limit::Limit;
 use super::summary::SectionTally;
 use super::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::wire::fold::fold;
-use crate::wire::method::{MethodClass, Sender, classify_method};
+use crate::wire::method::{Method, MethodClass, MethodKind, Sender, classify_method};
 use crate::wire::uri;
 
 word_enum! {
@@ -130,10 +131,12 @@ impl SectionMembers {
 }
 
 impl Section {
-    /// Returns the section that is about a method and its name there: `requests` for what only servers send.
+    /// Returns the section that is about a method and its name there: `requests` for what only servers request.
     pub fn of_method(method: &str) -> (Self, &str) {
         match classify_method(method) {
-            MethodClass::Known(known) if known.sender == Sender::Server => (Self::Requests, Self::request_name(method)),
+            MethodClass::Known(Method { kind: MethodKind::Request, sender: Sender::Server, .. }) => {
+                (Self::Requests, Self::request_name(method))
+            }
             _ => (Self::Methods, method),
         }
     }
@@ -178,7 +181,7 @@ impl Section {
     /// Returns the key that means every name which begins so; `None` if no key can.
     pub fn key_for_prefix(self, prefix: &str) -> Option<String> {
         let key = format!("{}*", escape_wildcards(prefix));
-        self.parse_key(&key).is_ok_and(|pattern| self.has_match(&pattern)).then_some(key)
+        self.parse_key(&key).is_ok_and(|pattern| ComparedKey::new(self, pattern).has_match(self)).then_some(key)
     }
 
     /// Returns the glob for the URIs that fit a template, and what it begins with; `None` if no key can.
@@ -192,7 +195,7 @@ impl Section {
             key.push_str(&escape_wildcards(part.split_once('}')?.1));
         }
         let pattern = Self::Resources.parse_key(&key).ok()?;
-        Self::Resources.has_match(&pattern).then(|| (key, prefix.to_owned()))
+        ComparedKey::new(Self::Resources, pattern).has_match(Self::Resources).then(|| (key, prefix.to_owned()))
     }
 
     /// Returns the path of the entry under a key.
@@ -231,59 +234,27 @@ impl Section {
             Self::Methods => "a method or a glob",
         }
     }
-
-    /// Returns a name in the form that servers compare, and in the form that the most lenient of them compares.
-    pub(super) fn forms_of(self, name: &str) -> [String; 2] {
-        match self {
-            Self::Resources => [uri::normalize(name), uri::fold(name, |text| fold(text).into_owned())],
-            _ => [name.to_owned(), fold(name).into_owned()],
-        }
-    }
-
-    /// Whether some name matches a pattern of the section in both forms: the simplest one that could.
-    pub(super) fn has_match(self, pattern: &NamePattern) -> bool {
-        let folded = self.fold_pattern(pattern);
-        pattern.simplest_names().iter().any(|name| {
-            let [exact, fold] = self.forms_of(name);
-            pattern.matches(&exact) && folded.matches(&fold)
-        })
-    }
-
-    pub(super) fn fold_pattern(self, pattern: &NamePattern) -> NamePattern {
-        let fold_name = |name: &str| fold(name).into_owned();
-        match self {
-            Self::Resources => pattern.map_text(
-                |exact| uri::fold(exact, fold_name),
-                |part| fold_name(&uri::decode_fully(part)).replace('\\', "/"),
-            ),
-            _ => pattern.map_text(fold_name, fold_name),
-        }
-    }
 }
 
 /// A compiled entry of a section.
 #[derive(Debug)]
 pub(super) struct SectionRule {
     section: Section,
-    /// Matches the spelling that is written, and so can permit.
-    pattern: NamePattern,
-    /// Matches every spelling that a server may take for it, and so restricts.
-    folded: NamePattern,
+    key: ComparedKey,
     rule: Arc<Rule>,
 }
 
 impl SectionRule {
     /// Returns one rule for each alternative of the key.
     pub(super) fn from_entry(section: Section, entry: &PolicyEntry<ToolName>) -> impl Iterator<Item = Self> {
-        entry.key.pattern.split().into_iter().map(move |pattern| {
-            let folded = section.fold_pattern(&pattern);
-            Self { section, pattern, folded, rule: Arc::clone(&entry.rule) }
-        })
+        let rule =
+            move |pattern| Self { section, key: ComparedKey::new(section, pattern), rule: Arc::clone(&entry.rule) };
+        entry.key.pattern.split().into_iter().map(rule)
     }
 
     /// How specific it is.
     pub(super) fn weight(&self) -> usize {
-        self.pattern.weight()
+        self.key.exact.weight()
     }
 
     /// Whether the entry can refuse anything, or ask about it.
@@ -351,6 +322,13 @@ static BUILTIN: LazyLock<BuiltinRules> = LazyLock::new(|| {
     }
 });
 
+/// Where a URI leads to several places, whichever server reads it.
+static AMBIGUOUS: LazyLock<Rule> = LazyLock::new(|| {
+    let why = "Servers may read this URI as different places, because of dots, slashes or escapes in it. Write the URI of \
+               the place that is meant.";
+    Rule::without_checks(Effect::Deny, "protocol", Some(why.to_owned()))
+});
+
 impl Policy {
     /// Decides about an item whatever its arguments: whether it is listed, and whether it is always refused.
     pub fn decide_item<'p>(&'p self, item: Item<'p>) -> Decision<'p> {
@@ -362,15 +340,17 @@ impl Policy {
     /// `uri` look at is the item's own name.
     pub fn judge_item<'p, 'l>(&'p self, item: Item<'p>, input: impl Into<ConditionInput<'l>>) -> Judgement<'p> {
         let (rules, base) = self.find_item_rules(item);
-        let uri = (item.section == Section::Resources).then(|| uri::normalize(item.name));
+        let looks_at_uri = |rule: &&Rule| rule.conditions().any(|condition| condition.path().is_uri());
+        let is_looked_at = item.section == Section::Resources && rules.iter().flatten().any(looks_at_uri);
+        let uri = is_looked_at.then(|| UriForms::new(item.name));
         let ConditionInput { args, input, .. } = input.into();
-        self.judge_rules(rules, base, ConditionInput { args, input, uri: uri.as_deref() })
+        self.judge_rules(rules, base, ConditionInput { args, input, uri: uri.as_ref() })
     }
 
     /// Whether an entry has exactly this name, or this URI.
     pub fn names_item(&self, section: Section, name: &str) -> bool {
-        let [exact, _] = section.forms_of(name);
-        let is_exact = |rule: &SectionRule| rule.weight() == usize::MAX && rule.pattern.matches(&exact);
+        let name = ComparedName::of(section, name);
+        let is_exact = |rule: &SectionRule| rule.weight() == usize::MAX && rule.key.exact.matches(name.exact());
         self.sections.iter().any(|rule| rule.section == section && is_exact(rule))
     }
 
@@ -390,13 +370,12 @@ impl Policy {
     /// Decides about a template of resources, `file:///reports/{name}` for example: it is listed if a resource that fits
     /// it may pass.
     pub fn decide_template(&self, template: &str) -> Decision<'_> {
-        let [exact, folded] = Section::Resources.forms_of(template);
-        let shape = NamePattern::of_template(&exact);
+        let name = ComparedName::of_uri(template);
+        let shape = NamePattern::of_template(name.exact());
         let is_about = |rule: &&SectionRule| {
-            let is_named = || rule.pattern.matches(&exact) || rule.folded.matches(&folded);
-            let is_restricted = rule.rule.effect != Effect::Allow && is_named();
+            let is_restricted = rule.rule.effect != Effect::Allow && rule.key.touches(&name);
             rule.section == Section::Resources
-                && (is_restricted || !rule.refuses() && rule.pattern.overlaps_with(&shape))
+                && (is_restricted || !rule.refuses() && rule.key.exact.overlaps_with(&shape))
         };
         match self.sections.iter().find(is_about) {
             Some(rule) => self.decision_of_rule(&rule.rule),
@@ -408,10 +387,8 @@ impl Policy {
     /// it itself. URIs have none: theirs are compared in their normal form, and names that differ in case are others.
     pub fn find_item_look_alike(&self, section: Section, name: &str) -> Option<&str> {
         let folded = fold(name);
-        let is_alike = |rule: &&SectionRule| {
-            rule.section == section && matches!(&rule.folded, NamePattern::Exact(other) if *other == folded)
-        };
-        let mut alike = self.sections.iter().filter(is_alike).filter_map(|rule| match &rule.pattern {
+        let is_alike = |rule: &&SectionRule| rule.section == section && rule.key.is_spelled_as(&folded);
+        let mut alike = self.sections.iter().filter(is_alike).filter_map(|rule| match &rule.key.exact {
             NamePattern::Exact(exact) if section != Section::Resources => Some(exact.as_str()),
             _ => None,
         });
@@ -431,8 +408,8 @@ impl Policy {
         if rules().next().is_none() {
             return ([None; 5], default);
         }
-        let [exact, folded] = section.forms_of(name);
-        let permit = rules().find(|rule| rule.pattern.matches(&exact) && rule.folded.matches(&folded));
+        let name = ComparedName::of(section, name);
+        let permit = rules().find(|rule| rule.key.covers(&name));
         // Only an entry that names it exactly takes an item from the tool that it belongs to.
         let is_of_refused_tool = matches!(standing, Standing::OfTool(decision) if is_refusal(decision.effect));
         let permit = permit.filter(|rule| !is_of_refused_tool || rule.refuses() || rule.weight() == usize::MAX);
@@ -440,12 +417,21 @@ impl Policy {
         let restricting = || {
             rules()
                 .filter(|rule| rule.weight() >= weight && rule.restricts())
-                .filter(|rule| rule.folded.matches(&folded) || rule.pattern.matches(&exact))
+                .filter(|rule| rule.key.touches(&name) || name.is_ambiguous())
         };
         // Of equals, the last is taken, and the most specific come first.
         let strictest = restricting().rev().max_by_key(|rule| rule.rule.effect.strictness());
         let strictest = strictest.filter(|rule| !permit.is_some_and(|permit| Arc::ptr_eq(&permit.rule, &rule.rule)));
         let base = permit.map_or(default, |rule| self.decision_of_rule(&rule.rule));
+        // Only where every place gets the same does it not matter which one is meant.
+        if name.is_ambiguous()
+            && rules().any(|rule| !rule.key.exact.matches_all() && (rule.restricts() || is_refusal(base.effect)))
+        {
+            let read = restricting().rev().filter(|rule| rule.key.touches(&name));
+            let named = read.max_by_key(|rule| rule.rule.effect.strictness());
+            let [named, strictest] = [named, strictest].map(|rule| rule.map(|rule| &*rule.rule));
+            return ([named, Some(&AMBIGUOUS), strictest, None, None], base);
+        }
         let mut rules = [permit, strictest, None, None, None];
         for rule in restricting() {
             let is_known = rules.iter().flatten().any(|known| Arc::ptr_eq(&known.rule, &rule.rule));

@@ -1,5 +1,6 @@
 //! Doubts about the sections of a document: entries that are never about anything, and names that may be read as others.
 
+use super::compared_name::ComparedKey;
 use super::compile::Policy;
 use super::decision::Effect;
 use super::diagnostic::{Report, quote_for_message};
@@ -53,7 +54,12 @@ fn doubt_uri(key: &ToolName) -> Option<Doubt> {
             let message = format!("{shown} has no scheme, and a URI begins with one");
             Some(("matches-nothing", message, hint.to_owned()))
         }
-        _ if key.pattern.split().iter().any(|pattern| !Section::Resources.has_match(pattern)) => {
+        _ if key
+            .pattern
+            .split()
+            .iter()
+            .any(|pattern| !ComparedKey::new(Section::Resources, pattern.clone()).has_match(Section::Resources)) =>
+        {
             let message = format!("{shown} matches no URI in the form in which it is compared");
             let hint = "take out repeated slashes, and blanks and dots at the end of a part of the path";
             Some(("matches-nothing", message, hint.to_owned()))

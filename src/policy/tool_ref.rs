@@ -1,6 +1,7 @@
 //! A tool to decide about: its name, and what its server has said about it.
 
 use crate::risk::{Class, Listed, classify_tool};
+use crate::wire::fold::fold;
 
 /// A tool to decide about. From a bare name, nothing else is known about it.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +32,24 @@ impl<'t, T: AsRef<str> + ?Sized> From<&'t T> for ToolRef<'t> {
 impl ToolRef<'_> {
     /// Returns the class of a tool that neither the policy nor a catalogue knows.
     pub fn guess_class(self) -> Class {
-        let by_name = || classify_tool(&Listed::with_name(self.name)).counts_as();
+        let by_name = || {
+            let class = classify_tool(&Listed::with_name(self.name)).counts_as();
+            self.class_of_other_spelling().map_or(class, |other| class.max(other))
+        };
         match self.listing {
             Listing::NotAsked => by_name(),
             Listing::Missing => by_name().max(Class::Execute),
             Listing::As(class) => class,
         }
+    }
+
+    /// The class by the name that a lenient server reads; `None` if that is this one, or none that words can be found in.
+    /// Case alone is no other spelling: it tells words apart.
+    pub fn class_of_other_spelling(self) -> Option<Class> {
+        if self.name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        let folded = fold(self.name);
+        (folded.is_ascii() && folded != self.name).then(|| classify_tool(&Listed::with_name(&*folded)).counts_as())
     }
 }

@@ -16,4 +16,5 @@ pub mod strict;
 mod text;
 pub mod text_around;
 pub mod uri;
+pub mod uri_places;
 pub mod view;

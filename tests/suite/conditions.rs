@@ -10,7 +10,7 @@ use policylayer::limits::{MAX_JUDGED_NUMBER, MAX_JUDGED_PATH, MAX_PATH_STEPS, MA
 use policylayer::policy::condition::{Condition, ConditionOutcome, GroupKind, Operator, Path};
 use policylayer::policy::{
     Amount, AmountError, ConditionInput, Diagnostic, Effect, Format, Number, Policy, Server, ServerName, Source,
-    load_policy,
+    UriForms, load_policy,
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -472,6 +472,9 @@ fn one_of_many_values_refuses_and_each_is_required() {
 #[test]
 fn inputs_and_uris_are_roots_beside_the_arguments() {
     let entry = |condition: &str| format!("{{\"deny_if\":[{{\"conditions\":[{condition}]}}],\"require\":[]}}");
+    let [srv, etc, hidden, alias, ambiguous] =
+        ["file:///srv/a", "file:///etc/a", "file:///%73rv/A%41", "file://localhost/srv/x?q", "file:///srv/..%2fetc"]
+            .map(UriForms::new);
     let input = |args, input, uri| ConditionInput { args, input, uri };
     for (path, op, value, judged, refused) in [
         ("input.q.to", "eq", "\"all\"", input("{}", Some(r#"{"q":{"to":"all"}}"#), None), true),
@@ -482,8 +485,14 @@ fn inputs_and_uris_are_roots_beside_the_arguments() {
         ("input.q.to", "eq", "\"all\"", input("{}", Some(r#"{"q":{},"prototype":1}"#), None), true),
         ("args.to", "eq", "\"all\"", input("{}", Some(r#"{"to":"all","prototype":1}"#), None), false),
         ("input.**", "contains", "\"all\"", input("{}", Some(r#"{"q":[{"to":"to all"}]}"#), None), true),
-        ("uri", "starts_with", "\"file:///srv/\"", input("{}", None, Some("file:///srv/a")), true),
-        ("uri", "starts_with", "\"file:///srv/\"", input("{}", None, Some("file:///etc/a")), false),
+        ("uri", "starts_with", "\"file:///srv/\"", input("{}", None, Some(&srv)), true),
+        ("uri", "starts_with", "\"file:///srv/\"", input("{}", None, Some(&hidden)), true),
+        ("uri", "contains", "\"aa\"", input("{}", None, Some(&hidden)), true),
+        ("uri", "eq", "\"file:///srv/x\"", input("{}", None, Some(&alias)), true),
+        ("uri", "neq", "\"file:///srv/x\"", input("{}", None, Some(&alias)), true),
+        ("uri", "neq", "\"file:///srv/a\"", input("{}", None, Some(&srv)), false),
+        ("uri", "neq", "\"file:///srv/..%2fetc\"", input("{}", None, Some(&ambiguous)), true),
+        ("uri", "starts_with", "\"file:///srv/\"", input("{}", None, Some(&etc)), false),
         ("uri", "exists", "true", input(r#"{"uri":1}"#, None, None), false),
         ("uri", "not_regex", "\"^file:\"", input("{}", None, None), true),
     ] {
@@ -491,6 +500,15 @@ fn inputs_and_uris_are_roots_beside_the_arguments() {
         let effect = policy.judge_call("t", judged).decision.effect;
         assert_eq!(effect == Effect::Deny, refused, "{path} {op} {value} {judged:?}");
     }
+    let required = |op, value: &str, uri| {
+        let entry = format!("{{\"require\":[{}]}}", written("uri", op, value));
+        policy(&entry).judge_call("t", input("{}", None, Some(uri))).decision.effect == Effect::Allow
+    };
+    assert!(required("starts_with", "\"file:///srv/\"", &srv));
+    assert!(!required("starts_with", "\"file:///srv/\"", &hidden));
+    assert!(!required("not_contains", "\"aa\"", &hidden));
+    assert!(!required("ends_with", "\"q\"", &alias));
+    assert!(!required("starts_with", "\"file:///\"", &ambiguous));
 }
 
 #[test]

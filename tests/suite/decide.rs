@@ -184,6 +184,7 @@ fn what_is_no_tool_is_decided_too() {
             "deny: tools/call  is refused by the rule protocol of shop.toml: The name \"tools",
         ),
         (&["--method", "tasks/get"], 4, "hide: tasks/get is not listed"),
+        (&["--method", "notifications/message"], 4, "hide: notifications/message is not listed"),
     ] {
         let ran = decide.ask(&[&["--policy", "shop.toml"], args].concat());
         assert_eq!((ran.code, ran.out.starts_with(out)), (Some(code), true), "{args:?}: {}{}", ran.out, ran.err);

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::limits::{
-    JUDGE_WORK, JUDGE_WORK_PER_BYTE, MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_LISTED_NAMES, MAX_LISTED_TOOLS, MAX_NAME,
-    MAX_OPEN, MAX_OPEN_BYTES,
+    JUDGE_WORK, JUDGE_WORK_PER_BYTE, MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_LISTED_APP_BYTES, MAX_LISTED_APPS,
+    MAX_LISTED_NAMES, MAX_LISTED_RESOURCES, MAX_LISTED_TEMPLATE_BYTES, MAX_LISTED_TEMPLATES, MAX_LISTED_TOOLS,
+    MAX_LISTED_URI_BYTES, MAX_NAME, MAX_OPEN, MAX_OPEN_BYTES,
 };
 use policylayer::policy::{self, Format, Server, ServerName, Source};
 use policylayer::record::ArgumentsLogged;
@@ -277,6 +278,59 @@ fn names_of_tools_by_bytes() {
         let call =
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"u{}"}}}}"#, long(id));
         assert!(!client(&mut engine, &call).is_empty());
+    }
+}
+
+/// Lists what a server offers, and returns what is said of it.
+fn list(engine: &mut Engine, method: &str, key: &str, items: &[String]) -> Vec<String> {
+    client(engine, &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#));
+    let mut actions = Vec::new();
+    let line = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"{key}":[{}]}}}}"#, items.join(","));
+    engine.handle_server_line(line.as_bytes(), Now::default(), &mut actions);
+    actions
+        .into_iter()
+        .filter_map(|action| if let Action::Note(note) = action { Some(note.to_string()) } else { None })
+        .collect()
+}
+
+fn reads(engine: &mut Engine, uri: &str) -> bool {
+    let line = format!(r#"{{"jsonrpc":"2.0","id":2,"method":"resources/read","params":{{"uri":"{uri}"}}}}"#);
+    let passes = client(engine, &line) == [TO_SERVER];
+    if passes {
+        assert_eq!(server(engine, r#"{"jsonrpc":"2.0","id":2,"result":{"contents":[]}}"#), [TO_CLIENT]);
+    }
+    passes
+}
+
+/// What a server lists beyond the bounds counts as not listed, and its apps as those of hidden tools.
+#[test]
+fn resources_templates_and_apps() {
+    let builtin = r#"{"version":"1","default":"allow","beside_tools":"builtin","tools":{}}"#;
+    let is_said = |notes: &[String]| notes.iter().any(|note| note.contains("can be remembered"));
+    let wide = |count: usize, bytes: usize| bytes / count + 1;
+    for (method, key, member, count, width) in [
+        ("resources/list", "resources", "uri", MAX_LISTED_RESOURCES, 1),
+        ("resources/list", "resources", "uri", 2_000, wide(2_000, MAX_LISTED_URI_BYTES)),
+        ("resources/templates/list", "resourceTemplates", "uriTemplate", MAX_LISTED_TEMPLATES, 1),
+        ("resources/templates/list", "resourceTemplates", "uriTemplate", 200, wide(200, MAX_LISTED_TEMPLATE_BYTES)),
+    ] {
+        let uri = |id: usize| format!("mem:{id:0>width$}");
+        let items: Vec<_> = (0..=count).map(|id| format!(r#"{{"{member}":"{}","name":"x"}}"#, uri(id))).collect();
+        let mut engine = engine(builtin);
+        assert!(is_said(&list(&mut engine, method, key, &items)), "{method} {width}");
+        assert!(!is_said(&list(&mut engine, method, key, &items)), "it is said once");
+        assert!(reads(&mut engine, &uri(0)) && !reads(&mut engine, &uri(count)), "{method} {width}");
+    }
+    for (count, width) in [(MAX_LISTED_APPS, 1), (1_000, wide(1_000, MAX_LISTED_APP_BYTES))] {
+        // One app of many tools, and one more.
+        let tool = |id: usize, app: &str| {
+            format!(r#"{{"name":"t{id:0>width$}","_meta":{{"ui":{{"resourceUri":"ui://{app}"}}}}}}"#)
+        };
+        let mut items: Vec<_> = (0..count).map(|id| tool(id, "shared")).collect();
+        items.push(tool(count, "more"));
+        let mut engine = allow_all();
+        assert!(is_said(&list(&mut engine, "tools/list", "tools", &items)));
+        assert!(reads(&mut engine, "ui://shared") && !reads(&mut engine, "ui://more") && reads(&mut engine, "x:more"));
     }
 }
 

@@ -252,6 +252,35 @@ fn every_short_uri_has_one_normal_form() {
     }
 }
 
+/// What hides where a path leads.
+const PATH_PARTS: &[&str] = &[
+    "/", "..", "%2f", "?", "%3F", ";", "\\", "s", "%2e", "#", "%23", "%3b", "%5c", "%25", ".c", "%252f", ".", "d",
+    "%00",
+];
+
+#[test]
+fn no_reading_of_a_short_uri_leads_past_a_rule() {
+    let (most, all) = (&PATH_PARTS[..8], PATH_PARTS);
+    for a in all {
+        for b in all {
+            for c in all {
+                laws::uris::holds([*a, b, c].concat().as_bytes());
+                laws::uris::holds([*a, b, c, "/../../s"].concat().as_bytes());
+                laws::uris::holds([*a, b, c, "%2F..%2F..%2Fs"].concat().as_bytes());
+            }
+        }
+    }
+    for a in most {
+        for b in most {
+            for c in most {
+                for d in most {
+                    laws::uris::holds([*a, b, c, d, "/s"].concat().as_bytes());
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
@@ -265,6 +294,11 @@ proptest! {
 
     #[test]
     fn a_uri_has_one_normal_form(parts in prop::collection::vec(prop::sample::select(URI_PARTS), 0..14)) {
+        laws::uris::holds(parts.concat().as_bytes());
+    }
+
+    #[test]
+    fn no_reading_of_a_uri_leads_past_a_rule(parts in prop::collection::vec(prop::sample::select(PATH_PARTS), 0..14)) {
         laws::uris::holds(parts.concat().as_bytes());
     }
 

@@ -9,7 +9,7 @@ use crate::author::section_keys::{MAX_KEYS, SectionKey, choose_keys, choose_reso
 use crate::author::{readable, text_member};
 use crate::engine::find_item;
 use crate::policy::tree::DocumentMember;
-use crate::policy::{ComparedUri, Effect, Item, Policy, Section, Standing, UriTemplate};
+use crate::policy::{ComparedName, Effect, Item, Policy, Section, Standing, UriTemplate};
 use crate::probe::ServerOffer;
 use crate::risk::Listed;
 use crate::visible::count_of;
@@ -69,7 +69,7 @@ impl ItemPlan {
         let resources = claims_of(&offer.resources, "uri");
         let mut open: BTreeMap<String, Option<String>> = BTreeMap::new();
         for (name, claim) in resources {
-            let compared = ComparedUri::new(name);
+            let compared = ComparedName::of_uri(name);
             let normal = uri::normalize(name);
             match templates.iter().find(|(_, template)| template.fits(&compared)) {
                 _ if apps.contains(&normal) => plan.of_tools[0] += 1,

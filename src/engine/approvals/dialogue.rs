@@ -9,7 +9,6 @@ use super::{ApprovalAnswer, Question, QuestionView};
 use crate::engine::list_filter::splice_line;
 use crate::limits::{MAX_DIALOGUE, MAX_NOTE};
 use crate::visible::escape_invisible;
-use crate::wire::fold::fold;
 use crate::wire::method::ELICITATION_CREATE;
 use crate::wire::view::{self, find_member};
 
@@ -57,17 +56,6 @@ const METHOD: &str = ELICITATION_CREATE;
 
 /// How each of our dialogues begins.
 const PROMPT: &str = "The agent wants to make a call that needs your approval.";
-
-/// Returns whether an elicitation of the server, folded, could be taken for one of ours, and so for an approval: it names
-/// us, begins as ours do or did, or offers what ours offer.
-pub(in crate::engine) fn is_imitation(text: &str) -> bool {
-    const MARKS: [&str; 3] = [OURS, "the agent wants to call", "the agent wants to make a call"];
-    let is_offered = |choice: &DialogueChoice| {
-        let (word, name) = choice.words();
-        *choice != DialogueChoice::Refuse && (text.contains(word) || text.contains(&*fold(name)))
-    };
-    MARKS.iter().any(|mark| text.contains(mark)) || DialogueChoice::OF_REQUEST.iter().any(is_offered)
-}
 
 /// Builds the request that opens the dialogue, under an id of ours.
 pub(in crate::engine) fn build_request(id: &str, params: &Value) -> Vec<u8> {
@@ -119,7 +107,7 @@ impl DialogueChoice {
     /// The choices in a round.
     pub(in crate::engine) const OF_ROUND: &[Self] = &[Self::Once, Self::Refuse];
 
-    fn words(self) -> (&'static str, &'static str) {
+    pub(super) fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Once => ("approve_once", "Approve this call"),
             Self::Session => ("approve_for_session", "Approve for the rest of the session"),

@@ -11,16 +11,18 @@
 pub(super) mod clients;
 mod dialogue;
 mod grants;
+mod imitation;
 mod progress;
 mod question;
 
 use std::time::Duration;
 
 pub(super) use dialogue::{
-    DialogueChoice, OURS, build_cancellation, build_input_required, build_params, build_request, is_imitation,
-    members_beside, members_without, read_result, replace_id,
+    DialogueChoice, OURS, build_cancellation, build_input_required, build_params, build_request, members_beside,
+    members_without, read_result, replace_id,
 };
 pub(super) use grants::{Grants, PersonsRefusal, Refusals};
+pub(super) use imitation::is_imitation;
 pub(super) use progress::{METHOD as PROGRESS, Progress};
 pub use question::{Effects, Question, QuestionView};
 

@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell};
 
 use crate::limits::{JUDGE_WORK, JUDGE_WORK_PER_BYTE};
+use crate::policy::compared_name::UriForms;
 use crate::wire::view::{self, Leaf};
 
 /// What conditions look at in one message. All JSON is from a line that the strict reader has read.
@@ -12,8 +13,8 @@ pub struct ConditionInput<'l> {
     pub args: &'l str,
     /// The object of `input.…`: the `inputResponses` of a call's later round. Without it, every such path is missing.
     pub input: Option<&'l str>,
-    /// What `uri` is: the URI of a resource, decoded and normalised.
-    pub uri: Option<&'l str>,
+    /// What `uri` is: the URI of a resource. Without it, the path is missing.
+    pub uri: Option<&'l UriForms>,
 }
 
 impl<'l, T: AsRef<str> + ?Sized> From<&'l T> for ConditionInput<'l> {
@@ -40,7 +41,7 @@ pub(in crate::policy) struct Evaluation<'l> {
 
 impl<'l> Evaluation<'l> {
     pub(in crate::policy) fn new(input: ConditionInput<'l>) -> Self {
-        let length = input.args.len() + input.input.map_or(0, str::len) + input.uri.map_or(0, str::len);
+        let length = input.args.len() + input.input.map_or(0, str::len) + input.uri.map_or(0, UriForms::len);
         let work = JUDGE_WORK.saturating_add(length.saturating_mul(JUDGE_WORK_PER_BYTE));
         Self { input, left: Cell::new(Some(work)), names_prototype: Default::default() }
     }
@@ -73,7 +74,7 @@ impl<'l> Evaluation<'l> {
         self.left.get().is_none()
     }
 
-    pub(super) fn uri(&self) -> Option<&'l str> {
+    pub(super) fn uri(&self) -> Option<&'l UriForms> {
         self.input.uri
     }
 

@@ -34,6 +34,8 @@
 //! `constructor` or `prototype` at any depth. With `[*]`, the condition must hold for every element: one unjudgeable
 //! element makes the result unjudgeable, and the condition does not hold for an empty list.
 //!
+//! `uri` is judged in every form that a server may make of it. A URI that servers read as different places is unjudgeable.
+//!
 //! `**` is every string and number at any depth. As a denial, the condition holds if it holds for one of them; as a
 //! requirement, if it holds for each. If there is none, the path is missing. Text operators judge a number as the text
 //! in which servers write it; a number that is spelled in another way is unjudgeable, and so is a string that may be a
@@ -49,9 +51,11 @@ mod test;
 pub use evaluation::ConditionInput;
 pub(super) use evaluation::Evaluation;
 pub use operator::Operator;
+use path::PathValue;
 pub use path::{Path, PathError};
 pub(super) use test::OperatorTest;
 
+use super::compared_name::UriForms;
 use super::decode::decode;
 use super::diagnostic::{Diagnostic, Report};
 use super::group_keys::GroupedCondition;
@@ -116,7 +120,35 @@ impl Condition {
     }
 
     fn evaluate(&self, kind: GroupKind, evaluation: &Evaluation<'_>) -> ConditionOutcome {
-        self.path.judge_values(kind, evaluation, |found| self.test.judge_value(self.operator, found, evaluation))
+        let judge = |found: PathValue<'_>| self.test.judge_value(self.operator, found, evaluation);
+        match evaluation.uri() {
+            Some(uri) if self.path.is_uri() => self.evaluate_uri(kind, uri, |form| judge(PathValue::Text(form))),
+            _ => self.path.judge_values(kind, evaluation, judge),
+        }
+    }
+
+    /// A denial holds if it holds for some form of the URI, a requirement if it does for each. A form in lower case counts
+    /// where a text that is found restricts: nobody could require a text otherwise.
+    fn evaluate_uri(
+        &self,
+        kind: GroupKind,
+        uri: &UriForms,
+        judge: impl Fn(&str) -> ConditionOutcome,
+    ) -> ConditionOutcome {
+        if uri.is_ambiguous() {
+            return ConditionOutcome::Unjudgeable;
+        }
+        let folded = if (kind == GroupKind::Denial) == self.operator.is_negative() { &[] } else { uri.folded() };
+        let mut outcomes = uri.exact().iter().chain(folded).map(|form| judge(form));
+        let restricts = |outcome: &ConditionOutcome| match kind {
+            GroupKind::Denial => matches!(outcome, ConditionOutcome::Holds | ConditionOutcome::Unjudgeable),
+            GroupKind::Requirement => *outcome != ConditionOutcome::Holds,
+        };
+        let otherwise = match kind {
+            GroupKind::Denial => ConditionOutcome::Fails,
+            GroupKind::Requirement => ConditionOutcome::Holds,
+        };
+        outcomes.find(restricts).unwrap_or(otherwise)
     }
 
     /// A denial also holds if it cannot be judged, and with a negative operator if nothing is at the path. A requirement

@@ -171,9 +171,6 @@ impl Path {
         evaluation: &Evaluation<'_>,
         judge: impl Fn(PathValue<'_>) -> ConditionOutcome,
     ) -> ConditionOutcome {
-        if self.root == PathRoot::Uri {
-            return judge(evaluation.uri().map_or(PathValue::Missing, PathValue::Text));
-        }
         match evaluation.object(self.root) {
             None => judge(PathValue::Missing),
             Some(_) if evaluation.names_prototype(self.root) => ConditionOutcome::Unjudgeable,
