@@ -52,7 +52,12 @@ fn fold_name(name: &str) -> String {
 
 /// Returns where a URI leads by each reading; once if all agree.
 fn find_places(uri: &str) -> Vec<String> {
-    let places = Reading::all().map(|reading| reading.find_place(uri, fold_name)).to_vec();
+    let [first, others @ ..] = Reading::all();
+    let mut places = vec![first.find_place(uri, fold_name)];
+    // Only these have readings that differ.
+    if fold_name(&uri::decode_fully(uri)).contains(['?', '#', ';']) {
+        places.extend(others.map(|reading| reading.find_place(uri, fold_name)));
+    }
     keep_one_of_equals(places)
 }
 
