@@ -109,14 +109,16 @@ pub fn is_ambiguous(uri: &str, fold: impl Fn(&str) -> String) -> bool {
         return true;
     }
     let plain = |text: &str| fold(&decode_fully(text)).replace('\\', "/");
-    if has_dots(&plain(&normalize(uri))) {
+    let slashes = |text: &str| text.matches('/').count();
+    let whole = plain(uri);
+    // Parameters end at a slash, if it is one to the server.
+    if has_dots(&plain(&normalize(uri))) || whole.contains(';') && slashes(&whole) != slashes(uri) {
         return true;
     }
     // All that is left was resolved for the normal form: by slashes, and up to the end of the path.
     let hierarchy = cut_at(uri, &['?', '#']);
     let read = plain(hierarchy);
-    let slashes = |text: &str| text.matches('/').count();
-    has_dots(&plain(uri))
+    has_dots(&whole)
         && (read.contains(['?', '#', ';'])
             || slashes(&read) != slashes(hierarchy)
             || split_root(hierarchy).1.contains("//")
@@ -339,6 +341,8 @@ mod tests {
             "file:///srv/secret.txt%00.csv",
             "file:///srv/a%252fb",
             "memo:../a",
+            "file:///d/s;%2f.c",
+            "file:///d/s%3b\\.c",
         ] {
             assert!(is_ambiguous(uri, fold), "{uri}");
         }
@@ -347,7 +351,8 @@ mod tests {
             "file:///srv/%2e%2e/etc/./a?page=1.5",
             "file:///srv/My%2520File%20%C3%A9.csv",
             "https://host/a/../b?next=http://x/y#z",
-            "file:///srv/a;b/c%2Fd",
+            "file:///srv/a;b/c",
+            "file:///srv/b/c%2Fd",
             "x:%ff",
             "x:100%",
             "memo:a/b.",
