@@ -321,7 +321,7 @@ fn resources_templates_and_apps() {
         assert!(!is_said(&list(&mut engine, method, key, &items)), "it is said once");
         assert!(reads(&mut engine, &uri(0)) && !reads(&mut engine, &uri(count)), "{method} {width}");
     }
-    for (count, width) in [(MAX_LISTED_APPS, 1), (1_000, wide(1_000, MAX_LISTED_APP_BYTES))] {
+    for (count, width) in [(MAX_LISTED_APPS, 1), (1_200, wide(1_200, MAX_LISTED_APP_BYTES))] {
         // One app of many tools, and one more.
         let tool = |id: usize, app: &str| {
             format!(r#"{{"name":"t{id:0>width$}","_meta":{{"ui":{{"resourceUri":"ui://{app}"}}}}}}"#)
