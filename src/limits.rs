@@ -259,6 +259,8 @@ pub const MAX_GRANTS: usize = 1_000;
 pub const OWN_REQUEST: Duration = Duration::from_secs(3);
 /// How many pages of tools/list the wrapper asks for by itself.
 pub const MAX_OWN_PAGES: u32 = 100;
+/// How long a line of a preview is, in columns: with its label it fits into a terminal of 80, which breaks none by itself.
+pub const PREVIEW_LINE: usize = 56;
 /// How much of a preview is shown, in characters; the rest is cut off, and that is said.
 pub const MAX_PREVIEW: usize = 1_000;
 /// How often a client is told that a call is still waiting.

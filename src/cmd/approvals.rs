@@ -22,7 +22,9 @@ use crate::limits::MAX_NOTE;
 use crate::paths;
 use crate::policy::nearest_word;
 use crate::settings::LocalConfirm;
-use crate::state::approvals::{ApprovalEntry, ApprovalState, Confirm, NotAnswered, StoredApprovals, unix_time};
+use crate::state::approvals::{
+    ApprovalEntry, ApprovalState, Confirm, EntryKey, NotAnswered, StoredApprovals, unix_time,
+};
 use crate::term::style::format_duration;
 use crate::visible::escape_invisible;
 
@@ -45,6 +47,8 @@ enum ApprovalError {
          without `--session`."
     )]
     NoSession(String),
+    #[error("What there is to read about the call {0} has changed. Nothing was answered. Look at it again.")]
+    Changed(String),
     #[error("The reason has {0} characters, and the agent can be given at most {MAX_NOTE}. Shorten it.")]
     LongReason(usize),
     #[error(
@@ -106,7 +110,7 @@ fn approve_call(stored: &mut StoredApprovals, args: &ApprovalsApproveArgs, env: 
         confirm::confirm_on_terminal(entry)?;
     }
     let answer = if args.session { ApprovalAnswer::Session } else { ApprovalAnswer::Once };
-    record_answer(stored, &args.id, &answer, needed)
+    record_answer(stored, &entry.key(), &answer, needed)
 }
 
 fn deny_call(stored: &mut StoredApprovals, args: &ApprovalsDenyArgs) -> anyhow::Result<Exit> {
@@ -114,17 +118,19 @@ fn deny_call(stored: &mut StoredApprovals, args: &ApprovalsDenyArgs) -> anyhow::
     if let Some(length) = note.map(|note| note.chars().count()).filter(|length| *length > MAX_NOTE) {
         return Err(ApprovalError::LongReason(length).into());
     }
-    record_answer(stored, &args.id, &ApprovalAnswer::Refused { note: note.map(str::to_owned) }, Confirm::None)
+    let all = stored.list_all()?;
+    let entry = find_entry(&all, &args.id)?;
+    record_answer(stored, &entry.key(), &ApprovalAnswer::Refused { note: note.map(str::to_owned) }, Confirm::None)
 }
 
 fn record_answer(
     stored: &mut StoredApprovals,
-    id: &str,
+    of: &EntryKey,
     verdict: &ApprovalAnswer,
     given: Confirm,
 ) -> anyhow::Result<Exit> {
-    let id = id.to_lowercase();
-    match stored.answer_question(&id, verdict, given)? {
+    let id = of.id().to_owned();
+    match stored.answer_question(of, verdict, given)? {
         Ok(_) => {
             let Some(entry) = outcome::wait_for_outcome(stored, &id)? else {
                 return Err(unknown_id(&id, &stored.list_all()?).into());
@@ -135,6 +141,7 @@ fn record_answer(
         }
         Err(NotAnswered::Unknown) => Err(unknown_id(&id, &stored.list_all()?).into()),
         Err(NotAnswered::Over(entry)) => Err(ApprovalError::Over(explain_closed(&entry, unix_time())).into()),
+        Err(NotAnswered::Changed) => Err(ApprovalError::Changed(id).into()),
         Err(NotAnswered::NeedsCode) => Err(ApprovalError::NeedsCode(id).into()),
         Err(NotAnswered::Cut) => Err(ApprovalError::Cut(id).into()),
         Err(NotAnswered::NoSession) => Err(ApprovalError::NoSession(id).into()),
@@ -156,6 +163,12 @@ fn explain_closed(entry: &ApprovalEntry, now: Duration) -> String {
             ("refused", "if you want it after all, ask the agent to make the call again, and approve that")
         }
         ApprovalState::Expired | ApprovalState::Waiting | ApprovalState::Late => {
+            if let Some(successor) = &entry.successor {
+                return format!(
+                    "The call {id} was made again, and what there is to read about it is not the same any more: {successor} has \
+                     taken its place. Nothing was answered. Look at it with `policylayer approvals show {successor}`."
+                );
+            }
             return format!(
                 "The call {id} has expired: the client took it back, its session has ended, or its time is over. If you still \
                  want it, ask the agent to make it again, and approve that."

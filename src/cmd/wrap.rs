@@ -24,10 +24,10 @@ use crate::paths;
 use crate::policy::{Colour, Server, ServerName, Source};
 use crate::proxy::stderr::Stderr;
 use crate::proxy::{self, LogPlace, Reload, Wrap, notification, start_failure};
-use crate::record::{ArgumentRecorder, Enforcement, Required};
+use crate::record::{ArgumentRecorder, Digest, Enforcement, Required};
 use crate::report::identity::Identity;
 use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm, Settings};
-use crate::state::approvals::{self, Confirm, SessionApprovals, StoredApprovals};
+use crate::state::approvals::{self, AskedServer, Confirm, SessionApprovals, StoredApprovals};
 use crate::state::{Nowhere, Sqlite};
 use crate::term::message;
 use crate::visible::{escape_styled, visible_path};
@@ -80,7 +80,9 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
             engine.with_observation()
         }
     };
-    let (engine, local) = asking(engine, server.name(), &settings.approvals, env)?;
+    let words: Vec<_> = args.command.iter().map(|word| word.as_encoded_bytes()).collect();
+    let command = Digest::of_text(&words.join(&0));
+    let (engine, local) = asking(engine, (server.name(), command), &settings.approvals, env)?;
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
     let reload = reload(args.policy.clone(), server, settings, env.clone(), loaded.source);
     Ok(proxy::run_session(Wrap {
@@ -159,7 +161,7 @@ fn recording(
 /// Makes the engine ask for approvals, and returns the channel to the persons at this machine.
 fn asking(
     engine: Engine,
-    server: &ServerName,
+    (server, command): (&ServerName, Digest),
     settings: &ApprovalSettings,
     env: &Env,
 ) -> anyhow::Result<(Engine, Box<dyn LocalChannel>)> {
@@ -176,13 +178,15 @@ fn asking(
         secret,
         clients: settings.client_table(),
         rounds,
+        server: Digest::of_text(format!("{server}\0{command}").as_bytes()),
     };
     let dir = match paths::state_dir(env) {
         Ok(dir) => dir,
         Err(error) => return Ok((engine.with_approvals(asks), Box::new(Nowhere(error.to_string())))),
     };
     let session = approvals::random_code(b"0123456789abcdef", 32).map_err(no_randomness)?;
-    let local = SessionApprovals::new(&dir, paths::STATE_FILE, session, server.to_string(), confirm);
+    let asked = AskedServer { name: server.to_string(), command };
+    let local = SessionApprovals::new(&dir, paths::STATE_FILE, session, asked, confirm);
     let stored = StoredApprovals::new(&dir, paths::STATE_FILE);
     let local = local.with_announce(notification::start_notifications(server, settings, stored, env));
     Ok((engine.with_approvals(asks), Box::new(local)))

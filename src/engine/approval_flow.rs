@@ -188,7 +188,7 @@ impl Engine {
     /// call; another one is for a repetition.
     pub(super) fn take_up_answers(&mut self, covers: Covered, turn: &mut Turn<'_>) {
         let mut is_taken = false;
-        while let Some(mut question) = self.approvals.take_question(|it| it.answer.is_some() && it.is_about(covers)) {
+        while let Some(mut question) = self.approvals.take_question(|it| it.answers(covers)) {
             let (Some((answer, channel)), Some(held)) = (question.answer.take(), question.call.take()) else {
                 continue;
             };

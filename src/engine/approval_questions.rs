@@ -9,13 +9,13 @@ use super::approval_flow::{RequestSubject, describe_refusal_by_person, unavailab
 use super::approvals::clients::{Asks, ClientHabits};
 use super::approvals::{
     self, Channel, Covered, Dialogue, DialogueChoice, DialogueKind, Effects, HeldCall, Local, OpenQuestion,
-    PersonsRefusal, Progress, Question, RoundApproval,
+    PersonsRefusal, Progress, Question, RoundApproval, SeenPreview,
 };
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refused, Remedy};
 use super::{ClientRequest, Engine};
 use crate::limits::{MAX_HELD, READING_TIME};
-use crate::policy::{Again, ApprovalLifetime, Asking, Decision, Item, Preview, Section};
+use crate::policy::{Again, ApprovalLifetime, ApprovalScope, Asking, Decision, Item, Preview, Section};
 use crate::record::{Approval, Digest, Outcome};
 use crate::risk::{self, Class, Listed};
 use crate::visible::escape_invisible;
@@ -30,7 +30,9 @@ pub(super) struct UnapprovedCall<'a> {
     pub(super) asking: Asking,
     pub(super) pending: PendingCall,
     /// The read that the policy has for it, and its answer.
-    pub(super) preview: Option<(&'a Preview, Option<Box<str>>)>,
+    pub(super) preview: Option<(&'a Preview, Option<SeenPreview>)>,
+    /// The question that was asked before about this very call.
+    pub(super) follows: Option<u64>,
 }
 
 impl Engine {
@@ -38,25 +40,15 @@ impl Engine {
     pub(super) fn ask_person(&mut self, unapproved: UnapprovedCall<'_>, turn: &mut Turn<'_>) {
         let (call, now) = (unapproved.call, turn.now.session);
         let about = RequestSubject::new(&call.name, unapproved.item);
-        let params = unapproved.request.params.unwrap_or("{}");
-        // The server's state is bound as well, and not shown: nobody can read it.
-        let beside = match unapproved.item.map(|item| item.section) {
-            None | Some(Section::Prompts) => approvals::members_beside(params, &["name", "arguments", "requestState"]),
-            Some(Section::Resources) => approvals::members_beside(params, &["uri", "requestState"]),
-            // Its arguments are all that it has.
-            Some(Section::Methods | Section::Requests) => "{}".to_owned(),
-        };
-        let arguments = call.arguments.unwrap_or("{}");
+        let (covers, beside) = cover_call(call, unapproved.item, unapproved.request.params);
         // What is compared again is part of what is approved.
         let compared = unapproved.preview.as_ref().filter(|(preview, _)| preview.again() == Again::Compared);
-        let seen = compared.and_then(|(_, seen)| seen.as_deref());
-        let state = [call.request_state(), seen].into_iter().flatten().collect::<Vec<_>>().join("\0");
-        let state = Some(&*state).filter(|state| !state.is_empty());
-        let covers = Covered::new(&about.grant_name(), arguments, &beside, state);
+        let seen = compared.and_then(|(_, seen)| seen.as_ref());
+        let covers = seen.map_or(covers, |seen| covers.with_preview(seen));
         // It was answered elsewhere, and the client has made the call anew instead of coming back for the answer. Of several
         // answers the last one counts.
         self.take_up_answers(covers, turn);
-        let (approval, why, remedy) = if let Some(refusal) = self.approvals.refusals.find_refusal(covers.call, now) {
+        let (approval, why, remedy) = if let Some(refusal) = self.approvals.refusals.find_refusal(covers, now) {
             let PersonsRefusal { channel, note, .. } = refusal;
             let why = describe_refusal_by_person(note.as_deref());
             (
@@ -64,19 +56,41 @@ impl Engine {
                 why,
                 Remedy::Person,
             )
-        } else if let Some(channel) = self.approvals.grants.redeem_grant(covers, now) {
+        } else if let Some(channel) =
+            self.approvals.grants.redeem_grant(covers, unapproved.asking.scope.unwrap_or_default(), now)
+        {
             let UnapprovedCall { request, mut pending, .. } = unapproved;
             let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
             pending.record_approval(approval, now);
             let payload = request.payload();
             return self.forward_call(request.id, request.key, about.name(), payload, pending, turn);
-        } else if self.approvals.can_hold(unapproved.request.line.len()) {
+        } else if let Some(cut) = seen.map(|seen| seen.cut).filter(|cut| *cut > 0) {
+            let why = format!(
+                "This call needs a person's approval of all that it is about, and {cut} characters of that are more than anybody \
+                 is shown. The policy's preview has to show less."
+            );
+            (unavailable(), why, Remedy::Policy)
+        } else if self.approvals.can_hold(unapproved.request.line.len(), self.preparations.held()) {
             return self.hold_call(unapproved, about, (covers, beside), turn);
         } else {
-            let why = format!("{MAX_HELD} calls are waiting for a person already, or fewer very large ones.");
-            (unavailable(), why, Remedy::Queue)
+            return self.refuse_crowded(unapproved, turn);
         };
         self.refuse_unasked(unapproved, &about, (approval, why, remedy), turn);
+    }
+
+    /// Refuses a call because too many wait already.
+    pub(super) fn refuse_crowded(&mut self, unapproved: UnapprovedCall<'_>, turn: &mut Turn<'_>) {
+        let about = RequestSubject::new(&unapproved.call.name, unapproved.item);
+        let why = format!("{MAX_HELD} calls are waiting for a person already, or fewer very large ones.");
+        self.refuse_unasked(unapproved, &about, (unavailable(), why, Remedy::Queue), turn);
+    }
+
+    /// Returns whether it is settled what becomes of a call that is `covered`, so that nobody is asked.
+    pub(super) fn is_settled(&self, covered: Covered, scope: ApprovalScope, now: Duration) -> bool {
+        let approvals = &self.approvals;
+        approvals.refusals.find_refusal(covered, now).is_some()
+            || approvals.grants.has_grant(covered, scope, now)
+            || approvals.has_answer(covered)
     }
 
     /// Refuses a call about which nobody is asked.
@@ -104,10 +118,14 @@ impl Engine {
         // What comes before anybody can have read the question is another call, made at the same time.
         let is_read = |it: &OpenQuestion| now.saturating_sub(it.since) >= READING_TIME;
         let is_over = |it: &OpenQuestion| it.call.is_none() || (it.is_in_round() && is_read(it));
-        while let Some(earlier) = self.approvals.take_question(|it| is_over(it) && it.is_about(covers)) {
-            self.drop_question(earlier, "The call was made again.", Outcome::Cancelled, turn);
+        let mut earlier = Vec::new();
+        while let Some(found) = self.approvals.take_question(|it| is_over(it) && it.is_about(covers)) {
+            earlier.push(found);
         }
         let mut question = self.describe_question(&unapproved, (covers.call, beside));
+        // A person may have been sent its id: the local channel keeps it, or says under it which the new one is.
+        question.follows =
+            unapproved.follows.or(earlier.iter().rfind(|it| it.local == Local::Asked).map(|it| it.number));
         let (dialogue, no_dialogue) = match self.build_dialogue(&unapproved, &question) {
             Ok(dialogue) => (Some(dialogue), None),
             Err(why) => (None, Some(why)),
@@ -115,6 +133,7 @@ impl Engine {
         if dialogue.is_none() && question.local == Local::Not {
             let because = no_dialogue.clone().flatten().map_or_else(String::new, |why| format!(": {why}"));
             let why = format!("This call needs a person's approval, and nobody can be asked{because}.");
+            self.drop_earlier(earlier, turn);
             return self.refuse_unasked(unapproved, &about, (unavailable(), why, Remedy::Channel), turn);
         }
         let UnapprovedCall { request, call, decision, asking, pending, preview, .. } = unapproved;
@@ -125,10 +144,12 @@ impl Engine {
         let (method, name, rule) = (request.method, about.name().1, decision.rule);
         let but = no_dialogue.flatten().map_or_else(String::new, |why| format!(" (not asked in the client: {why})"));
         turn.push_note(format!("{method} of {name:?} (id {}) waits for a person: {rule}{but}", request.id));
-        let (shown, rule, seen) = (question.tool.clone(), question.rule.clone(), question.preview.clone());
+        let (shown, rule, seen) =
+            (question.tool.clone(), question.rule.clone(), preview.as_ref().and_then(|(_, seen)| seen.clone()));
         let (lives, local) = (question.lives, question.local);
         let until = now.saturating_add(question.timeout);
         turn.push_action(Action::Ask(Box::new(question)));
+        self.drop_earlier(earlier, turn);
         let is_postponed = lives == ApprovalLifetime::Client && local == Local::Asked;
         let (postponed, dialogue) = if is_postponed { (dialogue, None) } else { (None, dialogue) };
         let (dialogue, line_to_client) = dialogue.unzip();
@@ -174,6 +195,13 @@ impl Engine {
         self.approvals.add_question(question);
     }
 
+    /// Ends the questions about a call that was made again.
+    fn drop_earlier(&mut self, earlier: Vec<OpenQuestion>, turn: &mut Turn<'_>) {
+        for question in earlier {
+            self.drop_question(question, "The call was made again.", Outcome::Cancelled, turn);
+        }
+    }
+
     fn describe_question(&mut self, unapproved: &UnapprovedCall<'_>, (covers, beside): (Digest, String)) -> Question {
         let UnapprovedCall { call, item, decision, asking, .. } = unapproved;
         let (class, profile) = match item.map(|item| item.section) {
@@ -205,12 +233,14 @@ impl Engine {
             reason: decision.reason.map(Into::into),
             arguments: call.arguments.unwrap_or("{}").into(),
             beside: Some(beside).filter(|beside| beside != "{}").map(Into::into),
-            preview: unapproved.preview.as_ref().and_then(|(_, seen)| seen.clone()),
+            preview: unapproved.preview.as_ref().and_then(|(_, seen)| seen.as_ref()).map(|seen| seen.text.clone()),
+            again: unapproved.preview.as_ref().map_or(Again::No, |(preview, _)| preview.again()),
             scope: asking.scope.unwrap_or_default(),
             // A client without a name has no next session.
             lives: asking.lives.filter(|_| client.is_some()).unwrap_or_default(),
             line: Digest::START,
             covers,
+            follows: None,
             timeout: asking.timeout.unwrap_or(self.approvals.options.timeout),
             local: if local { Local::Asked } else { Local::Not },
         }
@@ -253,7 +283,7 @@ impl Engine {
         }
         Ok(match kind {
             DialogueKind::Round => {
-                let state = self.approvals.seal_question("state", question.number, &question.covers);
+                let state = self.approvals.seal_state(question.number, &question.covers);
                 let line = approvals::build_input_required(request.id, &state, params);
                 (Dialogue::Round(state), line)
             }
@@ -275,4 +305,19 @@ impl Engine {
     pub(super) fn client_patience(&self) -> Duration {
         self.client_habits().answer_time()
     }
+}
+
+/// Returns what an approval of a call covers, and what is sent beside the arguments. The server's state is bound as well, and not
+/// shown: nobody can read it.
+pub(super) fn cover_call(call: &CallParams<'_>, item: Option<Item<'_>>, params: Option<&str>) -> (Covered, String) {
+    let params = params.unwrap_or("{}");
+    let beside = match item.map(|item| item.section) {
+        None | Some(Section::Prompts) => approvals::members_sent_beside(params, &["name", "arguments", "requestState"]),
+        Some(Section::Resources) => approvals::members_sent_beside(params, &["uri", "requestState"]),
+        // Its arguments are all that it has.
+        Some(Section::Methods | Section::Requests) => "{}".to_owned(),
+    };
+    let name = RequestSubject::new(&call.name, item);
+    let covered = Covered::new(&name.grant_name(), call.arguments.unwrap_or("{}"), (&beside, call.request_state()));
+    (covered, beside)
 }

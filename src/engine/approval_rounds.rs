@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::action::Turn;
 use super::approval_flow::read_choice;
-use super::approvals::{self, ApprovalAnswer, Channel, Dialogue, HeldCall, NotChosen, OpenQuestion, Progress};
+use super::approvals::{
+    self, ApprovalAnswer, Channel, Dialogue, HeldCall, NotChosen, OpenQuestion, Progress, StateOrigin,
+};
 use super::open_requests::RequestKind;
 use super::{ClientRequest, Engine};
 use crate::record::{Digest, Direction, Facts, PROTOCOL_RULE, Subject};
@@ -20,12 +22,14 @@ const BAD_STATE: &str = "Invalid requestState: it was altered, is used up, or be
                          without requestState and inputResponses.";
 
 /// What a call says about an earlier question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RoundOutcome {
     /// It comes with no state of ours.
     NewCall,
     /// It was answered, or waits now.
     Handled,
+    /// It is this new call: it came with the state of an earlier session for this server, which nobody can answer for now.
+    Anew(Vec<u8>),
 }
 
 impl Engine {
@@ -37,10 +41,21 @@ impl Engine {
         call: &CallParams<'_>,
         turn: &mut Turn<'_>,
     ) -> RoundOutcome {
-        let Some(state) = self.find_own_state(call.request_state()) else { return RoundOutcome::NewCall };
+        let Some((origin, state)) = self.read_state(call.request_state()) else { return RoundOutcome::NewCall };
+        match origin {
+            StateOrigin::Own => {}
+            StateOrigin::Nested | StateOrigin::Foreign => return RoundOutcome::NewCall,
+            // A client that starts its server anew for each call comes back to another process than the one that asked.
+            StateOrigin::Earlier => return RoundOutcome::Anew(approvals::without_round(request.line)),
+            StateOrigin::Altered => {
+                self.refuse_bad_state(request, Some(Subject::Tool(&call.name)), turn);
+                return RoundOutcome::Handled;
+            }
+        }
         let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
         let now = turn.now.session;
-        let Some((mut question, held)) = self.take_round((&*state, digest), request.id, now) else {
+        let Some((mut question, held)) = self.take_round((&*state, digest), (request.id, call.progress_token()), now)
+        else {
             self.refuse_bad_state(request, Some(Subject::Tool(&call.name)), turn);
             return RoundOutcome::Handled;
         };
@@ -73,11 +88,11 @@ impl Engine {
     }
 
     /// Takes the question about a call that comes again with `state`. The request with the id `id` waits for the answer from
-    /// `now` on, and the server gets the line that the person was asked about.
+    /// `now` on, and its progress comes under `token`; the server gets the line that the person was asked about.
     fn take_round(
         &mut self,
         (state, digest): (&str, Digest),
-        id: &str,
+        (id, token): (&str, Option<&str>),
         now: Duration,
     ) -> Option<(OpenQuestion, HeldCall)> {
         let is_it = |question: &OpenQuestion| {
@@ -87,23 +102,25 @@ impl Engine {
         let mut question = self.approvals.take_question(is_it)?;
         let held = question.call.take()?;
         // The line has an id, since it was read before.
-        let line = approvals::replace_id(&held.line, &held.id, id)?;
+        let line = approvals::resend_line(&held.line, &held.id, (id, token))?;
         Some((question, HeldCall { id: id.into(), line, came: now, ..held }))
     }
 
     /// Refuses a request other than a call if it comes with a state of ours, which is only good for a call.
     pub(super) fn refuse_own_state(&mut self, request: &ClientRequest<'_>, turn: &mut Turn<'_>) -> ControlFlow<()> {
         let state = request.params.and_then(|params| view::find_member(params, "requestState"));
-        if self.find_own_state(state).is_none() {
-            return ControlFlow::Continue(());
+        match self.read_state(state) {
+            None | Some((StateOrigin::Nested | StateOrigin::Foreign, _)) => return ControlFlow::Continue(()),
+            Some((StateOrigin::Own | StateOrigin::Earlier | StateOrigin::Altered, _)) => {}
         }
         self.refuse_bad_state(request, None, turn);
         ControlFlow::Break(())
     }
 
-    /// Returns a state of a round, decoded, if it claims to be of this session.
-    fn find_own_state<'l>(&self, state: Option<&'l str>) -> Option<Cow<'l, str>> {
-        view::decode_string(state?).filter(|state| self.approvals.is_own_state(state))
+    /// Returns whose a state of a round is, and the state, decoded.
+    fn read_state<'l>(&self, state: Option<&'l str>) -> Option<(StateOrigin, Cow<'l, str>)> {
+        let state = view::decode_string(state?)?;
+        Some((self.approvals.find_origin(&state), state))
     }
 
     fn refuse_bad_state(&mut self, request: &ClientRequest<'_>, subject: Option<Subject<'_>>, turn: &mut Turn<'_>) {

@@ -140,7 +140,8 @@ impl Engine {
                     let all = (section == Section::Methods).then(|| approvals::members_beside(arguments, &[]));
                     call.arguments = all.as_deref().or(call.arguments);
                     let (call, item) = (&call, Some(item));
-                    let unapproved = UnapprovedCall { request, call, item, decision, asking, pending, preview: None };
+                    let unapproved =
+                        UnapprovedCall { request, call, item, decision, asking, pending, preview: None, follows: None };
                     self.ask_person(unapproved, turn);
                     return Ok(());
                 }

@@ -18,6 +18,7 @@ mod list_listeners;
 mod listed_names;
 mod open_requests;
 mod preparations;
+mod previews;
 mod recorder;
 mod refusal;
 mod resource_index;

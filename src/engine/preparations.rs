@@ -6,22 +6,24 @@ use serde_json::json;
 
 use super::action::{Action, Payload, Turn};
 use super::approval_flow::withdrawn;
-use super::approvals::{self, ApprovalAnswer, Channel, HeldCall, Local, OpenQuestion, Settled, Upshot};
+use super::approval_questions::cover_call;
+use super::approvals::{self, ApprovalAnswer, Channel, HeldCall, Local, OpenQuestion, SeenPreview, Settled, Upshot};
 use super::call_gate::AdmittedCall;
 use super::list_filter::{self, ListKind};
 use super::open_requests::RequestKind;
+use super::previews::describe_preview;
 use super::recorder::outcome_of_answer;
 use super::{ClientRequest, Engine, Received};
-use crate::limits::{MAX_HELD, MAX_HELD_BYTES, MAX_OWN_PAGES, MAX_PREVIEW, OWN_REQUEST};
-use crate::policy::{Decision, Effect, Preview, ToolRef};
+use crate::limits::{MAX_OWN_PAGES, OWN_REQUEST};
+use crate::policy::{Again, Asking, Decision, Effect, Preview, ToolRef};
 use crate::record::{Approval, Direction, Draft, Facts, Outcome, Subject};
 use crate::risk::Class;
-use crate::visible::{escape_invisible, shorten};
+use crate::visible::escape_invisible;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, CallParams, Message};
 use crate::wire::method;
 use crate::wire::strict::StrictDepth;
-use crate::wire::view::{self, find_member};
+use crate::wire::view::find_member;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +33,19 @@ use std::time::Duration;
 pub(super) struct Preparation {
     pub(super) listing: Listing,
     /// What a person is shown, if the policy has a preview.
-    pub(super) preview: Option<Box<str>>,
+    pub(super) preview: Option<SeenPreview>,
+    /// The question that was asked before about this very call.
+    pub(super) follows: Option<u64>,
+}
+
+/// What a call needs before a person is asked about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    Nothing,
+    /// It waits for that, and is handled again.
+    Begun,
+    /// There is no room for one more that waits.
+    Room,
 }
 
 /// Whether the server was asked for its tools.
@@ -137,22 +151,35 @@ impl Preparations {
 }
 
 impl Engine {
-    /// Begins what has still to be known before a person is asked about a call. Returns whether something has to be.
+    /// Begins what has still to be known before a person is asked about a call: never is anybody asked without it.
     pub(super) fn begin_preparation(
         &mut self,
         request: &ClientRequest<'_>,
-        (call, preview): (&CallParams<'_>, Option<&Preview>),
+        (call, asking, preview): (&CallParams<'_>, &Asking, Option<&Preview>),
         known: &Preparation,
         turn: &mut Turn<'_>,
-    ) -> bool {
-        let (count, bytes) = self.preparations.held();
-        if !self.approvals.can_ask(call) || count >= MAX_HELD || bytes + request.line.len() > MAX_HELD_BYTES {
-            return false;
+    ) -> Need {
+        let scope = asking.scope.unwrap_or_default();
+        let is_unheard_of = known.listing == Listing::NotAsked && self.is_unheard_of(&call.name);
+        // What is compared is part of what is granted, and a refusal is of the call.
+        let is_settled = || {
+            let (covered, _) = cover_call(call, None, request.params);
+            match preview.map(Preview::again) {
+                Some(Again::Compared) => self.approvals.refusals.find_refusal(covered, turn.now.session).is_some(),
+                _ => self.is_settled(covered, scope, turn.now.session),
+            }
+        };
+        let is_shown = preview.is_some() && known.preview.is_none();
+        if !self.approvals.can_ask(call) || !(is_unheard_of || is_shown) || (!is_unheard_of && is_settled()) {
+            return Need::Nothing;
+        }
+        if !self.approvals.can_hold(request.line.len(), self.preparations.held()) {
+            return Need::Room;
         }
         let meta = request.params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
         let since = request.since(turn.now.session);
         let new_call = || NewCall { line: request.line.into(), since, known: known.clone() };
-        let waits_for = if known.listing == Listing::NotAsked && self.is_unheard_of(&call.name) {
+        let waits_for = if is_unheard_of {
             if !self.preparations.requests.iter().any(|request| matches!(request.kind, OwnKind::List(..))) {
                 let until = turn.now.session.saturating_add(OWN_REQUEST);
                 self.ask_for_tools((1, until), None, meta, turn);
@@ -163,17 +190,18 @@ impl Engine {
                 Ok(id) => WaitsFor::Preview(id, new_call()),
                 Err(why) => {
                     // That is said to the person, who is asked all the same.
-                    let known = Preparation { preview: Some(why.into()), ..known.clone() };
-                    return self.resume_call(request.line, since, known, turn);
+                    let known = Preparation { preview: Some(SeenPreview::missing(&why)), ..known.clone() };
+                    self.resume_call(request.line, since, known, turn);
+                    return Need::Begun;
                 }
             }
         } else {
-            return false;
+            return Need::Nothing;
         };
         let number = self.approvals.next_number();
         self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
         self.preparations.calls.push(PreparedCall { number, key: request.key.clone(), waits_for });
-        true
+        Need::Begun
     }
 
     /// Whether nobody knows of a tool, and it could still turn out that the server has it.
@@ -233,20 +261,20 @@ impl Engine {
         let shown = escape_invisible(name);
         let arguments = preview
             .build_arguments(arguments)
-            .map_err(|path| format!("(no preview: {} is missing in the arguments)", escape_invisible(path)))?;
+            .map_err(|path| format!("{} is missing in the arguments", escape_invisible(path)))?;
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.resolve_called(name, &policy);
         let judgement = policy.judge_call(tool, &*arguments);
         if judgement.decision.effect != Effect::Allow {
-            return Err(format!("(no preview: the policy does not allow {shown})"));
+            return Err(format!("the policy does not allow {shown}"));
         }
         if policy.class_of(tool) != Class::Read {
-            return Err(format!("(no preview: {shown} is not known to be a read)"));
+            return Err(format!("{shown} is not known to be a read"));
         }
         let rule = judgement.decision.rule;
         let counted = match self.gate.admit(judgement, &arguments, None, turn.now) {
             Ok(AdmittedCall { counted, .. }) => counted,
-            Err(_) => return Err(format!("(no preview: a limit of {shown} is reached)")),
+            Err(_) => return Err(format!("a limit of {shown} is reached")),
         };
         let facts = Facts {
             subject: Some(Subject::Tool(name)),
@@ -291,15 +319,18 @@ impl Engine {
                 let waits_for = WaitsFor::SamePreview(id, Box::new(approved));
                 self.preparations.calls.push(PreparedCall { number, key, waits_for });
             }
-            Err(why) => self.finish_comparison(Approved { question, held, answer, channel }, why.into(), turn),
+            Err(why) => {
+                let approved = Approved { question, held, answer, channel };
+                self.finish_comparison(approved, SeenPreview::missing(&why), turn);
+            }
         }
         Ok(())
     }
 
     /// Sends an approved call if the preview is what the person has seen, and asks anew otherwise.
-    fn finish_comparison(&mut self, approved: Approved, preview: Box<str>, turn: &mut Turn<'_>) {
+    fn finish_comparison(&mut self, approved: Approved, preview: SeenPreview, turn: &mut Turn<'_>) {
         let Approved { question, held, answer, channel } = approved;
-        if question.preview.as_ref() == Some(&preview) {
+        if question.preview.as_ref().is_some_and(|seen| seen.whole == preview.whole) {
             let question = OpenQuestion { compared: None, ..question };
             return self.settle_held(question, held, answer, channel, turn);
         }
@@ -313,11 +344,13 @@ impl Engine {
         self.client_requests.remove_answered(&held.key);
         let (line, since) = (held.line.clone(), held.came);
         self.end_held(held, Approval { verdict: "outdated", ..Approval::default() }, Outcome::Refused, turn);
-        self.resume_call(&line, since, Preparation { listing: Listing::Asked, preview: Some(preview) }, turn);
+        let follows = (question.local == Local::Asked).then_some(question.number);
+        let known = Preparation { listing: Listing::Asked, preview: Some(preview), follows };
+        self.resume_call(&line, since, known, turn);
     }
 
-    /// Handles a call that was prepared and that came at `since`. Always returns true.
-    fn resume_call(&mut self, line: &[u8], since: Duration, known: Preparation, turn: &mut Turn<'_>) -> bool {
+    /// Handles a call anew that came at `since`, in the line that is kept of it.
+    pub(super) fn resume_call(&mut self, line: &[u8], since: Duration, known: Preparation, turn: &mut Turn<'_>) {
         let message =
             self.reader.read_line(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::from_envelope(&envelope));
         // It was read before.
@@ -325,7 +358,6 @@ impl Engine {
             let request = ClientRequest { id, key, method: &method, params, line, received: Received::Before(since) };
             let _ = self.handle_prepared_call(request, &known, turn);
         }
-        true
     }
 
     /// Handles the server's answer to a request of the wrapper's own. Returns whether it was one.
@@ -371,16 +403,16 @@ impl Engine {
         }
     }
 
-    fn finish_preview(&mut self, id: &str, preview: String, turn: &mut Turn<'_>) {
+    fn finish_preview(&mut self, id: &str, preview: SeenPreview, turn: &mut Turn<'_>) {
         let is_it = |call: &mut PreparedCall| matches!(&call.waits_for, WaitsFor::Preview(of, _) | WaitsFor::SamePreview(of, _) if **of == *id);
         let Some(PreparedCall { key, waits_for, .. }) = self.preparations.calls.extract_if(.., is_it).next() else {
             return;
         };
         self.client_requests.remove_answered(&key);
         match waits_for {
-            WaitsFor::SamePreview(_, approved) => self.finish_comparison(*approved, preview.into(), turn),
+            WaitsFor::SamePreview(_, approved) => self.finish_comparison(*approved, preview, turn),
             WaitsFor::List(NewCall { line, since, known }) | WaitsFor::Preview(_, NewCall { line, since, known }) => {
-                let known = Preparation { preview: Some(preview.into()), ..known };
+                let known = Preparation { preview: Some(preview), ..known };
                 self.resume_call(&line, since, known, turn);
             }
         }
@@ -397,8 +429,8 @@ impl Engine {
                 OwnKind::List(..) => self.finish_listing(turn),
                 OwnKind::Preview(preview) => {
                     let tool = escape_invisible(preview.tool());
-                    let why = format!("(no preview: {tool} has not answered within {} seconds)", OWN_REQUEST.as_secs());
-                    self.finish_preview(&id, why, turn);
+                    let why = format!("{tool} has not answered within {} seconds", OWN_REQUEST.as_secs());
+                    self.finish_preview(&id, SeenPreview::missing(&why), turn);
                 }
             }
         }
@@ -407,9 +439,14 @@ impl Engine {
     /// Ends the preparation of a call that its client has cancelled, if it is one.
     pub(super) fn cancel_preparation(&mut self, number: u64, turn: &mut Turn<'_>) {
         let found = self.preparations.calls.extract_if(.., |call| call.number == number).next();
-        if let Some(call) = found {
-            self.drop_preparation(call, Outcome::Cancelled, turn);
+        let Some(call) = found else { return };
+        if let WaitsFor::Preview(id, _) | WaitsFor::SamePreview(id, _) = &call.waits_for
+            && let Some(request) = self.preparations.take_request(|request| request.id == *id)
+        {
+            turn.record_outcome(request.draft, Outcome::Cancelled);
+            turn.send_to_server(approvals::build_cancellation(id, "The call was withdrawn."));
         }
+        self.drop_preparation(call, Outcome::Cancelled, turn);
     }
 
     /// Ends all preparations, because the server has ended. The caller answers the calls themselves.
@@ -463,33 +500,4 @@ fn with_meta(meta: Option<&str>) -> Option<String> {
 /// Removes the token from a request's `_meta`: progress of our own request is not the client's.
 fn remove_progress_token(meta: &str) -> String {
     approvals::members_without(meta, |key| key == "progressToken")
-}
-
-/// Describes the answer to a preview, in one line for each value. Nothing in it is invisible, and a cut is marked.
-fn describe_preview(preview: &Preview, answer: Answer<'_>) -> String {
-    let tool = escape_invisible(preview.tool());
-    let Answer::Result(result) = answer else { return format!("(no preview: {tool} answered with an error)") };
-    if find_member(result, "isError") == Some("true") {
-        return format!("(no preview: {tool} answered with an error)");
-    }
-    let text = find_text(result);
-    let answer = find_member(result, "structuredContent").map(str::to_owned).or(text).unwrap_or_default();
-    let shown = preview.pick_shown(&answer);
-    let lines = shown.iter().flat_map(|(label, value)| {
-        let value = shorten(value, MAX_PREVIEW);
-        let text = if label.is_empty() { value.into_owned() } else { format!("{label}: {}", value.replace('\n', " ")) };
-        text.lines().map(escape_invisible).collect::<Vec<_>>()
-    });
-    let lines: Vec<_> = lines.collect();
-    if lines.iter().all(String::is_empty) {
-        return format!("(no preview: the answer of {tool} has nothing of what is to be shown)");
-    }
-    lines.join("\n")
-}
-
-/// Returns the text of a result's first text block.
-fn find_text(result: &str) -> Option<String> {
-    let content = find_member(result, "content")?;
-    let texts = view::elements(content).filter_map(|block| find_member(content.get(block)?, "text"));
-    texts.filter_map(view::decode_string).map(Into::into).next()
 }

@@ -8,7 +8,7 @@ use super::approval_questions::UnapprovedCall;
 use super::approval_rounds::RoundOutcome;
 use super::call_gate::AdmittedCall;
 use super::open_requests::{PendingCall, RequestKind};
-use super::preparations::Preparation;
+use super::preparations::{Need, Preparation};
 use super::recorder::outcome_of_answer;
 use super::refusal::{Refusal, Refused, Remedy, SubjectKind, format_refusal};
 use super::tasks::result_type;
@@ -35,8 +35,13 @@ impl Engine {
         let ClientRequest { id, method, params, .. } = request;
         let call = CallParams::read(params)?;
         self.recorder.record_client(|| call.client_info());
-        if self.handle_round(&request, &call, turn) == RoundOutcome::Handled {
-            return Ok(());
+        match self.handle_round(&request, &call, turn) {
+            RoundOutcome::NewCall => {}
+            RoundOutcome::Handled => return Ok(()),
+            RoundOutcome::Anew(line) => {
+                self.resume_call(&line, request.since(turn.now.session), known.clone(), turn);
+                return Ok(());
+            }
         }
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.resolve_called(&call.name, &policy);
@@ -44,11 +49,13 @@ impl Engine {
         let shape = call.answer_shape();
         let subject = record::Subject::Tool(&call.name);
         let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, subject, &call, rule) };
+        let mut need = Need::Nothing;
         let pending = match self.gate.judge_call(&policy, &call, (tool.listing, look_alike), turn.now) {
             Ok(AdmittedCall { decision, asking, counted, preview }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
-                if asking.is_some() && enforcement == Enforcement::Enforced {
-                    if self.begin_preparation(&request, (&call, preview), known, turn) {
+                if let (Some(asking), Enforcement::Enforced) = (&asking, enforcement) {
+                    need = self.begin_preparation(&request, (&call, asking, preview), known, turn);
+                    if need == Need::Begun {
                         counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
                         return Ok(());
                     }
@@ -66,8 +73,13 @@ impl Engine {
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
                     let call = &call;
                     let (item, preview) = (None, preview.map(|of| (of, known.preview.clone())));
-                    let unapproved = UnapprovedCall { request, call, item, decision, asking, pending, preview };
-                    self.ask_person(unapproved, turn);
+                    let follows = known.follows;
+                    let unapproved =
+                        UnapprovedCall { request, call, item, decision, asking, pending, preview, follows };
+                    match need {
+                        Need::Room => self.refuse_crowded(unapproved, turn),
+                        Need::Nothing | Need::Begun => self.ask_person(unapproved, turn),
+                    }
                     return Ok(());
                 }
                 pending

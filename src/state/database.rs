@@ -54,8 +54,21 @@ const APPROVALS: &str = "
 ";
 
 /// The columns that were added to `approvals`. A program that does not know them leaves them NULL.
-const ADDED_COLUMNS: [&str; 9] =
-    ["client", "severity", "effects", "scope", "beside", "preview", "covers", "lives", "outcome"];
+const ADDED_COLUMNS: [&str; 13] = [
+    "client",
+    "severity",
+    "effects",
+    "scope",
+    "beside",
+    "preview",
+    "covers",
+    "lives",
+    "outcome",
+    "again",
+    "shown",
+    "successor",
+    "command",
+];
 
 /// How long a writer that finds the file locked waits before it tries again: the first and the last pause.
 const LOCKED_LOOK: Duration = Duration::from_micros(500);

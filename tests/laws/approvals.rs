@@ -296,7 +296,9 @@ impl Session {
         let has_preview = ["shown", "again"].contains(&line["params"]["name"].as_str().unwrap());
         if has_preview {
             self.purpose = Some(Purpose::Ask(id));
-        } else {
+        }
+        // No preview is made of what is settled, unless it is part of that.
+        if line["params"]["name"] != "again" {
             self.take_up_kept(&content_of(&line));
         }
         // What the client says in a round counts if it is the first good answer to it.
@@ -417,8 +419,10 @@ impl Session {
                 self.drop_approvals(&content);
                 let wide = without_arguments(&content);
                 self.stored.retain(|stored| *stored != content);
-                self.approved
-                    .retain(|it| it.content != content && !(it.is_wide && without_arguments(&it.content) == wide));
+                let made = without_preview(&content);
+                self.approved.retain(|it| {
+                    without_preview(&it.content) != made && !(it.is_wide && without_arguments(&it.content) == wide)
+                });
                 self.refused.push((content, self.now));
             }
         }
@@ -426,7 +430,8 @@ impl Session {
 
     /// Approvals that wait for a call which a person has refused since are over.
     fn drop_approvals(&mut self, content: &str) {
-        for asked in self.asked.values_mut().filter(|asked| asked.content == content) {
+        let made = without_preview(content);
+        for asked in self.asked.values_mut().filter(|asked| without_preview(&asked.content) == made) {
             if asked.kept.as_ref().is_some_and(|kept| !matches!(kept, ApprovalAnswer::Refused { .. })) {
                 (asked.kept, asked.state, asked.is_over) = (None, None, true);
             }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use policylayer::engine::{Action, ApprovalAnswer, ApprovalOptions, Channel, Local, RoundApproval, Settled, Upshot};
+use policylayer::record::Digest;
 use serde_json::{Value, json};
 
 use crate::support::desk::{BOTH, Desk, Done, accept, policy, recorded, refused_by, released, typed};
@@ -69,16 +70,29 @@ fn a_state_that_is_not_of_this_call_is_refused_and_not_used_up() {
     let (state, other) = (ask(&mut desk, 1, 1), ask(&mut desk, 2, 2));
     desk.seconds = 1.0;
     let text = state.as_str().unwrap();
-    // What follows the tag of the session.
-    let altered = (text.find("-1-").unwrap() + 1..text.len()).map(|at| {
-        let byte = if text.as_bytes()[at] == b'0' { "1" } else { "0" };
-        format!("{}{byte}{}", &text[..at], &text[at + 1..])
+    // Any one character, left out, doubled or another one, and the whole in other letters.
+    let altered = (0..text.len()).flat_map(|at| {
+        let (before, after) = text.split_at(at);
+        let (c, rest) = after.split_at(1);
+        let byte = if c == "0" { "1" } else { "0" };
+        [format!("{before}{byte}{rest}"), format!("{before}{rest}"), format!("{before}{c}{c}{rest}")]
     });
-    let others = [format!("{text}0"), text[..text.len() - 1].to_owned(), other.as_str().unwrap().to_owned()];
-    for altered in altered.chain(others) {
-        let done = desk.client(again(3, 1, &json!(altered), accept("approve_once")));
-        assert!(is_bad_state(&done, 3), "{altered}");
+    let others = [
+        text.to_uppercase(),
+        format!(" {text}"),
+        format!("{text}\n"),
+        format!("\u{200b}{text}"),
+        format!("{text}-TAMPERED"),
+        "policylayer-1-00112233445566778899aabbccddeeff".to_owned(),
+    ];
+    for altered in altered.chain(others).filter(|altered| altered != text) {
+        for tool in ["send", "free"] {
+            let mut call = again(3, 1, &json!(altered), accept("approve_once"));
+            call["params"]["name"] = json!(tool);
+            assert!(is_bad_state(&desk.client(call), 3), "{tool} {altered}");
+        }
     }
+    assert!(is_bad_state(&desk.client(again(3, 1, &other, accept("approve_once"))), 3));
     // Other arguments, another tool, another method.
     assert!(is_bad_state(&desk.client(again(4, 9, &state, accept("approve_once"))), 4));
     for (name, method) in [("free", "tools/call"), ("slow", "tools/call"), ("send", "prompts/get"), ("send", "x/y")] {
@@ -95,9 +109,9 @@ fn a_state_that_is_not_of_this_call_is_refused_and_not_used_up() {
 #[test]
 fn what_another_wrapper_asks_passes_as_it_is() {
     let mut desk = Desk::new(BOTH);
-    for state in
-        ["policylayer-1-00112233445566778899aabbccddeeff", "policylayer-00112233-1-00112233445566778899aabbccddeeff"]
-    {
+    // One around another server, and a server of its own kind.
+    let nested = ask(&mut around(Digest::of_text(b"inside")), 1, 1);
+    for state in [nested.as_str().unwrap(), "7f3a"] {
         let mut call = again(1, 1, &json!(state), accept("approve_once"));
         call["params"]["name"] = json!("free");
         assert_eq!(desk.client(call), [Done::PassedToServer]);
@@ -115,13 +129,60 @@ fn what_another_wrapper_asks_passes_as_it_is() {
         assert_eq!(released(&done), [expected.to_string() + "\n"]);
         desk.server(json!({"jsonrpc":"2.0","id":3,"result":{"resultType":"complete","content":[]}}));
     }
-    // A wrapper knows its own states by its secret.
-    let mut other =
-        Desk::with_options(ApprovalOptions { channels: BOTH.to_vec(), secret: [8; 32], ..Default::default() });
-    let theirs = ask(&mut other, 1, 1);
-    let mut call = again(1, 1, &theirs, accept("approve_once"));
+}
+
+/// A session of its own around a server.
+fn around(server: Digest) -> Desk {
+    Desk::with_options(ApprovalOptions { channels: BOTH.to_vec(), secret: [8; 32], server, ..Default::default() })
+}
+
+/// A client that starts its server anew for each call comes back to another process than the one that asked.
+#[test]
+fn a_state_of_an_earlier_session_is_no_part_of_the_call() {
+    let state = ask(&mut around(Digest::START), 1, 1);
+    let mut desk = Desk::new(BOTH);
+    let plain = |id: u32| typed(id, json!({"n":1}), json!({}));
+    let mut other = Desk::new(BOTH);
+    let expected = other.client(plain(1));
+    let done = desk.client(again(1, 1, &state, accept("approve_once")));
+    assert_eq!(done[0], expected[0], "it is asked about as a new call");
+    let Done::ToClient(asked) = &done[1] else { panic!("{done:?}") };
+    let message = asked["result"]["inputRequests"]["policylayer"]["params"]["message"].as_str().unwrap();
+    assert!(!message.contains("Also sent"), "{message}");
+    desk.local(1, ApprovalAnswer::Once);
+    assert_eq!(released(&desk.client(again(2, 1, &state_of(&done), json!({})))), [sent(2, 1)]);
+    // The server's own answers stay, and an allowed call passes without what is ours.
+    let mut call = again(3, 1, &state, accept("approve_once"));
     call["params"]["name"] = json!("free");
-    assert_eq!(desk.client(call), [Done::PassedToServer]);
+    call["params"]["inputResponses"]["theirs"] = json!({"action":"accept"});
+    let done = desk.client(call);
+    let [line] = &released(&done)[..] else { panic!("{done:?}") };
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["params"]["inputResponses"], json!({"theirs":{"action":"accept"}}));
+    assert_eq!(line["params"].get("requestState"), None);
+}
+
+#[test]
+fn the_progress_of_an_approved_call_comes_under_the_token_that_waits() {
+    for tokens in [[json!(1), json!(2)], [Value::Null, json!("b")], [json!(1), Value::Null]] {
+        let mut desk = Desk::new(BOTH);
+        let with_token = |mut call: Value, token: &Value| {
+            if !token.is_null() {
+                call["params"]["_meta"]["progressToken"] = token.clone();
+            }
+            call
+        };
+        let state = state_of(&desk.client(with_token(typed(1, json!({"n":1}), json!({})), &tokens[0])));
+        desk.seconds = 1.0;
+        let done = desk.client(with_token(again(2, 1, &state, accept("approve_once")), &tokens[1]));
+        let [line] = &released(&done)[..] else { panic!("{done:?}") };
+        let line: Value = serde_json::from_str(line).unwrap();
+        let mut expected = with_token(typed(2, json!({"n":1}), json!({})), &tokens[1]);
+        if tokens[1].is_null() {
+            expected["params"]["_meta"].as_object_mut().unwrap().remove("progressToken");
+        }
+        assert_eq!(line, expected);
+    }
 }
 
 #[test]
@@ -424,7 +485,8 @@ fn a_call_that_is_made_again_closes_the_round_before() {
     let first = ask(&mut desk, 1, 1);
     desk.seconds = 1.0;
     let done = desk.client(typed(2, json!({"n":1}), json!({})));
-    assert_eq!(done[0], Done::Settled(1, Settled::Over));
+    assert!(matches!(done[0], Done::Asked { number: 2, .. }), "{done:?}");
+    assert_eq!(done[1], Done::Settled(1, Settled::Over));
     assert_eq!(recorded(&done)[0]["verdict"], "cancelled");
     let second = state_of(&done);
     desk.seconds = 2.0;

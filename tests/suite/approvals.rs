@@ -284,6 +284,7 @@ fn an_approval_is_for_all_that_the_server_reads() {
         json!({"force":true}),
         json!({"force":null}),
         json!({"arguments":{"n":1.0}}),
+        json!({"_meta":{"com.example/dryRun":false}}),
     ];
     for approval in [ApprovalAnswer::Once, ApprovalAnswer::Session] {
         for more in [json!({}), json!({"dryRun":true})] {
@@ -298,9 +299,10 @@ fn an_approval_is_for_all_that_the_server_reads() {
                 let done = desk.client(call(id, changed));
                 assert_eq!(done == [Done::PassedToServer], is_any_arguments, "{approval:?} {other}: {done:?}");
             }
-            // `_meta` is about the message.
+            // What says which message it is, is about no more than that.
             let mut same = more.clone();
-            same["_meta"] = json!({"progressToken": 7});
+            same["_meta"] = json!({"progressToken": 7, "traceparent": "00-0-0-00", "claudecode/toolUseId": "toolu_1",
+                "vscode.requestId": "r", "io.modelcontextprotocol/logLevel": "debug"});
             assert_eq!(desk.client(call(90, same)), [Done::PassedToServer], "{approval:?} {more}");
             if more != json!({}) {
                 assert!(matches!(desk.client(call(91, json!({})))[0], Done::Asked { .. }), "{approval:?}");
@@ -308,11 +310,14 @@ fn an_approval_is_for_all_that_the_server_reads() {
         }
     }
     // What is bound is shown as well.
-    let done = Desk::with_dialogues(BOTH).client(call(1, json!({"task":{"ttl":1},"force":true,"_meta":{"x":1}})));
+    let done = Desk::with_dialogues(BOTH)
+        .client(call(1, json!({"task":{"ttl":1},"force":true,"_meta":{"x":1,"progressToken":2}})));
     let Done::ToClient(request) = &done[1] else { panic!("{done:?}") };
     let message = request["params"]["message"].as_str().unwrap();
     assert!(
-        message.contains("\nAlso sent:") && message.contains("\n  force: true") && !message.contains("_meta"),
+        message.contains("\nAlso sent:")
+            && message.contains("\n  force: true")
+            && message.contains(r#"_meta: {"x":1}"#),
         "{message}"
     );
 }
@@ -533,8 +538,10 @@ fn a_call_that_is_made_again_before_it_is_approved_late_is_one_question() {
     let first = dialogue(&desk.call(1, "send"));
     desk.at(55.0);
     let done = desk.call(2, "send");
-    assert_eq!(done[0], Done::Settled(1, Settled::Over), "{done:?}");
-    assert!(matches!(&done[1], Done::ToClient(line) if line["params"]["requestId"] == first), "{done:?}");
+    // The local channel keeps the id that a person was sent.
+    assert!(matches!(done[0], Done::Asked { number: 2, .. }), "{done:?}");
+    assert_eq!(done[1], Done::Settled(1, Settled::Over), "{done:?}");
+    assert!(matches!(&done[2], Done::ToClient(line) if line["params"]["requestId"] == first), "{done:?}");
     let second = dialogue(&done);
     assert_ne!(first, second);
     assert_eq!(desk.answer(&first, accept("approve_once")), []);
@@ -557,6 +564,38 @@ fn for_the_session_means_the_tool_or_the_same_arguments_as_the_entry_says() {
         }
         assert_eq!(desk.client_text(&call(9, tool, 2)) == [Done::PassedToServer], others_pass, "{tool}");
         assert!(matches!(desk.call(10, "slow")[0], Done::Asked { .. }), "another tool");
+    }
+}
+
+/// What the policy in force now lets an approval for the session cover.
+#[test]
+fn an_approval_for_the_session_covers_no_more_than_the_policy_in_force_says() {
+    let call = |id: u32, n: u32| json!({"jsonrpc":"2.0","id":id,"method":"tools/call","params":{"name":"send","arguments":{"n":n}}});
+    let mut desk = Desk::new(BOTH);
+    desk.client(call(1, 1));
+    desk.local(1, ApprovalAnswer::Session);
+    assert_eq!(desk.client(call(2, 2)), [Done::PassedToServer]);
+    let narrow = r#"{"version":"1","default":"deny","tools":{"send":{"action":"require_approval","approval_scope":"arguments"}}}"#;
+    desk.engine.replace_policy(policy(narrow), &mut Vec::new());
+    assert!(matches!(desk.client(call(3, 3))[0], Done::Asked { .. }), "other arguments");
+    assert_eq!(desk.client(call(4, 1)), [Done::PassedToServer], "those that a person has seen");
+}
+
+#[test]
+fn another_spelling_of_the_same_call_is_the_same_call() {
+    let call = |id: u32, arguments: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"send","arguments":{arguments}}}}}"#
+        )
+    };
+    let mut desk = Desk::new(BOTH);
+    desk.client_text(&call(1, r#"{"a":1,"b":"x"}"#));
+    desk.local(1, ApprovalAnswer::Refused { note: None });
+    for (id, same) in (2..).zip([r#"{"b":"x","a":1}"#, r#"{ "a" : 1, "b" : "\u0078" }"#]) {
+        assert!(refused_by(&desk.client_text(&call(id, same))).1.contains("A person refused"), "{same}");
+    }
+    for (id, other) in (4..).zip([r#"{"a":1.0,"b":"x"}"#, r#"{"a":1,"b":"X"}"#, r#"{"a":1,"b":"x","c":null}"#]) {
+        assert!(matches!(desk.client_text(&call(id, other))[0], Done::Asked { .. }), "{other}");
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::Path;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -11,13 +11,14 @@ use policylayer::engine::{
     ApprovalAnswer, Channel, Effects, LocalChannel as _, Opened, Question, QuestionView, Settled, Upshot,
 };
 use policylayer::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
-use policylayer::policy::{ApprovalLifetime, ApprovalScope};
+use policylayer::policy::{Again, ApprovalLifetime, ApprovalScope};
 use policylayer::record::Digest;
 use policylayer::state::approvals::{
-    AnswerOutcome, ApprovalEntry, ApprovalState, Confirm, NotAnswered, SessionApprovals, StoredApprovals, unix_time,
+    AnswerOutcome, ApprovalEntry, ApprovalState, AskedServer, Confirm, NotAnswered, SessionApprovals, StoreError,
+    StoredApprovals, unix_time,
 };
 
-use crate::support::question::question;
+use crate::support::question::{asked_server, question};
 
 const STORE: &str = "state.sqlite3";
 const ONCE: &ApprovalAnswer = &ApprovalAnswer::Once;
@@ -27,7 +28,7 @@ fn session(dir: &tempfile::TempDir, name: &str) -> SessionApprovals {
 }
 
 fn session_of(dir: &Path, name: &str, server: &str, confirm: Confirm) -> SessionApprovals {
-    SessionApprovals::new(dir, STORE, name.to_owned(), server.to_owned(), confirm)
+    SessionApprovals::new(dir, STORE, name.to_owned(), asked_server(server), confirm)
 }
 
 fn stored(dir: &tempfile::TempDir) -> StoredApprovals {
@@ -53,8 +54,19 @@ fn the_entry(dir: &tempfile::TempDir) -> ApprovalEntry {
     all.remove(0)
 }
 
+/// Answers a question as it is stored now.
+fn answer_by_id(
+    stored: &mut StoredApprovals,
+    id: &str,
+    answer: &ApprovalAnswer,
+    given: Confirm,
+) -> Result<Result<ApprovalEntry, NotAnswered>, StoreError> {
+    let shown = stored.find_entry(id)?.unwrap().key();
+    stored.answer_question(&shown, answer, given)
+}
+
 fn approve(dir: &tempfile::TempDir, id: &str) -> ApprovalEntry {
-    let answered = stored(dir).answer_question(id, ONCE, Confirm::None).unwrap();
+    let answered = answer_by_id(&mut stored(dir), id, ONCE, Confirm::None).unwrap();
     assert!(answered.is_ok(), "{answered:?}");
     stored(dir).find_entry(id).unwrap().unwrap()
 }
@@ -79,7 +91,7 @@ fn a_question_goes_through_its_states() {
     for (entry, approval) in
         all.iter().zip([ApprovalAnswer::Once, ApprovalAnswer::Once, ApprovalAnswer::Session, ApprovalAnswer::Once])
     {
-        let answered = book.answer_question(&entry.id, &approval, Confirm::None).unwrap();
+        let answered = answer_by_id(&mut book, &entry.id, &approval, Confirm::None).unwrap();
         assert_eq!(answered.is_ok(), entry.state == ApprovalState::Late, "{answered:?}");
     }
     assert_eq!(desk.take_answers(), [(3, ApprovalAnswer::Session)]);
@@ -92,7 +104,7 @@ fn a_question_goes_through_its_states() {
     other.open_question(&question(3, "send", "{}"), soon()).unwrap();
     assert_eq!(other.take_answers(), []);
     let other = book.list_all().unwrap().into_iter().find(|entry| entry.session == "0b").unwrap();
-    assert!(book.answer_question(&other.id, &ApprovalAnswer::Once, Confirm::None).unwrap().is_ok());
+    assert!(answer_by_id(&mut book, &other.id, &ApprovalAnswer::Once, Confirm::None).unwrap().is_ok());
     assert_eq!(desk.take_answers(), []);
 }
 
@@ -104,11 +116,11 @@ fn a_code_cannot_be_left_out() {
     let mut book = stored(&dir);
     let id = book.list_all().unwrap()[0].id.clone();
     assert_eq!(
-        book.answer_question(&id, &ApprovalAnswer::Session, Confirm::None).unwrap(),
+        answer_by_id(&mut book, &id, &ApprovalAnswer::Session, Confirm::None).unwrap(),
         Err(NotAnswered::NeedsCode)
     );
     assert_eq!(desk.take_answers(), []);
-    assert!(book.answer_question(&id, &ApprovalAnswer::Session, Confirm::Code).unwrap().is_ok());
+    assert!(answer_by_id(&mut book, &id, &ApprovalAnswer::Session, Confirm::Code).unwrap().is_ok());
     assert_eq!(desk.take_answers(), [(1, ApprovalAnswer::Session)]);
 }
 
@@ -125,8 +137,6 @@ fn a_question_reads_the_same_from_the_store() {
     };
     session(&dir, "0a").open_question(&asked, soon()).unwrap();
     let entry = the_entry(&dir);
-    // The preview is read with what the call sends.
-    let asked = Question { preview: None, ..asked };
     assert_eq!(entry.preview.as_deref(), Some("name: Spring sale"));
     assert_eq!(entry.view().rows(), asked.view("shop").rows());
     assert_eq!(entry.view().rows()[3].1, "high: execute, cannot be undone, sends to people");
@@ -135,7 +145,7 @@ fn a_question_reads_the_same_from_the_store() {
         (Some(&*asked.arguments), asked.beside.as_deref())
     );
     // With the first answer, all that it sends is forgotten.
-    let refused = stored(&dir).answer_question(&entry.id, &ApprovalAnswer::Refused { note: None }, Confirm::None);
+    let refused = answer_by_id(&mut stored(&dir), &entry.id, &ApprovalAnswer::Refused { note: None }, Confirm::None);
     assert!(refused.unwrap().is_ok());
     let entry = the_entry(&dir);
     assert_eq!((entry.arguments, entry.beside, entry.preview), (None, None, None));
@@ -192,7 +202,7 @@ fn a_late_approval_waits_for_the_next_session_of_the_client() {
     drop(dead);
     let entry = the_entry(&dir);
     assert_eq!(entry.state, ApprovalState::Late, "it can still be answered");
-    let for_session = stored(&dir).answer_question(&entry.id, &ApprovalAnswer::Session, Confirm::None).unwrap();
+    let for_session = answer_by_id(&mut stored(&dir), &entry.id, &ApprovalAnswer::Session, Confirm::None).unwrap();
     assert_eq!(for_session, Err(NotAnswered::NoSession));
     let granted = approve(&dir, &entry.id);
     assert_eq!(granted.outcome, Some(AnswerOutcome::Known(Upshot::Granted)), "at once: nobody has to take note");
@@ -228,6 +238,9 @@ fn a_late_approval_is_for_nobody_and_nothing_else() {
     });
     let id = the_entry(&dir).id;
     approve(&dir, &id);
+    let another = AskedServer { command: Digest::of_text(b"npx other-shop"), ..asked_server("shop") };
+    let mut other = SessionApprovals::new(dir.path(), STORE, "d0".to_owned(), another, Confirm::None);
+    assert_eq!(other.open_question(&lasting(1), soon()), Ok(Opened::Asked), "another command under the same name");
     for (number, (who, server, confirm, question)) in others.into_iter().enumerate() {
         let mut other = session_of(dir.path(), &format!("b{number}"), server, confirm);
         assert_eq!(other.open_question(&question, soon()), Ok(Opened::Asked), "{who}");
@@ -244,7 +257,7 @@ fn an_approval_with_a_code_is_good_for_a_session_that_needs_one() {
         dead
     });
     let id = the_entry(&dir).id;
-    assert!(stored(&dir).answer_question(&id, ONCE, Confirm::Code).unwrap().is_ok());
+    assert!(answer_by_id(&mut stored(&dir), &id, ONCE, Confirm::Code).unwrap().is_ok());
     let mut next = session_of(dir.path(), "0b", "shop", Confirm::Code);
     assert_eq!(next.open_question(&lasting(1), soon()), Ok(Opened::Granted));
 }
@@ -344,7 +357,7 @@ fn who_refuses_the_call_later_takes_the_approval_back() {
         approve(&dir, &all.iter().find(|entry| entry.id != other).unwrap().id);
         if is_local {
             let refusal = ApprovalAnswer::Refused { note: None };
-            assert!(stored(&dir).answer_question(&other, &refusal, Confirm::None).unwrap().is_ok());
+            assert!(answer_by_id(&mut stored(&dir), &other, &refusal, Confirm::None).unwrap().is_ok());
         } else {
             alive.settle_question(1, Settled::Answered(Channel::Client, Upshot::Refused));
         }
@@ -377,7 +390,7 @@ fn a_question_of_a_dead_session_expires() {
     });
     let entry = the_entry(&dir);
     assert_eq!(entry.state, ApprovalState::Expired);
-    let answered = stored(&dir).answer_question(&entry.id, ONCE, Confirm::None).unwrap();
+    let answered = answer_by_id(&mut stored(&dir), &entry.id, ONCE, Confirm::None).unwrap();
     assert!(matches!(answered, Err(NotAnswered::Over(_))), "{answered:?}");
     assert_eq!(session(&dir, "0b").open_question(&lasting(1), soon()), Ok(Opened::Asked));
 }
@@ -395,10 +408,91 @@ fn the_same_question_is_asked_in_one_place_and_keeps_its_id() {
     next.open_question(&lasting(1), soon()).unwrap();
     let entry = the_entry(&dir);
     assert_eq!((entry.id.as_str(), entry.session.as_str(), entry.state), (&*id, "0b", ApprovalState::Waiting));
+    assert_eq!(entry.successor, None);
     // That of a session that lives is its own.
     let mut other = session(&dir, "0c");
     other.open_question(&lasting(1), soon()).unwrap();
     assert_eq!(stored(&dir).list_all().unwrap().len(), 2);
+}
+
+/// An id stands for what was shown under it, and for nothing else.
+#[test]
+fn what_reads_otherwise_gets_an_id_of_its_own_and_the_old_one_names_it() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let announcing = |dir: &tempfile::TempDir, name: &str| {
+        let told = Arc::clone(&told);
+        session(dir, name).with_announce(Box::new(move |id, _| told.lock().unwrap().push(id.to_owned())))
+    };
+    let with_preview = |number, preview: &str| Question { preview: Some(preview.into()), ..lasting(number) };
+    for is_dead in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut desk = announcing(&dir, "0a");
+        desk.open_question(&with_preview(1, "1 user"), soon()).unwrap();
+        desk.settle_question(1, Settled::Late);
+        let old = the_entry(&dir);
+        let mut next = if is_dead {
+            drop(desk);
+            announcing(&dir, "0b")
+        } else {
+            desk
+        };
+        let follows = (!is_dead).then_some(1);
+        // The same question is the one that the person knows of.
+        next.open_question(&Question { follows, ..with_preview(2, "1 user") }, soon()).unwrap();
+        next.settle_question(1, Settled::Over);
+        let same = the_entry(&dir);
+        assert_eq!((&same.id, same.state), (&old.id, ApprovalState::Waiting));
+        assert_eq!(told.lock().unwrap().drain(..).count(), 1, "a person is told once");
+        // Another preview is another question.
+        next.settle_question(2, Settled::Late);
+        next.open_question(&Question { follows: Some(2), ..with_preview(3, "48,211 users") }, soon()).unwrap();
+        next.settle_question(2, Settled::Over);
+        let all = stored(&dir).list_all().unwrap();
+        let [before, now] = &all[..] else { panic!("{all:#?}") };
+        assert_eq!(
+            (&before.id, before.state, before.successor.as_ref()),
+            (&old.id, ApprovalState::Expired, Some(&now.id))
+        );
+        assert_eq!((now.state, now.preview.as_deref()), (ApprovalState::Waiting, Some("48,211 users")));
+        assert_eq!(*told.lock().unwrap().drain(..).collect::<Vec<_>>(), [now.id.clone()]);
+        // Whoever has seen the old one approves nothing with it.
+        let answered = stored(&dir).answer_question(&old.key(), ONCE, Confirm::None).unwrap();
+        assert!(matches!(answered, Err(NotAnswered::Over(_))), "{answered:?}");
+        assert_eq!(next.take_answers(), []);
+    }
+}
+
+#[test]
+fn an_answer_is_for_what_was_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut desk = session(&dir, "0a");
+    desk.open_question(&lasting(1), soon()).unwrap();
+    let shown = the_entry(&dir).key();
+    let store = rusqlite::Connection::open(dir.path().join(STORE)).unwrap();
+    store.execute("UPDATE approvals SET preview = 'all users', shown = 'another digest'", []).unwrap();
+    for answer in [ApprovalAnswer::Once, ApprovalAnswer::Session, ApprovalAnswer::Refused { note: None }] {
+        let answered = stored(&dir).answer_question(&shown, &answer, Confirm::Code).unwrap();
+        assert_eq!(answered, Err(NotAnswered::Changed));
+    }
+    assert_eq!(desk.take_answers(), []);
+}
+
+/// The person has answered, the session has not looked yet, and the call comes again.
+#[test]
+fn an_answer_that_comes_just_before_the_repetition_is_for_it() {
+    for (answer, given) in [(ApprovalAnswer::Once, 2), (ApprovalAnswer::Refused { note: None }, 2)] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut desk = session(&dir, "0a");
+        desk.open_question(&lasting(1), soon()).unwrap();
+        desk.settle_question(1, Settled::Late);
+        let id = the_entry(&dir).id;
+        assert!(answer_by_id(&mut stored(&dir), &id, &answer, Confirm::None).unwrap().is_ok());
+        let again = Question { follows: Some(1), line: Digest::of_line(b"again\n"), ..lasting(2) };
+        assert_eq!(desk.open_question(&again, soon()), Ok(Opened::Asked));
+        desk.settle_question(1, Settled::Over);
+        assert_eq!(the_entry(&dir).id, id);
+        assert_eq!(desk.take_answers(), [(given, answer)]);
+    }
 }
 
 #[test]
@@ -425,7 +519,9 @@ fn what_is_too_long_to_be_read_is_not_asked() {
     assert!(why.contains("already fill 32 MiB") && why.contains("Answer some of them"), "{why}");
     // Room comes back with each answer.
     let id = stored(&dir).list_all().unwrap()[0].id.clone();
-    assert!(stored(&dir).answer_question(&id, &ApprovalAnswer::Refused { note: None }, Confirm::None).unwrap().is_ok());
+    assert!(
+        answer_by_id(&mut stored(&dir), &id, &ApprovalAnswer::Refused { note: None }, Confirm::None).unwrap().is_ok()
+    );
     session.open_question(&question(most + 4, "send", "{}"), soon()).unwrap();
 }
 
@@ -481,17 +577,20 @@ fn a_store_of_an_earlier_version_is_brought_up_to_date() {
         reason: None,
         preview: None,
         scope: Some(ApprovalScope::Tool),
+        again: Again::No,
         lives: ApprovalLifetime::Session,
     };
     assert_eq!(entry.view().rows(), expected.rows());
     assert_eq!((entry.state, entry.left_out), (ApprovalState::Waiting, 992));
     let mut stored = stored(&dir);
-    assert_eq!(stored.answer_question("k7m2p", ONCE, Confirm::Code).unwrap(), Err(NotAnswered::Cut));
+    assert_eq!(answer_by_id(&mut stored, "k7m2p", ONCE, Confirm::Code).unwrap(), Err(NotAnswered::Cut));
     assert_eq!(
-        stored.answer_question("k7m2p", &ApprovalAnswer::Session, Confirm::None).unwrap(),
+        answer_by_id(&mut stored, "k7m2p", &ApprovalAnswer::Session, Confirm::None).unwrap(),
         Err(NotAnswered::Cut)
     );
-    assert!(stored.answer_question("k7m2p", &ApprovalAnswer::Refused { note: None }, Confirm::None).unwrap().is_ok());
+    assert!(
+        answer_by_id(&mut stored, "k7m2p", &ApprovalAnswer::Refused { note: None }, Confirm::None).unwrap().is_ok()
+    );
     session(&dir, "0b").open_question(&lasting(1), soon()).unwrap();
     // Version 0.1.0 goes on with the same file.
     let old = rusqlite::Connection::open(dir.path().join(STORE)).unwrap();

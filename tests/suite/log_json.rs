@@ -16,7 +16,7 @@ use policylayer::state::approvals::{Confirm, SessionApprovals, StoredApprovals, 
 use serde_json::Value;
 
 use crate::support::log::{Decision, Home, Log, observed, passed, refused};
-use crate::support::question::question;
+use crate::support::question::{asked_server, question};
 
 /// Fails where this is not what was kept, or keeps it.
 fn compare(name: &str, printed: &str) {
@@ -105,7 +105,7 @@ fn approvals_are_as_they_were() {
     let folder = home.path().join("state").join("policylayer");
     fs::create_dir_all(&folder).unwrap();
     let (store, until) = ("state.sqlite3", unix_time() + Duration::from_secs(600));
-    let mut desk = SessionApprovals::new(&folder, store, "0a".to_owned(), "shop".to_owned(), Confirm::Code);
+    let mut desk = SessionApprovals::new(&folder, store, "0a".to_owned(), asked_server("shop"), Confirm::Code);
     let send = Question {
         client: Some("claude-code\u{202e}".into()),
         reason: Some("Sends mail.".into()),
@@ -119,13 +119,13 @@ fn approvals_are_as_they_were() {
         desk.open_question(&question, until).unwrap();
     }
     let mut book = StoredApprovals::new(&folder, store);
-    let refused = book.list_all().unwrap()[2].id.clone();
+    let refused = book.list_all().unwrap()[2].key();
     let note = Some("Not today.".to_owned());
     book.answer_question(&refused, &ApprovalAnswer::Refused { note }, Confirm::None).unwrap().unwrap();
     assert_eq!(desk.take_answers().len(), 1);
     desk.settle_question(3, Settled::Answered(Channel::Local, Upshot::Refused));
     let list = printed(&home, &["approvals", "list", "--format", "json"]);
-    let shown = printed(&home, &["approvals", "show", &refused, "--format", "json"]);
+    let shown = printed(&home, &["approvals", "show", refused.id(), "--format", "json"]);
     // Ids and times are of this run.
     let entries: Value = serde_json::from_str(&list).unwrap();
     let mut texts = [list, shown.clone()];

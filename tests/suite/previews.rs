@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use policylayer::engine::{Action, ApprovalAnswer, Channel, Payload, Question, Settled, Upshot};
-use policylayer::limits::{CLIENT_MARGIN, CLIENT_WAIT, MAX_HELD, MAX_OWN_PAGES, MAX_PREVIEW, OWN_REQUEST};
+use policylayer::limits::{
+    CLIENT_MARGIN, CLIENT_WAIT, MAX_HELD, MAX_OWN_PAGES, MAX_PREVIEW, OWN_REQUEST, PREVIEW_LINE,
+};
 use serde_json::{Value, json};
 
 use crate::support::recorded::{Recorded, TO_SERVER, list_of, told};
@@ -130,8 +132,15 @@ fn structured_content_comes_first_and_all_of_it_is_shown_where_nothing_is_named(
         json!({"content": [{"type": "image"}, {"type": "text", "text": format!("A\nB{}", "x".repeat(MAX_PREVIEW))}]});
     let done = answer(&mut session, &request, long);
     let preview = asked(&done).preview.as_deref().unwrap();
-    assert!(preview.starts_with("A\nBxxx") && preview.ends_with('…'), "{preview}");
-    assert_eq!(preview.chars().count(), MAX_PREVIEW + 1);
+    assert!(preview.starts_with("A\nBxxx") && preview.ends_with("x… (3 more characters are not shown)"), "{preview}");
+    // No line of it can be taken for one of ours, and none is broken by a terminal.
+    let rows = asked(&done).view("stub").rows();
+    let lines: Vec<_> = rows.iter().filter(|(label, _)| *label == "Preview").map(|(_, text)| text.as_str()).collect();
+    assert_eq!(lines[..2], ["A", &format!("B{}", "x".repeat(PREVIEW_LINE - 1))]);
+    assert!(
+        lines[2..].iter().all(|line| line.starts_with("… ") && line.chars().count() <= PREVIEW_LINE + 2),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -287,10 +296,11 @@ fn who_cancels_or_a_server_that_ends_takes_the_preparation_along() {
     let mut session = session();
     let request = own(&call(&mut session, 1, "send_campaign"));
     let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}});
-    assert_eq!(session.client(&cancel), [], "the server never saw the call");
+    let done = session.client(&cancel);
+    assert!(matches!(&done[..], [Action::ToServer(Payload::Written(_))]), "the server never saw the call: {done:?}");
     assert_eq!(answer(&mut session, &request, text(&json!({"name": "A"}))), [], "nobody is asked");
     let recorded = session.recorded(&["tool", "outcome"]);
-    assert_eq!(recorded, [json!(["send_campaign", "cancelled"]), json!(["get_campaign", "ok"])]);
+    assert_eq!(recorded, [json!(["get_campaign", "cancelled"]), json!(["send_campaign", "cancelled"])]);
 
     call(&mut session, 2, "send_campaign");
     let (mut actions, now) = (Vec::new(), session.time());
@@ -307,8 +317,73 @@ fn what_is_prepared_is_bounded() {
     for id in 0..u32::try_from(MAX_HELD).unwrap() {
         own(&call(&mut session, id, "send_campaign"));
     }
-    // Beyond that nobody waits for a preview.
-    assert_eq!(asked(&call(&mut session, 99, "send_campaign")).preview, None);
+    // Nobody is asked without it: the call is refused, in words.
+    let refusal = told(&call(&mut session, 99, "send_campaign"));
+    assert!(refusal.to_string().contains("32 calls are waiting"), "{refusal}");
+}
+
+#[test]
+fn what_is_cut_cannot_be_approved_where_an_approval_is_for_what_was_shown() {
+    let long = |end: &str| text(&json!({"name": format!("{}{end}", "n".repeat(MAX_PREVIEW))}));
+    let mut session = session();
+    let request = own(&call(&mut session, 1, "send_again"));
+    let done = answer(&mut session, &request, long("1 user"));
+    let refusal = told(&done).to_string();
+    assert!(refusal.contains("6 characters of that are more than anybody is shown"), "{refusal}");
+    // Elsewhere it is only said.
+    let request = own(&call(&mut session, 2, "send_campaign"));
+    let done = answer(&mut session, &request, long("all"));
+    assert!(asked(&done).preview.as_deref().unwrap().contains("3 more characters are not shown"));
+}
+
+/// Each read costs the server, and counts against its limits.
+#[test]
+fn no_preview_is_made_of_a_call_about_which_nobody_is_asked() {
+    let mut session = session();
+    for (id, tool) in [(1, "send_campaign"), (2, "send_again")] {
+        let request = own(&call(&mut session, id, tool));
+        let done = answer(&mut session, &request, text(&json!({"name": "A"})));
+        let (mut actions, now) = (Vec::new(), session.time());
+        let refusal = ApprovalAnswer::Refused { note: None };
+        session.engine.handle_local_answer(asked(&done).number, refusal, now, &mut actions);
+        session.carry(actions);
+        let refusal = told(&call(&mut session, id + 10, tool)).to_string();
+        assert!(refusal.contains("A person refused"), "{tool}: {refusal}");
+    }
+    let mut session = self::session();
+    let request = own(&call(&mut session, 1, "send_campaign"));
+    let done = answer(&mut session, &request, text(&json!({"name": "A"})));
+    let (mut actions, now) = (Vec::new(), session.time());
+    session.engine.handle_local_answer(asked(&done).number, ApprovalAnswer::Session, now, &mut actions);
+    session.carry(actions);
+    assert_eq!(call(&mut session, 2, "send_campaign"), [TO_SERVER]);
+    // A call that is taken back needs no answer of the server.
+    let request = own(&call(&mut session, 3, "send_again"));
+    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 3}});
+    let [Action::ToServer(Payload::Written(line))] = &session.client(&cancel)[..] else { panic!() };
+    let line: Value = serde_json::from_slice(line).unwrap();
+    assert_eq!(line["params"]["requestId"], request["id"]);
+}
+
+/// The local channel keeps the id that a person was sent, or says under it which the new one is.
+#[test]
+fn a_question_says_which_one_it_takes_the_place_of() {
+    let mut session = session();
+    let show = |session: &mut Recorded, id: u32, name: &str| {
+        let request = own(&call(session, id, "send_again"));
+        let done = answer(session, &request, text(&json!({ "name": name })));
+        let question = asked(&done);
+        (question.number, question.follows)
+    };
+    let (first, none) = show(&mut session, 1, "Spring sale");
+    assert_eq!(none, None);
+    wait(&mut session, CLIENT_WAIT - CLIENT_MARGIN);
+    let (second, follows) = show(&mut session, 2, "Summer sale");
+    assert_eq!(follows, Some(first));
+    // What is approved has changed when it is to be sent.
+    let again = own(&approve(&mut session, second));
+    let done = answer(&mut session, &again, text(&json!({"name": "Autumn sale"})));
+    assert_eq!(asked(&done).follows, Some(second));
 }
 
 #[test]

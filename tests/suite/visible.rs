@@ -15,7 +15,7 @@ use policylayer::state::approvals::{Confirm, SessionApprovals, StoredApprovals, 
 use serde_json::json;
 
 use crate::support::log::{Decision, Home, Log, passed, refused};
-use crate::support::question::question;
+use crate::support::question::{asked_server, question};
 use crate::support::system::example;
 
 /// One of each kind: bidi, zero width, a tag, private use, unassigned, fillers, a joiner, a variation selector, a soft
@@ -84,7 +84,7 @@ impl Hostile {
         let folder = self.home.path().join("state/policylayer");
         fs::create_dir_all(&folder).unwrap();
         let mut local =
-            SessionApprovals::new(&folder, "state.sqlite3", "0a".to_owned(), "shop".to_owned(), Confirm::None);
+            SessionApprovals::new(&folder, "state.sqlite3", "0a".to_owned(), asked_server("shop"), Confirm::None);
         let now = unix_time();
         let arguments = json!({&self.name: self.name}).to_string();
         let question = Question {

@@ -26,7 +26,10 @@ pub(super) fn list_facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static 
         ApprovalState::Late => {
             facts.push(("Left", format!("{}, for one repetition of the call", format_duration(entry.time_left(now)))));
         }
-        ApprovalState::Expired => {}
+        ApprovalState::Expired => {
+            let successor = entry.successor.iter().map(|id| ("Made again", format!("{id} has taken its place")));
+            facts.extend(successor);
+        }
         ApprovalState::Approved | ApprovalState::Denied | ApprovalState::Settled => {
             let (answer, outcome) = summarize_answer(entry);
             let ago = |then| format!(", {} ago", format_duration(now.saturating_sub(then)));
@@ -44,10 +47,6 @@ pub(super) fn content_lines(entry: &ApprovalEntry) -> Vec<String> {
         return vec!["Arguments".to_owned(), "(no longer kept, because the call is settled)".to_owned()];
     };
     let mut lines: Vec<String> = Vec::new();
-    if let Some(preview) = &entry.preview {
-        lines.push("Preview".to_owned());
-        lines.extend(preview.lines().map(escape_invisible));
-    }
     lines.push("Arguments".to_owned());
     lines.extend(pretty::pretty_lines(arguments));
     if entry.is_cut() {

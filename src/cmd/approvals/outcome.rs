@@ -57,6 +57,13 @@ pub(super) fn describe_outcome(entry: &ApprovalEntry, now: Duration) -> Result<S
                 "An answer in the client was first, and counts for {what}. Yours has changed nothing."
             ));
         }
+        Some(AnswerOutcome::Over) if is_approval && entry.successor.is_some() => {
+            let successor = entry.successor.as_deref().unwrap_or_default();
+            return Err(format!(
+                "Not sent: the call of {what} was made again just before your answer, and what there is to read about it is not \
+                 the same any more. {successor} has taken its place: `policylayer approvals show {successor}`."
+            ));
+        }
         Some(AnswerOutcome::Over) if is_approval => {
             return Err(format!(
                 "Not sent: the client took the call of {what} back, or its session ended, just before your answer. If you \
@@ -82,7 +89,8 @@ pub(super) fn describe_outcome(entry: &ApprovalEntry, now: Duration) -> Result<S
         (Upshot::Outdated, _) => {
             return Err(format!(
                 "Not sent: what {what} is about has changed since you were shown it, so you are asked anew. Look at the new \
-                 question with `policylayer approvals`."
+                 question with `policylayer approvals{}`.",
+                entry.successor.as_deref().map_or_else(String::new, |successor| format!(" show {successor}"))
             ));
         }
         (Upshot::Kept, true) => format!("Approved: {what} goes on as soon as the client comes back for the answer."),
@@ -91,8 +99,11 @@ pub(super) fn describe_outcome(entry: &ApprovalEntry, now: Duration) -> Result<S
              arguments; others like it pass until the session ends."
         ),
         (Upshot::Granted, _) => format!(
-            "Approved late: the call of {what} had timed out and was refused. Tell the agent to repeat it once, with the same \
-             arguments, within {}{}.",
+            "Approved late: the call of {what} {} Tell the agent to repeat it once, with the same arguments, within {}{}.",
+            match entry.lives {
+                ApprovalLifetime::Session => "had timed out and was refused.",
+                ApprovalLifetime::Client => "is not held any more. It passes once if its client makes it again.",
+            },
             format_duration(entry.time_left(now).max(Duration::from_secs(1))),
             match entry.lives {
                 ApprovalLifetime::Session => "",

@@ -13,14 +13,11 @@ use crate::engine::ApprovalAnswer;
 use crate::exit::Exit;
 use crate::limits::OUTCOME_PATIENCE;
 use crate::report::approval_watch::{ApprovalWatch, GivenAnswer, NoCode, WatchMode};
-use crate::state::approvals::{Confirm, NotAnswered, StoredApprovals, unix_time};
+use crate::state::approvals::{ApprovalEntry, Confirm, NotAnswered, StoreError, StoredApprovals, unix_time};
 use crate::term::screen::Screen;
 
 /// How often the store is checked for waiting calls.
 const LOOK: Duration = Duration::from_millis(300);
-
-/// How many lines a page key scrolls.
-const PAGE: usize = 10;
 
 #[derive(Debug, thiserror::Error)]
 enum WatchError {
@@ -72,36 +69,60 @@ fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mu
         if screen.signal().is_some() || action == KeyAction::Quit {
             return Ok(());
         }
-        if let KeyAction::Answer(GivenAnswer { id, approval, confirm }) = action {
-            let now = unix_time();
-            watch.message = match stored.answer_question(&id, &approval, confirm)? {
-                Ok(_) => {
-                    awaited = Some((id, Instant::now() + OUTCOME_PATIENCE));
-                    "Answered. Waiting for the session to take note.".to_owned()
+        if let KeyAction::Answer(given) = action {
+            watch.message = match give_answer(stored, &given) {
+                Ok(message) => {
+                    awaited = Some((given.of.id().to_owned(), Instant::now() + OUTCOME_PATIENCE));
+                    message
                 }
-                Err(NotAnswered::Over(entry)) => explain_closed(&entry, now),
-                Err(NotAnswered::Unknown) => format!("The call {id} is no longer there."),
-                // The model has already asked for a code if the approval needs one.
-                Err(NotAnswered::NeedsCode) => format!("The call {id} can only be approved with a code."),
-                Err(NotAnswered::Cut) => ApprovalError::Cut(id).to_string(),
-                Err(NotAnswered::NoSession) => {
-                    format!("The session of the call {id} has ended: approve the one call, with y.")
-                }
+                Err(message) => message,
             };
-            watch.update_entries(stored.list_all()?, now);
+            take_entries(watch, stored.list_all());
         }
         if looked.elapsed() >= LOOK {
-            watch.update_entries(stored.list_all()?, unix_time());
+            take_entries(watch, stored.list_all());
             looked = Instant::now();
         }
-        if let Some((id, until)) = &awaited {
-            let entry = stored.find_entry(id)?;
+        // What cannot be read now is read later.
+        if let Some((id, until)) = &awaited
+            && let Ok(entry) = stored.find_entry(id)
+        {
             if entry.as_ref().is_none_or(|entry| outcome::has_outcome(entry) || Instant::now() >= *until) {
                 let came = entry.map(|entry| outcome::describe_outcome(&entry, unix_time()));
                 came.into_iter().for_each(|came| watch.message = came.unwrap_or_else(|why| why));
                 awaited = None;
             }
         }
+    }
+}
+
+/// Shows what waits now, or why that is not known.
+fn take_entries(watch: &mut ApprovalWatch, all: Result<Vec<ApprovalEntry>, StoreError>) {
+    watch.trouble = match all {
+        Ok(all) => {
+            watch.update_entries(all, unix_time());
+            None
+        }
+        Err(error) => Some(error.to_string()),
+    };
+}
+
+/// Stores an answer. The errors are messages as well: the call can be answered again.
+fn give_answer(stored: &mut StoredApprovals, given: &GivenAnswer) -> Result<String, String> {
+    let GivenAnswer { of, approval, confirm } = given;
+    let id = of.id();
+    match stored.answer_question(of, approval, *confirm) {
+        Ok(Ok(_)) => Ok("Answered. Waiting for the session to take note.".to_owned()),
+        Ok(Err(NotAnswered::Over(entry))) => Err(explain_closed(&entry, unix_time())),
+        Ok(Err(NotAnswered::Unknown)) => Err(format!("The call {id} is no longer there.")),
+        Ok(Err(NotAnswered::Changed)) => Err(ApprovalError::Changed(id.to_owned()).to_string()),
+        // The model has already asked for a code if the approval needs one.
+        Ok(Err(NotAnswered::NeedsCode)) => Err(format!("The call {id} can only be approved with a code.")),
+        Ok(Err(NotAnswered::Cut)) => Err(ApprovalError::Cut(id.to_owned()).to_string()),
+        Ok(Err(NotAnswered::NoSession)) => {
+            Err(format!("The session of the call {id} has ended: approve the one call, with y."))
+        }
+        Err(error) => Err(format!("Nothing was answered: {error}")),
     }
 }
 
@@ -125,10 +146,10 @@ fn handle_key(watch: &mut ApprovalWatch, key: KeyEvent, now: Duration) -> Result
             KeyCode::Char('q') | KeyCode::Esc => return Ok(KeyAction::Quit),
             KeyCode::Up | KeyCode::Char('k') => watch.show_previous(now),
             KeyCode::Down | KeyCode::Char('j') => watch.show_next(now),
-            // The painter limits the scroll to the end.
-            KeyCode::PageDown | KeyCode::Char(' ') => watch.scroll = watch.scroll.saturating_add(PAGE),
-            KeyCode::PageUp | KeyCode::Backspace => watch.scroll = watch.scroll.saturating_sub(PAGE),
+            KeyCode::PageDown | KeyCode::Char(' ') => watch.scroll_down(),
+            KeyCode::PageUp | KeyCode::Backspace => watch.scroll_up(),
             KeyCode::Home | KeyCode::Char('g') => watch.scroll = 0,
+            // The painter limits the scroll to the end.
             KeyCode::End | KeyCode::Char('G') => watch.scroll = usize::MAX,
             KeyCode::Char('y') => answer = watch.approve(ApprovalAnswer::Once, now)?,
             KeyCode::Char('a') => answer = watch.approve(ApprovalAnswer::Session, now)?,

@@ -156,6 +156,34 @@ pub(in crate::engine) fn members_beside(params: &str, known: &[&str]) -> String 
     members_without(params, |key| key == "_meta" || known.contains(&key))
 }
 
+/// What the members of a call's `_meta` are called that say which message it is, and nothing to do: the token, the traces, and the
+/// ids that clients give each call. A repetition of the call has others.
+const MESSAGE_META: [&str; 8] = [
+    "progressToken",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "claudecode/toolUseId",
+    "vscode.conversationId",
+    "vscode.requestId",
+    "x-codex-turn-metadata",
+];
+
+/// Returns [`members_beside`] with what the server may read of `_meta`.
+pub(in crate::engine) fn members_sent_beside(params: &str, known: &[&str]) -> String {
+    let beside = members_beside(params, known);
+    let is_of_message = |key: &str| MESSAGE_META.contains(&key) || key.starts_with("io.modelcontextprotocol/");
+    let meta = find_member(params, "_meta").map(|meta| match meta.starts_with('{') {
+        true => members_without(meta, is_of_message),
+        false => meta.to_owned(),
+    });
+    match (meta.filter(|meta| meta != "{}"), beside.strip_suffix('}')) {
+        (Some(meta), Some("{")) => format!(r#"{{"_meta":{meta}}}"#),
+        (Some(meta), Some(members)) => format!(r#"{members},"_meta":{meta}}}"#),
+        _ => beside,
+    }
+}
+
 /// Returns an object without some of its members; the others stay as written.
 pub(in crate::engine) fn members_without(object: &str, is_left_out: impl Fn(&str) -> bool) -> String {
     let members = view::members(object).filter(|member| !member.key().as_deref().is_some_and(&is_left_out));
@@ -163,12 +191,46 @@ pub(in crate::engine) fn members_without(object: &str, is_left_out: impl Fn(&str
     format!("{{{}}}", members.join(","))
 }
 
-/// Replaces the id of a held line with the id of the request that is answered now.
-pub(in crate::engine) fn replace_id(line: &[u8], old: &str, new: &str) -> Option<Box<[u8]>> {
+/// Returns a held line with what identifies the request that is answered now: its id, and its progress token if it has one.
+pub(in crate::engine) fn resend_line(line: &[u8], old: &str, new: (&str, Option<&str>)) -> Option<Box<[u8]>> {
     let text = std::str::from_utf8(line).ok()?;
     // It may begin with blanks.
-    let id = find_member(text.trim_ascii(), "id")?;
-    (id == old).then(|| splice_line(line, id, new).into())
+    let text = text.trim_ascii();
+    let id = find_member(text, "id").filter(|id| *id == old)?;
+    let meta = find_member(text, "params").and_then(|params| find_member(params, "_meta"));
+    let Some(meta) = meta.filter(|meta| meta.starts_with('{')) else {
+        return Some(splice_line(line, id, new.0).into());
+    };
+    let rest = members_without(meta, |key| key == "progressToken");
+    let with_token = match new.1 {
+        Some(token) if rest == "{}" => format!(r#"{{"progressToken":{token}}}"#),
+        Some(token) => format!(r#"{},"progressToken":{token}}}"#, rest.strip_suffix('}').unwrap_or(&rest)),
+        None => rest,
+    };
+    if find_member(meta, "progressToken") == new.1 {
+        return Some(splice_line(line, id, new.0).into());
+    }
+    let line = splice_line(line, meta, &with_token);
+    // The places have moved.
+    let id = find_member(std::str::from_utf8(&line).ok()?.trim_ascii(), "id")?;
+    Some(splice_line(&line, id, new.0).into())
+}
+
+/// Returns the line of a call without a state of ours and the answer to our question. The server's own answers stay.
+pub(in crate::engine) fn without_round(line: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(line).unwrap_or_default().trim_ascii();
+    let Some(params) = find_member(text, "params") else { return text.as_bytes().to_vec() };
+    let inputs = find_member(params, "inputResponses").filter(|inputs| inputs.starts_with('{'));
+    let others = inputs.map(|inputs| members_without(inputs, |key| key == OURS)).filter(|others| others != "{}");
+    let rest = members_without(params, |key| key == "requestState" || (key == "inputResponses" && inputs.is_some()));
+    let rest = match (others, rest.strip_suffix('}')) {
+        (Some(others), Some(before)) => {
+            let comma = if before == "{" { "" } else { "," };
+            format!(r#"{before}{comma}"inputResponses":{others}}}"#)
+        }
+        _ => rest,
+    };
+    splice_line(text.as_bytes(), params, &rest)
 }
 
 /// Formats an object with one member per line. Nothing is invisible.

@@ -14,7 +14,8 @@ pub(in crate::engine) struct Grants(Vec<Grant>);
 
 #[derive(Debug)]
 struct Grant {
-    covers: Digest,
+    covered: Covered,
+    scope: ApprovalScope,
     channel: Channel,
     /// `Some` for a grant of one call until this time; `None` for the rest of the session.
     until: Option<Duration>,
@@ -23,15 +24,11 @@ struct Grant {
 impl Grants {
     /// Grants further calls for the rest of the session.
     pub(in crate::engine) fn add_session(&mut self, covered: Covered, scope: ApprovalScope, channel: Channel) {
-        let covers = match scope {
-            ApprovalScope::Tool => covered.any_arguments,
-            ApprovalScope::Arguments => covered.call,
-        };
-        self.add_grant(Grant { covers, channel, until: None });
+        self.add_grant(Grant { covered, scope, channel, until: None });
     }
 
     pub(super) fn add_once(&mut self, covered: Covered, channel: Channel, until: Duration) {
-        self.add_grant(Grant { covers: covered.call, channel, until: Some(until) });
+        self.add_grant(Grant { covered, scope: ApprovalScope::Arguments, channel, until: Some(until) });
     }
 
     fn add_grant(&mut self, grant: Grant) {
@@ -42,10 +39,25 @@ impl Grants {
         self.0.push(grant);
     }
 
+    fn find_grant(&self, covered: Covered, scope: ApprovalScope, now: Duration) -> Option<usize> {
+        let is_open = |grant: &Grant| grant.until.is_none_or(|until| until > now);
+        self.0.iter().position(|grant| is_open(grant) && grant.covers(covered, scope))
+    }
+
+    /// Returns whether a call is granted. `scope` is what the policy in force now lets an approval for the session cover.
+    pub(in crate::engine) fn has_grant(&self, covered: Covered, scope: ApprovalScope, now: Duration) -> bool {
+        self.find_grant(covered, scope, now).is_some()
+    }
+
     /// Returns the channel on which a call was granted, if it was. This uses up a grant of one call.
-    pub(in crate::engine) fn redeem_grant(&mut self, covered: Covered, now: Duration) -> Option<Channel> {
+    pub(in crate::engine) fn redeem_grant(
+        &mut self,
+        covered: Covered,
+        scope: ApprovalScope,
+        now: Duration,
+    ) -> Option<Channel> {
         self.0.retain(|grant| grant.until.is_none_or(|until| until > now));
-        let at = self.0.iter().position(|grant| covered.is_covered_by(grant.covers))?;
+        let at = self.find_grant(covered, scope, now)?;
         let Grant { channel, until, .. } = self.0.get(at)?;
         let (channel, is_for_one_call) = (*channel, until.is_some());
         if is_for_one_call {
@@ -56,7 +68,15 @@ impl Grants {
 
     /// Takes back what was granted of a call that a person has refused since.
     fn revoke(&mut self, covered: Covered) {
-        self.0.retain(|grant| !covered.is_covered_by(grant.covers));
+        self.0.retain(|grant| grant.covered.made != covered.made && !grant.covers(covered, ApprovalScope::Tool));
+    }
+}
+
+impl Grant {
+    /// Whether it covers a call if an approval for the session covers no more than `scope`.
+    fn covers(&self, call: Covered, scope: ApprovalScope) -> bool {
+        let is_wide = self.scope == ApprovalScope::Tool && scope == ApprovalScope::Tool;
+        self.covered.call == call.call || (is_wide && self.covered.any_arguments == call.any_arguments)
     }
 }
 
@@ -66,28 +86,29 @@ pub(in crate::engine) struct Refusals(VecDeque<PersonsRefusal>);
 
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct PersonsRefusal {
-    covers: Digest,
+    /// The call, whatever was shown beside it.
+    made: Digest,
     pub(in crate::engine) channel: Channel,
     pub(in crate::engine) note: Option<String>,
     until: Duration,
 }
 
 impl Refusals {
-    fn add_refusal(&mut self, covers: Digest, channel: Channel, note: Option<String>, now: Duration) {
-        self.forget(covers);
+    fn add_refusal(&mut self, made: Digest, channel: Channel, note: Option<String>, now: Duration) {
+        self.forget(made);
         if self.0.len() >= MAX_GRANTS {
             self.0.pop_front();
         }
-        self.0.push_back(PersonsRefusal { covers, channel, note, until: now.saturating_add(REFUSED_FOR) });
+        self.0.push_back(PersonsRefusal { made, channel, note, until: now.saturating_add(REFUSED_FOR) });
     }
 
-    fn forget(&mut self, covers: Digest) {
-        self.0.retain(|refusal| refusal.covers != covers);
+    fn forget(&mut self, made: Digest) {
+        self.0.retain(|refusal| refusal.made != made);
     }
 
     /// Returns the refusal of the very same call, if there was one lately.
-    pub(in crate::engine) fn find_refusal(&self, covers: Digest, now: Duration) -> Option<PersonsRefusal> {
-        self.0.iter().find(|refusal| refusal.covers == covers && refusal.until > now).cloned()
+    pub(in crate::engine) fn find_refusal(&self, covered: Covered, now: Duration) -> Option<PersonsRefusal> {
+        self.0.iter().find(|refusal| refusal.made == covered.made && refusal.until > now).cloned()
     }
 }
 
@@ -102,10 +123,10 @@ impl Approvals {
         now: Duration,
     ) {
         match answer {
-            ApprovalAnswer::Once | ApprovalAnswer::Session => self.refusals.forget(covered.call),
+            ApprovalAnswer::Once | ApprovalAnswer::Session => self.refusals.forget(covered.made),
             ApprovalAnswer::Refused { note } => {
                 self.grants.revoke(covered);
-                self.refusals.add_refusal(covered.call, channel, note.clone(), now);
+                self.refusals.add_refusal(covered.made, channel, note.clone(), now);
             }
         }
     }

@@ -9,22 +9,26 @@
 //! outlives the call: it stays open for the whole approval timeout.
 
 pub(super) mod clients;
+mod covered;
 mod dialogue;
 mod grants;
 mod imitation;
 mod progress;
 mod question;
+mod round_state;
 
 use std::time::Duration;
 
+pub(super) use covered::{Covered, SeenPreview, digest_of};
 pub(super) use dialogue::{
     DialogueChoice, OURS, build_cancellation, build_input_required, build_params, build_request, members_beside,
-    members_without, read_result, replace_id,
+    members_sent_beside, members_without, read_result, resend_line, without_round,
 };
 pub(super) use grants::{Grants, PersonsRefusal, Refusals};
 pub(super) use imitation::is_imitation;
 pub(super) use progress::{METHOD as PROGRESS, Progress};
 pub use question::{Effects, Question, QuestionView};
+pub(super) use round_state::StateOrigin;
 
 use dialogue::{ElicitationSupport, supports_forms};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -72,6 +76,8 @@ pub struct ApprovalOptions {
     pub clients: ClientTable,
     /// Whether a client whose session was not opened with `initialize` can approve.
     pub rounds: RoundApproval,
+    /// The digest of which server this is: its name and its command. A later session for it knows the states of this one.
+    pub server: Digest,
 }
 
 /// Whether the answer in a round counts (2026-07-28), which whoever writes lines can give.
@@ -93,6 +99,7 @@ impl Default for ApprovalOptions {
             secret: [0; 32],
             clients: ClientTable::default(),
             rounds: RoundApproval::default(),
+            server: Digest::START,
         }
     }
 }
@@ -223,7 +230,7 @@ pub(super) struct OpenQuestion {
     /// `None` once the call was answered without one.
     pub(super) call: Option<HeldCall>,
     /// What the person sees beside the arguments.
-    pub(super) preview: Option<Box<str>>,
+    pub(super) preview: Option<SeenPreview>,
     /// The read that this must still be the answer to when the call is sent.
     pub(super) compared: Option<Preview>,
     /// The answer from elsewhere, if the call has still to come back for it (2026-07-28).
@@ -236,9 +243,14 @@ impl OpenQuestion {
         self.call.is_some() && matches!(self.dialogue, Some(Dialogue::Round(_)))
     }
 
-    /// Whether it is about the very same call.
+    /// Whether it is about the very same call, whatever a person was shown beside it.
     pub(super) fn is_about(&self, covers: Covered) -> bool {
-        self.covers.call == covers.call
+        self.covers.made == covers.made
+    }
+
+    /// Whether an answer to it is one about this call.
+    pub(super) fn answers(&self, covers: Covered) -> bool {
+        self.answer.is_some() && self.covers.call == covers.call
     }
 
     /// Whether the local channel keeps it, and a late approval of it, for the client's next session.
@@ -403,11 +415,12 @@ impl Approvals {
         self.options.channels.iter().any(is_open)
     }
 
-    /// Returns whether one more call, with a line of `length` bytes, can be held.
-    pub(super) fn can_hold(&self, length: usize) -> bool {
+    /// Returns whether one more call, with a line of `length` bytes, can be held beside `others`, which are so many and so
+    /// many bytes.
+    pub(super) fn can_hold(&self, length: usize, others: (usize, usize)) -> bool {
         let held = || self.questions.iter().filter_map(|question| question.call.as_ref());
-        let total: usize = held().map(|held| held.line.len()).sum();
-        held().count() < MAX_HELD && (total == 0 || total + length <= MAX_HELD_BYTES)
+        let total = held().map(|held| held.line.len()).sum::<usize>() + others.1;
+        held().count() + others.0 < MAX_HELD && (total == 0 || total + length <= MAX_HELD_BYTES)
     }
 
     pub(super) fn next_number(&mut self) -> u64 {
@@ -436,9 +449,14 @@ impl Approvals {
         format!("policylayer-{}-", digest.get(..8).unwrap_or_default())
     }
 
-    /// Returns whether a state of a round claims to be of this session.
-    pub(super) fn is_own_state(&self, state: &str) -> bool {
-        state.starts_with(&self.tag())
+    /// Returns the state of a round, which nobody can guess and any policylayer recognises.
+    pub(super) fn seal_state(&self, number: u64, covers: &Digest) -> Box<str> {
+        round_state::write_state(&self.tag(), &self.options.server, &self.seal_question("state", number, covers))
+    }
+
+    /// Returns whose state of a round this is.
+    pub(super) fn find_origin(&self, state: &str) -> StateOrigin {
+        round_state::find_origin(state, &self.tag(), &self.options.server)
     }
 
     pub(super) fn add_question(&mut self, question: OpenQuestion) {
@@ -447,6 +465,11 @@ impl Approvals {
 
     pub(super) fn find_question(&mut self, number: u64) -> Option<&mut OpenQuestion> {
         self.questions.iter_mut().find(|question| question.number == number)
+    }
+
+    /// Returns whether a person has answered about this call, and its client has not come for it.
+    pub(super) fn has_answer(&self, covered: Covered) -> bool {
+        self.questions.iter().any(|question| question.answers(covered))
     }
 
     pub(super) fn take_question(&mut self, is_it: impl Fn(&OpenQuestion) -> bool) -> Option<OpenQuestion> {
@@ -480,32 +503,5 @@ impl Approvals {
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         self.questions.iter().map(OpenQuestion::deadline).min()
-    }
-}
-
-/// Returns a digest that two calls share if their tool and their arguments, as written, are the same.
-pub(super) fn digest_of(tool: &str, arguments: &str) -> Digest {
-    // A tool's name holds no NUL.
-    Digest::of_line(&[tool.as_bytes(), b"\0", arguments.as_bytes()].concat())
-}
-
-/// What an approval of a call covers. Our own question and its answer do not count.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Covered {
-    /// All that the server reads: what the call is of, the arguments, what is beside them, and the server's own state.
-    pub(super) call: Digest,
-    /// The same but for the arguments, which may be any.
-    any_arguments: Digest,
-}
-
-impl Covered {
-    pub(super) fn new(name: &str, arguments: &str, beside: &str, state: Option<&str>) -> Self {
-        // Neither a name nor a JSON text holds a NUL.
-        let digest = |arguments| digest_of(name, &[arguments, beside, state.unwrap_or_default()].join("\0"));
-        Self { call: digest(arguments), any_arguments: digest("") }
-    }
-
-    fn is_covered_by(&self, granted: Digest) -> bool {
-        granted == self.call || granted == self.any_arguments
     }
 }

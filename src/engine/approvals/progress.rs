@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::Local;
 use crate::limits::{MAX_HELD, PROGRESS_EVERY};
+use crate::visible::escape_invisible;
 use crate::wire::id::IdKey;
 use crate::wire::view;
 
@@ -46,7 +47,7 @@ impl Progress {
         self.next = now.saturating_add(PROGRESS_EVERY);
         self.sent = self.sent.saturating_add(1);
         let place = if local == Local::Asked { ": `policylayer approvals`" } else { "" };
-        let message = Value::from(format!("Waiting for a person to approve {tool}{place}."));
+        let message = Value::from(format!("Waiting for a person to approve {}{place}.", escape_invisible(tool)));
         let (token, progress) = (&self.token, self.current_value());
         let line = format!(
             r#"{{"jsonrpc":"2.0","method":"{METHOD}","params":{{"progressToken":{token},"progress":{progress},"message":{message}}}}}"#

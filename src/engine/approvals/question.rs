@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use unicode_width::UnicodeWidthChar as _;
+
 use super::Local;
-use crate::policy::{ApprovalLifetime, ApprovalScope};
+use crate::limits::PREVIEW_LINE;
+use crate::policy::{Again, ApprovalLifetime, ApprovalScope};
 use crate::record::Digest;
 use crate::risk::{Class, Risk};
 use crate::visible::escape_invisible;
@@ -35,12 +38,16 @@ pub struct Question {
     pub preview: Option<Box<str>>,
     /// What an approval for the rest of the session covers.
     pub scope: ApprovalScope,
+    /// Whether an approval is for this preview only.
+    pub again: Again,
     /// How long it, and a late approval of it, can be used.
     pub lives: ApprovalLifetime,
     /// The SHA-256 of the held line.
     pub line: Digest,
     /// The digest of all that an approval covers: another call with the same one is the same call.
     pub covers: Digest,
+    /// The earlier question about the same call, which this one takes the place of.
+    pub follows: Option<u64>,
     /// How long a person has to answer.
     pub timeout: Duration,
     /// Whether it is also asked on the local channel.
@@ -61,8 +68,17 @@ impl Question {
             reason: self.reason.as_deref(),
             preview: self.preview.as_deref(),
             scope: Some(self.scope),
+            again: self.again,
             lives: self.lives,
         }
+    }
+
+    /// Returns the digest of all that there is to read about it: an answer is for what was read.
+    pub fn digest_shown(&self, server: &str) -> Digest {
+        let rows = self.view(server).rows().into_iter().flat_map(|(label, text)| [label.to_owned(), text]);
+        let sent = [&*self.arguments, self.beside.as_deref().unwrap_or_default(), &self.covers.to_string()].join("\0");
+        // Nothing in them is invisible, so none of them holds a NUL.
+        Digest::of_text(rows.chain([sent]).collect::<Vec<_>>().join("\0").as_bytes())
     }
 }
 
@@ -111,6 +127,8 @@ pub struct QuestionView<'a> {
     pub preview: Option<&'a str>,
     /// What an approval for the rest of the session covers; `None` if there is none to be had.
     pub scope: Option<ApprovalScope>,
+    /// Whether an approval is for this preview only.
+    pub again: Again,
     /// How long the question, and a late approval of it, can be used.
     pub lives: ApprovalLifetime,
 }
@@ -131,15 +149,17 @@ impl QuestionView<'_> {
                 None => format!("the rule {rule} asks for a person's approval"),
             },
         ));
-        for line in self.preview.into_iter().flat_map(str::lines) {
-            rows.push(("Preview", escape_invisible(line)));
-        }
+        rows.extend(self.preview.into_iter().flat_map(preview_lines).map(|line| ("Preview", line)));
         if let Some(scope) = self.scope {
             let covered = match scope {
                 ApprovalScope::Tool => "an approval for the session covers this tool with any arguments",
                 ApprovalScope::Arguments => "an approval for the session covers these arguments only",
             };
-            rows.push(("For the session", covered.to_owned()));
+            let unless = match self.again {
+                Again::No => "",
+                Again::Compared => ", as long as the preview is the same",
+            };
+            rows.push(("For the session", format!("{covered}{unless}")));
         }
         if self.lives == ApprovalLifetime::Client {
             rows.push(("If you come late", "the client's next session can make this call once".to_owned()));
@@ -153,4 +173,31 @@ impl QuestionView<'_> {
         let all: Vec<_> = std::iter::once(self.class).chain(effects).collect();
         format!("{}: {}", self.severity, all.join(", "))
     }
+}
+
+/// Returns the lines of a preview as they are shown, each with its label. They are a server's words: no blank line, indentation or
+/// line break of a terminal in them draws what could be taken for ours.
+fn preview_lines(preview: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in preview.lines() {
+        let line = escape_invisible(&line.split_whitespace().collect::<Vec<_>>().join(" "));
+        let mut mark = "";
+        let mut rest = line.as_str();
+        while !rest.is_empty() {
+            let (now, later) = split_at_width(rest, PREVIEW_LINE);
+            lines.push(format!("{mark}{now}"));
+            (mark, rest) = ("… ", later);
+        }
+    }
+    lines
+}
+
+/// Splits a text after as many characters as fit into `columns`, and at least after one.
+fn split_at_width(text: &str, columns: usize) -> (&str, &str) {
+    let mut used = 0;
+    let end = text.char_indices().find(|(at, c)| {
+        used += c.width().unwrap_or(0);
+        *at > 0 && used > columns
+    });
+    text.split_at(end.map_or(text.len(), |(at, _)| at))
 }

@@ -284,6 +284,7 @@ mod tests {
             reason: None,
             preview: None,
             scope: None,
+            again: crate::policy::Again::No,
             lives: ApprovalLifetime::Session,
         };
         Notification::new("k7m2p", &question)

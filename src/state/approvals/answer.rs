@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::entry::{ApprovalEntry, ApprovalState, Confirm};
+use super::entry::{ApprovalEntry, ApprovalState, Confirm, EntryKey};
 use super::{LOCKS, alive, change_approvals, revoke_granted, sweep_expired, unix_time};
 use crate::engine::{ApprovalAnswer, Channel};
 use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
@@ -29,6 +29,8 @@ pub enum NotAnswered {
     Unknown,
     /// It is already answered, or nobody can answer it any more.
     Over(Box<ApprovalEntry>),
+    /// What there is to read about it is not what was shown.
+    Changed,
     /// It can only be approved with a code.
     NeedsCode,
     /// It cannot be approved, because not all of it can be read.
@@ -58,27 +60,27 @@ impl StoredApprovals {
         all.map_err(|fault| self.explain_error(&fault))
     }
 
-    /// Answers a question if nobody has done so before, and returns it as it was. `given` is what the person entered
-    /// with the answer.
+    /// Answers a question as it was `shown` if nobody has done so before, and returns it as it was. `given` is what the person
+    /// entered with the answer.
     ///
     /// # Errors
     /// Returns an error if the store cannot be used.
     pub fn answer_question(
         &mut self,
-        id: &str,
+        shown: &EntryKey,
         verdict: &ApprovalAnswer,
         given: Confirm,
     ) -> Result<Result<ApprovalEntry, NotAnswered>, StoreError> {
         if !self.database.path().exists() {
             return Ok(Err(NotAnswered::Unknown));
         }
-        let locks = &self.locks;
+        let (locks, id) = (&self.locks, shown.id());
         let answered = change_approvals(&mut self.database, locks, |connection| {
             let entry = match find_row(connection, id)? {
                 Some(entry) => entry,
                 None => return Ok(Err(NotAnswered::Unknown)),
             };
-            if let Some(why) = find_obstacle(&entry, verdict, given, locks) {
+            if let Some(why) = find_obstacle(&entry, shown, (verdict, given), locks) {
                 return Ok(Err(why));
             }
             store_answer(connection, id, verdict, given, unix_time())?;
@@ -112,10 +114,17 @@ fn find_row(connection: &Connection, id: &str) -> Result<Option<ApprovalEntry>, 
 }
 
 /// Returns why a question cannot be answered so.
-fn find_obstacle(entry: &ApprovalEntry, verdict: &ApprovalAnswer, given: Confirm, locks: &Path) -> Option<NotAnswered> {
+fn find_obstacle(
+    entry: &ApprovalEntry,
+    shown: &EntryKey,
+    (verdict, given): (&ApprovalAnswer, Confirm),
+    locks: &Path,
+) -> Option<NotAnswered> {
     let is_approval = !matches!(verdict, ApprovalAnswer::Refused { .. });
     if !entry.state.is_open() {
         Some(NotAnswered::Over(Box::new(entry.clone())))
+    } else if !shown.is_of(entry) {
+        Some(NotAnswered::Changed)
     } else if is_approval && entry.is_cut() {
         Some(NotAnswered::Cut)
     } else if is_approval && entry.confirm > given {

@@ -9,11 +9,14 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::engine::{Effects, QuestionView, Upshot};
-use crate::policy::{ApprovalLifetime, ApprovalScope};
+use crate::policy::{Again, ApprovalLifetime, ApprovalScope};
 use crate::risk::{Class, Risk};
 
 /// What is between two effects in the store.
 pub(super) const EFFECTS_BETWEEN: &str = ", ";
+
+/// The word for [`Again::Compared`] in the store.
+pub(super) const COMPARED: &str = "compared";
 
 /// What a person has to enter with an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -174,6 +177,33 @@ pub struct ApprovalEntry {
     /// What came of the answer, as far as that is known.
     #[serde(serialize_with = "as_outcome")]
     pub outcome: Option<AnswerOutcome>,
+    /// The id of the question that has taken its place: the same call was made again, with more or other to read.
+    pub successor: Option<String>,
+    /// Whether an approval is for this preview only.
+    #[serde(skip)]
+    pub again: Again,
+    /// The digest of what there was to read about it.
+    #[serde(skip)]
+    pub shown: Option<String>,
+}
+
+/// Which question was shown, and what there was to read. An answer is for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryKey {
+    id: String,
+    shown: Option<String>,
+}
+
+impl EntryKey {
+    /// Returns the id that commands use.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns whether it is of this question, and of what there is to read about it.
+    pub fn is_of(&self, entry: &ApprovalEntry) -> bool {
+        (&self.id, &self.shown) == (&entry.id, &entry.shown)
+    }
 }
 
 fn as_timestamp<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -247,7 +277,15 @@ impl ApprovalEntry {
             lives: ApprovalLifetime::ALL.into_iter().find(|known| is(known.as_str(), &lives)).unwrap_or_default(),
             answer: text("answer")?,
             outcome: outcome.as_deref().and_then(AnswerOutcome::parse),
+            successor: text("successor")?,
+            again: if is(COMPARED, &text("again")?) { Again::Compared } else { Again::No },
+            shown: text("shown")?,
         })
+    }
+
+    /// Returns what an answer to it is bound to.
+    pub fn key(&self) -> EntryKey {
+        EntryKey { id: self.id.clone(), shown: self.shown.clone() }
     }
 
     /// Returns what there is to read about it, except the arguments.
@@ -261,8 +299,9 @@ impl ApprovalEntry {
             effects: &self.effects,
             rule: &self.rule,
             reason: self.reason.as_deref(),
-            preview: None,
+            preview: self.preview.as_deref(),
             scope: Some(self.scope),
+            again: self.again,
             lives: self.lives,
         }
     }

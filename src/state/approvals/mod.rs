@@ -20,8 +20,8 @@ mod entry;
 mod session;
 
 pub use answer::{NotAnswered, StoreError, StoredApprovals};
-pub use entry::{AnswerOutcome, ApprovalEntry, ApprovalState, Confirm};
-pub use session::{Announce, SessionApprovals};
+pub use entry::{AnswerOutcome, ApprovalEntry, ApprovalState, Confirm, EntryKey};
+pub use session::{Announce, AskedServer, SessionApprovals};
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -88,7 +88,7 @@ fn revoke_granted(connection: &Connection, id: &str) -> Result<(), DatabaseError
     connection.execute(
         "UPDATE approvals SET outcome = 'over'
          WHERE outcome = 'granted' AND lives = 'client'
-               AND (server, client, covers) = (SELECT server, client, covers FROM approvals WHERE id = ?1)",
+               AND (server, client, covers, command) = (SELECT server, client, covers, command FROM approvals WHERE id = ?1)",
         [id],
     )?;
     Ok(())

@@ -8,11 +8,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::alive::{self, AliveLock};
-use super::entry::{AnswerOutcome, ApprovalState, Confirm, EFFECTS_BETWEEN};
+use super::entry::{AnswerOutcome, ApprovalState, COMPARED, Confirm, EFFECTS_BETWEEN};
 use super::{LOCKS, change_approvals, revoke_granted, unix_time};
 use crate::engine::{ApprovalAnswer, Channel, LocalChannel, Opened, Question, Settled, Upshot};
 use crate::limits::{LATE_APPROVAL, MAX_ASKED, MAX_ASKED_ARGUMENTS};
-use crate::policy::ApprovalLifetime;
+use crate::policy::{Again, ApprovalLifetime};
+use crate::record::Digest;
 use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
 
 /// Called for each question with its id.
@@ -21,10 +22,21 @@ pub type Announce = Box<dyn Fn(&str, &Question) + Send>;
 /// In characters.
 const ID: usize = 5;
 
+/// The server that questions are about.
+#[derive(Clone, Debug)]
+pub struct AskedServer {
+    /// Its name in the client's configuration.
+    pub name: String,
+    /// The digest of the words of its command. What is approved for the client's next session is for the same command.
+    pub command: Digest,
+}
+
 /// What became of a question in the store.
 enum StoredQuestion {
     /// It can be answered under this id.
     Asked(String),
+    /// It is the same as an earlier one, and stays under its id.
+    Kept,
     /// An earlier approval is for it, and is used up.
     Granted,
     /// The waiting questions already take all the space there is.
@@ -37,7 +49,7 @@ pub struct SessionApprovals {
     database: Database,
     locks: PathBuf,
     session: String,
-    server: String,
+    server: AskedServer,
     confirm: Confirm,
     announce: Announce,
     lock: Option<AliveLock>,
@@ -49,7 +61,7 @@ pub struct SessionApprovals {
 impl SessionApprovals {
     /// Creates the channel of a session. `session` is its name, in lowercase hexadecimal digits; `store` is the file in
     /// `dir`.
-    pub fn new(dir: &Path, store: &str, session: String, server: String, confirm: Confirm) -> Self {
+    pub fn new(dir: &Path, store: &str, session: String, server: AskedServer, confirm: Confirm) -> Self {
         Self {
             database: Database::new(dir.join(store)),
             locks: dir.join(LOCKS),
@@ -74,14 +86,37 @@ impl SessionApprovals {
         if self.lock.is_none() {
             self.lock = Some(AliveLock::take(&self.locks, &self.session)?);
         }
-        let (server, session, confirm, locks) = (&self.server, &self.session, self.confirm, &self.locks);
+        let (session, server, confirm, locks) = (&self.session, &self.server, self.confirm, &self.locks);
+        let shown = question.digest_shown(&server.name).to_string();
         change_approvals(&mut self.database, locks, |connection| {
-            let mut id = None;
-            if question.lives == ApprovalLifetime::Client {
-                if redeem_granted(connection, server, question, confirm)? {
-                    return Ok(StoredQuestion::Granted);
-                }
-                id = replace_orphan(connection, locks, server, question)?;
+            if question.lives == ApprovalLifetime::Client && redeem_granted(connection, server, question, confirm)? {
+                return Ok(StoredQuestion::Granted);
+            }
+            let earlier = find_earlier(connection, locks, (session, server), question)?;
+            if let Some((id, of)) = &earlier
+                && of.as_ref() == Some(&shown)
+            {
+                // It reads the same, so it stays under the id that a person may have been sent, with an answer that may have come.
+                connection.execute(
+                    "UPDATE approvals SET session = ?2, number = ?3, line = ?4, expires = ?5, confirm = ?6,
+                                          state = iif(state = 'late', 'waiting', state) WHERE id = ?1",
+                    params![
+                        id,
+                        session,
+                        sql_number(question.number),
+                        question.line.to_string(),
+                        sql_time(expires)?,
+                        confirm.as_str()
+                    ],
+                )?;
+                return Ok(StoredQuestion::Kept);
+            }
+            if let Some((id, _)) = &earlier {
+                connection.execute(
+                    "UPDATE approvals SET state = 'expired', arguments = NULL, beside = NULL, preview = NULL
+                     WHERE id = ?1 AND state IN ('waiting', 'late')",
+                    [id],
+                )?;
             }
             let sum = "SELECT coalesce(sum(length(CAST(arguments AS BLOB)) + coalesce(length(CAST(beside AS BLOB)), 0)
                                            + coalesce(length(CAST(preview AS BLOB)), 0)), 0) FROM approvals";
@@ -89,39 +124,11 @@ impl SessionApprovals {
             if room < sql_number(text_length(question) as u64) {
                 return Ok(StoredQuestion::NoRoom);
             }
-            let id = id.map_or_else(|| unused_id(connection), Ok)?;
-            let effects: Vec<_> = question.effects.iter().map(|effect| effect.as_str()).collect();
-            connection.execute(
-                "INSERT INTO approvals (id, session, number, server, tool, class, rule, reason, arguments, length, line,
-                                        asked, expires, confirm, client, severity, effects, scope, beside, preview, covers,
-                                        lives, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-                         'waiting')",
-                params![
-                    id,
-                    session,
-                    sql_number(question.number),
-                    server,
-                    &*question.tool,
-                    question.class.as_str(),
-                    &*question.rule,
-                    question.reason.as_deref(),
-                    &*question.arguments,
-                    sql_number(question.arguments.len() as u64),
-                    question.line.to_string(),
-                    sql_time(expires.saturating_sub(question.timeout))?,
-                    sql_time(expires)?,
-                    confirm.as_str(),
-                    question.client.as_deref(),
-                    question.severity.as_str(),
-                    effects.join(EFFECTS_BETWEEN),
-                    question.scope.as_str(),
-                    question.beside.as_deref(),
-                    question.preview.as_deref(),
-                    question.covers.to_string(),
-                    question.lives.as_str(),
-                ],
-            )?;
+            let id = unused_id(connection)?;
+            insert_question(connection, (&id, session, server), question, (&shown, expires, confirm))?;
+            if let Some((earlier, _)) = &earlier {
+                connection.execute("UPDATE approvals SET successor = ?2 WHERE id = ?1", [earlier, &id])?;
+            }
             Ok(StoredQuestion::Asked(id))
         })
     }
@@ -230,6 +237,12 @@ impl LocalChannel for SessionApprovals {
                 (self.announce)(&id, question);
                 Ok(Opened::Asked)
             }
+            Ok(StoredQuestion::Kept) => {
+                // Whoever is to be told knows of it.
+                question.follows.into_iter().for_each(|earlier| drop(self.open.remove(&earlier)));
+                self.open.insert(question.number, question.line.to_string());
+                Ok(Opened::Asked)
+            }
             Ok(StoredQuestion::Granted) => Ok(Opened::Granted),
             Ok(StoredQuestion::NoRoom) => Err(format!(
                 "the arguments of the calls that wait already fill {} MiB. Answer some of them with `policylayer approvals`.",
@@ -280,11 +293,55 @@ fn text_length(question: &Question) -> usize {
     question.tool.len() + question.arguments.len() + shown.sum::<usize>()
 }
 
+fn insert_question(
+    connection: &Connection,
+    (id, session, server): (&str, &str, &AskedServer),
+    question: &Question,
+    (shown, expires, confirm): (&str, Duration, Confirm),
+) -> Result<(), DatabaseError> {
+    let effects: Vec<_> = question.effects.iter().map(|effect| effect.as_str()).collect();
+    connection.execute(
+        "INSERT INTO approvals (id, session, number, server, tool, class, rule, reason, arguments, length, line, asked, expires,
+                                confirm, client, severity, effects, scope, beside, preview, covers, lives, again, shown, command,
+                                state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
+                 ?25, 'waiting')",
+        params![
+            id,
+            session,
+            sql_number(question.number),
+            server.name,
+            &*question.tool,
+            question.class.as_str(),
+            &*question.rule,
+            question.reason.as_deref(),
+            &*question.arguments,
+            sql_number(question.arguments.len() as u64),
+            question.line.to_string(),
+            sql_time(expires.saturating_sub(question.timeout))?,
+            sql_time(expires)?,
+            confirm.as_str(),
+            question.client.as_deref(),
+            question.severity.as_str(),
+            effects.join(EFFECTS_BETWEEN),
+            question.scope.as_str(),
+            question.beside.as_deref(),
+            question.preview.as_deref(),
+            question.covers.to_string(),
+            question.lives.as_str(),
+            (question.again == Again::Compared).then_some(COMPARED),
+            shown,
+            server.command.to_string(),
+        ],
+    )?;
+    Ok(())
+}
+
 /// Uses up a late approval of the same call, from a session of the same client that could not use it. Returns whether
 /// there was one.
 fn redeem_granted(
     connection: &Connection,
-    server: &str,
+    server: &AskedServer,
     question: &Question,
     confirm: Confirm,
 ) -> Result<bool, DatabaseError> {
@@ -293,35 +350,49 @@ fn redeem_granted(
              SELECT id FROM approvals
              WHERE state = 'approved' AND answer = 'once' AND outcome = 'granted' AND lives = 'client'
                    AND server = ?1 AND client = ?2 AND covers = ?3 AND expires > ?4 AND confirm IN (?5, 'code')
+                   AND command = ?6
              ORDER BY answered LIMIT 1)",
         params![
-            server,
+            server.name,
             question.client.as_deref(),
             question.covers.to_string(),
             sql_time(unix_time())?,
             confirm.as_str(),
+            server.command.to_string(),
         ],
     )?;
     Ok(used > 0)
 }
 
-/// Removes the same question of a dead session, and returns its id, which a person may have seen.
-fn replace_orphan(
+/// Returns the id of an earlier question about the same call, and the digest of what there was to read about it: one that this
+/// session has asked, or one that a dead session left to the client's next one.
+fn find_earlier(
     connection: &Connection,
     locks: &Path,
-    server: &str,
+    (session, server): (&str, &AskedServer),
     question: &Question,
-) -> Result<Option<String>, DatabaseError> {
+) -> Result<Option<(String, Option<String>)>, DatabaseError> {
+    if let Some(number) = question.follows {
+        // What this session has taken note of an answer of is over, whatever there is to read.
+        let find = "SELECT id, iif(outcome IS NULL, shown, NULL) FROM approvals
+                    WHERE session = ?1 AND number = ?2 AND state NOT IN ('expired', 'settled')";
+        let found =
+            connection.query_row(find, params![session, sql_number(number)], |row| Ok((row.get(0)?, row.get(1)?)));
+        return Ok(found.optional()?);
+    }
+    if question.lives != ApprovalLifetime::Client {
+        return Ok(None);
+    }
     let mut orphans = connection.prepare(
-        "SELECT id, session FROM approvals
-         WHERE state = 'late' AND lives = 'client' AND server = ?1 AND client = ?2 AND covers = ?3",
+        "SELECT id, shown, session FROM approvals
+         WHERE state = 'late' AND lives = 'client' AND server = ?1 AND client = ?2 AND covers = ?3 AND command = ?4",
     )?;
-    let mut rows = orphans.query(params![server, question.client.as_deref(), question.covers.to_string()])?;
+    let call = [question.covers.to_string(), server.command.to_string()];
+    let mut rows = orphans.query(params![server.name, question.client.as_deref(), call[0], call[1]])?;
     while let Some(row) = rows.next()? {
-        let (id, session): (String, String) = (row.get(0)?, row.get(1)?);
+        let session: String = row.get(2)?;
         if !alive::check_alive(locks, &session) {
-            connection.execute("DELETE FROM approvals WHERE id = ?1", [&id])?;
-            return Ok(Some(id));
+            return Ok(Some((row.get(0)?, row.get(1)?)));
         }
     }
     Ok(None)

@@ -7,11 +7,11 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::super::card::{self, LABEL};
 use crate::report::approval_watch::{ApprovalWatch, WatchMode};
-use crate::state::approvals::{ApprovalEntry, ApprovalState};
+use crate::state::approvals::{ApprovalEntry, ApprovalState, EntryKey};
 use crate::term::screen::{ScreenLine, ScreenSize};
 use crate::term::style::{DIM, SUCCESS, WARN, format_duration};
 use crate::term::table::cut_to_width;
-use crate::visible::escape_invisible;
+use crate::visible::{count_of, escape_invisible};
 
 const PLAIN: Style = Style::new();
 const BOLD: Style = Style::new().bold();
@@ -23,8 +23,8 @@ const SELECTED: Style = Style::new().invert();
 /// Draws, and caches the lines of the arguments, which may be many.
 #[derive(Debug, Default)]
 pub(super) struct Painter {
-    /// The id of the call, the width, and the lines.
-    wrapped: Option<(String, usize, Vec<String>)>,
+    /// What it is of, the width, and the lines.
+    wrapped: Option<(EntryKey, usize, Vec<String>)>,
 }
 
 impl Painter {
@@ -35,11 +35,10 @@ impl Painter {
         (columns, rows): ScreenSize,
         now: Duration,
     ) -> Vec<ScreenLine> {
-        let mut foot = foot_lines(watch, columns);
         // On a screen with few rows, the calls come first.
-        foot.truncate(rows.div_ceil(2));
+        let foot_height = foot_lines(watch, columns).len().min(rows.div_ceil(2));
         let mut lines = vec![head_line(watch)];
-        let (count, room) = (watch.entries().len(), rows.saturating_sub(foot.len()));
+        let (count, room) = (watch.entries().len(), rows.saturating_sub(foot_height));
         let list = count.min((room / 3).max(1));
         let position = watch.position();
         let first = position.unwrap_or(0).saturating_sub(list / 2).min(count.saturating_sub(list));
@@ -49,7 +48,8 @@ impl Painter {
         lines.truncate(room);
         lines.extend(self.paint_details(watch, columns, room - lines.len(), now));
         lines.resize(room, screen_line(String::new(), PLAIN));
-        lines.extend(foot);
+        // By now it is known what has been read.
+        lines.extend(foot_lines(watch, columns).into_iter().take(foot_height));
         lines.truncate(rows);
         for line in &mut lines {
             line.text = cut_to_width(&line.text, columns);
@@ -64,6 +64,7 @@ impl Painter {
         room: usize,
         now: Duration,
     ) -> Vec<ScreenLine> {
+        watch.begin_drawing(columns);
         let Some(entry) = watch.shown_entry() else {
             return wrap_paragraph(
                 "Nothing waits for a person. A call shows up here as soon as one does.",
@@ -73,16 +74,17 @@ impl Painter {
         };
         // With the whole name: the list above may have cut it.
         let facts = card::list_facts(entry, now).into_iter();
-        let mut lines: Vec<_> =
-            facts.flat_map(|(name, text)| wrap_paragraph(&format!("{name:<LABEL$} {text}"), columns, PLAIN)).collect();
+        let mut lines: Vec<_> = facts.flat_map(|(name, text)| wrap_fact(name, &text, columns)).collect();
         lines.extend(self.wrap_content(entry, columns).iter().map(|text| screen_line(text.clone(), PLAIN)));
         if lines.len() <= room {
             watch.scroll = 0;
+            watch.finish_drawing(lines.len(), lines.len());
             return lines;
         }
         // The last row shows how much there is.
         let seen = room.saturating_sub(1);
         watch.scroll = watch.scroll.min(lines.len() - seen);
+        watch.finish_drawing(seen, lines.len());
         let (above, below) = (watch.scroll, lines.len() - seen - watch.scroll);
         let mut lines: Vec<_> = lines.into_iter().skip(above).take(seen).collect();
         lines.push(screen_line(format!("── {above} lines above, {below} below: PgUp and PgDn scroll ──"), WARN));
@@ -90,9 +92,9 @@ impl Painter {
     }
 
     fn wrap_content(&mut self, entry: &ApprovalEntry, columns: usize) -> &[String] {
-        if !matches!(&self.wrapped, Some((id, width, _)) if *id == entry.id && *width == columns) {
-            let lines = card::content_lines(entry).iter().flat_map(|line| wrap_columns(line, columns)).collect();
-            self.wrapped = Some((entry.id.clone(), columns, lines));
+        if !matches!(&self.wrapped, Some((of, width, _)) if of.is_of(entry) && *width == columns) {
+            let lines = card::content_lines(entry).iter().flat_map(|line| wrap_marked(line, columns)).collect();
+            self.wrapped = Some((entry.key(), columns, lines));
         }
         self.wrapped.as_ref().map_or(&[], |(_, _, lines)| lines)
     }
@@ -110,7 +112,11 @@ fn head_line(watch: &ApprovalWatch) -> ScreenLine {
     let waiting = watch.count_waiting();
     let late = watch.entries().len() - waiting;
     let late = if late == 0 { String::new() } else { format!(", {late} late") };
-    screen_line(format!("policylayer approvals: {waiting} waiting{late}"), BOLD)
+    let text = format!("policylayer approvals: {waiting} waiting{late}");
+    match &watch.trouble {
+        None => screen_line(text, BOLD),
+        Some(why) => screen_line(format!("{text}. This may be out of date: {}", escape_invisible(why)), WARN),
+    }
 }
 
 fn entry_line(entry: &ApprovalEntry, is_selected: bool, columns: usize, now: Duration) -> ScreenLine {
@@ -133,18 +139,24 @@ fn foot_lines(watch: &ApprovalWatch, columns: usize) -> Vec<ScreenLine> {
         WatchMode::Browse => {
             let mut lines = wrap_paragraph(&escape_invisible(&watch.message), columns, SUCCESS);
             lines.retain(|line| !line.text.is_empty());
-            let keys = "y approve once   a approve for the session   n refuse   ↑↓ choose   q quit";
-            lines.extend(wrap_paragraph(keys, columns, DIM));
+            let all_read = "y approve once   a approve for the session   n refuse   ↑↓ choose   q quit";
+            let unread = count_of(watch.count_unread() as u64, "more line");
+            let unread = format!("{unread}: space shows them   n refuse   ↑↓ choose   q quit");
+            let (all_read, mut unread) =
+                (wrap_paragraph(all_read, columns, DIM), wrap_paragraph(&unread, columns, WARN));
+            // Reading on changes no height.
+            unread.resize(all_read.len().max(unread.len()), screen_line(String::new(), PLAIN));
+            lines.extend(if watch.count_unread() > 0 { unread } else { all_read });
             lines
         }
-        WatchMode::Note { id, text } => {
-            let text = escape_invisible(text);
+        WatchMode::Note { of, text } => {
+            let (id, text) = (of.id(), escape_invisible(text));
             let prompt =
                 format!("Refuse {id}. A note to the agent (Enter refuses, also without one; Esc goes back): {text}_");
             wrap_paragraph(&prompt, columns, BOLD)
         }
-        WatchMode::Code { id, code, typed, .. } => {
-            let typed = escape_invisible(typed);
+        WatchMode::Code { of, code, typed, .. } => {
+            let (id, typed) = (of.id(), escape_invisible(typed));
             wrap_paragraph(&format!("Approve {id}. Type {code} and Enter (Esc goes back): {typed}_"), columns, BOLD)
         }
     }
@@ -160,6 +172,31 @@ fn wrap_words(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// How a line begins that goes on where the one before ended: what a call or a server writes draws no label at the margin.
+const GOES_ON: &str = "↳ ";
+
+/// Breaks the text of a label into lines, all of them to the right of the label.
+fn wrap_fact(name: &str, text: &str, columns: usize) -> Vec<ScreenLine> {
+    let room = columns.saturating_sub(LABEL + 1);
+    if room < SHORTEST_NAME {
+        let lines = wrap_marked(&format!("{name}: {text}"), columns);
+        return lines.into_iter().map(|text| screen_line(text, PLAIN)).collect();
+    }
+    let labels = std::iter::once(name).chain(std::iter::repeat(""));
+    let lines = labels.zip(wrap_words(text, room));
+    lines.map(|(name, text)| screen_line(format!("{name:<LABEL$} {text}"), PLAIN)).collect()
+}
+
+/// Breaks a text into lines of the full width, with a mark where it goes on.
+fn wrap_marked(text: &str, columns: usize) -> Vec<String> {
+    if text.width() <= columns {
+        return vec![text.replace('\t', " ")];
+    }
+    let marks = std::iter::once("").chain(std::iter::repeat(GOES_ON));
+    let lines = marks.zip(wrap_columns(text, columns.saturating_sub(GOES_ON.width())));
+    lines.map(|(mark, line)| format!("{mark}{line}")).collect()
 }
 
 /// Breaks a text into lines of the full width.
@@ -186,7 +223,7 @@ mod tests {
     use super::super::{KeyAction, handle_key};
     use super::*;
     use crate::engine::{ApprovalAnswer, Effects};
-    use crate::policy::{ApprovalLifetime, ApprovalScope};
+    use crate::policy::{Again, ApprovalLifetime, ApprovalScope};
     use crate::report::approval_watch::GivenAnswer;
     use crate::state::approvals::Confirm;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -216,6 +253,9 @@ mod tests {
             lives: ApprovalLifetime::Client,
             answer: None,
             outcome: None,
+            successor: None,
+            again: Again::No,
+            shown: Some(format!("shown {id}")),
             line: "00".to_owned(),
             asked: at(0),
             expires: at(55_000),
@@ -226,6 +266,9 @@ mod tests {
             note: None,
         }
     }
+
+    /// All of a call fits.
+    const TALL: ScreenSize = (100, 200);
 
     fn press(model: &mut ApprovalWatch, code: KeyCode, now: Duration) -> KeyAction {
         handle_key(model, KeyEvent::new(code, KeyModifiers::NONE), now).unwrap()
@@ -292,7 +335,7 @@ mod tests {
         }
         let all: Vec<_> = card::content_lines(&entry("k7m2p", ApprovalState::Waiting))
             .iter()
-            .flat_map(|line| wrap_columns(line, 40))
+            .flat_map(|line| wrap_marked(line, 40))
             .collect();
         assert!(all.iter().any(|line| line.contains("NOT shown")));
         for line in all {
@@ -308,16 +351,95 @@ mod tests {
         model
             .update_entries(vec![entry("first", ApprovalState::Waiting), entry("next", ApprovalState::Waiting)], at(0));
         assert_eq!(yes(&mut model, 100), KeyAction::None);
-        let first = GivenAnswer { id: "first".to_owned(), approval: ApprovalAnswer::Once, confirm: Confirm::None };
+        let mut painter = Painter::default();
+        assert_eq!(yes(&mut model, 1000), KeyAction::None, "it was never drawn");
+        painter.paint_screen(&mut model, TALL, at(1000));
+        let of = entry("first", ApprovalState::Waiting).key();
+        let first = GivenAnswer { of, approval: ApprovalAnswer::Once, confirm: Confirm::None };
         assert_eq!(yes(&mut model, 1000), KeyAction::Answer(first));
         // Another call takes its place just before the key.
         model.update_entries(vec![entry("next", ApprovalState::Waiting)], at(1000));
         assert_eq!(yes(&mut model, 1100), KeyAction::None);
         assert!(model.message.contains("next has only just come up"));
+        // Another call under the same id is another call, and was not seen.
+        painter.paint_screen(&mut model, TALL, at(2000));
+        let changed = ApprovalEntry {
+            preview: Some("ALL USERS".to_owned()),
+            shown: Some("changed".to_owned()),
+            ..entry("next", ApprovalState::Waiting)
+        };
+        model.update_entries(vec![changed.clone()], at(2000));
+        assert_eq!(model.take_arrivals(), 1, "it is announced");
+        assert_eq!(yes(&mut model, 2100), KeyAction::None);
+        let drawn: String =
+            painter.paint_screen(&mut model, TALL, at(2700)).into_iter().map(|line| line.text).collect();
+        assert!(drawn.contains("ALL USERS"), "{drawn}");
+        let given = GivenAnswer { of: changed.key(), approval: ApprovalAnswer::Once, confirm: Confirm::None };
+        assert_eq!(yes(&mut model, 2700), KeyAction::Answer(given));
         // A call that goes away while its note is written is not replaced by another.
         press(&mut model, KeyCode::Char('n'), at(3000));
         model.update_entries(vec![entry("third", ApprovalState::Waiting)], at(3000));
         assert_eq!(press(&mut model, KeyCode::Enter, at(9000)), KeyAction::None);
         assert!(model.message.contains("next can no longer be answered"), "{}", model.message);
+    }
+
+    /// What was never on the screen cannot be approved, however a person scrolls.
+    #[test]
+    fn what_was_not_read_is_not_approved() {
+        let mut painter = Painter::default();
+        for size in [(80, 24), (40, 20), (30, 12), (200, 30)] {
+            let mut model = ApprovalWatch::new(Confirm::None);
+            model.update_entries(vec![entry("k7m2p", ApprovalState::Waiting)], at(0));
+            let mut paint = |model: &mut ApprovalWatch| painter.paint_screen(model, size, at(5000));
+            paint(&mut model);
+            // The end is seen, and what is before it is not.
+            press(&mut model, KeyCode::End, at(5000));
+            paint(&mut model);
+            for key in ['y', 'a'] {
+                assert_eq!(press(&mut model, KeyCode::Char(key), at(5000)), KeyAction::None);
+                assert!(model.message.contains("more to read. Space shows them"), "{}", model.message);
+            }
+            let foot: String = paint(&mut model).into_iter().map(|line| line.text + " ").collect();
+            assert!(foot.contains("more lines: space shows them") && !foot.contains("y approve"), "{size:?}: {foot}");
+            press(&mut model, KeyCode::Home, at(5000));
+            paint(&mut model);
+            for _ in 0..200 {
+                press(&mut model, KeyCode::Char(' '), at(5000));
+                paint(&mut model);
+            }
+            assert_eq!(model.count_unread(), 0, "{size:?}");
+            // In lines of another width there is everything to be read again.
+            painter.paint_screen(&mut model, (size.0 - 1, size.1), at(5000));
+            assert_eq!(press(&mut model, KeyCode::Char('y'), at(5000)), KeyAction::None, "{size:?}");
+        }
+        let mut model = ApprovalWatch::new(Confirm::None);
+        model.update_entries(vec![entry("k7m2p", ApprovalState::Waiting)], at(0));
+        for _ in 0..9 {
+            painter.paint_screen(&mut model, (20, 5), at(5000));
+            press(&mut model, KeyCode::Char(' '), at(5000));
+        }
+        assert_eq!(press(&mut model, KeyCode::Char('y'), at(5000)), KeyAction::None, "{}", model.message);
+    }
+
+    /// The server's words and the call's are to the right of the labels, or marked.
+    #[test]
+    fn nothing_that_is_shown_draws_a_label_of_ours() {
+        let fake = "Test list, 1 user\n\nArguments\n{\n  \"to\": \"me\"\n}\nRisk              low: read";
+        let padded = format!("x{}Arguments {{}} Risk low", " ".repeat(200));
+        for columns in [20, 40, 80, 100] {
+            for text in [fake, &padded] {
+                let mut model = ApprovalWatch::new(Confirm::None);
+                let note = format!("{{\"note\":\"{}Risk low\"}}", "a ".repeat(columns));
+                let faked = ApprovalEntry {
+                    preview: Some(text.to_owned()),
+                    arguments: Some(note),
+                    ..entry("k7m2p", ApprovalState::Waiting)
+                };
+                model.update_entries(vec![faked], at(0));
+                let lines = Painter::default().paint_screen(&mut model, (columns, 300), at(0));
+                let ours = |label: &str| lines.iter().filter(|line| line.text.starts_with(label)).count();
+                assert_eq!((ours("Arguments"), ours("Risk")), (1, 1), "{columns}: {lines:#?}");
+            }
+        }
     }
 }
