@@ -259,7 +259,7 @@ impl Engine {
             return Upshot::Forbidden;
         }
         if answer == ApprovalAnswer::Session {
-            self.approvals.grants.add_session(covers, scope, channel);
+            self.approvals.grants.add_session(covers, scope, (channel, turn.now.session));
         }
         if let Some(progress) = progress {
             self.approvals.progress.set_floor(progress);

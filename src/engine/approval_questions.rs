@@ -56,11 +56,14 @@ impl Engine {
                 why,
                 Remedy::Person,
             )
-        } else if let Some(channel) =
+        } else if let Some((channel, given)) =
             self.approvals.grants.redeem_grant(covers, unapproved.asking.scope.unwrap_or_default(), now)
         {
             let UnapprovedCall { request, mut pending, .. } = unapproved;
-            let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
+            // Since the person answered.
+            let waited = now.saturating_sub(given);
+            let approval =
+                Approval { verdict: "granted", channel: Some(channel.as_str()), waited, ..Approval::default() };
             pending.record_approval(approval, now);
             let payload = request.payload();
             return self.forward_call(request.id, request.key, about.name(), payload, pending, turn);

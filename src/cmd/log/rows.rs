@@ -10,7 +10,7 @@ use jiff::Zoned;
 use super::super::count_of;
 use crate::cli::Format;
 use crate::limits::ALIGNED_ROWS;
-use crate::record::{self, About, Event, LogLine, Outcome, Record, RecordedApproval, Subject};
+use crate::record::{self, About, Direction, Event, LogLine, Outcome, Record, RecordedApproval, Subject};
 use crate::term::style::{
     DIM, ERROR, SUCCESS, WARN, format_duration, format_local_time, format_milliseconds, terminal_width,
 };
@@ -135,6 +135,9 @@ fn decision_cells(record: &Record<'_>) -> [Cell; 6] {
     let rule = &record.rule;
     let approval =
         record.approval.as_ref().map_or_else(String::new, |approval| format!(" ({})", approval_text(approval)));
+    // A preview is a call of ours, and no agent has made it.
+    let by = if record.direction == Direction::Wrapper.as_str() { " (made by policylayer)" } else { "" };
+    let approval = format!("{approval}{by}");
     let why = match (&record.reason, &*record.effect) {
         (Some(reason), _) => Cell::new(format_args!("{rule}{approval}: {reason}")),
         (None, "allow") => Cell::styled(format_args!("{rule}{approval}"), DIM),
@@ -155,6 +158,7 @@ fn approval_text(approval: &RecordedApproval) -> String {
         "timed_out" => "nobody answered in time",
         "cancelled" => "withdrawn while it waited",
         "unavailable" => "nobody could be asked",
+        "outdated" => "approved, but what it is about had changed, so a person was asked anew",
         other => other,
     }
     .to_owned();

@@ -17,18 +17,25 @@ struct Grant {
     covered: Covered,
     scope: ApprovalScope,
     channel: Channel,
+    /// When the person answered.
+    given: Duration,
     /// `Some` for a grant of one call until this time; `None` for the rest of the session.
     until: Option<Duration>,
 }
 
 impl Grants {
     /// Grants further calls for the rest of the session.
-    pub(in crate::engine) fn add_session(&mut self, covered: Covered, scope: ApprovalScope, channel: Channel) {
-        self.add_grant(Grant { covered, scope, channel, until: None });
+    pub(in crate::engine) fn add_session(
+        &mut self,
+        covered: Covered,
+        scope: ApprovalScope,
+        (channel, given): (Channel, Duration),
+    ) {
+        self.add_grant(Grant { covered, scope, channel, given, until: None });
     }
 
-    pub(super) fn add_once(&mut self, covered: Covered, channel: Channel, until: Duration) {
-        self.add_grant(Grant { covered, scope: ApprovalScope::Arguments, channel, until: Some(until) });
+    pub(super) fn add_once(&mut self, covered: Covered, (channel, given): (Channel, Duration), until: Duration) {
+        self.add_grant(Grant { covered, scope: ApprovalScope::Arguments, channel, given, until: Some(until) });
     }
 
     fn add_grant(&mut self, grant: Grant) {
@@ -49,21 +56,21 @@ impl Grants {
         self.find_grant(covered, scope, now).is_some()
     }
 
-    /// Returns the channel on which a call was granted, if it was. This uses up a grant of one call.
+    /// Returns the channel on which a call was granted, and when, if it was. This uses up a grant of one call.
     pub(in crate::engine) fn redeem_grant(
         &mut self,
         covered: Covered,
         scope: ApprovalScope,
         now: Duration,
-    ) -> Option<Channel> {
+    ) -> Option<(Channel, Duration)> {
         self.0.retain(|grant| grant.until.is_none_or(|until| until > now));
         let at = self.find_grant(covered, scope, now)?;
-        let Grant { channel, until, .. } = self.0.get(at)?;
-        let (channel, is_for_one_call) = (*channel, until.is_some());
+        let Grant { channel, given, until, .. } = self.0.get(at)?;
+        let (found, is_for_one_call) = ((*channel, *given), until.is_some());
         if is_for_one_call {
             self.0.remove(at);
         }
-        Some(channel)
+        Some(found)
     }
 
     /// Takes back what was granted of a call that a person has refused since.
@@ -142,9 +149,9 @@ impl Approvals {
         match answer {
             ApprovalAnswer::Once => {
                 let until = late.until.max(now.saturating_add(LATE_APPROVAL));
-                self.grants.add_once(late.covers, channel, until);
+                self.grants.add_once(late.covers, (channel, now), until);
             }
-            ApprovalAnswer::Session => self.grants.add_session(late.covers, late.scope, channel),
+            ApprovalAnswer::Session => self.grants.add_session(late.covers, late.scope, (channel, now)),
             ApprovalAnswer::Refused { .. } => {}
         }
     }

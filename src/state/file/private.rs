@@ -18,10 +18,25 @@ pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)
 }
 
-/// Creates a state directory and its parents, for this user only. An existing directory stays as it is.
+/// Creates a state directory and its parents, for this user only. An existing directory stays as it is; one that others can
+/// write to is warned of, once.
 #[cfg(unix)]
 pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
-    create_dir(dir)
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::Once;
+
+    static WARNED: Once = Once::new();
+    create_dir(dir)?;
+    if fs::metadata(dir).is_ok_and(|found| found.permissions().mode() & 0o022 != 0) {
+        let shown = crate::visible::visible_path(dir);
+        WARNED.call_once(|| {
+            tracing::warn!(
+                "other users of this machine can write to {shown}, and so replace what is in it, approvals and logs among it. \
+                 Take that right away: chmod go-w {shown}"
+            );
+        });
+    }
+    Ok(())
 }
 
 /// Creates a state directory and its parents, for this user, the system and administrators only. An existing directory
