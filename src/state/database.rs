@@ -110,7 +110,8 @@ impl DatabaseError {
         error.sqlite_error_code()
     }
 
-    fn is_busy(&self) -> bool {
+    /// Returns whether another process keeps the file locked.
+    pub(super) fn is_busy(&self) -> bool {
         matches!(self.sqlite_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
     }
 }

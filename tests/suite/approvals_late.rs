@@ -107,7 +107,8 @@ fn the_next_session_of_the_client_makes_the_call_once() {
         let mut other = wrapper_of(home.path(), "other", "record-2");
         other.send(line(1).as_bytes());
         prints(home.path(), &["deny", &the_one(home.path())]);
-        let mut next = wrapper_of(home.path(), "quick", "record-3");
+        // With the same command, and so the same file.
+        let mut next = wrapper_of(home.path(), "quick", "record-1");
         next.send(call(1, "lasting", "{\"n\":2}").as_bytes());
         prints(home.path(), &["deny", &the_one(home.path())]);
         assert!(next.line().contains("A person refused"));

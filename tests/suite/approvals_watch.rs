@@ -121,7 +121,7 @@ fn long_arguments_scroll_and_another_size_is_followed() {
     terminal.wait("lines above");
     assert!(!terminal.written().contains("item-59"));
     terminal.type_in("\u{1b}[6~");
-    terminal.wait("10 lines above");
+    terminal.wait("19 lines above");
     terminal.type_in("\u{1b}[F");
     terminal.wait("item-59");
     terminal.wait("0 below");
@@ -132,6 +132,10 @@ fn long_arguments_scroll_and_another_size_is_followed() {
     }
     terminal.wait(&"─".repeat(120));
     look();
+    // What was not on this screen cannot be approved.
+    terminal.type_in("a");
+    terminal.wait("more to read. Space shows them");
+    terminal.type_in(&" ".repeat(20));
     terminal.type_in("a");
     terminal.wait("until the session ends");
     assert!(wrapper.line().contains("\"id\":1"));
@@ -253,6 +257,26 @@ fn what_fails_meanwhile_is_told_on_a_terminal_that_is_given_back() {
     let written = terminal.written();
     let (_, told) = written.rsplit_once(SCREEN_IS_LEFT).unwrap();
     assert!(told.contains("it is a directory, not a file"), "{told}");
+}
+
+#[test]
+fn a_store_that_is_locked_is_waited_for() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    wrapper.send(call(1, "send", "{}").as_bytes());
+    the_one(home.path());
+    let mut terminal = watch(home.path());
+    terminal.wait("1 waiting");
+    let store = crate::support::system::state_in(home.path()).join("state.sqlite3");
+    let other = rusqlite::Connection::open(&store).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    terminal.wait("This may be out of date");
+    other.execute_batch("ROLLBACK").unwrap();
+    look();
+    terminal.type_in("y");
+    assert!(wrapper.line().contains("\"id\":1"));
+    terminal.type_in("q");
+    assert_eq!(terminal.end().code(), Some(0));
 }
 
 /// The code that the terminal asks for.

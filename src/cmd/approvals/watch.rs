@@ -77,10 +77,10 @@ fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mu
                 }
                 Err(message) => message,
             };
-            take_entries(watch, stored.list_all());
+            take_entries(watch, stored.list_all())?;
         }
         if looked.elapsed() >= LOOK {
-            take_entries(watch, stored.list_all());
+            take_entries(watch, stored.list_all())?;
             looked = Instant::now();
         }
         // What cannot be read now is read later.
@@ -96,15 +96,17 @@ fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mu
     }
 }
 
-/// Shows what waits now, or why that is not known.
-fn take_entries(watch: &mut ApprovalWatch, all: Result<Vec<ApprovalEntry>, StoreError>) {
+/// Shows what waits now, or that the store is locked.
+fn take_entries(watch: &mut ApprovalWatch, all: Result<Vec<ApprovalEntry>, StoreError>) -> Result<(), StoreError> {
     watch.trouble = match all {
         Ok(all) => {
             watch.update_entries(all, unix_time());
             None
         }
-        Err(error) => Some(error.to_string()),
+        Err(error) if error.is_locked() => Some(error.to_string()),
+        Err(error) => return Err(error),
     };
+    Ok(())
 }
 
 /// Stores an answer. The errors are messages as well: the call can be answered again.

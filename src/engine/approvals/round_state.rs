@@ -13,6 +13,9 @@ use crate::wire::fold::fold;
 /// How every state begins.
 const PREFIX: &str = "policylayer-";
 
+/// How many parts between dashes a state has.
+const FIELDS: usize = 6;
+
 /// How long a tag and the check code are, in hexadecimal digits.
 const TAG: usize = 8;
 
@@ -41,7 +44,7 @@ pub(super) fn write_state(session: &str, server: &Digest, seal: &str) -> Box<str
 
 /// Returns whose state this is. `session` is the tag of this one.
 pub(super) fn find_origin(state: &str, session: &str, server: &Digest) -> StateOrigin {
-    let is_whole = state.starts_with(PREFIX) && is_checked(state);
+    let is_whole = state.starts_with(PREFIX) && state.split('-').count() == FIELDS && is_checked(state);
     if !is_whole {
         let folded = fold(state);
         // What is altered in its beginning still has its check code.

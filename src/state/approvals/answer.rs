@@ -19,8 +19,18 @@ pub struct StoredApprovals {
 
 /// The store cannot be used. The message is complete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct StoreError(String);
+#[error("{message}")]
+pub struct StoreError {
+    message: String,
+    is_locked: bool,
+}
+
+impl StoreError {
+    /// Returns whether another process keeps it locked, which may end at any time.
+    pub fn is_locked(&self) -> bool {
+        self.is_locked
+    }
+}
 
 /// Why an answer is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +114,8 @@ impl StoredApprovals {
     }
 
     fn explain_error(&self, fault: &DatabaseError) -> StoreError {
-        StoreError(explain_error(fault, self.database.path(), "cannot list the calls that wait for a person"))
+        let message = explain_error(fault, self.database.path(), "cannot list the calls that wait for a person");
+        StoreError { message, is_locked: fault.is_busy() }
     }
 }
 
