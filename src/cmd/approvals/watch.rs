@@ -86,12 +86,11 @@ fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mu
         // What cannot be read now is read later.
         if let Some((id, until)) = &awaited
             && let Ok(entry) = stored.find_entry(id)
+            && entry.as_ref().is_none_or(|entry| outcome::has_outcome(entry) || Instant::now() >= *until)
         {
-            if entry.as_ref().is_none_or(|entry| outcome::has_outcome(entry) || Instant::now() >= *until) {
-                let came = entry.map(|entry| outcome::describe_outcome(&entry, unix_time()));
-                came.into_iter().for_each(|came| watch.message = came.unwrap_or_else(|why| why));
-                awaited = None;
-            }
+            let came = entry.map(|entry| outcome::describe_outcome(&entry, unix_time()));
+            came.into_iter().for_each(|came| watch.message = came.unwrap_or_else(|why| why));
+            awaited = None;
         }
     }
 }
