@@ -9,7 +9,7 @@
 //! outlives the call: it stays open for the whole approval timeout.
 
 pub(super) mod clients;
-mod covered;
+mod coverage;
 mod dialogue;
 mod grants;
 mod imitation;
@@ -19,7 +19,7 @@ mod round_state;
 
 use std::time::Duration;
 
-pub(super) use covered::{Covered, SeenPreview, digest_of};
+pub(super) use coverage::{Covered, SeenPreview, digest_of};
 pub(super) use dialogue::{
     DialogueChoice, OURS, build_cancellation, build_input_required, build_params, build_request, members_beside,
     members_sent_beside, members_without, read_result, resend_line, without_round,
