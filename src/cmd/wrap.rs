@@ -80,9 +80,9 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
             engine.with_observation()
         }
     };
-    let words: Vec<_> = args.command.iter().map(|word| word.as_encoded_bytes()).collect();
-    let command = Digest::of_text(&words.join(&0));
-    let (engine, local) = asking(engine, (server.name(), command), &settings.approvals, env)?;
+    let words: Vec<_> = command.iter().map(|word| word.as_encoded_bytes()).collect();
+    let started = Digest::of_text(&words.join(&0));
+    let (engine, local) = asking(engine, (server.name(), started), &settings.approvals, env)?;
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
     let reload = reload(args.policy.clone(), server, settings, env.clone(), loaded.source);
     Ok(proxy::run_session(Wrap {
