@@ -118,13 +118,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         let now = turn.now.session;
-        // What comes before anybody can have read the question is another call, made at the same time.
-        let is_read = |it: &OpenQuestion| now.saturating_sub(it.since) >= READING_TIME;
-        let is_over = |it: &OpenQuestion| it.call.is_none() || (it.is_in_round() && is_read(it));
-        let mut earlier = Vec::new();
-        while let Some(found) = self.approvals.take_question(|it| is_over(it) && it.is_about(covers)) {
-            earlier.push(found);
-        }
+        let earlier = self.take_earlier(covers, now);
         let mut question = self.describe_question(&unapproved, (covers.call, beside));
         // A person may have been sent its id: the local channel keeps it, or says under it which the new one is.
         question.follows =
@@ -196,6 +190,15 @@ impl Engine {
             answer: None,
         };
         self.approvals.add_question(question);
+    }
+
+    /// Takes the questions about a call that is made again.
+    fn take_earlier(&mut self, covers: Covered, now: Duration) -> Vec<OpenQuestion> {
+        // What comes before anybody can have read the question is another call, made at the same time.
+        let is_read = |it: &OpenQuestion| now.saturating_sub(it.since) >= READING_TIME;
+        let is_over = |it: &OpenQuestion| it.call.is_none() || (it.is_in_round() && is_read(it));
+        let take = || self.approvals.take_question(|it| is_over(it) && it.is_about(covers));
+        std::iter::from_fn(take).collect()
     }
 
     /// Ends the questions about a call that was made again.

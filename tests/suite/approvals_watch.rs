@@ -134,7 +134,7 @@ fn long_arguments_scroll_and_another_size_is_followed() {
     look();
     // What was not on this screen cannot be approved.
     terminal.type_in("a");
-    terminal.wait("more to read. Space shows them");
+    terminal.wait("Nothing is approved: there are ");
     terminal.type_in(&" ".repeat(20));
     terminal.type_in("a");
     terminal.wait("until the session ends");

@@ -57,22 +57,7 @@ pub(super) fn describe_outcome(entry: &ApprovalEntry, now: Duration) -> Result<S
                 "An answer in the client was first, and counts for {what}. Yours has changed nothing."
             ));
         }
-        Some(AnswerOutcome::Over) if is_approval && entry.successor.is_some() => {
-            let successor = entry.successor.as_deref().unwrap_or_default();
-            return Err(format!(
-                "Not sent: the call of {what} was made again just before your answer, and what there is to read about it is not \
-                 the same any more. {successor} has taken its place: `policylayer approvals show {successor}`."
-            ));
-        }
-        Some(AnswerOutcome::Over) if is_approval => {
-            return Err(format!(
-                "Not sent: the client took the call of {what} back, or its session ended, just before your answer. If you \
-                 still want it, ask the agent to make it again, and approve that."
-            ));
-        }
-        Some(AnswerOutcome::Over) => {
-            return Ok(format!("Refused: {what} does not go on, and nobody waits for it any more."));
-        }
+        Some(AnswerOutcome::Over) => return describe_over(entry, &what),
         None | Some(AnswerOutcome::Taken) => {
             let answer = if is_approval { "approval" } else { "refusal" };
             return Ok(format!(
@@ -126,6 +111,21 @@ pub(super) fn describe_outcome(entry: &ApprovalEntry, now: Duration) -> Result<S
         }
         (_, false) => format!("Refused: {what} does not go on. The agent is told so."),
     })
+}
+
+/// Returns what came of an answer that was given too late.
+fn describe_over(entry: &ApprovalEntry, what: &str) -> Result<String, String> {
+    match (entry.state, &entry.successor) {
+        (ApprovalState::Approved, Some(successor)) => Err(format!(
+            "Not sent: the call of {what} was made again just before your answer, and what there is to read about it is not the \
+             same any more. {successor} has taken its place: `policylayer approvals show {successor}`."
+        )),
+        (ApprovalState::Approved, None) => Err(format!(
+            "Not sent: the client took the call of {what} back, or its session ended, just before your answer. If you still want \
+             it, ask the agent to make it again, and approve that."
+        )),
+        _ => Ok(format!("Refused: {what} does not go on, and nobody waits for it any more.")),
+    }
 }
 
 /// Returns how a question was answered, and what came of that, in a few words each.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use unicode_width::UnicodeWidthChar as _;
-
 use super::Local;
 use crate::limits::PREVIEW_LINE;
 use crate::policy::{Again, ApprovalLifetime, ApprovalScope};
@@ -192,11 +190,11 @@ fn preview_lines(preview: &str) -> Vec<String> {
     lines
 }
 
-/// Splits a text after as many characters as fit into `columns`, and at least after one.
+/// Splits a text after as many characters as fit into `columns`, and at least after one. None takes more than two.
 fn split_at_width(text: &str, columns: usize) -> (&str, &str) {
     let mut used = 0;
     let end = text.char_indices().find(|(at, c)| {
-        used += c.width().unwrap_or(0);
+        used += if c.is_ascii() { 1 } else { 2 };
         *at > 0 && used > columns
     });
     text.split_at(end.map_or(text.len(), |(at, _)| at))
