@@ -142,7 +142,7 @@ mod tests {
             ("/srv/a/b/c/", None),
             ("a*b://x/", None),
             ("demo://a*b/", Some("demo://a\\*b/*")),
-            ("demo://a//b/", None),
+            ("demo://a//b/", Some("demo://a//b/*")),
             ("demo://\u{202e}/", None),
         ] {
             assert_eq!(prefix_key(prefix).as_deref(), key, "{prefix}");

@@ -92,7 +92,9 @@ pub(super) fn offer_lock(question: &LockQuestion<'_>, is_wanted: bool) -> anyhow
     let (server, selector) = (target.server.name(), &target.selector);
     match (read_target_lock(&target)?, is_wanted) {
         (OldLock::None, false) => {
-            message::print_note(&format!("To hold {server} to what it lists now: `policylayer lock {selector}`."));
+            message::print_note(&format!(
+                "To hold {server} to its package, and see when its lists change: `policylayer lock {selector}`."
+            ));
         }
         (OldLock::None, true) => {
             let comparison = LockComparison::find(target, None, StartAs::Written, OFFER_PATIENCE, &show_start)?;

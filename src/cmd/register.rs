@@ -133,7 +133,11 @@ fn show_next_step(out: &mut dyn Write, first: &EntryChange<'_>, changes: &[&Entr
     writeln!(out, "Restart {} for this to take effect.{undo}", clients.join(" and "))?;
     match first.action {
         EntryAction::Wrapped | EntryAction::Added => {
-            writeln!(out, "To hold it to what it lists now: policylayer lock {}", as_word(&first.key))
+            writeln!(
+                out,
+                "To hold it to its package, and see when its lists change: policylayer lock {}",
+                as_word(&first.key)
+            )
         }
         _ => Ok(()),
     }

@@ -19,7 +19,13 @@ pub(super) fn write_result(out: &mut dyn Write, report: &LockReport, selector: &
         (true, _) => {
             write_changes(out, report)?;
             match changes.len() as u64 {
-                0 => writeln!(out, "{SUCCESS}Locked {server}{SUCCESS:#}: {totals}.")?,
+                0 => {
+                    writeln!(out, "{SUCCESS}Locked {server}{SUCCESS:#}: {totals}.")?;
+                    writeln!(
+                        out,
+                        "  A session is held to the package. Whether the lists stay as they are, `policylayer lock --check` tells."
+                    )?;
+                }
                 count => writeln!(out, "{SUCCESS}Accepted {}{SUCCESS:#} of {server}.", count_of(count, "change"))?,
             }
         }

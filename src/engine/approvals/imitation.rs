@@ -58,8 +58,10 @@ fn find_skeleton(text: &str) -> String {
         let category = get_general_category(c);
         matches!(category, GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark)
     };
+    // A fold leaves out control characters, and a line break is one that a person sees.
+    let text: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
     let mut skeleton = String::with_capacity(text.len());
-    for c in fold(text).nfkd().filter(|c| !is_mark(*c)) {
+    for c in fold(&text).nfkd().filter(|c| !is_mark(*c)) {
         let plain = LOOK_ALIKES.iter().find(|(_, others)| others.contains(c)).map_or(c, |(plain, _)| *plain);
         match plain {
             // A blank of Braille shows nothing.
