@@ -89,7 +89,11 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
         command: &args.command,
         env,
     };
-    super::lock::offer_lock(&question, args.lock)?;
+    let offered = super::lock::offer_lock(&question, args.lock);
+    // The policy is written: that its lock is not found only leaves out the offer.
+    if args.lock {
+        offered?;
+    }
     if warnings > 0 {
         // Only a person's answers cause warnings.
         let warnings = count_of(warnings, "warning");

@@ -114,14 +114,14 @@ fn load(text: &str, format: Format, server: &str) -> Policy {
 const OLD: &str = "version = \"1\"\ndefault = \"deny\" # mine\n\n[tools.get_lists]\n";
 
 #[test]
-fn it_is_written_where_it_is_found_and_says_so_in_three_lines() {
+fn it_is_written_where_it_is_found_and_says_so_in_four_lines() {
     let home = Home::new();
     let ran = home.init(&[]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{}", ran.err);
     assert_eq!(home.names(), ["policies/iterable.toml"]);
     let file = home.configured("policies/iterable.toml");
     let lines: Vec<_> = ran.err.lines().collect();
-    assert_eq!(lines.len(), 3, "{}", ran.err);
+    assert_eq!(lines.len(), 4, "{}", ran.err);
     let wrote = format!(
         "Wrote {} for the 12 tools of iterable: 6 allowed (3 of them limited), 3 ask a person, 3 hidden.",
         file.display()
@@ -134,6 +134,7 @@ fn it_is_written_where_it_is_found_and_says_so_in_three_lines() {
     );
     assert!(lines[1].contains("`policylayer register "), "{}", lines[1]);
     assert!(lines[2].contains("ask|hide|deny|allow|limit TOOL --server iterable`"), "{}", lines[2]);
+    assert!(lines[3].contains("`policylayer lock "), "{}", lines[3]);
 
     let text = fs::read_to_string(&file).unwrap();
     let policy = load(&text, Format::Toml, "iterable");
