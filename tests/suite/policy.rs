@@ -521,7 +521,7 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         "resources that nothing matches",
         r#"{"version":"1","default":"deny","tools":{"a":{}},"resources":{"/srv/a":{},"srv/*":{},"C:/srv/*":{},"file:///srv//b*":{},"file:///srv/c./*":{},"file:///srv/{d,e /f}*":{},"*":{"action":"deny"},"HTTPS://Example.com:443/*":{},"db:*":{},"file:///srv//g":{},"*.jsonl":{},"note[0-9]:x":{}}}"#,
         "elsewhere",
-        &["matches-nothing"; 6],
+        &["matches-nothing"; 5],
     ),
     (
         "requests that no server sends, or that have another name here",
