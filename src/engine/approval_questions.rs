@@ -134,8 +134,7 @@ impl Engine {
             return self.refuse_unasked(unapproved, &about, (unavailable(), why, Remedy::Channel), turn);
         }
         let UnapprovedCall { request, call, decision, asking, pending, preview, .. } = unapproved;
-        let mut line = request.line.trim_ascii_end().to_vec();
-        line.push(b'\n');
+        let line = [request.line.trim_ascii_end(), b"\n"].concat();
         question.line = Digest::of_line(&line);
         let number = question.number;
         let (method, name, rule) = (request.method, about.name().1, decision.rule);

@@ -505,11 +505,9 @@ impl Engine {
             })
         };
         let mut is_raised = false;
-        let mut filtered = filter(&mut is_raised)?;
-        if is_raised {
-            // The tool may also be earlier in the list, with a milder class.
-            filtered = filter(&mut false)?;
-        }
+        let filtered = filter(&mut is_raised)?;
+        // A tool whose class is raised may also be earlier in the list, with a milder one.
+        let filtered = if is_raised { filter(&mut false)? } else { filtered };
         let has_list = || find_member(result, "tools").is_some_and(|tools| tools.starts_with('['));
         // Both look through the whole result, so they do it once only.
         let may_be_whole = list == ListKind::Tools && !self.tools.is_complete();

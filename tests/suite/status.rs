@@ -7,7 +7,7 @@ use crate::support::system::{example, program};
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
@@ -197,6 +197,7 @@ fn without_a_terminal_a_bare_command_line_is_wrong_usage() {
 mod on_a_terminal {
     use super::*;
     use crate::support::terminal::Terminal;
+    use std::process::Command;
     use unicode_width::UnicodeWidthStr as _;
 
     fn shown(home: &Home, args: &[&str], columns: u16) -> String {
