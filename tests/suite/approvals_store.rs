@@ -454,7 +454,7 @@ fn what_reads_otherwise_gets_an_id_of_its_own_and_the_old_one_names_it() {
             (&old.id, ApprovalState::Expired, Some(&now.id))
         );
         assert_eq!((now.state, now.preview.as_deref()), (ApprovalState::Waiting, Some("48,211 users")));
-        assert_eq!(*told.lock().unwrap().drain(..).collect::<Vec<_>>(), [now.id.clone()]);
+        assert_eq!(told.lock().unwrap().drain(..).collect::<Vec<_>>(), std::slice::from_ref(&now.id));
         // Whoever has seen the old one approves nothing with it.
         let answered = stored(&dir).answer_question(&old.key(), ONCE, Confirm::None).unwrap();
         assert!(matches!(answered, Err(NotAnswered::Over(_))), "{answered:?}");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::support::log::{Home, Ran};
-use crate::support::system::{example, program};
+use crate::support::system::{DASHES, example, program};
 #[cfg(unix)]
 use crate::support::terminal::Terminal;
 
@@ -65,7 +65,8 @@ fn a_server_is_locked_and_a_change_is_seen_and_accepted() {
     let missing = lock(&home, &["diff"]);
     assert_eq!(missing.code, Some(1));
     assert!(
-        missing.err.contains("has no lock yet") && missing.err.contains("policylayer lock --server shop -- "),
+        missing.err.contains("has no lock yet")
+            && missing.err.contains(&format!("policylayer lock --server shop {DASHES} ")),
         "{}",
         missing.err
     );

@@ -683,6 +683,6 @@ fn what_is_observed_is_enforced_when_it_is_asked_for() {
     done(&home.run(&["register", "iterable", "--observe"]));
     done(&home.run(&["unregister", "iterable"]));
     assert_eq!(read(&file), text);
-    done(&home.run(&["register", "new", "--observe", DASHES, "node", "x.js"]));
+    done(&home.run(&["register", "new", "--observe", "--", "node", "x.js"]));
     assert_eq!(command(&file, "new")[1..], ["wrap", "--observe", "--", "node", "x.js"]);
 }

@@ -111,7 +111,7 @@ fn an_entry_whose_environment_leads_elsewhere_is_judged_by_that() {
     home.policy("shop.toml", "version = \"1\"\ndefault = \"allow\"\n");
     let elsewhere = home.path().join("elsewhere");
     fs::create_dir_all(elsewhere.join("policylayer/policies")).unwrap();
-    let bad = elsewhere.join("policylayer/policies/shop.toml");
+    let bad = elsewhere.join("policylayer").join("policies").join("shop.toml");
     fs::write(&bad, "version = \"1\"\n default = \"allwo\"\n").unwrap();
     let with = |name: &str, value: &str| {
         let mut entry = entry(&["--server", "shop"]);
