@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::limits::MAX_HASHED_PROGRAM;
 
 /// A home directory, with a project below it.
 struct Home(tempfile::TempDir);
@@ -236,7 +235,7 @@ fn a_program_is_held_by_its_package_or_by_its_file() {
     assert!(home.told(&["/nowhere/at-all"], FileMoment::Before).ends_with("there is no such file"));
     // The bounds.
     let large = fs::File::options().write(true).open(home.path("bin/shop-server")).unwrap();
-    large.set_len(MAX_HASHED_PROGRAM + 1).unwrap();
+    large.set_len(crate::limits::MAX_HASHED_PROGRAM + 1).unwrap();
     assert!(home.told(&["shop-server"], FileMoment::Before).ends_with("it is larger than 1024 MiB"));
     let lock = home.path("prefix/lib/node_modules/.package-lock.json");
     fs::File::options().write(true).open(lock).unwrap().set_len(MAX_PACKAGE_FILE as u64 + 1).unwrap();
