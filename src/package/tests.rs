@@ -59,16 +59,14 @@ impl Home {
     }
 
     fn install_wheel(&self, name: &str, version: &str, tags: &str, content: &str) {
-        let archive = format!("uv/archive-v0/{name}-{version}-{tags}");
+        let cache = if cfg!(windows) { "uv/cache" } else { "uv" };
+        let archive = format!("{cache}/archive-v0/{name}-{version}-{tags}");
         self.write(&format!("{archive}/{name}-{version}.dist-info/RECORD"), &format!("{name}.py,sha256={content},3\n"));
         // As on Windows: a file instead of a link.
-        let wheels = if cfg!(windows) { "uv/cache/wheels-v8/pypi" } else { "uv/wheels-v8/pypi" };
+        let wheels = format!("{cache}/wheels-v8/pypi");
         let link = format!("archive-v0/{name}-{version}-{tags}\n");
         self.write(&format!("{wheels}/{}/{version}-{tags}", name.replace('_', "-")), &link);
         self.write(&format!("{wheels}/{}/{version}-{tags}.http", name.replace('_', "-")), "");
-        if cfg!(windows) {
-            fs::rename(self.path("uv/archive-v0"), self.path("uv/cache/archive-v0")).unwrap();
-        }
     }
 }
 
@@ -147,7 +145,8 @@ fn npm_says_where_its_cache_is() {
     let found = |env: &Env| find_facts(command, env, FileMoment::Before).unwrap().package.integrity;
     let env = home.env().without_var("npm_config_cache");
     assert_eq!(found(&env), None);
-    for line in ["cache=~/elsewhere", "cache = ${HOME}/elsewhere", "cache=\"../elsewhere\""] {
+    let by_variable = format!("cache = ${{{}}}/elsewhere", if cfg!(windows) { "USERPROFILE" } else { "HOME" });
+    for line in ["cache=~/elsewhere", by_variable.as_str(), "cache=\"../elsewhere\""] {
         for file in [".npmrc", "project/.npmrc", "prefix/etc/npmrc"] {
             home.write(file, &format!("; cache=/no\nfund=false\n{line}\n"));
             assert_eq!(found(&env).as_deref(), Some("sha512-EEEE"), "{line} in {file}");
