@@ -27,7 +27,7 @@ impl Home {
     }
 
     fn env(&self) -> Env {
-        let home = self.path("");
+        let home = self.0.path().to_owned();
         let vars = ["HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CACHE_HOME", "XDG_DATA_HOME"];
         let mut vars: Vec<(&str, OsString)> = vars.map(|name| (name, home.clone().into())).to_vec();
         vars.push(("PATH", self.path("bin").into()));
