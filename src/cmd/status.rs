@@ -155,14 +155,18 @@ impl<'s> Screen<'s> {
 }
 
 fn describe_tally(Tally { allowed, asking, refused, hidden, .. }: Tally) -> String {
-    let mut parts = vec![format!("{} allowed", count_of(allowed as u64, "known tool"))];
     let others = [
         (asking, if asking == 1 { "asks a person" } else { "ask a person" }),
         (refused, "refused"),
         (hidden, "hidden"),
     ];
-    parts.extend(others.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
-    parts.join(", ")
+    let allowed = format!("{} allowed", count_of(allowed as u64, "known tool"));
+    std::iter::once(allowed).chain(describe_present(&others)).collect::<Vec<_>>().join(", ")
+}
+
+/// Describes what there is at least one of.
+fn describe_present<'c>(counts: &'c [(usize, &str)]) -> impl Iterator<Item = String> + 'c {
+    counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"))
 }
 
 fn describe_activity(server: &ServerStatus) -> String {
@@ -188,7 +192,6 @@ fn describe_counts(counts: StateCounts) -> String {
         (counts.out_of_reach, "out of reach"),
         (counts.broken, "broken"),
     ];
-    let parts: Vec<_> =
-        parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    format!("{}: {}.", count_of(counts.count_all() as u64, "server"), parts.join(", "))
+    let parts = describe_present(&parts).collect::<Vec<_>>().join(", ");
+    format!("{}: {parts}.", count_of(counts.count_all() as u64, "server"))
 }

@@ -2,7 +2,9 @@
 
 use std::path::{MAIN_SEPARATOR, Path};
 
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::table::take_columns;
 
 /// Shortens a path to `room` columns: what is in the home directory begins with `~`, and the rest is cut in front, where it
 /// tells least.
@@ -12,14 +14,7 @@ pub(crate) fn shorten_path(path: &str, home: Option<&Path>, room: usize) -> Stri
     if path.width() <= room {
         return path;
     }
-    let mut left = room.saturating_sub(1);
-    let fits = |c: &char| {
-        let width = c.width().unwrap_or_default();
-        let fits = width <= left;
-        left -= if fits { width } else { left };
-        fits
-    };
-    let mut end: Vec<char> = path.chars().rev().take_while(fits).collect();
+    let mut end: Vec<char> = take_columns(path.chars().rev(), room.saturating_sub(1)).collect();
     end.push('…');
     end.into_iter().rev().collect()
 }

@@ -117,14 +117,16 @@ pub(crate) fn cut_to_width(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();
     }
-    let mut left = room.saturating_sub(1);
-    let fits = |c: &char| {
-        let width = c.width().unwrap_or_default();
-        let fits = width <= left;
-        left -= if fits { width } else { left };
-        fits
-    };
-    text.chars().take_while(fits).chain(['…']).collect()
+    take_columns(text.chars(), room.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Takes the characters that fit in `room` columns, from the first one on.
+pub(super) fn take_columns(chars: impl Iterator<Item = char>, room: usize) -> impl Iterator<Item = char> {
+    let mut left = Some(room);
+    chars.take_while(move |c| {
+        left = left.and_then(|left| left.checked_sub(c.width().unwrap_or_default()));
+        left.is_some()
+    })
 }
 
 #[cfg(test)]
