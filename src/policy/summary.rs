@@ -157,7 +157,8 @@ impl fmt::Display for Summary<'_> {
             (Mode::Builtin, _) if is_known => write!(f, "the built-in policy for {server} is in force.")?,
             (Mode::Builtin, _) => write!(
                 f,
-                "there is no policy for {server}: what is surely a read is allowed, everything else asks a person."
+                "there is no policy for {server}: what is surely a read and names no address is allowed, everything else asks a \
+                 person."
             )?,
         }
         if let Some(tools) = self.tools {

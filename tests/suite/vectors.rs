@@ -1,6 +1,6 @@
 //! Runs tests/vectors/*.jsonl: a policy, lines in, the expected actions.
 //!
-//! A vector is `{"name", "policy"?, "server"?, "do": [step…]}`. A step has one of `client`, `server` (text), `client_hex`,
+//! A vector is `{"name", "policy"?, "server"?, "do": [step…]}`; the policy `"builtin"` is the one without a file. A step has one of `client`, `server` (text), `client_hex`,
 //! `server_hex` (bytes), `ended` (how the server ended) or `policy` (the one that takes effect), and `expect`, the list of
 //! actions without notes: `"to_server"` or `"to_client"` (the line passes as it came), `"stray"`, `{"to_server": LINE or FACTS}`
 //! and `{"to_client": LINE or FACTS}`. FACTS name what must hold of a line of ours: `id`, `code` of an error, `effect`, `rule`,
@@ -43,6 +43,9 @@ fn vectors() -> Vec<(String, Value)> {
 fn policy(vector: &Value) -> Policy {
     let text = vector.get("policy").map_or_else(|| DEFAULT_POLICY.to_owned(), Value::to_string);
     let server = ServerName::parse(vector["server"].as_str().unwrap_or("stub")).unwrap();
+    if vector["policy"] == "builtin" {
+        return policy::builtin_policy(&Server::by_name(&server));
+    }
     let loaded =
         policy::load_policy(&Source::new("policy.json", Format::Json, text.as_str()), &Server::by_name(&server));
     loaded.policy.unwrap_or_else(|| panic!("{text}: {:?}", loaded.diagnostics))
