@@ -55,7 +55,7 @@ fn write_tool(tool: &Listed<'_>, profile: &Profile) -> String {
     if !profile.returns.is_empty() {
         members.push(("returns", json!(profile.returns)));
     }
-    if let Some(url) = &profile.url_argument {
+    if let Some(url) = &profile.facts.url_argument {
         members.push(("url_argument", json!(url)));
     }
     members.extend([("does", json!("")), ("rationale", json!(""))]);

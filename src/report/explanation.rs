@@ -13,14 +13,11 @@ use crate::paths::LoadedPolicy;
 use crate::policy::window::parse_duration;
 use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, Scope, ServerName, Source};
 use crate::risk::{
-    Action, Attack, Catalogue, Class, Confidence, Knowledge, Listed, Profile, RateScope, Recommended, RecommendedRate,
-    Reference, Risk, classify_tool, profile_tool, recommend_rule,
+    Action, Attack, Catalogue, Class, Confidence, Fact, Knowledge, Listed, Profile, RateScope, Recommended, RecommendedRate,
+    Reference, Risk, ToolFact, classify_tool, profile_tool, recommend_rule,
 };
 use crate::shell::as_word;
 use crate::visible::escape_invisible;
-
-/// The server of the built-in catalogue.
-pub(crate) const CATALOGUED: &str = "iterable";
 
 /// What is known about a tool.
 #[derive(Debug, Serialize)]
@@ -38,6 +35,8 @@ pub(crate) struct Explanation<'e> {
     /// Why the policy is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<&'e str>,
+    /// What else is known or guessed of it, each with its reason.
+    pub(crate) facts: Vec<ToolFact>,
     /// What the policy in force says about it.
     pub(crate) in_force: Option<InForce<'e>>,
     /// Whether it cannot be undone with the server's own tools.
@@ -188,6 +187,17 @@ pub(crate) struct ToolQuestion<'q> {
     pub(crate) loaded: Result<&'q LoadedPolicy, &'q str>,
 }
 
+/// Returns what a fact is called wherever a person reads of it.
+pub(crate) fn fact_name(fact: Fact) -> &'static str {
+    match fact {
+        Fact::Personal => "personal data",
+        Fact::Sends => "can send messages",
+        Fact::ReturnsUntrusted => "returns what others wrote",
+        Fact::ReturnsSecrets => "returns keys or passwords",
+        Fact::UrlArgument => "connects where a call says",
+    }
+}
+
 impl<'e> Explanation<'e> {
     /// Explains a tool. `write_rule` writes the recommended rule in a format.
     pub(crate) fn new(
@@ -221,6 +231,7 @@ impl<'e> Explanation<'e> {
             did_you_mean: catalogue.filter(|_| !known).map(|known| known.similar_tools(tool)).unwrap_or_default(),
             does: catalogue.and_then(|catalogue| catalogue.tool_summary(tool)),
             error: loaded.err(),
+            facts: profile.facts.list(),
             irreversible: profile.irreversible,
             known,
             personal_data: profile.pii,
@@ -249,10 +260,12 @@ impl<'e> Explanation<'e> {
         }
     }
 
-    /// Returns the catalogue's server, if it has a tool of this name and another server was asked about.
-    pub(crate) fn known_elsewhere(&self) -> Option<&'static str> {
-        let tool = Catalogue::for_server(CATALOGUED).and_then(|catalogue| catalogue.find_tool(self.tool));
-        tool.filter(|_| !self.known && self.server != CATALOGUED).map(|_| CATALOGUED)
+    /// Returns the known servers that have a tool of this name, if the server that was asked about has none.
+    pub(crate) fn known_elsewhere(&self) -> Vec<&'static str> {
+        match self.known {
+            true => Vec::new(),
+            false => Catalogue::with_tool(self.tool).into_iter().map(|catalogue| catalogue.server).collect(),
+        }
     }
 
     /// Returns whether the rule in force is stricter than the tool's name alone suggests. That is no reason to let more
@@ -267,12 +280,8 @@ impl<'e> Explanation<'e> {
     }
 
     pub(crate) fn list_marks(&self) -> Vec<&'static str> {
-        let marks = [
-            (self.personal_data, "personal data"),
-            (self.sends, "can send messages"),
-            (self.irreversible, "cannot be undone"),
-        ];
-        marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark).collect()
+        let irreversible = self.irreversible.then_some("cannot be undone");
+        self.facts.iter().map(|known| fact_name(known.fact)).chain(irreversible).collect()
     }
 
     pub(crate) fn document_in_force(&self, in_force: &InForce<'_>) -> String {

@@ -15,7 +15,7 @@ use crate::engine::{Action, Engine, Now};
 use crate::policy::{Amount, Decision, Effect, Limit, Mode, Policy, Scope, Section, Window};
 use crate::probe::{ProbeLine, ServerOffer};
 use crate::report::lock_status::LockStatus;
-use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, SharedObjects, profile_tool};
+use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, SharedObjects, ToolFact, profile_tool};
 use crate::visible::count_of;
 
 /// A server under a policy.
@@ -111,6 +111,8 @@ pub(crate) struct InspectedTool<'v> {
     pub(crate) description: Option<Cow<'v, str>>,
     /// What happens to a call.
     pub(crate) effect: Effect,
+    /// What else is known or guessed of it, each with its reason.
+    pub(crate) facts: Vec<ToolFact>,
     /// Whether it cannot be undone with the server's own tools.
     pub(crate) irreversible: bool,
     /// The limits of its calls.
@@ -310,6 +312,7 @@ impl<'v> InspectedTool<'v> {
             confidence,
             description: listed.description,
             effect: decision.effect,
+            facts: profile.facts.list(),
             irreversible: profile.irreversible,
             limits: policy.limits_of(tool).map(ToolLimit::from).collect(),
             looks_at_arguments: policy.looks_at_arguments(tool),

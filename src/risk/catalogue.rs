@@ -134,6 +134,11 @@ impl Catalogue {
         CATALOGUES.get(at)
     }
 
+    /// Returns the catalogues that have a tool of this name.
+    pub fn with_tool(tool: &str) -> Vec<&'static Self> {
+        CATALOGUES.iter().filter(|catalogue| catalogue.find_tool(tool).is_some()).collect()
+    }
+
     /// Returns the catalogue of what has this name at this registry, if there is one.
     pub fn with_registry(registry: Registry, name: &str) -> Option<&'static Self> {
         CATALOGUES.iter().find(|catalogue| match registry {
@@ -174,16 +179,31 @@ impl Catalogue {
 
     /// Returns a few tools with similar names, the most similar first.
     pub fn similar_tools(&'static self, written: &str) -> Vec<&'static str> {
-        let written = written.to_ascii_lowercase().replace(['-', ' '], "_");
-        let similarity = |name: &'static str| {
-            let is_part = written.len() >= 4 && name.contains(written.as_str());
-            let similarity = strsim::normalized_damerau_levenshtein(&written, name);
-            (similarity >= SIMILAR || is_part).then_some((similarity, name))
-        };
-        let mut found: Vec<_> = self.tools().iter().filter_map(|tool| similarity(&tool.name)).collect();
-        found.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
-        found.into_iter().take(MOST_SIMILAR).map(|(_, name)| name).collect()
+        find_similar(written, std::iter::once(self)).into_iter().map(|(_, name)| name).collect()
     }
+
+    /// Returns a few tools of all servers with similar names, each behind its server, the most similar first.
+    pub fn similar_tools_of_all(written: &str) -> Vec<(&'static str, &'static str)> {
+        find_similar(written, CATALOGUES.iter())
+    }
+}
+
+fn find_similar(
+    written: &str,
+    catalogues: impl Iterator<Item = &'static Catalogue>,
+) -> Vec<(&'static str, &'static str)> {
+    let written = written.to_ascii_lowercase().replace(['-', ' '], "_");
+    let similarity = |server: &'static str, name: &'static str| {
+        let is_part = written.len() >= 4 && name.contains(written.as_str());
+        let similarity = strsim::normalized_damerau_levenshtein(&written, name);
+        (similarity >= SIMILAR || is_part).then_some((similarity, server, name))
+    };
+    let mut found: Vec<_> = catalogues
+        .flat_map(|catalogue| catalogue.tools().iter().map(|tool| (catalogue.server, tool.name.as_str())))
+        .filter_map(|(server, name)| similarity(server, name))
+        .collect();
+    found.sort_by(|one, other| other.0.total_cmp(&one.0).then((one.2, one.1).cmp(&(other.2, other.1))));
+    found.into_iter().take(MOST_SIMILAR).map(|(_, server, name)| (server, name)).collect()
 }
 
 const MOST_SIMILAR: usize = 3;

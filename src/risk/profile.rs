@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::catalogue::{Catalogue, Returns};
+use super::catalogue::{Catalogue, CatalogueTool, Returns};
 use super::class::{Class, Risk};
-use super::classify::{Confidence, classify_tool, find_facts};
+use super::classify::{Confidence, ToolFacts, classify_tool, find_facts};
 use super::tool_claims::Listed;
 
 /// What is known about a tool.
@@ -22,8 +22,8 @@ pub struct Profile {
     pub irreversible: bool,
     /// What it returns that a policy may care about, as far as that is known.
     pub returns: &'static [Returns],
-    /// The argument with an address of the caller's choosing, to which it connects, as far as that is known.
-    pub url_argument: Option<Cow<'static, str>>,
+    /// The facts among these, each with its reason, and the argument with an address of the caller's choosing, to which it connects.
+    pub facts: ToolFacts,
     /// The method and route that it calls; `None` if they are not known.
     pub route: Option<&'static str>,
     /// Why it has this class.
@@ -51,7 +51,7 @@ pub fn profile_tool(catalogue: Option<&'static Catalogue>, tool: &Listed<'_>) ->
             sends: known.sends,
             irreversible: known.irreversible,
             returns: &known.returns,
-            url_argument: known.url_argument.as_deref().map(Cow::Borrowed),
+            facts: facts_of(known),
             route: Some(known.http.as_str()).filter(|route| !route.is_empty()),
             why: Cow::Borrowed(&known.rationale),
             source: Knowledge::Catalogue,
@@ -77,9 +77,20 @@ pub fn profile_tool(catalogue: Option<&'static Catalogue>, tool: &Listed<'_>) ->
             (false, true) => &[Returns::Personal],
             (true, true) => &[Returns::Untrusted, Returns::Personal],
         },
-        url_argument: facts.url_argument.map(Cow::Owned),
+        facts,
         route: None,
         why: Cow::Owned(verdict.reason),
         source: Knowledge::Classifier(verdict.confidence),
+    }
+}
+
+fn facts_of(known: &'static CatalogueTool) -> ToolFacts {
+    let said = |is_so: bool| is_so.then_some(Cow::Borrowed("Its catalogue says so."));
+    ToolFacts {
+        personal: said(known.pii),
+        sends: said(known.sends),
+        returns_untrusted: said(known.returns.contains(&Returns::Untrusted)),
+        returns_secrets: None,
+        url_argument: known.url_argument.as_deref().map(Cow::Borrowed),
     }
 }

@@ -74,7 +74,7 @@ pub struct Recommended {
 /// Returns the recommended rule for a tool.
 pub fn recommend_rule(profile: &Profile) -> Recommended {
     let (action, rate_limit, why) = match profile.class {
-        Class::Read if profile.url_argument.is_some() => (
+        Class::Read if profile.facts.url_argument.is_some() => (
             Action::RequireApproval,
             None,
             "It connects to any address that a call names, and an address can carry data away, so a person looks at it first.",

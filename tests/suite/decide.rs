@@ -334,7 +334,7 @@ fn the_policy_is_the_one_that_wrap_would_use() {
     assert_eq!(asked(&[]).1["server"], "iterable");
     let unclear = decide.ask(&["--tool", "cancel_export_jobs"]);
     assert_eq!((unclear.code, unclear.out.as_str()), (Some(2), ""));
-    assert!(unclear.err.contains("Did you mean cancel_export_job, "), "{}", unclear.err);
+    assert!(unclear.err.contains("Did you mean cancel_export_job (iterable)"), "{}", unclear.err);
 
     let named = decide.home.path().join("other.yaml");
     fs::write(&named, "version: '1'\ndefault: allow\n").unwrap();

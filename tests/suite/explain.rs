@@ -241,16 +241,20 @@ fn a_file_that_only_hides_is_told_how_to_stay_so() {
 }
 
 #[test]
-fn the_server_is_the_named_one_else_the_files_else_the_only_one_else_iterable() {
+fn the_server_is_the_named_one_else_the_files_else_the_only_one_else_a_known_one() {
     let home = Home::new();
     let server = |home: &Home, args: &[&str]| json(home, args)["server"].as_str().unwrap().to_owned();
     assert_eq!(server(&home, &["get_lists"]), "iterable");
+    assert_eq!(server(&home, &["send_campaign"]), "iterable", "although Mailchimp has one");
+    assert_eq!(server(&home, &["git_diff_staged"]), "git");
+    let several = explain(&home, &["list_issues"]);
+    assert!(several.code == Some(2) && several.err.contains("Known servers that have one: "), "{}", several.err);
     let unclear = explain(&home, &["brew_tea"]);
     assert_eq!((unclear.code, unclear.out.as_str()), (Some(2), ""));
     assert!(unclear.err.contains("unclear which server") && unclear.err.contains("--server NAME"), "{}", unclear.err);
     assert!(!unclear.err.contains("Did you mean"), "{}", unclear.err);
     let slip = explain(&home, &["send_campaing"]);
-    assert!(slip.code == Some(2) && slip.err.contains("Did you mean send_campaign of iterable?"), "{}", slip.err);
+    assert!(slip.code == Some(2) && slip.err.contains("Did you mean send_campaign (iterable), "), "{}", slip.err);
 
     let path = home.policy("tracker.toml", "version = \"1\"\ndefault = \"deny\"\n[tools.brew_tea]\n");
     assert_eq!(server(&home, &["brew_tea"]), "tracker");

@@ -2,9 +2,9 @@
 
 use anstyle::Style;
 
-use crate::report::explanation::{Explanation, Standing};
+use crate::report::explanation::{Explanation, Standing, fact_name};
 use crate::report::section_explanation::SectionExplanation;
-use crate::risk::Risk;
+use crate::risk::{Risk, ToolFact};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, effect_style};
 use crate::term::wrap::{text_width, wrap_text};
 use crate::visible::escape_invisible;
@@ -87,6 +87,9 @@ impl Page {
         self.push_line("");
         let does = explanation.does.map_or_else(|| describe_unknown(explanation), str::to_owned);
         self.push_wrapped(0, &does);
+        for fact in guessed_facts(explanation) {
+            self.push_wrapped(2, &format!("{}: {}", fact_name(fact.fact), escape_invisible(&fact.reason)));
+        }
     }
 
     fn push_markdown_head(&mut self, explanation: &Explanation<'_>) {
@@ -102,6 +105,9 @@ impl Page {
         let marks = explanation.list_marks();
         if !marks.is_empty() {
             row("marks", &marks.join(", "));
+        }
+        for fact in guessed_facts(explanation) {
+            row(fact_name(fact.fact), &escape_markdown(&fact.reason));
         }
         if let Some(route) = explanation.route {
             row("route", &format_code(route));
@@ -274,6 +280,11 @@ impl Page {
 }
 
 /// Explains that nobody has examined the tool, and which one may have been meant.
+/// The facts that no catalogue says, whose reason is worth a line.
+fn guessed_facts<'e>(explanation: &'e Explanation<'_>) -> impl Iterator<Item = &'e ToolFact> {
+    explanation.facts.iter().filter(|_| !explanation.known)
+}
+
 fn describe_unknown(explanation: &Explanation<'_>) -> String {
     let mut out = "No catalogue has this tool, so what follows is based on its name alone. What its server lists about it can raise \
                    the risk and never lower it; `policylayer inspect` takes that into account."
@@ -281,8 +292,13 @@ fn describe_unknown(explanation: &Explanation<'_>) -> String {
     if !explanation.did_you_mean.is_empty() {
         out.push_str(&format!(" Did you mean {}?", explanation.did_you_mean.join(", ")));
     }
-    if let Some(server) = explanation.known_elsewhere() {
-        out.push_str(&format!(" {server} has a tool of this name: --server {server} explains that."));
+    match explanation.known_elsewhere().as_slice() {
+        [] => {}
+        [server] => out.push_str(&format!(" {server} has a tool of this name: --server {server} explains that.")),
+        servers => {
+            let servers = servers.join(", ");
+            out.push_str(&format!(" Known servers with a tool of this name: {servers}. --server NAME explains one's."));
+        }
     }
     out
 }

@@ -10,7 +10,7 @@ use crate::limits::MAX_QUOTED;
 use crate::policy::{Effect, Mode};
 use crate::report::inspection::{ClassSource, InspectReport, InspectedTool, ToolCounts};
 use crate::report::limit::WindowText;
-use crate::risk::{Catalogue, Class, Confidence, Risk};
+use crate::risk::{Catalogue, Class, Confidence, Fact, Risk};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::term::table::{Cell, Table, cut_to_width};
 use crate::visible::escape_invisible;
@@ -194,12 +194,18 @@ fn certainty_word(tool: &InspectedTool<'_>) -> &'static str {
 /// A mark, what it stands for, and a test for the tools that have it.
 type Mark = (char, &'static str, fn(&InspectedTool<'_>) -> bool);
 
-const MARKS: [Mark; 4] = [
+const MARKS: [Mark; 6] = [
     ('P', "reads or writes personal data", |tool| tool.personal_data),
     ('S', "a message may go out because of it", |tool| tool.sends),
     ('!', "cannot be undone with the server's own tools", |tool| tool.irreversible),
+    ('U', "returns what others may have written", |tool| has_fact(tool, Fact::ReturnsUntrusted)),
+    ('@', "connects to an address that a call names", |tool| has_fact(tool, Fact::UrlArgument)),
     ('A', "what happens depends on the arguments too", |tool| tool.looks_at_arguments),
 ];
+
+fn has_fact(tool: &InspectedTool<'_>, fact: Fact) -> bool {
+    tool.facts.iter().any(|known| known.fact == fact)
+}
 
 fn format_marks(tool: &InspectedTool<'_>) -> String {
     MARKS.iter().filter(|(_, _, has)| has(tool)).map(|(mark, ..)| *mark).collect()

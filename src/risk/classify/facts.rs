@@ -1,6 +1,10 @@
 //! What a policy may care about beside a tool's class: whose data it handles, whether it sends, what its answers hold, and where
 //! it reaches. Guesses from names and claims: `None` means no more than that nothing says so.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
+
 use super::name;
 use super::schema::{quote_for_reason, take_a_message};
 use super::words::{is_personal, is_written_by_others, split_words};
@@ -11,15 +15,57 @@ use crate::risk::tool_claims::Listed;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolFacts {
     /// It handles personal data.
-    pub personal: Option<String>,
+    pub personal: Option<Cow<'static, str>>,
     /// It sends a message.
-    pub sends: Option<String>,
+    pub sends: Option<Cow<'static, str>>,
     /// What it returns, others can have written.
-    pub returns_untrusted: Option<String>,
+    pub returns_untrusted: Option<Cow<'static, str>>,
     /// It returns keys or passwords.
-    pub returns_secrets: Option<String>,
+    pub returns_secrets: Option<Cow<'static, str>>,
     /// The name of the argument with the address that it connects to.
-    pub url_argument: Option<String>,
+    pub url_argument: Option<Cow<'static, str>>,
+}
+
+/// What a policy may care about beside a tool's class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// It handles personal data.
+    Personal,
+    /// It sends a message.
+    Sends,
+    /// What it returns, others can have written.
+    ReturnsUntrusted,
+    /// It returns keys or passwords.
+    ReturnsSecrets,
+    /// It connects to an address that a call names.
+    UrlArgument,
+}
+
+/// A fact about a tool, and the sentence that says why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ToolFact {
+    /// What is so.
+    pub fact: Fact,
+    /// Why.
+    pub reason: Cow<'static, str>,
+}
+
+impl ToolFacts {
+    /// Returns what is known or guessed, each with its reason.
+    pub fn list(&self) -> Vec<ToolFact> {
+        let connects = self.url_argument.as_deref();
+        let connects =
+            connects.map(|name| format!("It takes the argument \"{}\".", quote_for_reason(name)).into());
+        let facts = [
+            (Fact::Personal, self.personal.clone()),
+            (Fact::Sends, self.sends.clone()),
+            (Fact::ReturnsUntrusted, self.returns_untrusted.clone()),
+            (Fact::ReturnsSecrets, self.returns_secrets.clone()),
+            (Fact::UrlArgument, connects),
+        ];
+        facts.into_iter().filter_map(|(fact, reason)| Some(ToolFact { fact, reason: reason? })).collect()
+    }
 }
 
 /// Returns the facts that a tool's name, arguments and annotations tell. `class` is what it counts as.
@@ -29,38 +75,39 @@ pub fn find_facts(tool: &Listed<'_>, class: Class) -> ToolFacts {
         personal: find_personal(tool),
         sends: if class >= Class::Execute { find_sending(tool) } else { None },
         returns_untrusted: find_untrusted(tool, url_argument),
-        returns_secrets: find_secret(&tool.name),
-        url_argument: url_argument.map(str::to_owned),
+        returns_secrets: find_secret(&tool.name).map(Cow::Owned),
+        url_argument: url_argument.map(|name| Cow::Owned(name.to_owned())),
     }
 }
 
-fn find_personal(tool: &Listed<'_>) -> Option<String> {
+fn find_personal(tool: &Listed<'_>) -> Option<Cow<'static, str>> {
     let word_of =
         |name: &str| split_words(name).split_ascii_whitespace().find(|word| is_personal(word)).map(str::to_owned);
-    let by_name = word_of(&tool.name).map(|word| format!("Its name has the word \"{}\".", quote_for_reason(&word)));
+    let by_name =
+        word_of(&tool.name).map(|word| format!("Its name has the word \"{}\".", quote_for_reason(&word)).into());
     by_name.or_else(|| {
         let argument = tool.arguments.iter().find(|argument| word_of(&argument.name).is_some())?;
-        Some(format!("It takes the argument \"{}\".", quote_for_reason(&argument.name)))
+        Some(format!("It takes the argument \"{}\".", quote_for_reason(&argument.name)).into())
     })
 }
 
-fn find_sending(tool: &Listed<'_>) -> Option<String> {
+fn find_sending(tool: &Listed<'_>) -> Option<Cow<'static, str>> {
     if name::read_name(&tool.name, tool.objects).sends {
-        return Some("Its name says that it sends.".to_owned());
+        return Some("Its name says that it sends.".into());
     }
-    take_a_message(&tool.arguments).then(|| "It takes a recipient and a text.".to_owned())
+    take_a_message(&tool.arguments).then_some("It takes a recipient and a text.".into())
 }
 
-fn find_untrusted(tool: &Listed<'_>, url_argument: Option<&str>) -> Option<String> {
+fn find_untrusted(tool: &Listed<'_>, url_argument: Option<&str>) -> Option<Cow<'static, str>> {
     if tool.annotations.open_world == Some(true) {
-        return Some("Its server says that it reaches an open world.".to_owned());
+        return Some("Its server says that it reaches an open world.".into());
     }
     if let Some(name) = url_argument {
-        return Some(format!("It returns what is at its argument \"{}\".", quote_for_reason(name)));
+        return Some(format!("It returns what is at its argument \"{}\".", quote_for_reason(name)).into());
     }
     let words = split_words(&tool.name);
     let word = words.split_ascii_whitespace().find(|word| is_written_by_others(word))?;
-    Some(format!("Its name has the word \"{}\".", quote_for_reason(word)))
+    Some(format!("Its name has the word \"{}\".", quote_for_reason(word)).into())
 }
 
 pub(super) fn find_secret(name: &str) -> Option<String> {

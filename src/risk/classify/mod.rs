@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::class::Class;
 use super::tool_claims::Listed;
-pub use facts::{ToolFacts, find_facts};
+pub use facts::{Fact, ToolFact, ToolFacts, find_facts};
 pub use name::Objects;
 pub use objects::SharedObjects;
 
