@@ -13,8 +13,8 @@ use crate::paths::LoadedPolicy;
 use crate::policy::window::parse_duration;
 use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, Scope, ServerName, Source};
 use crate::risk::{
-    Action, Attack, Catalogue, Class, Confidence, Fact, Knowledge, Listed, Profile, RateScope, Recommended, RecommendedRate,
-    Reference, Risk, ToolFact, classify_tool, profile_tool, recommend_rule,
+    Action, Attack, Catalogue, Class, Confidence, Fact, Knowledge, Listed, Profile, RateScope, Recommended,
+    RecommendedRate, Reference, Risk, ToolFact, classify_tool, profile_tool, recommend_rule,
 };
 use crate::shell::as_word;
 use crate::visible::escape_invisible;

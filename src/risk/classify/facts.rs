@@ -55,8 +55,7 @@ impl ToolFacts {
     /// Returns what is known or guessed, each with its reason.
     pub fn list(&self) -> Vec<ToolFact> {
         let connects = self.url_argument.as_deref();
-        let connects =
-            connects.map(|name| format!("It takes the argument \"{}\".", quote_for_reason(name)).into());
+        let connects = connects.map(|name| format!("It takes the argument \"{}\".", quote_for_reason(name)).into());
         let facts = [
             (Fact::Personal, self.personal.clone()),
             (Fact::Sends, self.sends.clone()),
