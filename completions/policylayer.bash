@@ -1982,7 +1982,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__register)
-            opts="-h --client --all-clients --server --policy --observe --enforce --dry-run --help"
+            opts="-h --client --all-clients --all --yes --format --server --policy --observe --enforce --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1990,6 +1990,10 @@ _policylayer() {
             case "${prev}" in
                 --client)
                     COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --server)
@@ -2148,7 +2152,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__unregister)
-            opts="-h --client --all-clients --dry-run --help"
+            opts="-h --client --all-clients --all --yes --format --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2156,6 +2160,10 @@ _policylayer() {
             case "${prev}" in
                 --client)
                     COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 *)

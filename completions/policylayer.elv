@@ -73,21 +73,27 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;register'= {
             cand --client 'Only this client; may be repeated'
+            cand --format 'With --all: how to print the plan and what came of it'
             cand --server 'The server''s name, which finds its policy, instead of the one that `wrap` derives from its command'
             cand --policy 'The policy file, instead of the one found by the server''s name'
             cand --all-clients 'Every client that has the server; with a command for `register`, every installed client'
+            cand --all 'Every server of every client, or of the clients that --client names: shows the plan, and asks before it writes'
+            cand --yes 'With --all: do not ask'
             cand --observe 'Only observe: log what the policy would refuse, and enforce nothing'
             cand --enforce 'Enforce the policy of a server that was only observed'
             cand --dry-run 'Print what would change, and write nothing'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;unregister'= {
             cand --client 'Only this client; may be repeated'
+            cand --format 'With --all: how to print the plan and what came of it'
             cand --all-clients 'Every client that has the server; with a command for `register`, every installed client'
+            cand --all 'Every server of every client, or of the clients that --client names: shows the plan, and asks before it writes'
+            cand --yes 'With --all: do not ask'
             cand --dry-run 'Print what would change, and write nothing'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;doctor'= {
             cand --client 'Only this client; may be repeated'

@@ -82,13 +82,17 @@ zed\t''
 codex\t''
 cline\t''
 lm-studio\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l format -d 'With --all: how to print the plan and what came of it' -r -f -a "text\t'For a person'
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l server -d 'The server\'s name, which finds its policy, instead of the one that `wrap` derives from its command' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l policy -d 'The policy file, instead of the one found by the server\'s name' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l all-clients -d 'Every client that has the server; with a command for `register`, every installed client'
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l all -d 'Every server of every client, or of the clients that --client names: shows the plan, and asks before it writes'
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l yes -d 'With --all: do not ask'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l observe -d 'Only observe: log what the policy would refuse, and enforce nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l enforce -d 'Enforce the policy of a server that was only observed'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l dry-run -d 'Print what would change, and write nothing'
-complete -c policylayer -n "__fish_policylayer_using_subcommand register" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
 claude-code\t''
 cursor\t''
@@ -100,9 +104,13 @@ zed\t''
 codex\t''
 cline\t''
 lm-studio\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l format -d 'With --all: how to print the plan and what came of it' -r -f -a "text\t'For a person'
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; with a command for `register`, every installed client'
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all -d 'Every server of every client, or of the clients that --client names: shows the plan, and asks before it writes'
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l yes -d 'With --all: do not ask'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l dry-run -d 'Print what would change, and write nothing'
-complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
 claude-code\t''
 cursor\t''

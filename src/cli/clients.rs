@@ -61,6 +61,20 @@ pub(crate) struct Which {
     pub all_clients: bool,
 }
 
+/// Every server at once.
+#[derive(Debug, Args)]
+pub(crate) struct All {
+    /// Every server of every client, or of the clients that --client names: shows the plan, and asks before it writes
+    #[arg(long, conflicts_with_all = ["key", "all_clients"])]
+    pub all: bool,
+    /// With --all: do not ask
+    #[arg(long, requires = "all")]
+    pub yes: bool,
+    /// With --all: how to print the plan and what came of it
+    #[arg(long, value_name = "FORMAT", value_enum, requires = "all")]
+    pub format: Option<Format>,
+}
+
 #[derive(Debug, Args)]
 #[command(
     override_usage = "policylayer register [OPTIONS] [SERVER] [-- <COMMAND> [ARGS]...]",
@@ -72,11 +86,13 @@ pub(crate) struct RegisterArgs {
     pub key: Option<String>,
     #[command(flatten)]
     pub which: Which,
+    #[command(flatten)]
+    pub all: All,
     /// The server's name, which finds its policy, instead of the one that `wrap` derives from its command
-    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse, conflicts_with = "all")]
     pub server: Option<ServerName>,
     /// The policy file, instead of the one found by the server's name
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "all")]
     pub policy: Option<PathBuf>,
     /// Only observe: log what the policy would refuse, and enforce nothing
     #[arg(long, conflicts_with = "enforce")]
@@ -88,7 +104,7 @@ pub(crate) struct RegisterArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// A command, after `--`: adds a server that the client does not have yet, behind the policy
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "all")]
     pub command: Vec<OsString>,
 }
 
@@ -97,6 +113,7 @@ Examples:
   policylayer register iterable                        if one client has it
   policylayer register iterable --client cursor --dry-run
   policylayer register iterable --all-clients
+  policylayer register --all                           every server there is
   policylayer register iterable --observe              only logs; see --enforce
   policylayer register --client zed -- npx -y @iterable/mcp
                                                        adds a new server
@@ -119,6 +136,8 @@ pub(crate) struct UnregisterArgs {
     pub key: Option<String>,
     #[command(flatten)]
     pub which: Which,
+    #[command(flatten)]
+    pub all: All,
     /// Print what would change, and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -129,6 +148,7 @@ Examples:
   policylayer unregister iterable
   policylayer unregister iterable --client cursor --dry-run
   policylayer unregister iterable --all-clients
+  policylayer unregister --all                         undoes `register --all`
 
 The server stays in the client's file and is started by its own command again, without a policy. That \
 includes a server that `register` added: remove it in the client's settings if you no longer want it.

@@ -10,7 +10,7 @@ use super::register::{EntryAction, EntryChange, document_of};
 use super::secret;
 use super::select::Selection;
 use crate::state::file::real_path;
-use crate::visible::escape_invisible;
+use crate::visible::{escape_invisible, visible_path};
 
 #[derive(Debug)]
 pub(crate) enum FileResult {
@@ -24,6 +24,16 @@ pub(crate) enum FileResult {
         /// The backup; `None` if there was no file before.
         backup: Option<PathBuf>,
     },
+}
+
+impl FileResult {
+    /// Returns the name of the backup, escaped for a terminal.
+    pub(crate) fn backup(&self) -> Option<String> {
+        match self {
+            Self::Saved { backup } => backup.as_deref().map(visible_path),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -41,19 +51,21 @@ pub(crate) enum ApplyError {
 /// The changes of one file, made for one client or for several that share it, and the result.
 pub(crate) type FileOutcome<'c> = (Vec<&'c EntryChange<'c>>, Result<FileResult, ApplyError>);
 
-/// Applies the changes. A file that cannot be written does not stop the others.
-pub(crate) fn apply_changes<'c>(selection: &Selection<'_>, changes: &'c [EntryChange<'c>]) -> Vec<FileOutcome<'c>> {
+/// Applies the changes, one file with each step of the iterator. A file that cannot be written does not stop the others.
+pub(crate) fn apply_changes<'c>(
+    selection: &Selection<'_>,
+    changes: impl IntoIterator<Item = &'c EntryChange<'c>>,
+) -> impl Iterator<Item = FileOutcome<'c>> {
     // Keyed by the path that links resolve to: clients may share a file, which is written once.
     let mut files: BTreeMap<PathBuf, Vec<&EntryChange<'_>>> = BTreeMap::new();
     for change in changes {
         let file = real_path(&change.file.file).unwrap_or_else(|_| change.file.file.clone());
         files.entry(file).or_default().push(change);
     }
-    let outcome = |changes: Vec<&'c EntryChange<'c>>| {
+    files.into_values().map(|changes| {
         let result = apply_to_file(selection, &changes);
         (changes, result)
-    };
-    files.into_values().map(outcome).collect()
+    })
 }
 
 fn apply_to_file(selection: &Selection<'_>, changes: &[&EntryChange<'_>]) -> Result<FileResult, ApplyError> {

@@ -77,6 +77,10 @@ impl ClientDocument {
         self.text.get(span).unwrap_or_default()
     }
 
+    pub(crate) fn format(&self) -> ClientFormat {
+        self.format
+    }
+
     /// Whether a client of this format can read the text: strict JSON has no comments and no trailing commas.
     pub fn is_plain(&self) -> bool {
         let strict = || serde_json::from_str::<serde::de::IgnoredAny>(&self.text).is_ok();

@@ -10,6 +10,7 @@ pub mod edit;
 pub mod entry;
 pub mod file;
 pub mod place;
+pub(crate) mod plan;
 pub mod program;
 pub(crate) mod register;
 pub mod secret;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::document::{ClientDocument, TextEdit};
 use super::edit::{self, OBSERVE};
-use super::entry::{Launch, parse_wrapped};
+use super::entry::{Launch, Wrapped, parse_wrapped};
 use super::file::Opened;
 use super::place::ClientFile;
 use super::program;
@@ -81,9 +81,11 @@ impl<'c> Registration<'_, 'c> {
         let mut changes = Vec::new();
         for candidate in found {
             match candidate.entry.launch() {
-                Some(launch) => changes.push(self.wrap_candidate(&candidate, launch).map_err(|why| {
-                    Refusal::Failed(format!("Nothing was changed in {}: {why}", candidate.file.display_name()))
-                })?),
+                Some(launch) => {
+                    changes.push(self.wrap_candidate(&candidate, launch, self.enforcement).map_err(|why| {
+                        Refusal::Failed(format!("Nothing was changed in {}: {why}", candidate.file.display_name()))
+                    })?)
+                }
                 None if self.selection.all_clients => self.selection.record_warning(candidate.out_of_reach()),
                 None => return Err(Refusal::Failed(candidate.out_of_reach())),
             }
@@ -92,7 +94,13 @@ impl<'c> Registration<'_, 'c> {
         Ok(RegisterPlan { changes, exit, note: None })
     }
 
-    fn wrap_candidate(&self, candidate: &Candidate<'c>, launch: &Launch) -> Result<EntryChange<'c>, Refusal> {
+    /// Plans to wrap a server. `wanted` is whether its policy is to be enforced; `None` leaves a wrapper as it is.
+    pub(super) fn wrap_candidate(
+        &self,
+        candidate: &Candidate<'c>,
+        launch: &Launch,
+        wanted: Option<Enforcement>,
+    ) -> Result<EntryChange<'c>, Refusal> {
         let (key, words, program) = (&candidate.entry.name, launch.words(), self.selection.program);
         let unchanged = EntryChange::without_change(candidate.file, &candidate.keys, key);
         let Some(found) = parse_wrapped(&words, Some(program)) else {
@@ -100,11 +108,11 @@ impl<'c> Registration<'_, 'c> {
             let edits = edit::wrap_edits(&candidate.opened.document, launch, program, &options);
             let (expected, notes) =
                 (self.wrap_words(&options, &words), self.naming.policy_notes(key, &words, &options));
-            let enforcement = self.enforcement.unwrap_or(Enforcement::Enforced);
+            let enforcement = wanted.unwrap_or(Enforcement::Enforced);
             return Ok(EntryChange { action: EntryAction::Wrapped, edits, expected, notes, enforcement, ..unchanged });
         };
         self.naming.check_same(key, words.get(found.before..).unwrap_or_default(), &found)?;
-        let enforcement = self.enforcement.unwrap_or(found.enforcement);
+        let enforcement = wanted.unwrap_or(found.enforcement);
         let mut change = EntryChange { enforcement, ..unchanged };
         let mut expected: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         if enforcement != found.enforcement
@@ -212,9 +220,9 @@ impl<'c> Registration<'_, 'c> {
         Ok(EntryChange { action: EntryAction::Added, edits, expected, notes, enforcement, ..unchanged })
     }
 
-    fn warn_if_fleeting(&self, changes: &[EntryChange<'_>]) {
+    pub(super) fn warn_if_fleeting<'p>(&self, changes: impl IntoIterator<Item = &'p EntryChange<'p>>) {
         let program = self.selection.program;
-        if program::is_fleeting(program) && changes.iter().any(|change| !change.edits.is_empty()) {
+        if program::is_fleeting(program) && changes.into_iter().any(|change| !change.edits.is_empty()) {
             self.selection.record_warning(format!(
                 "{} is in the cache of npx, which may be cleared; then no server that it wraps starts. Install its package \
                  globally (`npm install --global`), or use a release archive, and run `register` again from there.",
@@ -244,14 +252,10 @@ pub(crate) fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) 
     for candidate in &found {
         let Some(launch) = candidate.entry.launch() else { continue };
         let words = launch.words();
-        let Some(found) = parse_wrapped(&words, Some(selection.program)) else {
-            bare.push(candidate.file.row.name);
-            continue;
-        };
-        let edits = edit::unwrap_edits(&candidate.opened.document, launch, &found);
-        let expected = words.iter().skip(found.before).map(|word| (*word).to_owned()).collect();
-        let unchanged = EntryChange::without_change(candidate.file, &candidate.keys, &candidate.entry.name);
-        changes.push(EntryChange { action: EntryAction::Unwrapped, edits, expected, ..unchanged });
+        match parse_wrapped(&words, Some(selection.program)) {
+            Some(found) => changes.push(unwrap_candidate(candidate, launch, &found)),
+            None => bare.push(candidate.file.row.name),
+        }
     }
     let key = escape_invisible(key.unwrap_or_default());
     if changes.is_empty() && bare.is_empty() {
@@ -261,4 +265,12 @@ pub(crate) fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) 
     }
     let note = changes.is_empty().then(|| format!("{key} of {} is not wrapped: nothing was changed.", bare.join(", ")));
     Ok(RegisterPlan { changes, exit, note })
+}
+
+/// Plans to take the wrapper out of one server's command.
+pub(super) fn unwrap_candidate<'c>(candidate: &Candidate<'c>, launch: &Launch, found: &Wrapped) -> EntryChange<'c> {
+    let edits = edit::unwrap_edits(&candidate.opened.document, launch, found);
+    let expected = launch.words().into_iter().skip(found.before).map(str::to_owned).collect();
+    let unchanged = EntryChange::without_change(candidate.file, &candidate.keys, &candidate.entry.name);
+    EntryChange { action: EntryAction::Unwrapped, edits, expected, ..unchanged }
 }

@@ -7,7 +7,7 @@ use super::document::BadDocument;
 use super::entry::{ClientEntry, Transport};
 use super::file::Opened;
 use super::place::{ClientFile, Presence};
-use super::servers::{Clients, is_here};
+use super::servers::{Clients, ServerSection, is_here};
 use super::table::{ConfigScope, client_ids};
 use crate::env::Env;
 use crate::exit::Exit;
@@ -50,8 +50,22 @@ pub(crate) struct Candidate<'c> {
     pub(crate) file: &'c ClientFile,
     /// The keys that lead to the servers.
     pub(crate) keys: Vec<String>,
+    /// The project's directory, if the server is the user's for one project.
+    pub(crate) dir: Option<String>,
     pub(crate) entry: ClientEntry,
     pub(crate) opened: &'c Opened,
+}
+
+/// A file of a client, and why its servers are unknown.
+pub(crate) type UnreadFile<'c> = (&'c ClientFile, BadDocument);
+
+/// Which servers of a file are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Those that apply in the working directory.
+    Here,
+    /// Those of every project as well.
+    Everywhere,
 }
 
 /// The clients to choose from, and what was said about the choice.
@@ -137,38 +151,51 @@ impl<'c> Selection<'c> {
 
     /// Returns every server of the selected clients that applies here.
     fn find_candidates(&self) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
-        let (mut all, mut exit, mut reported) = (Vec::new(), Exit::Ok, BTreeSet::new());
-        if let Some(id) = self.named.iter().find(|id| !self.files_of(id).any(|file| file.presence != Presence::Nothing))
-        {
+        let (all, unread) = self.list_servers(Reach::Here)?;
+        let mut exit = Exit::Ok;
+        for (file, error) in unread {
+            if !self.named.is_empty() {
+                return Err(left_alone(file, &error));
+            }
+            // Whether the file has the server is unknown.
+            self.record_warning(left_alone(file, &error).to_string());
+            if self.all_clients {
+                exit = Exit::Failed;
+            }
+        }
+        Ok((all, exit))
+    }
+
+    /// Returns the servers of the selected clients, and the files that cannot be read, each once.
+    pub(super) fn list_servers(&self, reach: Reach) -> Result<(Vec<Candidate<'c>>, Vec<UnreadFile<'c>>), Refusal> {
+        let is_absent = |id: &&String| !self.files_of(id).any(|file| file.presence != Presence::Nothing);
+        if let Some(id) = self.named.iter().find(is_absent) {
             let first = self.files_of(id).next();
             return Err(first.map_or_else(|| Refusal::Failed(NO_CLIENT.to_owned()), not_installed));
         }
+        let (mut all, mut unread): (Vec<Candidate<'c>>, Vec<UnreadFile<'c>>) = (Vec::new(), Vec::new());
         for file in self.clients.places.iter().filter(|file| file.presence == Presence::File) {
             if !self.named.is_empty() && !self.named.iter().any(|id| id == file.row.id) {
                 continue;
             }
-            match self.clients.sections_of(file) {
-                Ok(sections) => {
-                    let Some(opened) = self.clients.opened_file(&file.file) else { continue };
-                    for section in sections.into_iter().filter(|section| is_here(file.row, section, self.env)) {
-                        let keys = || section.keys.clone();
-                        let candidate = |entry| Candidate { file, keys: keys(), entry, opened };
-                        all.extend(section.entries.into_iter().map(candidate));
-                    }
-                }
-                Err(error) if !self.named.is_empty() => return Err(left_alone(file, &error)),
-                // Whether the file has the server is unknown.
+            let sections = match self.clients.sections_of(file) {
+                Ok(sections) => sections,
+                // One file for two scopes is reported once.
+                Err(_) if unread.iter().any(|(other, _)| other.file == file.file) => continue,
                 Err(error) => {
-                    if reported.insert(&file.file) {
-                        self.record_warning(left_alone(file, &error).to_string());
-                    }
-                    if self.all_clients {
-                        exit = Exit::Failed;
-                    }
+                    unread.push((file, error));
+                    continue;
                 }
+            };
+            let Some(opened) = self.clients.opened_file(&file.file) else { continue };
+            let is_meant = |section: &ServerSection| reach == Reach::Everywhere || is_here(file.row, section, self.env);
+            for section in sections.into_iter().filter(is_meant) {
+                let ServerSection { keys, dir, entries } = section;
+                let candidate = |entry| Candidate { file, keys: keys.clone(), dir: dir.clone(), entry, opened };
+                all.extend(entries.into_iter().map(candidate));
             }
         }
-        Ok((all, exit))
+        Ok((all, unread))
     }
 
     pub(super) fn record_warning(&self, warning: String) {

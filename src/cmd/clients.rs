@@ -107,7 +107,8 @@ fn write_summary(out: &mut dyn Write, clients: &[ClientReport]) -> io::Result<()
     if let Some((servers, has, _, it)) = count(ServerState::Unprotected) {
         writeln!(
             out,
-            "\n{servers} {has} no policy in front of {it}: `policylayer register SERVER --client CLIENT` puts one there."
+            "\n{servers} {has} no policy in front of {it}: `policylayer register SERVER --client CLIENT` puts one \
+             there, `policylayer register --all` in front of all."
         )?;
     }
     if let Some((servers, _, is, it)) = count(ServerState::OutOfReach) {

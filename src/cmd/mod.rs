@@ -16,6 +16,7 @@ pub(crate) mod lock;
 pub(crate) mod log;
 mod output;
 pub(crate) mod register;
+mod register_all;
 pub(crate) mod replay;
 pub(crate) mod schema;
 pub(crate) mod status;

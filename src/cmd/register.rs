@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::Env;
 use super::output::print;
+use super::register_all::{self, Direction};
 use crate::cli::{RegisterArgs, Which};
 use crate::clients::apply::{FileResult, apply_changes};
 use crate::clients::program;
@@ -34,6 +35,9 @@ pub(crate) fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
         _ => None,
     };
     let registration = Registration { selection: &selection, naming, enforcement };
+    if args.all.all {
+        return register_all::run(registration.wrap_all()?, &selection, &args.all, Direction::Register);
+    }
     let key = args.key.as_deref();
     let plan = if args.command.is_empty() {
         registration.wrap_existing(key)
@@ -64,7 +68,7 @@ pub(super) fn carry_out(plan: Result<RegisterPlan<'_>, Refusal>, selection: &Sel
     Ok(exit)
 }
 
-fn show_outcome(out: &mut dyn Write, changes: &[&EntryChange<'_>], result: &FileResult) -> io::Result<()> {
+pub(super) fn show_outcome(out: &mut dyn Write, changes: &[&EntryChange<'_>], result: &FileResult) -> io::Result<()> {
     match (result, changes.first()) {
         (FileResult::Preview { old, new }, Some(first)) => {
             let file = first.file.display_name();

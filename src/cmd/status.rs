@@ -12,13 +12,13 @@ use super::output::{print, print_report};
 use super::{Env, count_of};
 use crate::cli::StatusArgs;
 use crate::exit::Exit;
-use crate::policy::Tally;
+use crate::policy::{Tally, ToolsTally};
 use crate::report::doctor::ServerState;
 use crate::report::status::{ClientStatus, ServerStatus, StateCounts, StatusReport};
 use crate::term::path::shorten_path;
 use crate::term::style::{DIM, ERROR};
 use crate::term::table::cut_to_width;
-use crate::term::wrap::{text_width, wrap_text};
+use crate::term::wrap::{text_width, wrap_beside, wrap_text};
 use crate::visible::escape_invisible;
 
 pub(crate) fn run(args: &StatusArgs, env: &Env) -> anyhow::Result<Exit> {
@@ -38,7 +38,7 @@ pub(crate) fn run_bare(help: &str, env: &Env) -> anyhow::Result<Exit> {
 }
 
 /// The longest name of a server that is shown whole.
-const LONGEST_NAME: usize = 24;
+pub(super) const LONGEST_NAME: usize = 24;
 /// The longest label of a state.
 const STATE: usize = "out of reach".len();
 
@@ -84,16 +84,9 @@ impl<'s> Screen<'s> {
     }
 
     fn write_client(&self, out: &mut dyn Write, client: &ClientStatus) -> io::Result<()> {
-        let bold = Style::new().bold();
-        let whose = match &client.folder {
-            Some(folder) => format!(", for {}", shorten_path(&escape_invisible(folder), self.home, self.width / 2)),
-            None if client.scope == "project" => ", project".to_owned(),
-            None => String::new(),
-        };
-        let head = format!("{} ({}){whose}", client.name, client.client);
-        let room = self.width.saturating_sub(head.width() + 2).max(LONGEST_NAME);
-        let file = shorten_path(&escape_invisible(&client.file), self.home, room);
-        writeln!(out, "{bold}{head}{bold:#}  {DIM}{file}{DIM:#}")?;
+        let ClientStatus { client: id, name, scope, folder, file, .. } = client;
+        let heading = FileHeading { id, name, scope, folder: folder.as_deref(), file };
+        heading.write(out, self.home, self.width)?;
         if let Some(error) = &client.error {
             let text = format!("cannot be read: {}. Fix it.", escape_invisible(error.message.trim_end_matches('.')));
             return self.write_row(out, &format!("  {ERROR}broken{ERROR:#}  "), 10, &[text]);
@@ -109,14 +102,8 @@ impl<'s> Screen<'s> {
         self.write_row(out, &lead, self.names + STATE + 6, &self.describe_server(server))
     }
 
-    /// Writes paragraphs beside `lead`, which takes `indent` columns.
     fn write_row(&self, out: &mut dyn Write, lead: &str, indent: usize, paragraphs: &[String]) -> io::Result<()> {
-        let mut text: String = paragraphs.iter().map(|text| wrap_text(text, indent, self.width)).collect();
-        if text.is_empty() {
-            return writeln!(out, "{}", lead.trim_end());
-        }
-        text.replace_range(..indent, lead);
-        out.write_all(text.as_bytes())
+        out.write_all(wrap_beside(lead, indent, paragraphs, self.width).as_bytes())
     }
 
     fn describe_server(&self, server: &ServerStatus) -> Vec<String> {
@@ -143,14 +130,48 @@ impl<'s> Screen<'s> {
 
     fn describe_policy(&self, server: &ServerStatus) -> String {
         let room = self.width.saturating_sub(self.names + STATE + 6);
-        let policy = match server.policy.as_deref() {
-            Some("built-in") | None => "built-in policy".to_owned(),
-            Some(file) => shorten_path(&escape_invisible(file), self.home, room),
+        describe_policy(server.policy.as_deref(), server.tools.as_ref(), self.home, room)
+    }
+}
+
+/// Describes a policy, and what it does to the known tools.
+pub(super) fn describe_policy(
+    policy: Option<&str>,
+    tools: Option<&ToolsTally>,
+    home: Option<&Path>,
+    room: usize,
+) -> String {
+    let policy = match policy {
+        Some("built-in") | None => "built-in policy".to_owned(),
+        Some(file) => shorten_path(&escape_invisible(file), home, room),
+    };
+    match tools {
+        Some(tools) => format!("{policy}: {}", describe_tally(tools.all)),
+        None => policy,
+    }
+}
+
+/// The line above the servers of a file.
+pub(super) struct FileHeading<'h> {
+    pub(super) id: &'h str,
+    pub(super) name: &'h str,
+    pub(super) scope: &'h str,
+    pub(super) folder: Option<&'h str>,
+    pub(super) file: &'h str,
+}
+
+impl FileHeading<'_> {
+    pub(super) fn write(&self, out: &mut dyn Write, home: Option<&Path>, width: usize) -> io::Result<()> {
+        let bold = Style::new().bold();
+        let whose = match self.folder {
+            Some(folder) => format!(", for {}", shorten_path(&escape_invisible(folder), home, width / 2)),
+            None if self.scope == "project" => ", project".to_owned(),
+            None => String::new(),
         };
-        match &server.tools {
-            Some(tools) => format!("{policy}: {}", describe_tally(tools.all)),
-            None => policy,
-        }
+        let head = format!("{} ({}){whose}", self.name, self.id);
+        let room = width.saturating_sub(head.width() + 2).max(LONGEST_NAME);
+        let file = shorten_path(&escape_invisible(self.file), home, room);
+        writeln!(out, "{bold}{head}{bold:#}  {DIM}{file}{DIM:#}")
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::Env;
 use super::register::carry_out;
+use super::register_all::{self, Direction};
 use crate::cli::{UnregisterArgs, Which};
+use crate::clients::plan::AllPlan;
 use crate::clients::program;
 use crate::clients::register::unwrap_existing;
 use crate::clients::select::Selection;
@@ -15,5 +17,8 @@ pub(crate) fn run(args: &UnregisterArgs, env: &Env) -> anyhow::Result<Exit> {
     let Which { client, all_clients } = &args.which;
     let selection = Selection::new(&clients, client, &program, env);
     let selection = Selection { all_clients: *all_clients, dry_run: args.dry_run, ..selection };
+    if args.all.all {
+        return register_all::run(AllPlan::unwrap_all(&selection)?, &selection, &args.all, Direction::Unregister);
+    }
     carry_out(unwrap_existing(&selection, args.key.as_deref()), &selection)
 }

@@ -23,6 +23,7 @@ pub(crate) mod log_policies;
 pub(crate) mod log_records;
 pub(crate) mod policy_tests;
 pub(crate) mod recorded_calls;
+pub(crate) mod registration;
 pub(crate) mod replay;
 pub(crate) mod section_explanation;
 pub(crate) mod stats;

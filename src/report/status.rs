@@ -250,6 +250,11 @@ fn find_next_step(clients: &[ClientStatus]) -> Option<NextStep> {
     if waiting > 0 {
         return step("A call waits for a person.".to_owned(), "policylayer approvals watch".to_owned());
     }
+    let unprotected = all().filter(|(_, server)| server.state == ServerState::Unprotected && !server.disabled).count();
+    if unprotected > 1 {
+        let why = format!("No policy stands in front of {unprotected} servers.");
+        return step(why, "policylayer register --all".to_owned());
+    }
     if let Some((client, server)) = enabled(ServerState::Unprotected) {
         let why = format!("No policy stands in front of {} of {}.", server.name, client.name);
         return step(why, server.register_command(client));

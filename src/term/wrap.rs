@@ -33,6 +33,16 @@ pub(crate) fn wrap_text(text: &str, indent: usize, width: usize) -> String {
     out
 }
 
+/// Wraps paragraphs beside `lead`, which takes `indent` columns.
+pub(crate) fn wrap_beside(lead: &str, indent: usize, paragraphs: &[String], width: usize) -> String {
+    let mut text: String = paragraphs.iter().map(|text| wrap_text(text, indent, width)).collect();
+    if text.is_empty() {
+        return format!("{}\n", lead.trim_end());
+    }
+    text.replace_range(..indent, lead);
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

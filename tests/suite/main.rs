@@ -72,6 +72,7 @@ mod properties;
 mod records;
 mod reference_servers;
 mod register;
+mod register_all;
 mod reload;
 mod replay;
 #[cfg(target_os = "linux")]

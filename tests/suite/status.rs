@@ -231,7 +231,7 @@ mod on_a_terminal {
                 assert!(line.width() <= usize::from(columns) || is_whole, "{columns}: {line}");
             }
             for word in
-                ["protected", "unprotected", "out of reach", "built-in policy", "Next: policylayer register bare"]
+                ["protected", "unprotected", "out of reach", "built-in policy", "Next: policylayer register --all"]
             {
                 assert!(text.contains(word), "{columns}: {word} in {text}");
             }

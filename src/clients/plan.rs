@@ -1,0 +1,81 @@
+//! Plans what `register --all` and `unregister --all` change: every server of the selected clients.
+
+use super::entry::{Launch, parse_wrapped};
+use super::register::{EntryChange, Registration, unwrap_candidate};
+use super::select::{Candidate, Reach, Refusal, Selection, UnreadFile};
+use crate::record::Enforcement;
+
+/// The servers of every selected client, in the order of their files.
+#[derive(Debug)]
+pub(crate) struct AllPlan<'c> {
+    pub(crate) servers: Vec<PlannedServer<'c>>,
+    /// The files whose servers are unknown.
+    pub(crate) unread: Vec<UnreadFile<'c>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct PlannedServer<'c> {
+    pub(crate) candidate: Candidate<'c>,
+    pub(crate) step: PlannedStep<'c>,
+}
+
+/// What happens to a server.
+#[derive(Debug)]
+pub(crate) enum PlannedStep<'c> {
+    Change(EntryChange<'c>),
+    /// It already is as it should be.
+    AsItIs,
+    /// There is no command, so nothing can be changed.
+    OutOfReach,
+    /// It should be changed and is not, for this reason.
+    LeftAlone(String),
+}
+
+impl<'c> AllPlan<'c> {
+    fn new(
+        selection: &Selection<'c>,
+        step: impl Fn(&Candidate<'c>, &Launch) -> PlannedStep<'c>,
+    ) -> Result<Self, Refusal> {
+        let (candidates, unread) = selection.list_servers(Reach::Everywhere)?;
+        let plan = |candidate: Candidate<'c>| {
+            let step = candidate.entry.launch().map(|launch| step(&candidate, launch));
+            PlannedServer { step: step.unwrap_or(PlannedStep::OutOfReach), candidate }
+        };
+        Ok(Self { servers: candidates.into_iter().map(plan).collect(), unread })
+    }
+
+    /// Plans to take the wrapper out of every server's command. Servers without one are left out.
+    pub(crate) fn unwrap_all(selection: &Selection<'c>) -> Result<Self, Refusal> {
+        let mut plan =
+            Self::new(selection, |candidate, launch| match parse_wrapped(&launch.words(), Some(selection.program)) {
+                Some(found) => PlannedStep::Change(unwrap_candidate(candidate, launch, &found)),
+                None => PlannedStep::AsItIs,
+            })?;
+        plan.servers.retain(|server| matches!(server.step, PlannedStep::Change(_)));
+        Ok(plan)
+    }
+
+    pub(crate) fn changes(&self) -> impl Iterator<Item = &EntryChange<'c>> {
+        self.servers.iter().filter_map(|server| match &server.step {
+            PlannedStep::Change(change) => Some(change),
+            _ => None,
+        })
+    }
+}
+
+impl<'c> Registration<'_, 'c> {
+    /// Plans to wrap every server. What is enforced stays so: `--observe` is for servers that are not wrapped yet.
+    pub(crate) fn wrap_all(&self) -> Result<AllPlan<'c>, Refusal> {
+        let plan = AllPlan::new(self.selection, |candidate, launch| {
+            let is_wrapped = parse_wrapped(&launch.words(), Some(self.selection.program)).is_some();
+            let wanted = self.enforcement.filter(|wanted| !is_wrapped || *wanted == Enforcement::Enforced);
+            match self.wrap_candidate(candidate, launch, wanted) {
+                Ok(change) if change.edits.is_empty() => PlannedStep::AsItIs,
+                Ok(change) => PlannedStep::Change(change),
+                Err(why) => PlannedStep::LeftAlone(why.to_string()),
+            }
+        })?;
+        self.warn_if_fleeting(plan.changes());
+        Ok(plan)
+    }
+}

@@ -1,0 +1,441 @@
+//! `policylayer register --all` and `unregister --all` in whole homes with several clients.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::log::{Home, Ran};
+use crate::support::system::{may_link, native, program, symlink};
+#[cfg(unix)]
+use crate::support::terminal::Terminal;
+
+use serde_json::{Value, json};
+
+const DESKTOP: &str = if cfg!(target_os = "macos") {
+    "Library/Application Support/Claude/claude_desktop_config.json"
+} else {
+    "config/Claude/claude_desktop_config.json"
+};
+const VSCODE: &str = if cfg!(target_os = "macos") {
+    "Library/Application Support/Code/User/mcp.json"
+} else {
+    "config/Code/User/mcp.json"
+};
+
+/// A desk: Claude Desktop, Claude Code, Cursor, VS Code, Codex and Gemini, each with its habits of writing.
+const DESK: [(&str, &str); 7] = [
+    (
+        DESKTOP,
+        "{\n  \"mcpServers\": {\n    \"iterable\": {\n      \"command\": \"npx\",\n      \"args\": [\n        \"-y\",\n        \
+         \"@iterable/mcp\"\n      ],\n      \"env\": { \"ITERABLE_API_KEY\": \"sesame\" }\n    },\n    \"db\": { \"command\": \
+         \"db-mcp\" }\n  },\n  \"theme\": \"dark\"\n}",
+    ),
+    (
+        ".claude.json",
+        "{\"numStartups\":7,\"mcpServers\":{\"web\":{\"type\":\"http\",\"url\":\"https://x.test/mcp?token=sesame\"}},\
+         \"projects\":{\"/a/b\":{\"mcpServers\":{\"db\":{\"type\":\"stdio\",\"command\":\"node\",\"args\":[\"/srv/db.js\"]}}},\
+         \"/none\":{\"allowedTools\":[]}}}\n",
+    ),
+    (
+        ".cursor/mcp.json",
+        "{\r\n\t\"mcpServers\": {\r\n\t\t\"iterable\": {\"command\": \"npx\", \"args\": []}\r\n\t}\r\n}\r\n",
+    ),
+    (
+        ".mcp.json",
+        "{\n  \"mcpServers\": { \"shared\": { \"command\": \"uvx\", \"args\": [\"mcp-server-time\"] } }\n}\n",
+    ),
+    (
+        VSCODE,
+        "{\n  // mine\n  \"servers\": {\n    \"everything\": {\n      \"type\": \"stdio\",\n      \"command\": \"npx\",\n      \
+         \"args\": [\"-y\", \"@modelcontextprotocol/server-everything\"], // all of it\n    },\n  },\n  \"inputs\": [],\n}\n",
+    ),
+    (
+        ".codex/config.toml",
+        "model = \"o5\"\n\n[mcp_servers.docs]\ncommand = 'docs-mcp'\nenv = { KEY = \"sesame\" }\n\n[mcp_servers.\"with \
+         blank\"]\ncommand = \"x\" # why\nargs = [ 'a' ]\nenabled = false\n",
+    ),
+    (
+        ".gemini/settings.json",
+        "{\"mcpServers\": {\"time\": {\"command\": \"uvx\", \"args\": [\"mcp-server-time\"], \"trust\": true}}}",
+    ),
+];
+
+fn write(home: &Home, file: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let path = native(&home.path().join(file));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn desk() -> Home {
+    let home = Home::new();
+    DESK.iter().for_each(|(file, text)| drop(write(&home, file, text)));
+    home
+}
+
+/// Every file of the clients below the home, with its bytes.
+fn snapshot(home: &Home) -> BTreeMap<PathBuf, Vec<u8>> {
+    let (mut found, mut dirs) = (BTreeMap::new(), vec![home.path().to_owned()]);
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                // The program's own.
+                if path.file_name().is_none_or(|name| name != "state" && name != "policylayer") {
+                    dirs.push(path);
+                }
+            } else if !path.to_string_lossy().contains("policylayer-backup") {
+                found.insert(path.clone(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// What happens to each server: `client/folder/server` and the action.
+fn actions(report: &Value) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for file in report["files"].as_array().unwrap() {
+        for server in file["servers"].as_array().unwrap() {
+            let key = format!("{}/{}", file["client"].as_str().unwrap(), server["name"].as_str().unwrap());
+            all.insert(key, server["action"].as_str().unwrap().to_owned());
+        }
+    }
+    all
+}
+
+fn run_json(home: &Home, args: &[&str], code: i32) -> Value {
+    let ran = home.run(args);
+    assert_eq!(ran.code, Some(code), "{}\n{}", ran.out, ran.err);
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+fn states(home: &Home) -> BTreeMap<String, String> {
+    let status = home.json(&["status", "--format", "json"]);
+    let clients = status["clients"].as_array().unwrap();
+    let of = |client: &Value| {
+        let id = client["client"].as_str().unwrap().to_owned();
+        let state = move |server: &Value| {
+            (format!("{id}/{}", server["name"].as_str().unwrap()), server["state"].as_str().unwrap().to_owned())
+        };
+        client["servers"].as_array().unwrap().iter().map(state).collect::<Vec<_>>()
+    };
+    clients.iter().flat_map(of).collect()
+}
+
+fn code(ran: &Ran, code: i32) {
+    assert_eq!(ran.code, Some(code), "{}\n{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_whole_desk_goes_there_and_back_byte_for_byte() {
+    let home = desk();
+    let before = snapshot(&home);
+    let ran = home.run(&["register", "--all", "--yes"]);
+    code(&ran, 0);
+    for words in [
+        "Claude Desktop (claude-desktop)",
+        "Claude Code (claude-code), for /a/b",
+        "9 servers in 7 files",
+        "built-in policy: ",
+        "out of reach",
+        "The file belongs to the project",
+        "its client is told not to start it",
+        "To undo it: policylayer unregister --all\n",
+    ] {
+        assert!(ran.out.contains(words), "{words}: {}", ran.out);
+    }
+    assert!(!ran.out.contains("sesame"), "{}", ran.out);
+    // `status` cannot find these programs, and yet says that they are wrapped.
+    let all = run_json(&home, &["register", "--all", "--format", "json"], 0);
+    assert_eq!(all["applied"], false);
+    let actions = actions(&all);
+    assert_eq!(actions.len(), 10, "{actions:?}");
+    assert!(
+        actions.iter().all(|(name, action)| *action == if name == "claude-code/web" { "out_of_reach" } else { "none" })
+    );
+    // The rest of each file is as it was.
+    let codex = fs::read_to_string(home.path().join(".codex/config.toml")).unwrap();
+    assert!(
+        codex.contains("model = \"o5\"") && codex.contains("# why") && codex.contains("enabled = false"),
+        "{codex}"
+    );
+    let ran = home.run(&["unregister", "--all", "--yes"]);
+    code(&ran, 0);
+    assert!(ran.out.contains("9 servers in 7 files"), "{}", ran.out);
+    assert_eq!(snapshot(&home), before);
+    let ran = home.run(&["unregister", "--all"]);
+    code(&ran, 0);
+    assert!(ran.out.contains("nothing to change"), "{}", ran.out);
+}
+
+#[test]
+fn nothing_is_written_unless_somebody_agrees() {
+    let home = desk();
+    let before = snapshot(&home);
+    for args in [&["register", "--all"][..], &["register", "--all", "--format", "json"]] {
+        let ran = home.run(args);
+        code(&ran, 2);
+        assert!(ran.err.contains("nobody can be asked") && ran.err.contains("--all --yes"), "{}", ran.err);
+        assert!(ran.out.contains("iterable"), "the plan is shown: {}", ran.out);
+    }
+    let ran = home.run(&["register", "--all", "--dry-run"]);
+    code(&ran, 0);
+    assert!(ran.out.contains("+  ") && ran.out.contains("\"wrap\"") && !ran.out.contains("sesame"), "{}", ran.out);
+    assert_eq!(snapshot(&home), before);
+    for args in [
+        &["register", "iterable", "--yes"][..],
+        &["register", "iterable", "--format", "json"],
+        &["register", "iterable", "--all"],
+        &["register", "--all", "--all-clients"],
+        &["register", "--all", "--server", "x"],
+        &["register", "--all", "--", "srv"],
+        &["unregister", "iterable", "--all"],
+    ] {
+        code(&home.run(args), 2);
+    }
+    assert_eq!(snapshot(&home), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_person_sees_the_plan_and_is_asked() {
+    for (columns, keys, changes) in [(80, "\r", true), (140, "\u{1b}[B\r", false), (80, "q", false)] {
+        let home = desk();
+        let before = snapshot(&home);
+        let mut terminal = Terminal::start_sized(home.command(&["register", "--all"]), columns, 50);
+        terminal.wait("yes, change 9 servers in 7 files");
+        assert_eq!(snapshot(&home), before);
+        terminal.type_in(keys);
+        let status = terminal.end();
+        assert_eq!(status.success(), changes, "{}", terminal.written());
+        assert_eq!(snapshot(&home) != before, changes);
+        if !changes {
+            terminal.wait("Nothing was changed.");
+            continue;
+        }
+        // What takes protection away is not the first choice.
+        let mut terminal = Terminal::start_sized(home.command(&["unregister", "--all"]), columns, 50);
+        terminal.wait("yes, change 9 servers in 7 files");
+        terminal.type_in("\r");
+        assert!(!terminal.end().success());
+        assert_ne!(snapshot(&home), before);
+    }
+}
+
+#[test]
+fn each_server_gets_the_name_that_register_gives_it() {
+    let home = Home::new();
+    home.policy("shop.toml", "version = \"1\"\ndefault = \"deny\"\n");
+    let stub = program();
+    let one = json!({ "mcpServers": {
+        "iterable": { "command": "npx", "args": ["-y", "@iterable/mcp"] },
+        "iterable-staging": { "command": "npx", "args": ["-y", "@iterable/mcp"] },
+        "shop": { "command": stub },
+    } });
+    let two = json!({ "mcpServers": {
+        "iterable": { "command": "node", "args": ["/srv/mine.js"] },
+        "shop": { "command": "npx", "args": ["-y", "mcp-server-time"] },
+    } });
+    let names = |home: &Home| {
+        let mut all = BTreeMap::new();
+        for file in [DESKTOP, ".cursor/mcp.json"] {
+            let text: Value = serde_json::from_slice(&fs::read(home.path().join(file)).unwrap()).unwrap();
+            for (key, entry) in text["mcpServers"].as_object().unwrap() {
+                all.insert(format!("{file}/{key}"), entry["args"].to_string());
+            }
+        }
+        all
+    };
+    let write_desk = |home: &Home| {
+        write(home, DESKTOP, one.to_string());
+        write(home, ".cursor/mcp.json", two.to_string());
+    };
+    write_desk(&home);
+    let report = run_json(&home, &["register", "--all", "--yes", "--format", "json"], 0);
+    assert_eq!(report["applied"], true);
+    let together = names(&home);
+    write_desk(&home);
+    for key in ["iterable", "iterable-staging", "shop"] {
+        code(&home.run(&["register", key, "--all-clients"]), 0);
+    }
+    assert_eq!(together, names(&home));
+    assert!(together[&format!("{DESKTOP}/iterable-staging")].contains("iterable-staging"), "{together:?}");
+}
+
+#[test]
+fn what_is_not_changed_is_named_with_the_reason() {
+    let home = Home::new();
+    home.policy("bad.toml", "version = \"1\"\ndefault = \"allwo\"\n");
+    let text = json!({ "mcpServers": {
+        "done": { "command": program(), "args": ["wrap", "--server", "done", "--", program()] },
+        "seen": { "command": program(), "args": ["wrap", "--observe", "--server", "seen", "--", program()] },
+        "bad": { "command": program() },
+        "both": { "command": program(), "url": "https://x.test" },
+        "web": { "url": "https://x.test/mcp?token=sesame" },
+        "good": { "command": program() },
+        "elsewhere": { "command": program(), "env": { "XDG_CONFIG_HOME": native(&home.path().join("other")) } },
+    } });
+    let other = home.path().join("other/policylayer/policies");
+    fs::create_dir_all(&other).unwrap();
+    fs::write(other.join("policylayer.toml"), "version = \"9\"\n").unwrap();
+    write(&home, ".claude.json", text.to_string());
+    let broken = write(&home, DESKTOP, "{\"mcpServers\": {,}}");
+    let report = run_json(&home, &["register", "--all", "--yes", "--format", "json"], 1);
+    let found = actions(&report);
+    let expected = [
+        ("done", "none"),
+        ("seen", "none"),
+        ("bad", "left_alone"),
+        ("both", "left_alone"),
+        ("web", "out_of_reach"),
+        ("good", "protect"),
+        ("elsewhere", "left_alone"),
+    ];
+    let expected: BTreeMap<_, _> =
+        expected.iter().map(|(key, action)| (format!("claude-code/{key}"), (*action).to_owned())).collect();
+    assert_eq!(found, expected, "{report:#}");
+    let files = report["files"].as_array().unwrap();
+    for server in files.iter().flat_map(|file| file["servers"].as_array().unwrap()) {
+        assert_eq!(server["reason"].is_null(), server["action"] == "protect", "{server:#}");
+        assert!(!server.to_string().contains("sesame"));
+    }
+    let unread = files.iter().find(|file| file["client"] == "claude-desktop").unwrap();
+    assert_eq!(unread["result"], "failed");
+    assert!(unread["error"].as_str().unwrap().contains("line 1"), "{unread:#}");
+    assert_eq!(fs::read_to_string(&broken).unwrap(), "{\"mcpServers\": {,}}");
+    let states = states(&home);
+    for (key, state) in [("good", "protected"), ("bad", "unprotected"), ("seen", "observed"), ("done", "protected")] {
+        assert_eq!(states[&format!("claude-code/{key}")], state, "{states:?}");
+    }
+    // Other servers of the client were wrapped before, so the undo is not for all of them.
+    assert_eq!(report["undo"], json!(["policylayer unregister good --client claude-code"]));
+}
+
+#[test]
+fn observing_takes_no_policy_out_of_force() {
+    let home = Home::new();
+    let text = json!({ "mcpServers": {
+        "old": { "command": program(), "args": ["wrap", "--server", "old", "--", program()] },
+        "new": { "command": program() },
+    } });
+    let file = write(&home, ".cursor/mcp.json", text.to_string());
+    code(&home.run(&["register", "--all", "--observe", "--yes"]), 0);
+    let now = states(&home);
+    assert_eq!((now["cursor/old"].as_str(), now["cursor/new"].as_str()), ("protected", "observed"));
+    let report = run_json(&home, &["register", "--all", "--enforce", "--yes", "--format", "json"], 0);
+    assert_eq!(actions(&report)["cursor/new"], "enforce");
+    assert_eq!(report["undo"], json!(["policylayer register new --client cursor --observe"]));
+    assert_eq!(states(&home)["cursor/new"], "protected");
+    let undo = ["register", "new", "--client", "cursor", "--observe"];
+    code(&home.run(&undo), 0);
+    assert_eq!(states(&home)["cursor/new"], "observed");
+    code(&home.run(&["unregister", "new", "--client", "cursor"]), 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text.to_string());
+}
+
+#[test]
+fn only_the_named_clients_are_changed() {
+    let home = desk();
+    let before = snapshot(&home);
+    let ran = home.run(&["register", "--all", "--client", "cursor,codex", "--yes"]);
+    code(&ran, 0);
+    assert!(ran.out.contains("To undo it: policylayer unregister --all --client codex,cursor\n"), "{}", ran.out);
+    let changed: Vec<_> = before.iter().filter(|(file, bytes)| fs::read(file).unwrap() != **bytes).collect();
+    assert_eq!(changed.len(), 2);
+    // The others have none that was wrapped before, and these have: each change has an undo of its own.
+    code(&home.run(&["unregister", "iterable", "--client", "cursor"]), 0);
+    let ran = home.run(&["register", "--all", "--yes"]);
+    code(&ran, 0);
+    assert!(
+        ran.out.contains("policylayer unregister --all --client claude-code,claude-desktop,cursor,gemini-cli,vscode\n"),
+        "{}",
+        ran.out
+    );
+    code(&home.run(&["unregister", "--all", "--yes"]), 0);
+    assert_eq!(snapshot(&home), before);
+    code(&home.run(&["register", "--all", "--client", "zed", "--yes"]), 1);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_stops_no_other_and_a_second_run_finishes() {
+    let home = desk();
+    let before = snapshot(&home);
+    let file = native(&home.path().join(".cursor/mcp.json"));
+    let set_readonly = |value| {
+        let mut permissions = fs::metadata(&file).unwrap().permissions();
+        permissions.set_readonly(value);
+        fs::set_permissions(&file, permissions).unwrap();
+    };
+    set_readonly(true);
+    let ran = home.run(&["register", "--all", "--yes"]);
+    code(&ran, 1);
+    for words in
+        ["is write-protected", "1 file could not be changed; 6 files were changed", "run the same command again"]
+    {
+        assert!(ran.err.contains(words), "{words}: {}", ran.err);
+    }
+    assert_eq!(ran.out.matches("Changed ").count(), 6, "{}", ran.out);
+    assert_eq!(fs::read(&file).unwrap(), before[&file]);
+    set_readonly(false);
+    let report = run_json(&home, &["register", "--all", "--yes", "--format", "json"], 0);
+    let results: Vec<_> = report["files"].as_array().unwrap().iter().map(|file| &file["result"]).collect();
+    assert_eq!(results.iter().filter(|result| **result == "written").count(), 1, "{results:?}");
+    code(&home.run(&["unregister", "--all", "--yes"]), 0);
+    assert_eq!(snapshot(&home), before);
+}
+
+#[test]
+fn what_others_change_in_between_stays() {
+    let home = desk();
+    code(&home.run(&["register", "--all", "--yes"]), 0);
+    let file = native(&home.path().join(DESKTOP));
+    let text = fs::read_to_string(&file).unwrap().replace("\"dark\"", "\"light\"");
+    fs::write(&file, &text).unwrap();
+    code(&home.run(&["unregister", "--all", "--yes"]), 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), DESK[0].1.replace("\"dark\"", "\"light\""));
+}
+
+#[test]
+fn a_file_that_two_clients_share_is_counted_and_written_once() {
+    if !may_link() {
+        return;
+    }
+    let home = Home::new();
+    let text = json!({ "mcpServers": { "s": { "command": program() } } }).to_string();
+    let real = write(&home, "dotfiles/mcp.json", &text);
+    for link in [".cursor/mcp.json", DESKTOP] {
+        let link = home.path().join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(&real, link);
+    }
+    let ran = home.run(&["register", "--all", "--yes"]);
+    code(&ran, 0);
+    assert!(ran.out.contains("in 1 file") && ran.out.matches("Changed ").count() == 1, "{}", ran.out);
+    code(&home.run(&["unregister", "--all", "--yes"]), 0);
+    assert_eq!(fs::read_to_string(&real).unwrap(), text);
+}
+
+#[test]
+fn a_home_without_clients_or_with_hostile_names_is_no_trouble() {
+    let home = Home::new();
+    let ran = home.run(&["register", "--all", "--yes"]);
+    code(&ran, 0);
+    assert!(ran.out.contains("No MCP client here has a server"), "{}", ran.out);
+    let report = run_json(&home, &["register", "--all", "--format", "json"], 0);
+    assert_eq!(report["files"], json!([]));
+    let names = ["", "a\u{202e}b", "--all", "x\ny", "\u{1b}[31mred", "$(id)", "é'\"\\"];
+    let entries: serde_json::Map<String, Value> =
+        names.iter().map(|name| ((*name).to_owned(), json!({ "command": program() }))).collect();
+    let text = json!({ "mcpServers": entries }).to_string();
+    let file = write(&home, ".cursor/mcp.json", &text);
+    let twice = write(&home, DESKTOP, "{\"mcpServers\":{\"s\":{\"command\":\"x\"},\"s\":{\"command\":\"y\"}}}");
+    let ran = home.run(&["register", "--all", "--yes"]);
+    code(&ran, 1);
+    assert!(!ran.out.contains(['\u{202e}', '\u{1b}']) && ran.out.contains("the key \"s\" is here"), "{}", ran.out);
+    assert!(Path::new(&twice).exists() && fs::read_to_string(&file).unwrap() != text);
+    code(&home.run(&["unregister", "--all", "--yes"]), 1);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+}
