@@ -8,6 +8,7 @@ mod config;
 mod lock;
 mod policy_list;
 mod replace;
+mod session;
 mod text;
 
 use std::fs;
@@ -17,6 +18,7 @@ pub use self::config::{SETTINGS_FILE, SettingsError, load_settings, read_setting
 pub use self::lock::{LockFileError, lock_path, read_lock};
 pub use self::policy_list::{PolicyList, list_policies, tested_policy_stem};
 pub use self::replace::{ReplaceError, Unreplaced, replace_file};
+pub use self::session::{Current, InForce, LoadedSession, SessionLock, SessionPlace};
 pub use self::text::TextError;
 pub(crate) use self::text::read_bytes;
 
@@ -123,6 +125,21 @@ pub enum PolicyError {
         "The policy {0} is invalid, so it is not put in force.\n\n{1}\nFix it, and try it with `policylayer check {0}`."
     )]
     Invalid(String, String),
+    /// The lock of the server cannot be used.
+    #[error(transparent)]
+    Lock(#[from] LockFileError),
+    /// The policy demands a lock, and there is none.
+    #[error(
+        "The policy demands a lock (lock = \"required\"), and there is none at {}. Make one with `policylayer lock {}`, or see what \
+         it would have with `policylayer inspect`.", visible_path(.0), .1
+    )]
+    NoLock(PathBuf, ServerName),
+    /// A session is held to a lock that is gone.
+    #[error(
+        "The lock {} is gone. Restore it, or say lock = \"off\" in the policy if the server is not to be held to it.",
+        visible_path(.0)
+    )]
+    LockGone(PathBuf),
 }
 
 impl PolicyError {
@@ -198,42 +215,6 @@ fn load_document(source: Source, server: &Server) -> Result<LoadedPolicy, Policy
             Err(PolicyError::Invalid(source.name().to_owned(), rendered))
         }
     }
-}
-
-/// The policy that is found now, compared with the policy in force.
-#[derive(Debug)]
-#[must_use]
-pub enum Current {
-    /// The policy is the same as before.
-    Unchanged,
-    /// Another policy, which is valid.
-    Changed(Box<LoadedPolicy>),
-    /// There was a file, and now there is none.
-    Gone,
-}
-
-/// Searches again where [`load_policy`] searched. `in_force` is the text that was loaded last; this replaces it with
-/// the text that is loaded now.
-///
-/// # Errors
-/// As [`load_policy`].
-pub fn reload_policy(
-    named: Option<&Path>,
-    server: &Server,
-    settings: &Settings,
-    env: &Env,
-    in_force: &mut Option<Source>,
-) -> Result<Current, PolicyError> {
-    let Some(path) = find_policy(named, server.name(), settings, env)? else {
-        return Ok(if in_force.is_some() { Current::Gone } else { Current::Unchanged });
-    };
-    let source = read_policy(&path)?;
-    if in_force.as_ref().is_some_and(|old| old.name() == source.name() && old.text() == source.text()) {
-        return Ok(Current::Unchanged);
-    }
-    let loaded = load_document(source, server)?;
-    in_force.clone_from(&loaded.source);
-    Ok(Current::Changed(Box::new(loaded)))
 }
 
 /// Returns every file that [`find_policy`] looks for.

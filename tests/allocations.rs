@@ -93,7 +93,7 @@ fn a_decision_allocates_nothing() {
     // The catalogue is read once, at the first question.
     assert_eq!(policy.decide_tool("delete_list").effect, Effect::Deny);
     // What a session knows of a tool that its server has listed.
-    let cases = cases.map(|(name, effect)| (ToolRef { name, listing: Listing::As(Class::Write) }, effect));
+    let cases = cases.map(|(name, effect)| (ToolRef { listing: Listing::As(Class::Write), ..name.into() }, effect));
     for (tool, effect) in cases {
         let name = tool.name;
         assert_eq!(policy.decide_tool(tool).effect, effect, "{name}");

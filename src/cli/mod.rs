@@ -44,7 +44,7 @@ Examples:
   policylayer inspect -- npx -y @iterable/mcp
                                              what the agent would see
   policylayer init -- npx -y @iterable/mcp   a first policy for a server
-  policylayer lock iterable                  hold it to its package; see changes
+  policylayer lock iterable                  hold it to what it has now
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call

@@ -93,7 +93,7 @@ pub(super) fn offer_lock(question: &LockQuestion<'_>, is_wanted: bool) -> anyhow
     match (read_target_lock(&target)?, is_wanted) {
         (OldLock::None, false) => {
             message::print_note(&format!(
-                "To hold {server} to its package, and see when its lists change: `policylayer lock {selector}`."
+                "To hold {server} to what it has now, its package, tools and texts: `policylayer lock {selector}`."
             ));
         }
         (OldLock::None, true) => {

@@ -139,7 +139,7 @@ fn show_next_step(out: &mut dyn Write, first: &EntryChange<'_>, changes: &[&Entr
         EntryAction::Wrapped | EntryAction::Added => {
             writeln!(
                 out,
-                "To hold it to its package, and see when its lists change: policylayer lock {}",
+                "To hold it to what it has now, its package, tools and texts: policylayer lock {}",
                 as_word(&first.key)
             )
         }

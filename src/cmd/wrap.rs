@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,14 +18,14 @@ use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::limits::Store;
 use crate::engine::{ApprovalOptions, Engine, LocalChannel, RoundApproval};
 use crate::exit::Exit;
-use crate::package::{HeldStart, hold_package};
-use crate::paths;
-use crate::policy::{Colour, Server, ServerName, Source};
+use crate::package::{HeldStart, check_package, hold_package};
+use crate::paths::{self, InForce, LoadedSession, SessionLock, SessionPlace};
+use crate::policy::{Colour, LockMode, Server, ServerName};
 use crate::proxy::stderr::Stderr;
 use crate::proxy::{self, LogPlace, Reload, Wrap, notification, start_failure};
 use crate::record::{ArgumentRecorder, Digest, Enforcement, Required};
 use crate::report::identity::Identity;
-use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm, Settings};
+use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm};
 use crate::state::approvals::{self, AskedServer, Confirm, SessionApprovals, StoredApprovals};
 use crate::state::{Nowhere, Sqlite};
 use crate::term::message;
@@ -54,7 +53,11 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env)?;
     let server = settings.server_of_command(args.server.as_ref(), &args.command)?;
     paths::check_policy_path(args.policy.as_deref(), env)?;
-    let loaded = paths::load_policy(args.policy.as_deref(), &server, &settings, env)?;
+    let place = SessionPlace { named: args.policy.clone(), server, settings, env: env.clone() };
+    let session = place.load()?;
+    let (server, settings) = (&place.server, &place.settings);
+    let in_force = InForce::new(&session);
+    let LoadedSession { loaded, lock } = session;
     tracing::info!("{} wraps {server}", env!("CARGO_PKG_VERSION"));
     let identity = Identity::of_command(loaded.policy.identity(), &args.command);
     tracing::info!("it is {identity}");
@@ -67,9 +70,12 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     for line in loaded.render_warnings(Colour::Plain).lines() {
         tracing::warn!("{line}");
     }
-    let command = hold_to_lock(args, &server, &settings, env)?;
+    let command = match &lock {
+        None => args.command.clone(),
+        Some(lock) => hold_to_lock(args, server, lock, loaded.policy.lock_mode(), env)?,
+    };
     let engine = Engine::new(Arc::new(loaded.policy), store(env));
-    let text = loaded.source.as_ref().map_or_else(|| PolicyText::of_builtin(&server), PolicyText::of_source);
+    let text = loaded.source.as_ref().map_or_else(|| PolicyText::of_builtin(server), PolicyText::of_source);
     let (engine, log) = recording(engine, server.name(), text, &settings.audit, env)?;
     let engine = match args.enforcement_mode() {
         Enforcement::Enforced => engine,
@@ -84,7 +90,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     let started = Digest::of_text(&words.join(&0));
     let (engine, local) = asking(engine, (server.name(), started), &settings.approvals, env)?;
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
-    let reload = reload(args.policy.clone(), server, settings, env.clone(), loaded.source);
+    let reload = reload(place, in_force);
     Ok(proxy::run_session(Wrap {
         command,
         engine,
@@ -97,22 +103,38 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     })?)
 }
 
-/// Returns the command as it is started: at the locked version, if the lock has one and the command leaves it open.
-fn hold_to_lock(args: &WrapArgs, server: &Server, settings: &Settings, env: &Env) -> anyhow::Result<Vec<OsString>> {
-    let file = paths::lock_path(args.policy.as_deref(), server.name(), settings, env)?;
-    let lock = paths::read_lock(&file, server.name())?;
-    let Some(locked) = lock.as_ref().and_then(|(lock, _)| lock.package.as_ref()) else {
-        return Ok(args.command.clone());
+/// Returns the command as it is started under a lock: at the locked version, if the lock has one and the command leaves it open.
+fn hold_to_lock(
+    args: &WrapArgs,
+    server: &Server,
+    lock: &SessionLock,
+    mode: LockMode,
+    env: &Env,
+) -> anyhow::Result<Vec<OsString>> {
+    let file = visible_path(&lock.path);
+    tracing::info!("what it lists is held against the lock {file} ({mode})");
+    let Some(locked) = &lock.package else { return Ok(args.command.clone()) };
+    let held = match mode {
+        LockMode::Warn => {
+            let mut notes = Vec::new();
+            let checked = check_package(&args.command, locked, env, &mut notes);
+            checked.map(|facts| HeldStart { command: args.command.clone(), notes, facts })
+        }
+        LockMode::Hide | LockMode::Ask | LockMode::Required | LockMode::Off => hold_package(&args.command, locked, env),
     };
-    match hold_package(&args.command, locked, env) {
+    let look = format!("policylayer lock diff {server}");
+    match held {
         Ok(HeldStart { command, notes, .. }) => {
             notes.iter().for_each(|note| tracing::info!("{note}"));
             Ok(command)
         }
+        Err(mismatch) if mode == LockMode::Warn => {
+            tracing::warn!("its package is not the one in its lock {file}: {mismatch}. `{look}` shows what changed");
+            Ok(args.command.clone())
+        }
         Err(mismatch) => bail!(
-            "The server is not started, because its package is not the one in its lock {}: {mismatch}.\nwhat to do: look at what \
-             changed with `policylayer lock diff {server}`, and agree to it with `policylayer lock accept --server {server}`",
-            visible_path(&file)
+            "The server is not started, because its package is not the one in its lock {file}: {mismatch}.\nwhat to do: look at what \
+             changed with `{look}`, and agree to it with `policylayer lock accept --server {server}`"
         ),
     }
 }
@@ -200,16 +222,12 @@ fn store(env: &Env) -> Box<dyn Store> {
     }
 }
 
-fn reload(
-    named: Option<PathBuf>,
-    server: Server,
-    settings: Settings,
-    env: Env,
-    mut in_force: Option<Source>,
-) -> Reload {
+fn reload(place: SessionPlace, mut in_force: InForce) -> Reload {
+    let SessionPlace { named, server, settings, env } = &place;
+    let policies = paths::policy_files(named.as_deref(), server.name(), settings, env);
     Reload {
-        files: paths::policy_files(named.as_deref(), server.name(), &settings, &env),
-        look: Box::new(move || paths::reload_policy(named.as_deref(), &server, &settings, &env, &mut in_force)),
+        files: policies.into_iter().chain(place.lock_files()).collect(),
+        look: Box::new(move || place.reload(&mut in_force)),
     }
 }
 

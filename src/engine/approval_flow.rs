@@ -13,7 +13,7 @@ use super::open_requests::PendingCall;
 use super::refusal::{Refused, Remedy, SubjectKind, format_refusal, format_seconds};
 use super::{Engine, Now};
 use crate::limits::{LATE_APPROVAL, READING_TIME};
-use crate::policy::{Decision, Effect, Item, Policy, Section};
+use crate::policy::{Decision, Effect, Item, LOCK_RULE, Policy, Section};
 use crate::record::{Approval, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -250,10 +250,10 @@ impl Engine {
             self.refuse_held(&about, held, approval, why, Remedy::Person, turn);
             return Upshot::Refused;
         }
-        let HeldCall { method, id, key, line, mut pending, progress, .. } = held;
+        let HeldCall { method, id, key, line, rule, mut pending, progress, .. } = held;
         self.client_requests.remove_answered(&key);
         let policy = std::sync::Arc::clone(&self.policy);
-        if let Err(refused) = self.judge_held(&policy, &about, &line) {
+        if let Err(refused) = self.judge_held(&policy, &about, (&line, &rule)) {
             pending.set_approval(approval);
             self.refuse_call(pending, (&id, &method), about.name(), refused, turn);
             return Upshot::Forbidden;
@@ -272,8 +272,13 @@ impl Engine {
     }
 
     /// Judges an approved request once more: another policy may be in force by now, the server may have listed more, and
-    /// an approval overrides neither.
-    fn judge_held<'p>(&self, policy: &'p Policy, about: &'p RequestSubject, line: &[u8]) -> Result<(), Refused<'p>> {
+    /// an approval overrides neither. `rule` is the one that has asked.
+    fn judge_held<'p>(
+        &self,
+        policy: &'p Policy,
+        about: &'p RequestSubject,
+        (line, rule): (&[u8], &str),
+    ) -> Result<(), Refused<'p>> {
         let line = std::str::from_utf8(line).unwrap_or_default().trim_ascii();
         let params = view::find_member(line, "params").filter(|params| *params != "null");
         // They were read before, so this cannot fail.
@@ -284,9 +289,7 @@ impl Engine {
         let judged = match about {
             RequestSubject::Tool(tool) => {
                 let call = CallParams::read(params).map_err(unreadable)?;
-                let (listing, look_alike) =
-                    (self.tools.find_tool(tool).listing, self.tools.find_look_alike(tool, policy));
-                judge_tool(policy, &call, (listing, look_alike))
+                judge_tool(policy, &call, (self.tools.find_tool(tool), self.tools.find_look_alike(tool, policy)))
             }
             RequestSubject::Item(section, name) => {
                 let call = read_item_params(*section, name, params).map_err(unreadable)?;
@@ -294,7 +297,12 @@ impl Engine {
                 judge_item(policy, self.find_item(policy, *section, name), &call, look_alike)
             }
         };
-        judged.map(drop)
+        let decision = judged?.decision;
+        if decision.rule == LOCK_RULE && *rule != *LOCK_RULE {
+            // The person was asked before it differed.
+            return Err(Refused { decision, otherwise: None, remedy: Remedy::AskAgain });
+        }
+        Ok(())
     }
 
     /// Handles the client's answer to a request of ours. Returns whether it was one.

@@ -15,6 +15,7 @@ use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refused, Remedy};
 use super::{ClientRequest, Engine};
 use crate::limits::{MAX_HELD, READING_TIME};
+use crate::lock::ItemKind;
 use crate::policy::{Again, ApprovalLifetime, ApprovalScope, Asking, Decision, Item, Preview, Section};
 use crate::record::{Approval, Digest, Outcome};
 use crate::risk::{self, Class, Listed};
@@ -40,7 +41,7 @@ impl Engine {
     pub(super) fn ask_person(&mut self, unapproved: UnapprovedCall<'_>, turn: &mut Turn<'_>) {
         let (call, now) = (unapproved.call, turn.now.session);
         let about = RequestSubject::new(&call.name, unapproved.item);
-        let (covers, beside) = cover_call(call, unapproved.item, unapproved.request.params);
+        let (covers, beside) = self.cover_request(call, unapproved.item, unapproved.request.params);
         // What is compared again is part of what is approved.
         let compared = unapproved.preview.as_ref().filter(|(preview, _)| preview.again() == Again::Compared);
         let seen = compared.and_then(|(_, seen)| seen.as_ref());
@@ -300,6 +301,25 @@ impl Engine {
         })
     }
 
+    /// Returns what an approval of a call covers, as [`cover_call`]. Where it differs from the lock, an approval is for what the
+    /// server has listed by now: another change is another question.
+    pub(super) fn cover_request(
+        &self,
+        call: &CallParams<'_>,
+        item: Option<Item<'_>>,
+        params: Option<&str>,
+    ) -> (Covered, String) {
+        let (covered, beside) = cover_call(call, item, params);
+        let lock = &self.tools.lock;
+        let (drift, kind, name) = match item {
+            None => (lock.find_called_drift(&call.name), ItemKind::Tool, &*call.name),
+            Some(Item { section: Section::Prompts, drift, name, .. }) => (drift, ItemKind::Prompt, name),
+            Some(Item { drift, name, .. }) => (drift, ItemKind::App, name),
+        };
+        let covered = drift.map_or(covered, |_| covered.with_definitions(lock.digest_listed(kind, name)));
+        (covered, beside)
+    }
+
     fn client_habits(&self) -> ClientHabits {
         let client = self.recorder.client();
         let (name, version) = client.map_or(("", None), |client| (client.name(), Some(client.version())));
@@ -314,7 +334,7 @@ impl Engine {
 
 /// Returns what an approval of a call covers, and what is sent beside the arguments. The server's state is bound as well, and not
 /// shown: nobody can read it.
-pub(super) fn cover_call(call: &CallParams<'_>, item: Option<Item<'_>>, params: Option<&str>) -> (Covered, String) {
+fn cover_call(call: &CallParams<'_>, item: Option<Item<'_>>, params: Option<&str>) -> (Covered, String) {
     let params = params.unwrap_or("{}");
     let beside = match item.map(|item| item.section) {
         None | Some(Section::Prompts) => approvals::members_sent_beside(params, &["name", "arguments", "requestState"]),

@@ -6,7 +6,7 @@ use super::refusal::{Refused, Remedy};
 use super::rounds::{RoundCall, Rounds};
 use crate::limits::MAX_QUOTED;
 use crate::policy::{
-    Amount, Asking, ConditionInput, CounterId, Decision, Effect, Increment, Item, Judgement, Limit, Listing, OnError,
+    Amount, Asking, ConditionInput, CounterId, Decision, Effect, Increment, Item, Judgement, LOCK_RULE, Limit, OnError,
     Policy, Preview, Scope, ToolRef,
 };
 use crate::record::{Outcome, PROTOCOL_RULE};
@@ -59,9 +59,8 @@ fn condition_input<'l>(call: &CallParams<'l>) -> ConditionInput<'l> {
 pub(super) fn judge_tool<'p>(
     policy: &'p Policy,
     call: &CallParams<'_>,
-    (listing, look_alike): (Listing, Option<&str>),
+    (tool, look_alike): (ToolRef<'_>, Option<&str>),
 ) -> Result<Judgement<'p>, Refused<'p>> {
-    let tool = ToolRef { name: &call.name, listing };
     let judgement = policy.judge_call(tool, condition_input(call));
     refuse_null_arguments(call, accept_name(judgement, &call.name, look_alike)?)
 }
@@ -83,10 +82,12 @@ pub(super) fn accept_name<'p>(
     name: &str,
     look_alike: Option<&str>,
 ) -> Result<Judgement<'p>, Refused<'p>> {
+    let decision = judgement.decision;
     match look_alike {
-        _ if judgement.decision.refuses() => Err(judgement.decision.into()),
-        Some(other) => Err(refuse_look_alike(name, other)),
-        None => Ok(judgement),
+        // A lock has no such spelling either, and this says which one is meant.
+        Some(other) if !decision.refuses() || decision.rule == LOCK_RULE => Err(refuse_look_alike(name, other)),
+        _ if decision.refuses() => Err(decision.into()),
+        _ => Ok(judgement),
     }
 }
 
@@ -118,11 +119,11 @@ impl CallGate {
         &mut self,
         policy: &'p Policy,
         call: &CallParams<'_>,
-        (listing, look_alike): (Listing, Option<&str>),
+        (tool, look_alike): (ToolRef<'_>, Option<&str>),
         now: Now,
     ) -> Result<AdmittedCall<'p>, Refused<'p>> {
         let arguments = call.arguments.unwrap_or("{}");
-        let judgement = judge_tool(policy, call, (listing, look_alike))?;
+        let judgement = judge_tool(policy, call, (tool, look_alike))?;
         let looks_at_arguments = judgement.looks_at_arguments();
         let mut admitted = self.admit(judgement, arguments, Some((TOOLS_CALL, call)), now)?;
         if let Some(round) = admitted.counted.as_mut().and_then(|counted| counted.round.as_mut())

@@ -13,7 +13,8 @@ use super::list_filter::ListKind;
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refusal, Refused, SubjectKind, format_refusal};
 use super::{ClientRequest, Engine, approvals};
-use crate::policy::{Effect, Item, Policy, Section, Standing};
+use crate::lock::ItemKind;
+use crate::policy::{Effect, Item, Policy, Section};
 use crate::record::{Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -42,7 +43,7 @@ impl Engine {
         match section {
             Section::Prompts => self.tools.find_prompt(policy, name),
             Section::Resources => self.resources.find_resource(name, policy, &self.tools),
-            Section::Requests | Section::Methods => Item { section, name, standing: Standing::Unknown },
+            Section::Requests | Section::Methods => Item::unknown(section, name),
         }
     }
 
@@ -70,7 +71,8 @@ impl Engine {
                 (SubjectKind::Prompt, name, decision, self.tools.find_prompt_look_alike(name, &policy))
             }
             CompletionRef::Template(template) => {
-                (SubjectKind::Resource, template, policy.decide_template(template), None)
+                let drift = self.tools.lock.find_drift(ItemKind::Template, template);
+                (SubjectKind::Resource, template, policy.decide_template(template, drift), None)
             }
         };
         let refused = match look_alike {
@@ -171,7 +173,7 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         let arguments = params.unwrap_or("{}");
         let section = if sender == Direction::Client { Section::Methods } else { Section::Requests };
-        let item = Item { section, name: method, standing: Standing::Unknown };
+        let item = Item::unknown(section, method);
         let judged = accept_name(
             policy.judge_item(item, arguments),
             method,
@@ -419,7 +421,7 @@ pub(super) fn describe_imitation(method: &str, params: Option<&str>) -> Option<&
 }
 
 pub(super) fn request_item(method: &str) -> Item<'_> {
-    Item { section: Section::Requests, name: Section::request_name(method), standing: Standing::Unknown }
+    Item::unknown(Section::Requests, Section::request_name(method))
 }
 
 /// Whether the protocol knows a method as one that a server sends.

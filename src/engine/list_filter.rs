@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::lock::ItemKind;
 use crate::wire::fault::Fault;
 use crate::wire::message::read_name;
 use crate::wire::method;
@@ -22,7 +23,36 @@ pub(super) enum ListKind {
     Skill,
 }
 
+/// Which part of a list a page is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ListPart {
+    /// The list from its beginning: what was listed before may be gone.
+    Beginning,
+    Rest,
+}
+
+impl ListPart {
+    /// Returns what a request asks for.
+    pub(super) fn of_request(params: Option<&str>) -> Self {
+        match params.and_then(|params| view::find_member(params, "cursor")) {
+            None | Some("null") => Self::Beginning,
+            Some(_) => Self::Rest,
+        }
+    }
+}
+
 impl ListKind {
+    /// Returns what a lock holds of such a list.
+    pub(super) fn locked_kind(self) -> Option<ItemKind> {
+        match self {
+            Self::Tools => Some(ItemKind::Tool),
+            Self::Prompts => Some(ItemKind::Prompt),
+            Self::Templates => Some(ItemKind::Template),
+            Self::Resources => Some(ItemKind::App),
+            Self::Skills | Self::Skill => None,
+        }
+    }
+
     pub(super) fn result_key(self) -> &'static str {
         match self {
             Self::Tools => "tools",

@@ -13,9 +13,12 @@ mod input_requests;
 mod item_requests;
 pub mod limits;
 mod line_errors;
+mod list_answers;
 mod list_filter;
 mod list_listeners;
 mod listed_names;
+mod lock_drift;
+mod lock_index;
 mod open_requests;
 mod preparations;
 mod previews;
@@ -44,7 +47,7 @@ use client_request::{ClientRequest, Received};
 use item_requests::{is_of_server, is_other_method};
 use limits::Store;
 use line_errors::{describe_admit_error, describe_fault, describe_oversize, describe_server_end};
-use list_filter::ListKind;
+use list_filter::{ListKind, ListPart};
 use list_listeners::Listeners;
 use open_requests::{AdmitError, OpenRequest, OpenRequests, RequestKind};
 use preparations::Preparations;
@@ -54,7 +57,8 @@ use tasks::Tasks;
 use tool_index::{IsComplete, ToolIndex};
 pub use trial::{Trial, TrialDecision, TrialInput, find_item};
 
-use crate::policy::{Decision, Effect, Policy, Section, ToolRef};
+use crate::lock::ItemKind;
+use crate::policy::{Decision, Policy, Section, ToolRef};
 use crate::record::{ArgumentRecorder, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE, Required};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -63,7 +67,6 @@ use crate::wire::method::{self, MethodKind};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::{Shape, Skim, skim_line};
 use crate::wire::strict::{Reader, StrictDepth};
-use crate::wire::view::find_member;
 
 /// One session: the policy in force, and the open requests of each direction.
 #[derive(Debug)]
@@ -270,11 +273,12 @@ impl Engine {
         if method != method::TOOLS_CALL && self.refuse_own_state(&request, turn).is_break() {
             return Ok(());
         }
+        let list = |kind| RequestKind::List(kind, ListPart::of_request(params));
         let kind = match method {
             method::TOOLS_CALL => return self.handle_tools_call(request, turn),
             method::PROMPTS_GET => return self.handle_item_request(request, Section::Prompts, turn),
-            method::TOOLS_LIST => RequestKind::List(ListKind::Tools),
-            method::PROMPTS_LIST => RequestKind::List(ListKind::Prompts),
+            method::TOOLS_LIST => list(ListKind::Tools),
+            method::PROMPTS_LIST => list(ListKind::Prompts),
             method::INITIALIZE => {
                 self.recorder.record_client(|| message::client_info(params));
                 self.approvals.handle_initialize(params);
@@ -289,9 +293,9 @@ impl Engine {
             }
             method::SERVER_DISCOVER => RequestKind::Discover,
             _ if method.starts_with(method::TASKS_PREFIX) => return self.handle_task_request(request, turn),
-            "resources/list" => RequestKind::List(ListKind::Resources),
-            method::SKILLS_LIST => RequestKind::List(ListKind::Skills),
-            "resources/templates/list" => RequestKind::List(ListKind::Templates),
+            "resources/list" => list(ListKind::Resources),
+            method::SKILLS_LIST => list(ListKind::Skills),
+            "resources/templates/list" => list(ListKind::Templates),
             "resources/read" | "resources/subscribe" | method::DIRECTORY_READ | method::SKILLS_GET => {
                 return self.handle_item_request(request, Section::Resources, turn);
             }
@@ -381,7 +385,10 @@ impl Engine {
                     turn.record_outcome(request.draft, Outcome::Cancelled);
                 }
             }
-            "notifications/tools/list_changed" => self.tools.set_complete(IsComplete::No),
+            "notifications/tools/list_changed" => {
+                self.tools.set_complete(IsComplete::No);
+                self.tools.lock.mark_stale(ItemKind::Tool);
+            }
             method::SUBSCRIPTIONS_ACKNOWLEDGED => {
                 if let Some(line) = self.listeners.handle_acknowledged(params) {
                     return turn.send_to_client(line);
@@ -422,7 +429,7 @@ impl Engine {
                 let lists = call.lists;
                 self.handle_call_answer(call, answer, turn);
                 match (lists, answer) {
-                    (Some(list), Answer::Result(result)) => self.filter_list(line, result, list),
+                    (Some(list), Answer::Result(result)) => self.filter_list(line, result, (list, ListPart::Rest)),
                     _ => Ok(None),
                 }
             }
@@ -444,16 +451,17 @@ impl Engine {
                 Ok(None)
             }
             (RequestKind::Discover, Answer::Result(result)) => {
-                Ok(list_listeners::declare_list_changed(result).map(|new| list_filter::splice_line(line, result, &new)))
+                self.edit_greeting(line, result, |_, text| list_listeners::declare_list_changed(text), turn)
             }
             (RequestKind::Initialize, Answer::Result(result)) => {
                 self.approvals.handle_initialized(answer);
-                Ok(self.listeners.handle_initialized(result).map(|new| list_filter::splice_line(line, result, &new)))
+                self.edit_greeting(line, result, Listeners::handle_initialized, turn)
             }
-            (RequestKind::List(list), Answer::Result(result)) => self.filter_list(line, result, list),
+            (RequestKind::List(list, part), Answer::Result(result)) => self.filter_list(line, result, (list, part)),
             (RequestKind::Other, _)
             | (RequestKind::Held(_) | RequestKind::OwnSubscription | RequestKind::Cancelled, _) => Ok(None),
         };
+        self.announce_drift(turn);
         self.resources.describe_dropped().into_iter().for_each(|note| turn.push_note(note.to_owned()));
         if let Some(why) = refused {
             turn.push_note(why.clone());
@@ -470,50 +478,5 @@ impl Engine {
                 turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamUnreadable, &why));
             }
         }
-    }
-
-    /// Returns the line without the items that the policy hides; `None` if it hides none.
-    fn filter_list(&mut self, line: &[u8], result: &str, list: ListKind) -> Result<Option<Vec<u8>>, Fault> {
-        self.reader.read_line(line, list.depth())?;
-        let (policy, tools, enforcement) = (&self.policy, &mut self.tools, self.enforcement);
-        let resources = &mut self.resources;
-        if list == ListKind::Tools {
-            tools.learn_names(policy, result)?;
-        }
-        let mut filter = |is_raised: &mut bool| {
-            list_filter::filter_result(result, list, |name, item| {
-                let is_hidden = match list {
-                    ListKind::Tools => {
-                        resources.record_app(&name, item);
-                        *is_raised |= tools.record_listing(&name, item, policy);
-                        policy.decide_tool(tools.find_tool(&name)).effect == Effect::Hide
-                    }
-                    ListKind::Prompts => {
-                        tools.record_prompt(&name);
-                        policy.decide_item(tools.find_prompt(policy, &name)).effect == Effect::Hide
-                    }
-                    ListKind::Resources | ListKind::Skills | ListKind::Skill => {
-                        resources.record_resource(&name);
-                        policy.decide_item(resources.find_resource(&name, policy, tools)).effect == Effect::Hide
-                    }
-                    ListKind::Templates => {
-                        resources.record_template(&name);
-                        policy.decide_template(&name).effect == Effect::Hide
-                    }
-                };
-                is_hidden && enforcement == Enforcement::Enforced
-            })
-        };
-        let mut is_raised = false;
-        let filtered = filter(&mut is_raised)?;
-        // A tool whose class is raised may also be earlier in the list, with a milder one.
-        let filtered = if is_raised { filter(&mut false)? } else { filtered };
-        let has_list = || find_member(result, "tools").is_some_and(|tools| tools.starts_with('['));
-        // Both look through the whole result, so they do it once only.
-        let may_be_whole = list == ListKind::Tools && !self.tools.is_complete();
-        if may_be_whole && list_filter::next_cursor(result).is_none() && has_list() {
-            self.tools.set_complete(IsComplete::Yes);
-        }
-        Ok(filtered.map(|filtered| list_filter::splice_line(line, result, &filtered)))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::call_gate::CountedCall;
-use super::list_filter::ListKind;
+use super::list_filter::{ListKind, ListPart};
 use super::rounds::RoundCall;
 use super::tasks::TaskRequest;
 use crate::limits::{MAX_CANCELLED, MAX_OPEN, MAX_OPEN_BYTES};
@@ -17,7 +17,7 @@ pub(super) enum RequestKind {
     /// `initialize`: it opens the session, so it cannot be cancelled.
     Initialize,
     /// A list: filter it.
-    List(ListKind),
+    List(ListKind, ListPart),
     /// A stream of notifications: its answer ends it.
     Subscription,
     /// A call that waits for a person, with the number of the question. The server does not know about it.

@@ -6,16 +6,16 @@ use serde_json::json;
 
 use super::action::{Action, Payload, Turn};
 use super::approval_flow::withdrawn;
-use super::approval_questions::cover_call;
 use super::approvals::{self, ApprovalAnswer, Channel, HeldCall, Local, OpenQuestion, SeenPreview, Settled, Upshot};
 use super::call_gate::AdmittedCall;
-use super::list_filter::{self, ListKind};
+use super::list_filter::{self, ListKind, ListPart};
+use super::lock_drift::ListReason;
 use super::open_requests::RequestKind;
 use super::previews::describe_preview;
 use super::recorder::outcome_of_answer;
 use super::{ClientRequest, Engine, Received};
 use crate::limits::{MAX_OWN_PAGES, OWN_REQUEST};
-use crate::policy::{Again, Asking, Decision, Effect, Preview, ToolRef};
+use crate::policy::{Again, Asking, Effect, Preview, ToolRef};
 use crate::record::{Approval, Direction, Draft, Facts, Outcome, Subject};
 use crate::risk::Class;
 use crate::visible::escape_invisible;
@@ -76,7 +76,7 @@ struct PreparedCall {
 
 #[derive(Debug)]
 enum WaitsFor {
-    List(NewCall),
+    List(ListReason, NewCall),
     /// The preview under this id.
     Preview(Box<str>, NewCall),
     /// The preview under this id, which is compared with the one that a person has approved.
@@ -94,7 +94,7 @@ struct NewCall {
 impl PreparedCall {
     fn line(&self) -> &[u8] {
         match &self.waits_for {
-            WaitsFor::List(call) | WaitsFor::Preview(_, call) => &call.line,
+            WaitsFor::List(_, call) | WaitsFor::Preview(_, call) => &call.line,
             WaitsFor::SamePreview(_, approved) => &approved.held.line,
         }
     }
@@ -139,7 +139,7 @@ impl Preparations {
     pub(super) fn find_compared(&mut self, number: u64) -> Option<&mut OpenQuestion> {
         let mut compared = self.calls.iter_mut().filter_map(|call| match &mut call.waits_for {
             WaitsFor::SamePreview(_, approved) => Some(&mut approved.question),
-            WaitsFor::List(_) | WaitsFor::Preview(..) => None,
+            WaitsFor::List(..) | WaitsFor::Preview(..) => None,
         });
         compared.find(|question| question.number == number)
     }
@@ -160,10 +160,12 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> Need {
         let scope = asking.scope.unwrap_or_default();
-        let is_unheard_of = known.listing == Listing::NotAsked && self.is_unheard_of(&call.name);
+        let is_unread = |preview: &Preview| self.tools.lock.waits_for_list(preview.tool());
+        let is_unheard_of =
+            known.listing == Listing::NotAsked && (self.is_unheard_of(&call.name) || preview.is_some_and(is_unread));
         // What is compared is part of what is granted, and a refusal is of the call.
         let is_settled = || {
-            let (covered, _) = cover_call(call, None, request.params);
+            let (covered, _) = self.cover_request(call, None, request.params);
             match preview.map(Preview::again) {
                 Some(Again::Compared) => self.approvals.refusals.find_refusal(covered, turn.now.session).is_some(),
                 _ => self.is_settled(covered, scope, turn.now.session),
@@ -176,16 +178,14 @@ impl Engine {
         if !self.approvals.can_hold(request.line.len(), self.preparations.held()) {
             return Need::Room;
         }
+        if is_unheard_of {
+            self.wait_for_list(ListReason::Approval, request, known, turn);
+            return Need::Begun;
+        }
         let meta = request.params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
         let since = request.since(turn.now.session);
         let new_call = || NewCall { line: request.line.into(), since, known: known.clone() };
-        let waits_for = if is_unheard_of {
-            if !self.preparations.requests.iter().any(|request| matches!(request.kind, OwnKind::List(..))) {
-                let until = turn.now.session.saturating_add(OWN_REQUEST);
-                self.ask_for_tools((1, until), None, meta, turn);
-            }
-            WaitsFor::List(new_call())
-        } else if let (Some(preview), None) = (preview, &known.preview) {
+        let waits_for = if let (Some(preview), None) = (preview, &known.preview) {
             match self.ask_for_preview(preview, call.arguments.unwrap_or("{}"), meta, turn) {
                 Ok(id) => WaitsFor::Preview(id, new_call()),
                 Err(why) => {
@@ -198,22 +198,31 @@ impl Engine {
         } else {
             return Need::Nothing;
         };
-        let number = self.approvals.next_number();
-        self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
-        self.preparations.calls.push(PreparedCall { number, key: request.key.clone(), waits_for });
+        self.hold_until(waits_for, request);
         Need::Begun
     }
 
-    /// Whether nobody knows of a tool, and it could still turn out that the server has it.
-    fn is_unheard_of(&self, tool: &str) -> bool {
-        !self.policy.has_in_catalogue(tool) && !self.tools.has_listed(tool) && !self.tools.is_complete()
+    fn hold_until(&mut self, waits_for: WaitsFor, request: &ClientRequest<'_>) {
+        let number = self.approvals.next_number();
+        self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
+        self.preparations.calls.push(PreparedCall { number, key: request.key.clone(), waits_for });
     }
 
-    /// Returns the decision about a tool that the server does not have: by the policy's default, whatever entry may
-    /// match its name, for nobody is asked about what is not there.
-    pub(super) fn decide_absent<'p>(&self, tool: &str, policy: &'p crate::policy::Policy) -> Option<Decision<'p>> {
-        let is_absent = !policy.has_in_catalogue(tool) && self.tools.is_complete() && !self.tools.has_listed(tool);
-        is_absent.then(|| policy.decide_absent_tool())
+    /// Lets a call wait for the server's list of tools, which the wrapper asks for.
+    pub(super) fn wait_for_list(
+        &mut self,
+        reason: ListReason,
+        request: &ClientRequest<'_>,
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) {
+        if !self.preparations.requests.iter().any(|request| matches!(request.kind, OwnKind::List(..))) {
+            let until = turn.now.session.saturating_add(OWN_REQUEST);
+            let meta = request.params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
+            self.ask_for_tools((1, until), None, meta, turn);
+        }
+        let call = NewCall { line: request.line.into(), since: request.since(turn.now.session), known: known.clone() };
+        self.hold_until(WaitsFor::List(reason, call), request);
     }
 
     fn send_own(
@@ -378,7 +387,9 @@ impl Engine {
             OwnKind::List(page, meta) => match answer {
                 Answer::Result(result) => {
                     // What it hides is hidden from nobody here, but its names and classes are learned.
-                    let is_read = self.filter_list(line, result, ListKind::Tools).is_ok();
+                    let part = if page == 1 { ListPart::Beginning } else { ListPart::Rest };
+                    let is_read = self.filter_list(line, result, (ListKind::Tools, part)).is_ok();
+                    self.announce_drift(turn);
                     match list_filter::next_cursor(result) {
                         Some(cursor) if is_read && page < MAX_OWN_PAGES => {
                             let cursor = cursor.to_owned();
@@ -394,10 +405,10 @@ impl Engine {
     }
 
     fn finish_listing(&mut self, turn: &mut Turn<'_>) {
-        let is_waiting = |call: &mut PreparedCall| matches!(call.waits_for, WaitsFor::List(_));
+        let is_waiting = |call: &mut PreparedCall| matches!(call.waits_for, WaitsFor::List(..));
         let calls: Vec<_> = self.preparations.calls.extract_if(.., is_waiting).collect();
         for PreparedCall { key, waits_for, .. } in calls {
-            let WaitsFor::List(NewCall { line, since, known }) = waits_for else { continue };
+            let WaitsFor::List(_, NewCall { line, since, known }) = waits_for else { continue };
             self.client_requests.remove_answered(&key);
             self.resume_call(&line, since, Preparation { listing: Listing::Asked, ..known }, turn);
         }
@@ -411,7 +422,8 @@ impl Engine {
         self.client_requests.remove_answered(&key);
         match waits_for {
             WaitsFor::SamePreview(_, approved) => self.finish_comparison(*approved, preview, turn),
-            WaitsFor::List(NewCall { line, since, known }) | WaitsFor::Preview(_, NewCall { line, since, known }) => {
+            WaitsFor::List(_, NewCall { line, since, known })
+            | WaitsFor::Preview(_, NewCall { line, since, known }) => {
                 let known = Preparation { preview: Some(preview), ..known };
                 self.resume_call(&line, since, known, turn);
             }
@@ -461,14 +473,15 @@ impl Engine {
 
     /// Records that the server never got a call.
     fn drop_preparation(&mut self, call: PreparedCall, outcome: Outcome, turn: &mut Turn<'_>) {
-        let call = match call.waits_for {
+        let (reason, call) = match call.waits_for {
             WaitsFor::SamePreview(_, approved) => {
                 if approved.question.local == Local::Asked {
                     turn.push_action(Action::Settle(approved.question.number, Settled::Over));
                 }
                 return self.end_held(approved.held, withdrawn(), outcome, turn);
             }
-            WaitsFor::List(call) | WaitsFor::Preview(_, call) => call,
+            WaitsFor::List(reason, call) => (reason, call),
+            WaitsFor::Preview(_, call) => (ListReason::Approval, call),
         };
         let line = std::str::from_utf8(&call.line).unwrap_or_default().trim_ascii();
         let params = find_member(line, "params");
@@ -479,14 +492,14 @@ impl Engine {
         let facts = Facts {
             subject: Some(Subject::Tool(&read.name)),
             class: Some(policy.class_of(tool)),
-            effect: Effect::RequireApproval,
+            effect: if reason == ListReason::Lock { decision.effect } else { Effect::RequireApproval },
             arguments: Some(read.arguments.unwrap_or("{}")),
             inputs: read.input_responses(),
             traceparent: read.traceparent(),
             ..Facts::new(Direction::Client, Some(method::TOOLS_CALL), decision.rule)
         };
         let mut draft = self.recorder.draft_decision(&facts, turn);
-        if let Some(draft) = &mut draft {
+        if let (Some(draft), ListReason::Approval) = (&mut draft, reason) {
             draft.set_approval(withdrawn());
         }
         turn.record_outcome(draft, outcome);

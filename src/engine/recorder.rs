@@ -66,12 +66,14 @@ impl Engine {
         self.recorder.policy = Some(digest);
     }
 
-    /// Records that another policy is in force, and names it in the records from here on. Call this with each
+    /// Records that another policy is in force, and names it in the records from here on; it has no digest if it is the
+    /// built-in one. `lock` is the digest of the server's lock if only that is new. Call this with each
     /// [`Engine::replace_policy`].
-    pub fn record_reload(&mut self, digest: Digest, now: Now, actions: &mut Vec<Action>) {
+    pub fn record_reload(&mut self, digest: Option<Digest>, lock: Option<Digest>, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        self.recorder.policy = Some(digest);
-        let reason = Some("A new policy is in force.");
+        self.recorder.policy = digest.or(self.recorder.policy);
+        let relocked = lock.map(|lock| format!("A new lock is in force: sha256:{lock}."));
+        let reason = Some(relocked.as_deref().unwrap_or("A new policy is in force."));
         let facts = Facts { reason, ..Facts::new(Direction::Wrapper, None, RELOAD_RULE) };
         turn.record_outcome(self.recorder.draft_decision(&facts, turn), Outcome::Ok);
     }

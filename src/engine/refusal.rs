@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::policy::{Decision, Effect, Section};
+use crate::policy::{Decision, Effect, LOCK_RULE, Section};
 use crate::record;
 use crate::visible::{escape_invisible, visible_lines};
 use crate::wire::reply::DecisionMeta;
@@ -64,6 +64,8 @@ pub(super) enum Remedy {
     Queue,
     /// The agent can make the call anew.
     Restart,
+    /// The user can look at what changed since the lock, and agree to it.
+    Lock,
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +78,8 @@ pub(super) struct Refused<'p> {
 
 impl<'p> From<Decision<'p>> for Refused<'p> {
     fn from(decision: Decision<'p>) -> Self {
-        Self { decision, otherwise: None, remedy: Remedy::Policy }
+        let remedy = if decision.rule == LOCK_RULE { Remedy::Lock } else { Remedy::Policy };
+        Self { decision, otherwise: None, remedy }
     }
 }
 
@@ -144,6 +147,11 @@ pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: SubjectKind, nam
         ),
         Remedy::Restart => {
             "If it is still needed, make the call again from the start, without the server's state.".to_owned()
+        }
+        Remedy::Lock => {
+            "Do not retry it or look for another way to do it; carry on without it. If it is needed, tell the user, \
+                         who can look at what changed and agree to it."
+                .to_owned()
         }
         Remedy::Queue => "Wait until the user has answered those, then try again.".to_owned(),
         Remedy::Store | Remedy::Log => "Tell the user. Once that is fixed, the same call can be retried.".to_owned(),

@@ -7,7 +7,8 @@ use crate::limits::{
     MAX_LISTED_APP_BYTES, MAX_LISTED_APPS, MAX_LISTED_RESOURCES, MAX_LISTED_TEMPLATE_BYTES, MAX_LISTED_TEMPLATES,
     MAX_LISTED_URI_BYTES,
 };
-use crate::policy::{ComparedName, Decision, Effect, Item, Policy, Section, Standing, UriTemplate};
+use crate::lock::ItemKind;
+use crate::policy::{ComparedName, Decision, Effect, Item, LOCK_RULE, Policy, Section, Standing, UriTemplate};
 use crate::record::PROTOCOL_RULE;
 use crate::wire::uri;
 use crate::wire::view::{self, find_member};
@@ -103,7 +104,9 @@ impl ResourceIndex {
 
     /// Looks up a resource, with what is known about it.
     pub(super) fn find_resource<'p>(&self, uri: &'p str, policy: &'p Policy, tools: &ToolIndex) -> Item<'p> {
-        Item { section: Section::Resources, name: uri, standing: self.find_standing(uri, policy, tools) }
+        let drift =
+            if tools.lock.is_in_force() && is_app(uri) { tools.lock.find_drift(ItemKind::App, uri) } else { None };
+        Item { standing: self.find_standing(uri, policy, tools), drift, ..Item::unknown(Section::Resources, uri) }
     }
 
     fn find_standing<'p>(&self, uri: &str, policy: &'p Policy, tools: &ToolIndex) -> Standing<'p> {
@@ -116,7 +119,12 @@ impl ResourceIndex {
             let listed = ComparedName::of_uri(name.exact());
             self.uris.contains(name.exact()) && !name.is_ambiguous() && listed.folded() == name.folded()
         };
-        let is_listed = is_in_list() || self.templates.values().any(|template| template.fits(&name));
+        // A template that was not agreed to vouches for nothing.
+        let vouches =
+            |template: &str| policy.decide_template(template, tools.lock.find_drift(ItemKind::Template, template));
+        let fits =
+            |(text, template): (&Box<str>, &UriTemplate)| template.fits(&name) && vouches(text).rule != LOCK_RULE;
+        let is_listed = is_in_list() || self.templates.iter().any(fits);
         if is_listed { Standing::Listed } else { Standing::Unknown }
     }
 
@@ -142,6 +150,11 @@ impl ResourceIndex {
             false => exact.into_iter().map(decide).reduce(|one, other| if one.refuses() { other } else { one }),
         }
     }
+}
+
+/// Whether a server may take a URI for that of an app.
+pub(super) fn is_app(uri: &str) -> bool {
+    ComparedName::of_uri(uri).folded().iter().any(|place| place.starts_with(APP_SCHEME))
 }
 
 /// Where the most lenient server takes an app to be.

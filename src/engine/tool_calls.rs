@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::action::{Action, Commit, Payload, Turn};
 use super::approval_questions::UnapprovedCall;
@@ -13,7 +14,7 @@ use super::recorder::outcome_of_answer;
 use super::refusal::{Refusal, Refused, Remedy, SubjectKind, format_refusal};
 use super::tasks::result_type;
 use super::{ClientRequest, Engine, Now};
-use crate::policy::{Decision, Effect};
+use crate::policy::{Decision, Effect, LOCK_RULE, Policy};
 use crate::record::{self, Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -43,6 +44,11 @@ impl Engine {
                 return Ok(());
             }
         }
+        match self.begin_lock_comparison(&request, &call, known, turn) {
+            Need::Nothing => {}
+            Need::Begun => return Ok(()),
+            Need::Room => return self.refuse_uncompared(&request, &call, turn),
+        }
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.resolve_called(&call.name, &policy);
         let look_alike = self.tools.find_look_alike(&call.name, &policy);
@@ -50,7 +56,7 @@ impl Engine {
         let subject = record::Subject::Tool(&call.name);
         let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, subject, &call, rule) };
         let mut need = Need::Nothing;
-        let pending = match self.gate.judge_call(&policy, &call, (tool.listing, look_alike), turn.now) {
+        let pending = match self.gate.judge_call(&policy, &call, (tool, look_alike), turn.now) {
             Ok(AdmittedCall { decision, asking, counted, preview }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
                 if let (Some(asking), Enforcement::Enforced) = (&asking, enforcement) {
@@ -99,6 +105,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether nobody knows of a tool, and it could still turn out that the server has it.
+    pub(super) fn is_unheard_of(&self, tool: &str) -> bool {
+        !self.policy.has_in_catalogue(tool) && !self.tools.has_listed(tool) && !self.tools.is_complete()
+    }
+
+    /// Returns the decision about a tool that the server does not have: by the policy's default, whatever entry may
+    /// match its name, for nobody is asked about what is not there.
+    fn decide_absent<'p>(&self, tool: &str, policy: &'p Policy) -> Option<Decision<'p>> {
+        let is_absent = !policy.has_in_catalogue(tool) && self.tools.is_complete() && !self.tools.has_listed(tool);
+        is_absent.then(|| policy.decide_absent_tool())
+    }
+
     /// Refuses a call of a tool that the server does not have, about which a person would be asked otherwise.
     fn refuse_absent_tool(
         &mut self,
@@ -116,6 +134,27 @@ impl Engine {
         let refusal = format_refusal(refused, SubjectKind::Tool, &call.name);
         // Only enforced rules ask a person, so this one is enforced.
         let _ = self.refuse_request(request.id, call.answer_shape(), &refusal, facts, turn);
+    }
+
+    /// Refuses a call that cannot wait for the list that tells how its tool differs from the lock.
+    fn refuse_uncompared(
+        &mut self,
+        request: &ClientRequest<'_>,
+        call: &CallParams<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault> {
+        let decision = Decision { effect: Effect::Deny, rule: LOCK_RULE, reason: None, file: None };
+        let facts = Facts {
+            effect: decision.effect,
+            ..call_facts(request.method, record::Subject::Tool(&call.name), call, decision.rule)
+        };
+        let why =
+            "Too many calls wait for the server's list of tools, which is compared with the lock first.".to_owned();
+        let refused = Refused { decision, otherwise: Some(why), remedy: Remedy::Wait(Duration::from_secs(1)) };
+        let refusal = format_refusal(refused, SubjectKind::Tool, &call.name);
+        // Only where rules are enforced is a list waited for.
+        let _ = self.refuse_request(request.id, call.answer_shape(), &refusal, facts, turn);
+        Ok(())
     }
 
     /// Refuses a request, or, in a session that only observes, returns the draft for the request that is forwarded

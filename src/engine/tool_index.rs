@@ -6,7 +6,9 @@ use std::collections::HashMap;
 
 use super::list_filter::{self, ListKind};
 use super::listed_names::ListedNames;
+use super::lock_index::{Earlier, LockIndex};
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_NAMES, MAX_LISTED_TOOLS};
+use crate::lock::ItemKind;
 use crate::policy::{Decision, Effect, Item, Listing, Policy, Section, Standing, ToolRef, ToolSeen, TrustedHints};
 use crate::risk::{Class, Listed, SharedObjects, classify_tool, classify_tool_by_hint};
 use crate::wire::fault::Fault;
@@ -37,6 +39,8 @@ pub(super) struct ToolIndex {
     unlisted_bytes: usize,
     /// Whether the server has listed all its tools, and has not said since that they are others.
     is_complete: bool,
+    /// What is listed, held against the lock.
+    pub(super) lock: LockIndex,
 }
 
 /// The classes of a listed tool.
@@ -65,12 +69,13 @@ fn raise_class(known: &mut Class, class: Class) {
 
 impl ToolIndex {
     pub(super) fn for_policy(policy: &Policy) -> Self {
-        Self { trusted_hints: policy.trusted_hints(), ..Self::default() }
+        Self { trusted_hints: policy.trusted_hints(), lock: LockIndex::for_policy(policy), ..Self::default() }
     }
 
-    /// Applies the part of a policy that decides which class a listed tool counts as.
+    /// Applies the parts of a policy that decide which class a listed tool counts as, and what it is held to.
     pub(super) fn use_policy(&mut self, policy: &Policy) {
         self.trusted_hints = policy.trusted_hints();
+        self.lock.use_policy(policy);
     }
 
     /// Learns from the names on a page of the list, before its tools are recorded.
@@ -85,12 +90,12 @@ impl ToolIndex {
     }
 
     /// Adds a tool with its listing, an item of tools/list as written. A server that lists a tool again can only raise
-    /// its class. Returns whether it did.
+    /// its class. Returns whether it did, or whether it makes a tool that was listed before differ from the lock.
     #[must_use]
     pub(super) fn record_listing(&mut self, tool: &str, item: &str, policy: &Policy) -> bool {
         let is_raised = !policy.has_in_catalogue(tool) && self.record_class(tool, item);
         self.tools.record(&join_words(&fold(tool), '_'), tool);
-        is_raised
+        is_raised | (self.lock.record(ItemKind::Tool, tool, item) == Earlier::Drifts)
     }
 
     /// Remembers a listed prompt.
@@ -116,7 +121,7 @@ impl ToolIndex {
 
     /// Looks up a tool that is called. Only the first call of a tool that was not listed allocates.
     pub(super) fn resolve_called<'t>(&mut self, name: &'t str, policy: &Policy) -> ToolRef<'t> {
-        let tool = self.find_tool(name);
+        let tool = ToolRef { drift: self.lock.find_called_drift(name), ..self.find_tool(name) };
         if tool.listing != Listing::Missing || policy.has_in_catalogue(name) {
             return tool;
         }
@@ -128,13 +133,14 @@ impl ToolIndex {
             }
             class
         });
-        ToolRef { name, listing: Listing::As(class) }
+        ToolRef { listing: Listing::As(class), ..tool }
     }
 
     /// Looks up a tool. Does not allocate.
     pub(super) fn find_tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
         let class = self.classes.get(&*fold(name)).map(|known| known.under(self.trusted_hints));
-        ToolRef { name, listing: class.map_or(Listing::Missing, Listing::As) }
+        let listing = class.map_or(Listing::Missing, Listing::As);
+        ToolRef { name, listing, drift: self.lock.find_drift(ItemKind::Tool, name) }
     }
 
     /// Returns the name that a server may take `name` for: one that it has listed, or that the policy or the catalogue
@@ -173,7 +179,8 @@ impl ToolIndex {
         let decisions = listed.chain(known).map(Decision::without_asking);
         let strictest = decisions.reduce(|one, other| if one.refuses() { one } else { other });
         let standing = strictest.map_or(Standing::Unknown, Standing::OfTool);
-        Item { section: Section::Prompts, name: prompt, standing }
+        let drift = self.lock.find_drift(ItemKind::Prompt, prompt);
+        Item { standing, drift, ..Item::unknown(Section::Prompts, prompt) }
     }
 
     /// Returns whether the client would see other tools under `new` than under `old`.
@@ -181,7 +188,8 @@ impl ToolIndex {
         let is_hidden = |policy: &Policy, tool: &str| {
             let class = self.classes.get(&*fold(tool)).map(|known| known.under(policy.trusted_hints()));
             let listing = class.map_or(Listing::Missing, Listing::As);
-            policy.decide_tool(ToolRef { name: tool, listing }).effect == Effect::Hide
+            let drift = self.lock.find_drift_under(policy, ItemKind::Tool, tool);
+            policy.decide_tool(ToolRef { name: tool, listing, drift }).effect == Effect::Hide
         };
         self.tools.is_full() || self.tools.iter().any(|tool| is_hidden(old, tool) != is_hidden(new, tool))
     }
@@ -205,7 +213,7 @@ impl ToolIndex {
 
 /// Falls back to the name if the listing cannot be read or is too large.
 fn classify_listing(tool: &str, item: &str, objects: &SharedObjects) -> ListedClass {
-    let by_name = ToolRef { name: tool, listing: Listing::Missing };
+    let by_name = ToolRef { listing: Listing::Missing, ..tool.into() };
     match Some(item).filter(|item| item.len() <= MAX_CLASSIFIED_ITEM).and_then(Listed::parse) {
         Some(listed) => {
             let listed = listed.among(objects);

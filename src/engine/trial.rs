@@ -7,7 +7,7 @@ use super::call_gate::{AdmittedCall, CallGate, accept_name, refuse_look_alike};
 use super::limits::{Memory, Store};
 use super::refusal::{Refused, SubjectKind, format_refusal};
 use super::tool_index::ToolIndex;
-use crate::policy::{ConditionInput, Effect, Item, Policy, RequestSubject, Section, Standing, ToolRef};
+use crate::policy::{ConditionInput, Effect, Item, Policy, RequestSubject, Section, ToolRef};
 use crate::record::Outcome;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
@@ -126,7 +126,7 @@ impl Trial {
         );
         let envelope = self.reader.read_line(line.as_bytes(), StrictDepth::EVERYTHING)?;
         let call = CallParams::read(envelope.params)?;
-        let judged = self.gate.judge_call(policy, &call, (tool.listing, policy.find_look_alike(tool.name)), now);
+        let judged = self.gate.judge_call(policy, &call, (tool, policy.find_look_alike(tool.name)), now);
         Ok(self.conclude(judged, (SubjectKind::Tool, tool.name), now, outcome))
     }
 
@@ -192,8 +192,6 @@ impl Trial {
 pub fn find_item<'p>(policy: &'p Policy, section: Section, name: &'p str) -> Item<'p> {
     match section {
         Section::Prompts => ToolIndex::default().find_prompt(policy, name),
-        Section::Resources | Section::Requests | Section::Methods => {
-            Item { section, name, standing: Standing::Unknown }
-        }
+        Section::Resources | Section::Requests | Section::Methods => Item::unknown(section, name),
     }
 }

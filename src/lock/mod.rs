@@ -5,6 +5,7 @@
 
 mod changes;
 mod definition_changes;
+mod digests;
 mod file;
 mod signs;
 mod tool_changes;
@@ -14,6 +15,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use changes::{Change, ChangeKind, Subject, compare, compare_item};
+pub use digests::{DefinitionDigest, LockedDigests};
 pub use file::LockError;
 
 use crate::limits::MAX_LISTED_TOOLS;
@@ -158,11 +160,6 @@ impl Lock {
         Ok(())
     }
 
-    /// Whether these instructions, the value of the member as written, are those that were agreed to.
-    pub fn has_instructions(&self, json: Option<&str>) -> bool {
-        json.map_or(Ok(None), canonical_instructions).is_ok_and(|found| found == self.instructions)
-    }
-
     /// Locks an item, in the place of one of its name. `definition` is the item as the server wrote it; of an
     /// [`AppPage`](ItemKind::AppPage), `text` and `blob` are left out, for they are content.
     ///
@@ -225,21 +222,11 @@ impl Lock {
     }
 }
 
-/// Holds listed items to a lock, and keeps its buffers from one item to the next.
+/// Reads listed items as a lock has them, and keeps its buffers from one item to the next.
 #[derive(Debug, Default)]
 pub struct LockReader {
     canonicalizer: Canonicalizer,
     text: String,
-}
-
-impl LockReader {
-    /// Whether the lock has an item of this name with this very definition, as the server wrote it.
-    pub fn is_locked(&mut self, lock: &Lock, kind: ItemKind, name: &str, definition: &str) -> bool {
-        let Some(item) = lock.find(kind, name) else { return false };
-        self.text.clear();
-        write_definition(&mut self.canonicalizer, kind, definition, &mut self.text).is_ok()
-            && self.text == *item.definition
-    }
 }
 
 fn write_definition(

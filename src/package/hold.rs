@@ -47,12 +47,26 @@ pub(crate) fn hold_package(
         notes.push(format!("it is started at its locked version: {}", show(&describe_package(locked))));
     }
     let command = pinned.unwrap_or_else(|| command.to_vec());
-    let Some(facts) = find_facts(&command, env, FileMoment::Before) else {
+    let facts = check_package(&command, locked, env, &mut notes)?;
+    Ok(HeldStart { command, notes, facts })
+}
+
+/// Compares what a command would start, as it is written, with the locked package. Adds to `notes` what cannot be compared.
+///
+/// # Errors
+/// As [`hold_package`].
+pub(crate) fn check_package(
+    command: &[OsString],
+    locked: &LockedPackage,
+    env: &Env,
+    notes: &mut Vec<String>,
+) -> Result<PackageFacts, PackageMismatch> {
+    let Some(facts) = find_facts(command, env, FileMoment::Before) else {
         return Err(PackageMismatch::Unknown(show(&describe_package(locked))));
     };
     compare_facts(locked, &facts)?;
     notes.extend(describe_unheld(locked, &facts));
-    Ok(HeldStart { command, notes, facts })
+    Ok(facts)
 }
 
 /// Compares what is known of a package with what was locked; what is not known is no difference.

@@ -18,7 +18,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::hold::{HeldStart, hold_package};
+pub(crate) use self::hold::{HeldStart, check_package, hold_package};
 pub(crate) use self::pin::pin_version;
 
 use crate::env::Env;

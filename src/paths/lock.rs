@@ -39,11 +39,15 @@ pub fn lock_path(
     settings: &Settings,
     env: &Env,
 ) -> Result<PathBuf, PolicyError> {
-    let name = format!("{server}.lock.json");
+    let name = file_name(server);
     Ok(match find_policy(named, server, settings, env)? {
         Some(policy) => policy.with_file_name(name),
         None => configuration_dir(env)?.join("policies").join(name),
     })
+}
+
+pub(super) fn file_name(server: &ServerName) -> String {
+    format!("{server}.lock.json")
 }
 
 /// Reads the lock of a server, and returns it with its text; `None` if there is none.
@@ -51,14 +55,22 @@ pub fn lock_path(
 /// # Errors
 /// Returns an error if it cannot be used. There is no going on without it.
 pub fn read_lock(path: &Path, server: &ServerName) -> Result<Option<(Lock, String)>, LockFileError> {
-    let text = match read_text(path, MAX_LOCK) {
-        Ok(text) => text,
-        Err(TextError::Missing) if path.symlink_metadata().is_err() => return Ok(None),
-        Err(why) => return Err(LockFileError::Unreadable(path.to_owned(), why)),
-    };
-    let lock = Lock::parse(&text).map_err(|why| LockFileError::Invalid(path.to_owned(), why))?;
+    let Some(text) = read_lock_text(path)? else { return Ok(None) };
+    Ok(Some((parse_lock(path, &text, server)?, text)))
+}
+
+pub(super) fn read_lock_text(path: &Path) -> Result<Option<String>, LockFileError> {
+    match read_text(path, MAX_LOCK) {
+        Ok(text) => Ok(Some(text)),
+        Err(TextError::Missing) if path.symlink_metadata().is_err() => Ok(None),
+        Err(why) => Err(LockFileError::Unreadable(path.to_owned(), why)),
+    }
+}
+
+pub(super) fn parse_lock(path: &Path, text: &str, server: &ServerName) -> Result<Lock, LockFileError> {
+    let lock = Lock::parse(text).map_err(|why| LockFileError::Invalid(path.to_owned(), why))?;
     if lock.server() != server.as_str() {
         return Err(LockFileError::Foreign(path.to_owned(), lock.server().to_owned(), server.clone()));
     }
-    Ok(Some((lock, text)))
+    Ok(lock)
 }

@@ -9,6 +9,7 @@ use super::diagnostic::escape_invisible;
 use super::document::{BesideTools, Otherwise, PolicyDocument, TrustedHints, Unlisted};
 use super::entry::Rule;
 use super::keys::words::word_enum;
+use super::lock_terms::{LockMode, PolicyLock};
 use super::name_table::NameTable;
 use super::section::SectionRule;
 use super::server::Server;
@@ -30,6 +31,8 @@ pub struct Policy {
     pub(super) sections: Vec<SectionRule>,
     pub(super) beside_tools: BesideTools,
     pub(super) trusted_hints: Option<TrustedHints>,
+    pub(super) lock_mode: Option<LockMode>,
+    pub(super) lock: Option<PolicyLock>,
     pub(super) otherwise: Arc<Rule>,
 }
 
@@ -59,6 +62,8 @@ impl Policy {
             sections: Vec::new(),
             beside_tools: BesideTools::Builtin,
             trusted_hints: None,
+            lock_mode: None,
+            lock: None,
             otherwise: Arc::new(otherwise),
         }
     }
@@ -145,6 +150,7 @@ pub(super) fn compile(document: &PolicyDocument, file: &str, server: &Server) ->
     let implied = if is_over_builtin { BesideTools::Builtin } else { BesideTools::Default };
     policy.beside_tools = document.beside_tools.unwrap_or(implied);
     policy.trusted_hints = document.trust_hints.as_ref().map(|hints| hints.value);
+    policy.lock_mode = document.lock.as_ref().map(|mode| mode.value);
     if is_over_builtin {
         let builtin = builtin_policy(server);
         policy.named = builtin.named;

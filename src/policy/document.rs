@@ -13,6 +13,7 @@ use super::keys::kinds::{Located, read_members};
 use super::keys::words::{Words as _, list_words, nearest_word, words};
 use super::keys::{Family, FromDocument, ReadTable as _, TableSpec, ValueKind, read_text, table, table_kind};
 use super::limit_keys::LimitKeys;
+use super::lock_terms::LockMode;
 use super::section::{Section, SectionMembers};
 use super::server::ServerName;
 use super::source::Span;
@@ -72,6 +73,9 @@ table! {
     /// Which of the server's own hints are believed: `"read_only"` lets a tool with `readOnlyHint: true` count as a read, unless
     /// its name or its arguments say that it does more. Without the key, no hint makes a tool more harmless.
     "trust_hints" => trust_hints: Located<TrustedHints>,
+    /// What becomes of what the server lists otherwise than its lock says: `"hide"` (which is meant without the key), `"ask"`,
+    /// `"warn"`, `"off"`, or `"required"`, which is `"hide"` and starts no session without a lock.
+    "lock" => lock: Located<LockMode>,
     /// The known server that this is, if its command does not tell: its catalogue and its built-in policy are in force.
     "catalogue" => catalogue: KnownServer,
     /// The schema, for editors.
@@ -125,6 +129,7 @@ pub(super) struct PolicyDocument {
     pub(super) sections: Vec<(Section, Vec<PolicyEntry<ToolName>>)>,
     pub(super) beside_tools: Option<BesideTools>,
     pub(super) trust_hints: Option<Located<TrustedHints>>,
+    pub(super) lock: Option<Located<LockMode>>,
     pub(super) catalogue: Option<&'static Catalogue>,
 }
 
@@ -248,7 +253,7 @@ pub(super) fn read_document(root: &DocumentNode, origin: Origin<'_>, report: &mu
     let sections = sections.collect();
     let (default, unlisted) = (keys.default, keys.unlisted);
     let (all_tools, beside_tools, trust_hints) = (first, keys.beside_tools, keys.trust_hints);
-    let catalogue = keys.catalogue.map(|known| known.0);
+    let (lock, catalogue) = (keys.lock, keys.catalogue.map(|known| known.0));
     let document = PolicyDocument {
         default,
         unlisted,
@@ -259,6 +264,7 @@ pub(super) fn read_document(root: &DocumentNode, origin: Origin<'_>, report: &mu
         sections,
         beside_tools,
         trust_hints,
+        lock,
         catalogue,
     };
     document.report_too_many_conditions(report);

@@ -9,6 +9,7 @@ use super::decision::{Decision, Effect};
 use super::entry::{Checks, Rule};
 use super::group_keys::GroupCheck;
 use super::limit::Limit;
+use super::lock_terms::Drift;
 use super::preview::Preview;
 use super::server::{Server, ServerName};
 use super::tool_ref::{Listing, ToolRef};
@@ -93,8 +94,9 @@ impl Policy {
     /// Decides about a tool, whatever its arguments: whether it is listed, and whether it is always refused. Never
     /// fails and never allocates.
     pub fn decide_tool<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>) -> Decision<'p> {
-        let (own, rules) = self.find_rules(tool.into());
-        self.decide_together(rules, self.decision_of_rule(own))
+        let tool = tool.into();
+        let (own, rules) = self.find_rules(tool);
+        self.hold_to_lock(self.decide_together(rules, self.decision_of_rule(own)), tool.drift)
     }
 
     /// Decides about a call of `tool`: its arguments alone, or a [`ConditionInput`] with all that conditions look at.
@@ -107,8 +109,10 @@ impl Policy {
         tool: impl Into<ToolRef<'t>>,
         input: impl Into<ConditionInput<'l>>,
     ) -> Judgement<'p> {
-        let (own, rules) = self.find_rules(tool.into());
-        self.judge_checks(self.find_strictest(rules, self.decision_of_rule(own)), rules, input.into())
+        let tool = tool.into();
+        let (own, rules) = self.find_rules(tool);
+        let judgement = self.judge_checks(self.find_strictest(rules, self.decision_of_rule(own)), rules, input.into());
+        self.hold_judgement(judgement, tool.drift)
     }
 
     /// Returns the name in the policy or the catalogue that a server may take this one for; `None` if there is none, or
@@ -131,6 +135,17 @@ impl Policy {
         input: ConditionInput<'_>,
     ) -> Judgement<'p> {
         self.judge_checks(self.decide_rules(rules, base), RulesInForce::of(rules), input)
+    }
+
+    /// As [`hold_to_lock`](Self::hold_to_lock), for a judgement.
+    pub(super) fn hold_judgement<'p>(&'p self, judgement: Judgement<'p>, drift: Option<Drift>) -> Judgement<'p> {
+        // What the policy refuses is refused for the policy's reason.
+        if judgement.decision.refuses() {
+            return judgement;
+        }
+        let decision = self.hold_to_lock(judgement.decision, drift);
+        let rules = if decision.refuses() { RulesInForce::default() } else { judgement.rules };
+        Judgement { decision, rules, ..judgement }
     }
 
     /// Applies the checks of rules to a message, if the decision about it lets it pass.
@@ -193,7 +208,7 @@ impl Policy {
     /// A tool exists if tools/list, the server's catalogue or an entry of the policy has its name. A rule that refuses
     /// tools of such a name refuses the prompt too, whether or not there is one.
     pub fn decide_prompt_of_tool<'p>(&'p self, name: &str, seen: ToolSeen) -> Option<Decision<'p>> {
-        let decision = self.decide_tool(ToolRef { name, listing: Listing::Missing });
+        let decision = self.decide_tool(ToolRef { listing: Listing::Missing, ..name.into() });
         let exists = seen == ToolSeen::Tool || self.has_in_catalogue(name) || self.named.exact.contains_key(name);
         let is_refused = || decision.refuses() && self.find_named_rule(name).is_some();
         (exists || is_refused()).then_some(decision)

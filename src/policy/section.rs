@@ -19,6 +19,7 @@ use super::keys::kinds::read_members;
 use super::keys::words::word_enum;
 use super::keys::{FromDocument, TableSpec, ValueKind, table_kind};
 use super::limit::Limit;
+use super::lock_terms::Drift;
 use super::summary::SectionTally;
 use super::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::wire::fold::fold;
@@ -48,6 +49,15 @@ pub struct Item<'i> {
     pub name: &'i str,
     /// What is known about it beyond its name.
     pub standing: Standing<'i>,
+    /// How it differs from the lock of its server.
+    pub drift: Option<Drift>,
+}
+
+impl<'i> Item<'i> {
+    /// Makes an item about which nothing else is known.
+    pub fn unknown(section: Section, name: &'i str) -> Self {
+        Self { section, name, standing: Standing::Unknown, drift: None }
+    }
 }
 
 /// What is known about an item beyond its name. It matters only if no entry of the policy is about the item.
@@ -333,7 +343,7 @@ impl Policy {
     /// Decides about an item whatever its arguments: whether it is listed, and whether it is always refused.
     pub fn decide_item<'p>(&'p self, item: Item<'p>) -> Decision<'p> {
         let (rules, base) = self.find_item_rules(item);
-        self.decide_rules(rules, base)
+        self.hold_to_lock(self.decide_rules(rules, base), item.drift)
     }
 
     /// Decides about a message that is about an item: its arguments alone, or a [`ConditionInput`]. What conditions on
@@ -344,7 +354,8 @@ impl Policy {
         let is_looked_at = item.section == Section::Resources && rules.iter().flatten().any(looks_at_uri);
         let uri = is_looked_at.then(|| UriForms::new(item.name));
         let ConditionInput { args, input, .. } = input.into();
-        self.judge_rules(rules, base, ConditionInput { args, input, uri: uri.as_ref() })
+        let judgement = self.judge_rules(rules, base, ConditionInput { args, input, uri: uri.as_ref() });
+        self.hold_judgement(judgement, item.drift)
     }
 
     /// Whether an entry has exactly this name, or this URI.
@@ -369,7 +380,7 @@ impl Policy {
 
     /// Decides about a template of resources, `file:///reports/{name}` for example: it is listed if a resource that fits
     /// it may pass.
-    pub fn decide_template(&self, template: &str) -> Decision<'_> {
+    pub fn decide_template(&self, template: &str, drift: Option<Drift>) -> Decision<'_> {
         let name = ComparedName::of_uri(template);
         let shape = NamePattern::of_template(name.exact());
         let is_about = |rule: &&SectionRule| {
@@ -377,10 +388,11 @@ impl Policy {
             rule.section == Section::Resources
                 && (is_restricted || !rule.refuses() && rule.key.exact.overlaps_with(&shape))
         };
-        match self.sections.iter().find(is_about) {
+        let decision = match self.sections.iter().find(is_about) {
             Some(rule) => self.decision_of_rule(&rule.rule),
             None => self.decide_without_entry(Section::Resources, Standing::Listed),
-        }
+        };
+        self.hold_to_lock(decision, drift)
     }
 
     /// Returns the name in a section that a server may take this one for; `None` if there is none, or if this name is in
@@ -402,7 +414,7 @@ impl Policy {
     /// one, unless a more specific entry permits the spelling at hand. So no spelling is milder than another. Of the
     /// entries that restrict, the strictest and the three most specific count.
     fn find_item_rules<'p>(&'p self, item: Item<'p>) -> ([Option<&'p Rule>; 5], Decision<'p>) {
-        let Item { section, name, standing } = item;
+        let Item { section, name, standing, .. } = item;
         let default = self.decide_without_entry(section, standing);
         let rules = || self.sections.iter().filter(|rule| rule.section == section);
         if rules().next().is_none() {

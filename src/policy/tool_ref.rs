@@ -1,5 +1,6 @@
 //! A tool to decide about: its name, and what its server has said about it.
 
+use super::lock_terms::Drift;
 use crate::risk::{Class, Listed, classify_tool};
 use crate::wire::fold::fold;
 
@@ -10,6 +11,8 @@ pub struct ToolRef<'t> {
     pub name: &'t str,
     /// What is known about it beyond its name.
     pub listing: Listing,
+    /// How it differs from the lock of its server.
+    pub drift: Option<Drift>,
 }
 
 /// What the server has said about a tool. It matters only if neither the policy nor a catalogue knows the tool's class.
@@ -25,7 +28,7 @@ pub enum Listing {
 
 impl<'t, T: AsRef<str> + ?Sized> From<&'t T> for ToolRef<'t> {
     fn from(name: &'t T) -> Self {
-        Self { name: name.as_ref(), listing: Listing::NotAsked }
+        Self { name: name.as_ref(), listing: Listing::NotAsked, drift: None }
     }
 }
 

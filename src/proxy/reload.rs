@@ -1,4 +1,4 @@
-//! Live reload: a saved policy takes effect for the next call. A policy that is not valid is reported, and the last
+//! Live reload: a saved policy, or lock, takes effect for the next call. One that is not valid is reported, and the last
 //! valid one stays in force.
 
 use std::collections::BTreeSet;
@@ -17,6 +17,7 @@ use crate::audit::PolicyText;
 use crate::limits::{MAX_LINKS, RELOAD_POLL, RELOAD_SETTLE};
 use crate::paths::{Current, LoadedPolicy, PolicyError};
 use crate::policy::Colour;
+use crate::record::Digest;
 use crate::wire::frame::Framer;
 
 /// Where the policy of a session comes from.
@@ -53,7 +54,11 @@ pub(super) fn spawn_watch(mut reload: Reload, session: Arc<SharedSession>) -> io
 fn check_policy(reload: &mut Reload, outbox: &mut Outbox, reported: &mut Option<String>) {
     let problem = match (reload.look)() {
         Ok(Current::Changed(loaded)) => {
-            put_in_force(*loaded, outbox);
+            put_in_force(*loaded, None, outbox);
+            None
+        }
+        Ok(Current::Relocked(loaded, lock)) => {
+            put_in_force(*loaded, Some(lock), outbox);
             None
         }
         Ok(Current::Unchanged) => None,
@@ -67,13 +72,14 @@ fn check_policy(reload: &mut Reload, outbox: &mut Outbox, reported: &mut Option<
             }
             tracing::warn!("the policy that was in force stays in force");
         }
-        None if reported.is_some() => tracing::info!("the policy file is good again"),
+        None if reported.is_some() => tracing::info!("the policy file and the lock are good again"),
         _ => {}
     }
     *reported = problem;
 }
 
-fn put_in_force(loaded: LoadedPolicy, outbox: &mut Outbox) {
+/// Puts a policy in force; `lock` is the digest of the lock if only that is new.
+fn put_in_force(loaded: LoadedPolicy, lock: Option<Digest>, outbox: &mut Outbox) {
     let summary = loaded.policy.summarize().to_string();
     let warnings = loaded.render_warnings(Colour::Plain);
     let text = loaded.source.as_ref().map(PolicyText::of_source);
@@ -82,10 +88,13 @@ fn put_in_force(loaded: LoadedPolicy, outbox: &mut Outbox) {
         log.add_policy(text);
     }
     outbox.decide_without_line(|engine, now, actions| {
-        digest.into_iter().for_each(|digest| engine.record_reload(digest, now, actions));
+        engine.record_reload(digest, lock, now, actions);
         engine.replace_policy(Arc::new(loaded.policy), actions);
     });
-    tracing::info!("a new policy is in force: {summary}");
+    match lock {
+        Some(_) => tracing::info!("a new lock is in force, and the server's lists are held against it"),
+        None => tracing::info!("a new policy is in force: {summary}"),
+    }
     for line in warnings.lines() {
         tracing::warn!("{line}");
     }

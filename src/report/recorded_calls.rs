@@ -243,7 +243,7 @@ impl<'p> Replayer<'p> {
         let none = Arguments::default();
         let name = call.subject.as_deref().name();
         let (item, looks_at_arguments, looks_at_input) = match call.judged {
-            JudgedAs::Template => return Ok(decide_alone(policy.decide_template(name))),
+            JudgedAs::Template => return Ok(decide_alone(policy.decide_template(name, None))),
             JudgedAs::Call => {
                 let tool = call.tool_ref(name);
                 (None, policy.looks_at_arguments(tool), policy.looks_at_input(tool))

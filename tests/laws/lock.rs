@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use policylayer::lock::{ItemKind, Lock, LockReader, compare};
+use policylayer::lock::{ItemKind, Lock, LockReader, LockedDigests, compare};
 use policylayer::wire::strict::{Reader, StrictDepth};
 
 use super::models::{Node, Text, Value, parse};
@@ -35,7 +35,11 @@ fn holds_for_part(part: &str, one: &str, other: &str) {
         let read = Lock::parse(&lock.write()).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(read, *lock, "{text}");
     }
-    let is_locked = |text: &str| LockReader::default().is_locked(&locked, ItemKind::Tool, "t", text);
+    let digests = LockedDigests::from(&locked);
+    let is_locked = |text: &str| {
+        let digest = LockReader::default().digest(ItemKind::Tool, text);
+        digest.is_some_and(|digest| digests.has_definition(ItemKind::Tool, "t", &digest))
+    };
     let is_same = has_distinct_keys(&one.1) && reads_alike((&one.0, &one.1), (&other.0, &other.1));
     assert_eq!(is_locked(&other.0), is_same, "{} and {}", one.0, other.0);
     if has_distinct_keys(&one.1) {

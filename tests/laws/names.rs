@@ -1,7 +1,7 @@
 //! Names and methods: what a fold leaves, and that no spelling of a name gets a milder decision than the name itself.
 
 use policylayer::policy::{
-    self as policies, Decision, Effect, Format, Item, Judgement, Policy, Section, Server, ServerName, Source, Standing,
+    self as policies, Decision, Effect, Format, Item, Judgement, Policy, Section, Server, ServerName, Source,
 };
 use policylayer::wire::fold::fold;
 use policylayer::wire::method::{METHODS, MethodClass, classify_method};
@@ -92,7 +92,7 @@ fn load_section(section: Section, rules: &[u8]) -> Option<Policy> {
 
 fn is_no_milder_item(policy: &Policy, section: Section, name: &str, spelling: &str) {
     fn item(section: Section, name: &str) -> Item<'_> {
-        Item { section, name, standing: Standing::Unknown }
+        Item::unknown(section, name)
     }
     let decide = |name| policy.decide_item(item(section, name));
     is_no_milder_decision(decide(name), (spelling, decide(spelling)));

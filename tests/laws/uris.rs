@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use policylayer::policy::{Effect, Item, Policy, Section, Standing};
+use policylayer::policy::{Effect, Item, Policy, Section};
 use policylayer::wire::uri;
 
 use super::compiled;
@@ -33,7 +33,7 @@ static ALLOWS: LazyLock<[(Arc<Policy>, &str, &str); 3]> = LazyLock::new(|| {
 });
 
 fn passes(policy: &Policy, name: &str) -> bool {
-    let item = Item { section: Section::Resources, name, standing: Standing::Unknown };
+    let item = Item::unknown(Section::Resources, name);
     policy.decide_item(item).effect == Effect::Allow
 }
 

@@ -19,6 +19,7 @@ default = "deny"
 unlisted = "deny"
 beside_tools = "builtin"
 trust_hints = "read_only"
+lock = "warn"
 catalogue = "iterable"
 hide = ["hidden_tool"] # never
 
@@ -53,6 +54,7 @@ default: deny
 unlisted: deny
 beside_tools: builtin
 trust_hints: read_only
+lock: warn
 catalogue: iterable
 hide: [hidden_tool] # never
 all_tools: { rate_limit: 100/minute }
@@ -81,6 +83,7 @@ fn full() -> Value {
         "unlisted": "deny",
         "beside_tools": "builtin",
         "trust_hints": "read_only",
+        "lock": "warn",
         "catalogue": "iterable",
         "hide": ["hidden_tool"],
         "all_tools": { "rate_limit": "100/minute" },
@@ -170,8 +173,9 @@ fn beside_tools(policy: &Policy) -> Vec<(Effect, String)> {
     ];
     let hidden = Decision { effect: Effect::Hide, rule: "hide[0]", reason: None, file: None };
     let standings = [Standing::Unknown, Standing::Listed, Standing::OfTool(hidden)];
-    let items =
-        names.iter().flat_map(|(section, name)| standings.map(|standing| Item { section: *section, name, standing }));
+    let items = names
+        .iter()
+        .flat_map(|(section, name)| standings.map(|standing| Item { standing, ..Item::unknown(*section, name) }));
     let decide = |item: Item<'_>| {
         let limits: Vec<_> = policy.limits_of_item(item).map(|limit| (limit.max, limit.window)).collect();
         (policy.decide_item(item).effect, format!("{item:?} {limits:?}"))
@@ -267,7 +271,7 @@ enum Fate {
 fn fate_of(key: &str) -> Fate {
     match key {
         "hide" | "all_tools" | "classes" | "tools" | "resources" | "prompts" | "requests" | "methods" => Fate::Merged,
-        "default" | "unlisted" | "beside_tools" | "trust_hints" | "catalogue" => Fate::Stays,
+        "default" | "unlisted" | "beside_tools" | "trust_hints" | "lock" | "catalogue" => Fate::Stays,
         "$schema" | "version" | "description" => Fate::DecidesNothing,
         _ => panic!("what becomes of {key}?"),
     }

@@ -58,6 +58,7 @@ mod limits_store;
 mod limits_windows;
 mod listings;
 mod lock_command;
+mod lock_session;
 mod log;
 mod log_json;
 mod macos;

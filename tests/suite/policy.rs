@@ -848,7 +848,7 @@ fn of_a_server_without_a_policy_what_is_surely_a_read_passes_and_all_else_asks()
         ("get_forecast", Listing::Missing, Effect::RequireApproval, "execute"),
         ("frobnicate", Listing::NotAsked, Effect::RequireApproval, "execute"),
     ] {
-        let decision = builtin.decide_tool(ToolRef { name, listing });
+        let decision = builtin.decide_tool(ToolRef { listing, ..name.into() });
         let path = format!("builtin:classes.{rule}");
         assert_eq!(
             (decision.effect, decision.rule, decision.file),

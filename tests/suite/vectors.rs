@@ -6,6 +6,9 @@
 //! and `{"to_client": LINE or FACTS}`. FACTS name what must hold of a line of ours: `id`, `code` of an error, `effect`, `rule`,
 //! `reason`, `retry_after` and `resultType` of a refusal (null: absent). `at` is the time of a step in seconds since the session
 //! began, `times` how often it is done with ids that count on.
+//!
+//! `lock`, of a vector or of a step that puts it in force, holds the session to `instructions` and to definitions: `tools`,
+//! `prompts`, `templates`, `apps`. `$OWN` is the id of the wrapper's own request that was sent last.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -16,6 +19,7 @@ use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
+use policylayer::lock::{ItemKind, Lock, LockedDigests};
 use policylayer::policy::{self, Format, Policy, Server, ServerName, Source};
 use serde_json::{Value, json};
 
@@ -48,7 +52,43 @@ fn policy(vector: &Value) -> Policy {
     }
     let loaded =
         policy::load_policy(&Source::new("policy.json", Format::Json, text.as_str()), &Server::by_name(&server));
-    loaded.policy.unwrap_or_else(|| panic!("{text}: {:?}", loaded.diagnostics))
+    let policy = loaded.policy.unwrap_or_else(|| panic!("{text}: {:?}", loaded.diagnostics));
+    match vector.get("lock") {
+        Some(lock) => policy.with_lock(Arc::new(locked(lock))),
+        None => policy,
+    }
+}
+
+fn locked(definitions: &Value) -> LockedDigests {
+    let mut lock = Lock::new("stub");
+    let instructions = definitions.get("instructions").map(Value::to_string);
+    lock.set_instructions(instructions.as_deref()).unwrap();
+    for (kind, key) in ItemKind::ALL.into_iter().zip(["tools", "prompts", "templates", "apps", "app_pages"]) {
+        for definition in definitions[key].as_array().into_iter().flatten() {
+            lock.insert(kind, &definition.to_string(), None).unwrap();
+        }
+    }
+    LockedDigests::from(&lock)
+}
+
+/// A vector with what a step changes of it.
+fn changed(vector: &Value, step: &Value) -> Value {
+    let mut vector = vector.clone();
+    for key in ["policy", "lock"] {
+        if let Some(new) = step.get(key) {
+            vector[key] = new.clone();
+        }
+    }
+    vector
+}
+
+/// Returns the id of the wrapper's own request, if there is one among the actions.
+fn own_id(actions: &[Action]) -> Option<String> {
+    actions.iter().find_map(|action| {
+        let Action::ToServer(Payload::Kept(line)) = action else { return None };
+        let line: Value = serde_json::from_slice(line).unwrap();
+        Some(line["id"].as_str()?.to_owned())
+    })
 }
 
 fn bytes(step: &Value, side: &str) -> Option<Vec<u8>> {
@@ -80,7 +120,7 @@ fn repeated(mut bytes: Vec<u8>, repetition: u64) -> Vec<u8> {
     bytes
 }
 
-fn run(engine: &mut Engine, step: &Value, repetition: u64) -> Vec<Action> {
+fn run(engine: &mut Engine, vector: &Value, step: &Value, repetition: u64) -> Vec<Action> {
     let mut actions = Vec::new();
     let time = Duration::from_secs_f64(step["at"].as_f64().unwrap_or_default());
     // Half past ten on some day, so that a minute, an hour and a day begin at times of their own.
@@ -89,12 +129,12 @@ fn run(engine: &mut Engine, step: &Value, repetition: u64) -> Vec<Action> {
         engine.handle_client_line(&line(repeated(bytes, repetition)), now, &mut actions);
     } else if let Some(bytes) = bytes(step, "server") {
         engine.handle_server_line(&line(repeated(bytes, repetition)), now, &mut actions);
-    } else if step.get("policy").is_some() {
-        engine.replace_policy(Arc::new(policy(step)), &mut actions);
+    } else if step.get("policy").or(step.get("lock")).is_some() {
+        engine.replace_policy(Arc::new(policy(&changed(vector, step))), &mut actions);
     } else {
         engine.handle_server_end(step["ended"].as_str().expect("a step needs a line"), now, &mut actions);
     }
-    actions.retain(|action| !matches!(action, Action::Note(_)));
+    actions.retain(|action| !matches!(action, Action::Note(_) | Action::Schedule));
     actions
 }
 
@@ -183,9 +223,16 @@ fn every_vector_holds() {
     let mut failures = Vec::new();
     for (place, vector) in vectors() {
         let mut engine = Engine::new(Arc::new(policy(&vector)), Box::new(Memory::default()));
+        let mut own = None;
         for (index, step) in vector["do"].as_array().expect("do is a list").iter().enumerate() {
             for repetition in 0..step["times"].as_u64().unwrap_or(1) {
-                if let Err(failure) = compare(&run(&mut engine, step, repetition), &step["expect"]) {
+                let with_own = |step: &Value, own: &Option<String>| -> Value {
+                    let text = step.to_string().replace("$OWN", own.as_deref().unwrap_or("$OWN"));
+                    serde_json::from_str(&text).unwrap()
+                };
+                let actions = run(&mut engine, &vector, &with_own(step, &own), repetition);
+                own = own_id(&actions).or(own);
+                if let Err(failure) = compare(&actions, &with_own(&step["expect"], &own)) {
                     failures.push(format!("{place} {} step {index}.{repetition}: {failure}", vector["name"]));
                 }
             }
@@ -213,7 +260,7 @@ fn names_are_unique_and_the_ledger_names_real_vectors() {
 fn the_runner_can_fail() {
     let engine = || Engine::new(Arc::new(policy(&json!({}))), Box::new(Memory::default()));
     let step = json!({"client": r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hidden_tool"}}"#});
-    let actions = run(&mut engine(), &step, 0);
+    let actions = run(&mut engine(), &json!({}), &step, 0);
     assert!(compare(&actions, &json!([{"to_client": {"id": 1, "effect": "hide", "rule": "hide[0]"}}])).is_ok());
     for wrong in [
         json!([]),

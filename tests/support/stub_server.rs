@@ -71,6 +71,8 @@ fn main() {
                 let text = fs::read_to_string(value()).expect("the offer can be read");
                 habits.offer = serde_json::from_str(&text).expect("the offer is a JSON object");
             }
+            // The same, and the file is read again for each request.
+            "--live-offer" => habits.live_offer = Some(value()),
             // Ends with 0 once it has read so many bytes.
             "--read" => {
                 let count = value().parse().expect("a number");
@@ -117,6 +119,7 @@ struct Habits {
     twice: bool,
     at_cue: bool,
     offer: serde_json::Map<String, serde_json::Value>,
+    live_offer: Option<String>,
 }
 
 fn serve(mut habits: Habits) {
@@ -148,6 +151,10 @@ fn serve(mut habits: Habits) {
         }
         thread::sleep(habits.late);
         if !habits.silent {
+            if let Some(file) = &habits.live_offer {
+                let text = fs::read_to_string(file).expect("the offer can be read");
+                habits.offer = serde_json::from_str(&text).expect("the offer is a JSON object");
+            }
             let answer = offered(&habits.offer, &message, &mut asked);
             let answer = answer
                 .unwrap_or_else(|| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"method\":{method}}}}}\n"));

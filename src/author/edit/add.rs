@@ -66,7 +66,7 @@ impl Pasted {
 
 /// Merges a pasted document into a policy. `hide` lists are joined. A pasted entry replaces the whole existing entry,
 /// and a pasted key of `all_tools` replaces the existing key; a note says so. `version`, `description`, `default`,
-/// `unlisted`, `beside_tools` and `trust_hints` of the policy stay.
+/// `unlisted`, `beside_tools`, `trust_hints` and `lock` of the policy stay.
 ///
 /// # Errors
 /// Returns an error if the policy cannot be edited.
@@ -130,7 +130,12 @@ pub fn merge_pasted(
 /// Returns a note for each pasted key that does not replace the policy's own.
 fn describe_kept(before: &EditState<'_>, pasted: &Pasted) -> Vec<String> {
     // Each with what holds if it is missing.
-    let keys = [("default", ""), ("unlisted", "hide"), ("beside_tools", before.policy.beside_tools().as_str())];
+    let keys = [
+        ("default", ""),
+        ("unlisted", "hide"),
+        ("beside_tools", before.policy.beside_tools().as_str()),
+        ("lock", "hide"),
+    ];
     let known = before.policy.catalogue().map_or("", |known| known.server);
     let catalogue = pasted.root.member("catalogue").and_then(DocumentNode::as_text).filter(|theirs| *theirs != known);
     let catalogue = catalogue.map(|theirs| {

@@ -14,8 +14,8 @@ pub(crate) enum DocumentChange {
 }
 
 /// The keys at the head of a document. A new `hide` goes after them.
-pub(super) const HEAD: [&str; 8] =
-    ["$schema", "version", "description", "catalogue", "default", "unlisted", "beside_tools", "trust_hints"];
+pub(super) const HEAD: [&str; 9] =
+    ["$schema", "version", "description", "catalogue", "lock", "default", "unlisted", "beside_tools", "trust_hints"];
 
 /// Whether a new key goes after the head of the document, and not to its end.
 pub(super) fn goes_after_head(key: &str) -> bool {

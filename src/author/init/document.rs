@@ -157,7 +157,7 @@ pub(crate) fn verify_policy(
     };
     for tool in plan.tools {
         let listing = Listing::As(tool.profile.class);
-        let effect = policy.decide_tool(ToolRef { name: &tool.name, listing }).effect;
+        let effect = policy.decide_tool(ToolRef { listing, ..(&tool.name).into() }).effect;
         let is_as_planned = match &tool.key {
             Ok(_) => effect == tool.effect(),
             // Left to the rules by class, which let nothing pass without asking.

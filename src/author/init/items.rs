@@ -149,14 +149,14 @@ impl ItemPlan {
                 let is_template = entry.is_template && at == 0;
                 let sample = if is_template { fill_template(name) } else { name.clone() };
                 let item = match entry.section {
-                    Section::Resources => Item { section: entry.section, name: &sample, standing: Standing::Listed },
+                    Section::Resources => Item { standing: Standing::Listed, ..Item::unknown(entry.section, &sample) },
                     section => find_item(policy, section, &sample),
                 };
                 let effect = policy.decide_item(item).effect;
                 if effect == Effect::Allow && entry.effect != Effect::Allow {
                     return Err(name.clone());
                 }
-                if effect != entry.effect || is_template && policy.decide_template(name).refuses() {
+                if effect != entry.effect || is_template && policy.decide_template(name, None).refuses() {
                     left_out.insert(name.clone());
                 }
             }

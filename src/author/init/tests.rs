@@ -238,7 +238,7 @@ fn what_a_known_server_gains_and_what_it_did_not_list_is_left_to_the_classes() {
         let text = write_policy(&origin(&server), only(&plan), &Answers::new(), format);
         assert_eq!(verify_policy(&text, &server, only(&plan), format), AS_PLANNED, "{text}");
         let policy = load(&text, &server, format);
-        let effect = |name, listing| policy.decide_tool(ToolRef { name, listing }).effect;
+        let effect = |name: &str, listing| policy.decide_tool(ToolRef { listing, ..name.into() }).effect;
         assert_eq!(effect("get_lists", Listing::As(Class::Read)), Effect::Allow);
         for later in ["get_brand_new", "get_campaigns", "send_campaign", "create_list", "whatever"] {
             for listing in [Listing::NotAsked, Listing::Missing, Listing::As(Class::Read)] {

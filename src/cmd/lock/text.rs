@@ -23,7 +23,7 @@ pub(super) fn write_result(out: &mut dyn Write, report: &LockReport, selector: &
                     writeln!(out, "{SUCCESS}Locked {server}{SUCCESS:#}: {totals}.")?;
                     writeln!(
                         out,
-                        "  A session is held to the package. Whether the lists stay as they are, `policylayer lock --check` tells."
+                        "  A session shows an agent what is in the lock, and hides what is new or differs until it is accepted."
                     )?;
                 }
                 count => writeln!(out, "{SUCCESS}Accepted {}{SUCCESS:#} of {server}.", count_of(count, "change"))?,

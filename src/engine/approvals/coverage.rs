@@ -32,9 +32,18 @@ impl Covered {
         Self { made, call: made, any_arguments: digest("") }
     }
 
+    /// Returns what an approval covers that is for these definitions of a tool only.
+    pub(in crate::engine) fn with_definitions(self, definitions: Digest) -> Self {
+        self.bind(definitions)
+    }
+
     /// Returns what an approval covers that is for this preview only.
     pub(in crate::engine) fn with_preview(self, preview: &SeenPreview) -> Self {
-        let bound = |to: Digest| Digest::of_text(format!("{to} {}", preview.whole).as_bytes());
+        self.bind(preview.whole)
+    }
+
+    fn bind(self, what: Digest) -> Self {
+        let bound = |to: Digest| Digest::of_text(format!("{to} {what}").as_bytes());
         Self { call: bound(self.call), any_arguments: bound(self.any_arguments), ..self }
     }
 }

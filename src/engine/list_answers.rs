@@ -1,0 +1,77 @@
+//! The lists in a server's answers: learned from, held against the policy and the lock, and filtered.
+
+use super::Engine;
+use super::list_filter::{self, ListKind, ListPart};
+use super::lock_index::Earlier;
+use super::resource_index::is_app;
+use super::tool_index::IsComplete;
+use crate::lock::ItemKind;
+use crate::policy::Effect;
+use crate::record::Enforcement;
+use crate::wire::fault::Fault;
+use crate::wire::view::find_member;
+
+impl Engine {
+    /// Returns the line without the items that the policy hides; `None` if it hides none.
+    pub(super) fn filter_list(
+        &mut self,
+        line: &[u8],
+        result: &str,
+        (list, part): (ListKind, ListPart),
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        self.reader.read_line(line, list.depth())?;
+        let locked = list.locked_kind().filter(|_| self.tools.lock.is_in_force());
+        if let (Some(kind), ListPart::Beginning) = (locked, part) {
+            self.tools.lock.begin_list(kind);
+        }
+        let (policy, tools, enforcement) = (&self.policy, &mut self.tools, self.enforcement);
+        let resources = &mut self.resources;
+        if list == ListKind::Tools {
+            tools.learn_names(policy, result)?;
+        }
+        let mut filter = |is_raised: &mut bool| {
+            list_filter::filter_result(result, list, |name, item| {
+                let is_hidden = match list {
+                    ListKind::Tools => {
+                        resources.record_app(&name, item);
+                        *is_raised |= tools.record_listing(&name, item, policy);
+                        policy.decide_tool(tools.find_tool(&name)).effect == Effect::Hide
+                    }
+                    ListKind::Prompts => {
+                        tools.record_prompt(&name);
+                        *is_raised |= tools.lock.record(ItemKind::Prompt, &name, item) == Earlier::Drifts;
+                        policy.decide_item(tools.find_prompt(policy, &name)).effect == Effect::Hide
+                    }
+                    ListKind::Resources | ListKind::Skills | ListKind::Skill => {
+                        resources.record_resource(&name);
+                        if list == ListKind::Resources && locked.is_some() && is_app(&name) {
+                            *is_raised |= tools.lock.record(ItemKind::App, &name, item) == Earlier::Drifts;
+                        }
+                        policy.decide_item(resources.find_resource(&name, policy, tools)).effect == Effect::Hide
+                    }
+                    ListKind::Templates => {
+                        resources.record_template(&name);
+                        *is_raised |= tools.lock.record(ItemKind::Template, &name, item) == Earlier::Drifts;
+                        let drift = tools.lock.find_drift(ItemKind::Template, &name);
+                        policy.decide_template(&name, drift).effect == Effect::Hide
+                    }
+                };
+                is_hidden && enforcement == Enforcement::Enforced
+            })
+        };
+        let mut is_raised = false;
+        let filtered = filter(&mut is_raised)?;
+        // A tool whose class is raised may also be earlier in the list, with a milder one; and so with what differs from the lock.
+        let filtered = if is_raised { filter(&mut false)? } else { filtered };
+        let has_list = || find_member(result, list.result_key()).is_some_and(|list| list.starts_with('['));
+        // Both look through the whole result, so they do it once only.
+        let may_be_whole = locked.is_some() || list == ListKind::Tools && !self.tools.is_complete();
+        if may_be_whole && list_filter::next_cursor(result).is_none() && has_list() {
+            if list == ListKind::Tools {
+                self.tools.set_complete(IsComplete::Yes);
+            }
+            locked.into_iter().for_each(|kind| self.tools.lock.end_list(kind));
+        }
+        Ok(filtered.map(|filtered| list_filter::splice_line(line, result, &filtered)))
+    }
+}
