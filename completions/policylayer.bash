@@ -1982,7 +1982,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__register)
-            opts="-h --client --all-clients --all --yes --format --server --policy --observe --enforce --dry-run --help"
+            opts="-h --client --all-clients --all --yes --format --server --policy --observe --enforce --env --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2001,6 +2001,10 @@ _policylayer() {
                     return 0
                     ;;
                 --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2152,7 +2156,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__unregister)
-            opts="-h --client --all-clients --all --yes --format --dry-run --help"
+            opts="-h --client --all-clients --all --yes --format --remove --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

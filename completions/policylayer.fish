@@ -86,6 +86,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l for
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l server -d 'The server\'s name, which finds its policy, instead of the one that `wrap` derives from its command' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l policy -d 'The policy file, instead of the one found by the server\'s name' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l env -d 'A variable for the environment of a server that is added; the value is asked for, or read from stdin' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l all-clients -d 'Every client that has the server; with a command for `register`, every installed client'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l all -d 'Every server of every client, or of the clients that --client names: shows the plan, and asks before it writes'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l yes -d 'With --all: do not ask'
@@ -109,6 +110,7 @@ json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; with a command for `register`, every installed client'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all -d 'Every server of every client, or of the clients that --client names: shows the plan, and asks before it writes'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l yes -d 'With --all: do not ask'
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l remove -d 'Take the server out of the file, too: `register -- COMMAND` has added it'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''

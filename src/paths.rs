@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 pub use self::config::{SETTINGS_FILE, SettingsError, load_settings, read_settings};
 pub use self::lock::{LockFileError, lock_path, read_lock};
 pub use self::policy_list::{PolicyList, list_policies, tested_policy_stem};
+pub(crate) use self::replace::remove_unchanged;
 pub use self::replace::{ReplaceError, Unreplaced, replace_file};
 pub use self::session::{Current, InForce, LoadedSession, SessionLock, SessionPlace};
 pub use self::text::TextError;

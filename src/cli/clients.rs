@@ -100,6 +100,9 @@ pub(crate) struct RegisterArgs {
     /// Enforce the policy of a server that was only observed
     #[arg(long, conflicts_with = "command")]
     pub enforce: bool,
+    /// A variable for the environment of a server that is added; the value is asked for, or read from stdin
+    #[arg(long, value_name = "KEY", requires = "command", conflicts_with = "all")]
+    pub env: Vec<String>,
     /// Print what would change, and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -115,7 +118,7 @@ Examples:
   policylayer register iterable --all-clients
   policylayer register --all                           every server there is
   policylayer register iterable --observe              only logs; see --enforce
-  policylayer register --client zed -- npx -y @iterable/mcp
+  policylayer register --client zed --env API_KEY -- npx -y @iterable/mcp
                                                        adds a new server
   policylayer unregister iterable --client cursor      undoes it
 
@@ -138,6 +141,9 @@ pub(crate) struct UnregisterArgs {
     pub which: Which,
     #[command(flatten)]
     pub all: All,
+    /// Take the server out of the file, too: `register -- COMMAND` has added it
+    #[arg(long, conflicts_with = "all")]
+    pub remove: bool,
     /// Print what would change, and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -150,8 +156,8 @@ Examples:
   policylayer unregister iterable --all-clients
   policylayer unregister --all                         undoes `register --all`
 
-The server stays in the client's file and is started by its own command again, without a policy. That \
-includes a server that `register` added: remove it in the client's settings if you no longer want it.
+The server stays in the client's file and is started by its own command again, without a policy. \
+With --remove, which is for a server that `register -- COMMAND` added, it is taken out of the file.
 
 Exit codes:
   0 done, or nothing to do   1 something failed

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::backup::Backups;
 use super::document::{BadDocument, ClientDocument, TextEdit};
 use super::entry::{ClientEntry, Launch, read_entries};
 use super::file::{FileState, Unsaved, save_with_backup};
 use super::register::{EntryAction, EntryChange, document_of};
 use super::secret;
 use super::select::Selection;
+use crate::paths::remove_unchanged;
 use crate::state::file::real_path;
 use crate::visible::{escape_invisible, visible_path};
 
@@ -92,8 +94,16 @@ fn apply_to_file(selection: &Selection<'_>, changes: &[&EntryChange<'_>]) -> Res
         });
     }
     let old = opened.map(|opened| opened.bytes.as_slice());
-    let state = file_state(selection, &place.file);
-    Ok(FileResult::Saved { backup: save_with_backup(&place.file, old, &new, state)? })
+    if changes.iter().all(|change| change.action == EntryAction::RemovedWithFile) {
+        remove_unchanged(&place.file, old.unwrap_or_default()).map_err(Unsaved::from)?;
+        return Ok(FileResult::Saved { backup: None });
+    }
+    let backups = Backups::of_file(place, selection.env);
+    // What is taken out is kept, unless the file becomes what it was before.
+    let is_removal = changes.iter().any(|change| change.action == EntryAction::Removed);
+    let is_loss = is_removal && !backups.read_all().contains(&new);
+    let state = if is_loss { FileState::Original } else { file_state(selection, &place.file) };
+    Ok(FileResult::Saved { backup: save_with_backup(&place.file, &backups, (old, &new), state)? })
 }
 
 /// Checks that the new file has the expected servers, and all others as before.
@@ -103,7 +113,10 @@ fn verify_changes(old: &ClientDocument, new: &[u8], changes: &[&EntryChange<'_>]
         let read = |document| read_entries(document, &change.keys).map_err(|bad| bad.to_string());
         let (before, after) = (read(old)?, read(&document)?);
         let changed = after.iter().find(|entry| entry.name == change.key);
-        let is_good = changed.and_then(command_words).is_some_and(|words| words == change.expected);
+        let is_good = match change.action {
+            EntryAction::Removed | EntryAction::RemovedWithFile => changed.is_none(),
+            _ => changed.and_then(command_words).is_some_and(|words| words == change.expected),
+        };
         if !is_good || unchanged_servers(&before, changes) != unchanged_servers(&after, changes) {
             return Err(format!("{} would have another command than it should", escape_invisible(&change.key)));
         }

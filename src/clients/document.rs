@@ -77,6 +77,10 @@ impl ClientDocument {
         self.text.get(span).unwrap_or_default()
     }
 
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) fn format(&self) -> ClientFormat {
         self.format
     }

@@ -6,6 +6,10 @@
 
 use std::ops::Range;
 
+use jsonc_parser::ParseOptions;
+use jsonc_parser::cst::CstRootNode;
+use toml_edit::DocumentMut;
+
 use super::document::{BadDocument, ClientDocument, ClientFormat, TextEdit};
 use super::entry::{Args, Launch, Wrapped};
 use super::table::Row;
@@ -178,16 +182,23 @@ fn comment_length(text: &str, format: ClientFormat) -> Option<usize> {
     (format != ClientFormat::Toml && text.starts_with("/*")).then(|| text.find("*/").map(|end| end + 2))?
 }
 
+/// A server that a client gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewServer {
+    /// Its key.
+    pub name: String,
+    /// The words of its command, with the wrapper.
+    pub command: Vec<String>,
+    /// The variables of its environment.
+    pub env: Vec<(String, String)>,
+}
+
 /// Returns the edits that add a server.
 ///
 /// # Errors
 /// Returns an error if something else is in the place of the servers.
-pub fn add_server(
-    document: &ClientDocument,
-    row: &Row,
-    name: &str,
-    command: &[String],
-) -> Result<Vec<TextEdit>, BadDocument> {
+pub fn add_server(document: &ClientDocument, row: &Row, server: &NewServer) -> Result<Vec<TextEdit>, BadDocument> {
+    let name = server.name.as_str();
     let text = document.text.as_str();
     let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let [keys @ .., last] = row.keys else { return Ok(Vec::new()) };
@@ -203,14 +214,14 @@ pub fn add_server(
             _ => &line_end.repeat(2),
         };
         let line = |(key, value): &(&str, String)| format!("{key} = {value}{line_end}");
-        let lines: String = server_members(row, command, ", ").iter().map(line).collect();
+        let lines: String = server_members(row, server, ", ").iter().map(line).collect();
         let added = format!("{blank}[{last}.{}]{line_end}{lines}", bare_or_quoted(name));
         return Ok(vec![(text.len()..text.len(), added)]);
     }
     let style = Style::of_document(document, line_end);
     if document.root.span.is_empty() {
         let written =
-            style.write_object(0, &[(last, style.write_object(1, &[(name, write_server(row, command, style, 2))]))]);
+            style.write_object(0, &[(last, style.write_object(1, &[(name, write_server(row, server, style, 2))]))]);
         // The file may have comments even in strict JSON, and the last one may not end its line.
         let comments = text.trim_end();
         let gap = if comments.is_empty() { "" } else { line_end };
@@ -221,14 +232,41 @@ pub fn add_server(
         Some((_, servers)) => {
             document.unique_members(servers)?;
             let depth = row.keys.len() + 1;
-            add_member(document, style, servers, (name, write_server(row, command, style, depth)), depth - 1)
+            add_member(document, style, servers, (name, write_server(row, server, style, depth)), depth - 1)
         }
         None => {
             let depth = row.keys.len();
-            let value = style.write_object(depth, &[(name, write_server(row, command, style, depth + 1))]);
+            let value = style.write_object(depth, &[(name, write_server(row, server, style, depth + 1))]);
             add_member(document, style, parent, (last, value), depth - 1)
         }
     })
+}
+
+/// Returns the text without a server; `None` if the server is not where `keys` lead.
+pub(super) fn remove_server(document: &ClientDocument, keys: &[String], name: &str) -> Option<String> {
+    if document.format == ClientFormat::Toml {
+        let mut edited: DocumentMut = document.text.parse().ok()?;
+        let servers = keys.iter().try_fold(edited.as_item_mut(), |item, key| item.get_mut(key.as_str()))?;
+        servers.as_table_like_mut()?.remove(name)?;
+        return Some(edited.to_string());
+    }
+    let root = CstRootNode::parse(&document.text, &ParseOptions::default()).ok()?;
+    let servers = keys.iter().try_fold(root.object_value()?, |object, key| object.object_value(key))?;
+    servers.get(name)?.remove();
+    Some(root.to_string())
+}
+
+/// Returns the edit that turns the text of a document into another one, without the text that they share at both ends.
+pub(super) fn edit_between(document: &ClientDocument, new: &str) -> TextEdit {
+    let old = document.text.as_str();
+    let shared = |one: &mut dyn Iterator<Item = char>, other: &mut dyn Iterator<Item = char>| -> usize {
+        one.zip(other).take_while(|(one, other)| one == other).map(|(c, _)| c.len_utf8()).sum()
+    };
+    let start = shared(&mut old.chars(), &mut new.chars());
+    let (old_rest, new_rest) = (old.get(start..).unwrap_or_default(), new.get(start..).unwrap_or_default());
+    let end = shared(&mut old_rest.chars().rev(), &mut new_rest.chars().rev());
+    let added = new_rest.get(..new_rest.len() - end).unwrap_or_default();
+    (start..old.len() - end, added.to_owned())
 }
 
 /// The layout of a JSON file: its line breaks and indentation.
@@ -267,17 +305,25 @@ impl<'d> Style<'d> {
 }
 
 /// Returns the members of a new server, each value in a spelling that JSON and TOML share.
-fn server_members<'r>(row: &'r Row, command: &[String], comma: &str) -> Vec<(&'r str, String)> {
+fn server_members<'r>(row: &'r Row, server: &NewServer, comma: &str) -> Vec<(&'r str, String)> {
     let mut members: Vec<(&str, String)> = row.extra.iter().map(|(key, value)| (*key, quote_string(value))).collect();
-    let words: Vec<_> = command.iter().map(|word| quote_string(word)).collect();
+    let words: Vec<_> = server.command.iter().map(|word| quote_string(word)).collect();
     let (program, args) = words.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
     members.extend([("command", program.to_owned()), ("args", format!("[{}]", args.join(comma)))]);
+    if !server.env.is_empty() {
+        let assigned = if row.format == ClientFormat::Toml { " = ".to_owned() } else { comma.replace(',', ":") };
+        let vars =
+            server.env.iter().map(|(key, value)| format!("{}{assigned}{}", quote_string(key), quote_string(value)));
+        let vars = vars.collect::<Vec<_>>().join(comma);
+        let blank = comma.trim_start_matches(',');
+        members.push(("env", format!("{{{blank}{vars}{blank}}}")));
+    }
     members
 }
 
-fn write_server(row: &Row, command: &[String], style: Style<'_>, depth: usize) -> String {
+fn write_server(row: &Row, server: &NewServer, style: Style<'_>, depth: usize) -> String {
     let comma = if style.indent.is_some() { ", " } else { "," };
-    style.write_object(depth, &server_members(row, command, comma))
+    style.write_object(depth, &server_members(row, server, comma))
 }
 
 /// Adds a member at the end of an object.

@@ -5,6 +5,7 @@
 //! ```
 
 pub(crate) mod apply;
+pub mod backup;
 pub mod document;
 pub mod edit;
 pub mod entry;

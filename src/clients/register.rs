@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
+use super::backup::Backups;
 use super::document::{ClientDocument, TextEdit};
-use super::edit::{self, OBSERVE};
+use super::edit::{self, NewServer, OBSERVE};
 use super::entry::{Launch, Wrapped, parse_wrapped};
 use super::file::Opened;
 use super::place::ClientFile;
@@ -24,6 +25,10 @@ pub(crate) enum EntryAction {
     /// The wrapper is replaced by the one at another path.
     Moved,
     Unwrapped,
+    /// The server is taken out of the file.
+    Removed,
+    /// The server is taken out, and the file that was made for it.
+    RemovedWithFile,
     /// The wrapper enforces the policy from now on.
     Enforced,
     /// The wrapper only observes from now on.
@@ -69,6 +74,8 @@ pub(crate) struct RegisterPlan<'c> {
 pub(crate) struct Registration<'r, 'c> {
     pub(crate) selection: &'r Selection<'c>,
     pub(crate) naming: Naming<'r>,
+    /// The variables of a new server's environment.
+    pub(crate) variables: Vec<(String, String)>,
     /// Whether the policy is to be enforced; `None` leaves a wrapper as it is, and enforces in a new one.
     pub(crate) enforcement: Option<Enforcement>,
 }
@@ -172,6 +179,13 @@ impl<'c> Registration<'_, 'c> {
             );
         }
         let derived = || Ok::<_, Refusal>(self.naming.derive_name(&words)?.map(|name| name.to_string()));
+        if words.first().is_some_and(|word| is_url(word)) {
+            return fail(&format!(
+                "This is a URL, not a command: its server is reached over HTTP, where there is no command to put the policy \
+                 before. Start a bridge to it instead: policylayer register NAME {} npx -y mcp-remote URL",
+                as_word("--")
+            ));
+        }
         let Some(key) = key.map_or_else(derived, |key| Ok(Some(key.to_owned())))? else {
             return fail(&format!(
                 "The command does not say the server's name. Name it: policylayer register NAME {} COMMAND",
@@ -180,26 +194,22 @@ impl<'c> Registration<'_, 'c> {
         };
         let files = self.selection.homes_of_new_server()?;
         let options = self.wrap_options(&key, &words)?;
-        let expected = self.wrap_words(&options, &words);
-        let change = |file| self.add_to(file, &key, &expected, &self.naming.policy_notes(&key, &words, &options));
+        let notes = self.naming.policy_notes(&key, &words, &options);
+        let command = self.wrap_words(&options, &words);
+        let server = NewServer { name: key, command, env: self.variables.clone() };
+        let change = |file| self.add_to(file, &server, &notes);
         let changes: Vec<_> = files.into_iter().map(change).collect::<Result<_, _>>()?;
         self.warn_if_fleeting(&changes);
         Ok(RegisterPlan { changes, exit: Exit::Ok, note: None })
     }
 
-    fn add_to(
-        &self,
-        file: &'c ClientFile,
-        key: &str,
-        expected: &[String],
-        notes: &[String],
-    ) -> Result<EntryChange<'c>, Refusal> {
-        let clients = self.selection.clients;
+    fn add_to(&self, file: &'c ClientFile, server: &NewServer, notes: &[String]) -> Result<EntryChange<'c>, Refusal> {
+        let (clients, key) = (self.selection.clients, server.name.as_str());
         let keys: Vec<String> = file.row.keys.iter().map(|key| (*key).to_owned()).collect();
         let unchanged = EntryChange::without_change(file, &keys, key);
         let sections = clients.sections_of(file).map_err(|error| left_alone(file, &error))?;
         if let Some(entry) = sections.iter().flat_map(|section| &section.entries).find(|entry| entry.name == key) {
-            if entry.launch().is_some_and(|launch| launch.words() == expected) {
+            if server.env.is_empty() && entry.launch().is_some_and(|launch| launch.words() == server.command) {
                 return Ok(unchanged);
             }
             return Err(Refusal::Failed(format!(
@@ -213,9 +223,9 @@ impl<'c> Registration<'_, 'c> {
             )));
         }
         let document = document_of(clients.opened_file(&file.file), file);
-        let edits = document.and_then(|document| edit::add_server(&document, file.row, key, expected));
+        let edits = document.and_then(|document| edit::add_server(&document, file.row, server));
         let edits = edits.map_err(|bad| left_alone(file, &bad))?;
-        let (expected, notes) = (expected.to_vec(), notes.to_vec());
+        let (expected, notes) = (server.command.clone(), notes.to_vec());
         let enforcement = self.enforcement.unwrap_or(Enforcement::Enforced);
         Ok(EntryChange { action: EntryAction::Added, edits, expected, notes, enforcement, ..unchanged })
     }
@@ -240,8 +250,21 @@ pub(super) fn document_of(
     opened.map_or_else(|| ClientDocument::parse(b"", file.row.format), |opened| Ok(opened.document.clone()))
 }
 
-/// Plans to take the wrapper out of a server's command.
-pub(crate) fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
+/// What is left of a server that is unregistered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// The server, without the wrapper.
+    Server,
+    /// Nothing: `register` has added it.
+    Nothing,
+}
+
+/// Plans to take the wrapper out of a server's command, or the server out of the file.
+pub(crate) fn unwrap_existing<'c>(
+    selection: &Selection<'c>,
+    key: Option<&str>,
+    leave: Leave,
+) -> Result<RegisterPlan<'c>, Refusal> {
     let (found, exit) = match selection.choose_servers(key, Wanted::Wrapped) {
         Err(Refusal::Nothing(why)) => {
             return Ok(RegisterPlan { changes: Vec::new(), exit: Exit::Ok, note: Some(why) });
@@ -253,6 +276,7 @@ pub(crate) fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) 
         let Some(launch) = candidate.entry.launch() else { continue };
         let words = launch.words();
         match parse_wrapped(&words, Some(selection.program)) {
+            Some(_) if leave == Leave::Nothing => changes.push(remove_candidate(selection, candidate)?),
             Some(found) => changes.push(unwrap_candidate(candidate, launch, &found)),
             None => bare.push(candidate.file.row.name),
         }
@@ -273,4 +297,57 @@ pub(super) fn unwrap_candidate<'c>(candidate: &Candidate<'c>, launch: &Launch, f
     let expected = launch.words().into_iter().skip(found.before).map(str::to_owned).collect();
     let unchanged = EntryChange::without_change(candidate.file, &candidate.keys, &candidate.entry.name);
     EntryChange { action: EntryAction::Unwrapped, edits, expected, ..unchanged }
+}
+
+/// Plans to take a server out of its file. If the file is what `register` made by adding it, it becomes what it was.
+fn remove_candidate<'c>(selection: &Selection<'c>, candidate: &Candidate<'c>) -> Result<EntryChange<'c>, Refusal> {
+    let (document, name) = (&candidate.opened.document, candidate.entry.name.as_str());
+    let unchanged = EntryChange::without_change(candidate.file, &candidate.keys, name);
+    let (action, text) = match find_original(selection, candidate) {
+        Some(Original::Text(text)) => (EntryAction::Removed, Some(text)),
+        Some(Original::NoFile) => (EntryAction::RemovedWithFile, Some(String::new())),
+        None => (EntryAction::Removed, edit::remove_server(document, &candidate.keys, name)),
+    };
+    let Some(text) = text else {
+        let (key, file) = (escape_invisible(name), candidate.file.display_name());
+        return Err(Refusal::Failed(format!("{key} cannot be taken out of {file} here. Take it out by hand.")));
+    };
+    Ok(EntryChange { action, edits: vec![edit::edit_between(document, &text)], ..unchanged })
+}
+
+/// What a file was before a server was added.
+enum Original {
+    Text(String),
+    /// There was no file.
+    NoFile,
+}
+
+/// Finds what a file was before this server was added: a backup that the same addition turns into the file, byte for byte.
+fn find_original(selection: &Selection<'_>, candidate: &Candidate<'_>) -> Option<Original> {
+    let (row, opened) = (candidate.file.row, candidate.opened);
+    let path: Vec<&str> = candidate.keys.iter().map(String::as_str).chain([candidate.entry.name.as_str()]).collect();
+    let entry = opened.document.find_table(&path).ok()??;
+    let vars = entry.member("env").map(|vars| vars.members()).unwrap_or_default();
+    let env = vars.iter().map(|(key, value)| Some((key.name.clone(), value.as_text()?.to_owned())));
+    let server = NewServer {
+        name: candidate.entry.name.clone(),
+        command: candidate.entry.launch()?.words().into_iter().map(str::to_owned).collect(),
+        env: env.collect::<Option<_>>()?,
+    };
+    let is_before = |document: &ClientDocument| {
+        edit::add_server(document, row, &server).is_ok_and(|edits| document.apply_edits(edits) == opened.bytes)
+    };
+    let backups = Backups::of_file(candidate.file, selection.env).read_all();
+    if backups.is_empty() {
+        let empty = ClientDocument::parse(b"", row.format).ok()?;
+        let is_link = candidate.file.file.is_symlink();
+        return (!is_link && is_before(&empty)).then_some(Original::NoFile);
+    }
+    let originals = backups.iter().rev().filter_map(|bytes| ClientDocument::parse(bytes, row.format).ok());
+    originals.into_iter().find(is_before).map(|document| Original::Text(document.text().to_owned()))
+}
+
+fn is_url(word: &str) -> bool {
+    let scheme = word.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| matches!(scheme.as_str(), "http" | "https" | "sse" | "ws" | "wss"))
 }

@@ -24,6 +24,7 @@ pub(crate) mod suggest;
 pub(crate) mod test;
 mod tool_server;
 pub(crate) mod unregister;
+mod variables;
 pub(crate) mod wrap;
 
 use std::path::Path;

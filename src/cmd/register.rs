@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::Env;
 use super::output::print;
 use super::register_all::{self, Direction};
+use super::{Env, variables};
 use crate::cli::{RegisterArgs, Which};
 use crate::clients::apply::{FileResult, apply_changes};
 use crate::clients::program;
@@ -34,7 +34,8 @@ pub(crate) fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
         (_, true) => Some(Enforcement::Enforced),
         _ => None,
     };
-    let registration = Registration { selection: &selection, naming, enforcement };
+    let variables = variables::read_values(&args.env, args.dry_run, env)?;
+    let registration = Registration { selection: &selection, naming, variables, enforcement };
     if args.all.all {
         return register_all::run(registration.wrap_all()?, &selection, &args.all, Direction::Register);
     }
@@ -107,6 +108,10 @@ fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> 
         EntryAction::Added => writeln!(out, "Added {key} to {name}, behind the policy: {file}")?,
         EntryAction::Moved => writeln!(out, "Updated the path of policylayer for {key} of {name}: {file}")?,
         EntryAction::Unwrapped => writeln!(out, "Removed the policy in front of {key} of {name}: {file}")?,
+        EntryAction::Removed => return writeln!(out, "Took {key} out of {name}: {file}"),
+        EntryAction::RemovedWithFile => {
+            return writeln!(out, "Took {key} out of {name}, and removed the file that was made for it: {file}");
+        }
     }
     writeln!(out, "  It now starts {}", escape_invisible(&secret::redact_words(&change.expected).join(" ")))?;
     for note in &change.notes {
@@ -126,10 +131,12 @@ fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> 
 }
 
 fn show_next_step(out: &mut dyn Write, first: &EntryChange<'_>, changes: &[&EntryChange<'_>]) -> io::Result<()> {
+    let (key, id) = (as_word(&first.key), first.file.row.id);
     let undo = match first.action {
-        EntryAction::Wrapped | EntryAction::Added => {
-            format!(" To undo it: policylayer unregister {} --client {}", as_word(&first.key), first.file.row.id)
-        }
+        EntryAction::Wrapped => format!(" To undo it: policylayer unregister {key} --client {id}"),
+        EntryAction::Added => format!(" To undo it: policylayer unregister {key} --client {id} --remove"),
+        EntryAction::Enforced => format!(" To undo it: policylayer register {key} --client {id} --observe"),
+        EntryAction::Observed => format!(" To undo it: policylayer register {key} --client {id} --enforce"),
         _ => String::new(),
     };
     let mut clients: Vec<_> = changes.iter().map(|change| change.file.row.name).collect();

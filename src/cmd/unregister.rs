@@ -6,7 +6,7 @@ use super::register_all::{self, Direction};
 use crate::cli::{UnregisterArgs, Which};
 use crate::clients::plan::AllPlan;
 use crate::clients::program;
-use crate::clients::register::unwrap_existing;
+use crate::clients::register::{Leave, unwrap_existing};
 use crate::clients::select::Selection;
 use crate::clients::servers::Clients;
 use crate::exit::Exit;
@@ -20,5 +20,6 @@ pub(crate) fn run(args: &UnregisterArgs, env: &Env) -> anyhow::Result<Exit> {
     if args.all.all {
         return register_all::run(AllPlan::unwrap_all(&selection)?, &selection, &args.all, Direction::Unregister);
     }
-    carry_out(unwrap_existing(&selection, args.key.as_deref()), &selection)
+    let leave = if args.remove { Leave::Nothing } else { Leave::Server };
+    carry_out(unwrap_existing(&selection, args.key.as_deref(), leave), &selection)
 }

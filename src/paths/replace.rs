@@ -36,6 +36,12 @@ pub enum Unreplaced {
     /// It is a directory, a pipe or a device.
     #[error("is {0}, not a file, so nothing was written. Move it out of the way.")]
     NotAFile(&'static str),
+    /// It has other names, which would keep the old text.
+    #[error(
+        "has {0} names (hard links), and only this one would get the new text, so it was left as it is. Replace the other \
+         names by symbolic links to it, or copy it over itself to make it a file of its own, and try again."
+    )]
+    HardLinked(u64),
     /// Its mode forbids writing.
     #[error(
         "is write-protected, so it was left as it is. To change it, make it writable for its owner first{}.",
@@ -118,6 +124,17 @@ fn replace_at(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<(), Un
     Ok(())
 }
 
+/// Removes a file if it still has this text, which nobody else wrote.
+pub(crate) fn remove_unchanged(path: &Path, expected: &[u8]) -> Result<(), ReplaceError> {
+    let remove = || {
+        let real = real_path(path)?;
+        let _lock = lock_file(&real)?;
+        check_expected(&real, Some(expected))?;
+        file::remove_file(&real).map_err(Unreplaced::or_held_open(Unreplaced::Failed))
+    };
+    remove().map_err(|why| ReplaceError { file: path.to_owned(), why })
+}
+
 /// Resolves all links of a path; returns the path itself if nothing exists there.
 fn real_path(path: &Path) -> Result<PathBuf, Unreplaced> {
     match file::real_path(path) {
@@ -164,7 +181,11 @@ fn check_expected(real: &Path, expected: Option<&[u8]>) -> Result<Option<Metadat
     if found.permissions().readonly() {
         return Err(Unreplaced::WriteProtected(real.to_owned()));
     }
-    Ok(Some(found))
+    // What cannot be counted is not held against the file.
+    match file::count_names(real) {
+        Ok(names @ 2..) => Err(Unreplaced::HardLinked(names)),
+        _ => Ok(Some(found)),
+    }
 }
 
 /// Gives the new file the mode of the old one, and its owner if we are allowed to.

@@ -278,7 +278,7 @@ fn judge_server(planned: &mut PlannedServer<'_>, selection: &Selection<'_>) -> R
 
 fn action_of(change: &EntryChange<'_>) -> ServerAction {
     match (change.action, change.enforcement) {
-        (EntryAction::Unwrapped, _) => ServerAction::Unprotect,
+        (EntryAction::Unwrapped | EntryAction::Removed | EntryAction::RemovedWithFile, _) => ServerAction::Unprotect,
         (EntryAction::Moved, _) => ServerAction::UpdatePath,
         (EntryAction::Enforced, _) => ServerAction::Enforce,
         (EntryAction::Nothing, _) => ServerAction::Nothing,

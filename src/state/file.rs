@@ -18,7 +18,7 @@ use std::path::Path;
 pub(crate) use self::holder::{
     if_there, is_held_open, is_missing, open_file, open_to_read, read_file, wait_for_release,
 };
-pub(crate) use self::identity::{Identity, is_being_removed};
+pub(crate) use self::identity::{Identity, count_names, is_being_removed};
 pub(crate) use self::lock::{FileLock, lock_beside, release_lock, wait_for_lock};
 pub(crate) use self::private::{create_dir, create_private_dir, restrict_mode};
 pub(crate) use self::real::{long_path, real_path};

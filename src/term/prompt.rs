@@ -31,6 +31,37 @@ impl Prompter {
         Ok(selected)
     }
 
+    /// Returns a line that is not shown while it is typed, or `None` if the person leaves with Esc or Ctrl-C.
+    pub(crate) fn read_secret(&self, question: &str) -> io::Result<Option<String>> {
+        let line = self.read_hidden_line(question);
+        restore_terminal();
+        end_by_signal(self.0.received_signal());
+        let line = line?;
+        writeln!(io::stderr())?;
+        Ok(line)
+    }
+
+    fn read_hidden_line(&self, question: &str) -> io::Result<Option<String>> {
+        terminal::enable_raw_mode()?;
+        write!(io::stderr(), "{question}")?;
+        let mut line = String::new();
+        while self.0.received_signal().is_none() {
+            let Some(Event::Key(key)) = self.0.read_event()? else { continue };
+            if key.kind == KeyEventKind::Release {
+                continue;
+            }
+            match (key.code, key.modifiers.contains(KeyModifiers::CONTROL)) {
+                (KeyCode::Enter, _) | (KeyCode::Char('j'), true) => return Ok(Some(line)),
+                (KeyCode::Esc, _) | (KeyCode::Char('c'), true) => return Ok(None),
+                (KeyCode::Char('u'), true) => line.clear(),
+                (KeyCode::Backspace, _) | (KeyCode::Char('h'), true) => drop(line.pop()),
+                (KeyCode::Char(c), false) => line.push(c),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
     /// Draws the list and handles keys. Clears what it drew before it returns.
     fn show_list(&self, title: &str, items: &[String]) -> io::Result<Option<usize>> {
         terminal::enable_raw_mode()?;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use policylayer::clients::backup::Backups;
 use policylayer::clients::document::{ClientDocument, ClientFormat};
 use policylayer::clients::edit;
 use policylayer::clients::entry::{ClientEntry, Launch, Transport, parse_wrapped, read_entries};
@@ -437,12 +438,16 @@ fn files_that_are_unclear_are_left_alone_with_the_place() {
     }
 }
 
+fn new_server(command: &[String]) -> edit::NewServer {
+    edit::NewServer { name: "new".to_owned(), command: command.to_vec(), env: Vec::new() }
+}
+
 /// Adds a server to a file; gives the file then.
 fn added(text: &str, row: &Row) -> String {
     let document = ClientDocument::parse(text.as_bytes(), row.format).unwrap();
     let command = [PROGRAM, "wrap", "--", "npx", "-y", "x"].map(str::to_owned);
-    let new =
-        String::from_utf8(document.apply_edits(edit::add_server(&document, row, "new", &command).unwrap())).unwrap();
+    let new = String::from_utf8(document.apply_edits(edit::add_server(&document, row, &new_server(&command)).unwrap()))
+        .unwrap();
     let after = ClientDocument::parse(new.as_bytes(), row.format).unwrap_or_else(|error| panic!("{error}\n{new}"));
     let all = read_entries(&after, row.keys).unwrap();
     assert_eq!(launch(&all, "new").words(), command, "{new}");
@@ -500,7 +505,7 @@ fn a_server_is_added_in_the_manner_of_the_file() {
     let expected = "model = \"x\"\n\n[mcp_servers.new]\ncommand = \"/opt/homebrew/bin/policylayer\"\nargs = [\"wrap\", \"--\", \"npx\", \"-y\", \"x\"]\n";
     assert_eq!(new, expected);
     let inline = ClientDocument::parse(b"mcp_servers = { a = { command = \"x\" } }", ClientFormat::Toml).unwrap();
-    let error = edit::add_server(&inline, row("codex"), "new", &["x".to_owned()]).unwrap_err();
+    let error = edit::add_server(&inline, row("codex"), &new_server(&["x".to_owned()])).unwrap_err();
     assert!(error.to_string().contains("inline table"), "{error}");
 }
 
@@ -609,14 +614,17 @@ fn what_changed_meanwhile_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mcp.json");
     fs::write(&path, "theirs").unwrap();
-    let error =
-        file::save_with_backup(&path, Some(b"as read"), b"ours", file::FileState::Original).unwrap_err().to_string();
+    let backups = Backups::beside(&path);
+    let error = file::save_with_backup(&path, &backups, (Some(b"as read"), b"ours"), file::FileState::Original)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("changed by somebody else"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
     // What was read stays beside it: whoever wrote the file may have found it kept, and count on that.
     assert_eq!(fs::read_to_string(folder.path().join("mcp.json.policylayer-backup")).unwrap(), "as read");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
-    let error = file::save_with_backup(&path, None, b"ours", file::FileState::Original).unwrap_err().to_string();
+    let error =
+        file::save_with_backup(&path, &backups, (None, b"ours"), file::FileState::Original).unwrap_err().to_string();
     assert!(error.contains("already exists"), "{error}");
 }
 

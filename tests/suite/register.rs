@@ -109,12 +109,12 @@ fn there_and_back_leaves_no_trace_in_the_file() {
     let ran = home.run(&["unregister"]);
     done(&ran);
     assert_eq!(read(&file), text);
-    assert_eq!(read(&backup), text);
-    assert!(ran.out.contains("It now starts npx -y @iterable/mcp"), "{}", ran.out);
+    assert!(!backup.exists(), "it equals the file");
+    assert!(ran.out.contains("It now starts npx -y @iterable/mcp") && !ran.out.contains("is kept"), "{}", ran.out);
     let ran = home.run(&["unregister", "iterable"]);
     done(&ran);
     assert!(ran.err.contains("iterable of Claude Desktop is not wrapped"), "{}", ran.err);
-    assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
 }
 
 #[test]
@@ -312,14 +312,21 @@ fn originals_are_kept_and_never_overwritten() {
     assert_eq!(read(&kept("")), first);
     assert!(!kept("-2").exists());
     done(&home.run(&["unregister", "a"]));
-    done(&home.run(&["unregister", "b"]));
-    assert_eq!(read(&file), first);
     // Another original is kept as well.
+    let registered = read(&file);
     let second = first.replace("\"x\"", "\"z\"");
     fs::write(&file, &second).unwrap();
     done(&home.run(&["register", "a"]));
-    assert_eq!((read(&kept("")), read(&kept("-2"))), (first, second));
+    assert_eq!((read(&kept("")), read(&kept("-2"))), (first.clone(), second.clone()));
     assert!(!kept("-3").exists());
+    // What the file equals again keeps nothing.
+    done(&home.run(&["unregister", "a"]));
+    assert_eq!((read(&file), read(&kept(""))), (second, first.clone()));
+    assert!(!kept("-2").exists());
+    fs::write(&file, registered).unwrap();
+    done(&home.run(&["unregister", "b"]));
+    assert_eq!(read(&file), first);
+    assert!(!kept("").exists());
 }
 
 #[test]
@@ -685,4 +692,167 @@ fn what_is_observed_is_enforced_when_it_is_asked_for() {
     assert_eq!(read(&file), text);
     done(&home.run(&["register", "new", "--observe", "--", "node", "x.js"]));
     assert_eq!(command(&file, "new")[1..], ["wrap", "--observe", "--", "node", "x.js"]);
+}
+
+/// Where each client has a server that `register` adds, and how the file may look before; `None` for no file.
+const ADDED: [(&str, &str, Option<&str>); 10] = [
+    ("cursor", CURSOR, None),
+    ("cursor", CURSOR, Some("")),
+    ("cursor", CURSOR, Some("{}")),
+    ("cursor", CURSOR, Some("{\r\n\t\"mcpServers\": {}\r\n}\r\n")),
+    ("cursor", CURSOR, Some("{\"mcpServers\":{\"a\":{\"command\":\"x\"}},\"b\":1}")),
+    ("claude-desktop", DESKTOP, Some("{\n  \"mcpServers\": {\n    \"a\": { \"command\": \"x\" } // last\n  }\n}\n")),
+    ("claude-code", ".claude.json", Some("{\"projects\":{},\"n\":1}")),
+    ("codex", ".codex/config.toml", None),
+    ("codex", ".codex/config.toml", Some("model = \"x\" # mine")),
+    ("codex", ".codex/config.toml", Some("[mcp_servers.a]\ncommand = \"x\"\n")),
+];
+
+#[test]
+fn the_undo_of_an_added_server_leaves_things_as_they_were() {
+    for (client, file, before) in ADDED {
+        for options in [&[][..], &["--env", "KEY"]] {
+            let home = Home::new();
+            let path = write(&home, file, before.unwrap_or_default());
+            if before.is_none() {
+                fs::remove_file(&path).unwrap();
+            }
+            let args = [&["register", "new", "--client", client], options, &["--", "npx", "-y", "new-mcp"]].concat();
+            let ran = run_with_input(&home, &args, "sesame\n");
+            done(&ran);
+            let undo = format!("policylayer unregister new --client {client} --remove");
+            assert!(ran.out.contains(&format!("To undo it: {undo}\n")), "{}", ran.out);
+            assert_eq!(read(&path).contains("sesame"), !options.is_empty());
+            assert!(!ran.out.contains("sesame") && !ran.err.contains("sesame"));
+            let words: Vec<_> = undo.split(' ').skip(1).collect();
+            let dry = home.run(&[&words[..], &["--dry-run"]].concat());
+            done(&dry);
+            assert!(path.exists() && !dry.out.contains("sesame"));
+            done(&home.run(&words));
+            assert_eq!(path.exists().then(|| read(&path)).as_deref(), before, "{file}");
+            assert_eq!(litter(&path), [""; 0]);
+        }
+    }
+}
+
+/// What the program left beside a file.
+fn litter(file: &Path) -> Vec<String> {
+    let names = fs::read_dir(file.parent().unwrap()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.contains("policylayer")).collect()
+}
+
+fn run_with_input(home: &Home, args: &[&str], input: &str) -> Ran {
+    let mut command = home.command(args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // One that refuses its arguments reads nothing.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+#[test]
+fn an_added_server_goes_from_a_file_that_changed_and_others_stay() {
+    let home = Home::new();
+    let text = "{\n  \"mcpServers\": {\n    \"a\": {\n      \"command\": \"x\"\n    }\n  }\n}\n";
+    let file = write(&home, CURSOR, text);
+    done(&home.run(&["register", "new", "--", "srv"]));
+    let changed = read(&file).replace("\"x\"", "\"y\"");
+    fs::write(&file, &changed).unwrap();
+    let ran = home.run(&["unregister", "new", "--client", "cursor", "--remove"]);
+    done(&ran);
+    assert!(ran.out.contains("Took new out of Cursor") && ran.out.contains("is kept as"), "{}", ran.out);
+    assert_eq!(read(&file), text.replace("\"x\"", "\"y\""));
+    // The removed entry is kept, with whatever it held.
+    let names = litter(&file);
+    assert!(names.iter().any(|name| read(&file.with_file_name(name)) == changed), "{names:?}");
+    // One that has no policy was not added.
+    let ran = home.run(&["unregister", "a", "--client", "cursor", "--remove"]);
+    done(&ran);
+    assert!(ran.err.contains("is not wrapped") && read(&file).contains("\"y\""), "{}", ran.err);
+
+    let codex = write(&home, ".codex/config.toml", "model = \"x\"\n");
+    done(&home.run(&["register", "new", "--client", "codex", "--", "srv"]));
+    fs::write(&codex, read(&codex) + "\n[tui]\nx = 1 # why\n").unwrap();
+    done(&home.run(&["unregister", "new", "--client", "codex", "--remove"]));
+    assert_eq!(read(&codex), "model = \"x\"\n\n[tui]\nx = 1 # why\n");
+}
+
+#[test]
+fn values_come_from_stdin_and_never_from_the_command_line() {
+    let home = Home::new();
+    let text = servers(&[("a", r#"{"command":"x"}"#)]);
+    let file = write(&home, CURSOR, &text);
+    let add = |options: &[&str], input: &str| {
+        run_with_input(&home, &[&["register", "shop"], options, &["--", "shop-mcp"]].concat(), input)
+    };
+    let ran = add(&["--env", "API_KEY=sesame"], "");
+    refused(&ran, 2, &["--env API_KEY", "does not belong on the command line"], &[(&file, &text)]);
+    assert!(!ran.err.contains("sesame"), "{}", ran.err);
+    for (name, input) in [("", "x\n"), ("A B", "x\n")] {
+        refused(&add(&["--env", name], input), 2, &["no name of a variable"], &[(&file, &text)]);
+    }
+    for input in ["", "\n", "one\n"] {
+        refused(&add(&["--env", "A", "--env", "B"], input), 1, &["got no value"], &[(&file, &text)]);
+    }
+    refused(&home.run(&["register", "a", "--env", "KEY"]), 2, &["COMMAND"], &[(&file, &text)]);
+    let ran = add(&["--env", "A", "--env", "B"], "ses\"ame\r\n$x y\n");
+    done(&ran);
+    assert_eq!(json(&file)["mcpServers"]["shop"]["env"], serde_json::json!({ "A": "ses\"ame", "B": "$x y" }));
+    for word in ["https://x.test/mcp?token=sesame", "HTTP://x.test", "sse://x"] {
+        let ran = home.run(&["register", "web", "--", word]);
+        assert_eq!(ran.code, Some(1), "{}", ran.err);
+        assert!(ran.err.contains("This is a URL") && ran.err.contains("mcp-remote URL"), "{}", ran.err);
+        assert!(!ran.err.contains("sesame"), "{}", ran.err);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_is_not_shown_while_it_is_typed() {
+    use crate::support::terminal::Terminal;
+
+    for (keys, value) in [("ses\u{7f}same\r", Some("sesame")), ("x\u{15}y\r", Some("y")), ("sesame\u{1b}", None)] {
+        let home = Home::new();
+        let file = write(&home, CURSOR, "{}");
+        let command = home.command(&["register", "shop", "--client", "cursor", "--env", "API_KEY", "--", "shop-mcp"]);
+        let mut terminal = Terminal::start(command);
+        terminal.wait("API_KEY: ");
+        terminal.type_in(keys);
+        assert_eq!(terminal.end().success(), value.is_some(), "{}", terminal.written());
+        assert!(!terminal.written().contains("same"), "{}", terminal.written());
+        match value {
+            Some(value) => assert_eq!(json(&file)["mcpServers"]["shop"]["env"]["API_KEY"], value),
+            None => assert_eq!(read(&file), "{}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_of_a_projects_file_is_not_in_the_project() {
+    let home = Home::new();
+    let text = servers(&[("iterable", ITERABLE)]);
+    let file = write(&home, ".mcp.json", &text);
+    let ran = home.run(&["register", "iterable", "--client", "claude-code"]);
+    done(&ran);
+    assert_eq!(litter(&file), [""; 0]);
+    let kept = ran.out.lines().find_map(|line| line.split_once("is kept as ")).unwrap().1;
+    let state = native(&home.path().join("state"));
+    assert!(Path::new(kept).starts_with(&state) && read(Path::new(kept)) == text, "{kept}");
+    done(&home.run(&["unregister", "iterable", "--client", "claude-code"]));
+    assert_eq!(read(&file), text);
+    assert!(!Path::new(kept).exists() && !Path::new(kept).parent().unwrap().exists());
+}
+
+#[test]
+fn a_file_with_several_names_is_said_and_not_split() {
+    let home = Home::new();
+    let text = servers(&[("s", r#"{"command":"srv"}"#)]);
+    let file = write(&home, CURSOR, &text);
+    let other = home.path().join("dotfiles.json");
+    fs::hard_link(&file, &other).unwrap();
+    refused(&home.run(&["register", "s"]), 1, &["has 2 names (hard links)"], &[(&file, &text)]);
+    fs::remove_file(&other).unwrap();
+    done(&home.run(&["register", "s"]));
 }

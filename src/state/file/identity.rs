@@ -45,6 +45,17 @@ impl Identity {
     }
 }
 
+/// Returns how many names a file has: hard links.
+pub(crate) fn count_names(path: &Path) -> io::Result<u64> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::metadata(path).map(|found| found.nlink())
+    }
+    #[cfg(windows)]
+    winapi_util::file::information(open_for_attributes(path)?).map(|found| found.number_of_links())
+}
+
 /// Opens a file or directory without the right to read it, which no other program can refuse.
 #[cfg(windows)]
 fn open_for_attributes(path: &Path) -> io::Result<File> {
