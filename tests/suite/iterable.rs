@@ -702,3 +702,67 @@ fn nothing_but_the_preview_reaches_the_api_before_a_person_has_approved() {
     assert_eq!(api.tools(), ["get_campaign", "send_campaign"]);
     assert_eq!(client.finish().code(), Some(0));
 }
+
+/// What a person is shown by the shipped policy once its destructive tools are in sight, and what reaches the API for that.
+#[test]
+fn the_shipped_policy_shows_what_is_archived_deleted_or_cancelled() {
+    let Some(upstream) = upstream() else { return };
+    let api = Api::start();
+    let shipped = include_str!("../../config/policies/iterable.toml");
+    let in_sight = shipped.replace("action = \"hide\"", "action = \"require_approval\"");
+    let launch = iterable(upstream, &api);
+    let policies = launch.home().join(".config/policylayer/policies");
+    std::fs::create_dir_all(&policies).unwrap();
+    std::fs::write(policies.join("iterable.toml"), in_sight).unwrap();
+    let mut client = launch.start(Under::BuiltIn);
+    client.initialize(json!({"elicitation": {}}));
+    let before = api.tools().len();
+    for (id, tool, arguments, reads, shown) in [
+        (
+            801,
+            "archive_campaigns",
+            json!({"campaignIds": [78, 79]}),
+            "/api/campaigns/78",
+            &["id: 78", "name: Spring sale"][..],
+        ),
+        (802, "delete_templates", json!({"ids": [9]}), "/api/templates/email/get", &["templateId: 9", "name: Receipt"]),
+        (
+            803,
+            "delete_user_by_email",
+            json!({"email": "ada@example.com"}),
+            "/api/users/ada%40example.com",
+            &["user.userId: ada"],
+        ),
+        (
+            804,
+            "delete_user_by_user_id",
+            json!({"userId": "ada"}),
+            "/api/users/byUserId/ada",
+            &["user.email: ada@example.com"],
+        ),
+        (805, "cancel_export_job", json!({"jobId": 4242}), "/api/export/4242/files", &["jobState: running"]),
+        // What the read fails for is asked all the same.
+        (806, "archive_campaigns", json!({"campaignIds": []}), "", &["args.campaignIds[0] is missing"]),
+    ] {
+        client
+            .send(&json!({"jsonrpc":"2.0","id":id,"method":"tools/call","params":{"name":tool,"arguments":arguments}}));
+        let question = client.expect_method("elicitation/create");
+        let message = question["params"]["message"].as_str().unwrap();
+        for part in shown {
+            assert!(
+                message.lines().any(|line| line.starts_with("Preview: ") && line.contains(part)),
+                "{part}: {message}"
+            );
+        }
+        if !reads.is_empty() {
+            assert_eq!(api.arrived().last().unwrap().route, format!("GET {reads}"), "{tool}");
+        }
+        client.send(&json!({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":id}}));
+    }
+    let made = api.tools().split_off(before);
+    assert_eq!(
+        made,
+        ["get_campaign", "get_email_template", "get_user_by_email", "get_user_by_user_id", "get_export_files"]
+    );
+    assert_eq!(client.finish().code(), Some(0));
+}

@@ -86,6 +86,15 @@ fn answer(request: &Request) -> ResponseTemplate {
             "createdAt": 1_700_000_000_000_u64, "updatedAt": 1_700_000_000_000_u64, "createdByUserId": "ada",
             "sendSize": 48_211, "listIds": [5],
         }),
+        ("GET", "/api/templates/email/get") => {
+            json!({"templateId": 9, "name": "Receipt", "subject": "Your receipt", "messageTypeId": 1})
+        }
+        ("GET", "/api/users/ada%40example.com" | "/api/users/byUserId/ada") => {
+            json!({"user": {"email": "ada@example.com", "userId": "ada", "profileUpdatedAt": "2026-11-01 10:00:00 +00:00"}})
+        }
+        ("GET", "/api/export/4242/files") => {
+            json!({"exportTruncated": false, "files": [], "jobId": 4242, "jobState": "running"})
+        }
         _ => json!({"code": "Success", "msg": "", "params": {}}),
     };
     ResponseTemplate::new(200).set_body_json(body)
