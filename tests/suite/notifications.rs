@@ -87,6 +87,18 @@ fn does_not_end(command: &str) {
     assert!(!said.contains("`command`"), "{said}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_that_does_not_end_ends_with_a_wrapper_that_is_killed() {
+    let home = home("[approvals]\ncommand = ['sh', '-c', 'echo $$ >\"$HOME/pid\"; exec sleep 600']\n");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    wrapper.send(call(1, "send", "{}").as_bytes());
+    wait_for_file(&home.path().join("pid"), |pid| pid.ends_with('\n'));
+    wrapper.kill();
+    wrapper.end();
+    wait_until_gone(home.path());
+}
+
 #[test]
 fn a_command_that_fails_is_reported_once_with_what_to_do() {
     let home = home("[approvals]\ncommand = ['sh', '-c', 'echo no route >&2; echo x >>\"$HOME/runs\"; exit 7']\n");

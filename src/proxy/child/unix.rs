@@ -207,6 +207,28 @@ pub(in crate::proxy) fn prepare_server(command: &mut Command, mask: SignalMask) 
     }
 }
 
+/// Makes a program end with the thread that starts it, and so with the wrapper, however that ends: on Linux, and not what the
+/// program has started. The thread has to wait for the program.
+pub(in crate::proxy) fn end_with_thread(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    {
+        let own = rustix::process::getpid();
+        // SAFETY: between fork and exec only system calls are made; nothing is allocated and no lock is taken.
+        unsafe {
+            command.pre_exec(move || {
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                // We have ended before: no signal will come any more.
+                if rustix::process::getppid() != Some(own) {
+                    rustix::process::kill_process(rustix::process::getpid(), Signal::KILL)?;
+                }
+                Ok(())
+            });
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
+}
+
 fn describe_exit(status: ExitStatus) -> ServerExit {
     match (status.code(), status.signal()) {
         (Some(code), _) => ServerExit::from_code(code),

@@ -1,7 +1,7 @@
 //! Programs that show or pass on a notification: bounded in time, with what they print kept away from the protocol.
 
 use std::io::{self, PipeReader, Read as _, Write as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -62,39 +62,26 @@ pub(super) fn read_beginning(mut pipe: PipeReader, most: usize) -> io::Result<Re
     Ok(beginning)
 }
 
-/// Runs a program that reads this input, and reaps it. After `limit`, or when the session ends, it is killed, on Unix with
-/// all that it started. The caller decides about its stderr.
+/// Runs a program that reads this input, and reaps it. After `limit`, or when the session ends, it is killed with all that it
+/// started. The caller decides about its stderr.
 pub(super) fn run_with_timeout(mut command: Command, input: &[u8], limit: Duration) -> io::Result<ExitStatus> {
     // Our own stdin and stdout are the protocol.
-    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() }).stdout(Stdio::null());
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    #[cfg(windows)]
-    {
-        /// `CREATE_NO_WINDOW`: otherwise a console flashes up if the client has none.
-        const NO_WINDOW: u32 = 0x0800_0000;
-        std::os::windows::process::CommandExt::creation_flags(&mut command, NO_WINDOW);
-    }
+    command.stdin(Stdio::null()).stdout(Stdio::null());
     let _running = RunningProgram::begin()?;
-    #[cfg(unix)]
-    let starting = crate::proxy::child::STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut child = command.spawn()?;
-    #[cfg(unix)]
-    drop(starting);
+    let (mut program, stdin) = Program::start(command, if input.is_empty() { Input::None } else { Input::Piped })?;
     let start = Instant::now();
-    if let Some(mut stdin) = child.stdin.take() {
+    if let Some(mut stdin) = stdin {
         let input = input.to_owned();
         // A program may leave its input unread, and end or be killed: then this ends with an error.
         let write = move || _ = stdin.write_all(&input);
         thread::Builder::new().name("notification-input".to_owned()).spawn(write)?;
     }
     loop {
-        if let Some(status) = child.try_wait()? {
+        if let Some(status) = program.try_wait()? {
             return Ok(status);
         }
         if start.elapsed() >= limit || IS_OVER.load(Ordering::SeqCst) {
-            kill(&mut child)?;
-            child.wait()?;
+            program.kill_all()?;
             let is_over = IS_OVER.load(Ordering::SeqCst);
             return Err(if is_over { io::ErrorKind::Interrupted } else { io::ErrorKind::TimedOut }.into());
         }
@@ -102,14 +89,87 @@ pub(super) fn run_with_timeout(mut command: Command, input: &[u8], limit: Durati
     }
 }
 
-fn kill(child: &mut Child) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Pid, Signal, kill_process_group};
-        Ok(kill_process_group(Pid::from_child(child), Signal::KILL)?)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    None,
+    Piped,
+}
+
+/// A program in a process group of its own.
+#[cfg(unix)]
+struct Program(std::process::Child);
+
+#[cfg(unix)]
+impl Program {
+    fn start(mut command: Command, input: Input) -> io::Result<(Self, Option<std::process::ChildStdin>)> {
+        use std::os::unix::process::CommandExt as _;
+
+        use crate::proxy::child;
+
+        if input == Input::Piped {
+            command.stdin(Stdio::piped());
+        }
+        command.process_group(0);
+        child::end_with_thread(&mut command);
+        let _starting = child::STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut child = command.spawn()?;
+        let stdin = child.stdin.take();
+        Ok((Self(child), stdin))
     }
-    #[cfg(not(unix))]
-    child.kill()
+
+    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.0.try_wait()
+    }
+
+    fn kill_all(&mut self) -> io::Result<()> {
+        use rustix::process::{Pid, Signal, kill_process_group};
+        kill_process_group(Pid::from_child(&self.0), Signal::KILL)?;
+        self.0.wait().map(drop)
+    }
+}
+
+/// A program in a job of its own, which ends with our last handle to it: also when we are killed.
+#[cfg(windows)]
+struct Program {
+    child: Box<dyn process_wrap::tokio::ChildWrapper>,
+    /// The child needs one.
+    runtime: tokio::runtime::Runtime,
+}
+
+#[cfg(windows)]
+impl Program {
+    fn start(mut command: Command, input: Input) -> io::Result<(Self, Option<io::PipeWriter>)> {
+        use process_wrap::tokio::{CommandWrap, CreationFlags, JobObject, KillOnDrop};
+
+        /// `CREATE_NO_WINDOW`: otherwise a console flashes up if the client has none.
+        const NO_WINDOW: u32 = 0x0800_0000;
+
+        let mut stdin = None;
+        if input == Input::Piped {
+            let (its_end, ours) = io::pipe()?;
+            command.stdin(its_end);
+            stdin = Some(ours);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let mut flags = CreationFlags(Default::default());
+        flags.0.0 = NO_WINDOW;
+        let mut wrapped = CommandWrap::from(tokio::process::Command::from(command));
+        wrapped.wrap(KillOnDrop).wrap(JobObject).wrap(flags);
+        let child = wrapped.spawn()?;
+        drop(entered);
+        Ok((Self { child, runtime }, stdin))
+    }
+
+    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        // Of the program alone: what it has started may go on for longer.
+        self.child.inner_mut().try_wait()
+    }
+
+    fn kill_all(&mut self) -> io::Result<()> {
+        let _entered = self.runtime.enter();
+        self.child.start_kill()
+    }
 }
 
 #[cfg(all(test, unix))]
