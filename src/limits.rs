@@ -269,6 +269,8 @@ pub const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 pub const MAX_NOTE: usize = 500;
 /// The longest text of a client's dialogue, in characters: what is longer is asked in a terminal only.
 pub const MAX_DIALOGUE: usize = 4_000;
+/// How wide a dialogue is that shows a number of lines only, in characters: that of a terminal with 80 columns, which indents.
+pub const DIALOGUE_WIDTH: usize = 76;
 
 // Writing and verifying the audit log.
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::action::{Action, Payload, Turn};
+use super::approval_records::{Dropped, answered, timed_out, unavailable, withdrawn};
 use super::approvals::{
     self, ApprovalAnswer, Channel, Covered, Dialogue, HeldCall, Local, NotChosen, OpenQuestion, Settled, Upshot,
 };
@@ -12,9 +13,10 @@ use super::item_requests::read_item_params;
 use super::open_requests::PendingCall;
 use super::refusal::{Refused, Remedy, SubjectKind, format_refusal, format_seconds};
 use super::{Engine, Now};
-use crate::limits::{LATE_APPROVAL, READING_TIME};
+use crate::limits::{LATE_APPROVAL, MAX_QUOTED, READING_TIME};
 use crate::policy::{Decision, Effect, Item, LOCK_RULE, Policy, Section};
 use crate::record::{Approval, Outcome, PROTOCOL_RULE};
+use crate::visible::{escape_invisible, shorten};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, CallParams};
@@ -158,6 +160,7 @@ impl Engine {
     ) {
         // What the client's next session may use is kept by the local channel alone: nobody uses it twice.
         let is_kept_there = question.outlives_session() && channel == Channel::Local && *answer == ApprovalAnswer::Once;
+        self.record_late_answer(&question, answer, channel, turn);
         let upshot = if is_refusal(answer) { Upshot::Noted } else { Upshot::Granted };
         close_question(&mut question, Settled::Answered(channel, upshot), ANSWERED, turn);
         self.remember_answer(question.covers, answer, channel, turn);
@@ -180,7 +183,7 @@ impl Engine {
             it.answer.as_ref().is_some_and(|(answer, _)| !is_refusal(answer)) && it.is_about(covers)
         };
         while let Some(approved) = self.approvals.take_question(is_approved) {
-            self.drop_question(approved, "A person refused the same call.", Outcome::Cancelled, turn);
+            self.drop_question(approved, Dropped::RefusedSince, turn);
         }
     }
 
@@ -254,6 +257,9 @@ impl Engine {
         self.client_requests.remove_answered(&key);
         let policy = std::sync::Arc::clone(&self.policy);
         if let Err(refused) = self.judge_held(&policy, &about, (&line, &rule)) {
+            let refusal = format_refusal(refused.clone(), about.name().0, about.name().1);
+            let overtaken = |asked| self.recorder.redraft_decision(asked, refused.decision, &refusal.meta.reason);
+            pending.draft = pending.draft.map(overtaken);
             pending.set_approval(approval);
             self.refuse_call(pending, (&id, &method), about.name(), refused, turn);
             return Upshot::Forbidden;
@@ -315,17 +321,25 @@ impl Engine {
                 let since = self.approvals.find_question(number).map_or(turn.now.session, |question| question.since);
                 match read_choice(since, result, turn.now.session) {
                     Ok(answer) => self.handle_answer(number, answer, Channel::Client, turn),
-                    Err(not_chosen) => self.close_dialogue(number, Some(not_chosen), turn),
+                    Err(not_chosen) => self.close_dialogue(number, Ok(not_chosen), turn),
                 }
             }
-            Answer::Error(_) => self.close_dialogue(number, None, turn),
+            Answer::Error(error) => {
+                let message = view::find_member(error, "message").and_then(view::decode_string).unwrap_or_default();
+                self.close_dialogue(number, Err(&message), turn);
+            }
         }
         true
     }
 
-    /// Closes the client's channel for a question. `None` if the client said that it could not ask.
-    pub(super) fn close_dialogue(&mut self, number: u64, not_chosen: Option<NotChosen>, turn: &mut Turn<'_>) {
-        let how = not_chosen.map_or("the client could not ask", NotChosen::describe);
+    /// Closes the client's channel for a question: with what the client answered, or with the error of one that could not ask.
+    pub(super) fn close_dialogue(&mut self, number: u64, answered: Result<NotChosen, &str>, turn: &mut Turn<'_>) {
+        let not_chosen = answered.ok();
+        let how = match answered {
+            Ok(not_chosen) => not_chosen.describe().to_owned(),
+            Err("") => "the client could not ask".to_owned(),
+            Err(error) => format!("the client could not ask ({})", escape_invisible(&shorten(error, MAX_QUOTED))),
+        };
         turn.push_note(format!("question {number} is closed in the client: {how}"));
         if let Some(question) = self.approvals.find_question(number) {
             question.dialogue = None;
@@ -361,35 +375,29 @@ impl Engine {
             self.end_held(held, timed_out(&question), Outcome::Cancelled, turn);
             self.keep_late(question, turn);
         } else {
-            self.drop_question(question, "The call was withdrawn.", Outcome::Cancelled, turn);
+            self.drop_question(question, Dropped::Withdrawn, turn);
         }
         true
     }
 
-    /// Closes all questions, because the server has ended. The caller answers the calls themselves.
-    pub(super) fn close_questions(&mut self, turn: &mut Turn<'_>) {
+    /// Closes all questions, because the session ends. The caller answers the calls themselves.
+    pub(super) fn close_questions(&mut self, why: Dropped, turn: &mut Turn<'_>) {
         for question in self.approvals.take_all_questions() {
-            self.drop_question(question, "The MCP server has ended.", Outcome::ServerDied, turn);
+            self.drop_question(question, why, turn);
         }
     }
 
-    pub(super) fn drop_question(
-        &mut self,
-        mut question: OpenQuestion,
-        why: &str,
-        outcome: Outcome,
-        turn: &mut Turn<'_>,
-    ) {
+    pub(super) fn drop_question(&mut self, mut question: OpenQuestion, why: Dropped, turn: &mut Turn<'_>) {
         let settled = match &question.answer {
-            _ if !question.outlives_session() || outcome != Outcome::ServerDied => Settled::Over,
+            _ if !question.outlives_session() || !why.ends_session() => Settled::Over,
             // The client has not come for it, so nobody has made the call.
             Some((ApprovalAnswer::Once, Channel::Local)) => Settled::Answered(Channel::Local, Upshot::Granted),
             Some(_) => Settled::Over,
             None => Settled::Left,
         };
-        close_question(&mut question, settled, why, turn);
+        close_question(&mut question, settled, why.describe(), turn);
         if let Some(held) = question.call {
-            self.end_held(held, withdrawn(), outcome, turn);
+            self.end_held(held, why.approval(), why.outcome(), turn);
         }
     }
 
@@ -453,30 +461,8 @@ pub(super) fn read_choice(since: Duration, result: &str, now: Duration) -> Resul
     approvals::read_result(result).ok_or(NotChosen::Dismissed)
 }
 
-pub(super) fn unavailable() -> Approval {
-    Approval { verdict: "unavailable", ..Approval::default() }
-}
-
-fn timed_out(question: &OpenQuestion) -> Approval {
-    let client_answer = question.not_chosen.map(NotChosen::as_str);
-    Approval { verdict: "timed_out", client_answer, ..Approval::default() }
-}
-
-pub(super) fn withdrawn() -> Approval {
-    Approval { verdict: "cancelled", ..Approval::default() }
-}
-
 fn is_refusal(answer: &ApprovalAnswer) -> bool {
     matches!(answer, ApprovalAnswer::Refused { .. })
-}
-
-fn answered(answer: ApprovalAnswer, channel: Channel) -> Approval {
-    let (verdict, note) = match answer {
-        ApprovalAnswer::Once => ("approved_once", None),
-        ApprovalAnswer::Session => ("approved_for_session", None),
-        ApprovalAnswer::Refused { note } => ("refused", note),
-    };
-    Approval { verdict, channel: Some(channel.as_str()), note, ..Approval::default() }
 }
 
 pub(super) fn describe_refusal_by_person(note: Option<&str>) -> String {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::action::{Action, Turn};
-use super::approval_flow::{RequestSubject, describe_refusal_by_person, unavailable};
+use super::approval_flow::{RequestSubject, describe_refusal_by_person};
+use super::approval_records::{Dropped, unavailable};
 use super::approvals::clients::{Asks, ClientHabits};
 use super::approvals::{
     self, Channel, Covered, Dialogue, DialogueChoice, DialogueKind, Effects, HeldCall, Local, OpenQuestion,
@@ -14,10 +15,10 @@ use super::approvals::{
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refused, Remedy};
 use super::{ClientRequest, Engine};
-use crate::limits::{MAX_HELD, READING_TIME};
+use crate::limits::{DIALOGUE_WIDTH, MAX_HELD, READING_TIME};
 use crate::lock::ItemKind;
 use crate::policy::{Again, ApprovalLifetime, ApprovalScope, Asking, Decision, Item, Preview, Section};
-use crate::record::{Approval, Digest, Outcome};
+use crate::record::{Approval, Digest};
 use crate::risk::{self, Class, Listed};
 use crate::visible::escape_invisible;
 use crate::wire::message::CallParams;
@@ -141,8 +142,7 @@ impl Engine {
         let (method, name, rule) = (request.method, about.name().1, decision.rule);
         let but = no_dialogue.flatten().map_or_else(String::new, |why| format!(" (not asked in the client: {why})"));
         turn.push_note(format!("{method} of {name:?} (id {}) waits for a person: {rule}{but}", request.id));
-        let (shown, rule, seen) =
-            (question.tool.clone(), question.rule.clone(), preview.as_ref().and_then(|(_, seen)| seen.clone()));
+        let (shown, rule) = (question.tool.clone(), question.rule.clone());
         let (lives, local) = (question.lives, question.local);
         let until = now.saturating_add(question.timeout);
         turn.push_action(Action::Ask(Box::new(question)));
@@ -184,8 +184,9 @@ impl Engine {
             not_chosen: None,
             since: now,
             until,
+            draft: held.pending.draft.clone(),
             call: Some(held),
-            preview: seen,
+            preview: preview.as_ref().and_then(|(_, seen)| seen.clone()),
             compared: preview.filter(|(of, _)| of.again() == Again::Compared).map(|(of, _)| of.clone()),
             answer: None,
         };
@@ -204,7 +205,7 @@ impl Engine {
     /// Ends the questions about a call that was made again.
     fn drop_earlier(&mut self, earlier: Vec<OpenQuestion>, turn: &mut Turn<'_>) {
         for question in earlier {
-            self.drop_question(question, "The call was made again.", Outcome::Cancelled, turn);
+            self.drop_question(question, Dropped::MadeAgain, turn);
         }
     }
 
@@ -283,9 +284,10 @@ impl Engine {
         let Some(params) = approvals::build_params(question, server, choices) else {
             return Err(Some("the arguments are too long to be read in the client's dialogue".to_owned()));
         };
-        let lines = params.get("message").and_then(Value::as_str).map_or(0, |message| message.lines().count());
+        let message = params.get("message").and_then(Value::as_str).unwrap_or_default();
+        let lines = approvals::count_lines(message, DIALOGUE_WIDTH);
         if let Some(shown) = shown.filter(|shown| lines > *shown) {
-            return Err(Some(format!("the client shows {shown} lines of a question, and this one has {lines}")));
+            return Err(Some(format!("the client shows {shown} lines of a question, and this one takes {lines}")));
         }
         Ok(match kind {
             DialogueKind::Round => {
@@ -301,7 +303,7 @@ impl Engine {
         })
     }
 
-    /// Returns what an approval of a call covers, as [`cover_call`]. Where it differs from the lock, an approval is for what the
+    /// Returns what an approval of a call covers, as [`cover_call`](Self::cover_call). Where it differs from the lock, an approval is for what the
     /// server has listed by now: another change is another question.
     pub(super) fn cover_request(
         &self,
@@ -309,7 +311,7 @@ impl Engine {
         item: Option<Item<'_>>,
         params: Option<&str>,
     ) -> (Covered, String) {
-        let (covered, beside) = cover_call(call, item, params);
+        let (covered, beside) = self.cover_call(call, item, params);
         let lock = &self.tools.lock;
         let (drift, kind, name) = match item {
             None => (lock.find_called_drift(&call.name), ItemKind::Tool, &*call.name),
@@ -321,28 +323,36 @@ impl Engine {
     }
 
     fn client_habits(&self) -> ClientHabits {
-        let client = self.recorder.client();
-        let (name, version) = client.map_or(("", None), |client| (client.name(), Some(client.version())));
+        let (name, version) = self.client_claim();
         self.approvals.options.clients.find_habits(name, version)
+    }
+
+    /// Returns the client's name and version, as it claims.
+    fn client_claim(&self) -> (&str, Option<&str>) {
+        self.recorder.client().map_or(("", None), |client| (client.name(), Some(client.version())))
     }
 
     /// Returns how long a call may wait: it is answered before its client gives up.
     pub(super) fn client_patience(&self) -> Duration {
         self.client_habits().answer_time()
     }
-}
 
-/// Returns what an approval of a call covers, and what is sent beside the arguments. The server's state is bound as well, and not
-/// shown: nobody can read it.
-fn cover_call(call: &CallParams<'_>, item: Option<Item<'_>>, params: Option<&str>) -> (Covered, String) {
-    let params = params.unwrap_or("{}");
-    let beside = match item.map(|item| item.section) {
-        None | Some(Section::Prompts) => approvals::members_sent_beside(params, &["name", "arguments", "requestState"]),
-        Some(Section::Resources) => approvals::members_sent_beside(params, &["uri", "requestState"]),
-        // Its arguments are all that it has.
-        Some(Section::Methods | Section::Requests) => "{}".to_owned(),
-    };
-    let name = RequestSubject::new(&call.name, item);
-    let covered = Covered::new(&name.grant_name(), call.arguments.unwrap_or("{}"), (&beside, call.request_state()));
-    (covered, beside)
+    /// Returns what an approval of a call covers, and what is sent beside the arguments. The server's state is bound as well, and
+    /// not shown: nobody can read it.
+    fn cover_call(&self, call: &CallParams<'_>, item: Option<Item<'_>>, params: Option<&str>) -> (Covered, String) {
+        let params = params.unwrap_or("{}");
+        let (name, version) = self.client_claim();
+        let ids = self.approvals.options.clients.find_ids(name, version);
+        let beside = match item.map(|item| item.section) {
+            None | Some(Section::Prompts) => {
+                approvals::members_sent_beside(params, &["name", "arguments", "requestState"], ids)
+            }
+            Some(Section::Resources) => approvals::members_sent_beside(params, &["uri", "requestState"], ids),
+            // Its arguments are all that it has.
+            Some(Section::Methods | Section::Requests) => "{}".to_owned(),
+        };
+        let name = RequestSubject::new(&call.name, item);
+        let covered = Covered::new(&name.grant_name(), call.arguments.unwrap_or("{}"), (&beside, call.request_state()));
+        (covered, beside)
+    }
 }

@@ -81,7 +81,7 @@ impl Engine {
                 self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
                 question.call = Some(HeldCall { until, progress, ..held });
                 self.approvals.add_question(question);
-                self.close_dialogue(number, Some(not_chosen), turn);
+                self.close_dialogue(number, Ok(not_chosen), turn);
             }
         }
         RoundOutcome::Handled

@@ -407,7 +407,7 @@ impl Engine {
     }
 }
 
-pub(super) const IMITATION: &str = "It imitates a question of policylayer, which only policylayer may ask.";
+pub(super) const IMITATION: &str = "It imitates a question of policylayer, which only the outermost one may ask.";
 
 /// Returns why an elicitation is refused if a person could take it for one of ours, and so for an approval.
 pub(super) fn describe_imitation(method: &str, params: Option<&str>) -> Option<&'static str> {

@@ -70,7 +70,7 @@ impl Engine {
         if !self.approvals.can_hold(request.line.len(), self.preparations.held()) {
             return Need::Room;
         }
-        self.wait_for_list(ListReason::Lock, request, known, turn);
+        self.wait_for_list((ListReason::Lock, None), request, known, turn);
         Need::Begun
     }
 

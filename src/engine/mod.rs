@@ -5,6 +5,7 @@ mod action;
 mod approval_flow;
 mod approval_local;
 mod approval_questions;
+mod approval_records;
 mod approval_rounds;
 mod approvals;
 mod call_gate;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 
 use action::Turn;
 pub use action::{Action, Commit, Note, Now, Payload};
+pub use approval_records::SessionEnd;
 use approvals::Approvals;
 pub use approvals::clients::{Asks, ClientHabits, ClientRow, ClientTable, ClientVersion};
 pub use approvals::{
@@ -207,8 +209,7 @@ impl Engine {
             return;
         }
         let turn = &mut Turn::new(now, actions);
-        self.close_preparations(turn);
-        self.close_questions(turn);
+        self.drop_waiting(approval_records::Dropped::ServerEnded, turn);
         for open in self.server_requests.take_all_waiting() {
             if let RequestKind::Call(request) = open.kind {
                 turn.record_outcome(request.draft, Outcome::ServerDied);

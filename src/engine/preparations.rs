@@ -5,7 +5,7 @@
 use serde_json::json;
 
 use super::action::{Action, Payload, Turn};
-use super::approval_flow::withdrawn;
+use super::approval_records::Dropped;
 use super::approvals::{self, ApprovalAnswer, Channel, HeldCall, Local, OpenQuestion, SeenPreview, Settled, Upshot};
 use super::call_gate::AdmittedCall;
 use super::list_filter::{self, ListKind, ListPart};
@@ -16,7 +16,7 @@ use super::recorder::outcome_of_answer;
 use super::{ClientRequest, Engine, Received};
 use crate::limits::{MAX_OWN_PAGES, OWN_REQUEST};
 use crate::policy::{Again, Asking, Effect, Preview, ToolRef};
-use crate::record::{Approval, Direction, Draft, Facts, Outcome, Subject};
+use crate::record::{Approval, Digest, Direction, Draft, Facts, Outcome, Subject};
 use crate::risk::Class;
 use crate::visible::escape_invisible;
 use crate::wire::id::IdKey;
@@ -89,6 +89,8 @@ struct NewCall {
     line: Box<[u8]>,
     since: Duration,
     known: Preparation,
+    /// The rule that asks a person, and its policy; `None` if the call was not judged yet.
+    asked_by: Option<(Box<str>, Option<Digest>)>,
 }
 
 impl PreparedCall {
@@ -155,7 +157,7 @@ impl Engine {
     pub(super) fn begin_preparation(
         &mut self,
         request: &ClientRequest<'_>,
-        (call, asking, preview): (&CallParams<'_>, &Asking, Option<&Preview>),
+        (call, asking, preview, rule): (&CallParams<'_>, &Asking, Option<&Preview>, &str),
         known: &Preparation,
         turn: &mut Turn<'_>,
     ) -> Need {
@@ -179,12 +181,13 @@ impl Engine {
             return Need::Room;
         }
         if is_unheard_of {
-            self.wait_for_list(ListReason::Approval, request, known, turn);
+            self.wait_for_list((ListReason::Approval, Some(rule)), request, known, turn);
             return Need::Begun;
         }
         let meta = request.params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
         let since = request.since(turn.now.session);
-        let new_call = || NewCall { line: request.line.into(), since, known: known.clone() };
+        let asked_by = Some((rule.into(), self.recorder.policy()));
+        let new_call = || NewCall { line: request.line.into(), since, known: known.clone(), asked_by };
         let waits_for = if let (Some(preview), None) = (preview, &known.preview) {
             match self.ask_for_preview(preview, call.arguments.unwrap_or("{}"), meta, turn) {
                 Ok(id) => WaitsFor::Preview(id, new_call()),
@@ -211,7 +214,7 @@ impl Engine {
     /// Lets a call wait for the server's list of tools, which the wrapper asks for.
     pub(super) fn wait_for_list(
         &mut self,
-        reason: ListReason,
+        (reason, rule): (ListReason, Option<&str>),
         request: &ClientRequest<'_>,
         known: &Preparation,
         turn: &mut Turn<'_>,
@@ -221,7 +224,9 @@ impl Engine {
             let meta = request.params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
             self.ask_for_tools((1, until), None, meta, turn);
         }
-        let call = NewCall { line: request.line.into(), since: request.since(turn.now.session), known: known.clone() };
+        let asked_by = rule.map(|rule| (rule.into(), self.recorder.policy()));
+        let since = request.since(turn.now.session);
+        let call = NewCall { line: request.line.into(), since, known: known.clone(), asked_by };
         self.hold_until(WaitsFor::List(reason, call), request);
     }
 
@@ -408,7 +413,7 @@ impl Engine {
         let is_waiting = |call: &mut PreparedCall| matches!(call.waits_for, WaitsFor::List(..));
         let calls: Vec<_> = self.preparations.calls.extract_if(.., is_waiting).collect();
         for PreparedCall { key, waits_for, .. } in calls {
-            let WaitsFor::List(_, NewCall { line, since, known }) = waits_for else { continue };
+            let WaitsFor::List(_, NewCall { line, since, known, .. }) = waits_for else { continue };
             self.client_requests.remove_answered(&key);
             self.resume_call(&line, since, Preparation { listing: Listing::Asked, ..known }, turn);
         }
@@ -422,8 +427,8 @@ impl Engine {
         self.client_requests.remove_answered(&key);
         match waits_for {
             WaitsFor::SamePreview(_, approved) => self.finish_comparison(*approved, preview, turn),
-            WaitsFor::List(_, NewCall { line, since, known })
-            | WaitsFor::Preview(_, NewCall { line, since, known }) => {
+            WaitsFor::List(_, call) | WaitsFor::Preview(_, call) => {
+                let NewCall { line, since, known, .. } = call;
                 let known = Preparation { preview: Some(preview), ..known };
                 self.resume_call(&line, since, known, turn);
             }
@@ -458,27 +463,27 @@ impl Engine {
             turn.record_outcome(request.draft, Outcome::Cancelled);
             turn.send_to_server(approvals::build_cancellation(id, "The call was withdrawn."));
         }
-        self.drop_preparation(call, Outcome::Cancelled, turn);
+        self.drop_preparation(call, Dropped::Withdrawn, turn);
     }
 
-    /// Ends all preparations, because the server has ended. The caller answers the calls themselves.
-    pub(super) fn close_preparations(&mut self, turn: &mut Turn<'_>) {
+    /// Ends all preparations, because the session ends. The caller answers the calls themselves.
+    pub(super) fn close_preparations(&mut self, why: Dropped, turn: &mut Turn<'_>) {
         for request in std::mem::take(&mut self.preparations.requests) {
-            turn.record_outcome(request.draft, Outcome::ServerDied);
+            turn.record_outcome(request.draft, why.outcome());
         }
         for call in std::mem::take(&mut self.preparations.calls) {
-            self.drop_preparation(call, Outcome::ServerDied, turn);
+            self.drop_preparation(call, why, turn);
         }
     }
 
     /// Records that the server never got a call.
-    fn drop_preparation(&mut self, call: PreparedCall, outcome: Outcome, turn: &mut Turn<'_>) {
+    fn drop_preparation(&mut self, call: PreparedCall, why: Dropped, turn: &mut Turn<'_>) {
         let (reason, call) = match call.waits_for {
             WaitsFor::SamePreview(_, approved) => {
                 if approved.question.local == Local::Asked {
                     turn.push_action(Action::Settle(approved.question.number, Settled::Over));
                 }
-                return self.end_held(approved.held, withdrawn(), outcome, turn);
+                return self.end_held(approved.held, why.approval(), why.outcome(), turn);
             }
             WaitsFor::List(reason, call) => (reason, call),
             WaitsFor::Preview(_, call) => (ListReason::Approval, call),
@@ -489,6 +494,7 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         let tool = ToolRef { name: &read.name, ..self.tools.find_tool(&read.name) };
         let decision = policy.decide_tool(tool);
+        let (rule, asked_under) = call.asked_by.unwrap_or_else(|| (decision.rule.into(), self.recorder.policy()));
         let facts = Facts {
             subject: Some(Subject::Tool(&read.name)),
             class: Some(policy.class_of(tool)),
@@ -496,13 +502,14 @@ impl Engine {
             arguments: Some(read.arguments.unwrap_or("{}")),
             inputs: read.input_responses(),
             traceparent: read.traceparent(),
-            ..Facts::new(Direction::Client, Some(method::TOOLS_CALL), decision.rule)
+            ..Facts::new(Direction::Client, Some(method::TOOLS_CALL), &rule)
         };
         let mut draft = self.recorder.draft_decision(&facts, turn);
         if let (Some(draft), ListReason::Approval) = (&mut draft, reason) {
-            draft.set_approval(withdrawn());
+            draft.set_policy(asked_under);
+            draft.set_approval(why.approval());
         }
-        turn.record_outcome(draft, outcome);
+        turn.record_outcome(draft, why.outcome());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::action::{Action, Now, Turn};
-use crate::policy::Effect;
+use crate::policy::{Decision, Effect};
 use crate::record::{
     ArgumentRecorder, Client, Digest, Direction, Draft, Facts, Moment, Outcome, PROTOCOL_RULE, RELOAD_RULE,
 };
@@ -47,6 +47,24 @@ impl Recorder {
         let mut draft = Draft::new(facts, self.client.as_ref(), keyed, made);
         draft.set_policy(self.policy);
         Some(draft)
+    }
+
+    /// Drafts the record of a person's answer to the question about a call that was answered before.
+    pub(super) fn draft_late_answer(&mut self, asked: &Draft, turn: &Turn<'_>) -> Draft {
+        self.decided += 1;
+        asked.for_late_answer(Moment { number: self.decided, unix: turn.now.unix, session: turn.now.session })
+    }
+
+    /// Returns the record of a call under the decision that has overtaken it, and its policy.
+    pub(super) fn redraft_decision(&self, asked: Draft, decision: Decision<'_>, reason: &str) -> Draft {
+        let mut draft = asked.with_decision(decision.effect, decision.rule, Some(reason));
+        draft.set_policy(self.policy);
+        draft
+    }
+
+    /// Returns the policy in force.
+    pub(super) fn policy(&self) -> Option<Digest> {
+        self.policy
     }
 
     pub(super) fn record_refusal(&mut self, facts: &Facts<'_>, turn: &mut Turn<'_>) {

@@ -60,7 +60,7 @@ impl Engine {
             Ok(AdmittedCall { decision, asking, counted, preview }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
                 if let (Some(asking), Enforcement::Enforced) = (&asking, enforcement) {
-                    need = self.begin_preparation(&request, (&call, asking, preview), known, turn);
+                    need = self.begin_preparation(&request, (&call, asking, preview, decision.rule), known, turn);
                     if need == Need::Begun {
                         counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
                         return Ok(());

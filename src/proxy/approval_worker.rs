@@ -70,10 +70,17 @@ impl ApprovalWorker {
         for event in self.session.approvals.wait_for_events(deadline.unwrap_or(Duration::MAX).min(poll)) {
             self.handle_event(event);
         }
-        let answers = if self.open.is_empty() { Vec::new() } else { self.local.take_answers() };
+        let (answers, lost) = match self.open.is_empty() {
+            true => (Vec::new(), Vec::new()),
+            false => (self.local.take_answers(), self.local.take_lost()),
+        };
+        lost.iter().for_each(|(number, _)| _ = self.open.remove(number));
         self.outbox.decide_without_line(|engine, now, actions| {
             for (number, answer) in answers {
                 engine.handle_local_answer(number, answer, now, actions);
+            }
+            for (number, why) in lost {
+                engine.handle_local_failure(number, &why, now, actions);
             }
             engine.handle_timeout(now, actions);
         });

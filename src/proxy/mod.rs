@@ -40,6 +40,7 @@ use self::child::Child;
 pub use self::child::{SpawnEnv, StartError};
 use self::client_input::ClientInput;
 use self::client_read_state::ClientReading;
+use self::outbox::{Outbox, ServerRoute};
 use self::pipe::into_file;
 use self::pump::{Pump, PumpSource};
 use self::raw_output::RawOutput;
@@ -51,11 +52,12 @@ use self::shared_session::{ClientWriter, ServerWriter, SessionClock, SharedSessi
 use self::signals::Signals;
 use self::stderr::Stderr;
 use crate::audit::{self, AuditLog, LogNotice};
-use crate::engine::{Engine, LocalChannel};
+use crate::engine::{Engine, LocalChannel, SessionEnd};
 use crate::exit::Exit;
 use crate::limits::SERVER_PIPE;
 use crate::policy::ServerName;
 use crate::record::LogEntry;
+use crate::wire::frame::Framer;
 
 /// What to run, and how.
 #[derive(Debug)]
@@ -169,11 +171,23 @@ fn start_threads(
     name_thread("client").spawn(move || {
         let event = client.run_until_closed();
         client_session.reading.mark_stopped();
+        // Before the server hears of it, or its end would be the reason.
+        let mut told = begin_end(&client_session, SessionEnd::Client);
         client_session.server.close_stdin();
         let _ = events.send(event);
+        // A client that is gone hears nothing.
+        let _ = told.deliver_all(&Framer::new(0));
     })?;
     // The watch is last: it costs more to start than all the rest, and can wait.
     reload::spawn_watch(reload, Arc::clone(session))
+}
+
+/// Ends what waits for a person, and returns what is still to be written about it.
+fn begin_end(session: &Arc<SharedSession>, end: SessionEnd) -> Outbox {
+    let mut outbox = Outbox::new(Arc::clone(session), ServerRoute::Queue);
+    outbox.decide_without_line(|engine, now, actions| engine.handle_session_end(end, now, actions));
+    outbox.hand_over(&Framer::new(0));
+    outbox
 }
 
 fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, clock: SessionClock) -> io::Result<AuditLog> {

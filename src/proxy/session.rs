@@ -9,10 +9,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::begin_end;
 use super::child::{Child, ServerExit, Stop};
 use super::outbox::{Outbox, ServerRoute};
 use super::shared_session::SharedSession;
 use super::signals::Signals;
+use crate::engine::SessionEnd;
 use crate::exit::Exit;
 use crate::limits::{
     DRAIN, KILL_WAIT, LOG_DRAIN, LOG_DRAIN_AFTER_SIGNAL, SIGNAL_GRACE, STDERR_DRAIN, STDIN_LOOK, TERM_GRACE,
@@ -181,6 +183,10 @@ impl SessionLoop {
     /// Passes a signal on to the server. From then on, both have a limited time to end.
     fn forward_signal(&mut self, stop: Stop) {
         tracing::debug!("{stop:?}");
+        if self.must_end.is_none() {
+            // What it says to the client is left out: the end follows, with the answers.
+            begin_end(&self.shared, SessionEnd::Signal);
+        }
         self.child.request_stop(stop);
         if self.must_end.is_none() {
             self.close_server_stdin();

@@ -10,6 +10,7 @@ mod facts;
 mod read;
 mod traceparent;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub use read::{
 use traceparent::parse_traceparent;
 
 use crate::limits::MAX_LOGGED_NAME;
+use crate::policy::Effect;
 use crate::risk::Class;
 use crate::visible::shorten;
 
@@ -48,7 +50,8 @@ pub const RELOAD_RULE: &str = "reload";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Approval {
     /// The result: `approved_once`, `approved_for_session`, `granted` (by an earlier approval), `refused`, `timed_out`,
-    /// `cancelled` or `unavailable` (nobody could be asked).
+    /// `cancelled`, `client_ended`, `session_ended`, `outdated`, `unavailable` (nobody could be asked), or a
+    /// [`LateVerdict`].
     pub verdict: &'static str,
     /// The channel by which it was answered.
     pub channel: Option<&'static str>,
@@ -60,6 +63,31 @@ pub struct Approval {
     /// What the client answered, if no person has chosen that: `unasked` (faster than a person can read) or `dismissed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_answer: Option<&'static str>,
+}
+
+/// What a person answered after the call was answered. No call goes on by it: an approval is for a repetition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LateVerdict {
+    /// One repetition was approved.
+    Approved,
+    /// Further calls were approved until the session ends.
+    ApprovedForSession,
+    /// The call was refused.
+    Refused,
+}
+
+impl LateVerdict {
+    /// Every one of them.
+    pub const ALL: [Self; 3] = [Self::Approved, Self::ApprovedForSession, Self::Refused];
+
+    /// Returns the word in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approved => "approved_late",
+            Self::ApprovedForSession => "approved_late_for_session",
+            Self::Refused => "refused_late",
+        }
+    }
 }
 
 /// When a decision was made.
@@ -83,6 +111,10 @@ pub struct Draft {
     /// When the message was passed on, since the session began.
     passed_on: Duration,
     approval: Option<Box<Approval>>,
+    /// Where `body` says who sent the message.
+    direction: Range<usize>,
+    /// Where `body` has the effect, the rule and the reason.
+    decision: Range<usize>,
     /// The digest of the policy's text.
     policy: Option<Digest>,
     /// Whether the line names the policy even if the session's line before names the same one.
@@ -95,7 +127,9 @@ impl Draft {
         let mut body = Vec::with_capacity(384);
         body.extend_from_slice(b"\"client\":");
         write_json(&client, &mut body);
+        let start = body.len();
         write_member("direction", Some(facts.direction.as_str()), &mut body);
+        let direction = start..body.len();
         write_name("method", facts.method, &mut body);
         // Every line has a `tool`; what else a message can be about has a member only where it is.
         match facts.subject {
@@ -107,9 +141,9 @@ impl Draft {
             None => write_name("tool", None, &mut body),
         }
         write_member("class", facts.class.map(Class::as_str), &mut body);
-        write_member("effect", Some(facts.effect.as_str()), &mut body);
-        write_member("rule", Some(facts.rule), &mut body);
-        write_member("reason", facts.reason, &mut body);
+        let start = body.len();
+        write_decision(facts.effect, facts.rule, facts.reason, &mut body);
+        let decision = start..body.len();
         body.extend_from_slice(match facts.enforcement {
             Enforcement::Enforced => b",\"observed\":false,\"arguments\":",
             Enforcement::Observed => b",\"observed\":true,\"arguments\":",
@@ -131,9 +165,39 @@ impl Draft {
             made,
             passed_on: made.session,
             approval: None,
+            direction,
+            decision,
             policy: None,
             always_names_policy: facts.rule == RELOAD_RULE,
         }
+    }
+
+    /// Returns the draft of the record of a person's answer about this call, which came after the call was answered.
+    pub fn for_late_answer(&self, made: Moment) -> Self {
+        let mut from_us = Vec::new();
+        write_member("direction", Some(Direction::Wrapper.as_str()), &mut from_us);
+        let moved = |at: usize| at + from_us.len() - self.direction.len();
+        Self {
+            body: self.splice_body(&self.direction, &from_us),
+            made,
+            passed_on: made.session,
+            direction: self.direction.start..moved(self.direction.end),
+            decision: moved(self.decision.start)..moved(self.decision.end),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the draft with another decision about the same message.
+    pub fn with_decision(self, effect: Effect, rule: &str, reason: Option<&str>) -> Self {
+        let mut decided = Vec::new();
+        write_decision(effect, rule, reason, &mut decided);
+        let decision = self.decision.start..self.decision.start + decided.len();
+        Self { body: self.splice_body(&self.decision, &decided), decision, ..self }
+    }
+
+    fn splice_body(&self, at: &Range<usize>, with: &[u8]) -> Arc<[u8]> {
+        let (before, after) = (self.body.get(..at.start), self.body.get(at.end..));
+        [before.unwrap_or_default(), with, after.unwrap_or_default()].concat().into()
     }
 
     /// Returns when the decision was made.
@@ -261,6 +325,12 @@ fn write_time(unix: Duration, out: &mut Vec<u8>) {
     let _ = PRINTER.print_timestamp(&at.unwrap_or(Timestamp::MAX), jiff::fmt::StdIoWrite(out));
 }
 
+fn write_decision(effect: Effect, rule: &str, reason: Option<&str>, out: &mut Vec<u8>) {
+    write_member("effect", Some(effect.as_str()), out);
+    write_member("rule", Some(rule), out);
+    write_member("reason", reason, out);
+}
+
 fn write_member(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
@@ -291,7 +361,6 @@ fn as_milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Effect;
 
     fn session() -> SessionName {
         SessionName { id: "0011223344556677".to_owned(), server: "iterable".to_owned() }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::chain::Digest;
-use super::{Outcome, RELOAD_RULE, Subject, VERSION};
+use super::{Direction, LateVerdict, Outcome, RELOAD_RULE, Subject, VERSION};
 use crate::wire::method;
 
 /// A line of the log.
@@ -31,6 +31,8 @@ pub struct LogLine<'l> {
 pub enum About<'l> {
     /// A decision.
     Decision(Box<Record<'l>>),
+    /// A person has answered about a call after that was answered. It says again what the call was.
+    LateAnswer(Box<Record<'l>>),
     /// A new policy is in force in the session: the digest of its text.
     Reload(Digest),
     /// Something that happened to the log itself.
@@ -93,6 +95,13 @@ impl Record<'_> {
             (None, None, Some(uri)) => Some(Subject::Resource(uri)),
             (None, None, None) => None,
         }
+    }
+}
+
+impl Record<'_> {
+    fn is_late_answer(&self) -> bool {
+        let is_late = |approval: &RecordedApproval| LateVerdict::ALL.iter().any(|of| of.as_str() == approval.verdict);
+        self.direction == Direction::Wrapper.as_str() && self.approval.as_ref().is_some_and(is_late)
     }
 }
 
@@ -191,6 +200,7 @@ pub fn read_line(line: &str) -> Result<LogLine<'_>, LineError> {
             let record: Box<Record<'_>> = parse_json(line)?;
             match record.policy.filter(|_| record.rule == RELOAD_RULE) {
                 Some(policy) => About::Reload(policy),
+                None if record.is_late_answer() => About::LateAnswer(record),
                 None => About::Decision(record),
             }
         }

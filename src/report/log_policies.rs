@@ -53,6 +53,7 @@ impl LogPoliciesReport {
         report.warnings = records.for_each(|line, _| {
             let (named, decisions) = match &line.about {
                 About::Decision(record) => (record.policy, 1),
+                About::LateAnswer(record) => (record.policy, 0),
                 About::Reload(digest) => (Some(*digest), 0),
                 About::Event(_) => return Ok::<_, LogError>(()),
             };

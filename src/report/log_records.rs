@@ -207,7 +207,7 @@ impl LogFilter {
                 About::Event(_) | About::Reload(_) => {
                     self.tool.is_none() && self.effect.is_none() && self.outcome.is_none()
                 }
-                About::Decision(record) => {
+                About::Decision(record) | About::LateAnswer(record) => {
                     fits(&self.effect, &record.effect)
                         && fits(&self.outcome, record.outcome.as_str())
                         && self.tool.as_ref().is_none_or(|glob| match record.subject() {

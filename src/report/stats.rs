@@ -175,7 +175,7 @@ impl StatsTally {
         match &line.about {
             About::Event(Event::Gap { lost, .. }) => report.lost += lost,
             About::Event(Event::Killed { .. }) => report.killed += 1,
-            About::Event(Event::Resumed { .. }) | About::Reload(_) => {}
+            About::Event(Event::Resumed { .. }) | About::Reload(_) | About::LateAnswer(_) => {}
             About::Decision(record) => {
                 report.decisions += 1;
                 let listed = [

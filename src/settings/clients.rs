@@ -63,6 +63,7 @@ impl From<KnownClientKeys> for KnownClient {
                 asks: keys.asks.map(asks_of),
                 waits: keys.waits.map(Duration::from),
                 lines: keys.lines.and_then(|lines| usize::try_from(lines.0).ok()),
+                ids: keys.ids.unwrap_or_default().into_iter().map(Into::into).collect(),
             },
             source: keys.source.unwrap_or_default(),
             observed: keys.observed.unwrap_or_default(),
@@ -92,6 +93,7 @@ table! {
     "asks" => asks: bool,
     "waits" => waits: Wait,
     "lines" => lines: WholeNumber<1, 100>,
+    "ids" => ids: Vec<String>,
     required "source" => source: Vec<String>,
     required "observed" => observed: String,
 }

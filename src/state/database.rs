@@ -78,6 +78,8 @@ const LOCKED_LOOK: Duration = Duration::from_micros(500);
 pub(super) struct Database {
     path: PathBuf,
     open: Option<OpenDatabase>,
+    /// How often the file was opened: it may have become another one each time.
+    openings: u64,
     /// Whether the `-wal` file still has what was removed.
     owes_emptying: bool,
 }
@@ -118,11 +120,15 @@ impl DatabaseError {
 
 impl Database {
     pub(super) fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), open: None, owes_emptying: false }
+        Self { path: path.into(), open: None, openings: 0, owes_emptying: false }
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn openings(&self) -> u64 {
+        self.openings
     }
 
     /// Runs a transaction that holds the write lock. Waits up to [`STATE_BUSY`] for it.
@@ -211,7 +217,11 @@ impl Database {
         }
         match &mut self.open {
             Some(open) => Ok(open),
-            none => Ok(none.insert(open_database(&self.path)?)),
+            none => {
+                let open = none.insert(open_database(&self.path)?);
+                self.openings += 1;
+                Ok(open)
+            }
         }
     }
 }

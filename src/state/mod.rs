@@ -38,4 +38,8 @@ impl LocalChannel for Nowhere {
     fn take_answers(&mut self) -> Vec<(u64, ApprovalAnswer)> {
         Vec::new()
     }
+
+    fn take_lost(&mut self) -> Vec<(u64, String)> {
+        Vec::new()
+    }
 }

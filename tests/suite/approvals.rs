@@ -5,15 +5,17 @@
 use std::time::Duration;
 
 use policylayer::engine::{
-    Action, ApprovalAnswer, ApprovalOptions, Asks, Channel, ClientRow, ClientTable, Local, Payload, Settled, Upshot,
+    Action, ApprovalAnswer, ApprovalOptions, Asks, Channel, ClientRow, ClientTable, Local, Opened, Payload, SessionEnd,
+    Settled, Upshot,
 };
 use policylayer::limits::MAX_DIALOGUE;
-use policylayer::record::{ArgumentRecorder, ArgumentsLogged, DigestKey, Required};
+use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Required};
 use serde_json::{Value, json};
 
 use crate::support::desk::{
-    BOTH, Desk, Done, accept, answer, dialogue, line, policy, recorded, refused_by, released, typed,
+    BOTH, Desk, Done, POLICY, accept, answer, dialogue, line, policy, recorded, refused_by, released, typed,
 };
+use crate::support::recorded::{Recorded, list_of};
 
 #[test]
 fn what_is_approved_locally_is_what_runs_byte_for_byte() {
@@ -65,7 +67,7 @@ fn the_client_s_dialogue_shows_what_it_is_about() {
         assert!(message.contains(part), "{part}: {message}");
     }
     let schema = &request["params"]["requestedSchema"];
-    assert_eq!(schema["properties"]["decision"]["enum"], json!(["approve_once", "approve_for_session", "refuse"]));
+    assert_eq!(schema["properties"]["decision"]["enum"], json!(["refuse", "approve_once", "approve_for_session"]));
     assert_eq!(schema["properties"]["note"]["type"], "string");
     let parts: Vec<_> = request["id"].as_str().unwrap().split('-').collect();
     assert_eq!((parts[0], parts[1].len(), parts[2], parts[3].len(), parts.len()), ("policylayer", 8, "1", 32, 4));
@@ -237,7 +239,7 @@ fn who_is_known_not_to_ask_or_to_cut_a_question_is_not_asked() {
     let row = ClientRow { name: "c".into(), ..ClientRow::default() };
     for (row, why) in [
         (ClientRow { asks: Some(Asks::Nobody), ..row.clone() }, "the client c is known to answer without asking"),
-        (ClientRow { lines: Some(4), ..row }, "the client shows 4 lines of a question, and this one has 9"),
+        (ClientRow { lines: Some(4), ..row }, "the client shows 4 lines of a question, and this one takes 10"),
     ] {
         let known = |channels: &[Channel]| {
             let clients = ClientTable::new(vec![row.clone()], || &[]);
@@ -285,10 +287,16 @@ fn an_approval_is_for_all_that_the_server_reads() {
         json!({"force":null}),
         json!({"arguments":{"n":1.0}}),
         json!({"_meta":{"com.example/dryRun":false}}),
+        // An id of another client's.
+        json!({"_meta":{"callId":"1"}}),
     ];
     for approval in [ApprovalAnswer::Once, ApprovalAnswer::Session] {
         for more in [json!({}), json!({"dryRun":true})] {
-            let mut desk = Desk::new(BOTH);
+            let row = ClientRow { name: "c".into(), ids: vec!["c/callId".into()], ..ClientRow::default() };
+            let clients = ClientTable::new(vec![row], || &[]);
+            let mut desk =
+                Desk::with_options(ApprovalOptions { channels: BOTH.to_vec(), clients, ..Default::default() });
+            desk.hello("2025-06-18", json!({}));
             desk.client(call(1, more.clone()));
             desk.at(55.0);
             desk.local(1, approval.clone());
@@ -301,8 +309,8 @@ fn an_approval_is_for_all_that_the_server_reads() {
             }
             // What says which message it is, is about no more than that.
             let mut same = more.clone();
-            same["_meta"] = json!({"progressToken": 7, "traceparent": "00-0-0-00", "claudecode/toolUseId": "toolu_1",
-                "vscode.requestId": "r", "io.modelcontextprotocol/logLevel": "debug"});
+            same["_meta"] = json!({"progressToken": 7, "traceparent": "00-0-0-00", "c/callId": "1",
+                "io.modelcontextprotocol/logLevel": "debug"});
             assert_eq!(desk.client(call(90, same)), [Done::PassedToServer], "{approval:?} {more}");
             if more != json!({}) {
                 assert!(matches!(desk.client(call(91, json!({})))[0], Done::Asked { .. }), "{approval:?}");
@@ -404,7 +412,7 @@ fn a_client_that_cannot_ask_leaves_it_to_the_local_channel() {
     let mut desk = Desk::with_dialogues(&[Channel::Client]);
     let id = dialogue(&desk.call(1, "send"));
     let done = desk.client(error(&id));
-    assert!(refused_by(&done).1.contains("the client could not ask"), "{done:?}");
+    assert!(refused_by(&done).1.contains("the client could not ask (no)."), "{done:?}");
 }
 
 #[test]
@@ -467,7 +475,7 @@ fn nobody_answers_in_time_and_then_somebody_does() {
     // A late approval is for one repetition, of the same tool with the same arguments.
     desk.seconds = 100.0;
     let done = desk.answer(&id, accept("approve_once"));
-    assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Client, Upshot::Granted))]);
+    assert_eq!(done[1..], [Done::Settled(1, Settled::Answered(Channel::Client, Upshot::Granted))]);
     let other = r#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"send","arguments":{"n":11}}}"#;
     assert!(matches!(desk.client_text(other)[0], Done::Asked { .. }), "other arguments");
     assert_eq!(desk.call(2, "send"), [Done::PassedToServer]);
@@ -740,6 +748,82 @@ fn a_server_that_ends_takes_everything_that_waits_with_it() {
     assert_eq!(desk.local(2, ApprovalAnswer::Once), [Done::Settled(2, Settled::Over)]);
     assert_eq!(desk.answer(&id, accept("approve_once")), []);
     assert_eq!(desk.engine.poll_timeout(), None);
+}
+
+#[test]
+fn what_ends_the_session_is_what_the_record_says() {
+    let cancelled = ["send", "require_approval", "cancelled"];
+    for (end, verdict) in [(SessionEnd::Client, "client_ended"), (SessionEnd::Signal, "session_ended")] {
+        let mut desk = Desk::with_dialogues(BOTH);
+        let id = dialogue(&desk.call(1, "send"));
+        desk.call(2, "lasting");
+        desk.opened(2, Opened::Asked);
+        desk.seconds = 3.0;
+        let done = desk.end_session(end);
+        let said = recorded(&done);
+        assert_eq!(said.len(), 2, "{done:?}");
+        assert!(said.iter().all(|approval| approval["verdict"] == verdict), "{done:?}");
+        assert_eq!(said[0]["waited_ms"], 3000.0);
+        let first = done.iter().find_map(|done| if let Done::Recorded(record) = done { Some(record) } else { None });
+        assert!(first.unwrap().as_array().unwrap().starts_with(&cancelled.map(Value::from)), "{done:?}");
+        assert!(done.contains(&Done::Settled(1, Settled::Over)), "{done:?}");
+        assert!(
+            done.contains(&Done::Settled(2, Settled::Left)),
+            "the next session of its client may have it: {done:?}"
+        );
+        // Nothing goes on from now on, and each call is still answered.
+        assert_eq!(released(&desk.local(1, ApprovalAnswer::Once)), Vec::<&str>::new());
+        assert_eq!(released(&desk.answer(&id, accept("approve_once"))), Vec::<&str>::new());
+        let done = desk.end();
+        assert_eq!(recorded(&done), Vec::<&Value>::new(), "once");
+        let is_error = |done: &&Done| matches!(done, Done::ToClient(line) if !line["error"].is_null());
+        assert_eq!(done.iter().filter(is_error).count(), 2, "{done:?}");
+        assert_eq!(desk.end_session(end), []);
+    }
+}
+
+#[test]
+fn a_late_answer_is_in_the_log_whether_or_not_the_call_is_repeated() {
+    let note = Some("Not today.".to_owned());
+    for (answer, verdict) in [
+        (ApprovalAnswer::Once, "approved_late"),
+        (ApprovalAnswer::Session, "approved_late_for_session"),
+        (ApprovalAnswer::Refused { note: note.clone() }, "refused_late"),
+    ] {
+        for tool in ["send", "lasting"] {
+            let mut desk = Desk::new(BOTH);
+            desk.hello("2025-06-18", json!({}));
+            desk.call(1, tool);
+            desk.opened(1, Opened::Asked);
+            assert_eq!(recorded(&desk.at(55.0))[0]["verdict"], "timed_out");
+            desk.seconds = 60.0;
+            let done = desk.local(1, answer.clone());
+            let note = if verdict == "refused_late" { json!("Not today.") } else { Value::Null };
+            let approval = json!({"verdict": verdict, "channel": "local", "waited_ms": 60000.0, "note": note});
+            let record = Done::Recorded(json!([tool, "require_approval", "refused", approval]));
+            assert!(done.contains(&record), "{done:?}");
+            assert_eq!(recorded(&done).len(), 1, "{done:?}");
+        }
+    }
+}
+
+#[test]
+fn the_record_of_what_a_reload_refuses_names_its_rule() {
+    let denies = r#"{"version":"1","default":"allow","tools":{"send":{"action":"deny","reason":"Not any more."}}}"#;
+    let mut session = Recorded::new(POLICY);
+    session.engine.name_policy(Digest::of_text(b"old"));
+    session.client(&json!({"jsonrpc":"2.0","id":"list","method":"tools/list"}));
+    session.server(&json!({"jsonrpc":"2.0","id":"list","result":list_of(&["send"])}));
+    let done = session.client(&json!({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"send"}}));
+    let number = done.iter().find_map(|action| if let Action::Ask(asked) = action { Some(asked.number) } else { None });
+    let (mut actions, now) = (Vec::new(), session.time());
+    session.engine.replace_policy(policy(denies), &mut actions);
+    session.engine.record_reload(Digest::of_text(b"new"), now, &mut actions);
+    session.engine.handle_local_answer(number.unwrap(), ApprovalAnswer::Once, now, &mut actions);
+    session.carry(actions);
+    let recorded = session.recorded(&["rule", "effect", "reason", "outcome", "policy", "tool"]);
+    let new = Digest::of_text(b"new").to_string();
+    assert_eq!(recorded[1], json!(["tools.send", "deny", "Not any more.", "refused", new, "send"]), "{recorded:?}");
 }
 
 #[test]

@@ -136,10 +136,19 @@ fn a_session_that_lives_uses_the_approval_that_the_next_one_could_use() {
     wrapper.send(line(2).as_bytes());
     let answer = wrapper.line();
     assert!(answer.contains("\"id\":2,") && answer.contains("\"result\":{\"method\""), "{answer}");
-    let mut next = wrapper_of(home.path(), "quick", "record-2");
+    assert_eq!(received(home.path(), "record-1"), line(2));
+    let shown = prints(home.path(), &["show", id_of(&entry)]);
+    assert!(shown.contains("the call was repeated, and went on"), "{shown}");
+    // Of the same client for the same command, so nothing but the use of the approval keeps it from passing. Its server begins
+    // the file anew.
+    let mut next = wrapper_of(home.path(), "quick", "record-1");
     next.send(line(3).as_bytes());
-    the_one(home.path());
-    assert_eq!(all_received(home.path()), line(2));
+    let asked = the_one(home.path());
+    assert_ne!(asked, id_of(&entry));
+    assert_eq!(received(home.path(), "record-1"), "");
+    // The session itself has none left either.
+    wrapper.send(line(4).as_bytes());
+    wait_for(home.path(), 2, "waiting");
 }
 
 #[test]
@@ -183,6 +192,37 @@ fn a_session_that_hangs_is_not_said_to_have_taken_note() {
     let start = Instant::now();
     while !prints(home.path(), &["show", &id]).contains("the call went on") {
         assert!(start.elapsed() < PATIENCE);
+    }
+}
+
+/// Windows lets nobody remove a file that is open.
+#[cfg(unix)]
+#[test]
+fn a_question_whose_store_is_removed_is_refused_in_words() {
+    let all = |state: &Path| fs::remove_dir_all(state).unwrap();
+    let store = |state: &Path| {
+        for name in ["state.sqlite3", "state.sqlite3-wal", "state.sqlite3-shm"] {
+            let _ = fs::remove_file(state.join(name));
+        }
+    };
+    for remove in [&store as &dyn Fn(&Path), &all] {
+        let home = home(QUICK);
+        let mut wrapper = wrapper_of(home.path(), "patient", "record");
+        wrapper.send(call(1, "send", "{}").as_bytes());
+        let id = the_one(home.path());
+        remove(&crate::support::system::state_in(home.path()));
+        let refusal = wrapper.line();
+        let words = "state.sqlite3 was removed or replaced, and the question with it";
+        assert!(refusal.contains("\"id\":1,") && refusal.contains(words), "{refusal}");
+        assert!(!refusal.contains("A person refused"), "{refusal}");
+        let said = fails(home.path(), &["approve", &id]);
+        assert!(said.contains(&id), "{said}");
+        assert_eq!(received(home.path(), "record"), "");
+        // The next call is asked about, and can be answered.
+        wrapper.send(call(2, "send", "{}").as_bytes());
+        prints(home.path(), &["approve", &the_one(home.path())]);
+        assert!(wrapper.line().contains("\"result\":{\"method\""));
+        assert_eq!(received(home.path(), "record"), call(2, "send", "{}"));
     }
 }
 

@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
-use policylayer::engine::{Action, ApprovalAnswer, Channel, Payload, Question, Settled, Upshot};
+use policylayer::engine::{Action, ApprovalAnswer, Channel, Payload, Question, SessionEnd, Settled, Upshot};
 use policylayer::limits::{
     CLIENT_MARGIN, CLIENT_WAIT, MAX_HELD, MAX_OWN_PAGES, MAX_PREVIEW, OWN_REQUEST, PREVIEW_LINE,
 };
+use policylayer::record::Digest;
 use serde_json::{Value, json};
 
-use crate::support::recorded::{Recorded, TO_SERVER, list_of, told};
+use crate::support::recorded::{Recorded, TO_SERVER, list_of, policy, told};
 
 const POLICY: &str = r#"{"version":"1","default":"deny","tools":{
     "get_campaign":{},
@@ -309,6 +310,24 @@ fn who_cancels_or_a_server_that_ends_takes_the_preparation_along() {
     assert_eq!(told(&done)["id"], 2, "{done:?}");
     let recorded = session.recorded(&["tool", "outcome"]);
     assert_eq!(recorded, [json!(["get_campaign", "server_died"]), json!(["send_campaign", "server_died"])]);
+}
+
+#[test]
+fn a_call_that_was_prepared_is_recorded_under_the_rule_that_asked() {
+    let mut session = session();
+    session.engine.name_policy(Digest::of_text(b"old"));
+    call(&mut session, 1, "send_campaign");
+    let (mut actions, now) = (Vec::new(), session.time());
+    session.engine.replace_policy(policy(r#"{"version":"1","default":"allow","tools":{}}"#), &mut actions);
+    session.engine.record_reload(Digest::of_text(b"new"), now, &mut actions);
+    session.engine.handle_session_end(SessionEnd::Client, now, &mut actions);
+    session.carry(actions);
+    let mut recorded = session.recorded(&["tool", "rule", "effect", "outcome", "policy", "approval"]);
+    let last = recorded.pop().unwrap();
+    let old = Digest::of_text(b"old").to_string();
+    let expected = json!(["send_campaign", "tools.send_campaign", "require_approval", "cancelled", old]);
+    assert_eq!(last.as_array().unwrap()[..5], expected.as_array().unwrap()[..], "{last}");
+    assert_eq!(last[5]["verdict"], "client_ended");
 }
 
 #[test]

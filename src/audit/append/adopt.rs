@@ -72,7 +72,7 @@ impl Appender {
                     _ if line.session != session => {}
                     About::Decision(record) => drop(calls.remove(&record.call)),
                     About::Event(event) => is_recorded |= matches!(event, Event::Killed { .. }),
-                    About::Reload(_) => {}
+                    About::Reload(_) | About::LateAnswer(_) => {}
                 }
             }
         }

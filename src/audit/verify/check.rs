@@ -217,7 +217,7 @@ impl<'c> ChainCheck<'c> {
                     unanswered: Some(*unanswered),
                 });
             }
-            About::Event(Event::Resumed { .. }) | About::Reload(_) => {}
+            About::Event(Event::Resumed { .. }) | About::Reload(_) | About::LateAnswer(_) => {}
         }
     }
 

@@ -90,7 +90,7 @@ fn line_cells(line: &LogLine<'_>, columns: Columns, now: &Zoned) -> Vec<Cell> {
             let start: String = policy.to_string().chars().take(SHORT_DIGEST).collect();
             vec![Cell::styled(format!("{time}  a new policy is in force for {}: {start}", line.server), DIM)]
         }
-        About::Decision(record) => {
+        About::Decision(record) | About::LateAnswer(record) => {
             let mut row = vec![Cell::styled(time, DIM)];
             if columns == Columns::WithServer {
                 row.push(Cell::new(&line.server));
@@ -135,8 +135,9 @@ fn decision_cells(record: &Record<'_>) -> [Cell; 6] {
     let rule = &record.rule;
     let approval =
         record.approval.as_ref().map_or_else(String::new, |approval| format!(" ({})", approval_text(approval)));
-    // A preview is a call of ours, and no agent has made it.
-    let by = if record.direction == Direction::Wrapper.as_str() { " (made by policylayer)" } else { "" };
+    // A preview is a call of ours, and no agent has made it; a late answer is about a call of an agent.
+    let is_ours = record.direction == Direction::Wrapper.as_str() && record.approval.is_none();
+    let by = if is_ours { " (made by policylayer)" } else { "" };
     let approval = format!("{approval}{by}");
     let why = match (&record.reason, &*record.effect) {
         (Some(reason), _) => Cell::new(format_args!("{rule}{approval}: {reason}")),
@@ -157,6 +158,11 @@ fn approval_text(approval: &RecordedApproval) -> String {
         "refused_before" => "refused by a person shortly before",
         "timed_out" => "nobody answered in time",
         "cancelled" => "withdrawn while it waited",
+        "client_ended" => "its client ended while it waited",
+        "session_ended" => "a signal ended the session while it waited",
+        "approved_late" => "approved by a person after it was answered, for a repetition",
+        "approved_late_for_session" => "approved by a person after it was answered, for the rest of the session",
+        "refused_late" => "refused by a person after it was answered",
         "unavailable" => "nobody could be asked",
         "outdated" => "approved, but what it is about had changed, so a person was asked anew",
         other => other,

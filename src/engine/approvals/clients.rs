@@ -50,6 +50,8 @@ pub struct ClientRow {
     pub waits: Option<Duration>,
     /// How many lines of a question the client shows; `None` if the row does not say.
     pub lines: Option<usize>,
+    /// The members of `_meta` that the client gives anew to each call, or to each turn; none if the row does not say.
+    pub ids: Vec<Box<str>>,
 }
 
 impl ClientRow {
@@ -95,6 +97,14 @@ impl ClientTable {
     /// Makes a table of the user's rows, which come first, and the built-in ones. `known` is called at the first look-up.
     pub fn new(own: Vec<ClientRow>, known: fn() -> &'static [ClientRow]) -> Self {
         Self { own, known }
+    }
+
+    /// Returns which members of a call's `_meta` say nothing but which call it is, by the client's name and version: those of
+    /// the first row that has any.
+    pub fn find_ids(&self, name: &str, version: Option<&str>) -> &[Box<str>] {
+        let version = version.and_then(ClientVersion::parse);
+        let mut rows = self.own.iter().chain((self.known)()).filter(|row| row.is_for(name, version.as_ref()));
+        rows.find(|row| !row.ids.is_empty()).map_or(&[], |row| &row.ids)
     }
 
     /// Returns what is known of a client by the name and the version that it gives itself. For each habit, the first row

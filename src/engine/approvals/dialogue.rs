@@ -102,10 +102,11 @@ pub(in crate::engine) enum DialogueChoice {
 }
 
 impl DialogueChoice {
-    /// The choices in a request of ours.
-    pub(in crate::engine) const OF_REQUEST: &[Self] = &[Self::Once, Self::Session, Self::Refuse];
+    /// The choices in a request of ours. Some clients begin with the first one chosen, and a key that was meant for something
+    /// else must not approve.
+    pub(in crate::engine) const OF_REQUEST: &[Self] = &[Self::Refuse, Self::Once, Self::Session];
     /// The choices in a round.
-    pub(in crate::engine) const OF_ROUND: &[Self] = &[Self::Once, Self::Refuse];
+    pub(in crate::engine) const OF_ROUND: &[Self] = &[Self::Refuse, Self::Once];
 
     pub(super) fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -127,6 +128,27 @@ fn format_message(question: &Question, server: &str, choices: &[DialogueChoice])
         message.push_str(&format!("\nAlso sent:{}", format_members(beside)));
     }
     (message.chars().count() <= MAX_DIALOGUE).then_some(message)
+}
+
+/// Returns how many lines a message takes in a dialogue of this width, which breaks longer ones between words.
+pub(in crate::engine) fn count_lines(message: &str, width: usize) -> usize {
+    message.lines().map(|line| count_broken(line, width)).sum()
+}
+
+fn count_broken(line: &str, width: usize) -> usize {
+    let (mut count, mut column) = (1, 0);
+    for word in line.split_inclusive(' ') {
+        // Outside of ASCII, a character may be two columns wide.
+        let mut length: usize = word.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+        if column > 0 && column + length > width {
+            (count, column) = (count + 1, 0);
+        }
+        while length > width {
+            (count, length) = (count + 1, length - width);
+        }
+        column += length;
+    }
+    count
 }
 
 pub(in crate::engine) fn build_cancellation(id: &str, reason: &str) -> Vec<u8> {
@@ -156,23 +178,17 @@ pub(in crate::engine) fn members_beside(params: &str, known: &[&str]) -> String 
     members_without(params, |key| key == "_meta" || known.contains(&key))
 }
 
-/// What the members of a call's `_meta` are called that say which message it is, and nothing to do: the token, the traces, and the
-/// ids that clients give each call. A repetition of the call has others.
-const MESSAGE_META: [&str; 8] = [
-    "progressToken",
-    "traceparent",
-    "tracestate",
-    "baggage",
-    "claudecode/toolUseId",
-    "vscode.conversationId",
-    "vscode.requestId",
-    "x-codex-turn-metadata",
-];
+/// What the members of a call's `_meta` are called that say which message it is, and nothing to do. A repetition of the call has
+/// others.
+const MESSAGE_META: [&str; 4] = ["progressToken", "traceparent", "tracestate", "baggage"];
 
-/// Returns [`members_beside`] with what the server may read of `_meta`.
-pub(in crate::engine) fn members_sent_beside(params: &str, known: &[&str]) -> String {
+/// Returns [`members_beside`] with what the server may read of `_meta`. `ids` are the members that its client gives anew to each
+/// call.
+pub(in crate::engine) fn members_sent_beside(params: &str, known: &[&str], ids: &[Box<str>]) -> String {
     let beside = members_beside(params, known);
-    let is_of_message = |key: &str| MESSAGE_META.contains(&key) || key.starts_with("io.modelcontextprotocol/");
+    let is_of_message = |key: &str| {
+        MESSAGE_META.contains(&key) || key.starts_with("io.modelcontextprotocol/") || ids.iter().any(|id| **id == *key)
+    };
     let meta = find_member(params, "_meta").map(|meta| match meta.starts_with('{') {
         true => members_without(meta, is_of_message),
         false => meta.to_owned(),
@@ -245,4 +261,27 @@ fn format_members(object: &str) -> String {
 
 fn to_line(message: &Value) -> Vec<u8> {
     format!("{message}\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count_lines;
+
+    #[test]
+    fn a_long_line_takes_several_and_is_never_counted_as_too_few() {
+        for (message, count) in [
+            ("", 0),
+            ("a\n\nb", 3),
+            ("0123456789", 1),
+            ("01234567890", 2),
+            ("01234 56789", 2),
+            ("a b c d e f", 2),
+            ("a 0123456789 b", 3),
+            ("a 01234567890123456789012 b", 4),
+            ("日本語日本", 1),
+            ("日本語日本語", 2),
+        ] {
+            assert_eq!(count_lines(message, 10), count, "{message:?}");
+        }
+    }
 }

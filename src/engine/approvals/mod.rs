@@ -21,8 +21,8 @@ use std::time::Duration;
 
 pub(super) use coverage::{Covered, SeenPreview, digest_of};
 pub(super) use dialogue::{
-    DialogueChoice, OURS, build_cancellation, build_input_required, build_params, build_request, members_beside,
-    members_sent_beside, members_without, read_result, resend_line, without_round,
+    DialogueChoice, OURS, build_cancellation, build_input_required, build_params, build_request, count_lines,
+    members_beside, members_sent_beside, members_without, read_result, resend_line, without_round,
 };
 pub(super) use grants::{Grants, PersonsRefusal, Refusals};
 pub(super) use imitation::is_imitation;
@@ -39,7 +39,7 @@ use super::approval_flow::RequestSubject;
 use super::open_requests::PendingCall;
 use crate::limits::{APPROVAL_TIMEOUT, MAX_HELD, MAX_HELD_BYTES, MAX_LATE};
 use crate::policy::{ApprovalLifetime, ApprovalScope, Preview};
-use crate::record::Digest;
+use crate::record::{Digest, Draft};
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::method;
@@ -201,6 +201,9 @@ pub trait LocalChannel: std::fmt::Debug + Send {
 
     /// Returns the answers since the last call of this function, oldest first.
     fn take_answers(&mut self) -> Vec<(u64, ApprovalAnswer)>;
+
+    /// Returns the questions that nobody can answer there any more, and why, since the last call of this function.
+    fn take_lost(&mut self) -> Vec<(u64, String)>;
 }
 
 /// A question that a person can still answer, or whose answer its client has not come for yet.
@@ -229,6 +232,8 @@ pub(super) struct OpenQuestion {
     pub(super) until: Duration,
     /// `None` once the call was answered without one.
     pub(super) call: Option<HeldCall>,
+    /// The record of its call, for that of a late answer; `None` if no log is kept.
+    pub(super) draft: Option<Draft>,
     /// What the person sees beside the arguments.
     pub(super) preview: Option<SeenPreview>,
     /// The read that this must still be the answer to when the call is sent.

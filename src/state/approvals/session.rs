@@ -15,6 +15,7 @@ use crate::limits::{LATE_APPROVAL, MAX_ASKED, MAX_ASKED_ARGUMENTS};
 use crate::policy::{Again, ApprovalLifetime};
 use crate::record::Digest;
 use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
+use crate::visible::visible_path;
 
 /// Called for each question with its id.
 pub type Announce = Box<dyn Fn(&str, &Question) + Send>;
@@ -55,6 +56,8 @@ pub struct SessionApprovals {
     lock: Option<AliveLock>,
     /// The digests of the held lines whose questions can be answered, by call number.
     open: BTreeMap<u64, String>,
+    /// Of which opening of the file it is known that it has them.
+    checked: u64,
     is_failing: bool,
 }
 
@@ -71,6 +74,7 @@ impl SessionApprovals {
             announce: Box::new(|_, _| ()),
             lock: None,
             open: BTreeMap::new(),
+            checked: 0,
             is_failing: false,
         }
     }
@@ -83,7 +87,8 @@ impl SessionApprovals {
 
     /// Uses up an earlier approval of the same call, or stores the question.
     fn store_question(&mut self, question: &Question, expires: Duration) -> Result<StoredQuestion, DatabaseError> {
-        if self.lock.is_none() {
+        // Somebody may have removed its file.
+        if self.lock.is_none() || !alive::check_alive(&self.locks, &self.session) {
             self.lock = Some(AliveLock::take(&self.locks, &self.session)?);
         }
         let (session, server, confirm, locks) = (&self.session, &self.server, self.confirm, &self.locks);
@@ -218,6 +223,21 @@ impl SessionApprovals {
         Ok(answers.into_iter().map(|(_, number, answer)| (number, answer)).collect())
     }
 
+    /// Returns the numbers of the open questions that the file lacks, because it is another one by now.
+    fn find_lost(&mut self) -> Result<Vec<u64>, DatabaseError> {
+        if self.database.openings() == self.checked {
+            return Ok(Vec::new());
+        }
+        let session = &self.session;
+        let kept: Vec<u64> = self.database.read_transaction(|transaction| {
+            let mut find = transaction.prepare("SELECT number FROM approvals WHERE session = ?1")?;
+            let numbers = find.query_map([session], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?;
+            Ok(numbers.collect::<Result<_, _>>()?)
+        })?;
+        self.checked = self.database.openings();
+        Ok(self.open.extract_if(.., |number, _| !kept.contains(number)).map(|(number, _)| number).collect())
+    }
+
     fn explain_error(&self, fault: &DatabaseError) -> String {
         explain_error(fault, self.database.path(), "cannot store questions for a person")
     }
@@ -270,6 +290,14 @@ impl LocalChannel for SessionApprovals {
             }
             Vec::new()
         })
+    }
+
+    fn take_lost(&mut self) -> Vec<(u64, String)> {
+        // `take_answers` reports what keeps it from being read.
+        let lost = self.find_lost().unwrap_or_default();
+        let store = visible_path(self.database.path());
+        let why = format!("the state store {store} was removed or replaced, and the question with it.");
+        lost.into_iter().map(|number| (number, why.clone())).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{
-    Action, ApprovalAnswer, ApprovalOptions, Channel, Engine, Local, Now, Opened, Payload, Settled,
+    Action, ApprovalAnswer, ApprovalOptions, Channel, Engine, Local, Now, Opened, Payload, SessionEnd, Settled,
 };
 use policylayer::policy::{self, Format, Policy, Server, ServerName, Source};
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Required, SessionName};
@@ -130,6 +130,13 @@ impl Desk {
     pub(crate) fn end(&mut self) -> Vec<Done> {
         let mut actions = Vec::new();
         self.engine.handle_server_end("it exited with code 1", self.now(), &mut actions);
+        Self::done(actions)
+    }
+
+    /// What ends the session before the server does.
+    pub(crate) fn end_session(&mut self, end: SessionEnd) -> Vec<Done> {
+        let mut actions = Vec::new();
+        self.engine.handle_session_end(end, self.now(), &mut actions);
         Self::done(actions)
     }
 
