@@ -271,7 +271,7 @@ impl Engine {
         if kind == DialogueKind::Round && options.rounds == RoundApproval::Never {
             return Err(Some("`local_confirm = \"code\"` lets no client without a session answer".to_owned()));
         }
-        let ClientHabits { asks, lines: shown, .. } = self.client_habits();
+        let ClientHabits { asks, lines: shown, note, .. } = self.client_habits();
         if asks == Asks::Nobody {
             let client = self.recorder.client().map_or_else(String::new, |client| escape_invisible(client.name()));
             return Err(Some(format!("the client {client} is known to answer without asking")));
@@ -281,7 +281,7 @@ impl Engine {
             DialogueKind::Request => DialogueChoice::OF_REQUEST,
             DialogueKind::Round => DialogueChoice::OF_ROUND,
         };
-        let Some(params) = approvals::build_params(question, server, choices) else {
+        let Some(params) = approvals::build_params(question, server, (choices, note)) else {
             return Err(Some("the arguments are too long to be read in the client's dialogue".to_owned()));
         };
         let message = params.get("message").and_then(Value::as_str).unwrap_or_default();

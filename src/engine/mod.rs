@@ -39,7 +39,7 @@ use action::Turn;
 pub use action::{Action, Commit, Note, Now, Payload};
 pub use approval_records::SessionEnd;
 use approvals::Approvals;
-pub use approvals::clients::{Asks, ClientHabits, ClientRow, ClientTable, ClientVersion};
+pub use approvals::clients::{Asks, ClientHabits, ClientRow, ClientTable, ClientVersion, NoteField};
 pub use approvals::{
     ApprovalAnswer, ApprovalOptions, Channel, Effects, Local, LocalChannel, Opened, Question, QuestionView,
     RoundApproval, Settled, Upshot,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::read::SETTINGS;
 use super::scalar::Seconds;
 use super::{ApprovalSettings, ClientRow};
-use crate::engine::{Asks, ClientTable, ClientVersion};
+use crate::engine::{Asks, ClientTable, ClientVersion, NoteField};
 use crate::limits::{MAX_CLIENT_WAIT, MIN_CLIENT_WAIT};
 use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::keys::kinds::{WholeNumber, read_members};
@@ -63,6 +63,7 @@ impl From<KnownClientKeys> for KnownClient {
                 asks: keys.asks.map(asks_of),
                 waits: keys.waits.map(Duration::from),
                 lines: keys.lines.and_then(|lines| usize::try_from(lines.0).ok()),
+                note: keys.note.map(|has| if has { NoteField::Offered } else { NoteField::LeftOut }),
                 ids: keys.ids.unwrap_or_default().into_iter().map(Into::into).collect(),
             },
             source: keys.source.unwrap_or_default(),
@@ -94,6 +95,7 @@ table! {
     "waits" => waits: Wait,
     "lines" => lines: WholeNumber<1, 100>,
     "ids" => ids: Vec<String>,
+    "note" => note: bool,
     required "source" => source: Vec<String>,
     required "observed" => observed: String,
 }

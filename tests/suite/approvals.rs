@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use policylayer::engine::{
-    Action, ApprovalAnswer, ApprovalOptions, Asks, Channel, ClientRow, ClientTable, Local, Opened, Payload, SessionEnd,
-    Settled, Upshot,
+    Action, ApprovalAnswer, ApprovalOptions, Asks, Channel, ClientRow, ClientTable, Local, NoteField, Opened, Payload,
+    SessionEnd, Settled, Upshot,
 };
 use policylayer::limits::MAX_DIALOGUE;
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Required};
@@ -252,6 +252,20 @@ fn who_is_known_not_to_ask_or_to_cut_a_question_is_not_asked() {
         let done = known(&[Channel::Client]).call(1, "send");
         assert!(refused_by(&done).1.contains(why), "{done:?}");
     }
+}
+
+#[test]
+fn a_client_that_takes_no_empty_text_gets_no_field_for_a_note() {
+    let row = ClientRow { name: "c".into(), note: Some(NoteField::LeftOut), ..ClientRow::default() };
+    let clients = ClientTable::new(vec![row], || &[]);
+    let mut desk = Desk::with_options(ApprovalOptions { channels: BOTH.to_vec(), clients, ..Default::default() });
+    desk.hello("2025-06-18", json!({"elicitation":{}}));
+    let done = desk.call(1, "send");
+    let Done::ToClient(request) = &done[1] else { panic!("{done:?}") };
+    let fields = request["params"]["requestedSchema"]["properties"].as_object().unwrap();
+    assert_eq!(fields.keys().collect::<Vec<_>>(), ["decision"]);
+    let done = desk.answer(&request["id"], accept("approve_once"));
+    assert_eq!(released(&done).len(), 1, "{done:?}");
 }
 
 #[test]

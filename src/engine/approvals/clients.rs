@@ -17,6 +17,16 @@ pub enum Asks {
     Nobody,
 }
 
+/// Whether a dialogue has a field for a note to the agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NoteField {
+    /// It may stay empty.
+    #[default]
+    Offered,
+    /// The client accepts no answer in which it is empty.
+    LeftOut,
+}
+
 /// What is known of a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientHabits {
@@ -26,6 +36,8 @@ pub struct ClientHabits {
     pub waits: Option<Duration>,
     /// How many lines of a question the client shows; `None` if it shows all.
     pub lines: Option<usize>,
+    /// Whether its dialogue can have a field for a note.
+    pub note: NoteField,
 }
 
 impl ClientHabits {
@@ -52,6 +64,8 @@ pub struct ClientRow {
     pub lines: Option<usize>,
     /// The members of `_meta` that the client gives anew to each call, or to each turn; none if the row does not say.
     pub ids: Vec<Box<str>>,
+    /// Whether its dialogue can have a field for a note; `None` if the row does not say.
+    pub note: Option<NoteField>,
 }
 
 impl ClientRow {
@@ -116,6 +130,7 @@ impl ClientTable {
         ClientHabits {
             asks: rows().find_map(|row| row.asks).unwrap_or_default(),
             waits: rows().find_map(|row| row.waits),
+            note: rows().find_map(|row| row.note).unwrap_or_default(),
             lines: rows().find(|row| row.lines.is_some() || row.asks == Some(Asks::Person)).and_then(|row| row.lines),
         }
     }
@@ -147,8 +162,8 @@ mod tests {
     fn the_first_row_that_is_for_the_client_and_says_something_counts() {
         let own = vec![row("agent-a", None, Some(9 * MINUTE)), row("code", Some(Asks::Person), None)];
         let (plain, table) = (ClientTable::new(Vec::new(), known), ClientTable::new(own, known));
-        let nobody = |waits| ClientHabits { asks: Asks::Nobody, waits: Some(waits), lines: None };
-        let person = |waits| ClientHabits { asks: Asks::Person, waits: Some(waits), lines: None };
+        let nobody = |waits| ClientHabits { asks: Asks::Nobody, waits: Some(waits), ..ClientHabits::default() };
+        let person = |waits| ClientHabits { asks: Asks::Person, waits: Some(waits), ..ClientHabits::default() };
         assert_eq!(plain.find_habits("agent-a", None), nobody(MINUTE));
         assert_eq!(table.find_habits("agent-a", None), nobody(9 * MINUTE));
         assert_eq!(table.find_habits("agent-", Some("x")), nobody(MINUTE));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use super::clients::NoteField;
 use super::{ApprovalAnswer, Question, QuestionView};
 use crate::engine::list_filter::splice_line;
 use crate::limits::{MAX_DIALOGUE, MAX_NOTE};
@@ -78,18 +79,22 @@ pub(in crate::engine) fn build_input_required(id: &str, state: &str, mut params:
 
 /// Builds the parameters of an elicitation that asks `question` about a tool of `server`; `None` if it is too long to be
 /// read there. A round can be answered by whoever writes lines, so no more than this call is to be had by it.
-pub(in crate::engine) fn build_params(question: &Question, server: &str, choices: &[DialogueChoice]) -> Option<Value> {
+pub(in crate::engine) fn build_params(
+    question: &Question,
+    server: &str,
+    (choices, note): (&[DialogueChoice], NoteField),
+) -> Option<Value> {
     let (words, names): (Vec<_>, Vec<_>) = choices.iter().map(|choice| choice.words()).unzip();
+    let mut fields = json!({
+        "decision": { "type": "string", "title": "Your decision", "enum": words, "enumNames": names },
+    });
+    if let (NoteField::Offered, Some(fields)) = (note, fields.as_object_mut()) {
+        let note = json!({ "type": "string", "title": "A note to the agent (optional)", "maxLength": MAX_NOTE });
+        fields.insert("note".to_owned(), note);
+    }
     Some(json!({
         "message": format_message(question, server, choices)?,
-        "requestedSchema": {
-            "type": "object",
-            "properties": {
-                "decision": { "type": "string", "title": "Your decision", "enum": words, "enumNames": names },
-                "note": { "type": "string", "title": "A note to the agent (optional)", "maxLength": MAX_NOTE },
-            },
-            "required": ["decision"],
-        },
+        "requestedSchema": { "type": "object", "properties": fields, "required": ["decision"] },
     }))
 }
 

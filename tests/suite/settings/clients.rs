@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use policylayer::engine::{Asks, ClientHabits};
+use policylayer::engine::{Asks, ClientHabits, NoteField};
 use policylayer::settings::{KnownClient, Settings};
 
 use super::{good, read};
@@ -11,8 +11,8 @@ fn habits(settings: &Settings, name: &str, version: Option<&str>) -> ClientHabit
     settings.approvals.client_table().find_habits(name, version)
 }
 
-const fn seconds(asks: Asks, waits: u64) -> ClientHabits {
-    ClientHabits { asks, waits: Some(Duration::from_secs(waits)), lines: None }
+fn seconds(asks: Asks, waits: u64) -> ClientHabits {
+    ClientHabits { asks, waits: Some(Duration::from_secs(waits)), ..ClientHabits::default() }
 }
 
 #[test]
@@ -52,7 +52,11 @@ fn clients_are_known_by_the_name_and_version_that_they_send() {
         ("local-agent-mode-iterable", Some("1.0.0"), seconds(Asks::Nobody, 60)),
         ("codex-mcp-client", Some("0.92.0"), seconds(Asks::Nobody, 60)),
         ("codex-mcp-client", Some("0.108.0"), seconds(Asks::Person, 60)),
-        ("codex-mcp-client", Some("0.154.0"), ClientHabits { lines: Some(19), ..seconds(Asks::Person, 300) }),
+        (
+            "codex-mcp-client",
+            Some("0.154.0"),
+            ClientHabits { lines: Some(19), note: NoteField::LeftOut, ..seconds(Asks::Person, 300) },
+        ),
         ("codex-mcp-client", None, seconds(Asks::Person, 60)),
         ("Visual Studio Code - Insiders", None, seconds(Asks::Person, 24 * 60 * 60)),
         ("gemini-cli-mcp-client-iterable", None, seconds(Asks::Person, 600)),
