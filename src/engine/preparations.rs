@@ -186,22 +186,19 @@ impl Engine {
         }
         let meta = request.params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
         let since = request.since(turn.now.session);
-        let asked_by = Some((rule.into(), self.recorder.policy()));
-        let new_call = || NewCall { line: request.line.into(), since, known: known.clone(), asked_by };
-        let waits_for = if let (Some(preview), None) = (preview, &known.preview) {
-            match self.ask_for_preview(preview, call.arguments.unwrap_or("{}"), meta, turn) {
-                Ok(id) => WaitsFor::Preview(id, new_call()),
-                Err(why) => {
-                    // That is said to the person, who is asked all the same.
-                    let known = Preparation { preview: Some(SeenPreview::missing(&why)), ..known.clone() };
-                    self.resume_call(request.line, since, known, turn);
-                    return Need::Begun;
-                }
+        let (Some(preview), None) = (preview, &known.preview) else { return Need::Nothing };
+        match self.ask_for_preview(preview, call.arguments.unwrap_or("{}"), meta, turn) {
+            Ok(id) => {
+                let asked_by = Some((rule.into(), self.recorder.policy()));
+                let call = NewCall { line: request.line.into(), since, known: known.clone(), asked_by };
+                self.hold_until(WaitsFor::Preview(id, call), request);
             }
-        } else {
-            return Need::Nothing;
-        };
-        self.hold_until(waits_for, request);
+            Err(why) => {
+                // That is said to the person, who is asked all the same.
+                let known = Preparation { preview: Some(SeenPreview::missing(&why)), ..known.clone() };
+                self.resume_call(request.line, since, known, turn);
+            }
+        }
         Need::Begun
     }
 
@@ -428,9 +425,8 @@ impl Engine {
         match waits_for {
             WaitsFor::SamePreview(_, approved) => self.finish_comparison(*approved, preview, turn),
             WaitsFor::List(_, call) | WaitsFor::Preview(_, call) => {
-                let NewCall { line, since, known, .. } = call;
-                let known = Preparation { preview: Some(preview), ..known };
-                self.resume_call(&line, since, known, turn);
+                let known = Preparation { preview: Some(preview), ..call.known };
+                self.resume_call(&call.line, call.since, known, turn);
             }
         }
     }
@@ -489,8 +485,7 @@ impl Engine {
             WaitsFor::Preview(_, call) => (ListReason::Approval, call),
         };
         let line = std::str::from_utf8(&call.line).unwrap_or_default().trim_ascii();
-        let params = find_member(line, "params");
-        let Ok(read) = CallParams::read(params) else { return };
+        let Ok(read) = CallParams::read(find_member(line, "params")) else { return };
         let policy = Arc::clone(&self.policy);
         let tool = ToolRef { name: &read.name, ..self.tools.find_tool(&read.name) };
         let decision = policy.decide_tool(tool);
