@@ -832,7 +832,7 @@ fn the_record_of_what_a_reload_refuses_names_its_rule() {
     let number = done.iter().find_map(|action| if let Action::Ask(asked) = action { Some(asked.number) } else { None });
     let (mut actions, now) = (Vec::new(), session.time());
     session.engine.replace_policy(policy(denies), &mut actions);
-    session.engine.record_reload(Digest::of_text(b"new"), now, &mut actions);
+    session.engine.record_reload(Some(Digest::of_text(b"new")), None, now, &mut actions);
     session.engine.handle_local_answer(number.unwrap(), ApprovalAnswer::Once, now, &mut actions);
     session.carry(actions);
     let recorded = session.recorded(&["rule", "effect", "reason", "outcome", "policy", "tool"]);

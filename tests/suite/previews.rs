@@ -319,7 +319,7 @@ fn a_call_that_was_prepared_is_recorded_under_the_rule_that_asked() {
     call(&mut session, 1, "send_campaign");
     let (mut actions, now) = (Vec::new(), session.time());
     session.engine.replace_policy(policy(r#"{"version":"1","default":"allow","tools":{}}"#), &mut actions);
-    session.engine.record_reload(Digest::of_text(b"new"), now, &mut actions);
+    session.engine.record_reload(Some(Digest::of_text(b"new")), None, now, &mut actions);
     session.engine.handle_session_end(SessionEnd::Client, now, &mut actions);
     session.carry(actions);
     let mut recorded = session.recorded(&["tool", "rule", "effect", "outcome", "policy", "approval"]);
