@@ -109,11 +109,11 @@ pub enum PolicyError {
     Misnamed(ServerName, PathBuf, String),
     /// There is a policy for the bridge before the server, whose name was that of all servers behind it once.
     #[error(
-        "The policy {} would not be read: a server behind a bridge has the name of its host now, and this one is {}. Rename          the file to {}, or copy it for each host.", visible_path(.1), .0, .2
+        "The policy {} would not be read: a server behind a bridge has the name of its host now, and this one is {}. Rename the file to {}, or copy it for each host.", visible_path(.1), .0, .2
     )]
     OfBridge(ServerName, PathBuf, String),
     /// The file's extension names no format.
-    #[error("The policy {} does not end in .toml, .json, .yaml or .yml. Rename it after its format.", visible_path(.0))]
+    #[error("The policy {} does not end in .toml, .json, .yaml or .yml. Give it the extension of its format.", visible_path(.0))]
     UnknownEnding(PathBuf),
     /// There is no such file.
     #[error("The policy {} does not exist. {}", visible_path(.0), missing_remedy(.0))]
@@ -192,8 +192,8 @@ pub fn absolute_path(path: &Path, env: &Env) -> PathBuf {
 /// Finds, reads and loads the policy in force for a server; `named` is the file given on the command line.
 ///
 /// # Errors
-/// Returns an error if a policy is named or found and cannot be used. There is no falling back from one policy to
-/// another.
+/// Returns an error if a policy is named or found and cannot be used. policylayer never falls back from one policy
+/// to another.
 pub fn load_policy(
     named: Option<&Path>,
     server: &Server,

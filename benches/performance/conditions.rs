@@ -80,7 +80,7 @@ fn long_arguments() -> Vec<(&'static str, String)> {
         ("a number", format!(r#"{{"x":{}}}"#, fill("7"))),
         ("a list of numbers", list("0")),
         ("a list of decimals", list("0.0000000000000000000001")),
-        ("a list of texts", list(r#""a""#)),
+        ("a list of strings", list(r#""a""#)),
         ("a list of escapes", list(r#""\n""#)),
         ("a list of objects", list(r#"{"y":"a"}"#)),
         ("a nest", list(&format!("{}0{}", "[".repeat(200), "]".repeat(200)))),

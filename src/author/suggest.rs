@@ -113,10 +113,10 @@ fn suggest_limit(peak: u64) -> u64 {
 
 pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zoned) -> String {
     let mut text = format!(
-        "# The smallest policy that lets through what was used of {server}{}: {} of {}{}.\n\
+        "# The smallest policy that lets through what was used on {server}{}: {} of {}{}.\n\
          # Suggested from the audit log by `policylayer suggest`. Read it before you put it in force.\n\n\
          version = \"1\"\n\
-         description = \"What was used of {server}\"\n\
+         description = \"What was used on {server}\"\n\
          # What is not listed is hidden and refused.\n\
          default = \"deny\"\n",
         describe_days(survey, now),

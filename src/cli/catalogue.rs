@@ -16,7 +16,7 @@ pub(crate) struct CatalogueArgs {
     /// The known server whose tools to print [default: list the known servers]
     #[arg(value_name = "SERVER", value_parser = find_catalogue)]
     pub server: Option<&'static Catalogue>,
-    /// How to print: for a person, or one JSON document
+    /// Output format: for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -53,7 +53,7 @@ pub(super) fn find_catalogue(name: &str) -> Result<&'static Catalogue, String> {
 const CATALOGUE: &str = "\
 Examples:
   policylayer catalogue                         the known servers
-  policylayer catalogue github                  its tools, and why they are so
+  policylayer catalogue github                  its tools, and the reason for each
   policylayer catalogue github --format json | jq '.tools[] | select(.sends)'
   policylayer catalogue draft -- npx -y @acme/mcp
 

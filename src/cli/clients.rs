@@ -13,7 +13,7 @@ use crate::policy::ServerName;
 #[derive(Debug, Args)]
 #[command(after_help = STATUS)]
 pub(crate) struct StatusArgs {
-    /// How to print: for a person, or for a program
+    /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -35,7 +35,7 @@ Nothing is started. `policylayer doctor` starts servers, and checks more.";
 #[derive(Debug, Args)]
 #[command(after_help = CLIENTS)]
 pub(crate) struct ClientsArgs {
-    /// How to print: for a person, or for a program
+    /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -70,7 +70,7 @@ pub(crate) struct All {
     /// With --all: do not ask
     #[arg(long, requires = "all")]
     pub yes: bool,
-    /// With --all: how to print the plan and what came of it
+    /// With --all: the output format of the plan and the result
     #[arg(long, value_name = "FORMAT", value_enum, requires = "all")]
     pub format: Option<Format>,
 }

@@ -30,7 +30,7 @@ pub(crate) struct DoctorArgs {
     /// How many seconds a server may take to open a session, and again to list its tools
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub timeout: u64,
-    /// How to print: for a person, or for a program
+    /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
     /// A command, after `--`: it is started from here as `wrap` would start it, without any client

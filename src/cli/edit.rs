@@ -22,7 +22,7 @@ pub(crate) struct EditArgs {
     /// Print what would change, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// How to print: for a person, or for a program
+    /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -44,7 +44,7 @@ pub(crate) struct LimitArgs {
     /// The tools: names as in tools/list; '*' limits all of them together
     #[arg(value_name = "TOOL", required = true)]
     pub tools: Vec<String>,
-    /// How many calls may pass in a time: 10/minute, 5/hour, 100/day, 3/90s
+    /// How many calls may pass in a period: 10/minute, 5/hour, 100/day, 3/90s
     #[arg(value_name = "RATE", value_parser = |text: &str| edit::check_rate(text).map(|()| text.to_owned()))]
     pub rate: String,
     /// Which calls are counted together: those of a session, or those of all sessions with the server [default: session]
@@ -77,7 +77,7 @@ impl From<LimitScope> for Scope {
 
 #[derive(Debug, Args)]
 pub(crate) struct AskArgs {
-    /// How long a person has for an answer: seconds, such as 90, or such as 90s, 10m or 2h
+    /// How long a person has to answer: seconds, such as 90, or 90s, 10m or 2h
     #[arg(long, value_name = "TIME", value_parser = edit::read_length)]
     pub timeout: Option<String>,
     #[command(flatten)]

@@ -20,7 +20,7 @@ pub(crate) struct ExplainArgs {
     /// The policy file; without it, the policy that `wrap` would use for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// How to print: for a person, for a program, or as a section of a wiki page
+    /// Output format: for a person, for a program, or as a section of a wiki page
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ExplainFormat::Text)]
     pub format: ExplainFormat,
 }

@@ -15,17 +15,17 @@ pub(crate) struct InitArgs {
     /// The server's name, instead of the one that config.toml has for its command or that is derived from it
     #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
     pub server: Option<ServerName>,
-    /// The known server that this is, if its command does not tell
+    /// The known server that this is, if its command does not show it
     #[arg(long, value_name = "NAME", value_parser = find_catalogue)]
     pub catalogue: Option<&'static Catalogue>,
     /// The file to write, `-` for stdout [default: where the server's policy is looked for: policies/SERVER.toml in the
     /// configuration directory]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// How to write it [default: as the file's ending says, else toml]
+    /// The policy's format [default: as the file's extension says, else toml]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub format: Option<PolicyFormat>,
-    /// Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init
+    /// Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init
     #[arg(long)]
     pub force: bool,
     /// Lock the server as well, as `policylayer lock` does

@@ -17,7 +17,7 @@ pub(crate) struct InspectArgs {
     /// The server's name, instead of the one that config.toml has for its command or that is derived from the command
     #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
     pub server: Option<ServerName>,
-    /// How to print: for a person, or for a program
+    /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
     /// The server's command and its arguments, after `--`

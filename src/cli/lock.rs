@@ -24,7 +24,7 @@ pub(crate) struct LockArgs {
     pub key: Option<String>,
     #[command(flatten)]
     pub target: LockTargetArgs,
-    /// Write nothing, and exit with 1 if the server is not as its lock says. It is started as `wrap` starts it: at the
+    /// Write nothing, and exit with 1 if the server differs from its lock. It is started as `wrap` starts it: at the
     /// locked version
     #[arg(long)]
     pub check: bool,
@@ -75,8 +75,8 @@ pub(crate) struct LockAcceptArgs {
 /// Which server is meant.
 #[derive(Debug, Args)]
 pub(crate) struct LockTargetArgs {
-    /// The server, by its key in the clients' files or by its name; with a command, its name instead of the one that
-    /// the command tells
+    /// The server, by its key in the clients' files or by its name; with a command, its name instead of the one derived
+    /// from the command
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,
     /// Only this client; may be repeated
@@ -95,7 +95,7 @@ pub(crate) struct LockTargetArgs {
     /// How many seconds the server may take to open a session, and again for its lists
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub timeout: u64,
-    /// How to print: for a person, or for a program
+    /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
     /// The server's command, after `--`: it is started from here, without any client
@@ -114,7 +114,7 @@ Examples:
 
 The server is started, asked for its lists, and stopped; no tool is called. SERVER.lock.json, beside its policy, \
 then holds its tools, prompts, templates, apps and instructions, and its package: its version, and its integrity \
-where the launcher's own files tell it. What differs later does not reach the agent. docs/lock.md has more.
+where the launcher's own files show it. What differs later does not reach the agent. docs/lock.md has more.
 
 Exit codes:
   0 locked, or as the lock says

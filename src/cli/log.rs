@@ -23,7 +23,7 @@ pub(crate) struct LogArgs {
     /// Keep running, and print each decision as it is written
     #[arg(long, short = 'f')]
     pub follow: bool,
-    /// How to print: for a person, or as the log's own lines, one JSON document each
+    /// Output format: for a person, or as the log's own lines, one JSON document each
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -56,7 +56,7 @@ pub(crate) enum LogCommand {
 pub(crate) struct StatsArgs {
     #[command(flatten)]
     pub filters: Filters,
-    /// How to print: for a person, or one JSON document
+    /// Output format: for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -80,7 +80,7 @@ pub(crate) struct LogPolicyArgs {
     /// Selects lines.
     #[command(flatten)]
     pub filters: Filters,
-    /// How to print: for a person, or one JSON document
+    /// Output format: for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -103,7 +103,7 @@ pub(crate) struct VerifyArgs {
     /// The server whose log to verify; without it, every server's
     #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
     pub server: Option<ServerName>,
-    /// How to print: for a person, or for a program
+    /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -124,7 +124,7 @@ pub(crate) struct SuggestArgs {
     /// The policy to start from; without it, the one in force for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// Use only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
+    /// Use only calls since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
     #[arg(long, value_name = "TIME", value_parser = Since::parse)]
     pub since: Option<Since>,
     /// Write the whole suggested policy to this file, which must not exist, instead of printing what changes
@@ -150,10 +150,10 @@ pub(crate) struct ReplayArgs {
     /// The server; without it, the one that the policy file is named after, or the only one that has a log
     #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
     pub server: Option<ServerName>,
-    /// Replay only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
+    /// Replay only calls since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
     #[arg(long, value_name = "TIME", value_parser = Since::parse)]
     pub since: Option<Since>,
-    /// How to print: for a person, or one JSON document
+    /// Output format: for a person, or one JSON document
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -184,7 +184,7 @@ pub(crate) struct Filters {
     /// Only lines of this session; the first digits of its id are enough
     #[arg(long, value_name = "ID")]
     pub session: Option<String>,
-    /// Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
+    /// Only lines since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
     #[arg(long, value_name = "TIME", value_parser = Since::parse)]
     pub since: Option<Since>,
 }

@@ -109,7 +109,7 @@ pub(crate) enum Command {
     /// Hide tools: edit the policy so that the agent does not see them and every call is refused
     #[command(after_help = edit::HIDE)]
     Hide(ToolsArgs),
-    /// Limit tools: edit the policy so that only so many calls pass in a time
+    /// Limit tools: edit the policy so that only so many calls pass in a period
     #[command(after_help = edit::LIMIT)]
     Limit(LimitArgs),
     /// Ask a person: edit the policy so that each call of the tools needs an approval
@@ -209,7 +209,7 @@ pub(crate) struct CheckArgs {
     /// The server that the policy is for; its known tools allow more checks
     #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
     pub server: Option<ServerName>,
-    /// How to print: for a person, or for an editor or CI
+    /// Output format: for a person, or for an editor or CI
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -245,7 +245,7 @@ pub(crate) struct DecideArgs {
     /// policy in the configuration directory, else `iterable` if it has a tool of this name
     #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
     pub server: Option<ServerName>,
-    /// How to print: for a person, or for a program
+    /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -271,7 +271,7 @@ pub(crate) struct TestArgs {
     /// directory
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// How to print: for a person, for a program, or for CI
+    /// Output format: for a person, for a program, or for CI
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = TestFormat::Text)]
     pub format: TestFormat,
 }
@@ -321,7 +321,7 @@ pub(crate) struct ApprovalsListArgs {
     /// Also list what has expired; with `--format json`, everything, and not only what can be answered
     #[arg(long)]
     pub all: bool,
-    /// How to print: for a person, or for a program
+    /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -331,7 +331,7 @@ pub(crate) struct ApprovalsShowArgs {
     /// The id of the call, as `list` shows it
     #[arg(value_name = "ID")]
     pub id: String,
-    /// How to print: for a person, or for a program
+    /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -339,9 +339,9 @@ pub(crate) struct ApprovalsShowArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "The held call is forwarded byte for byte, once. If it has timed out already, the agent may make it once \
-                  more, with the same arguments. Either is in force before this ends, which says what came of \
-                  it.\n\nWith `local_confirm = \"code\"` in config.toml, the \
-                  terminal shows a code to type back."
+                  more, with the same arguments. The command waits until the session has picked up your answer, and \
+                  says what came of it.\n\nWith `local_confirm = \"code\"` in config.toml, the terminal shows a \
+                  code to type back."
 )]
 pub(crate) struct ApprovalsApproveArgs {
     /// The id of the call, as `list` shows it
@@ -365,7 +365,7 @@ pub(crate) struct ApprovalsDenyArgs {
 
 const APPROVALS: &str = "\
 Examples:
-  policylayer approvals                            what waits and was answered
+  policylayer approvals                            what waits, what was answered
   policylayer approvals show k7m2p                 its arguments in full
   policylayer approvals approve k7m2p              this call goes on
   policylayer approvals approve k7m2p --session    and others like it
@@ -378,7 +378,7 @@ a shell. docs/approvals.md describes what helps against that.";
 #[derive(Debug, Args)]
 #[command(after_help = SCHEMA)]
 pub(crate) struct SchemaArgs {
-    /// The files that it is for
+    /// Which files the schema is for
     #[arg(value_name = "FILES", value_enum, default_value_t = SchemaOf::Policy)]
     pub of: SchemaOf,
 }
@@ -452,7 +452,7 @@ pub(crate) enum TestFormat {
     Text,
     /// For a program: one JSON document.
     Json,
-    /// For CI: JUnit's XML.
+    /// For CI: JUnit XML.
     Junit,
 }
 

@@ -44,7 +44,7 @@ impl Since {
             return Ok(Self::Local(time));
         }
         match text.trim_end_matches("ago").trim_end().parse::<Span>() {
-            Ok(span) if span.is_negative() => Err(BadSince("it lies in the future")),
+            Ok(span) if span.is_negative() => Err(BadSince("it is in the future")),
             Ok(span) if span.is_zero() => Err(BadSince("it is zero")),
             Ok(span) => Ok(Self::Ago(span)),
             Err(_) => Err(BadSince("it is not a time")),

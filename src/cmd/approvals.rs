@@ -47,7 +47,7 @@ enum ApprovalError {
          without `--session`."
     )]
     NoSession(String),
-    #[error("What there is to read about the call {0} has changed. Nothing was answered. Look at it again.")]
+    #[error("What the call {0} shows you has changed, so nothing was answered. Look at it again.")]
     Changed(String),
     #[error("The reason has {0} characters, and the agent can be given at most {MAX_NOTE}. Shorten it.")]
     LongReason(usize),

@@ -127,7 +127,7 @@ fn draft(args: &DraftArgs) -> anyhow::Result<Exit> {
     let derived = || started.as_ref().and_then(Started::server_name);
     let server = args.server.clone().or_else(derived).ok_or_else(|| {
         UsageError(
-            "A catalogue is called as its server is, and the command does not tell: give a name with --server NAME."
+            "A catalogue is named after its server, and the command does not show the server's name. Give it with --server NAME."
                 .to_owned(),
         )
     })?;
@@ -149,7 +149,7 @@ fn print_next(server: &ServerName, started: Option<&Started>, tools: usize) {
     }
     message::print_note(&format!(
         "The draft has {}. Next: correct `class` and the facts of each, fill in `does` and `rationale`, and check that `version` is the \
-         package's. It belongs into config/catalogue/{server}.json.",
+         package's. It belongs in config/catalogue/{server}.json.",
         count_of(tools as u64, "tool")
     ));
 }

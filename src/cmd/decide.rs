@@ -86,7 +86,7 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
     let (name, rule) = (escape_invisible(report.subject.name()), escape_invisible(&report.rule));
     let by = format!("{rule} of {}", document_of_rule(&rule, report.file, report.server));
     let what = match report.subject {
-        RequestSubject::Tool(_) => format!("a call of {name}"),
+        RequestSubject::Tool(_) => format!("a call to {name}"),
         RequestSubject::Resource(_) => format!("reading {name}"),
         RequestSubject::Prompt(_) => format!("fetching the prompt {name}"),
         RequestSubject::Method(_) => name.to_string(),
@@ -96,7 +96,7 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
         Effect::Deny => (ERROR, format!("{what} is refused by the rule {by}")),
         Effect::Hide => match report.subject {
             RequestSubject::Tool(_) => {
-                (ERROR, format!("{name} is not listed, and a call of it is refused, by the rule {by}"))
+                (ERROR, format!("{name} is not listed, and a call to it is refused, by the rule {by}"))
             }
             _ => (ERROR, format!("{name} is not listed, and is refused, by the rule {by}")),
         },

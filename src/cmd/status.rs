@@ -115,7 +115,7 @@ impl<'s> Screen<'s> {
             ServerState::Observed => {
                 lines.push(format!("nothing is enforced; {}", self.describe_policy(server)));
             }
-            ServerState::Unprotected => lines.extend(reason.map(|why| format!("it cannot start as well: {why}"))),
+            ServerState::Unprotected => lines.extend(reason.map(|why| format!("it cannot start either: {why}"))),
             ServerState::OutOfReach => {
                 lines.push("reached over HTTP, where no policy of this program applies".to_owned())
             }

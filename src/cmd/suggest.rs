@@ -38,7 +38,7 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     survey.warnings.iter().for_each(|warning| message::print_warning(warning));
     if survey.tools.is_empty() && survey.items.is_empty() {
         message::print_note(&format!(
-            "According to the log, nothing of {server} was used, so there is nothing to suggest."
+            "According to the log, nothing on {server} was used, so there is nothing to suggest."
         ));
         return Ok(Exit::Ok);
     }

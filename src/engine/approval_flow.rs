@@ -94,7 +94,7 @@ impl Engine {
         let approval = timed_out(&question);
         let waited = turn.now.session.saturating_sub(held.came);
         let but = question.not_chosen.map_or_else(String::new, |how| format!(", and {}", how.describe()));
-        let why = format!("Nobody has answered within {}{but}.", format_seconds(waited.as_secs()));
+        let why = format!("Nobody answered within {}{but}.", format_seconds(waited.as_secs()));
         let remedy = if left.is_zero() { Remedy::AskAgain } else { Remedy::Again(left) };
         self.refuse_held(&question.about, held, approval, why, remedy, turn);
         self.keep_late(question, turn);

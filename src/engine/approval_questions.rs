@@ -71,8 +71,8 @@ impl Engine {
             return self.forward_call(request.id, request.key, about.name(), payload, pending, turn);
         } else if let Some(cut) = seen.map(|seen| seen.cut).filter(|cut| *cut > 0) {
             let why = format!(
-                "This call needs a person's approval of all that it is about, and {cut} characters of that are more than anybody \
-                 is shown. The policy's preview has to show less."
+                "This call needs a person's approval, and the question would leave out {cut} characters of what it is about. The \
+                 policy's preview has to show less."
             );
             (unavailable(), why, Remedy::Policy)
         } else if self.approvals.can_hold(unapproved.request.line.len(), self.preparations.held()) {

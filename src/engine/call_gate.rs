@@ -202,7 +202,7 @@ impl CallGate {
             let amount = limit.increment.amount_for(arguments).map_err(|error| {
                 let path =
                     if let Increment::From { path, .. } = &limit.increment { path.as_str() } else { "the increment" };
-                let why = format!("{path} is counted by the policy, and it cannot be: {error}.");
+                let why = format!("The policy counts {path}, which cannot be counted: {error}.");
                 // The limit's own reason is about the limit, but the argument is what is wrong.
                 refused(limit, None, why, Remedy::Arguments)
             })?;

@@ -216,7 +216,7 @@ impl Engine {
     /// Whether the client may hear that a resource has changed. What it may not read is not named to it.
     pub(super) fn admit_resource_update(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) -> bool {
         let Ok(uri) = params::read_uri(params) else {
-            turn.push_note(format!("dropped a {method} of the server without a URI that all parsers read alike"));
+            turn.push_note(format!("dropped a {method} from the server without a URI that all parsers read alike"));
             return false;
         };
         let policy = Arc::clone(&self.policy);
@@ -300,7 +300,7 @@ impl Engine {
             traceparent: message::traceparent(params),
             ..Facts::new(direction, Some(method), PROTOCOL_RULE)
         };
-        self.recorder.record_unacceptable(&facts, "It has no id, so nobody could be told what came of it.", turn);
+        self.recorder.record_unacceptable(&facts, "It has no id, so its outcome could not be reported.", turn);
     }
 
     /// Refuses a notification that has an id, and returns the answer. Some peers go by the method alone.
@@ -327,7 +327,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         if let Err(error) = self.server_requests.check_capacity(&key) {
-            turn.push_note(format!("refused a request of the server ({method:?}, id {id})"));
+            turn.push_note(format!("refused a request from the server ({method:?}, id {id})"));
             let (code, why) = describe_admit_error(error, id, "server");
             turn.send_to_server(reply::error_line(Some(id), code, &why));
             let facts = Facts {
@@ -358,7 +358,7 @@ impl Engine {
     ) {
         let policy = Arc::clone(&self.policy);
         if let Some(why) = describe_imitation(method, params) {
-            turn.push_note(format!("refused {method} of the server (id {id}): {why}"));
+            turn.push_note(format!("refused {method} from the server (id {id}): {why}"));
             let facts = Facts {
                 traceparent: message::traceparent(params),
                 ..Facts::new(Direction::Server, Some(method), PROTOCOL_RULE)
@@ -385,7 +385,7 @@ impl Engine {
                 let facts = Facts { effect: why.decision.effect, rule: why.decision.rule, ..facts };
                 let refusal = format_refusal(why, SubjectKind::Method, method);
                 let facts = Facts { reason: Some(&refusal.meta.reason), enforcement: self.enforcement, ..facts };
-                let text = format!("{} (a request of the server)", refusal.describe(method, id));
+                let text = format!("{} (a request from the server)", refusal.describe(method, id));
                 if self.enforcement == Enforcement::Enforced {
                     turn.push_note(text);
                     self.recorder.record_refusal(&facts, turn);

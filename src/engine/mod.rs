@@ -198,7 +198,7 @@ impl Engine {
     /// Handles a line from the server that was longer than `max` bytes and was skipped.
     pub fn handle_server_oversize(&mut self, skim: &Skim, max: usize, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        turn.push_note(format!("skipped a line of the server that is larger than {max} bytes"));
+        turn.push_note(format!("skipped a line from the server that is larger than {max} bytes"));
         self.refuse_server_line(skim, &describe_oversize("answer", max), turn);
     }
 
@@ -337,7 +337,7 @@ impl Engine {
 
     fn handle_client_response(&mut self, id: &str, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) {
         match self.server_requests.take_answered(key).filter(|_| self.ended.is_none()) {
-            None => turn.push_note(format!("dropped an answer of the client to no open request (id {id})")),
+            None => turn.push_note(format!("dropped an answer from the client that matches no open request (id {id})")),
             Some(OpenRequest { kind: RequestKind::Cancelled, .. }) => {
                 turn.push_note(format!("dropped the client's late answer to cancelled request {id}"));
             }
@@ -404,7 +404,7 @@ impl Engine {
             }
             "notifications/resources/updated" if !self.admit_resource_update(method, params, turn) => return,
             approvals::PROGRESS if self.approvals.progress.is_below_floor(params) => {
-                return turn.push_note("dropped progress of the server that is below ours".to_owned());
+                return turn.push_note("dropped progress from the server that is below our own".to_owned());
             }
             _ if !is_of_server(method) && !self.admit_notification(Direction::Server, method, params, turn) => return,
             _ => {}
@@ -417,7 +417,7 @@ impl Engine {
             return;
         }
         let Some(open) = self.client_requests.take_answered(key) else {
-            return turn.push_note(format!("dropped an answer to no open request (id {id})"));
+            return turn.push_note(format!("dropped an answer that matches no open request (id {id})"));
         };
         let refused = match (&open.kind, answer) {
             (RequestKind::Cancelled, _) => {
@@ -473,7 +473,7 @@ impl Engine {
             Ok(Some(edited)) => turn.send_to_client(edited),
             Err(fault) => {
                 let why = describe_fault("list", &fault);
-                turn.push_note(format!("withheld an answer of the server: {why}"));
+                turn.push_note(format!("withheld an answer from the server: {why}"));
                 let facts = Facts::new(Direction::Server, None, PROTOCOL_RULE);
                 self.recorder.record_unacceptable(&facts, &why, turn);
                 turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamUnreadable, &why));

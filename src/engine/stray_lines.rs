@@ -62,7 +62,7 @@ impl Engine {
         if !is_answer && skim.shape != Shape::Request {
             return;
         }
-        turn.push_note(format!("withheld a line of the server (id {id}): {why}"));
+        turn.push_note(format!("withheld a line from the server (id {id}): {why}"));
         self.recorder.record_unacceptable(&Facts::new(Direction::Server, None, PROTOCOL_RULE), why, turn);
         if !is_answer {
             turn.send_to_server(reply::error_line(Some(id.as_str()), ErrorCode::InvalidRequest, why));

@@ -24,7 +24,7 @@ pub(crate) struct HeldStart {
 pub(crate) enum PackageMismatch {
     #[error("it has {0}, and the command starts {1}")]
     Other(String, String),
-    #[error("it has {0}, and the command does not tell which package it starts")]
+    #[error("it has {0}, and the command does not show which package it starts")]
     Unknown(String),
     #[error("it has {0}, and version {1} would start")]
     Version(String, String),
@@ -95,7 +95,7 @@ fn is_comparable(one: &str, other: &str) -> bool {
 
 /// Says what of the lock cannot be held before this start, if anything.
 fn describe_unheld(locked: &LockedPackage, facts: &PackageFacts) -> Option<String> {
-    let why = facts.gap.as_deref().unwrap_or("nothing here tells");
+    let why = facts.gap.as_deref().unwrap_or("nothing on this machine shows it");
     let what = match (&locked.version, &locked.integrity) {
         (Some(_), _) if facts.package.version.is_none() => "version",
         (_, Some(integrity)) => match &facts.package.integrity {

@@ -80,7 +80,7 @@ impl Search<'_> {
             What::Package { runner, .. } => match runner.as_str() {
                 "npx" | "npm exec" | "npm x" => npm::find_npx(self, stated),
                 "uvx" => pypi::find_uvx(self, stated),
-                _ => stated.with_gap(format!("what `{runner}` keeps is not read here")),
+                _ => stated.with_gap(format!("policylayer does not read what `{runner}` keeps")),
             },
             What::Image(image) => image_facts(image),
             What::Module(_) => stated.with_gap("whichever Python runs decides where the module comes from"),

@@ -17,7 +17,7 @@ use crate::policy::server::What;
 use crate::risk::Registry;
 use crate::state::file::real_path;
 
-const NO_INTEGRITY: &str = "there is no lock file beside it that says its integrity";
+const NO_INTEGRITY: &str = "there is no lock file beside it that records its integrity";
 
 /// A `package.json`.
 #[derive(Debug, Deserialize)]

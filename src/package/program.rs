@@ -50,7 +50,7 @@ fn digest_file(file: &Path) -> Result<String, String> {
     let unreadable = |error: io::Error| format!("it cannot be read: {error}");
     let found = fs::metadata(file).map_err(unreadable)?;
     if !found.is_file() {
-        return Err("it is no file".to_owned());
+        return Err("it is not a file".to_owned());
     }
     if found.len() > MAX_HASHED_PROGRAM {
         return Err(format!("it is larger than {} MiB", MAX_HASHED_PROGRAM >> 20));

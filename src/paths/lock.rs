@@ -21,7 +21,7 @@ pub enum LockFileError {
     Invalid(PathBuf, LockError),
     /// The file is that of another server.
     #[error(
-        "The lock {} is not used: it is of the server \"{}\", and this is \"{}\". Fix: move the file to where it belongs, and \
+        "The lock {} is not used: it belongs to the server \"{}\", and this is \"{}\". Fix: move the file to where it belongs, and \
          make one for this server with `policylayer lock`.",
         visible_path(.0), crate::visible::escape_invisible(.1), .2
     )]

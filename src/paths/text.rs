@@ -19,7 +19,7 @@ pub enum TextError {
     #[error("{0}. Make it readable for the user who runs policylayer")]
     Failed(io::Error),
     /// It is larger than this many bytes, and so than any such file.
-    #[error("it is larger than {} MiB, and no such file is. Put the right file in its place, or name that one", .0 >> 20)]
+    #[error("it is larger than {} MiB, the limit for this kind of file. Put the right file in its place, or name that one", .0 >> 20)]
     TooLarge(usize),
     /// It is not UTF-8.
     #[error("it is not UTF-8 text (byte {0}, from 0). Save it as UTF-8; some editors and shells write UTF-16")]

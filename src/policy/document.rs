@@ -45,9 +45,9 @@ table! {
     required "version" => _version: Version,
     /// For people. It decides nothing.
     "description" => _description: String,
-    /// What a tool gets that is not listed.
+    /// What happens to a tool that is not listed.
     required "default" => default: Located<Otherwise>,
-    /// How `default = "deny"` refuses: `"hide"` (which is meant without the key) takes unlisted tools out of tools/list,
+    /// How `default = "deny"` refuses: `"hide"` (also meant without the key) takes unlisted tools out of tools/list,
     /// `"deny"` leaves them visible.
     "unlisted" => unlisted: Located<Unlisted>,
     /// Tools that are taken out of tools/list and refused, as names or globs (`*`, `?`, `[a-z]`, `{a,b}`). A document with
@@ -73,10 +73,10 @@ table! {
     /// Which of the server's own hints are believed: `"read_only"` lets a tool with `readOnlyHint: true` count as a read, unless
     /// its name or its arguments say that it does more. Without the key, no hint makes a tool more harmless.
     "trust_hints" => trust_hints: Located<TrustedHints>,
-    /// What becomes of what the server lists otherwise than its lock says: `"hide"` (which is meant without the key), `"ask"`,
+    /// What happens to what the server lists differently from its lock: `"hide"` (also meant without the key), `"ask"`,
     /// `"warn"`, `"off"`, or `"required"`, which is `"hide"` and starts no session without a lock.
     "lock" => lock: Located<LockMode>,
-    /// The known server that this is, if its command does not tell: its catalogue and its built-in policy are in force.
+    /// The known server that this is, if its command does not show it: its catalogue and its built-in policy are in force.
     "catalogue" => catalogue: KnownServer,
     /// The schema, for editors.
     "$schema" => _schema: String,

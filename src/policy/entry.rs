@@ -39,7 +39,7 @@ table! {
     "reason" | "on_deny" => reason: String,
     /// How many calls are let through.
     "rate_limit" => rate_limit: RateLimit,
-    /// Limits, taken all or none.
+    /// Limits. A call counts against all of them or none.
     "limits" => limits: Vec<LimitKeys>,
     /// How much money is let through; needs `amount_from`.
     "spend_limit" => spend_limit: Located<Spend>,

@@ -46,7 +46,7 @@ impl NamePattern {
             // YAML's `|`, for example, leaves a newline. A rule that silently matches nothing would hide nothing.
             return bad_glob(
                 "it begins or ends with a blank, or holds a control character",
-                "take that character out; where a name really has it, `?` stands for any one character",
+                "remove that character; where a name really has it, `?` stands for any one character",
             );
         }
         if !text.contains(['*', '?', '[', ']', '{', '}', '\\']) {
@@ -371,7 +371,7 @@ fn expand_alternatives(text: &str) -> Result<Vec<Vec<Token>>, BadToolGlob> {
                 Some(next) if !next.is_alphanumeric() => Token::Char(next),
                 _ => {
                     return bad_glob(
-                        "a backslash stands before a character that needs none",
+                        "there is a backslash before a character that needs none",
                         "write `\\\\` for a backslash; only `*`, `?`, `[`, `]`, `{`, `}` and `,` need one before them",
                     );
                 }

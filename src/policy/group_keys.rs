@@ -25,7 +25,7 @@ table! {
     required "path" => path: Located<Path>,
     /// How it is compared.
     required "op" => op: Located<Operator>,
-    /// With what it is compared.
+    /// What it is compared with.
     expected "value" => value: Operand,
     /// The reason that the agent gets.
     "reason" | "on_deny" => reason: String,
@@ -165,7 +165,7 @@ impl Groups {
                 Some(word) => format!("to refuse if any element matches, use `require` with `{word}`"),
                 None => "to refuse if any element matches, use `require` with what each of them has to be".to_owned(),
             };
-            let message = "this holds only if every element matches: one that does not gets the call past the rule";
+            let message = "this holds only if every element matches: a single one that does not lets the call past the rule";
             report.push_warning("every-element", &path.span, message, hint);
         }
     }

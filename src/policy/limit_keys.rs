@@ -38,13 +38,13 @@ table! {
     /// Which calls are counted together. `"session"` counts in memory and from zero, `"server"` across restarts.
     "scope" => scope: Scope = "session",
     /// The name of the count; without one, the limit's path in the file. A count that has a name is kept when the limit
-    /// moves in its list. A name stands once in an entry.
+    /// moves in its list. An entry uses each name once.
     "counter" => counter: Located<CounterName>,
     /// How much each call counts; 1 without it.
     "increment" => increment: Amount,
     /// The argument that says how much a call counts.
     "increment_from" => increment_from: AmountArgument,
-    /// Whether a call that the server answers with an error counts no more.
+    /// Whether a call that the server answers with an error is no longer counted.
     "refund_on_error" => refund_on_error: bool = false,
     /// The reason that the agent gets when the limit is reached.
     "reason" | "on_deny" => reason: String,
@@ -211,7 +211,7 @@ pub(super) fn spend_limit(
         && !table.has("spend_limit")
     {
         let message = "`amount_from` is for a `spend_limit`, and there is none";
-        report.push_error("conflicting-keys", &amount_from.span, message, "add one, or take it out");
+        report.push_error("conflicting-keys", &amount_from.span, message, "add one, or remove it");
     }
     let Located { span, value: Spend(rate) } = spend?;
     if !table.has("amount_from") {

@@ -100,7 +100,7 @@ pub(super) fn report_doubts(document: &PolicyDocument, policy: Option<&Policy>, 
             report.push_warning(
                 "default-allow",
                 &default.span,
-                "every tool that is not listed is allowed, also one that the server gains later",
+                "every tool that is not listed is allowed, including those that the server adds later",
                 "\"deny\" with an entry for each tool that is needed is safer",
             );
             if let Some(unlisted) = &document.unlisted {
@@ -108,7 +108,7 @@ pub(super) fn report_doubts(document: &PolicyDocument, policy: Option<&Policy>, 
                     "no-effect",
                     &unlisted.span,
                     "`unlisted` says how `default` refuses, and this one allows",
-                    "take `unlisted` out, or make `default` \"deny\"",
+                    "remove `unlisted`, or make `default` \"deny\"",
                 );
             }
         }
@@ -174,7 +174,7 @@ fn hidden_and_listed(document: &PolicyDocument, report: &mut Report) {
                 "hidden-and-listed",
                 &entry.span,
                 message,
-                "take it out of `hide` if it is to be called, or out of `tools` if it is not",
+                "remove it from `hide` if it is to be called, or from `tools` if it is not",
             );
         }
     }
@@ -186,7 +186,7 @@ fn useless_previews(document: &PolicyDocument, policy: &Policy, report: &mut Rep
         let Some(preview) = entry.rule.checks.as_ref().and_then(|checks| checks.preview.as_ref()) else { continue };
         let tool = preview.tool();
         let (what, hint) = if policy.decide_tool(tool).effect != Effect::Allow {
-            ("which the policy does not allow", "allow that tool, or take the preview out")
+            ("which the policy does not allow", "allow that tool, or remove the preview")
         } else if policy.class_of(tool) != Class::Read {
             ("which is not known to be a read", "name a tool that only reads, or give it `class = \"read\"`")
         } else {

@@ -90,12 +90,12 @@ impl RuleKeys {
             }
             (Some(RuleAction::Deny), Some(key)) => {
                 let message = format!("a rule that denies refuses every call, so it takes no `{key}`");
-                let hint = "take it out, or write the conditions under `deny_if` of the tool";
+                let hint = "remove it, or write the conditions under `deny_if` of the tool";
                 return entry.report.push_error("conflicting-keys", span, message, hint);
             }
             (Some(RuleAction::Evaluate), None) => {
                 let hint = "give it `conditions` or a `rate_limit`, or `action` with \"deny\"";
-                return entry.report.push_error("missing-key", span, "the rule asks for nothing", hint);
+                return entry.report.push_error("missing-key", span, "the rule does nothing", hint);
             }
         }
         let conditions = self.conditions.take().unwrap_or_default().into_iter().map(|condition| condition.0);
@@ -134,7 +134,7 @@ impl RuleKeys {
         report: &mut Report,
     ) -> Option<(Located<CounterName>, Limit)> {
         if !self.table.has("state") && maximum.is_some() {
-            let message = "the rule asks for a counter that it does not keep";
+            let message = "the rule reads a counter that it does not keep";
             let hint = "add `state` with `counter` and `window` to this rule";
             report.push_error("missing-key", &self.table.span, message, hint);
         }
@@ -191,7 +191,7 @@ fn counter_maximum(condition: &DocumentNode, report: &mut Report) -> Option<Amou
             None
         }),
         _ => {
-            let message = format!("a counter cannot be asked with {}", quote_for_message(&text));
+            let message = format!("a counter cannot be compared with {}", quote_for_message(&text));
             report.push_error("bad-operator", &op.span, message, "its operators are `lt` and `lte`");
             None
         }

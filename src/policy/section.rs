@@ -102,7 +102,7 @@ struct SectionKeys(EntryKeys);
 /// The table of an entry that is not about a tool.
 const SECTION_ENTRY: TableSpec = TableSpec {
     definition: "SectionEntry",
-    doc: &["What happens to what bears this name."],
+    doc: &["What happens to requests with this name."],
     without: &["class", "approval_scope"],
     ..EntryKeys::SPEC
 };
@@ -129,9 +129,9 @@ impl SectionMembers {
             let path = section.rule_path(&text);
             let entry = origin.compile((span, &path, ToolName { text, pattern }), keys, report);
             if section == Section::Requests && entry.rule.may_ask() {
-                let message = "a request of the server cannot ask for approval";
+                let message = "a request from the server cannot ask for approval";
                 let hint =
-                    "write \"allow\" or \"deny\": the client itself asks its person about what a server requests";
+                    "write \"allow\" or \"deny\": the client itself asks a person about what a server requests";
                 report.push_error("bad-value", &entry.span, message, hint);
             }
             entries.push(entry);

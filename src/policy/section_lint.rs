@@ -61,7 +61,7 @@ fn doubt_uri(key: &ToolName) -> Option<Doubt> {
             .any(|pattern| !ComparedKey::new(Section::Resources, pattern.clone()).has_match(Section::Resources)) =>
         {
             let message = format!("{shown} matches no URI in the form in which it is compared");
-            let hint = "take out repeated slashes, and blanks and dots at the end of a part of the path";
+            let hint = "remove repeated slashes, and blanks and dots at the end of a part of the path";
             Some(("matches-nothing", message, hint.to_owned()))
         }
         _ => None,
@@ -89,7 +89,7 @@ fn doubt_request(key: &ToolName) -> Option<Doubt> {
         let is_asked = method.kind == MethodKind::Request && method.subject != PolicySubject::Session;
         method.sender == Sender::Client || !is_asked
     };
-    let names = "the requests of a server are `sampling`, `elicitation`, `roots`, and methods such as `x-vendor/ask`";
+    let names = "the requests from a server are `sampling`, `elicitation`, `roots`, and methods such as `x-vendor/ask`";
     match classify_method(name) {
         MethodClass::Known(method) if never(method) => {
             let message = format!("`requests` does not apply to {shown}");
@@ -99,7 +99,7 @@ fn doubt_request(key: &ToolName) -> Option<Doubt> {
         MethodClass::Unknown if !name.contains('/') => {
             let near = nearest_word(name, REQUESTS.into_iter());
             let hint = near.map_or_else(|| names.to_owned(), |near| format!("did you mean `{near}`?"));
-            Some(("no-such-request", format!("no known request of a server is called {shown}"), hint))
+            Some(("no-such-request", format!("no known request from a server is called {shown}"), hint))
         }
         MethodClass::Known(_) | MethodClass::Unknown => None,
     }
@@ -130,7 +130,7 @@ fn doubt_method(key: &ToolName) -> Option<Doubt> {
 
 fn doubt_look_alike(shown: &str, known: &str) -> Doubt {
     let message = format!("{shown} can be taken for `{known}`, so it is refused, whatever the policy says");
-    ("no-effect", message, "take it out, or write the method as the protocol does".to_owned())
+    ("no-effect", message, "remove it, or write the method as the protocol does".to_owned())
 }
 
 /// Warns of a condition on what a message of this kind never has. `None` is the section of tools.

@@ -72,7 +72,7 @@ fn check_policy(reload: &mut Reload, outbox: &mut Outbox, reported: &mut Option<
             }
             tracing::warn!("the policy that was in force stays in force");
         }
-        None if reported.is_some() => tracing::info!("the policy file and the lock are good again"),
+        None if reported.is_some() => tracing::info!("the policy file and the lock are valid again"),
         _ => {}
     }
     *reported = problem;
@@ -156,7 +156,7 @@ impl WatchedDirectories {
     fn wait_for_change(&self) {
         match self.changes.recv_timeout(RELOAD_POLL) {
             Ok(()) => {
-                tracing::debug!("the system tells of a change");
+                tracing::debug!("the system reports a change");
                 thread::sleep(RELOAD_SETTLE);
                 let _ = self.changes.try_recv();
             }

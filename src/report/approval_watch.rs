@@ -17,7 +17,7 @@ const CODE_LENGTH: usize = 4;
 const MAX_TYPED: usize = 16;
 
 #[derive(Debug, thiserror::Error)]
-#[error("Nothing is approved: the system has no randomness to give for a code ({0}). Try again.")]
+#[error("Nothing is approved: the system provides no random bytes for a code ({0}). Try again.")]
 pub(crate) struct NoCode(#[from] getrandom::Error);
 
 /// Makes a code for a person to type back.
@@ -189,7 +189,7 @@ impl ApprovalWatch {
         if self.reading.total.is_none() || self.count_unread() > 0 {
             let lines = count_of(self.count_unread() as u64, "line");
             self.message = match self.reading.rows {
-                0 => "Nothing is approved: the window has no room to show the call. Make it larger.".to_owned(),
+                0 => "Nothing is approved: the window is too small to show the call. Make it larger.".to_owned(),
                 _ => format!("Nothing is approved: there are {lines} more to read. Space shows them."),
             };
             return Ok(None);

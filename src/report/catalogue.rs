@@ -74,7 +74,7 @@ pub(crate) struct CatalogueToolReport {
     pub(crate) severity: Severity,
     /// Whether it reads or writes personal data.
     pub(crate) personal_data: bool,
-    /// Whether a message may go out because of it.
+    /// Whether it may cause a message to be sent.
     pub(crate) sends: bool,
     /// Whether the server's own tools cannot undo what it does.
     pub(crate) irreversible: bool,

@@ -45,8 +45,8 @@ fn warn_of_timeout(root: &DocumentNode, settings: &Settings) -> Option<Diagnosti
         format!("no call waits {} for a person: clients give up before that", format_seconds(timeout.as_secs()));
     let hint = format!(
         "the call is answered {} before its client gives up ({}). The question stays open, and an approval from then on is \
-         for one repetition of the call. If your client waits longer, tell config.toml: [approvals.clients.NAME] with \
-         `waits`",
+         for one repetition of the call. If your client waits longer, set `waits` under [approvals.clients.NAME] in \
+         config.toml",
         format_seconds(CLIENT_MARGIN.as_secs()),
         told.join("; "),
     );

@@ -51,7 +51,7 @@ impl std::fmt::Display for Identity {
             (Some(started), None) => write!(f, "no server that policylayer knows: {started}"),
             (None, Some(known)) => write!(f, "{known}, as its policy says"),
             (None, None) => {
-                f.write_str("no server that policylayer knows: the command does not tell which one it starts")
+                f.write_str("no server that policylayer knows: the command does not show which one it starts")
             }
         }
     }

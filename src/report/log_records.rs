@@ -138,7 +138,7 @@ impl LogRecords {
                     let file = escape_invisible(&found.file.display().to_string());
                     let why = escape_invisible(&error.to_string().chars().take(MAX_REASON).collect::<String>());
                     warnings.push(format!(
-                        "line {} of {file} is skipped: {why}. `policylayer log verify` checks whether the log is whole.",
+                        "line {} of {file} is skipped: {why}. `policylayer log verify` checks whether the log is intact.",
                         found.number
                     ));
                 }

@@ -252,11 +252,11 @@ fn find_next_step(clients: &[ClientStatus]) -> Option<NextStep> {
     }
     let unprotected = all().filter(|(_, server)| server.state == ServerState::Unprotected && !server.disabled).count();
     if unprotected > 1 {
-        let why = format!("No policy stands in front of {unprotected} servers.");
+        let why = format!("No policy is in front of {unprotected} servers.");
         return step(why, "policylayer register --all".to_owned());
     }
     if let Some((client, server)) = enabled(ServerState::Unprotected) {
-        let why = format!("No policy stands in front of {} of {}.", server.name, client.name);
+        let why = format!("No policy is in front of {} of {}.", server.name, client.name);
         return step(why, server.register_command(client));
     }
     let (client, server) = enabled(ServerState::Observed)?;

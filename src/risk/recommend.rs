@@ -98,7 +98,7 @@ pub fn recommend_rule(profile: &Profile) -> Recommended {
         Class::Read if profile.source == Knowledge::Catalogue => {
             (Action::Allow, None, "It changes nothing and returns nobody's personal data.")
         }
-        Class::Read => (Action::Allow, None, "By what is known of it, it changes nothing."),
+        Class::Read => (Action::Allow, None, "As far as is known, it changes nothing."),
         Class::Write => (
             Action::Allow,
             Some(RecommendedRate::a_minute(30)),

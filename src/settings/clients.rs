@@ -103,7 +103,7 @@ table! {
 table! {
     /// What is known of a client.
     pub(super) ClientKeys = TableSpec { of: "`[approvals.clients.NAME]`", example: EXAMPLE, ..SETTINGS };
-    /// Whether it asks its person when a call has to be approved.
+    /// Whether it asks a person when a call has to be approved.
     "asks" => asks: bool,
     /// How long it waits for the answer to a call.
     "waits" => waits: Wait,

@@ -139,7 +139,7 @@ pub(super) fn read_settings(root: &DocumentNode, report: &mut Report) -> Option<
     let channels = approvals.channels.as_deref().unwrap_or_default();
     report_repeated(channels, ["this channel is named twice", "name each channel at most once"], report);
     let notify = approvals.notify.as_deref().unwrap_or_default();
-    report_repeated(notify, ["this way is named twice", "name each way at most once"], report);
+    report_repeated(notify, ["this way to notify is named twice", "name each way at most once"], report);
     check_command(&approvals, report);
     Some(Settings {
         servers: keys.servers.map(|servers| servers.into_settings(report)).unwrap_or_default(),
@@ -192,7 +192,7 @@ impl FromDocument for CommandWord {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        let nul = ("bad-value", "this contains a NUL character, which no command can have", "take it out");
+        let nul = ("bad-value", "this contains a NUL character, which no command can have", "remove it");
         read_text(node, what, report, |text| if text.contains('\0') { Err(nul) } else { Ok(Self(text.to_owned())) })
     }
 }

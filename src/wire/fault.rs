@@ -34,13 +34,13 @@ pub enum Fault {
     #[error("it is a batch, which MCP does not have")]
     Batch,
     /// A value that is not an object.
-    #[error("it is no JSON object")]
+    #[error("it is not a JSON object")]
     NoObject,
     /// Nested too deeply.
     #[error("it is nested more than {MAX_DEPTH} levels deep")]
     Depth,
     /// A key that occurs twice in one object.
-    #[error("the key {0:?} stands twice in one object")]
+    #[error("the key {0:?} appears twice in one object")]
     Duplicate(String),
     /// A key that some parser takes for a protocol key.
     #[error("some parsers take the key {key:?} for \"{name}\"")]

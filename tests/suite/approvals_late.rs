@@ -49,7 +49,7 @@ fn a_late_approval_is_in_force_when_approve_returns() {
         }
         for _ in numbers.clone() {
             let line = wrapper.line();
-            assert!(line.contains("Nobody has answered within 5 seconds"), "{line}");
+            assert!(line.contains("Nobody answered within 5 seconds"), "{line}");
         }
         for entry in wait_for(home.path(), usize::try_from(AT_ONCE).unwrap(), "late") {
             let said = prints(home.path(), &["approve", id_of(&entry)]);
@@ -75,7 +75,7 @@ fn a_late_refusal_holds_for_a_repetition() {
     let mut wrapper = wrapper_of(home.path(), "quick", "record");
     wrapper.send(call(1, "send", "{}").as_bytes());
     let line = wrapper.line();
-    assert!(line.contains("Nobody has answered"), "{line}");
+    assert!(line.contains("Nobody answered"), "{line}");
     let entry = wait_for(home.path(), 1, "late").remove(0);
     let said = prints(home.path(), &["deny", id_of(&entry), "--reason", "Not before Monday."]);
     assert!(said.contains("is refused without asking you"), "{said}");
@@ -130,7 +130,7 @@ fn a_session_that_lives_uses_the_approval_that_the_next_one_could_use() {
     let mut wrapper = wrapper_of(home.path(), "quick", "record-1");
     let line = |id| call(id, "lasting", "{}");
     wrapper.send(line(1).as_bytes());
-    assert!(wrapper.line().contains("Nobody has answered"));
+    assert!(wrapper.line().contains("Nobody answered"));
     let entry = wait_for(home.path(), 1, "late").remove(0);
     prints(home.path(), &["approve", id_of(&entry)]);
     wrapper.send(line(2).as_bytes());
@@ -184,8 +184,8 @@ fn a_session_that_hangs_is_not_said_to_have_taken_note() {
     let id = the_one(home.path());
     wrapper.signal(libc::SIGSTOP);
     let said = prints(home.path(), &["approve", &id]);
-    assert!(said.contains("is stored, but its session has not taken note of it yet"), "{said}");
-    assert!(prints(home.path(), &["show", &id]).contains("the session has not taken note of it"));
+    assert!(said.contains("is stored, but its session has not picked it up yet"), "{said}");
+    assert!(prints(home.path(), &["show", &id]).contains("the session has not picked it up"));
     assert_eq!(received(home.path(), "record"), "");
     wrapper.signal(libc::SIGCONT);
     assert!(wrapper.line().contains("\"id\":1"));

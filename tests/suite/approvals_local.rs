@@ -167,7 +167,7 @@ fn who_comes_after_the_time_is_up_allows_nothing() {
     wrapper.send(call(1, "brief", "{\"a\":1}").as_bytes());
     let id = the_one(home.path());
     let brief = if BRIEF == 1 { "1 second".to_owned() } else { format!("{BRIEF} seconds") };
-    assert!(wrapper.line().contains(&format!("Nobody has answered within {brief}")));
+    assert!(wrapper.line().contains(&format!("Nobody answered within {brief}")));
     wait_for(home.path(), 0, "");
     assert!(fails(home.path(), &["approve", &id]).contains("has expired"));
     assert_eq!(received(home.path(), "record"), "");

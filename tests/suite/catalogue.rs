@@ -317,7 +317,7 @@ fn a_name_of_no_server_is_answered_with_the_nearest() {
         (&["catalogue", "zzz"], "`policylayer catalogue` lists them"),
         (&["catalogue", "draft"], "required"),
         (&["catalogue", "draft", "--", "python3", "server.py"], "--server NAME"),
-        (&["catalogue", "draft", "--server", "../x", "--", "x"], "no server name"),
+        (&["catalogue", "draft", "--server", "../x", "--", "x"], "not a server name"),
     ] {
         let ran = home.run(args);
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{args:?}\n{}", ran.err);

@@ -150,7 +150,7 @@ fn the_server_is_the_files_name_where_nothing_else_says() {
     assert_eq!(json["mode"], "patch");
     let ran = run(check(home.path()).args(["--server", "../x"]));
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("no server name"), "{}", ran.err);
+    assert!(ran.err.contains("not a server name"), "{}", ran.err);
 }
 
 #[test]

@@ -314,7 +314,7 @@ fn values_that_are_wrong_say_what_is_expected() {
     assert_eq!(refused("glob", "\"[a\"").0, "bad-glob");
     for directory in ["", "..", "../a", "/..", "/srv/%2e%2e", "C:data", "http://x/y", "/a/\\u0000"] {
         let (code, _, message) = refused("under", &format!("\"{directory}\""));
-        assert!(code == "bad-value" && message.contains("does not tell where it leads"), "{directory}: {message}");
+        assert!(code == "bad-value" && message.contains("does not show where it leads"), "{directory}: {message}");
     }
     let message = "the pattern is not a regular expression: unclosed group".to_owned();
     assert_eq!(refused("regex", "\"a(b\""), ("bad-regex", "\"a(b\"".to_owned(), message));

@@ -240,12 +240,12 @@ fn the_limits_are_told_with_what_the_call_takes() {
 fn what_cannot_be_counted_or_never_fits_is_refused() {
     let decide = Decide::new();
     for (arguments, reason) in [
-        (None, "args.amount is counted by the policy, and it cannot be: it is not a number."),
-        (Some(r#"{"amount":-1}"#), "args.amount is counted by the policy, and it cannot be: it is negative."),
-        (Some(r#"{"amount":"5"}"#), "args.amount is counted by the policy, and it cannot be: it is not a number."),
+        (None, "The policy counts args.amount, which cannot be counted: it is not a number."),
+        (Some(r#"{"amount":-1}"#), "The policy counts args.amount, which cannot be counted: it is negative."),
+        (Some(r#"{"amount":"5"}"#), "The policy counts args.amount, which cannot be counted: it is not a number."),
         (
             Some(r#"{"amount":1e308}"#),
-            "args.amount is counted by the policy, and it cannot be: it is larger than 1000000000000000000.",
+            "The policy counts args.amount, which cannot be counted: it is larger than 1000000000000000000.",
         ),
         (Some(r#"{"amount":100.51}"#), "Money is counted"),
     ] {
@@ -288,7 +288,7 @@ fn arguments_that_two_parsers_may_read_differently_are_wrong_usage_with_their_pl
     let decide = Decide::new();
     for (arguments, place, what) in [
         ("", "1:1", "not valid JSON"),
-        ("[]", "1:1", "no JSON object"),
+        ("[]", "1:1", "not a JSON object"),
         ("{\"a\":1,\n \"b\":}", "2:6", "not valid JSON"),
         (r#"{"email":"x","\u0065mail":"y"}"#, "1:1", "\"email\" stands twice"),
         (r#"{"a":1} {"a":2}"#, "1:9", "more than one value"),

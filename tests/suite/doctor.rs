@@ -201,7 +201,7 @@ fn all_is_well() {
     assert_eq!(found["file"], file.to_str().unwrap());
     let config = step(&found, "config")["detail"].as_str().unwrap();
     assert!(config.ends_with(
-        "\nClaude Desktop does not ask its person: what needs an approval waits in `policylayer approvals watch`"
+        "\nClaude Desktop does not ask a person: what needs an approval waits in `policylayer approvals watch`"
     ));
     assert_eq!(step(&found, "tools")["detail"], "1 tool visible, 2 hidden");
     assert_eq!(step(&found, "initialize")["detail"], "answered by shop 1.2, protocol 2025-06-18");
@@ -359,7 +359,7 @@ fn an_entry_without_a_policy_in_front() {
     let offer = home.path().join("offer.json");
     client(&home, DESKTOP, &[("shop", json!({ "command": stub(), "args": ["--offer", offer] }))]);
     let found = check(&home, &["shop"], 1);
-    broken(&found, "wrapped", "no policy stands before it", "policylayer register shop --client claude-desktop", &[]);
+    broken(&found, "wrapped", "no policy is in front of it", "policylayer register shop --client claude-desktop", &[]);
     assert!(step(&found, "tools")["detail"].as_str().unwrap().starts_with("3 tools visible, and none hidden"));
 }
 

@@ -277,7 +277,7 @@ fn the_server_is_the_named_one_else_the_files_else_the_only_one_else_a_known_one
 
     let bad = explain(&home, &["x", "--server", "a/b"]);
     assert_eq!(bad.code, Some(2));
-    assert!(bad.err.contains("is no server name"), "{}", bad.err);
+    assert!(bad.err.contains("is not a server name"), "{}", bad.err);
 }
 
 #[test]

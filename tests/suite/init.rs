@@ -292,7 +292,7 @@ fn what_cannot_be_done_is_said_with_a_remedy() {
     let cases: &[(&[&str], i32, &str)] = &[
         (&["init"], 2, "required"),
         (&["init", "--", "python3", "server.py"], 2, "--server NAME"),
-        (&["init", "--server", "../x", "--", "x"], 2, "no server name"),
+        (&["init", "--server", "../x", "--", "x"], 2, "not a server name"),
         (&["init", "--server", "x", "--catalogue", "y", "--", "x"], 2, "`policylayer catalogue` lists them"),
         (&["init", "--server", "x", "--catalogue", "iterabel", "--", "x"], 2, "did you mean `iterable`?"),
         (&["init", "--server", "x", "--", "/no/such/program"], 1, "/no/such/program"),

@@ -121,12 +121,12 @@ fn wrong_usage_says_what_to_write() {
     let home = shop();
     for (args, words) in [
         (&["log", "--since", "yesterday"][..], "write how long ago (30m, 2h, 7d), a day (2026-11-22)"),
-        (&["log", "--since=-2h"], "it lies in the future; write how long ago"),
+        (&["log", "--since=-2h"], "it is in the future; write how long ago"),
         (&["log", "--effect", "refuse"], "[possible values: allow, deny, hide, require_approval]"),
         (&["log", "--outcome", "fine"], "server_died"),
         (&["log", "--limit", "many"], "write a number, such as 200, or `all`"),
         (&["log", "--tool", "get_["], "invalid value 'get_['"),
-        (&["log", "--server", "a/b"], "is no server name"),
+        (&["log", "--server", "a/b"], "is not a server name"),
     ] {
         let ran = home.run(args);
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{args:?}");
@@ -423,8 +423,8 @@ fn verify_tells_a_whole_log_from_a_changed_one() {
     Log::new(&home, "other").add(&passed(0, "get_lists", Class::Read)).seal();
     let text = home.good(&["log", "verify"]);
     assert!(
-        text.starts_with("✔ other: whole\n")
-            && text.contains("✔ shop: whole\n  20 lines in 2 files of 1 session, from "),
+        text.starts_with("✔ other: intact\n")
+            && text.contains("✔ shop: intact\n  20 lines in 2 files of 1 session, from "),
         "{text}"
     );
     let json = home.json(&["log", "verify", "--server", "shop", "--format", "json"]);
@@ -438,7 +438,7 @@ fn verify_tells_a_whole_log_from_a_changed_one() {
     fs::write(&file, written.replacen("get_lists", "get_users", 1)).unwrap();
     let ran = home.run(&["log", "verify"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);
-    assert!(ran.out.contains("✔ other: whole"), "{}", ran.out);
+    assert!(ran.out.contains("✔ other: intact"), "{}", ran.out);
     assert!(ran.out.contains("✘ shop: broken: ") && ran.out.contains("shop.jsonl.000001, line 1: "), "{}", ran.out);
     let ran = home.run(&["log", "verify", "--server", "shop", "--format", "json"]);
     let json: Value = serde_json::from_str(&ran.out).unwrap();

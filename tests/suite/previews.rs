@@ -348,7 +348,7 @@ fn what_is_cut_cannot_be_approved_where_an_approval_is_for_what_was_shown() {
     let request = own(&call(&mut session, 1, "send_again"));
     let done = answer(&mut session, &request, long("1 user"));
     let refusal = told(&done).to_string();
-    assert!(refusal.contains("6 characters of that are more than anybody is shown"), "{refusal}");
+    assert!(refusal.contains("leave out 6 characters of what it is about"), "{refusal}");
     // Elsewhere it is only said.
     let request = own(&call(&mut session, 2, "send_campaign"));
     let done = answer(&mut session, &request, long("all"));

@@ -25,7 +25,7 @@ fn until(session: &mut Wrapped, wanted: bool) {
 
 /// How often the system has told the wrapper of a change, without which it looks every two seconds.
 fn changes(session: &Wrapped) -> usize {
-    session.said().matches("the system tells of a change").count()
+    session.said().matches("the system reports a change").count()
 }
 
 /// Saves six times in turn, and waits each time until the save is in force and the system has told of it.

@@ -68,7 +68,7 @@ fn without_a_file_it_is_a_whole_policy_with_what_was_used_and_no_more() {
 # Suggested from the audit log by `policylayer suggest`. Read it before you put it in force.
 
 version = "1"
-description = "What was used of shop"
+description = "What was used on shop"
 # What is not listed is hidden and refused.
 default = "deny"
 

@@ -100,7 +100,7 @@ impl<'c> ChainCheck<'c> {
         }
         if std::mem::take(&mut self.is_cut) {
             let at = self.previous.clone().unwrap_or_else(|| self.at.clone());
-            self.record_break(at.into_break(BreakKind::NoRecord("a file ends within a line".to_owned())));
+            self.record_break(at.into_break(BreakKind::NoRecord("a file ends in the middle of a line".to_owned())));
         }
         let digest = Digest::of_line(line);
         self.report.lines += 1;

@@ -194,7 +194,7 @@ fn class_section() -> PolicySection {
         title: "Tools without an entry, by class".to_owned(),
         notes: wrap_lines(
             "A tool that the server lists later, after an update or with another permission, is one that nobody has \
-             looked at. So it asks a person, even if it seems to be a read, and is noticed; what destroys is hidden. \
+             looked at. So it asks a person, even if it seems to be a read; a destructive one is hidden. \
              Once you have looked, give it an entry of its own.",
         ),
         members: Class::ALL.map(|class| (Vec::new(), Some(table_member(class.as_str(), rule_for_later(class))))).into(),
@@ -208,8 +208,8 @@ fn write_head(Origin { server, day, .. }: &Origin<'_>, count: &str, listed: &str
             "Written by `policylayer init` on {day}, {listed}. It is yours now: edit it here, or with `policylayer allow`, \
              `deny`, `hide`, `ask` and `limit`. `policylayer check` finds what is wrong with it."
         ),
-        "The tools are grouped by what they do. In quotes is how the server begins to describe a tool: that is the \
-         server's own claim, and nobody has checked it. What stands below it without quotes is policylayer's own."
+        "The tools are grouped by what they do. The text in quotes is how the server begins to describe a tool: that \
+         is the server's own claim, and nobody has checked it. The text below it without quotes is policylayer's own."
             .to_owned(),
         "Every key of a policy is explained in docs/policy.md of policylayer.".to_owned(),
     ];
@@ -265,9 +265,9 @@ fn new_item_member(item: &PlannedItem) -> NewMember {
 }
 
 fn request_section() -> PolicySection {
-    let note = "The client asks its person about these. Anything else that the server requests is refused.";
+    let note = "The client itself asks a person about these. Anything else that the server requests is refused.";
     PolicySection {
-        title: "Requests of the server: they pass".to_owned(),
+        title: "Requests from the server that pass".to_owned(),
         notes: wrap_lines(note),
         members: ["elicitation", "roots", "sampling"]
             .map(|name| (Vec::new(), Some(table_member(name, Vec::new()))))
@@ -291,7 +291,7 @@ fn new_member(tool: &PlannedTool) -> NewMember {
         Ok(key) => Some((DocumentKey::unplaced(key), tool.rule.clone())),
         Err(why) => {
             comments.push(quote_claim(&escape_invisible(&tool.name)));
-            comments.push(format!("It {why}, so there is no entry: `classes` has its rule."));
+            comments.push(format!("It {why}, so it has no entry: the rule for its class applies."));
             None
         }
     };

@@ -55,7 +55,7 @@ pub(crate) type Answers = BTreeMap<Class, Answer>;
 const LIMIT: RecommendedRate = RecommendedRate { max: 30, window: "minute", counted: RateScope::Session };
 
 /// The reason for the refusal of a call to a hidden tool.
-const GONE: &str = "What it takes away cannot be brought back.";
+const GONE: &str = "What it removes cannot be restored.";
 
 #[derive(Debug)]
 pub(crate) struct PlannedTool {

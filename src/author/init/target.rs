@@ -39,7 +39,7 @@ pub(crate) struct InitTarget {
 pub(crate) enum TargetError {
     #[error("{} does not end in .toml, .json, .yaml or .yml, so its format is unclear. Choose such a name, or write to stdout with `-o -`.", visible_path(.0))]
     Ending(PathBuf),
-    #[error("{} does not end like {}, the format that was asked for. Give only one of -o and --format.", visible_path(.0), .1)]
+    #[error("{} does not have the extension of {}, the format that was asked for. Give only one of -o and --format.", visible_path(.0), .1)]
     Contradiction(PathBuf, &'static str),
     #[error("config.toml names another policy for this server, {}, so with {} there would be two. Leave out -o, or remove `policy` from config.toml.", visible_path(.0), visible_path(.1))]
     Configured(PathBuf, PathBuf),

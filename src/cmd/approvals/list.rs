@@ -48,7 +48,7 @@ pub(super) fn write_list(
     if !answered.is_empty() {
         writeln!(out, "\nAnswered in the last day:")?;
         let rows: Vec<_> = answered.iter().rev().map(|entry| answered_row(entry, now)).collect();
-        table::write_table(out, &["ID", "ANSWERED", "ANSWER", "BY", "SERVER", "TOOL", "WHAT CAME OF IT"], &rows)?;
+        table::write_table(out, &["ID", "ANSWERED", "ANSWER", "BY", "SERVER", "TOOL", "OUTCOME"], &rows)?;
     }
     match expired {
         _ if gone.is_empty() => Ok(()),

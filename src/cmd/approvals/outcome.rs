@@ -29,7 +29,7 @@ pub(super) fn wait_for_outcome(stored: &mut StoredApprovals, id: &str) -> Result
             return Ok(entry);
         }
         if waited >= BLINK && spinner.is_none() {
-            spinner = Some(Spinner::start("waiting for the session to take note"));
+            spinner = Some(Spinner::start("waiting for the session to pick it up"));
         }
         if waited.saturating_sub(swept) >= SWEEP {
             swept = waited;
@@ -54,14 +54,14 @@ pub(super) fn describe_outcome(entry: &ApprovalEntry, now: Duration) -> Result<S
         Some(AnswerOutcome::Used) => Upshot::Sent,
         Some(AnswerOutcome::Elsewhere) => {
             return Err(format!(
-                "An answer in the client was first, and counts for {what}. Yours has changed nothing."
+                "An answer in the client came first and counts for {what}. Yours changed nothing."
             ));
         }
         Some(AnswerOutcome::Over) => return describe_over(entry, &what),
         None | Some(AnswerOutcome::Taken) => {
             let answer = if is_approval { "approval" } else { "refusal" };
             return Ok(format!(
-                "Your {answer} of {what} is stored, but its session has not taken note of it yet: it is busy, hangs or has \
+                "Your {answer} of {what} is stored, but its session has not picked it up yet: it is busy, hangs or has \
                  just ended. `policylayer approvals show {}` says what came of it.",
                 entry.id
             ));
@@ -141,7 +141,7 @@ pub(super) fn summarize_answer(entry: &ApprovalEntry) -> (&'static str, &'static
         _ => "answered",
     };
     let outcome = match entry.outcome {
-        None | Some(AnswerOutcome::Taken) => "the session has not taken note of it",
+        None | Some(AnswerOutcome::Taken) => "the session has not picked it up",
         Some(AnswerOutcome::Known(Upshot::Sent)) => "the call went on",
         Some(AnswerOutcome::Known(Upshot::Granted)) => "the call passes if it is repeated",
         Some(AnswerOutcome::Known(Upshot::Kept)) => "the client has to come back for it",

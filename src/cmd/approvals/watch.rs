@@ -113,7 +113,7 @@ fn give_answer(stored: &mut StoredApprovals, given: &GivenAnswer) -> Result<Stri
     let GivenAnswer { of, approval, confirm } = given;
     let id = of.id();
     match stored.answer_question(of, approval, *confirm) {
-        Ok(Ok(_)) => Ok("Answered. Waiting for the session to take note.".to_owned()),
+        Ok(Ok(_)) => Ok("Answered. Waiting for the session to pick it up.".to_owned()),
         Ok(Err(NotAnswered::Over(entry))) => Err(explain_closed(&entry, unix_time())),
         Ok(Err(NotAnswered::Unknown)) => Err(format!("The call {id} is no longer there.")),
         Ok(Err(NotAnswered::Changed)) => Err(ApprovalError::Changed(id.to_owned()).to_string()),

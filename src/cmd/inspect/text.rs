@@ -196,7 +196,7 @@ type Mark = (char, &'static str, fn(&InspectedTool<'_>) -> bool);
 
 const MARKS: [Mark; 6] = [
     ('P', "reads or writes personal data", |tool| tool.personal_data),
-    ('S', "a message may go out because of it", |tool| tool.sends),
+    ('S', "it may cause a message to be sent", |tool| tool.sends),
     ('!', "cannot be undone with the server's own tools", |tool| tool.irreversible),
     ('U', "returns what others may have written", |tool| has_fact(tool, Fact::ReturnsUntrusted)),
     ('@', "connects to an address that a call names", |tool| has_fact(tool, Fact::UrlArgument)),

@@ -82,7 +82,7 @@ fn write_policies(out: &mut dyn Write, report: &LogPoliciesReport, now: &Zoned) 
     if report.unnamed > 0 {
         writeln!(
             out,
-            "Of {} the log does not say the policy: older versions did not.",
+            "The log does not name the policy of {}: older versions did not record it.",
             count_of(report.unnamed, "decision")
         )?;
     }

@@ -113,7 +113,7 @@ fn event_text(event: &Event, server: &str) -> String {
             "! the session of {server} was killed; {} unanswered, and its last records may be missing",
             count_of(*unanswered, "call")
         ),
-        Event::Resumed { .. } => format!("! the line of {server} before was cut off by a crash"),
+        Event::Resumed { .. } => format!("! the previous line of {server} was cut off by a crash"),
     }
 }
 
@@ -169,7 +169,7 @@ fn approval_text(approval: &RecordedApproval) -> String {
     }
     .to_owned();
     match approval.client_answer.as_deref() {
-        Some("unasked") => text.push_str(", answered by the client unasked"),
+        Some("unasked") => text.push_str(", answered by the client without asking"),
         Some("dismissed") => text.push_str(", dismissed in the client"),
         Some(other) => text.push_str(&format!(", {other} in the client")),
         None => {}

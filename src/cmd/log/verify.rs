@@ -24,7 +24,7 @@ pub(super) fn run(args: &VerifyArgs, env: &Env) -> anyhow::Result<Exit> {
 fn verification_text(report: &ServerVerification, now: &Zoned) -> String {
     let ServerVerification { server, found, .. } = report;
     let mut out = match &found.broken {
-        None => format!("{SUCCESS}✔ {server}: whole{SUCCESS:#}"),
+        None => format!("{SUCCESS}✔ {server}: intact{SUCCESS:#}"),
         Some(broken) => format!("{ERROR}✘ {server}: broken{ERROR:#}: {broken}"),
     };
     let (lines, files) = (count_of(found.lines, "line"), count_of(found.files, "file"));

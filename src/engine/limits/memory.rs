@@ -25,7 +25,7 @@ impl Memory {
             return Ok(());
         }
         Err(Unavailable(format!(
-            "this session counts {MAX_COUNTERS} counters already, and one more does not fit. Use fewer limits, or shorter \
+            "this session keeps {MAX_COUNTERS} counters already, and one more does not fit. Use fewer limits, or shorter \
              windows."
         )))
     }

@@ -20,7 +20,7 @@
 //! – is unjudgeable. So is a string with a lone surrogate or a NUL for every operator except `exists`.
 //! 1. If the list has a value of that type. In a list of several types, only a value that is in it is judged: `"5"`
 //!    that is not in `["all", 5]` may become the 5 of the list.
-//! 2. Unless its text does not tell where it leads, see `directory`.
+//! 2. Unless its text does not show where it leads, see `directory`.
 //! 3. If the condition's value is a string.
 //! 4. If an element equals the value. If none does, every element has to be of the value's type, and none may have it as
 //!    a part: a server that makes one text of the list finds it.

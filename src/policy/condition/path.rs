@@ -92,7 +92,7 @@ impl Path {
                 }
                 None if rest.starts_with('[') => parse_index(rest).ok_or(PathError {
                     offset: at,
-                    message: "between brackets stands a number from zero up, or `*`",
+                    message: "brackets hold a whole number from zero up, or `*`",
                     hint: "write `[0]` for the first element or `[*]` for all; quote keys: `args.\"a b\"`",
                 })?,
                 None => {
@@ -101,7 +101,7 @@ impl Path {
                 }
             };
             if steps.len() == MAX_PATH_STEPS {
-                return fail(at, TOO_MANY_STEPS, "no tool's arguments are so deep: shorten it");
+                return fail(at, TOO_MANY_STEPS, "shorten it: no tool's arguments are so deep");
             }
             steps.push(step);
             rest = rest.get(used..).unwrap_or_default();
@@ -194,7 +194,7 @@ fn parse_key(text: &str) -> Result<(String, usize), PathError> {
         let used = bare_key_length(text);
         let (key, rest) = text.split_at(used);
         if key.is_empty() && (rest.is_empty() || rest.starts_with(['.', '['])) {
-            return fail(0, "a key is missing here", "put the key after the dot, or take the dot out");
+            return fail(0, "a key is missing here", "put the key after the dot, or remove the dot");
         }
         if !rest.is_empty() && !rest.starts_with(['.', '[']) {
             let hint = "quote the key, as in `args.\"a.b\"`; all elements of a list are `[*]`, and `.**` at the end is \

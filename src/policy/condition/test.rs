@@ -107,7 +107,7 @@ impl OperatorTest {
                 Self::Length(length.ok_or_else(|| bad_value(value, message(), "write a whole number from zero up"))?)
             }
             (Operator::Under, DocumentValue::String(directory)) => {
-                let message = || format!("the text of {} does not tell where it leads", quote_for_message(directory));
+                let message = || format!("the text of {} does not show where it leads", quote_for_message(directory));
                 let hint = "write it from its root and without `%` escapes, such as \"/srv/data\"; a directory relative \
                             to the server's own may not climb out of it";
                 Self::Under(Directory::parse(directory).ok_or_else(|| bad_value(value, message(), hint))?)

@@ -74,7 +74,7 @@ fn report_syntax_error<T>(text: &str, base: usize, error: &serde_json::Error, re
     let message = words.split(" at line ").next().unwrap_or_default();
     let (before, after) = text.split_at(floor_char_boundary(text, at));
     let hint = if after.starts_with([']', '}']) && before.trim_end().ends_with(',') {
-        "take the comma before the closing bracket out"
+        "remove the comma before the closing bracket"
     } else if message.starts_with("trailing characters") {
         "a policy file holds one JSON object and nothing after it"
     } else {

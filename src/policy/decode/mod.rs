@@ -31,5 +31,5 @@ fn syntax_error(span: Span, format: &str, message: &str) -> Diagnostic {
 
 fn too_deep_error(span: Span) -> Diagnostic {
     Diagnostic::error("too-deep", span, format!("lists and tables nest deeper than {MAX_POLICY_DEPTH} here"))
-        .with_hint("no key nests so deeply")
+        .with_hint("flatten it: no key needs such depth")
 }

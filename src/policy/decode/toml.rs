@@ -34,9 +34,9 @@ fn syntax_hint(message: &str) -> &'static str {
     if message.contains("key") {
         "quote a name that has other characters than letters, digits, `-` and `_`"
     } else if message.contains("string") || message.contains("quote") {
-        "strings stand in double quotes, such as key = \"text\""
+        "put strings in double quotes, such as key = \"text\""
     } else {
-        "TOML has one `key = value` a line, and tables as `[NAME]`"
+        "TOML has one `key = value` per line, and tables as `[NAME]`"
     }
 }
 

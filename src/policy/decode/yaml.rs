@@ -74,9 +74,9 @@ pub(super) fn decode_yaml(text: &str, report: &mut Report) -> Option<DocumentNod
         | Event::SequenceStart(_, _, Some(tag))
         | Event::MappingStart(_, _, Some(tag)) = &event
         {
-            let message = format!("tags are not taken in a policy: {}", quote_for_message(&tag.to_string()));
+            let message = format!("a policy cannot have tags: {}", quote_for_message(&tag.to_string()));
             let at = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or(0..0);
-            report.push_error("yaml-feature", &at, message, "take the tag out; quotes make a string");
+            report.push_error("yaml-feature", &at, message, "remove the tag; quotes make a string");
         }
         let span = span.byte_range().unwrap_or(0..0);
         match event {
@@ -88,12 +88,12 @@ pub(super) fn decode_yaml(text: &str, report: &mut Report) -> Option<DocumentNod
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 let written = text.get(span.clone()).unwrap_or_default();
                 let hint = "quote a glob that begins with `*`; write a value out where it is meant";
-                report.push_error("yaml-feature", &span, "aliases are not taken in a policy", hint);
+                report.push_error("yaml-feature", &span, "a policy cannot have aliases", hint);
                 tree.add_scalar(span, written, DocumentValue::String(written.to_owned()));
             }
             Event::Anchor(..) => report.push(unsupported_feature(span, "anchors")),
             Event::DocumentStart(..) if tree.root.is_some() => {
-                let hint = "a policy file holds one document: take out what follows, or put it into a file of its own";
+                let hint = "a policy file holds one document: remove what follows, or put it into a file of its own";
                 report.push_error("yaml-feature", &span, "a second document begins here", hint);
                 break;
             }
@@ -123,7 +123,7 @@ pub(super) fn decode_yaml(text: &str, report: &mut Report) -> Option<DocumentNod
 }
 
 fn unsupported_feature(span: Span, what: &str) -> Diagnostic {
-    Diagnostic::error("yaml-feature", span, format!("{what} are not taken in a policy"))
+    Diagnostic::error("yaml-feature", span, format!("a policy cannot have {what}"))
         .with_hint("write the value out where it is meant, so that the file shows what it does")
 }
 

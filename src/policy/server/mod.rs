@@ -26,7 +26,7 @@ pub struct BadServerName(Wrong);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Wrong {
     #[error(
-        "{} is no server name. A name has the letters a to z, digits, `.`, `_` and `-`, begins with a letter or digit and \
+        "{} is not a server name. A name has the letters a to z, digits, `.`, `_` and `-`, begins with a letter or digit and \
          is at most 64 characters long, such as `iterable`.",
         super::diagnostic::quote_for_message(.0)
     )]

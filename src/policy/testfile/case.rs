@@ -228,7 +228,7 @@ impl CaseKeys {
             (Some(("resource", _)), None) => {
                 if let Some(span) = self.table.span_of("args") {
                     let message = "a resource is read without arguments";
-                    report.push_error("conflicting-keys", span, message, "take `args` out");
+                    report.push_error("conflicting-keys", span, message, "remove `args`");
                 }
             }
             (Some(("method", place)), None) => {
@@ -240,7 +240,7 @@ impl CaseKeys {
                             format!("`{method}` is decided by {}", owner.describe()),
                             format!("write `{key}` instead of `method`"),
                         ),
-                        None => (format!("`{method}` passes under every policy"), format!("take the {of} out")),
+                        None => (format!("`{method}` passes under every policy"), format!("remove the {of}")),
                     };
                     report.push_error("other-subject", place, message, hint);
                 }
@@ -318,7 +318,7 @@ impl FromDocument for Arguments {
         let arguments = Self::parse(&text);
         if let Err(fault) = &arguments {
             let message = format!("no call has these arguments: {fault}");
-            let hint = "they are one JSON object that every parser reads alike";
+            let hint = "write one JSON object that every parser reads alike";
             report.push_error("bad-arguments", &node.span, message, hint);
         }
         arguments.ok()

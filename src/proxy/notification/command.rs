@@ -23,7 +23,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 enum CommandError {
     #[error("was not found in the PATH of policylayer, which is that of its client; write its whole path")]
     NotFound,
-    #[error("is no program that this system runs; on Unix `chmod +x` makes a script one")]
+    #[error("is not a program that this system runs; on Unix, `chmod +x` makes a script executable")]
     NotExecutable,
     #[error("did not end within {} s and was killed; give it a limit of its own, such as `--max-time` of curl", .0.as_secs())]
     TimedOut(Duration),
@@ -48,7 +48,7 @@ pub(super) fn create_notifier(command: &[String], mut stored: StoredApprovals, e
             is_reported = true;
             let program = command.first().map(|program| escape_invisible(&program.to_string_lossy()));
             tracing::warn!(
-                "`command` of `[approvals]` in config.toml told nobody of the call {}: `{}` {error}. The call waits all the \
+                "`command` of `[approvals]` in config.toml told nobody about the call {}: `{}` {error}. The call waits all the \
                  same: `policylayer approvals` lists it. Further failures are not reported.",
                 notification.id,
                 program.unwrap_or_default(),

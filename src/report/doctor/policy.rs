@@ -35,7 +35,7 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
     };
     let file = paths::configuration_dir(&env).map(|dir| dir.join(SETTINGS_FILE)).ok().filter(|file| file.exists());
     let valid = |file: PathBuf| format!("valid: {}", file.display());
-    let found = file.map_or_else(|| "none, so the defaults hold".to_owned(), valid);
+    let found = file.map_or_else(|| "none, so the defaults apply".to_owned(), valid);
     report.push_step(StepId::Config, check_channels(chain, &settings, found));
     let server = match find_server(chain, &settings) {
         Ok(server) => server,
@@ -67,7 +67,7 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
     Some(PolicyFound { server: server.name().clone(), file, loaded: loaded.ok() })
 }
 
-/// Adds what is known of a client that does not ask its person, which matters where the policy needs an approval.
+/// Adds what is known of a client that does not ask a person, which matters where the policy needs an approval.
 fn check_channels(chain: &LaunchChain<'_>, settings: &Settings, found: String) -> Finding {
     let approvals = &settings.approvals;
     let (table, client) = (approvals.client_table(), chain.client);
@@ -80,11 +80,11 @@ fn check_channels(chain: &LaunchChain<'_>, settings: &Settings, found: String) -
     }
     if approvals.channels.contains(&Channel::Local) {
         return Ok(format!(
-            "{found}\n{client} does not ask its person: what needs an approval waits in `policylayer approvals watch`"
+            "{found}\n{client} does not ask a person: what needs an approval waits in `policylayer approvals watch`"
         ));
     }
     Err(Problem::warning(
-        format!("{found}\n{client} does not ask its person, and no other channel is open: nobody can approve a call"),
+        format!("{found}\n{client} does not ask a person, and no other channel is open: nobody can approve a call"),
         "add \"local\" to `channels` in `[approvals]` of config.toml",
     ))
 }

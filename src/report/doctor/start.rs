@@ -141,7 +141,7 @@ impl LaunchChain<'_> {
             [] => Ok(detail),
             notes => Err(Problem::warning(
                 format!("{detail}; {}", notes.join("; ")),
-                "tell the server's author; clients differ in what they make of it",
+                "tell the server's author; clients handle it differently",
             )),
         }))
     }
@@ -150,7 +150,7 @@ impl LaunchChain<'_> {
         let shown = tool_names(offer);
         let count = format!("{} visible", count_of(shown.len() as u64, "tool"));
         if self.wrapped.is_none() {
-            return Ok(Ok(format!("{count}, and none hidden: no policy stands in front")));
+            return Ok(Ok(format!("{count}, and none hidden: no policy is in front")));
         }
         Ok(match self.probe_words(self.own_words(), question)? {
             Ok(bare) => match tool_names(&bare).difference(&shown).count() {

@@ -69,7 +69,7 @@ pub(super) fn check_clock(chain: &LaunchChain<'_>) -> Finding {
         return Err(Problem::failed(format!("it shows {shown}, before policylayer existed"), REMEDY));
     }
     if bound(LATEST).is_some_and(|latest| now > latest) {
-        return Err(Problem::failed(format!("it shows {shown}, which is too late to be true"), REMEDY));
+        return Err(Problem::failed(format!("it shows {shown}, which is too far in the future"), REMEDY));
     }
     let newest = paths::audit_dir(&chain.env.as_env()).ok().and_then(|dir| newest_record(&dir).ok().flatten());
     match newest {
@@ -78,7 +78,7 @@ pub(super) fn check_clock(chain: &LaunchChain<'_>) -> Finding {
             Err(Problem::failed(
                 format!("it shows {shown}, but the audit log of {server} has a record of {time}, in the future"),
                 format!(
-                    "{REMEDY}; if it is right now, the log was written with a wrong clock, and this warning ends at {time}"
+                    "{REMEDY}; if the clock is correct, the log was written with a wrong clock, and this warning ends at {time}"
                 ),
             ))
         }

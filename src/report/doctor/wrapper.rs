@@ -21,7 +21,7 @@ pub(super) fn check_wrapped(chain: &LaunchChain<'_>) -> Finding {
         )),
         Some(_) => Ok(format!("{} starts `policylayer wrap`", chain.client)),
         None => Err(Problem::failed(
-            format!("{} starts the server itself, so no policy stands before it", chain.client),
+            format!("{} starts the server itself, so no policy is in front of it", chain.client),
             chain.register_command(),
         )),
     }

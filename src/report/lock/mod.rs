@@ -198,7 +198,7 @@ fn keep_unknown(old: Option<&LockedPackage>, new: &mut Lock, facts: &PackageFact
     };
     now.version.clone_from(&old.version);
     now.integrity.clone_from(&old.integrity);
-    let why = facts.gap.as_deref().unwrap_or("nothing here tells");
+    let why = facts.gap.as_deref().unwrap_or("nothing on this machine shows it");
     Some(format!("its {unknown} cannot be compared with the lock: {why}"))
 }
 
@@ -218,7 +218,7 @@ pub(crate) struct LockReport {
     pub(crate) changes: Vec<Change>,
     /// The lock file.
     pub(crate) file: String,
-    /// How the package is held, in a phrase; `null` if the command does not tell which package it starts.
+    /// How the package is held, in a phrase; `null` if the command does not show which package it starts.
     pub(crate) held: Option<String>,
     /// What could not be listed or compared, each in a clause.
     pub(crate) notes: Vec<String>,

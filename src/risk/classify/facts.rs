@@ -99,7 +99,7 @@ fn find_sending(tool: &Listed<'_>) -> Option<Cow<'static, str>> {
 
 fn find_untrusted(tool: &Listed<'_>, url_argument: Option<&str>) -> Option<Cow<'static, str>> {
     if tool.annotations.open_world == Some(true) {
-        return Some("Its server says that it reaches an open world.".into());
+        return Some("Its server says that it interacts with an open world.".into());
     }
     if let Some(name) = url_argument {
         return Some(format!("It returns what is at its argument \"{}\".", quote_for_reason(name)).into());

@@ -138,7 +138,7 @@ fn strongest_claim(claims: [Claim; 2]) -> Claim {
 /// Classifies a tool whose name tells nothing. Texts alone never make it count as less than `execute`.
 fn classify_without_name(said: Claim, declared: Claim) -> Classification {
     let confidence = if said.is_some() { Confidence::Medium } else { Confidence::Low };
-    let (class, reason) = said.unwrap_or_else(|| (Class::Execute, "Nothing tells what it does.".to_owned()));
+    let (class, reason) = said.unwrap_or_else(|| (Class::Execute, "Nothing shows what it does.".to_owned()));
     match declared {
         Some((declared, reason)) if declared > class => {
             Classification { class: declared, confidence: Confidence::Medium, reason }

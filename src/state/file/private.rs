@@ -32,7 +32,7 @@ pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
         WARNED.call_once(|| {
             tracing::warn!(
                 "other users of this machine can write to {shown}, and so replace what is in it, approvals and logs among it. \
-                 Take that right away: chmod go-w {shown}"
+                 Remove that right: chmod go-w {shown}"
             );
         });
     }
@@ -52,7 +52,7 @@ pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
     if let Err(why) = windows::restrict_access(&highest) {
         let shown = crate::visible::visible_path(&highest);
         tracing::warn!(
-            "{shown} was made, and other users of this machine may be able to read it: {why}. Take their rights away, or \
+            "{shown} was made, and other users of this machine may be able to read it: {why}. Remove their access, or \
              move the state to a directory of your own (XDG_STATE_HOME)."
         );
     }
@@ -113,7 +113,7 @@ mod windows {
         if sid.starts_with("S-1-") && sid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             Ok(sid.to_owned())
         } else {
-            Err("whoami.exe did not tell who the user is".to_owned())
+            Err("whoami.exe did not show who the user is".to_owned())
         }
     }
 

@@ -279,7 +279,7 @@ fn reasons_name_the_sign_and_drive_no_terminal() {
         reason(json!({"name": "get_x", "inputSchema": {"properties": {"mode": {"enum": ["get", "wipe\u{1b}[2J"]}}}})),
         "Its argument \"mode\" can be \"wipe\\u{1b}[2J\"."
     );
-    assert_eq!(reason(json!({"name": "frobnicate"})), "Nothing tells what it does.");
+    assert_eq!(reason(json!({"name": "frobnicate"})), "Nothing shows what it does.");
     let long = "delete".to_owned() + &"y".repeat(500);
     let tool = json!({"name": "get_x", "inputSchema": {"properties": {"mode": {"enum": [long + " delete"]}}}});
     assert!(reason(tool.clone()).chars().count() < 120, "{}", reason(tool));
