@@ -99,21 +99,22 @@ const SMUGGLED: &str = concat!(
 fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
     let source = Source::new("policy.json", Format::Json, POLICY);
     let policy = policy::load_policy(&source, &Server::by_name(&ServerName::parse(SERVER)?)).policy;
-    let policy = Arc::new(policy.context("the demo failed: its policy does not load")?);
+    let policy = Arc::new(policy.context("the demo failed, please report this: its policy does not load")?);
     // What the server itself lists, before the wrapper hides some of it.
     let command = [std::env::current_exe()?.into_os_string(), SERVER_SUBCOMMAND.into()];
     let offer = probe::probe_command(&command, &show_start)?;
     let report = InspectReport::new(&offer, &policy, &command);
 
     // The wrapper's home. It is removed with its content when the demo ends.
-    let dir = tempfile::tempdir().context("the demo needs a temporary directory")?;
+    let dir = tempfile::tempdir().context("the demo needs a temporary directory that you may write to")?;
     let policy = dir.path().join("policy.json");
     std::fs::write(&policy, POLICY)?;
     std::fs::create_dir_all(dir.path().join("policylayer"))?;
     std::fs::write(dir.path().join("policylayer/config.toml"), CONFIG)?;
     let mut session = DemoSession::open(&policy, dir.path())?;
     let listed = session.request("tools/list", &json!({}))?;
-    let listed = listed["result"]["tools"].as_array().context("the demo failed: no tools were listed")?;
+    let listed =
+        listed["result"]["tools"].as_array().context("the demo failed, please report this: no tools were listed")?;
     let seen: Vec<_> = listed.iter().filter_map(|tool| tool["name"].as_str()).collect();
     let mut answers = Vec::new();
     for StoryCall { tool, arguments, .. } in &STORY {
@@ -144,13 +145,20 @@ fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
     let why = "hides the tool behind a duplicate key, which some parsers let win";
     let request = r#"{"name":"get_lists","name":"cancel_export_job", …}"#;
     let refusal = smuggled.pointer("/error/message").and_then(Value::as_str);
-    let refusal = refusal.context("the demo failed: the smuggled call was not refused")?;
+    let refusal = refusal.context("the demo failed, please report this: the smuggled call was not refused")?;
     write_call(out, why, request, &stopped, refusal)?;
 
     for StoryCall { tool, is_to_run, .. } in &STORY {
-        ensure!(reached(tool) == *is_to_run, "the demo failed: {tool} reached the server: {}", !is_to_run);
+        ensure!(
+            reached(tool) == *is_to_run,
+            "the demo failed, please report this: {tool} reached the server: {}",
+            !is_to_run
+        );
     }
-    ensure!(!seen.contains(&"cancel_export_job"), "the demo failed: cancel_export_job is still listed");
+    ensure!(
+        !seen.contains(&"cancel_export_job"),
+        "the demo failed, please report this: cancel_export_job is still listed"
+    );
     write_title(out, "Your turn")?;
     let server = ["--", "npx", "-y", "@iterable/mcp"].map(as_word).join(" ");
     writeln!(out, "  Before your own server:  policylayer register {server}")?;

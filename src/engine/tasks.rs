@@ -137,7 +137,9 @@ impl Engine {
         let tool = call.round().map(|round| round.tool.clone()).unwrap_or_default();
         let task = CallTask { call: Some(call), tool, completed: None, asked: None };
         for dropped in self.tasks.add_task(&id, task) {
-            turn.push_note("a task is no longer followed: its id was used again, or too many tasks are open".to_owned());
+            turn.push_note(
+                "a task is no longer followed: its id was used again, or too many tasks are open".to_owned(),
+            );
             drop_task(dropped, Outcome::Unknown, turn);
         }
         self.follow_task(&id, created, turn);

@@ -165,7 +165,8 @@ impl Groups {
                 Some(word) => format!("to refuse if any element matches, use `require` with `{word}`"),
                 None => "to refuse if any element matches, use `require` with what each of them has to be".to_owned(),
             };
-            let message = "this holds only if every element matches: a single one that does not lets the call past the rule";
+            let message =
+                "this holds only if every element matches: a single one that does not lets the call past the rule";
             report.push_warning("every-element", &path.span, message, hint);
         }
     }

@@ -130,8 +130,7 @@ impl SectionMembers {
             let entry = origin.compile((span, &path, ToolName { text, pattern }), keys, report);
             if section == Section::Requests && entry.rule.may_ask() {
                 let message = "a request from the server cannot ask for approval";
-                let hint =
-                    "write \"allow\" or \"deny\": the client itself asks a person about what a server requests";
+                let hint = "write \"allow\" or \"deny\": the client itself asks a person about what a server requests";
                 report.push_error("bad-value", &entry.span, message, hint);
             }
             entries.push(entry);

@@ -53,9 +53,7 @@ pub(super) fn describe_outcome(entry: &ApprovalEntry, now: Duration) -> Result<S
         Some(AnswerOutcome::Known(upshot)) => upshot,
         Some(AnswerOutcome::Used) => Upshot::Sent,
         Some(AnswerOutcome::Elsewhere) => {
-            return Err(format!(
-                "An answer in the client came first and counts for {what}. Yours changed nothing."
-            ));
+            return Err(format!("An answer in the client came first and counts for {what}. Yours changed nothing."));
         }
         Some(AnswerOutcome::Over) => return describe_over(entry, &what),
         None | Some(AnswerOutcome::Taken) => {

@@ -61,7 +61,9 @@ impl DemoSession {
         let id = self.requests;
         self.send_line(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string())?;
         loop {
-            let message = self.read_message().with_context(|| format!("the demo failed: {method} was not answered"))?;
+            let message = self
+                .read_message()
+                .with_context(|| format!("the demo failed, please report this: {method} was not answered"))?;
             if message["method"] == "elicitation/create" {
                 // A person has to read the question first.
                 thread::sleep(READING_TIME);

@@ -297,7 +297,9 @@ fn describe_unknown(explanation: &Explanation<'_>) -> String {
         [server] => out.push_str(&format!(" {server} has a tool of this name: --server {server} explains that.")),
         servers => {
             let servers = servers.join(", ");
-            out.push_str(&format!(" Known servers with a tool of this name: {servers}. Choose one with --server NAME."));
+            out.push_str(&format!(
+                " Known servers with a tool of this name: {servers}. Choose one with --server NAME."
+            ));
         }
     }
     out

@@ -151,8 +151,7 @@ fn foot_lines(watch: &ApprovalWatch, columns: usize) -> Vec<ScreenLine> {
         }
         WatchMode::Note { of, text } => {
             let (id, text) = (of.id(), escape_invisible(text));
-            let prompt =
-                format!("Refuse {id}. A note to the agent (optional; Enter refuses, Esc goes back): {text}_");
+            let prompt = format!("Refuse {id}. A note to the agent (optional; Enter refuses, Esc goes back): {text}_");
             wrap_paragraph(&prompt, columns, BOLD)
         }
         WatchMode::Code { of, code, typed, .. } => {
