@@ -42,7 +42,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Allow tools: edit the policy so that they may be called')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Deny tools: edit the policy so that they stay visible and every call is refused')
             [CompletionResult]::new('hide', 'hide', [CompletionResultType]::ParameterValue, 'Hide tools: edit the policy so that the agent does not see them and every call is refused')
-            [CompletionResult]::new('limit', 'limit', [CompletionResultType]::ParameterValue, 'Limit tools: edit the policy so that only so many calls pass in a time')
+            [CompletionResult]::new('limit', 'limit', [CompletionResultType]::ParameterValue, 'Limit tools: edit the policy so that only so many calls pass in a period')
             [CompletionResult]::new('ask', 'ask', [CompletionResultType]::ParameterValue, 'Ask a person: edit the policy so that each call of the tools needs an approval')
             [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Remove what the policy says about tools by name, so that the rest of it decides')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Merge a policy, or a part of one, into the policy in force')
@@ -67,20 +67,20 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;status' {
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;clients' {
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;register' {
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'With --all: how to print the plan and what came of it')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'With --all: the output format of the plan and the result')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server''s name, which finds its policy, instead of the one that `wrap` derives from its command')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file, instead of the one found by the server''s name')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'A variable for the environment of a server that is added; the value is asked for, or read from stdin')
@@ -96,7 +96,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;unregister' {
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'With --all: how to print the plan and what came of it')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'With --all: the output format of the plan and the result')
             [CompletionResult]::new('--all-clients', '--all-clients', [CompletionResultType]::ParameterName, 'Every client that has the server; with a command for `register`, every installed client')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every server of every client, or of the clients that --client names: shows the plan, and asks before it writes')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'With --all: do not ask')
@@ -109,7 +109,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         'policylayer;doctor' {
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How many seconds a server may take to open a session, and again to list its tools')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -117,18 +117,18 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         'policylayer;inspect' {
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server''s name, instead of the one that config.toml has for its command or that is derived from the command')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;lock' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one derived from the command')
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file that the lock is beside, instead of the one that `wrap` would find')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How many seconds the server may take to open a session, and again for its lists')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
-            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Write nothing, and exit with 1 if the server is not as its lock says. It is started as `wrap` starts it: at the locked version')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Write nothing, and exit with 1 if the server differs from its lock. It is started as `wrap` starts it: at the locked version')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing: replace a lock that differs')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -138,21 +138,21 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;lock;diff' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one derived from the command')
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file that the lock is beside, instead of the one that `wrap` would find')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How many seconds the server may take to open a session, and again for its lists')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;lock;accept' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one derived from the command')
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file that the lock is beside, instead of the one that `wrap` would find')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How many seconds the server may take to open a session, and again for its lists')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -175,11 +175,11 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;init' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server''s name, instead of the one that config.toml has for its command or that is derived from it')
-            [CompletionResult]::new('--catalogue', '--catalogue', [CompletionResultType]::ParameterName, 'The known server that this is, if its command does not tell')
+            [CompletionResult]::new('--catalogue', '--catalogue', [CompletionResultType]::ParameterName, 'The known server that this is, if its command does not show it')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to write it [default: as the file''s ending says, else toml]')
-            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The policy''s format [default: as the file''s extension says, else toml]')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init')
             [CompletionResult]::new('--lock', '--lock', [CompletionResultType]::ParameterName, 'Lock the server as well, as `policylayer lock` does')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing: take what is recommended')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -188,7 +188,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;check' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that the policy is for; its known tools allow more checks')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for an editor or CI')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for an editor or CI')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -202,7 +202,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the call answers to the server''s questions (`inputResponses`, what conditions on `input.…` look at), as a JSON object; without it, nothing')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the policy that `wrap` would use for the server')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -210,13 +210,13 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         'policylayer;explain' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the policy that `wrap` would use for the server')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, for a program, or as a section of a wiki page')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, for a program, or as a section of a wiki page')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;catalogue' {
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or one JSON document')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or one JSON document')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('draft', 'draft', [CompletionResultType]::ParameterValue, 'Start a server and print the first version of its catalogue, to be filled in by a person')
@@ -241,7 +241,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;test' {
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, for a program, or for CI')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, for a program, or for CI')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -250,7 +250,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if a call is refused')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -260,7 +260,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if a call is refused')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -270,7 +270,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if a call is refused')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -281,18 +281,18 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if the limit is reached')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;ask' {
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long a person has for an answer: seconds, such as 90, or such as 90s, 10m or 2h')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long a person has to answer: seconds, such as 90, or 90s, 10m or 2h')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if a call is refused')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -301,7 +301,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         'policylayer;reset' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -310,14 +310,14 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         'policylayer;add' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;approvals' {
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Also list what has expired; with `--format json`, everything, and not only what can be answered')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -330,14 +330,14 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;approvals;list' {
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Also list what has expired; with `--format json`, everything, and not only what can be answered')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;approvals;show' {
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -392,10 +392,10 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--effect', '--effect', [CompletionResultType]::ParameterName, 'Only decisions with this effect')
             [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only lines with this outcome')
             [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Only lines of this session; the first digits of its id are enough')
-            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only lines since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or as the log''s own lines, one JSON document each')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or as the log''s own lines, one JSON document each')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Keep running, and print each decision as it is written')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Keep running, and print each decision as it is written')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -412,8 +412,8 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--effect', '--effect', [CompletionResultType]::ParameterName, 'Only decisions with this effect')
             [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only lines with this outcome')
             [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Only lines of this session; the first digits of its id are enough')
-            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or one JSON document')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only lines since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or one JSON document')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -424,15 +424,15 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--effect', '--effect', [CompletionResultType]::ParameterName, 'Only decisions with this effect')
             [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only lines with this outcome')
             [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Only lines of this session; the first digits of its id are enough')
-            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or one JSON document')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only lines since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or one JSON document')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;log;verify' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose log to verify; without it, every server''s')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -459,7 +459,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         'policylayer;suggest' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server; required if the log has several')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy to start from; without it, the one in force for the server')
-            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Use only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Use only calls since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the whole suggested policy to this file, which must not exist, instead of printing what changes')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the whole suggested policy to this file, which must not exist, instead of printing what changes')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -469,8 +469,8 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         'policylayer;replay' {
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy to try on the recorded calls')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server; without it, the one that the policy file is named after, or the only one that has a log')
-            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Replay only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or one JSON document')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Replay only calls since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or one JSON document')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -508,7 +508,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Allow tools: edit the policy so that they may be called')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Deny tools: edit the policy so that they stay visible and every call is refused')
             [CompletionResult]::new('hide', 'hide', [CompletionResultType]::ParameterValue, 'Hide tools: edit the policy so that the agent does not see them and every call is refused')
-            [CompletionResult]::new('limit', 'limit', [CompletionResultType]::ParameterValue, 'Limit tools: edit the policy so that only so many calls pass in a time')
+            [CompletionResult]::new('limit', 'limit', [CompletionResultType]::ParameterValue, 'Limit tools: edit the policy so that only so many calls pass in a period')
             [CompletionResult]::new('ask', 'ask', [CompletionResultType]::ParameterValue, 'Ask a person: edit the policy so that each call of the tools needs an approval')
             [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Remove what the policy says about tools by name, so that the rest of it decides')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Merge a policy, or a part of one, into the policy in force')

@@ -39,7 +39,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand allow 'Allow tools: edit the policy so that they may be called'
             cand deny 'Deny tools: edit the policy so that they stay visible and every call is refused'
             cand hide 'Hide tools: edit the policy so that the agent does not see them and every call is refused'
-            cand limit 'Limit tools: edit the policy so that only so many calls pass in a time'
+            cand limit 'Limit tools: edit the policy so that only so many calls pass in a period'
             cand ask 'Ask a person: edit the policy so that each call of the tools needs an approval'
             cand reset 'Remove what the policy says about tools by name, so that the rest of it decides'
             cand add 'Merge a policy, or a part of one, into the policy in force'
@@ -62,18 +62,18 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;status'= {
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;clients'= {
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;register'= {
             cand --client 'Only this client; may be repeated'
-            cand --format 'With --all: how to print the plan and what came of it'
+            cand --format 'With --all: the output format of the plan and the result'
             cand --server 'The server''s name, which finds its policy, instead of the one that `wrap` derives from its command'
             cand --policy 'The policy file, instead of the one found by the server''s name'
             cand --env 'A variable for the environment of a server that is added; the value is asked for, or read from stdin'
@@ -88,7 +88,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;unregister'= {
             cand --client 'Only this client; may be repeated'
-            cand --format 'With --all: how to print the plan and what came of it'
+            cand --format 'With --all: the output format of the plan and the result'
             cand --all-clients 'Every client that has the server; with a command for `register`, every installed client'
             cand --all 'Every server of every client, or of the clients that --client names: shows the plan, and asks before it writes'
             cand --yes 'With --all: do not ask'
@@ -100,24 +100,24 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;doctor'= {
             cand --client 'Only this client; may be repeated'
             cand --timeout 'How many seconds a server may take to open a session, and again to list its tools'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;inspect'= {
             cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name'
             cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from the command'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;lock'= {
-            cand --server 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells'
+            cand --server 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one derived from the command'
             cand --client 'Only this client; may be repeated'
             cand --policy 'The policy file that the lock is beside, instead of the one that `wrap` would find'
             cand --timeout 'How many seconds the server may take to open a session, and again for its lists'
-            cand --format 'How to print: for a person, or for a program'
-            cand --check 'Write nothing, and exit with 1 if the server is not as its lock says. It is started as `wrap` starts it: at the locked version'
+            cand --format 'Output format: for a person, or for a program'
+            cand --check 'Write nothing, and exit with 1 if the server differs from its lock. It is started as `wrap` starts it: at the locked version'
             cand --yes 'Ask nothing: replace a lock that differs'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -126,20 +126,20 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'policylayer;lock;diff'= {
-            cand --server 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells'
+            cand --server 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one derived from the command'
             cand --client 'Only this client; may be repeated'
             cand --policy 'The policy file that the lock is beside, instead of the one that `wrap` would find'
             cand --timeout 'How many seconds the server may take to open a session, and again for its lists'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;lock;accept'= {
-            cand --server 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one that the command tells'
+            cand --server 'The server, by its key in the clients'' files or by its name; with a command, its name instead of the one derived from the command'
             cand --client 'Only this client; may be repeated'
             cand --policy 'The policy file that the lock is beside, instead of the one that `wrap` would find'
             cand --timeout 'How many seconds the server may take to open a session, and again for its lists'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand --yes 'Ask nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -157,11 +157,11 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;init'= {
             cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
-            cand --catalogue 'The known server that this is, if its command does not tell'
+            cand --catalogue 'The known server that this is, if its command does not show it'
             cand -o 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]'
             cand --output 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]'
-            cand --format 'How to write it [default: as the file''s ending says, else toml]'
-            cand --force 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
+            cand --format 'The policy''s format [default: as the file''s extension says, else toml]'
+            cand --force 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init'
             cand --lock 'Lock the server as well, as `policylayer lock` does'
             cand --yes 'Ask nothing: take what is recommended'
             cand -h 'Print help (see more with ''--help'')'
@@ -169,7 +169,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;check'= {
             cand --server 'The server that the policy is for; its known tools allow more checks'
-            cand --format 'How to print: for a person, or for an editor or CI'
+            cand --format 'Output format: for a person, or for an editor or CI'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -182,19 +182,19 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --input 'What the call answers to the server''s questions (`inputResponses`, what conditions on `input.…` look at), as a JSON object; without it, nothing'
             cand --policy 'The policy file; without it, the policy that `wrap` would use for the server'
             cand --server 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;explain'= {
             cand --server 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name'
             cand --policy 'The policy file; without it, the policy that `wrap` would use for the server'
-            cand --format 'How to print: for a person, for a program, or as a section of a wiki page'
+            cand --format 'Output format: for a person, for a program, or as a section of a wiki page'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;catalogue'= {
-            cand --format 'How to print: for a person, or one JSON document'
+            cand --format 'Output format: for a person, or one JSON document'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand draft 'Start a server and print the first version of its catalogue, to be filled in by a person'
@@ -214,7 +214,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;catalogue;help;help'= {
         }
         &'policylayer;test'= {
-            cand --format 'How to print: for a person, for a program, or for CI'
+            cand --format 'Output format: for a person, for a program, or for CI'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -222,7 +222,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --reason 'What the agent is told if a call is refused'
             cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand --dry-run 'Print what would change, and write nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -231,7 +231,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --reason 'What the agent is told if a call is refused'
             cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand --dry-run 'Print what would change, and write nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -240,7 +240,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --reason 'What the agent is told if a call is refused'
             cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand --dry-run 'Print what would change, and write nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -250,17 +250,17 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --reason 'What the agent is told if the limit is reached'
             cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand --dry-run 'Print what would change, and write nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;ask'= {
-            cand --timeout 'How long a person has for an answer: seconds, such as 90, or such as 90s, 10m or 2h'
+            cand --timeout 'How long a person has to answer: seconds, such as 90, or 90s, 10m or 2h'
             cand --reason 'What the agent is told if a call is refused'
             cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand --dry-run 'Print what would change, and write nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -268,7 +268,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;reset'= {
             cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand --dry-run 'Print what would change, and write nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -276,13 +276,13 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;add'= {
             cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand --dry-run 'Print what would change, and write nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;approvals'= {
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand --all 'Also list what has expired; with `--format json`, everything, and not only what can be answered'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -294,13 +294,13 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'policylayer;approvals;list'= {
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand --all 'Also list what has expired; with `--format json`, everything, and not only what can be answered'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;approvals;show'= {
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -344,10 +344,10 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --effect 'Only decisions with this effect'
             cand --outcome 'Only lines with this outcome'
             cand --session 'Only lines of this session; the first digits of its id are enough'
-            cand --since 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
+            cand --since 'Only lines since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
             cand -n 'Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]'
             cand --limit 'Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]'
-            cand --format 'How to print: for a person, or as the log''s own lines, one JSON document each'
+            cand --format 'Output format: for a person, or as the log''s own lines, one JSON document each'
             cand -f 'Keep running, and print each decision as it is written'
             cand --follow 'Keep running, and print each decision as it is written'
             cand -h 'Print help (see more with ''--help'')'
@@ -363,8 +363,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --effect 'Only decisions with this effect'
             cand --outcome 'Only lines with this outcome'
             cand --session 'Only lines of this session; the first digits of its id are enough'
-            cand --since 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
-            cand --format 'How to print: for a person, or one JSON document'
+            cand --since 'Only lines since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
+            cand --format 'Output format: for a person, or one JSON document'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -374,14 +374,14 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --effect 'Only decisions with this effect'
             cand --outcome 'Only lines with this outcome'
             cand --session 'Only lines of this session; the first digits of its id are enough'
-            cand --since 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
-            cand --format 'How to print: for a person, or one JSON document'
+            cand --since 'Only lines since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
+            cand --format 'Output format: for a person, or one JSON document'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;log;verify'= {
             cand --server 'The server whose log to verify; without it, every server''s'
-            cand --format 'How to print: for a person, or for a program'
+            cand --format 'Output format: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -402,7 +402,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;suggest'= {
             cand --server 'The server; required if the log has several'
             cand --policy 'The policy to start from; without it, the one in force for the server'
-            cand --since 'Use only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
+            cand --since 'Use only calls since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
             cand -o 'Write the whole suggested policy to this file, which must not exist, instead of printing what changes'
             cand --output 'Write the whole suggested policy to this file, which must not exist, instead of printing what changes'
             cand -h 'Print help'
@@ -411,8 +411,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;replay'= {
             cand --policy 'The policy to try on the recorded calls'
             cand --server 'The server; without it, the one that the policy file is named after, or the only one that has a log'
-            cand --since 'Replay only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
-            cand --format 'How to print: for a person, or one JSON document'
+            cand --since 'Replay only calls since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
+            cand --format 'Output format: for a person, or one JSON document'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -446,7 +446,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand allow 'Allow tools: edit the policy so that they may be called'
             cand deny 'Deny tools: edit the policy so that they stay visible and every call is refused'
             cand hide 'Hide tools: edit the policy so that the agent does not see them and every call is refused'
-            cand limit 'Limit tools: edit the policy so that only so many calls pass in a time'
+            cand limit 'Limit tools: edit the policy so that only so many calls pass in a period'
             cand ask 'Ask a person: edit the policy so that each call of the tools needs an approval'
             cand reset 'Remove what the policy says about tools by name, so that the rest of it decides'
             cand add 'Merge a policy, or a part of one, into the policy in force'

@@ -43,7 +43,7 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "test" -d 'R
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "allow" -d 'Allow tools: edit the policy so that they may be called'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "deny" -d 'Deny tools: edit the policy so that they stay visible and every call is refused'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "hide" -d 'Hide tools: edit the policy so that the agent does not see them and every call is refused'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "limit" -d 'Limit tools: edit the policy so that only so many calls pass in a time'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "limit" -d 'Limit tools: edit the policy so that only so many calls pass in a period'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "ask" -d 'Ask a person: edit the policy so that each call of the tools needs an approval'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "reset" -d 'Remove what the policy says about tools by name, so that the rest of it decides'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "add" -d 'Merge a policy, or a part of one, into the policy in force'
@@ -65,10 +65,10 @@ trace\t'Everything'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l max-message -d 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused and the session goes on [default: `max_message` of config.toml, else 64MiB]' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l observe -d 'Try a policy on real work: log what it would refuse, and refuse only what breaks the protocol. `policylayer log` shows the result, `policylayer suggest` turns it into a policy'
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand status" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand status" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand clients" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand clients" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand clients" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
@@ -82,7 +82,7 @@ zed\t''
 codex\t''
 cline\t''
 lm-studio\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l format -d 'With --all: how to print the plan and what came of it' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l format -d 'With --all: the output format of the plan and the result' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l server -d 'The server\'s name, which finds its policy, instead of the one that `wrap` derives from its command' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l policy -d 'The policy file, instead of the one found by the server\'s name' -r -F
@@ -105,7 +105,7 @@ zed\t''
 codex\t''
 cline\t''
 lm-studio\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l format -d 'With --all: how to print the plan and what came of it' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l format -d 'With --all: the output format of the plan and the result' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; with a command for `register`, every installed client'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all -d 'Every server of every client, or of the clients that --client names: shows the plan, and asks before it writes'
@@ -125,15 +125,15 @@ codex\t''
 cline\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l timeout -d 'How many seconds a server may take to open a session, and again to list its tools' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server\'s name' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from the command' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l server -d 'The server, by its key in the clients\' files or by its name; with a command, its name instead of the one that the command tells' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l server -d 'The server, by its key in the clients\' files or by its name; with a command, its name instead of the one derived from the command' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
 claude-code\t''
 cursor\t''
@@ -147,15 +147,15 @@ cline\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l policy -d 'The policy file that the lock is beside, instead of the one that `wrap` would find' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l timeout -d 'How many seconds the server may take to open a session, and again for its lists' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l check -d 'Write nothing, and exit with 1 if the server is not as its lock says. It is started as `wrap` starts it: at the locked version'
+complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l check -d 'Write nothing, and exit with 1 if the server differs from its lock. It is started as `wrap` starts it: at the locked version'
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l yes -d 'Ask nothing: replace a lock that differs'
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -a "diff" -d 'Print what changed since the lock: first in terms of risk, then the text'
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -a "accept" -d 'Print what changed since the lock, and accept it: all of it, or the named items only'
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l server -d 'The server, by its key in the clients\' files or by its name; with a command, its name instead of the one that the command tells' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l server -d 'The server, by its key in the clients\' files or by its name; with a command, its name instead of the one derived from the command' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
 claude-code\t''
 cursor\t''
@@ -169,10 +169,10 @@ cline\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l policy -d 'The policy file that the lock is beside, instead of the one that `wrap` would find' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l timeout -d 'How many seconds the server may take to open a session, and again for its lists' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l server -d 'The server, by its key in the clients\' files or by its name; with a command, its name instead of the one that the command tells' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l server -d 'The server, by its key in the clients\' files or by its name; with a command, its name instead of the one derived from the command' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
 claude-code\t''
 cursor\t''
@@ -186,7 +186,7 @@ cline\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l policy -d 'The policy file that the lock is beside, instead of the one that `wrap` would find' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l timeout -d 'How many seconds the server may take to open a session, and again for its lists' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l yes -d 'Ask nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -194,17 +194,17 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "accept" -d 'Print what changed since the lock, and accept it: all of it, or the named items only'
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l catalogue -d 'The known server that this is, if its command does not tell' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l catalogue -d 'The known server that this is, if its command does not show it' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l output -d 'The file to write, `-` for stdout [default: where the server\'s policy is looked for: policies/SERVER.toml in the configuration directory]' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'How to write it [default: as the file\'s ending says, else toml]' -r -f -a "toml\t'With comments'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'The policy\'s format [default: as the file\'s extension says, else toml]' -r -f -a "toml\t'With comments'
 json\t'JSON has no comments, so it says less'
 yaml\t'With comments'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l force -d 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l force -d 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l lock -d 'Lock the server as well, as `policylayer lock` does'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l yes -d 'Ask nothing: take what is recommended'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for; its known tools allow more checks' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'How to print: for a person, or for an editor or CI' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'Output format: for a person, or for an editor or CI' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l tool -d 'The tool\'s name, as in tools/list' -r
@@ -215,16 +215,16 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l args 
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l input -d 'What the call answers to the server\'s questions (`inputResponses`, what conditions on `input.…` look at), as a JSON object; without it, nothing' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l format -d 'How to print: for a person, for a program, or as a section of a wiki page' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l format -d 'Output format: for a person, for a program, or as a section of a wiki page' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'
 markdown\t'For a wiki: a section in Markdown'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand catalogue; and not __fish_seen_subcommand_from draft help" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand catalogue; and not __fish_seen_subcommand_from draft help" -l format -d 'Output format: for a person, or one JSON document' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand catalogue; and not __fish_seen_subcommand_from draft help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand catalogue; and not __fish_seen_subcommand_from draft help" -a "draft" -d 'Start a server and print the first version of its catalogue, to be filled in by a person'
@@ -233,28 +233,28 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand catalogue; and _
 complete -c policylayer -n "__fish_policylayer_using_subcommand catalogue; and __fish_seen_subcommand_from draft" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand catalogue; and __fish_seen_subcommand_from help" -f -a "draft" -d 'Start a server and print the first version of its catalogue, to be filled in by a person'
 complete -c policylayer -n "__fish_policylayer_using_subcommand catalogue; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c policylayer -n "__fish_policylayer_using_subcommand test" -l format -d 'How to print: for a person, for a program, or for CI' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand test" -l format -d 'Output format: for a person, for a program, or for CI' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'
-junit\t'For CI: JUnit\'s XML'"
+junit\t'For CI: JUnit XML'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l reason -d 'What the agent is told if a call is refused' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l reason -d 'What the agent is told if a call is refused' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l reason -d 'What the agent is told if a call is refused' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -263,31 +263,31 @@ server\t'Those of all sessions with the server, across restarts'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l reason -d 'What the agent is told if the limit is reached' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l timeout -d 'How long a person has for an answer: seconds, such as 90, or such as 90s, 10m or 2h' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l timeout -d 'How long a person has to answer: seconds, such as 90, or 90s, 10m or 2h' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l reason -d 'What the agent is told if a call is refused' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -l all -d 'Also list what has expired; with `--format json`, everything, and not only what can be answered'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -297,11 +297,11 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and n
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "deny" -d 'Deny a call and tell the agent why'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "watch" -d 'Keep a list of the waiting calls open in this terminal, and answer with single keys'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -l all -d 'Also list what has expired; with `--format json`, everything, and not only what can be answered'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from show" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from show" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l session -d 'Approve further calls of the tool as well, until the session ends: all of them, or, with `approval_scope = "arguments"` in the policy, those with the same arguments'
@@ -329,9 +329,9 @@ cancelled\t''
 server_died\t''
 unknown\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l session -d 'Only lines of this session; the first digits of its id are enough' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l since -d 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l since -d 'Only lines since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -s n -l limit -d 'Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l format -d 'How to print: for a person, or as the log\'s own lines, one JSON document each' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l format -d 'Output format: for a person, or as the log\'s own lines, one JSON document each' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -s f -l follow -d 'Keep running, and print each decision as it is written'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -353,8 +353,8 @@ cancelled\t''
 server_died\t''
 unknown\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l session -d 'Only lines of this session; the first digits of its id are enough' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l since -d 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l since -d 'Only lines since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l format -d 'Output format: for a person, or one JSON document' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l server -d 'Only lines of this server' -r
@@ -371,12 +371,12 @@ cancelled\t''
 server_died\t''
 unknown\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l session -d 'Only lines of this session; the first digits of its id are enough' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l since -d 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l since -d 'Only lines since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l format -d 'Output format: for a person, or one JSON document' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l server -d 'The server whose log to verify; without it, every server\'s' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "stats" -d 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
@@ -385,13 +385,13 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l server -d 'The server; required if the log has several' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l policy -d 'The policy to start from; without it, the one in force for the server' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l since -d 'Use only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l since -d 'Use only calls since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -s o -l output -d 'Write the whole suggested policy to this file, which must not exist, instead of printing what changes' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l policy -d 'The policy to try on the recorded calls' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l server -d 'The server; without it, the one that the policy file is named after, or the only one that has a log' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l since -d 'Replay only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l since -d 'Replay only calls since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l format -d 'Output format: for a person, or one JSON document' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -414,7 +414,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "allow" -d 'Allow tools: edit the policy so that they may be called'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "deny" -d 'Deny tools: edit the policy so that they stay visible and every call is refused'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "hide" -d 'Hide tools: edit the policy so that the agent does not see them and every call is refused'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "limit" -d 'Limit tools: edit the policy so that only so many calls pass in a time'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "limit" -d 'Limit tools: edit the policy so that only so many calls pass in a period'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "ask" -d 'Ask a person: edit the policy so that each call of the tools needs an approval'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "reset" -d 'Remove what the policy says about tools by name, so that the rest of it decides'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "add" -d 'Merge a policy, or a part of one, into the policy in force'

@@ -53,7 +53,7 @@ pub(super) fn find_catalogue(name: &str) -> Result<&'static Catalogue, String> {
 const CATALOGUE: &str = "\
 Examples:
   policylayer catalogue                         the known servers
-  policylayer catalogue github                  its tools, and the reason for each
+  policylayer catalogue github                  its tools, with the reasons
   policylayer catalogue github --format json | jq '.tools[] | select(.sends)'
   policylayer catalogue draft -- npx -y @acme/mcp
 

@@ -165,7 +165,7 @@ fn explain_closed(entry: &ApprovalEntry, now: Duration) -> String {
         ApprovalState::Expired | ApprovalState::Waiting | ApprovalState::Late => {
             if let Some(successor) = &entry.successor {
                 return format!(
-                    "The call {id} was made again, and what there is to read about it is not the same any more: {successor} has \
+                    "The call {id} was made again, and what it shows you has changed: {successor} has \
                      taken its place. Nothing was answered. Look at it with `policylayer approvals show {successor}`."
                 );
             }

@@ -85,7 +85,7 @@ table! {
 words! {
     /// What an unlisted tool gets.
     pub(crate) enum Otherwise("Default");
-    /// Tools that are not listed are allowed, also those that the server gains later.
+    /// Tools that are not listed are allowed, including those that the server adds later.
     "allow" => Allow,
     /// Tools that are not listed are refused.
     "deny" => Deny,

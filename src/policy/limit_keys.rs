@@ -53,7 +53,7 @@ table! {
 words! {
     /// How the windows of a limit lie in time.
     pub(super) enum Align("Align");
-    /// In no interval as long as the window is more let through.
+    /// No interval as long as the window lets more through.
     "sliding" => Sliding,
     /// From the beginning of a minute, an hour or a day.
     "calendar" => Calendar,

@@ -115,8 +115,8 @@ pub(super) fn describe_outcome(entry: &ApprovalEntry, now: Duration) -> Result<S
 fn describe_over(entry: &ApprovalEntry, what: &str) -> Result<String, String> {
     match (entry.state, &entry.successor) {
         (ApprovalState::Approved, Some(successor)) => Err(format!(
-            "Not sent: the call of {what} was made again just before your answer, and what there is to read about it is not the \
-             same any more. {successor} has taken its place: `policylayer approvals show {successor}`."
+            "Not sent: the call of {what} was made again just before your answer, and what it shows you has \
+             changed. {successor} has taken its place: `policylayer approvals show {successor}`."
         )),
         (ApprovalState::Approved, None) => Err(format!(
             "Not sent: the client took the call of {what} back, or its session ended, just before your answer. If you still want \
