@@ -291,7 +291,7 @@ mod tests {
                 text.replace("\"name\": \"get\",\n      \"class\"", "\"name\": \"got\",\n      \"class\""),
                 "tool \"got\"",
             ),
-            (send("1,\n        \"n\": 2"), "the key \"n\" stands twice"),
+            (send("1,\n        \"n\": 2"), "the key \"n\" appears twice"),
             (" ".repeat(MAX_LOCK + 1), "larger than"),
         ] {
             let error = Lock::parse(&text).unwrap_err().to_string();

@@ -166,12 +166,12 @@ fn what_is_no_tool_is_decided_too() {
         (
             &["--tool", "mail", "--input", r#"{"to":"all"}"#],
             5,
-            "require_approval: a call of mail asks a person, by the rule tools.mail.approve_if[1] of shop.toml",
+            "require_approval: a call to mail asks a person, by the rule tools.mail.approve_if[1] of shop.toml",
         ),
         (
             &["--tool", "mail", "--input", r#"{"to":"bob"}"#],
             0,
-            "allow: a call of mail passes, by the rule tools.mail of",
+            "allow: a call to mail passes, by the rule tools.mail of",
         ),
         (
             &["--method", "x-shop/sell"],
@@ -219,7 +219,7 @@ fn the_limits_are_told_with_what_the_call_takes() {
     assert_eq!(text.code, Some(0));
     assert_eq!(
         text.out,
-        "allow: a call of pay passes, by the rule tools.pay of shop.toml.\n\
+        "allow: a call to pay passes, by the rule tools.pay of shop.toml.\n\
          It is counted, and refused if one of these limits is reached:\n  \
          LIMIT                MAX    WINDOW      COUNTED FOR  THIS CALL\n  \
          tools.pay.limits[0]  100.5  day (UTC)   server       20.25\n  \
@@ -290,7 +290,7 @@ fn arguments_that_two_parsers_may_read_differently_are_wrong_usage_with_their_pl
         ("", "1:1", "not valid JSON"),
         ("[]", "1:1", "not a JSON object"),
         ("{\"a\":1,\n \"b\":}", "2:6", "not valid JSON"),
-        (r#"{"email":"x","\u0065mail":"y"}"#, "1:1", "\"email\" stands twice"),
+        (r#"{"email":"x","\u0065mail":"y"}"#, "1:1", "\"email\" appears twice"),
         (r#"{"a":1} {"a":2}"#, "1:9", "more than one value"),
         ("{\"a\":\"\n\"}", "1:7", "raw control byte 0x0a"),
         (r#"{"a":1},"name":"get_lists""#, "1:8", "more than one value"),

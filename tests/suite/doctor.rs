@@ -576,7 +576,7 @@ fn a_clock_that_cannot_be_right() {
     broken(&found, "clock", "before policylayer existed", remedy, &[]);
     let (code, found) = clocked(30 * YEAR);
     assert_eq!(code, Some(1));
-    broken(&found, "clock", "too late to be true", remedy, &[]);
+    broken(&found, "clock", "too far in the future", remedy, &[]);
     assert_eq!(clocked(0).0, Some(0));
 
     // The log has a record of the day after what the clock shows.

@@ -408,10 +408,10 @@ shows those that abuse what one tool offers, beside the rule that is recommended
 An agent need not be hostile for any of this: most of it happens to one that misread its task or believed a text. A rule
 holds either way, since it looks at the call and not at the reason for it.
 
-What a policy does not do: it does not look into what a tool returns, and it trusts nothing that a server says of itself,
-neither for the better nor for the worse. docs/security.md says what else is out of its reach.
+What a policy does not do: it does not look into what a tool returns. What a server says about itself can make a tool's
+class stricter, and milder only where the policy has `trust_hints`. docs/security.md says what else is out of its reach.
 
-This page is made from config/attacks.toml, which `explain` reads. Under each pattern stands a rule for one tool of
+This page is made from config/attacks.toml, which `explain` reads. Under each pattern is a rule for one tool of
 Iterable as an example: put it into a policy that has `version` and `default`.
 
 | pattern | needs |

@@ -254,7 +254,7 @@ fn the_format_is_that_of_the_file_or_as_asked() {
     }
     assert_eq!(home.names(), ["a.json", "a.toml", "a.yaml", "a.yml"]);
     for (options, words) in [
-        (&["-o", "b.yaml", "--format", "toml"][..], "does not end like toml"),
+        (&["-o", "b.yaml", "--format", "toml"][..], "does not have the extension of toml"),
         (&["-o", "b.txt"], "does not end in .toml"),
         (&["--format", "xml"], "possible values"),
     ] {

@@ -141,7 +141,7 @@ fn a_lock_that_cannot_be_used_stops_and_is_kept() {
     let text = fs::read_to_string(lock_file(&home)).unwrap();
     for (broken, expected) in [
         (text.replace("Adds two.", "Adds three."), "the file was edited or merged by hand"),
-        (text.replace("\"shop\"", "\"other\""), "it is of the server \"other\", and this is \"shop\""),
+        (text.replace("\"shop\"", "\"other\""), "it belongs to the server \"other\", and this is \"shop\""),
         (text[..text.len() / 2].to_owned(), "line "),
         (String::new(), "it is not a JSON object"),
         ("[]".to_owned(), "it is not a JSON object"),

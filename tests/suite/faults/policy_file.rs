@@ -17,7 +17,7 @@ fn refusing(reason: &str) -> String {
 /// Breaks the file, sees that the policy stays and that it is said once, and mends it with another policy.
 fn breaks_and_is_mended(session: &mut Wrapped, what: &str, words: &str, break_it: Change<'_>, mend: Change<'_>) {
     let file = session.home.path().join("policy.json");
-    let (before, good) = (said(session).matches(STAYS).count(), said(session).matches("good again").count());
+    let (before, good) = (said(session).matches(STAYS).count(), said(session).matches("valid again").count());
     let heard = said(session).len();
     break_it(&file);
     until(what, || said(session).matches(STAYS).count() > before);
@@ -34,8 +34,8 @@ fn breaks_and_is_mended(session: &mut Wrapped, what: &str, words: &str, break_it
     replace(file.with_extension("new"), &file);
     until("mended", || ask(session, "tool").contains(what));
     assert_eq!(said(session).matches(STAYS).count(), before + 1, "{what}: {}", said(session));
-    until("it is told", || said(session).matches("good again").count() > good);
-    assert_eq!(said(session).matches("good again").count(), good + 1, "{what}: {}", said(session));
+    until("it is told", || said(session).matches("valid again").count() > good);
+    assert_eq!(said(session).matches("valid again").count(), good + 1, "{what}: {}", said(session));
 }
 
 #[test]
