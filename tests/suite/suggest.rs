@@ -64,7 +64,7 @@ fn without_a_file_it_is_a_whole_policy_with_what_was_used_and_no_more() {
     log.add(&refused(102, "never_reached_the_server", "default", "No."));
     log.add(&passed(3_000, "get_lists", Class::Read)).write();
     let out = home.good(&["suggest"]);
-    let expected = r#"# The smallest policy that lets through what was used of shop on 2026-11-22: 17 calls of 3 tools.
+    let expected = r#"# The smallest policy that lets through what was used on shop on 2026-11-22: 17 calls of 3 tools.
 # Suggested from the audit log by `policylayer suggest`. Read it before you put it in force.
 
 version = "1"
