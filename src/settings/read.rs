@@ -188,7 +188,7 @@ impl FromDocument for CommandWord {
         let message = "`command` is empty, so nothing would be run";
         let hint = "write a program and its arguments, such as [\"/home/me/bin/ask-me\"], or leave the key out";
         let (item, example) = ("a word of `command`", "\"/home/me/bin/ask-me\"");
-        ValueKind { many: "texts", item, example, empty: Some((message, hint)), ..String::value_kind() }
+        ValueKind { many: "strings", item, example, empty: Some((message, hint)), ..String::value_kind() }
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {

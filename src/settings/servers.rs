@@ -118,7 +118,7 @@ impl FromDocument for CommandPart {
         let message = "`match` is empty, so it matches no command";
         let hint = "name a part of the server's command, such as \"@iterable/mcp\", or leave the key out";
         let (example, empty) = ("\"@iterable/mcp\"", Some((message, hint)));
-        ValueKind { many: "texts", example, empty, ..String::value_kind() }
+        ValueKind { many: "strings", example, empty, ..String::value_kind() }
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
