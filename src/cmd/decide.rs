@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write};
 use anyhow::Context as _;
 
 use super::output::{UsageError, print_report};
-use super::{Env, load_policy, tool_server};
+use super::{Env, load_held_policy, tool_server};
 use crate::cli::DecideArgs;
 use crate::engine::TrialInput;
 use crate::exit::Exit;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
         return Err(UsageError(why).into());
     }
     let server = tool_server::find_server(args.tool.as_deref(), args.server.as_ref(), args.policy.as_deref(), env)?;
-    let policy = load_policy(args.policy.as_deref(), &Server::by_name(&server), env)?.policy;
+    let policy = load_held_policy(args.policy.as_deref(), Server::by_name(&server), env)?.policy;
     let given = |name, text: &Option<String>| read_arguments(name, text.as_deref());
     let Some(arguments) = given("--args", &args.args)? else { return Ok(Exit::Usage) };
     let Some(input) = given("--input", &args.input)? else { return Ok(Exit::Usage) };
@@ -109,6 +109,13 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
         write!(out, ": {reason}")?;
     }
     writeln!(out, "{}", if reason.ends_with(['.', '!', '?']) { "" } else { "." })?;
+    if report.locked == Some(true) {
+        writeln!(
+            out,
+            "The lock of {} has it: a session also compares its definition with the one that is listed.",
+            report.server
+        )?;
+    }
     if report.limits.is_empty() {
         return Ok(());
     }

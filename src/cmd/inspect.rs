@@ -8,7 +8,9 @@ use super::Env;
 use super::output::{print_report, show_start};
 use crate::cli::InspectArgs;
 use crate::exit::Exit;
-use crate::paths;
+use crate::package::pin_version;
+use crate::paths::{self, LoadedSession, SessionLock, SessionPlace};
+use crate::policy::LockMode;
 use crate::probe;
 use crate::report::inspection::InspectReport;
 use crate::report::lock_status::LockStatus;
@@ -19,12 +21,18 @@ pub(crate) fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env)?;
     let server = settings.server_of_command(args.server.as_ref(), &args.command)?;
     // Before the server is started, since loading takes no time.
-    let loaded = paths::load_policy(args.policy.as_deref(), &server, &settings, env)?;
+    let place = SessionPlace { named: args.policy.clone(), server, settings, env: env.clone() };
+    let LoadedSession { loaded, lock } = place.load()?;
     let policy = Arc::new(loaded.policy);
-    let file = paths::lock_path(args.policy.as_deref(), server.name(), &settings, env)?;
-    let lock = LockStatus::find(&file, server.name(), &args.command, env)?;
-    let offer = probe::probe_command(&args.command, &show_start)?;
-    let report = InspectReport::new(&offer, &policy, &args.command).with_lock(lock);
+    let find_status = |lock: &SessionLock| {
+        LockStatus::find(&lock.path, place.server.name(), (&args.command, env), policy.lock_mode())
+    };
+    let status = lock.as_ref().map(find_status).transpose()?.flatten();
+    // As a session starts it.
+    let locked = lock.as_ref().and_then(|lock| lock.package.as_ref()).filter(|_| policy.lock_mode() != LockMode::Warn);
+    let pinned = locked.and_then(|locked| pin_version(&args.command, locked));
+    let offer = probe::probe_command(pinned.as_deref().unwrap_or(&args.command), &show_start)?;
+    let report = InspectReport::new(&offer, &policy, &args.command).with_lock(status);
     print_report(&report, args.format, |out, report| text::write_text(out, report, terminal_width()))?;
     Ok(Exit::Ok)
 }

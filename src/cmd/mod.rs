@@ -36,7 +36,7 @@ pub(crate) use output::report_error;
 use crate::author::edit::EditAction;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
-use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, SettingsError};
+use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, SessionPlace, SettingsError};
 use crate::policy::{Server, ServerName};
 use crate::settings::Settings;
 use crate::shell::as_word;
@@ -88,6 +88,13 @@ fn server_for(named: Option<&ServerName>, file: Option<&Path>, env: &Env) -> Ser
 /// Loads the policy that is named or in force for the server. A file that is named is loaded without the settings.
 fn load_policy(named: Option<&Path>, server: &Server, env: &Env) -> anyhow::Result<LoadedPolicy> {
     Ok(paths::load_policy(named, server, &settings_for(named, env)?, env)?)
+}
+
+/// As [`load_policy`], held to the lock of the server as a session is.
+fn load_held_policy(named: Option<&Path>, server: Server, env: &Env) -> anyhow::Result<LoadedPolicy> {
+    let settings = settings_for(named, env)?;
+    let place = SessionPlace { named: named.map(Path::to_owned), server, settings, env: env.clone() };
+    Ok(place.load()?.loaded)
 }
 
 /// Loads the settings that say where the policy is. A file that is named on the command line is used without them.

@@ -12,6 +12,7 @@ use super::line_errors::describe_admit_error;
 use super::list_filter::ListKind;
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refusal, Refused, SubjectKind, format_refusal};
+use super::resource_index::is_app;
 use super::{ClientRequest, Engine, approvals};
 use crate::lock::ItemKind;
 use crate::policy::{Effect, Item, Policy, Section};
@@ -123,7 +124,9 @@ impl Engine {
             traceparent: call.traceparent(),
             ..Facts::new(Direction::Client, Some(method), rule)
         };
-        let (shape, lists) = (AnswerShape::Other, ListKind::of_answer(method));
+        let is_page = method == "resources/read" && self.tools.lock.is_in_force() && is_app(&call.name);
+        let lists = if is_page { Some(ListKind::Pages) } else { ListKind::of_answer(method) };
+        let shape = AnswerShape::Other;
         let judged = judge_item(&policy, item, &call, self.find_item_look_alike(&policy, section, item.name));
         let rounds = (section != Section::Methods).then_some((method, &call));
         let pending = match judged.and_then(|judgement| self.gate.admit(judgement, arguments, rounds, turn.now)) {

@@ -49,6 +49,11 @@ impl Engine {
                         }
                         policy.decide_item(resources.find_resource(&name, policy, tools)).effect == Effect::Hide
                     }
+                    ListKind::Pages => {
+                        let drift = tools.lock.find_page_drift(&name, item);
+                        // Nobody can be asked about what is read already.
+                        drift.is_some() && policy.lock_mode().effect() != Effect::Allow
+                    }
                     ListKind::Templates => {
                         resources.record_template(&name);
                         *is_raised |= tools.lock.record(ItemKind::Template, &name, item) == Earlier::Drifts;

@@ -21,6 +21,8 @@ pub(super) enum ListKind {
     Skills,
     /// One of them, which was asked for.
     Skill,
+    /// The pages of an MCP App that is read.
+    Pages,
 }
 
 /// Which part of a list a page is.
@@ -49,7 +51,7 @@ impl ListKind {
             Self::Prompts => Some(ItemKind::Prompt),
             Self::Templates => Some(ItemKind::Template),
             Self::Resources => Some(ItemKind::App),
-            Self::Skills | Self::Skill => None,
+            Self::Skills | Self::Skill | Self::Pages => None,
         }
     }
 
@@ -61,6 +63,7 @@ impl ListKind {
             Self::Templates => "resourceTemplates",
             Self::Skills => "skills",
             Self::Skill => "skill",
+            Self::Pages => "contents",
         }
     }
 
@@ -68,7 +71,7 @@ impl ListKind {
     fn item_key(self) -> &'static str {
         match self {
             Self::Tools | Self::Prompts => "name",
-            Self::Resources | Self::Skills | Self::Skill => "uri",
+            Self::Resources | Self::Skills | Self::Skill | Self::Pages => "uri",
             Self::Templates => "uriTemplate",
         }
     }

@@ -5,7 +5,7 @@ use super::list_filter::{apply_edits, splice_line};
 use super::list_listeners::Listeners;
 use super::preparations::{Listing, Need, Preparation};
 use super::{ClientRequest, Engine};
-use crate::policy::{Effect, LOCK_RULE, ToolRef};
+use crate::policy::{Drift, Effect, LOCK_RULE, ToolRef};
 use crate::record::{Direction, Enforcement, Facts, Outcome};
 use crate::wire::fault::Fault;
 use crate::wire::message::CallParams;
@@ -30,7 +30,7 @@ impl Engine {
                 Effect::RequireApproval => "a person is asked about each use of them",
                 Effect::Allow => "they are passed on",
             };
-            self.say_drift(&format!("the server lists what is not as its lock says, so {consequence}: {items}"), turn);
+            self.say_drift(&format!("the server has what is not as its lock says, so {consequence}: {items}"), turn);
         }
     }
 
@@ -93,6 +93,19 @@ impl Engine {
         let consequence = if is_taken_out { "they are taken out" } else { "they are passed on" };
         self.say_drift(&format!("the server's instructions are not those in its lock, so {consequence}"), turn);
         Ok(is_taken_out.then(|| without_member(result, &member)))
+    }
+
+    /// Returns how a called tool differs from the lock, as far as that counts in this session, and says so where it passes all the
+    /// same.
+    pub(super) fn heed_called_drift(&mut self, tool: ToolRef<'_>, turn: &mut Turn<'_>) -> Option<Drift> {
+        // Who only observes asks the server for no list, so it cannot be known whether the tool is on it.
+        let drift =
+            tool.drift.filter(|drift| *drift != Drift::Unlisted || self.enforcement == Enforcement::Enforced)?;
+        if self.policy.lock_mode().effect() == Effect::Allow {
+            self.tools.lock.say_called(tool.name, drift);
+            self.announce_drift(turn);
+        }
+        Some(drift)
     }
 
     /// What becomes of what differs from the lock in this session.

@@ -183,6 +183,18 @@ impl LockIndex {
         listed.is_some_and(|listed| listed.iter().any(|one| one.reading == list.reading))
     }
 
+    /// Whether the page of an app, as it is read, differs from the lock. Pages are read anew each time, so none is kept.
+    pub(super) fn find_page_drift(&mut self, uri: &str, page: &str) -> Option<Drift> {
+        let locked = self.locked.as_ref()?;
+        let digest = self.reader.digest(ItemKind::AppPage, page).unwrap_or(UNREADABLE);
+        if locked.has_definition(ItemKind::AppPage, uri, &digest) {
+            return None;
+        }
+        let drift = if locked.has_name(ItemKind::AppPage, uri) { Drift::Changed } else { Drift::New };
+        self.say_once(ItemKind::AppPage, uri, digest, drift);
+        Some(drift)
+    }
+
     /// Returns a digest of the definitions that the server has listed under a name, for an approval that is for them only.
     pub(super) fn digest_listed(&self, kind: ItemKind, name: &str) -> Digest {
         let listed = self.list(kind).and_then(|list| list.by_fold.get(&*key_of(kind, name)));
@@ -195,7 +207,11 @@ impl LockIndex {
     pub(super) fn describe_unsaid(&mut self) -> Option<String> {
         let unsaid = std::mem::take(&mut self.unsaid);
         let describe = |(kind, name, drift): &(ItemKind, Box<str>, Drift)| {
-            let how = if *drift == Drift::New { "new" } else { "changed" };
+            let how = match drift {
+                Drift::New => "new",
+                Drift::Changed => "changed",
+                Drift::Unlisted => "unlisted",
+            };
             let name = escape_invisible(&shorten(name, MAX_QUOTED));
             format!("{how} {kind} {name}")
         };
@@ -204,6 +220,14 @@ impl LockIndex {
             items.push(format!("{} more", unsaid.len() - NAMED));
         }
         (!items.is_empty()).then(|| items.join(", "))
+    }
+
+    /// Says that a called tool passes and differs from the lock.
+    pub(super) fn say_called(&mut self, tool: &str, drift: Drift) {
+        let is_said = self.said.iter().any(|(kind, name, ..)| *kind == ItemKind::Tool && **name == *tool);
+        if !is_said {
+            self.say_once(ItemKind::Tool, tool, UNREADABLE, drift);
+        }
     }
 
     fn say_once(&mut self, kind: ItemKind, name: &str, digest: DefinitionDigest, drift: Drift) {

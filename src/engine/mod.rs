@@ -238,6 +238,11 @@ impl Engine {
         self.policy.decide_item(self.resources.find_resource(uri, &self.policy, &self.tools))
     }
 
+    /// Returns the decision about a template, with what the server has listed in this session.
+    pub fn decide_template(&self, template: &str) -> Decision<'_> {
+        self.policy.decide_template(template, self.tools.lock.find_drift(ItemKind::Template, template))
+    }
+
     /// Puts another policy in force from the next line on, and tells the client if it would see other tools.
     pub fn replace_policy(&mut self, policy: Arc<Policy>, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(Now::default(), actions);

@@ -14,7 +14,7 @@ use super::recorder::outcome_of_answer;
 use super::refusal::{Refusal, Refused, Remedy, SubjectKind, format_refusal};
 use super::tasks::result_type;
 use super::{ClientRequest, Engine, Now};
-use crate::policy::{Decision, Effect, LOCK_RULE, Policy};
+use crate::policy::{Decision, Effect, LOCK_RULE, Policy, ToolRef};
 use crate::record::{self, Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -51,6 +51,7 @@ impl Engine {
         }
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.resolve_called(&call.name, &policy);
+        let tool = ToolRef { drift: self.heed_called_drift(tool, turn), ..tool };
         let look_alike = self.tools.find_look_alike(&call.name, &policy);
         let shape = call.answer_shape();
         let subject = record::Subject::Tool(&call.name);

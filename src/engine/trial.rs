@@ -6,7 +6,9 @@ use super::Now;
 use super::call_gate::{AdmittedCall, CallGate, accept_name, refuse_look_alike};
 use super::limits::{Memory, Store};
 use super::refusal::{Refused, SubjectKind, format_refusal};
+use super::resource_index::is_app;
 use super::tool_index::ToolIndex;
+use crate::lock::ItemKind;
 use crate::policy::{ConditionInput, Effect, Item, Policy, RequestSubject, Section, ToolRef};
 use crate::record::Outcome;
 use crate::wire::arguments::Arguments;
@@ -119,6 +121,7 @@ impl Trial {
         now: Now,
         outcome: Outcome,
     ) -> Result<TrialDecision, Fault> {
+        let tool = ToolRef { drift: tool.drift.or_else(|| policy.find_drift(ItemKind::Tool, tool.name)), ..tool };
         let name = serde_json::Value::from(tool.name);
         let (arguments, input) = (input.arguments.as_str(), input.input.as_str());
         let line = format!(
@@ -191,7 +194,13 @@ impl Trial {
 /// Looks up an item before the server has listed anything.
 pub fn find_item<'p>(policy: &'p Policy, section: Section, name: &'p str) -> Item<'p> {
     match section {
-        Section::Prompts => ToolIndex::default().find_prompt(policy, name),
+        Section::Prompts => {
+            let drift = policy.find_drift(ItemKind::Prompt, name);
+            Item { drift, ..ToolIndex::default().find_prompt(policy, name) }
+        }
+        Section::Resources if is_app(name) => {
+            Item { drift: policy.find_drift(ItemKind::App, name), ..Item::unknown(section, name) }
+        }
         Section::Resources | Section::Requests | Section::Methods => Item::unknown(section, name),
     }
 }

@@ -40,11 +40,6 @@ impl LockedDigests {
         canonical_instructions(json).is_ok_and(|found| found.is_none() || found == self.instructions)
     }
 
-    /// How many items of a kind were agreed to.
-    pub fn count(&self, kind: ItemKind) -> usize {
-        self.items.get(kind as usize).map_or(0, HashMap::len)
-    }
-
     fn find(&self, kind: ItemKind, name: &str) -> Option<&DefinitionDigest> {
         self.items.get(kind as usize)?.get(name)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::compile::Policy;
 use super::decision::{Decision, Effect};
 use super::keys::words::words;
-use crate::lock::LockedDigests;
+use crate::lock::{ItemKind, LockedDigests};
 
 /// The rule that decides about what is not as the lock says: the key of the policy.
 pub const LOCK_RULE: &str = "lock";
@@ -80,6 +80,13 @@ impl Policy {
     /// The lock that a session is held to.
     pub fn locked(&self) -> Option<&Arc<LockedDigests>> {
         self.lock.as_ref().map(|lock| &lock.digests)
+    }
+
+    /// Returns how something differs from the lock by its name alone, before the server has listed anything.
+    pub fn find_drift(&self, kind: ItemKind, name: &str) -> Option<Drift> {
+        let locked = self.locked()?;
+        let is_known = locked.has_name(kind, name) || kind == ItemKind::App && locked.has_name(ItemKind::AppPage, name);
+        (!is_known).then_some(Drift::New)
     }
 
     /// Returns the decision about something that may differ from the lock, which makes no decision milder.

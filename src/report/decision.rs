@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::limit::LimitSummary;
+use super::lock::is_app;
 use crate::engine::{Trial, TrialInput, find_item};
-use crate::policy::{Amount, Effect, Mode, Policy, RequestSubject};
+use crate::lock::ItemKind;
+use crate::policy::{Amount, Effect, LOCK_RULE, Mode, Policy, RequestSubject};
 use crate::risk::Class;
 use crate::wire::fault::Fault;
 
@@ -31,6 +33,9 @@ pub(crate) struct DecisionReport<'p> {
     /// The tool's class under the policy; only for a tool.
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<Class>,
+    /// Whether the lock of the server has a tool, prompt or app of this name. Its definition is known in a session only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) locked: Option<bool>,
     /// The limits that the call counts for.
     pub(crate) limits: Vec<CallLimit<'p>>,
 }
@@ -74,14 +79,28 @@ impl<'p> DecisionReport<'p> {
             rule: verdict.rule,
             reason: verdict.reason,
             class: if let RequestSubject::Tool(tool) = subject { Some(policy.class_of(tool)) } else { None },
+            locked: find_in_lock(policy, subject),
             limits: limits.collect(),
         })
     }
 }
 
+/// Whether the lock that a session is held to has it; `None` if there is none, or if such a thing is not locked.
+fn find_in_lock(policy: &Policy, subject: RequestSubject<&str>) -> Option<bool> {
+    policy.locked()?;
+    let kind = match subject {
+        RequestSubject::Tool(_) => ItemKind::Tool,
+        RequestSubject::Prompt(_) => ItemKind::Prompt,
+        RequestSubject::Resource(uri) if is_app(uri) => ItemKind::App,
+        _ => return None,
+    };
+    Some(policy.find_drift(kind, subject.name()).is_none())
+}
+
 /// Names the document that holds a rule: the policy file, or the built-in policy for the server.
 pub(crate) fn document_of_rule(rule: &str, file: Option<&str>, server: &str) -> String {
     match file {
+        _ if rule == LOCK_RULE => format!("{server}, whose lock does not have it"),
         Some(file) if !rule.starts_with("builtin:") => file.to_owned(),
         _ => format!("the built-in policy for {server}"),
     }

@@ -240,7 +240,7 @@ impl<'v> InspectReport<'v> {
         let resources: Vec<_> =
             uris(&offer.resources, "uri").map(|uri| InspectedResource::new(uri, engine.decide_resource(uri))).collect();
         let templates: Vec<_> = uris(&offer.templates, "uriTemplate")
-            .map(|template| InspectedResource::new(template, policy.decide_template(template, None)))
+            .map(|template| InspectedResource::new(template, engine.decide_template(template)))
             .collect();
         let names: Vec<_> = tools.iter().map(|tool| tool.name).collect();
         let unmatched = policy.entries_without(&names).into_iter().map(|(rule, name)| UnmatchedEntry { name, rule });

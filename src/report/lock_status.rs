@@ -13,7 +13,7 @@ use crate::env::Env;
 use crate::lock::LockedPackage;
 use crate::package::{HeldStart, hold_package};
 use crate::paths::{self, LockFileError};
-use crate::policy::ServerName;
+use crate::policy::{LockMode, ServerName};
 use crate::visible::{escape_invisible, visible_path};
 
 /// A lock, and what it makes of a start.
@@ -23,25 +23,31 @@ pub(crate) struct LockStatus {
     pub(crate) file: String,
     /// The day on which it was written last; `null` if the system does not say.
     pub(crate) day: Option<String>,
+    /// What the policy says of it.
+    pub(crate) mode: LockMode,
     /// The locked package; `null` if it has none.
     pub(crate) package: Option<LockedPackage>,
     /// How the package that would start is held, in a phrase.
     pub(crate) held: Option<String>,
-    /// Why the server does not start, in a clause; `null` if it does.
+    /// How what would start differs from the locked package, in a clause; `null` if it does not, or is not known to.
     pub(crate) mismatch: Option<String>,
 }
 
 impl LockStatus {
-    /// Reads the lock of a server, and compares its package with what a command would start; `None` if there is no lock.
+    /// Reads the lock of a server, and compares its package with what a command would start; `None` if there is no lock, or if
+    /// the policy says that it is not read.
     ///
     /// # Errors
     /// Returns an error if the lock cannot be used.
     pub(crate) fn find(
         file: &Path,
         server: &ServerName,
-        command: &[OsString],
-        env: &Env,
+        (command, env): (&[OsString], &Env),
+        mode: LockMode,
     ) -> Result<Option<Self>, LockFileError> {
+        if mode == LockMode::Off {
+            return Ok(None);
+        }
         let Some((lock, _)) = paths::read_lock(file, server)? else { return Ok(None) };
         let start = lock.package.as_ref().map(|locked| hold_package(command, locked, env)).transpose();
         let (held, mismatch) = match start {
@@ -53,6 +59,7 @@ impl LockStatus {
         Ok(Some(Self {
             file: visible_path(file),
             day: day.map(|day| day.to_zoned(TimeZone::system()).date().to_string()),
+            mode,
             package: lock.package,
             held,
             mismatch,
@@ -66,6 +73,7 @@ impl fmt::Display for LockStatus {
         f.write_str("locked")?;
         self.day.as_ref().map_or(Ok(()), |day| write!(f, " {day}"))?;
         match (&self.mismatch, &self.held) {
+            (Some(mismatch), _) if self.mode == LockMode::Warn => write!(f, ", and started all the same: {mismatch}"),
             (Some(mismatch), _) => write!(f, ", and not started: {mismatch}"),
             (None, Some(held)) => write!(f, ": {held}"),
             (None, None) => f.write_str(", without a package"),

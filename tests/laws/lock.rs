@@ -2,10 +2,14 @@
 //! without a change; and whatever differs is said.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use policylayer::engine::limits::Memory;
+use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::lock::{ItemKind, Lock, LockReader, LockedDigests, compare};
 use policylayer::wire::strict::{Reader, StrictDepth};
 
+use super::compiled;
 use super::models::{Node, Text, Value, parse};
 
 /// The parts of a definition that are compared each in its own way, with a place for a value.
@@ -43,6 +47,7 @@ fn holds_for_part(part: &str, one: &str, other: &str) {
     let is_same = has_distinct_keys(&one.1) && reads_alike((&one.0, &one.1), (&other.0, &other.1));
     assert_eq!(is_locked(&other.0), is_same, "{} and {}", one.0, other.0);
     if has_distinct_keys(&one.1) {
+        assert_eq!(is_shown(&digests, &other.0), is_same, "{} and {}", one.0, other.0);
         assert!(is_locked(&spell_differently(&one.0, &one.1)), "{}", one.0);
     }
     let changes = compare(&locked, &listed);
@@ -51,6 +56,19 @@ fn holds_for_part(part: &str, one: &str, other: &str) {
         let is_plain = |c: char| !c.is_control() && c != '\u{200b}' && c != '\u{202e}';
         assert!(!change.sentence.is_empty() && change.sentence.chars().all(is_plain), "{change:?}");
     }
+}
+
+/// Whether a session that is held to the lock shows its client a tool with this definition; if so, as it was written.
+fn is_shown(locked: &LockedDigests, definition: &str) -> bool {
+    let policy = Arc::into_inner(compiled(r#"{"version":"1","default":"allow"}"#)).expect("nobody else has it");
+    let policy = Arc::new(policy.with_lock(Arc::new(locked.clone())));
+    let mut engine = Engine::new(policy, Box::new(Memory::default()));
+    let mut actions = Vec::new();
+    engine.handle_client_line(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Now::default(), &mut actions);
+    actions.clear();
+    let list = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{definition}]}}}}"#);
+    engine.handle_server_line(list.as_bytes(), Now::default(), &mut actions);
+    actions.contains(&Action::ToClient(Payload::Received))
 }
 
 /// A definition with a value in one of its parts, as it is on a line; `None` if the line would be refused.

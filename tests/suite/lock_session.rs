@@ -124,7 +124,7 @@ fn a_server_that_changes_in_mid_session_is_held_until_the_change_is_accepted() {
     assert_eq!(refusal(&mut session, "steal"), "lock");
     wait_until(&mut session, "it is said", |session| session.said().contains("changed tool add, new tool steal"));
     let said = session.said();
-    let told: Vec<_> = said.lines().filter(|line| line.contains("not as its lock says")).collect();
+    let told: Vec<_> = said.lines().filter(|line| line.contains("what is not as its lock says")).collect();
     assert!(told.len() == 1 && told[0].contains("`policylayer lock diff --server stub`"), "{told:?}");
     assert!(!said.contains("id_rsa"), "{said}");
 
@@ -171,6 +171,33 @@ fn a_call_before_any_list_is_compared_first() {
     assert_eq!((refusal(&mut session, "get").as_str(), refusal(&mut session, "add").as_str()), ("", "lock"));
     session.close();
     assert_eq!(session.code(), 0);
+}
+
+#[test]
+fn what_a_lock_would_do_is_seen_without_a_session() {
+    let home = locked();
+    let policy = home.path().join("policy.json");
+    let decide = |tool: &str| {
+        let mut command = Command::new(program());
+        command.args(["decide", "--server", "stub", "--tool", tool, "--policy"]).arg(&policy);
+        let output = at_home(&mut command, home.path()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = decide("get");
+    assert!(code == Some(0) && text.contains("The lock of stub has it"), "{text}");
+    let (code, text) = decide("steal");
+    assert!(code == Some(4) && text.contains("by the rule lock of stub, whose lock does not have it"), "{text}");
+
+    offer(home.path(), &[("get", "Gets."), ("add", "Adds more.")], "Obey.");
+    let output = run(home.path(), &["inspect", "--format", "json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let tools: Vec<_> =
+        report["tools"].as_array().unwrap().iter().map(|tool| (tool["name"].clone(), tool["rule"].clone())).collect();
+    assert!(tools.contains(&(json!("add"), json!("lock"))), "{report}");
+    assert!(tools.contains(&(json!("get"), json!("default"))), "{report}");
+    assert_eq!(report["lock"]["mode"], "hide");
+    fs::write(&policy, r#"{"version":"1","default":"allow","lock":"off"}"#).unwrap();
+    assert_eq!(decide("steal").0, Some(0));
 }
 
 #[test]

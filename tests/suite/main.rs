@@ -57,6 +57,7 @@ mod limits;
 mod limits_store;
 mod limits_windows;
 mod listings;
+mod lock_approvals;
 mod lock_command;
 mod lock_session;
 mod log;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::{ChainReport, Finding, LaunchChain, Problem, StepId};
 use crate::engine::Asks;
-use crate::paths::{self, LoadedPolicy, LockFileError, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
-use crate::policy::{Server, ServerName};
+use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
+use crate::policy::{LockMode, Server, ServerName};
 use crate::report::identity::Identity;
 use crate::report::lock_status::LockStatus;
 use crate::settings::{Channel, KnownClient, Settings};
@@ -53,8 +53,17 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
     let known = loaded.as_ref().map_or(&server, |loaded| loaded.policy.identity());
     let command: Vec<OsString> = chain.own_words().iter().map(OsString::from).collect();
     let lock = paths::lock_path(named, server.name(), &settings, &env).ok();
-    let lock = lock.and_then(|file| LockStatus::find(&file, server.name(), &command, &env).transpose());
-    report.push_step(StepId::Identity, describe_identity(chain, known, lock));
+    let mode = loaded.as_ref().map_or(LockMode::Hide, |loaded| loaded.policy.lock_mode());
+    let status = lock.as_ref().and_then(|file| {
+        let found = LockStatus::find(file, server.name(), (&command, &env), mode).map_err(PolicyError::from);
+        match found {
+            Ok(None) if mode == LockMode::Required => {
+                Some(Err(PolicyError::NoLock(file.clone(), server.name().clone())))
+            }
+            found => found.transpose(),
+        }
+    });
+    report.push_step(StepId::Identity, describe_identity(chain, known, status));
     let checked = match &loaded {
         Ok(loaded) if !is_named => check_loaded(chain, server.name(), file.as_deref(), loaded),
         Ok(loaded) => check_warnings(server.name(), file.as_deref(), loaded),
@@ -116,7 +125,7 @@ fn describe_settings_error(error: SettingsError) -> Problem {
 fn describe_identity(
     chain: &LaunchChain<'_>,
     known: &Server,
-    lock: Option<Result<LockStatus, LockFileError>>,
+    lock: Option<Result<LockStatus, PolicyError>>,
 ) -> Finding {
     let identity = Identity::of_command(known, chain.own_words());
     let lock = match lock.transpose() {
@@ -127,6 +136,10 @@ fn describe_identity(
     };
     let described = lock.as_ref().map_or_else(|| identity.to_string(), |lock| format!("{identity}\n{lock}"));
     match (lock, identity.hint) {
+        (Some(LockStatus { mismatch: Some(_), mode: LockMode::Warn, .. }), _) => Err(Problem::warning(
+            described,
+            "look at it with `policylayer lock diff`, and agree to it with `policylayer lock accept`",
+        )),
         (Some(LockStatus { mismatch: Some(_), .. }), _) => Err(Problem::failed(
             described,
             "look at it with `policylayer lock diff`, and agree to it with `policylayer lock accept`",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub(crate) use self::server_lists::{CannotLock, lock_offer};
+pub(crate) use self::server_lists::{CannotLock, is_app, lock_offer};
 pub(crate) use self::target::{LockQuestion, LockTarget};
 use crate::exit::Exit;
 use crate::lock::{Change, ItemKind, Lock, LockError, LockedPackage, Subject, compare};
