@@ -148,7 +148,7 @@ fn a_server_that_changes_in_mid_session_is_held_until_the_change_is_accepted() {
         assert_eq!(refusal(&mut session, "get"), "lock");
     }
     fs::write(&lock, text).unwrap();
-    wait_until(&mut session, "it is valid again", |session| session.said().contains("good again"));
+    wait_until(&mut session, "it is valid again", |session| session.said().contains("valid again"));
 
     // A policy that lets go of it does so at once.
     fs::write(place.join("policy.json"), r#"{"version":"1","default":"allow","lock":"off"}"#).unwrap();
