@@ -48,10 +48,10 @@ impl std::fmt::Display for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (&self.started, self.catalogue) {
             (Some(started), Some(_)) => f.write_str(started),
-            (Some(started), None) => write!(f, "no server that policylayer knows: {started}"),
+            (Some(started), None) => write!(f, "not a server that policylayer knows: {started}"),
             (None, Some(known)) => write!(f, "{known}, as its policy says"),
             (None, None) => {
-                f.write_str("no server that policylayer knows: the command does not show which one it starts")
+                f.write_str("not a server that policylayer knows: the command does not show which one it starts")
             }
         }
     }

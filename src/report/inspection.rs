@@ -292,7 +292,7 @@ fn describe_unmentioned(offer: &ServerOffer, policy: &Policy) -> Option<String> 
         .filter(|(section, items, _)| !items.is_empty() && policy.refuses_unmentioned(*section))
         .map(|(_, items, what)| count_of(items.len() as u64, what))
         .collect();
-    let note = "which it says nothing of; `beside_tools = \"builtin\"` lets what the server lists be read and used";
+    let note = "about which it says nothing; `beside_tools = \"builtin\"` lets what the server lists be read and used";
     (!refused.is_empty()).then(|| format!("the policy refuses {}, {note}", refused.join(", ")))
 }
 

@@ -177,7 +177,7 @@ fn a_person_reads_the_same() {
     let file = native(&home.path().join("config/policylayer/policies/shop.toml"));
     let expected = format!(
         r#"Server  shop 1.2, protocol 2025-06-18
-Known   no server that policylayer knows: {}, which no registry vouches for
+Known   not a server that policylayer knows: {}, which no registry vouches for
 Policy  {}
 The agent sees 4 of 5 tools.
 
@@ -215,7 +215,7 @@ Templates  0 of 1 visible; hidden: a:{{x}}
     assert!(
         rest.ends_with(
             "2 entries of the policy match no tool of this server: gone (hide[1]), tools.send_mial\n\
-             Note: the policy refuses 2 resources, 1 template, 2 prompts, which it says nothing of; \
+             Note: the policy refuses 2 resources, 1 template, 2 prompts, about which it says nothing; \
              `beside_tools = \"builtin\"` lets what the server lists be read and used.\n"
         ),
         "{rest}"
