@@ -855,7 +855,7 @@ _policylayer() {
             fi
             case "${prev}" in
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
                     return 0
                     ;;
                 --timeout)
@@ -1609,7 +1609,7 @@ _policylayer() {
                     return 0
                     ;;
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
                     return 0
                     ;;
                 --policy)
@@ -1643,7 +1643,7 @@ _policylayer() {
                     return 0
                     ;;
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
                     return 0
                     ;;
                 --policy)
@@ -1677,7 +1677,7 @@ _policylayer() {
                     return 0
                     ;;
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
                     return 0
                     ;;
                 --policy)
@@ -1989,7 +1989,7 @@ _policylayer() {
             fi
             case "${prev}" in
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
                     return 0
                     ;;
                 --format)
@@ -2163,7 +2163,7 @@ _policylayer() {
             fi
             case "${prev}" in
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
                     return 0
                     ;;
                 --format)

@@ -81,6 +81,10 @@ antigravity\t''
 zed\t''
 codex\t''
 cline\t''
+roo-code\t''
+copilot-cli\t''
+kiro\t''
+amazon-q\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l format -d 'With --all: the output format of the plan and the result' -r -f -a "text\t'For a person'
 json\t'For a program'"
@@ -104,6 +108,10 @@ antigravity\t''
 zed\t''
 codex\t''
 cline\t''
+roo-code\t''
+copilot-cli\t''
+kiro\t''
+amazon-q\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l format -d 'With --all: the output format of the plan and the result' -r -f -a "text\t'For a person'
 json\t'For a program'"
@@ -123,6 +131,10 @@ antigravity\t''
 zed\t''
 codex\t''
 cline\t''
+roo-code\t''
+copilot-cli\t''
+kiro\t''
+amazon-q\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l timeout -d 'How many seconds a server may take to open a session, and again to list its tools' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
@@ -144,6 +156,10 @@ antigravity\t''
 zed\t''
 codex\t''
 cline\t''
+roo-code\t''
+copilot-cli\t''
+kiro\t''
+amazon-q\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l policy -d 'The policy file that the lock is beside, instead of the one that `wrap` would find' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l timeout -d 'How many seconds the server may take to open a session, and again for its lists' -r
@@ -166,6 +182,10 @@ antigravity\t''
 zed\t''
 codex\t''
 cline\t''
+roo-code\t''
+copilot-cli\t''
+kiro\t''
+amazon-q\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l policy -d 'The policy file that the lock is beside, instead of the one that `wrap` would find' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l timeout -d 'How many seconds the server may take to open a session, and again for its lists' -r
@@ -183,6 +203,10 @@ antigravity\t''
 zed\t''
 codex\t''
 cline\t''
+roo-code\t''
+copilot-cli\t''
+kiro\t''
+amazon-q\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l policy -d 'The policy file that the lock is beside, instead of the one that `wrap` would find' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l timeout -d 'How many seconds the server may take to open a session, and again for its lists' -r

@@ -76,6 +76,8 @@ pub const MAX_SUBSCRIPTIONS: usize = 64;
 
 /// The largest config.toml, in bytes.
 pub const MAX_SETTINGS_FILE: usize = 1024 * 1024;
+/// The largest file of variables that a client's entry names, in bytes.
+pub const MAX_ENV_FILE: usize = 1024 * 1024;
 /// The largest configuration file of a client, in bytes. Claude Code keeps its history in the same file.
 pub const MAX_CLIENT_FILE: usize = 64 * 1024 * 1024;
 /// The largest policy file, in bytes.

@@ -85,10 +85,17 @@ impl ClientDocument {
         self.format
     }
 
-    /// Whether a client of this format can read the text: strict JSON has no comments and no trailing commas.
-    pub fn is_plain(&self) -> bool {
-        let strict = || serde_json::from_str::<serde::de::IgnoredAny>(&self.text).is_ok();
-        self.format != ClientFormat::Json || self.text.trim().is_empty() || strict()
+    /// Returns what a client of this format may be unable to read; `None` if there is nothing: strict JSON has no comments,
+    /// no trailing commas and no byte order mark.
+    pub fn describe_oddity(&self) -> Option<&'static str> {
+        let is_strict = || serde_json::from_str::<serde::de::IgnoredAny>(&self.text).is_ok();
+        if self.format != ClientFormat::Json {
+            return None;
+        }
+        if !self.mark.is_empty() {
+            return Some("it begins with a byte order mark");
+        }
+        (!self.text.trim().is_empty() && !is_strict()).then_some("there are comments or trailing commas in it")
     }
 
     /// Builds the error for what is at this offset.

@@ -306,7 +306,7 @@ impl<'d> Style<'d> {
 
 /// Returns the members of a new server, each value in a spelling that JSON and TOML share.
 fn server_members<'r>(row: &'r Row, server: &NewServer, comma: &str) -> Vec<(&'r str, String)> {
-    let mut members: Vec<(&str, String)> = row.extra.iter().map(|(key, value)| (*key, quote_string(value))).collect();
+    let mut members: Vec<(&str, String)> = row.extra.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
     let words: Vec<_> = server.command.iter().map(|word| quote_string(word)).collect();
     let (program, args) = words.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
     members.extend([("command", program.to_owned()), ("args", format!("[{}]", args.join(comma)))]);

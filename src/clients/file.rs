@@ -32,6 +32,14 @@ pub struct Opened {
     pub(crate) document: ClientDocument,
 }
 
+impl Opened {
+    /// Returns what may keep a client from reading the file, in a sentence without its end.
+    pub(crate) fn describe_oddity(&self, client: &str) -> Option<String> {
+        let what = self.document.describe_oddity()?;
+        Some(format!("{what}, and {client} is only known to read plain JSON"))
+    }
+}
+
 /// Reads a client's file.
 ///
 /// # Errors

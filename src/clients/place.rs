@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::table::{ConfigScope, ROWS, Row};
+use super::table::{Access, ConfigScope, ROWS, Row};
 use crate::env::Env;
 use crate::visible::visible_path;
 
@@ -89,7 +89,7 @@ fn check_presence(row: &Row, file: &Path, sign: &Path) -> Presence {
     // A dangling link is a file that somebody wanted.
     if fs::symlink_metadata(file).is_ok() {
         Presence::File
-    } else if row.scope == ConfigScope::User && sign.is_dir() {
+    } else if row.scope == ConfigScope::User && row.access == Access::Add && sign.is_dir() {
         Presence::Folder
     } else {
         Presence::Nothing
@@ -158,6 +158,9 @@ fn resolve_path(written: &str, os: Os, env: &Env) -> Option<PathBuf> {
         "~" => home(),
         "." => Some(env.working_dir().to_owned()),
         "$XDG_CONFIG_HOME" => variable("XDG_CONFIG_HOME").or_else(|| Some(home()?.join(".config"))),
+        // The root of a Unix system.
+        "" => Some(PathBuf::from("/")),
+        "%ProgramFiles%" => variable("ProgramFiles").or_else(|| Some(PathBuf::from(r"C:\Program Files"))),
         "%APPDATA%" => variable("APPDATA").or_else(|| Some(home()?.join("AppData").join("Roaming"))),
         "%LOCALAPPDATA%" => variable("LOCALAPPDATA").or_else(|| Some(home()?.join("AppData").join("Local"))),
         _ => None,

@@ -25,7 +25,7 @@ pub(crate) enum PlannedStep<'c> {
     Change(EntryChange<'c>),
     /// It already is as it should be.
     AsItIs,
-    /// There is no command, so nothing can be changed.
+    /// There is no command, or it cannot be changed.
     OutOfReach,
     /// It should be changed and is not, for this reason.
     LeftAlone(String),
@@ -38,7 +38,7 @@ impl<'c> AllPlan<'c> {
     ) -> Result<Self, Refusal> {
         let (candidates, unread) = selection.list_servers(Reach::Everywhere)?;
         let plan = |candidate: Candidate<'c>| {
-            let step = candidate.entry.launch().map(|launch| step(&candidate, launch));
+            let step = candidate.editable_launch().map(|launch| step(&candidate, launch));
             PlannedServer { step: step.unwrap_or(PlannedStep::OutOfReach), candidate }
         };
         Ok(Self { servers: candidates.into_iter().map(plan).collect(), unread })

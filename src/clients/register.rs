@@ -87,7 +87,7 @@ impl<'c> Registration<'_, 'c> {
         let (found, exit) = self.selection.choose_servers(key, wanted)?;
         let mut changes = Vec::new();
         for candidate in found {
-            match candidate.entry.launch() {
+            match candidate.editable_launch() {
                 Some(launch) => {
                     changes.push(self.wrap_candidate(&candidate, launch, self.enforcement).map_err(|why| {
                         Refusal::Failed(format!("Nothing was changed in {}: {why}", candidate.file.display_name()))
@@ -113,8 +113,9 @@ impl<'c> Registration<'_, 'c> {
         let Some(found) = parse_wrapped(&words, Some(program)) else {
             let options = self.wrap_options(key, &words)?;
             let edits = edit::wrap_edits(&candidate.opened.document, launch, program, &options);
-            let (expected, notes) =
-                (self.wrap_words(&options, &words), self.naming.policy_notes(key, &words, &options));
+            let expected = self.wrap_words(&options, &words);
+            let mut notes = self.naming.policy_notes(key, &words, &options);
+            notes.extend(note_oddity(candidate.opened, candidate.file));
             let enforcement = wanted.unwrap_or(Enforcement::Enforced);
             return Ok(EntryChange { action: EntryAction::Wrapped, edits, expected, notes, enforcement, ..unchanged });
         };
@@ -225,7 +226,9 @@ impl<'c> Registration<'_, 'c> {
         let document = document_of(clients.opened_file(&file.file), file);
         let edits = document.and_then(|document| edit::add_server(&document, file.row, server));
         let edits = edits.map_err(|bad| left_alone(file, &bad))?;
-        let (expected, notes) = (server.command.clone(), notes.to_vec());
+        let mut notes = notes.to_vec();
+        notes.extend(clients.opened_file(&file.file).and_then(|opened| note_oddity(opened, file)));
+        let expected = server.command.clone();
         let enforcement = self.enforcement.unwrap_or(Enforcement::Enforced);
         Ok(EntryChange { action: EntryAction::Added, edits, expected, notes, enforcement, ..unchanged })
     }
@@ -240,6 +243,11 @@ impl<'c> Registration<'_, 'c> {
             ));
         }
     }
+}
+
+fn note_oddity(opened: &Opened, file: &ClientFile) -> Option<String> {
+    let why = opened.describe_oddity(file.row.name)?;
+    Some(format!("The client may not read this file: {why}. Take that out of the file."))
 }
 
 /// Returns the document to change: an empty one if there is no file yet.
@@ -273,7 +281,7 @@ pub(crate) fn unwrap_existing<'c>(
     };
     let (mut changes, mut bare) = (Vec::new(), Vec::new());
     for candidate in &found {
-        let Some(launch) = candidate.entry.launch() else { continue };
+        let Some(launch) = candidate.editable_launch() else { continue };
         let words = launch.words();
         match parse_wrapped(&words, Some(selection.program)) {
             Some(_) if leave == Leave::Nothing => changes.push(remove_candidate(selection, candidate)?),

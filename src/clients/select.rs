@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::document::BadDocument;
-use super::entry::{ClientEntry, Transport};
+use super::entry::{ClientEntry, Launch, Transport};
 use super::file::Opened;
 use super::place::{ClientFile, Presence};
 use super::servers::{Clients, ServerSection, is_here};
-use super::table::{ConfigScope, client_ids};
+use super::table::{Access, ConfigScope, client_ids};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::policy::nearest_word;
@@ -100,8 +100,18 @@ fn not_installed(place: &ClientFile) -> Refusal {
 }
 
 impl Candidate<'_> {
+    /// Returns the command that can be changed in the file.
+    pub(super) fn editable_launch(&self) -> Option<&Launch> {
+        self.entry.launch().filter(|_| !matches!(self.file.row.access, Access::Read(_)))
+    }
+
     pub(super) fn out_of_reach(&self) -> String {
         let (key, file, name) = (escape_invisible(&self.entry.name), self.file.display_name(), self.file.row.name);
+        if let (Access::Read(remedy), Some(_)) = (self.file.row.access, self.entry.launch()) {
+            return format!(
+                "{key} of {name} is left alone, because {file} is not changed from here. To do it: {remedy}."
+            );
+        }
         match &self.entry.transport {
             Transport::Unclear(bad) => {
                 format!("{key} of {name} is left alone, because its entry in {file} is unclear: {bad}. Fix it first.")
@@ -210,7 +220,7 @@ impl<'c> Selection<'c> {
     fn only_one(&self, all: &[Candidate<'_>], wanted: Wanted) -> Result<String, Refusal> {
         let with = |wanted: Wanted| -> BTreeSet<&str> {
             let is_wrapped = |entry: &ClientEntry| entry.is_wrapped(Some(self.program)) == (wanted == Wanted::Wrapped);
-            let entries = all.iter().map(|found| &found.entry).filter(|entry| entry.launch().is_some());
+            let entries = all.iter().filter(|found| found.editable_launch().is_some()).map(|found| &found.entry);
             entries.filter(|entry| is_wrapped(entry)).map(|entry| entry.name.as_str()).collect()
         };
         let mut keys = with(wanted);
@@ -269,7 +279,8 @@ impl<'c> Selection<'c> {
             Presence::Folder => 3,
             Presence::Nothing => 4,
         };
-        let home = |id: &str| self.files_of(id).filter(|file| file.row.scope == ConfigScope::User).min_by_key(rank);
+        let is_home = |file: &&'c ClientFile| file.row.scope == ConfigScope::User && file.row.access == Access::Add;
+        let home = |id: &str| self.files_of(id).filter(is_home).min_by_key(rank);
         let mut homes: Vec<&ClientFile> = match self.named {
             [] => client_ids().into_iter().filter_map(home).filter(|file| file.presence != Presence::Nothing).collect(),
             named => named.iter().filter_map(|id| home(id)).collect(),

@@ -25,6 +25,17 @@ impl ConfigScope {
     }
 }
 
+/// What may be done with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Its servers are changed, and new ones added.
+    Add,
+    /// Its servers are changed, and none added: the client has a better file for them.
+    Change,
+    /// It is only read, because a change would not last or is not this user's to make: what to do instead.
+    Read(&'static str),
+}
+
 /// A file of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -46,8 +57,10 @@ pub struct Row {
     pub format: ClientFormat,
     /// The keys that lead to the servers. `*` stands for the directory of a project.
     pub keys: &'static [&'static str],
-    /// Members of a new entry besides its command and arguments.
+    /// Members of a new entry besides its command and arguments, as JSON.
     pub extra: &'static [(&'static str, &'static str)],
+    /// What may be done with it.
+    pub access: Access,
 }
 
 const fn everywhere(file: &'static str) -> [&'static str; 3] {
@@ -67,20 +80,22 @@ const PLAIN: Row = Row {
     format: ClientFormat::Json,
     keys: SERVERS,
     extra: &[],
+    access: Access::Add,
 };
 
 /// What the rows of one client have in common.
 const CLAUDE_DESKTOP: Row = Row { id: "claude-desktop", name: "Claude Desktop", ..PLAIN };
-const CLAUDE_CODE: Row = Row { id: "claude-code", name: "Claude Code", extra: &[("type", "stdio")], ..PLAIN };
+const CLAUDE_CODE: Row = Row { id: "claude-code", name: "Claude Code", extra: &[("type", "\"stdio\"")], ..PLAIN };
 const CURSOR: Row = Row { id: "cursor", name: "Cursor", ..PLAIN };
 const VSCODE: Row = Row {
     id: "vscode",
     name: "VS Code",
     format: ClientFormat::Jsonc,
     keys: &["servers"],
-    extra: &[("type", "stdio")],
+    extra: &[("type", "\"stdio\"")],
     ..PLAIN
 };
+const VSCODE_SETTINGS: Row = Row { keys: &["mcp", "servers"], access: Access::Change, ..VSCODE };
 const GEMINI_CLI: Row = Row { id: "gemini-cli", name: "Gemini CLI", format: ClientFormat::Jsonc, ..PLAIN };
 const ANTIGRAVITY: Row = Row { id: "antigravity", name: "Antigravity", ..PLAIN };
 const ZED: Row = Row {
@@ -88,10 +103,15 @@ const ZED: Row = Row {
     name: "Zed",
     format: ClientFormat::Jsonc,
     keys: &["context_servers"],
-    extra: &[("source", "custom")],
+    extra: &[("source", "\"custom\"")],
     ..PLAIN
 };
 const CODEX: Row = Row { id: "codex", name: "Codex", format: ClientFormat::Toml, keys: &["mcp_servers"], ..PLAIN };
+const COPILOT_CLI: Row =
+    Row { id: "copilot-cli", name: "Copilot CLI", extra: &[("type", "\"local\""), ("tools", "[\"*\"]")], ..PLAIN };
+const KIRO: Row = Row { id: "kiro", name: "Kiro", ..PLAIN };
+const AMAZON_Q: Row = Row { id: "amazon-q", name: "Amazon Q", ..PLAIN };
+const ROO_CODE: Row = Row { id: "roo-code", name: "Roo Code", ..PLAIN };
 const CLINE: Row = Row { id: "cline", name: "Cline", ..PLAIN };
 
 /// Every file, the user's first for each client. A new server is added to the first of the user's files that exists.
@@ -135,6 +155,19 @@ pub const ROWS: &[Row] = &[
         ..CLAUDE_CODE
     },
     Row { scope: ConfigScope::Project, files: everywhere("./.mcp.json"), ..CLAUDE_CODE },
+    // https://code.claude.com/docs/en/mcp (Managed MCP configuration): what an administrator sets for every user.
+    Row {
+        name: "Claude Code, managed",
+        files: [
+            "/etc/claude-code/managed-mcp.json",
+            "/Library/Application Support/ClaudeCode/managed-mcp.json",
+            "%ProgramFiles%/ClaudeCode/managed-mcp.json",
+        ],
+        access: Access::Read(
+            "ask the administrator who manages the file to put `policylayer wrap --` before the command",
+        ),
+        ..CLAUDE_CODE
+    },
     // https://cursor.com/docs/context/mcp (Configuration locations).
     Row { files: everywhere("~/.cursor/mcp.json"), ..CURSOR },
     Row { scope: ConfigScope::Project, files: everywhere("./.cursor/mcp.json"), ..CURSOR },
@@ -160,6 +193,23 @@ pub const ROWS: &[Row] = &[
         ..VSCODE
     },
     Row { scope: ConfigScope::Project, files: everywhere("./.vscode/mcp.json"), ..VSCODE },
+    // Before mcp.json (1.102), servers were under `mcp` in the settings, and are still read there:
+    // https://code.visualstudio.com/updates/v1_102.
+    Row {
+        name: "VS Code settings",
+        files: [
+            "$XDG_CONFIG_HOME/Code/User/settings.json",
+            "~/Library/Application Support/Code/User/settings.json",
+            "%APPDATA%/Code/User/settings.json",
+        ],
+        ..VSCODE_SETTINGS
+    },
+    Row {
+        name: "VS Code settings",
+        scope: ConfigScope::Project,
+        files: everywhere("./.vscode/settings.json"),
+        ..VSCODE_SETTINGS
+    },
     // https://docs.windsurf.com/windsurf/cascade/mcp (mcp_config.json); remote servers have `serverUrl` or `url`.
     Row { id: "windsurf", name: "Windsurf", files: everywhere("~/.codeium/windsurf/mcp_config.json"), ..PLAIN },
     // https://geminicli.com/docs/tools/mcp-server and https://geminicli.com/docs/cli/configuration (Settings files); remote
@@ -193,9 +243,58 @@ pub const ROWS: &[Row] = &[
     },
     // https://docs.cline.bot/cline-cli/configuration (Configuration directory): its command line uses the same file.
     Row { files: everywhere("~/.cline/data/settings/cline_mcp_settings.json"), ..CLINE },
+    // https://docs.roocode.com/features/mcp/using-mcp-in-roo (Configuring MCP Servers); the extension's directory is that of
+    // its id in the data directory of VS Code.
+    Row {
+        files: [
+            "$XDG_CONFIG_HOME/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json",
+            "~/Library/Application Support/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json",
+            "%APPDATA%/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json",
+        ],
+        ..ROO_CODE
+    },
+    Row { scope: ConfigScope::Project, files: everywhere("./.roo/mcp.json"), ..ROO_CODE },
+    // https://docs.github.com/en/copilot/how-tos/copilot-cli/customize-copilot/add-mcp-servers: `type` is `local` or
+    // `stdio`, and `tools` says which are offered. It reads a project's .mcp.json (of Claude Code) as well.
+    Row {
+        files: everywhere("~/.copilot/mcp-config.json"),
+        moved_by: Some(("COPILOT_HOME", "mcp-config.json")),
+        ..COPILOT_CLI
+    },
+    Row { scope: ConfigScope::Project, files: everywhere("./.github/mcp.json"), ..COPILOT_CLI },
+    // https://kiro.dev/docs/mcp/configuration (Configuration locations).
+    Row { files: everywhere("~/.kiro/settings/mcp.json"), ..KIRO },
+    Row { scope: ConfigScope::Project, files: everywhere("./.kiro/settings/mcp.json"), ..KIRO },
+    // https://docs.aws.amazon.com/amazonq/latest/qdeveloper-ug/qdev-mcp.html: the IDEs keep them in the default agent, the
+    // command line in mcp.json, which agents include with `useLegacyMcpJson`.
+    Row { files: everywhere("~/.aws/amazonq/mcp.json"), sign: Some("~/.aws/amazonq"), ..AMAZON_Q },
+    Row { files: everywhere("~/.aws/amazonq/agents/default.json"), access: Access::Change, ..AMAZON_Q },
+    Row { scope: ConfigScope::Project, files: everywhere("./.amazonq/mcp.json"), ..AMAZON_Q },
+    Row {
+        scope: ConfigScope::Project,
+        files: everywhere("./.amazonq/agents/default.json"),
+        access: Access::Change,
+        ..AMAZON_Q
+    },
     // https://lmstudio.ai/docs/app/mcp: it follows Cursor's notation.
     Row { id: "lm-studio", name: "LM Studio", files: everywhere("~/.lmstudio/mcp.json"), ..PLAIN },
 ];
+
+/// What is not looked into, for those who look for a server there.
+pub(crate) const NOT_LOOKED_INTO: [&str; 6] = [
+    "Claude Desktop: extensions (.mcpb), which bring their own command",
+    "Claude Code: servers that plugins bring along",
+    "VS Code: profiles other than the default one, portable installations, remote machines, servers of extensions",
+    "Amazon Q: agents other than the default one",
+    "Gemini CLI: extensions, and what an administrator sets",
+    "other clients, such as OpenCode: see docs/clients.md, By hand",
+];
+
+/// Whether a client writes its file itself while it runs, and may write back what it had.
+pub(crate) fn writes_while_it_runs(id: &str) -> bool {
+    // Claude Desktop keeps preferences in it, and Claude Code its whole state.
+    matches!(id, "claude-desktop" | "claude-code")
+}
 
 /// Returns the ids of the clients, each once, in the order of the table.
 pub fn client_ids() -> Vec<&'static str> {

@@ -26,7 +26,7 @@ fn write_text(out: &mut dyn Write, overview: &ClientOverview) -> io::Result<()> 
         for searched in &overview.looked_in {
             writeln!(out, "  {} ({}): {}", searched.name, searched.id, escape_invisible(&searched.file))?;
         }
-        return Ok(());
+        return write_not_looked_into(out, overview);
     }
     for (index, client) in overview.clients.iter().enumerate() {
         if index > 0 {
@@ -34,7 +34,13 @@ fn write_text(out: &mut dyn Write, overview: &ClientOverview) -> io::Result<()> 
         }
         write_client(out, client)?;
     }
-    write_summary(out, &overview.clients)
+    write_summary(out, &overview.clients)?;
+    write_not_looked_into(out, overview)
+}
+
+fn write_not_looked_into(out: &mut dyn Write, overview: &ClientOverview) -> io::Result<()> {
+    writeln!(out, "\nNot looked into:")?;
+    overview.not_looked_into.iter().try_for_each(|what| writeln!(out, "  {what}"))
 }
 
 fn write_client(out: &mut dyn Write, client: &ClientReport) -> io::Result<()> {
@@ -88,10 +94,12 @@ pub(super) fn state_label(state: ServerState) -> (&'static str, Style) {
     }
 }
 
-/// Says why a server is broken, and what to do. Why one is out of reach is said once for all of them.
+/// Says why a server is broken, and what to do. Why remote ones are out of reach is said once for all of them.
 pub(super) fn write_notes(out: &mut dyn Write, server: &ClientServer) -> io::Result<()> {
     let key = escape_invisible(&server.key);
-    let Some(reason) = server.reason.as_ref().filter(|_| server.state != ServerState::OutOfReach) else {
+    let Some(reason) =
+        server.reason.as_ref().filter(|_| server.state != ServerState::OutOfReach || !server.command.is_empty())
+    else {
         return Ok(());
     };
     writeln!(out, "  {key}: {}", escape_invisible(reason))?;
@@ -114,8 +122,8 @@ fn write_summary(out: &mut dyn Write, clients: &[ClientReport]) -> io::Result<()
     if let Some((servers, _, is, it)) = count(ServerState::OutOfReach) {
         writeln!(
             out,
-            "\n{servers} {is} reached over HTTP or server-sent events, which is out of a stdio wrapper's reach: no policy of \
-             this program is in front of {it}."
+            "\n{servers} {is} out of a stdio wrapper's reach (reached over HTTP or server-sent events, or from a file that is \
+             not changed from here): no policy of this program is in front of {it}."
         )?;
     }
     Ok(())

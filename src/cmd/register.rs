@@ -1,5 +1,6 @@
 //! `policylayer register`: puts the wrapper before a server in a client's configuration.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::output::print;
@@ -7,13 +8,14 @@ use super::register_all::{self, Direction};
 use super::{Env, variables};
 use crate::cli::{RegisterArgs, Which};
 use crate::clients::apply::{FileResult, apply_changes};
+use crate::clients::place::ClientFile;
 use crate::clients::program;
 use crate::clients::register::{EntryAction, EntryChange, RegisterPlan, Registration};
 use crate::clients::secret;
 use crate::clients::select::{Refusal, Selection};
 use crate::clients::server_name::Naming;
 use crate::clients::servers::Clients;
-use crate::clients::table::ConfigScope;
+use crate::clients::table::{self, ConfigScope};
 use crate::exit::Exit;
 use crate::paths;
 use crate::record::Enforcement;
@@ -142,6 +144,7 @@ fn show_next_step(out: &mut dyn Write, first: &EntryChange<'_>, changes: &[&Entr
     let mut clients: Vec<_> = changes.iter().map(|change| change.file.row.name).collect();
     clients.dedup();
     writeln!(out, "Restart {} for this to take effect.{undo}", clients.join(" and "))?;
+    warn_of_writers(out, changes.iter().map(|change| change.file))?;
     match first.action {
         EntryAction::Wrapped | EntryAction::Added => {
             writeln!(
@@ -152,4 +155,19 @@ fn show_next_step(out: &mut dyn Write, first: &EntryChange<'_>, changes: &[&Entr
         }
         _ => Ok(()),
     }
+}
+
+/// Says which clients may write back what their file held.
+pub(super) fn warn_of_writers<'c>(out: &mut dyn Write, files: impl Iterator<Item = &'c ClientFile>) -> io::Result<()> {
+    let names: BTreeSet<_> =
+        files.filter(|file| table::writes_while_it_runs(file.row.id)).map(|file| file.row.name).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names = names.into_iter().collect::<Vec<_>>().join(" and ");
+    writeln!(
+        out,
+        "Quit {names} first if it runs: it writes its file itself, and may write back what it had. `policylayer status` shows \
+         whether the change is still there."
+    )
 }

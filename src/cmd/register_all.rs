@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::count_of;
 use super::output::print;
-use super::register::show_outcome;
+use super::register::{show_outcome, warn_of_writers};
 use super::status::{FileHeading, LONGEST_NAME, describe_policy};
 use crate::cli::{All, Format};
 use crate::clients::apply::apply_changes;
@@ -65,6 +65,9 @@ pub(super) fn run(
     let changes = format!("{} in {}", count_of(servers as u64, "server"), count_of(files as u64, "file"));
     if format == Format::Text {
         print(|out| PlanScreen::new(&report, selection).write(out, direction, &changes))?;
+    }
+    if format == Format::Text && servers > 0 {
+        print(|out| warn_of_writers(out, plan.changes().map(|change| change.file)))?;
     }
     let consent = match (servers, selection.dry_run) {
         (0, _) | (_, true) => None,

@@ -117,7 +117,7 @@ impl<'s> Screen<'s> {
             }
             ServerState::Unprotected => lines.extend(reason.map(|why| format!("it cannot start either: {why}"))),
             ServerState::OutOfReach => {
-                lines.push("reached over HTTP, where no policy of this program applies".to_owned())
+                lines.extend(reason.into_iter().chain(remedy));
             }
             ServerState::Broken => lines.extend(reason.into_iter().chain(remedy)),
         }

@@ -9,7 +9,7 @@ use crate::clients::entry::{ClientEntry, Launch, Transport, parse_wrapped};
 use crate::clients::file::Opened;
 use crate::clients::place::{ClientFile, Presence};
 use crate::clients::servers::Clients;
-use crate::clients::table::ConfigScope;
+use crate::clients::table::{Access, ConfigScope, NOT_LOOKED_INTO};
 use crate::clients::{program, secret};
 use crate::env::Env;
 use crate::policy::ToolsTally;
@@ -22,6 +22,8 @@ pub(crate) struct ClientOverview {
     /// Every file that was looked for.
     #[serde(serialize_with = "file_paths")]
     pub(crate) looked_in: Vec<SearchedFile>,
+    /// Where servers may be that are not found here.
+    pub(crate) not_looked_into: &'static [&'static str],
 }
 
 /// A file in which a client would keep its servers.
@@ -120,7 +122,11 @@ impl ClientOverview {
             name: place.row.name,
             file: place.file.display().to_string(),
         };
-        Self { clients: question.report_clients(&clients), looked_in: places.iter().map(searched).collect() }
+        Self {
+            clients: question.report_clients(&clients),
+            looked_in: places.iter().map(searched).collect(),
+            not_looked_into: &NOT_LOOKED_INTO,
+        }
     }
 }
 
@@ -137,9 +143,7 @@ impl Question<'_> {
         for place in clients.places.iter().filter(|place| place.presence != Presence::Nothing) {
             let opened = clients.opened_file(&place.file);
             let name = place.row.name;
-            let note = opened.filter(|opened| !opened.document.is_plain()).map(|_| {
-                format!("there are comments or trailing commas in it, and {name} is only known to read plain JSON")
-            });
+            let note = opened.and_then(|opened| opened.describe_oddity(name));
             let report = |folder, error, servers| ClientReport {
                 error,
                 exists: place.presence == Presence::File,
@@ -163,6 +167,10 @@ impl Question<'_> {
                 }
                 Ok(sections) if sections.is_empty() && place.row.scope != ConfigScope::Folder => {
                     reports.push(report(None, None, Vec::new()));
+                }
+                // A file that is for other things is only named for its servers.
+                Ok(sections)
+                    if place.row.access != Access::Add && sections.iter().all(|section| section.entries.is_empty()) => {
                 }
                 Ok(sections) => reports.extend(sections.into_iter().map(|section| {
                     let judge = |entry| self.report_server(place, opened, (&section.keys, entry));

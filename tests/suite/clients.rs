@@ -13,7 +13,7 @@ use policylayer::clients::edit;
 use policylayer::clients::entry::{ClientEntry, Launch, Transport, parse_wrapped, read_entries};
 use policylayer::clients::file;
 use policylayer::clients::place::{Os, find_files};
-use policylayer::clients::table::{ConfigScope, ROWS, Row, client_ids};
+use policylayer::clients::table::{Access, ConfigScope, ROWS, Row, client_ids};
 use policylayer::env::Env;
 use proptest::prelude::*;
 
@@ -51,6 +51,10 @@ fn each_client_has_the_ids_that_are_documented_and_a_fixture() {
         "zed",
         "codex",
         "cline",
+        "roo-code",
+        "copilot-cli",
+        "kiro",
+        "amazon-q",
         "lm-studio",
     ];
     assert_eq!(client_ids(), expected);
@@ -61,7 +65,7 @@ fn each_client_has_the_ids_that_are_documented_and_a_fixture() {
             let file = file.trim_start_matches("./");
             assert!(docs.contains(&format!("`{file}`")), "docs/clients.md does not name {file}");
         }
-        fixture(row.id);
+        fixture(fixture_name(row));
     }
 }
 
@@ -85,6 +89,16 @@ fn files_are_where_each_system_has_them() {
         "zed user /home/me/.config/zed/settings.json",
         "codex user /home/me/.codex/config.toml",
         "cline user /home/me/.config/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+        "roo-code user /home/me/.config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json",
+        "roo-code project /srv/project/.roo/mcp.json",
+        "copilot-cli user /home/me/.copilot/mcp-config.json",
+        "kiro user /home/me/.kiro/settings/mcp.json",
+        "kiro project /srv/project/.kiro/settings/mcp.json",
+        "amazon-q user /home/me/.aws/amazonq/mcp.json",
+        "amazon-q user /home/me/.aws/amazonq/agents/default.json",
+        "vscode user /home/me/.config/Code/User/settings.json",
+        "vscode project /srv/project/.vscode/settings.json",
+        "claude-code user /etc/claude-code/managed-mcp.json",
         "lm-studio user /home/me/.lmstudio/mcp.json",
     ] {
         has(&linux, line);
@@ -96,6 +110,8 @@ fn files_are_where_each_system_has_them() {
         "vscode user /Users/me/Library/Application Support/Code - Insiders/User/mcp.json",
         "zed user /Users/me/.config/zed/settings.json",
         "cursor user /Users/me/.cursor/mcp.json",
+        "claude-code user /Library/Application Support/ClaudeCode/managed-mcp.json",
+        "vscode user /Users/me/Library/Application Support/Code/User/settings.json",
     ] {
         has(&mac, line);
     }
@@ -108,6 +124,7 @@ fn files_are_where_each_system_has_them() {
         "vscode user C:/Users/me/AppData/Roaming/Code - Insiders/User/mcp.json",
         "zed user C:/Users/me/AppData/Roaming/Zed/settings.json",
         "windsurf user /C/Users/me/.codeium/windsurf/mcp_config.json",
+        "claude-code user C:/Program Files/ClaudeCode/managed-mcp.json",
         "cline user C:/Users/me/AppData/Roaming/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
     ] {
         has(&windows, line);
@@ -198,7 +215,13 @@ fn variables_move_them() {
     has(&all, "claude-code user /d/.claude.json");
     has(&all, "vscode user /x/Code/User/mcp.json");
     let nobody = listed(Os::Linux, &[]);
-    assert!(nobody.iter().all(|line| line.contains(" project ")), "{nobody:#?}");
+    let is_of_nobody = |line: &String| line.contains(" project ") || line.contains("/etc/claude-code/");
+    assert!(nobody.iter().all(is_of_nobody), "{nobody:#?}");
+}
+
+/// The settings of VS Code are another file than its mcp.json.
+fn fixture_name(row: &Row) -> &'static str {
+    if row.keys == ["mcp", "servers"] { "vscode-settings" } else { row.id }
 }
 
 fn fixture(id: &str) -> (PathBuf, Vec<u8>) {
@@ -256,7 +279,7 @@ fn round_trip(bytes: &[u8], format: ClientFormat, keys: &[&str], name: &str, opt
 fn every_fixture_comes_back_as_it_was() {
     let mut seen = 0;
     for row in ROWS {
-        let (file, bytes) = fixture(row.id);
+        let (file, bytes) = fixture(fixture_name(row));
         let document = ClientDocument::parse(&bytes, row.format).unwrap();
         let all = servers(&document, row.keys);
         assert!(all.iter().any(|entry| entry.name == "iterable"), "{}", file.display());
@@ -460,7 +483,7 @@ fn added(text: &str, row: &Row) -> String {
 #[test]
 fn a_server_is_added_in_the_manner_of_the_file() {
     let row = |id: &str| ROWS.iter().find(|row| row.id == id && row.scope == ConfigScope::User).unwrap();
-    for row in ROWS.iter().filter(|row| row.scope == ConfigScope::User) {
+    for row in ROWS.iter().filter(|row| row.scope == ConfigScope::User && row.access == Access::Add) {
         let (_, bytes) = fixture(row.id);
         let text = String::from_utf8(bytes).unwrap();
         let new = added(&text, row);

@@ -655,7 +655,37 @@ fn values_are_filled_in_as_the_client_does() {
     command.env("OFFER", &offer);
     let ran = run(command, &home);
     assert_eq!(ran.code, Some(0), "{}", ran.out);
-    assert!(ran.out.contains("KEY was left out here, because only VS Code knows the value"), "{}", ran.out);
+    assert!(ran.out.contains("KEY has no value here, because only VS Code knows it"), "{}", ran.out);
+
+    // Gemini CLI knows `$NAME`, and no other does.
+    for (file, value, starts) in [
+        (".gemini/settings.json", "$OFFER", true),
+        (".gemini/settings.json", "${OFFER}", true),
+        (".claude.json", "$OFFER", false),
+    ] {
+        let home = self::home();
+        let args = ["wrap", "--server", "shop", "--", &stub(), "--offer", value];
+        let entry = json!({ "command": program(), "args": args });
+        write(&home, file, &json!({ "mcpServers": { "shop": entry } }).to_string());
+        let mut command = self::command(&home, &["shop"]);
+        command.env("OFFER", &offer);
+        let ran = run(command, &home);
+        assert_eq!(ran.code == Some(0), starts, "{value} in {file}: {}", ran.out);
+    }
+
+    // The file of VS Code, whose values are filled into nothing but the environment of the server.
+    let home = self::home();
+    let args = ["wrap", "--server", "shop", "--", &stub(), "--offer", offer.to_str().unwrap()];
+    let entry = json!({ "type": "stdio", "command": program(), "args": args, "envFile": "${workspaceFolder}/.env" });
+    write(&home, ".config/Code/User/mcp.json", &json!({ "servers": { "shop": entry } }).to_string());
+    let ran = run(self::command(&home, &["shop"]), &home);
+    assert!(ran.out.contains("envFile ${workspaceFolder}/.env has no value here"), "{}", ran.out);
+    let policy = home.path().join("bad.toml");
+    fs::write(&policy, "version = 9\n").unwrap();
+    write(&home, ".env", &format!("# mine\nexport POLICYLAYER_POLICY='{}'\n", policy.display()));
+    let ran = run(self::command(&home, &["shop"]), &home);
+    assert_eq!(ran.code, Some(1), "{}", ran.out);
+    assert!(ran.out.contains("bad.toml"), "the file is read: {}", ran.out);
 }
 
 #[test]

@@ -439,3 +439,57 @@ fn a_home_without_clients_or_with_hostile_names_is_no_trouble() {
     code(&home.run(&["unregister", "--all", "--yes"]), 1);
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }
+
+#[test]
+fn files_for_other_things_are_changed_and_get_no_new_server() {
+    let home = Home::new();
+    let settings = VSCODE.replace("mcp.json", "settings.json");
+    let text = "{\n  // mine\n  \"editor.fontSize\": 14,\n}\n";
+    let file = write(&home, &settings, text);
+    // Without servers it is not named, and a new server goes into mcp.json.
+    assert!(!home.good(&["clients"]).contains("VS Code settings"));
+    code(&home.run(&["register", "new", "--client", "vscode", "--", "srv"]), 0);
+    assert!(native(&home.path().join(VSCODE)).exists());
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    let text = "{\n  // mine\n  \"mcp\": { \"servers\": { \"old\": { \"command\": \"srv\" } } },\n}\n";
+    fs::write(&file, text).unwrap();
+    code(&home.run(&["register", "--all", "--yes"]), 0);
+    assert!(fs::read_to_string(&file).unwrap().contains("\"wrap\""));
+    code(&home.run(&["unregister", "old", "--client", "vscode"]), 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
+fn what_its_client_may_not_read_is_said() {
+    for (text, why) in [
+        ("{ \"mcpServers\": { \"s\": { \"command\": \"srv\" }, } }", "comments or trailing commas"),
+        ("{ \"mcpServers\": { \"s\": { \"command\": \"srv\" } } } // mine", "comments or trailing commas"),
+        ("\u{feff}{ \"mcpServers\": { \"s\": { \"command\": \"srv\" } } }", "byte order mark"),
+    ] {
+        let home = Home::new();
+        write(&home, ".cursor/mcp.json", text);
+        for args in [&["register", "--all", "--dry-run"][..], &["clients"]] {
+            let ran = home.run(args);
+            code(&ran, 0);
+            let told = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(told.contains(why), "{args:?}: {}", ran.out);
+        }
+        let ran = home.run(&["register", "s"]);
+        code(&ran, 0);
+        assert!(ran.out.contains(why), "{}", ran.out);
+        let ran = home.run(&["doctor", "s"]);
+        code(&ran, 1);
+        assert!(ran.out.contains("✘ client's file") && ran.out.contains(why), "{}", ran.out);
+    }
+}
+
+#[test]
+fn whoever_writes_its_file_itself_is_to_be_quit_first() {
+    let home = desk();
+    let plan = home.run(&["register", "--all", "--dry-run"]).out;
+    assert!(plan.contains("Quit Claude Code and Claude Desktop first"), "{plan}");
+    let ran = home.run(&["register", "iterable", "--client", "cursor"]);
+    assert!(!ran.out.contains("Quit "), "{}", ran.out);
+    let ran = home.run(&["register", "iterable", "--client", "claude-desktop"]);
+    assert!(ran.out.contains("Quit Claude Desktop first"), "{}", ran.out);
+}

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::clients::document::ClientDocument;
 use crate::clients::file::Opened;
 use crate::env::Env;
-use crate::paths::POLICY_VARIABLE;
+use crate::limits::MAX_ENV_FILE;
+use crate::paths::{POLICY_VARIABLE, read_bytes};
 use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
 use crate::proxy::SpawnEnv;
 
@@ -71,7 +72,7 @@ impl EnvOrigin {
             // not found.
             "claude-desktop" | "lm-studio" => Self::Desktop,
             // https://developers.openai.com/codex/mcp: `env_vars` names what else to pass on.
-            "codex" => Self::Terminal,
+            "codex" | "copilot-cli" => Self::Terminal,
             // https://github.com/anthropics/claude-code/issues/28332, https://geminicli.com/docs/tools/mcp-server.
             "claude-code" | "gemini-cli" => Self::PassesAll,
             // https://github.com/microsoft/vscode/issues/1033, and the editors derived from it; Zed does the same.
@@ -90,6 +91,15 @@ pub(crate) struct ClientEnv {
     secrets: Vec<String>,
     /// Values for the names between `${` and `}`.
     known: Env,
+    /// Whether `$NAME` stands for a value as well.
+    bare_names: BareNames,
+}
+
+/// What a client makes of `$NAME`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BareNames {
+    Literal,
+    Expanded,
 }
 
 impl ClientEnv {
@@ -101,6 +111,7 @@ impl ClientEnv {
             unfilled: Vec::new(),
             secrets: Vec::new(),
             known: env.clone(),
+            bare_names: BareNames::Literal,
         }
     }
 
@@ -116,6 +127,10 @@ impl ClientEnv {
             }
             // These clients start servers in any directory: a relative path must not be found by chance.
             given.dir = env.home().map_or_else(|| PathBuf::from("/"), Path::to_owned);
+        }
+        // https://geminicli.com/docs/tools/mcp-server: `$VAR_NAME` and `${VAR_NAME}`.
+        if id == "gemini-cli" {
+            given.bare_names = BareNames::Expanded;
         }
         if let Some(opened) = opened {
             let path: Vec<_> = keys.iter().map(String::as_str).chain([name]).collect();
@@ -136,6 +151,9 @@ impl ClientEnv {
                 self.vars.push((name.into(), value.to_owned()));
             }
         }
+        if let Some(file) = entry.member("envFile").and_then(DocumentNode::as_text) {
+            self.add_env_file(file);
+        }
         // Zed's older format has the command in an object of its own.
         let vars = entry.member("env").or_else(|| entry.member("command")?.member("env"));
         for (DocumentKey { name, .. }, node) in vars.map(DocumentNode::members).unwrap_or_default() {
@@ -148,13 +166,36 @@ impl ClientEnv {
                 self.unfilled.push(name.clone());
                 continue;
             };
-            // Paths are not secret, and a short value would be found by chance.
-            let is_path = Path::new(&value).is_absolute() || ["PATH", POLICY_VARIABLE].contains(&name.as_str());
-            if value.len() >= 6 && !is_path {
-                self.secrets.push(value.clone());
-            }
-            self.set_variable(name, &value);
+            self.set_secret(name, &value);
         }
+    }
+
+    /// Adds the variables of a file that VS Code and Cursor read: `NAME=VALUE` lines.
+    fn add_env_file(&mut self, written: &str) {
+        let file = self.known.working_dir().join(self.fill_in_known(written));
+        let text = read_bytes(&file, MAX_ENV_FILE).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let Some(text) = text else {
+            self.unfilled.push(format!("envFile {written}"));
+            return;
+        };
+        for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            let Some((name, value)) = line.split_once('=') else { continue };
+            let value = value.trim();
+            let quoted = ['"', '\'', '`'].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+            let value = quoted.unwrap_or_else(|| value.split(" #").next().unwrap_or_default().trim_end());
+            self.set_secret(name.trim(), value);
+        }
+    }
+
+    /// Sets a variable whose value is not shown.
+    fn set_secret(&mut self, name: &str, value: &str) {
+        // Paths are not secret, and a short value would be found by chance.
+        let is_path = Path::new(value).is_absolute() || ["PATH", POLICY_VARIABLE].contains(&name);
+        if value.len() >= 6 && !is_path {
+            self.secrets.push(value.to_owned());
+        }
+        self.set_variable(name, value);
     }
 
     fn set_variable(&mut self, name: &str, value: &str) {
@@ -174,9 +215,22 @@ impl ClientEnv {
             return Some(text.to_owned());
         }
         let (mut out, mut rest) = (String::new(), text);
-        while let Some((before, after)) = rest.split_once("${") {
-            let (name, after) = after.split_once('}')?;
+        while let Some((before, after)) = rest.split_once('$') {
             out.push_str(before);
+            let (name, after) = match after.strip_prefix('{') {
+                Some(braced) => braced.split_once('}')?,
+                None => {
+                    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                    let end = after.find(|c| !is_part(c)).unwrap_or(after.len());
+                    let is_name = end > 0 && !after.starts_with(|c: char| c.is_ascii_digit());
+                    if self.bare_names == BareNames::Literal || !is_name {
+                        out.push('$');
+                        rest = after;
+                        continue;
+                    }
+                    after.split_at(end)
+                }
+            };
             let name = name.strip_prefix("env:").unwrap_or(name);
             let (name, default) = name.split_once(":-").map_or((name, None), |(name, default)| (name, Some(default)));
             let value = match name {
@@ -188,6 +242,21 @@ impl ClientEnv {
             rest = after;
         }
         Some(out + rest)
+    }
+
+    /// Expands the words of a command, and notes which have a part that only the client knows.
+    pub(super) fn fill_in_words(&mut self, words: &[&str]) -> Vec<String> {
+        let mut filled = Vec::with_capacity(words.len());
+        for word in words {
+            let value = self.fill_in(word);
+            if value.is_none() {
+                // The part alone: the rest of a word may be a secret.
+                let part = word.split_once('$').map_or("", |(_, rest)| rest.split('}').next().unwrap_or_default());
+                self.unfilled.push(format!("${part}{}", if part.starts_with('{') { "}" } else { "" }));
+            }
+            filled.push(value.unwrap_or_else(|| (*word).to_owned()));
+        }
+        filled
     }
 
     pub(super) fn asks_shell(&self) -> bool {

@@ -247,6 +247,7 @@ impl Doctor<'_> {
     fn check_entry(&self, target: &Target<'_>) -> Result<ChainReport, ProbeError> {
         let (chain, mut report) = target.open_chain(self.program.as_deref(), self.question.env);
         let Some(chain) = chain else { return Ok(report) };
+        report.check_plain(target);
         self.check_chain(&chain, &mut report)?;
         report.state = Some(report.judge_state(&chain));
         report.hide_secrets(&chain);

@@ -130,9 +130,9 @@ impl LaunchChain<'_> {
 
     fn describe_unfilled(&self) -> Option<String> {
         let names = &self.env.unfilled;
-        let were = if names.len() == 1 { "was" } else { "were" };
+        let have = if names.len() == 1 { "has" } else { "have" };
         let names = (!names.is_empty()).then(|| names.join(", "))?;
-        Some(format!("{names} {were} left out here, because only {} knows the value", self.client))
+        Some(format!("{names} {have} no value here, because only {} knows it", self.client))
     }
 
     fn check_tools(&self, offer: &ServerOffer, question: &DoctorQuestion<'_>) -> Result<Finding, ProbeError> {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::client_env::ClientEnv;
-use super::{ChainReport, Doctor, LaunchChain, Problem, ServerState, StepId};
+use super::{ChainReport, Doctor, LaunchChain, Problem, ServerState, StepId, StepStatus};
 use crate::clients::entry::{ClientEntry, Transport, parse_wrapped};
 use crate::clients::file::Opened;
 use crate::clients::place::{ClientFile, Presence};
 use crate::clients::secret;
 use crate::clients::servers::{Clients, is_here};
+use crate::clients::table::Access;
 use crate::env::Env;
 use crate::policy::nearest_word;
 use crate::shell::as_word;
@@ -169,7 +170,14 @@ impl Target<'_> {
                 return (None, report);
             }
         };
-        let env = ClientEnv::from_entry(row.id, self.opened, keys, &entry.name, here);
+        // What an administrator has wrapped is judged like any other.
+        if let (Access::Read(remedy), false) = (row.access, entry.is_wrapped(program)) {
+            report.state = Some(ServerState::OutOfReach);
+            let what = format!("{} starts it from {file}, which is not changed from here", row.name);
+            report.stop_at(StepId::Entry, Problem::failed(what, remedy));
+            return (None, report);
+        }
+        let mut env = ClientEnv::from_entry(row.id, self.opened, keys, &entry.name, here);
         let literal = launch.words();
         report.push_step(
             StepId::Entry,
@@ -186,12 +194,25 @@ impl Target<'_> {
             client_id: row.id,
             key: &entry.name,
             file: Some(file),
-            words: literal.iter().map(|word| env.fill_in_known(word)).collect(),
+            words: env.fill_in_words(&literal),
             wrapped: parse_wrapped(&literal, program),
             env,
             here,
         };
         (Some(chain), report)
+    }
+}
+
+impl ChainReport {
+    /// Fails the first step if the client may be unable to read its file.
+    pub(super) fn check_plain(&mut self, target: &Target<'_>) {
+        let row = target.place.row;
+        let Some(why) = target.opened.and_then(|opened| opened.describe_oddity(row.name)) else { return };
+        if let Some(step) = self.steps.iter_mut().find(|step| step.id == StepId::File) {
+            step.status = StepStatus::Failed;
+            step.detail = format!("{}: {why}", target.place.file.display());
+            step.remedy = Some("take that out of the file, so that it is plain JSON".to_owned());
+        }
     }
 }
 
