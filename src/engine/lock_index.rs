@@ -66,7 +66,12 @@ impl LockIndex {
         Self { locked: policy.locked().cloned(), ..Self::default() }
     }
 
+    /// Holds what is listed to the lock of another policy. Where there was no lock, nothing of what was listed is known.
     pub(super) fn use_policy(&mut self, policy: &Policy) {
+        if self.locked.is_none() {
+            *self = Self::default();
+            ItemKind::ALL.into_iter().for_each(|kind| self.mark_stale(kind));
+        }
         self.locked = policy.locked().cloned();
     }
 

@@ -246,7 +246,9 @@ impl Engine {
     /// Puts another policy in force from the next line on, and tells the client if it would see other tools.
     pub fn replace_policy(&mut self, policy: Arc<Policy>, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(Now::default(), actions);
-        if self.ended.is_none() && self.tools.shows_differ(&self.policy, &policy) {
+        // What was listed without a lock has not been held against it.
+        let begins_lock = self.policy.locked().is_none() && policy.locked().is_some();
+        if self.ended.is_none() && (begins_lock || self.tools.shows_differ(&self.policy, &policy)) {
             self.listeners.list_changed_lines().into_iter().for_each(|line| turn.send_to_client(line));
         }
         self.tools.use_policy(&policy);
