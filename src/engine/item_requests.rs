@@ -247,6 +247,7 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         for uri in params::read_subscriptions(request.params)? {
             let judgement = policy.judge_item(self.resources.find_resource(&uri, &policy, &self.tools), "{}");
+            let judged = judgement.decision;
             let refused = match self.gate.admit(judgement, "{}", None, turn.now) {
                 // Several may be asked for at once, and a person is asked about one request.
                 Ok(AdmittedCall { decision, asking: Some(_), counted, .. }) => {
@@ -256,7 +257,7 @@ impl Engine {
                 Ok(_) => None,
                 Err(why) => Some(why),
             };
-            let decision = refused.as_ref().map_or(judgement.decision, |refused: &Refused<'_>| refused.decision);
+            let decision = refused.as_ref().map_or(judged, |refused: &Refused<'_>| refused.decision);
             let facts = Facts {
                 subject: SubjectKind::Resource.recorded(&uri),
                 effect: decision.effect,

@@ -160,7 +160,7 @@ impl Engine {
         if let Err(fault) = handled {
             let code = if fault.is_parse_error() { ErrorCode::Parse } else { ErrorCode::InvalidRequest };
             let (skim, why) = (skim_line(line), describe_fault("message", &fault));
-            self.refuse_client_line(&skim, &why, turn);
+            self.refuse_client_line(&skim, message::find_traceparent(line), &why, turn);
             turn.send_to_client(reply::error_line(self.id_to_answer(&skim), code, &why));
         }
     }
@@ -169,7 +169,7 @@ impl Engine {
     pub fn handle_client_oversize(&mut self, skim: &Skim, max: usize, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
         let why = describe_oversize("message", max);
-        self.refuse_client_line(skim, &why, turn);
+        self.refuse_client_line(skim, None, &why, turn);
         // Only a request wants an answer, but if the shape is unknown, the client should know.
         if matches!(skim.shape, Shape::Request | Shape::Unknown) {
             turn.send_to_client(reply::error_line(self.id_to_answer(skim), ErrorCode::InvalidRequest, &why));
@@ -199,7 +199,7 @@ impl Engine {
     pub fn handle_server_oversize(&mut self, skim: &Skim, max: usize, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
         turn.push_note(format!("skipped a line from the server that is larger than {max} bytes"));
-        self.refuse_server_line(skim, &describe_oversize("answer", max), turn);
+        self.refuse_server_line(skim, None, &describe_oversize("answer", max), turn);
     }
 
     /// Handles the end of the server, which `how` describes ("it exited with code 1"): answers each open request of the
@@ -358,9 +358,10 @@ impl Engine {
 
     /// Refuses an unacceptable line of the client. If it was the answer to a request of the server, the server gets an
     /// error instead; if it was the answer to a request of ours, it is a refusal.
-    fn refuse_client_line(&mut self, skim: &Skim, why: &str, turn: &mut Turn<'_>) {
+    fn refuse_client_line(&mut self, skim: &Skim, traceparent: Option<&str>, why: &str, turn: &mut Turn<'_>) {
         turn.push_note(format!("to the client: {why}"));
-        self.recorder.record_unacceptable(&Facts::new(Direction::Client, None, PROTOCOL_RULE), why, turn);
+        let facts = Facts { traceparent, ..Facts::new(Direction::Client, None, PROTOCOL_RULE) };
+        self.recorder.record_unacceptable(&facts, why, turn);
         let Some(id) = skim.response_id() else { return };
         let (key, unreadable) = (id.into(), Answer::Result("{}"));
         if !self.handle_dialogue_answer(&key, unreadable, turn)
@@ -420,7 +421,7 @@ impl Engine {
     }
 
     fn handle_server_response(&mut self, line: &[u8], id: &str, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) {
-        if self.handle_own_answer(line, key, answer, turn) {
+        if self.handle_own_answer(key, Some((line, answer)), turn) {
             return;
         }
         let Some(open) = self.client_requests.take_answered(key) else {

@@ -146,6 +146,11 @@ impl Preparations {
         compared.find(|question| question.number == number)
     }
 
+    /// Whether the server may still answer a request of the wrapper with this id.
+    pub(super) fn waits_for_answer(&self, key: &IdKey) -> bool {
+        matches!(key, IdKey::Text(id) if self.requests.iter().any(|request| request.id == *id))
+    }
+
     fn take_request(&mut self, is_it: impl Fn(&OwnRequest) -> bool) -> Option<OwnRequest> {
         let at = self.requests.iter().position(is_it)?;
         Some(self.requests.remove(at))
@@ -371,37 +376,34 @@ impl Engine {
         }
     }
 
-    /// Handles the server's answer to a request of the wrapper's own. Returns whether it was one.
+    /// Handles the answer to a request of the wrapper's own; `None` is one that cannot be read. Returns whether it was one.
     pub(super) fn handle_own_answer(
         &mut self,
-        line: &[u8],
         key: &IdKey,
-        answer: Answer<'_>,
+        answer: Option<(&[u8], Answer<'_>)>,
         turn: &mut Turn<'_>,
     ) -> bool {
         let IdKey::Text(id) = key else { return false };
         let Some(request) = self.preparations.take_request(|request| request.id == *id) else {
             return false;
         };
-        turn.record_outcome(request.draft, outcome_of_answer(answer));
-        match request.kind {
-            OwnKind::Preview(preview) => self.finish_preview(id, describe_preview(&preview, answer), turn),
-            OwnKind::List(page, meta) => match answer {
-                Answer::Result(result) => {
-                    // What it hides is hidden from nobody here, but its names and classes are learned.
-                    let part = if page == 1 { ListPart::Beginning } else { ListPart::Rest };
-                    let is_read = self.filter_list(line, result, (ListKind::Tools, part)).is_ok();
-                    self.announce_drift(turn);
-                    match list_filter::next_cursor(result) {
-                        Some(cursor) if is_read && page < MAX_OWN_PAGES => {
-                            let cursor = cursor.to_owned();
-                            self.ask_for_tools((page + 1, request.until), Some(&cursor), meta.map(Into::into), turn);
-                        }
-                        _ => self.finish_listing(turn),
+        let read = answer.map(|(_, answer)| answer);
+        turn.record_outcome(request.draft, read.map_or(Outcome::Error, outcome_of_answer));
+        match (request.kind, answer) {
+            (OwnKind::Preview(preview), _) => self.finish_preview(id, describe_preview(&preview, read), turn),
+            (OwnKind::List(page, meta), Some((line, Answer::Result(result)))) => {
+                // What it hides is hidden from nobody here, but its names and classes are learned.
+                let part = if page == 1 { ListPart::Beginning } else { ListPart::Rest };
+                let is_read = self.filter_list(line, result, (ListKind::Tools, part)).is_ok();
+                self.announce_drift(turn);
+                match list_filter::next_cursor(result) {
+                    Some(cursor) if is_read && page < MAX_OWN_PAGES => {
+                        self.ask_for_tools((page + 1, request.until), Some(cursor), meta.map(Into::into), turn);
                     }
+                    _ => self.finish_listing(turn),
                 }
-                Answer::Error(_) => self.finish_listing(turn),
-            },
+            }
+            (OwnKind::List(..), _) => self.finish_listing(turn),
         }
         true
     }

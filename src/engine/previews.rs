@@ -10,9 +10,13 @@ use crate::visible::{escape_invisible, shorten};
 use crate::wire::message::Answer;
 use crate::wire::view::{self, find_member};
 
-/// Describes the answer to a preview, in one line for each value. Nothing in it is invisible, and a cut is marked.
-pub(super) fn describe_preview(preview: &Preview, answer: Answer<'_>) -> SeenPreview {
+/// Describes the answer to a preview, in one line for each value; `None` is one that cannot be read. Nothing in it is
+/// invisible, and a cut is marked.
+pub(super) fn describe_preview(preview: &Preview, answer: Option<Answer<'_>>) -> SeenPreview {
     let tool = escape_invisible(preview.tool());
+    let Some(answer) = answer else {
+        return SeenPreview::missing(&format!("the answer of {tool} cannot be read"));
+    };
     let is_error = |result| find_member(result, "isError") == Some("true");
     let Answer::Result(result) = answer else {
         return SeenPreview::missing(&format!("{tool} answered with an error"));

@@ -1,6 +1,6 @@
 //! The resources and templates that the server has listed in this session, and the tools whose apps they are.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::tool_index::ToolIndex;
 use crate::limits::{
@@ -23,7 +23,7 @@ pub(super) struct ResourceIndex {
     uri_bytes: usize,
     templates: HashMap<Box<str>, UriTemplate>,
     template_bytes: usize,
-    /// The apps of tools, by the URI as the most lenient server could read it.
+    /// The apps of tools, by each place to which a server could take the URI to lead.
     apps: HashMap<Box<str>, HashSet<App>>,
     app_count: usize,
     app_bytes: usize,
@@ -79,17 +79,21 @@ impl ResourceIndex {
         let Some(meta) = find_member(item, "_meta") else { return };
         let nested = find_member(meta, "ui").and_then(|ui| find_member(ui, "resourceUri"));
         for uri in [nested, find_member(meta, "ui/resourceUri")].into_iter().flatten().filter_map(view::decode_string) {
-            let Some(place) = find_place(&uri) else { continue };
-            let app = App { uri: uri::normalize(&uri).into(), tool: tool.into() };
-            let bytes = self.app_bytes + place.len() + app.uri.len() + tool.len();
-            if self.apps.get(&place).is_some_and(|apps| apps.contains(&app)) {
-            } else if self.app_count < MAX_LISTED_APPS && bytes <= MAX_LISTED_APP_BYTES {
-                self.app_bytes = bytes;
-                self.app_count += 1;
-                self.apps.entry(place).or_default().insert(app);
-            } else {
-                (self.dropped.some, self.dropped.apps) = (true, true);
+            for place in find_app_places(&ComparedName::of_uri(&uri)) {
+                self.record_app_at(place, App { uri: uri::normalize(&uri).into(), tool: tool.into() });
             }
+        }
+    }
+
+    fn record_app_at(&mut self, place: Box<str>, app: App) {
+        let bytes = self.app_bytes + place.len() + app.uri.len() + app.tool.len();
+        if self.apps.get(&place).is_some_and(|apps| apps.contains(&app)) {
+        } else if self.app_count < MAX_LISTED_APPS && bytes <= MAX_LISTED_APP_BYTES {
+            self.app_bytes = bytes;
+            self.app_count += 1;
+            self.apps.entry(place).or_default().insert(app);
+        } else {
+            (self.dropped.some, self.dropped.apps) = (true, true);
         }
     }
 
@@ -138,7 +142,8 @@ impl ResourceIndex {
         if name.is_ambiguous() {
             return self.apps.values().flatten().map(decide).find(Decision::refuses);
         }
-        let apps = name.folded().iter().filter_map(|place| self.apps.get(place.as_str())).flatten();
+        let places = find_app_places(name);
+        let apps = places.iter().filter_map(|place| self.apps.get(place)).flatten();
         let (exact, alike): (Vec<_>, Vec<_>) = apps.partition(|app| *app.uri == *name.exact());
         if self.dropped.apps && exact.is_empty() {
             let reason =
@@ -157,7 +162,8 @@ pub(super) fn is_app(uri: &str) -> bool {
     ComparedName::of_uri(uri).folded().iter().any(|place| place.starts_with(APP_SCHEME))
 }
 
-/// Where the most lenient server takes an app to be.
-fn find_place(uri: &str) -> Option<Box<str>> {
-    ComparedName::of_uri(uri).folded().first().map(|place| place.as_str().into())
+/// Returns where servers may take an app to be, whatever slashes stand before and behind it.
+fn find_app_places(name: &ComparedName) -> BTreeSet<Box<str>> {
+    let places = name.folded().iter().map(|place| place.strip_prefix(APP_SCHEME).unwrap_or(place));
+    places.map(|place| place.trim_matches('/').into()).collect()
 }

@@ -5,7 +5,7 @@ use super::action::{Action, Turn};
 use super::line_errors::describe_fault;
 use crate::record::{Direction, Facts, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
-use crate::wire::message::Message;
+use crate::wire::message::{self, Message};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::{Shape, Skim, Version, skim_batch, skim_line};
 use crate::wire::strict::StrictDepth;
@@ -25,10 +25,11 @@ impl Engine {
         if matches!(fault, Fault::Utf8(_)) {
             why.push_str(" The line is not UTF-8; for a Python server set `PYTHONUTF8=1` in `env`.");
         }
-        skims.iter().for_each(|skim| self.refuse_server_line(skim, &why, turn));
+        let traceparent = message::find_traceparent(line);
+        skims.iter().for_each(|skim| self.refuse_server_line(skim, traceparent, &why, turn));
     }
 
-    /// Handles an answer that shares its line with other text, if the client waits for it. Returns whether there is one.
+    /// Handles an answer that shares its line with other text, if the client waits for it, or the wrapper does. Returns whether there is one.
     /// No request and no notification of the server is taken from such a line.
     fn handle_embedded_answer<'a>(&mut self, line: &'a [u8], turn: &mut Turn<'a>) -> bool {
         let Some((place, message)) =
@@ -41,7 +42,7 @@ impl Engine {
         else {
             return false;
         };
-        if !self.client_requests.waits_for_answer(&key) {
+        if !self.client_requests.waits_for_answer(&key) && !self.preparations.waits_for_answer(&key) {
             return false;
         }
         for around in [0..place.start, place.end..line.len()] {
@@ -55,7 +56,13 @@ impl Engine {
     }
 
     /// Refuses a line of the server that is not forwarded: whoever waits for it, or for an answer to it, gets an error.
-    pub(super) fn refuse_server_line(&mut self, skim: &Skim, why: &str, turn: &mut Turn<'_>) {
+    pub(super) fn refuse_server_line(
+        &mut self,
+        skim: &Skim,
+        traceparent: Option<&str>,
+        why: &str,
+        turn: &mut Turn<'_>,
+    ) {
         let Some(id) = &skim.id else { return };
         // A message that is neither a request nor an answer is a damaged answer.
         let is_answer = skim.shape == Shape::Response || (skim.shape, skim.version) == (Shape::Unknown, Version::Named);
@@ -63,10 +70,13 @@ impl Engine {
             return;
         }
         turn.push_note(format!("withheld a line from the server (id {id}): {why}"));
-        self.recorder.record_unacceptable(&Facts::new(Direction::Server, None, PROTOCOL_RULE), why, turn);
+        let facts = Facts { traceparent, ..Facts::new(Direction::Server, None, PROTOCOL_RULE) };
+        self.recorder.record_unacceptable(&facts, why, turn);
         if !is_answer {
             turn.send_to_server(reply::error_line(Some(id.as_str()), ErrorCode::InvalidRequest, why));
-        } else if let Some(open) = self.client_requests.take_waiting(&id.into()) {
+        } else if !self.handle_own_answer(&id.into(), None, turn)
+            && let Some(open) = self.client_requests.take_waiting(&id.into())
+        {
             turn.record_outcome(open.kind.into_draft(), Outcome::Error);
             turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamUnreadable, why));
         }

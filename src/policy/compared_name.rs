@@ -1,8 +1,8 @@
 //! Names in the forms in which keys compare them, and the templates that URIs fit.
 
-use super::glob::NamePattern;
+use super::glob::{NamePattern, Pattern};
 use super::section::Section;
-use crate::wire::fold::fold;
+use crate::wire::fold::{find_frame, fold};
 use crate::wire::uri;
 use crate::wire::uri_places::{READINGS, Reading, fold_glob_part, fold_glob_start, is_ambiguous};
 
@@ -118,6 +118,8 @@ pub(super) struct ComparedKey {
     pub(super) exact: NamePattern,
     /// Match what servers may read: one pattern, or one for each [`Reading`] of a URI.
     folded: Vec<NamePattern>,
+    /// The glob for frames; none for a name.
+    frame: Vec<Pattern>,
 }
 
 impl ComparedKey {
@@ -138,7 +140,13 @@ impl ComparedKey {
             ),
             (pattern, _) => vec![pattern.map_text(fold_name, fold_name)],
         };
-        Self { exact, folded }
+        let frame = match (folded.first(), &exact, section) {
+            (Some(NamePattern::Glob(patterns)), _, Section::Resources) | (_, NamePattern::Glob(patterns), _) => {
+                patterns.iter().map(Pattern::frame).collect()
+            }
+            _ => Vec::new(),
+        };
+        Self { exact, folded, frame }
     }
 
     /// Whether the key is about the name however a server reads it, so that it can permit it.
@@ -151,7 +159,15 @@ impl ComparedKey {
     /// a part of the key itself does not count: the key is about that part.
     pub(super) fn touches(&self, name: &ComparedName) -> bool {
         let is_whole = |key: &NamePattern| self.folded.first() == Some(key);
-        self.exact.matches(&name.exact) || self.pairs(name).any(|(key, place)| is_whole(key) && key.matches(place))
+        self.exact.matches(&name.exact)
+            || self
+                .pairs(name)
+                .any(|(key, place)| is_whole(key) && (key.matches(place) || self.matches_frame_of(place)))
+    }
+
+    fn matches_frame_of(&self, place: &str) -> bool {
+        let frame = find_frame(place);
+        self.frame.iter().any(|glob| glob.matches_frame(&frame))
     }
 
     /// Whether the key has the name itself, in another spelling.

@@ -31,7 +31,7 @@ pub enum ToolSeen {
 
 /// What a policy says about one call: the decision, and the limits that it must be counted against before it may go on.
 #[must_use = "a judgement that nobody obeys lets the call through"]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Judgement<'p> {
     /// What happens if no limit is reached.
     pub decision: Decision<'p>,
@@ -43,7 +43,7 @@ pub struct Judgement<'p> {
 
 impl<'p> Judgement<'p> {
     /// The limits that the call counts against, the tool's own first. Either all of them are charged, or none.
-    pub fn limits(&self) -> impl Iterator<Item = &'p Limit> + use<'p> {
+    pub fn limits(&self) -> impl Iterator<Item = &'p Limit> {
         self.rules.checks().flat_map(|checks| &checks.limits)
     }
 
@@ -64,28 +64,30 @@ impl<'p> Judgement<'p> {
 }
 
 /// The rules that hold together: first the one that may let a message pass, then others, which can only restrict it.
-#[derive(Clone, Copy, Debug, Default)]
-struct RulesInForce<'p> {
-    rules: [Option<&'p Rule>; 5],
+#[derive(Clone, Debug, Default)]
+pub(super) struct RulesInForce<'p> {
+    rules: [Option<&'p Rule>; 3],
     /// Those of names with the same fold.
     alike: &'p [(String, Arc<Rule>)],
+    /// Those of globs for other spellings. Almost always there is none.
+    others: Vec<&'p Rule>,
 }
 
 impl<'p> RulesInForce<'p> {
-    fn of(rules: [Option<&'p Rule>; 5]) -> Self {
-        Self { rules, alike: &[] }
+    pub(super) fn new(first: Option<&'p Rule>, others: Vec<&'p Rule>) -> Self {
+        Self { rules: [first, None, None], alike: &[], others }
     }
 
     /// Returns each rule once.
-    fn iter(self) -> impl Iterator<Item = &'p Rule> + use<'p> {
-        let [first, others @ ..] = self.rules;
-        let alike = move || self.alike.iter().map(|(_, rule)| &**rule);
-        let all = move || first.into_iter().chain(alike()).chain(others.into_iter().flatten());
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'p Rule> {
+        let [first, last @ ..] = self.rules;
+        let named = move || self.alike.iter().map(|(_, rule)| &**rule).chain(self.others.iter().copied());
+        let all = move || first.into_iter().chain(named()).chain(last.into_iter().flatten());
         let is_new = move |(at, rule): &(usize, &'p Rule)| !all().take(*at).any(|earlier| std::ptr::eq(earlier, *rule));
         all().enumerate().filter(is_new).map(|(_, rule)| rule)
     }
 
-    fn checks(self) -> impl Iterator<Item = &'p Checks> + use<'p> {
+    pub(super) fn checks(&self) -> impl Iterator<Item = &'p Checks> {
         self.iter().filter_map(|rule| rule.checks.as_deref())
     }
 }
@@ -96,7 +98,7 @@ impl Policy {
     pub fn decide_tool<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>) -> Decision<'p> {
         let tool = tool.into();
         let (own, rules) = self.find_rules(tool);
-        self.hold_to_lock(self.decide_together(rules, self.decision_of_rule(own)), tool.drift)
+        self.hold_to_lock(self.decide_rules(&rules, self.decision_of_rule(own)), tool.drift)
     }
 
     /// Decides about a call of `tool`: its arguments alone, or a [`ConditionInput`] with all that conditions look at.
@@ -111,8 +113,7 @@ impl Policy {
     ) -> Judgement<'p> {
         let tool = tool.into();
         let (own, rules) = self.find_rules(tool);
-        let judgement = self.judge_checks(self.find_strictest(rules, self.decision_of_rule(own)), rules, input.into());
-        self.hold_judgement(judgement, tool.drift)
+        self.hold_judgement(self.judge_rules(rules, self.decision_of_rule(own), input.into()), tool.drift)
     }
 
     /// Returns the name in the policy or the catalogue that a server may take this one for; `None` if there is none, or
@@ -123,18 +124,18 @@ impl Policy {
             return None;
         }
         let folded = fold(name);
-        let known = || self.catalogue()?.find_tool(&folded).map(|tool| tool.name.as_str());
+        let known = || self.catalogue()?.find_alike(&folded).map(|tool| tool.name.as_str());
         tables.iter().find_map(|table| table.find_name(&folded)).or_else(known)
     }
 
     /// Decides by the strictest of several rules and of a decision that holds without them. The checks of all rules hold.
     pub(super) fn judge_rules<'p>(
         &'p self,
-        rules: [Option<&'p Rule>; 5],
+        rules: RulesInForce<'p>,
         base: Decision<'p>,
         input: ConditionInput<'_>,
     ) -> Judgement<'p> {
-        self.judge_checks(self.decide_rules(rules, base), RulesInForce::of(rules), input)
+        self.judge_checks(self.find_strictest(&rules, base), rules, input)
     }
 
     /// As [`hold_to_lock`](Self::hold_to_lock), for a judgement.
@@ -183,11 +184,7 @@ impl Policy {
     }
 
     /// As [`judge_rules`](Self::judge_rules), whatever the arguments.
-    pub(super) fn decide_rules<'p>(&'p self, rules: [Option<&'p Rule>; 5], base: Decision<'p>) -> Decision<'p> {
-        self.decide_together(RulesInForce::of(rules), base)
-    }
-
-    fn decide_together<'p>(&'p self, rules: RulesInForce<'p>, base: Decision<'p>) -> Decision<'p> {
+    pub(super) fn decide_rules<'p>(&'p self, rules: &RulesInForce<'p>, base: Decision<'p>) -> Decision<'p> {
         let decision = self.find_strictest(rules, base);
         let mut refusals = rules.checks().flat_map(|checks| &checks.refusals);
         match refusals.find(|check| check.always_stops()) {
@@ -196,7 +193,7 @@ impl Policy {
         }
     }
 
-    fn find_strictest<'p>(&'p self, rules: RulesInForce<'p>, base: Decision<'p>) -> Decision<'p> {
+    fn find_strictest<'p>(&'p self, rules: &RulesInForce<'p>, base: Decision<'p>) -> Decision<'p> {
         rules.iter().fold(base, |decision, rule| {
             let is_stricter = rule.effect.strictness() > decision.effect.strictness();
             if is_stricter { self.decision_of_rule(rule) } else { decision }
@@ -271,16 +268,14 @@ impl Policy {
 
     /// Whether a limit, or a person for some arguments, can hold back a tool that is allowed.
     pub(super) fn limits_or_asks(&self, tool: &str) -> bool {
-        let mut checks = self.find_rules(tool.into()).1.checks();
-        checks.any(|checks| !checks.limits.is_empty() || !checks.approve_if.is_empty())
+        let (_, rules) = self.find_rules(tool.into());
+        rules.checks().any(|checks| !checks.limits.is_empty() || !checks.approve_if.is_empty())
     }
 
     /// Returns the limits that a call of the tool counts against if it is let through, the tool's own first.
-    pub fn limits_of<'p, 't, T: Into<ToolRef<'t>>>(
-        &'p self,
-        tool: T,
-    ) -> impl Iterator<Item = &'p Limit> + use<'p, 't, T> {
-        self.find_rules(tool.into()).1.checks().flat_map(|checks| &checks.limits)
+    pub fn limits_of<'t>(&self, tool: impl Into<ToolRef<'t>>) -> impl Iterator<Item = &Limit> {
+        let (_, rules) = self.find_rules(tool.into());
+        rules.checks().flat_map(|checks| &checks.limits).collect::<Vec<_>>().into_iter()
     }
 
     /// Whether the decision on a call of the tool can depend on its arguments.
@@ -303,41 +298,40 @@ impl Policy {
     }
 
     /// Looks for a hidden name first, then the exact name, the most specific glob, the class, and the default. Adds what
-    /// restricts other spellings of the name.
+    /// restricts other spellings of the name: of a name that a server may take for this one.
     fn find_rules(&self, tool: ToolRef<'_>) -> (&Rule, RulesInForce<'_>) {
-        let (folded, all) = (fold(tool.name), self.all_tools.as_deref());
-        if let Some(own) = self.find_hidden(tool.name, &folded) {
-            return (own, RulesInForce { rules: [Some(own), all, None, None, None], alike: &[] });
+        let (name, folded, all) = (tool.name, fold(tool.name), self.all_tools.as_deref());
+        if let Some(own) = self.find_hidden(name, &folded) {
+            return (own, RulesInForce { rules: [Some(own), all, None], ..RulesInForce::default() });
         }
         let by_class = |class| self.classes.get(&class).map(Arc::as_ref);
         let has_classes = !self.classes.is_empty();
-        let (alike, globs) = self.named.find_alike(tool.name, &folded);
-        let [glob, other] = globs.map(|rule| rule.map(Arc::as_ref));
-        let named = self.named.find(tool.name).map(Arc::as_ref);
+        let named = self.named.find(name).map(Arc::as_ref);
         let own = named.or_else(|| if has_classes { by_class(self.class_of(tool)) } else { None });
-        let is_named = named.or(glob).or(other).is_some() || !alike.is_empty();
-        let class = if is_named || !has_classes { None } else { self.class_of_fold(tool.name, &folded) };
         let own = own.unwrap_or(&self.otherwise);
-        (own, RulesInForce { rules: [Some(own), glob, other, class.and_then(by_class), all], alike })
+        let class = if has_classes { self.class_of_other_spelling(name, &folded) } else { None };
+        let others = self.named.find_globs_of_others(name, &folded).into_iter().map(Arc::as_ref).collect();
+        let alike = self.named.find_alike(&folded);
+        (own, RulesInForce { rules: [Some(own), class.and_then(by_class), all], alike, others })
     }
 
     fn find_hidden(&self, name: &str, folded: &str) -> Option<&Arc<Rule>> {
-        let (alike, globs) = self.hidden.find_alike(name, folded);
-        self.hidden.find(name).or_else(|| alike.iter().map(|(_, rule)| rule).chain(globs.into_iter().flatten()).next())
+        let alike = || self.hidden.find_alike(folded).first().map(|(_, rule)| rule);
+        let named = self.hidden.find(name).or_else(alike);
+        named.or_else(|| self.hidden.find_globs_of_others(name, folded).first().copied())
     }
 
     fn find_named_rule(&self, name: &str) -> Option<&Arc<Rule>> {
         let folded = fold(name);
-        let (alike, globs) = self.named.find_alike(name, &folded);
-        let mut alike = alike.iter().map(|(_, rule)| rule).chain(globs.into_iter().flatten());
-        self.find_hidden(name, &folded).or_else(|| self.named.find(name)).or_else(|| alike.next())
+        let alike = || self.named.find_alike(&folded).first().map(|(_, rule)| rule);
+        let named = self.find_hidden(name, &folded).or_else(|| self.named.find(name)).or_else(alike);
+        named.or_else(|| self.named.find_globs_of_others(name, &folded).first().copied())
     }
 
-    /// The class that the policy or the catalogue gives to another spelling of a name; the highest if there are several.
-    fn class_of_fold(&self, name: &str, folded: &str) -> Option<Class> {
-        let (alike, globs) = self.tool_classes.find_alike(name, folded);
-        let by_policy = alike.iter().map(|(_, class)| class).chain(globs.into_iter().flatten()).copied().max();
-        by_policy.or_else(|| Some(self.catalogue()?.find_tool(folded)?.class))
+    /// The class that the catalogue gives to another spelling of a name, if that decides about that one.
+    fn class_of_other_spelling(&self, name: &str, folded: &str) -> Option<Class> {
+        let known = self.catalogue()?.find_alike(folded)?;
+        (known.name != name && self.named.find(&known.name).is_none()).then_some(known.class)
     }
 
     pub(super) fn decision_of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::glob::{NamePattern, Pattern};
-use crate::wire::fold::fold;
+use crate::wire::fold::{find_frame, fold};
 
 /// The exact name wins, then the first glob that matches. What restricts also holds for all names with the same fold.
 #[derive(Debug)]
@@ -12,13 +12,21 @@ pub(super) struct NameTable<T> {
     pub(super) globs: Vec<(Pattern, T)>,
     /// The exact names and their values, by fold.
     by_fold: HashMap<String, Vec<(String, T)>>,
-    /// The globs with their texts folded, in the same order.
-    folded_globs: Vec<(Pattern, T)>,
+    /// The globs, and those for frames.
+    frames: Vec<FramedGlob<T>>,
+}
+
+/// A glob, and the glob for the frames of the names that it matches.
+#[derive(Debug)]
+struct FramedGlob<T> {
+    exact: Pattern,
+    frame: Pattern,
+    value: T,
 }
 
 impl<T> Default for NameTable<T> {
     fn default() -> Self {
-        Self { exact: HashMap::new(), globs: Vec::new(), by_fold: HashMap::new(), folded_globs: Vec::new() }
+        Self { exact: HashMap::new(), globs: Vec::new(), by_fold: HashMap::new(), frames: Vec::new() }
     }
 }
 
@@ -34,32 +42,40 @@ impl<T: Clone> NameTable<T> {
             }
             NamePattern::Glob(patterns) => {
                 self.globs.extend(patterns.iter().map(|pattern| (pattern.clone(), value.clone())));
-                self.folded_globs.extend(
-                    patterns.iter().map(|pattern| (pattern.map_text(|text| fold(text).into_owned()), value.clone())),
-                );
+                self.frames.extend(patterns.iter().map(|exact| FramedGlob {
+                    exact: exact.clone(),
+                    frame: exact.frame(),
+                    value: value.clone(),
+                }));
             }
         }
     }
 
     /// Puts the most specific globs first: those with the longest literal text.
     pub(super) fn sort_globs(&mut self) {
-        for globs in [&mut self.globs, &mut self.folded_globs] {
-            globs.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal_length()));
-        }
+        self.globs.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal_length()));
+        self.frames.sort_by_key(|glob| std::cmp::Reverse(glob.exact.literal_length()));
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&T> {
         self.exact.get(name).or_else(|| find_glob(&self.globs, name))
     }
 
-    /// Returns what restricts a name by its fold: the values of the names with this fold, and unless the name itself is
-    /// in the table, those of the first glob whose fold matches and of the first glob that matches. Does not allocate.
-    pub(super) fn find_alike(&self, name: &str, folded: &str) -> (&[(String, T)], [Option<&T>; 2]) {
-        let globs = match self.exact.contains_key(name) {
-            true => [None, None],
-            false => [&self.folded_globs, &self.globs].map(|globs| find_glob(globs, folded)),
+    /// Returns the names with this fold, and their values.
+    pub(super) fn find_alike(&self, folded: &str) -> &[(String, T)] {
+        self.by_fold.get(folded).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the values of the globs that match another spelling of a name, and not the name itself. However specific
+    /// they are, what they restrict is restricted: which of the spellings a server means is open.
+    pub(super) fn find_globs_of_others(&self, name: &str, folded: &str) -> Vec<&T> {
+        let frame = find_frame(folded);
+        let is_plain = frame == name;
+        let is_of_other = |glob: &&FramedGlob<T>| {
+            // A glob that is its own frame matches such a name either way, or neither.
+            !(is_plain && glob.exact == glob.frame) && glob.frame.matches_frame(&frame) && !glob.exact.matches(name)
         };
-        (self.by_fold.get(folded).map_or(&[], Vec::as_slice), globs)
+        self.frames.iter().filter(is_of_other).map(|glob| &glob.value).collect()
     }
 
     /// Returns a name in the table that has this fold.

@@ -2,6 +2,7 @@
 //! know. Each has a section of its own in a document.
 
 use std::collections::HashSet;
+use std::iter;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
@@ -14,7 +15,7 @@ use super::diagnostic::{Report, quote_for_message};
 use super::document::{BesideTools, Origin, PolicyEntry, ToolName, quoted_key};
 use super::entry::{EntryKeys, Rule};
 use super::glob::{BadToolGlob, NamePattern, escape_wildcards};
-use super::judge::Judgement;
+use super::judge::{Judgement, RulesInForce};
 use super::keys::kinds::read_members;
 use super::keys::words::word_enum;
 use super::keys::{FromDocument, TableSpec, ValueKind, table_kind};
@@ -342,7 +343,7 @@ impl Policy {
     /// Decides about an item whatever its arguments: whether it is listed, and whether it is always refused.
     pub fn decide_item<'p>(&'p self, item: Item<'p>) -> Decision<'p> {
         let (rules, base) = self.find_item_rules(item);
-        self.hold_to_lock(self.decide_rules(rules, base), item.drift)
+        self.hold_to_lock(self.decide_rules(&rules, base), item.drift)
     }
 
     /// Decides about a message that is about an item: its arguments alone, or a [`ConditionInput`]. What conditions on
@@ -350,7 +351,7 @@ impl Policy {
     pub fn judge_item<'p, 'l>(&'p self, item: Item<'p>, input: impl Into<ConditionInput<'l>>) -> Judgement<'p> {
         let (rules, base) = self.find_item_rules(item);
         let looks_at_uri = |rule: &&Rule| rule.conditions().any(|condition| condition.path().is_uri());
-        let is_looked_at = item.section == Section::Resources && rules.iter().flatten().any(looks_at_uri);
+        let is_looked_at = item.section == Section::Resources && rules.iter().any(|rule| looks_at_uri(&rule));
         let uri = is_looked_at.then(|| UriForms::new(item.name));
         let ConditionInput { args, input, .. } = input.into();
         let judgement = self.judge_rules(rules, base, ConditionInput { args, input, uri: uri.as_ref() });
@@ -367,14 +368,13 @@ impl Policy {
     /// Returns the limits that a message about an item counts against if it is let through.
     pub fn limits_of_item<'p>(&'p self, item: Item<'p>) -> impl Iterator<Item = &'p Limit> {
         let (rules, _) = self.find_item_rules(item);
-        rules.into_iter().flatten().filter_map(|rule| rule.checks.as_ref()).flat_map(|checks| &checks.limits)
+        rules.checks().flat_map(|checks| &checks.limits).collect::<Vec<_>>().into_iter()
     }
 
     /// Whether the decision about an item can depend on its URI or its arguments.
     pub fn item_looks_at_arguments(&self, item: Item<'_>) -> bool {
         let (rules, base) = self.find_item_rules(item);
-        let mut checks = rules.iter().flatten().filter_map(|rule| rule.checks.as_ref());
-        !self.decide_rules(rules, base).refuses() && checks.any(|checks| checks.look_at_arguments())
+        !self.decide_rules(&rules, base).refuses() && rules.checks().any(|checks| checks.look_at_arguments())
     }
 
     /// Decides about a template of resources, `file:///reports/{name}` for example: it is listed if a resource that fits
@@ -410,14 +410,14 @@ impl Policy {
     /// Returns the rules that hold for an item, and the decision beneath them.
     ///
     /// An entry permits only the spelling that it gives. It restricts every spelling that some server could read as that
-    /// one, unless a more specific entry permits the spelling at hand. So no spelling is milder than another. Of the
-    /// entries that restrict, the strictest and the three most specific count.
-    fn find_item_rules<'p>(&'p self, item: Item<'p>) -> ([Option<&'p Rule>; 5], Decision<'p>) {
+    /// one, unless a more specific entry permits the spelling at hand and the entry matches that spelling itself, or a more
+    /// specific one permits the URI. So no spelling is milder than another.
+    fn find_item_rules<'p>(&'p self, item: Item<'p>) -> (RulesInForce<'p>, Decision<'p>) {
         let Item { section, name, standing, .. } = item;
         let default = self.decide_without_entry(section, standing);
         let rules = || self.sections.iter().filter(|rule| rule.section == section);
         if rules().next().is_none() {
-            return ([None; 5], default);
+            return (RulesInForce::default(), default);
         }
         let name = ComparedName::of(section, name);
         let permit = rules().find(|rule| rule.key.covers(&name));
@@ -425,14 +425,15 @@ impl Policy {
         let is_of_refused_tool = matches!(standing, Standing::OfTool(decision) if is_refusal(decision.effect));
         let permit = permit.filter(|rule| !is_of_refused_tool || rule.refuses() || rule.weight() == usize::MAX);
         let weight = permit.map_or(0, SectionRule::weight);
+        let is_about_another =
+            |rule: &SectionRule| section != Section::Resources && !rule.key.exact.matches(name.exact());
         let restricting = || {
             rules()
-                .filter(|rule| rule.weight() >= weight && rule.restricts())
+                .filter(|rule| rule.restricts() && (rule.weight() >= weight || is_about_another(rule)))
                 .filter(|rule| rule.key.touches(&name) || name.is_ambiguous())
         };
-        // Of equals, the last is taken, and the most specific come first.
+        // Of equals, the last is taken.
         let strictest = restricting().rev().max_by_key(|rule| rule.rule.effect.strictness());
-        let strictest = strictest.filter(|rule| !permit.is_some_and(|permit| Arc::ptr_eq(&permit.rule, &rule.rule)));
         let base = permit.map_or(default, |rule| self.decision_of_rule(&rule.rule));
         // Only where every place gets the same does it not matter which one is meant.
         if name.is_ambiguous()
@@ -440,17 +441,11 @@ impl Policy {
         {
             let read = restricting().rev().filter(|rule| rule.key.touches(&name));
             let named = read.max_by_key(|rule| rule.rule.effect.strictness());
-            let [named, strictest] = [named, strictest].map(|rule| rule.map(|rule| &*rule.rule));
-            return ([named, Some(&AMBIGUOUS), strictest, None, None], base);
+            let others = iter::once(&*AMBIGUOUS).chain(strictest.map(|rule| &*rule.rule));
+            return (RulesInForce::new(named.map(|rule| &*rule.rule), others.collect()), base);
         }
-        let mut rules = [permit, strictest, None, None, None];
-        for rule in restricting() {
-            let is_known = rules.iter().flatten().any(|known| Arc::ptr_eq(&known.rule, &rule.rule));
-            if let (false, Some(free)) = (is_known, rules.iter_mut().skip(2).find(|slot| slot.is_none())) {
-                *free = Some(rule);
-            }
-        }
-        (rules.map(|rule| rule.map(|rule| &*rule.rule)), base)
+        let others = strictest.into_iter().chain(restricting()).map(|rule| &*rule.rule);
+        (RulesInForce::new(permit.map(|rule| &*rule.rule), others.collect()), base)
     }
 
     /// Returns the entries of a section, the most specific first.
@@ -476,13 +471,13 @@ impl Policy {
         tally
     }
 
-    /// The decision where no entry is about an item.
     /// Whether what the section is about is refused because the document says nothing of it.
     pub fn refuses_unmentioned(&self, section: Section) -> bool {
         let has_entry = self.sections.iter().any(|rule| rule.section == section);
         !has_entry && self.beside_tools == BesideTools::Default && self.otherwise.effect != Effect::Allow
     }
 
+    /// The decision where no entry is about an item.
     pub(super) fn decide_without_entry<'p>(&'p self, section: Section, standing: Standing<'p>) -> Decision<'p> {
         match (standing, self.beside_tools) {
             (Standing::OfTool(decision), _) => decision,

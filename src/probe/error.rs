@@ -76,6 +76,10 @@ pub(crate) enum ExchangeError {
     Requests,
     #[error("one of its answers is not a JSON-RPC message")]
     Answer,
+    #[error("one of its answers is inside an array (a batch), which no session takes")]
+    Batch,
+    #[error("one of its answers is not UTF-8, as MCP wants it")]
+    Encoding,
 }
 
 impl From<ClientInitializeError> for ExchangeError {
@@ -114,7 +118,7 @@ impl FailedProbe<'_> {
     }
 
     fn describe_error(&self, command: &str) -> (String, String) {
-        use ExchangeError::{Answer, Flood, Items, NoList, Pages, Refused, Requests, Silent, Slow};
+        use ExchangeError::{Answer, Batch, Encoding, Flood, Items, NoList, Pages, Refused, Requests, Silent, Slow};
         let not_mcp = |otherwise: &str| self.not_mcp_remedy().unwrap_or(otherwise).to_owned();
         match (&self.gone, self.transcript.abuse.as_ref().or(self.error.as_ref())) {
             (_, Some(error @ (Refused(..) | NoList(..)))) => (
@@ -124,7 +128,11 @@ impl FailedProbe<'_> {
                 ),
                 "look for the reason in the server's documentation, or in its output".to_owned(),
             ),
-            (_, Some(error @ (Items(_) | Pages(_) | Flood | Requests | Answer))) => (
+            (_, Some(error @ Encoding)) => (
+                format!("the server `{command}` was stopped: {error}"),
+                "have it write UTF-8; for a Python server set `PYTHONUTF8=1` in its environment (`env`)".to_owned(),
+            ),
+            (_, Some(error @ (Items(_) | Pages(_) | Flood | Requests | Answer | Batch))) => (
                 format!("the server `{command}` was stopped: {error}"),
                 "check that the command is right; a server that does this is broken, or not to be trusted".to_owned(),
             ),

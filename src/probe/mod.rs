@@ -200,6 +200,10 @@ async fn list_within(
     if target.apps == AppPages::Read && timeout(patience, read_apps(peer, &mut offer)).await.is_err() {
         offer.notes.push("it did not answer in time what its apps may reach".to_owned());
     }
+    if lock_transcript(transcript).has_text_around {
+        let note = "it prints other text on the line of an answer; policylayer leaves that out, but many clients lose the answer";
+        offer.notes.push(note.to_owned());
+    }
     Ok(offer)
 }
 
@@ -400,5 +404,15 @@ mod tests {
         assert_eq!(failed, ExchangeError::Slow);
         assert!(message_of(failed, &transcript).contains("did not list what it offers within 60 seconds"));
         writes.write_all(b"").unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_another_code_page_says_so() {
+        let (transport, transcript, _reads, mut writes) = pipes();
+        writes.write_all(b"\xe9t\xe9\n{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"x\":\"\xe9\"}}\n").unwrap();
+        let target = &patient_target(&[], Duration::from_secs(60));
+        let failed = exchange_lists(transport, &transcript, target).await.unwrap_err();
+        let message = message_of(failed, &transcript);
+        assert!(message.contains("one of its answers is not UTF-8") && message.contains("`PYTHONUTF8=1`"), "{message}");
     }
 }

@@ -7,12 +7,17 @@ use rmcp::RoleClient;
 use rmcp::model::JsonRpcMessage;
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
+use serde::Deserialize as _;
+use serde_json::{Map, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdin, ChildStdout};
 
 use super::error::ExchangeError;
 use crate::limits::{MAX_OFFER, MAX_OFFER_REQUESTS, MAX_STRAY};
 use crate::wire::frame::{Frame, Framer};
+use crate::wire::skim::{Shape, skim_line};
+use crate::wire::strict::Reader;
+use crate::wire::text_around::find_message;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ProbeLine {
@@ -30,6 +35,8 @@ pub(crate) struct Transcript {
     pub(crate) abuse: Option<ExchangeError>,
     /// Whether the server has closed its stdout; most servers do so by ending.
     pub(crate) is_closed: bool,
+    /// Whether an answer shared its line with other text.
+    pub(crate) has_text_around: bool,
     requests: usize,
 }
 
@@ -45,6 +52,7 @@ pub(crate) struct ProbeTransport {
     stdin: Arc<tokio::sync::Mutex<Option<ChildStdin>>>,
     stdout: ChildStdout,
     framer: Framer,
+    reader: Reader,
     read: usize,
     transcript: SharedTranscript,
 }
@@ -52,15 +60,33 @@ pub(crate) struct ProbeTransport {
 impl ProbeTransport {
     pub(crate) fn new(stdin: ChildStdin, stdout: ChildStdout, transcript: SharedTranscript) -> Self {
         let stdin = Arc::new(tokio::sync::Mutex::new(Some(stdin)));
-        Self { stdin, stdout, framer: Framer::new(MAX_OFFER), read: 0, transcript }
+        Self { stdin, stdout, framer: Framer::new(MAX_OFFER), reader: Reader::default(), read: 0, transcript }
     }
 
-    /// Parses the message on a line; `None` if it is not for us.
+    /// Parses the message on a line as leniently as in a session; `None` if it is not for us.
     fn parse_message(&mut self, frame: &Frame) -> Result<Option<RxJsonRpcMessage<RoleClient>>, ExchangeError> {
         let Frame::Line(range) = frame else { return Err(ExchangeError::Flood) };
         let line = self.framer.bytes(range).trim_ascii();
         let mut transcript = lock_transcript(&self.transcript);
-        match serde_json::from_slice(line) {
+        let value: Value = match serde_json::from_slice(line) {
+            Ok(value) => value,
+            Err(_) => {
+                if let Some(answer) = find_message(&mut self.reader, line).and_then(|place| line.get(place))
+                    && let Some(message) = parse_answer(answer)
+                {
+                    transcript.has_text_around = true;
+                    transcript.lines.push(ProbeLine::Server(answer.to_vec()));
+                    return Ok(Some(message));
+                }
+                let skim = skim_line(line);
+                if skim.shape == Shape::Response && skim.id.is_some() && std::str::from_utf8(line).is_err() {
+                    return Err(ExchangeError::Encoding);
+                }
+                transcript.keep_stray(line);
+                return Ok(None);
+            }
+        };
+        match JsonRpcMessage::deserialize(leave_out_nulls(value.clone())) {
             // A server is probed once, so changes do not matter.
             Ok(JsonRpcMessage::Notification(_)) => Ok(None),
             Ok(message @ JsonRpcMessage::Request(_)) => {
@@ -71,19 +97,50 @@ impl ProbeTransport {
                 transcript.lines.push(ProbeLine::Server(line.to_vec()));
                 Ok(Some(message))
             }
-            Err(_) if line.is_empty() => Ok(None),
-            Err(_) => match serde_json::from_slice::<serde_json::Value>(line) {
-                // The request would never be answered.
-                Ok(value) if value.get("method").is_none() && value.get("id").is_some() => Err(ExchangeError::Answer),
-                Ok(value) if value.is_object() => Ok(None),
-                _ => {
-                    let line = line.get(..MAX_STRAY).unwrap_or(line);
-                    transcript.stray.get_or_insert_with(|| String::from_utf8_lossy(line).into_owned());
-                    Ok(None)
-                }
-            },
+            // The request would never be answered.
+            Err(_) if is_answer(&value) => Err(ExchangeError::Answer),
+            Err(_) if value.as_array().is_some_and(|all| all.iter().any(is_answer)) => Err(ExchangeError::Batch),
+            Err(_) if value.is_object() => Ok(None),
+            Err(_) => {
+                transcript.keep_stray(line);
+                Ok(None)
+            }
         }
     }
+}
+
+impl Transcript {
+    fn keep_stray(&mut self, line: &[u8]) {
+        if !line.is_empty() {
+            let line = line.get(..MAX_STRAY).unwrap_or(line);
+            self.stray.get_or_insert_with(|| String::from_utf8_lossy(line).into_owned());
+        }
+    }
+}
+
+fn is_answer(value: &Value) -> bool {
+    value.get("method").is_none() && value.get("id").is_some()
+}
+
+fn parse_answer(text: &[u8]) -> Option<RxJsonRpcMessage<RoleClient>> {
+    let message = JsonRpcMessage::deserialize(leave_out_nulls(serde_json::from_slice(text).ok()?)).ok()?;
+    matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)).then_some(message)
+}
+
+/// Leaves out what some servers write for what is absent.
+fn leave_out_nulls(mut message: Value) -> Value {
+    if let Some(members) = message.as_object_mut() {
+        let is_null = |members: &Map<String, Value>, key| members.get(key).is_some_and(Value::is_null);
+        if members.contains_key("result") && is_null(members, "error") {
+            members.remove("error");
+        } else if members.contains_key("error") && is_null(members, "result") {
+            members.remove("result");
+        }
+        if is_null(members, "params") {
+            members.remove("params");
+        }
+    }
+    message
 }
 
 impl Transport<RoleClient> for ProbeTransport {

@@ -177,6 +177,11 @@ impl Catalogue {
         self.tools().get(at)
     }
 
+    /// Returns the tool whose name has this fold. Names in a catalogue are ASCII, and no two have one fold.
+    pub fn find_alike(&self, folded: &str) -> Option<&CatalogueTool> {
+        self.find_tool(folded).or_else(|| self.tools().iter().find(|tool| tool.name.eq_ignore_ascii_case(folded)))
+    }
+
     /// Returns a few tools with similar names, the most similar first.
     pub fn similar_tools(&'static self, written: &str) -> Vec<&'static str> {
         find_similar(written, std::iter::once(self)).into_iter().map(|(_, name)| name).collect()

@@ -4,9 +4,12 @@
 //! `OrdinalIgnoreCase`. Names with the same fold may be one name to a server.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::iter;
+use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::canonical_combining_class;
 
 use crate::unicode::is_default_ignorable;
 
@@ -60,9 +63,75 @@ fn fold_char(c: char) -> impl Iterator<Item = char> {
     c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
+/// Returns the frame of a text: the frames of its characters, one after the other, so that a text can be compared piece by
+/// piece. Texts with the same fold have the same frame.
+pub fn find_frame(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(find_char_frame).collect())
+}
+
+/// Returns what is left of a character when it is folded, decomposed, and loses marks and white space: what may depend on
+/// the characters beside it. Often that is one character; of `ß` it is `ss`, and of a mark nothing.
+pub fn find_char_frame(c: char) -> String {
+    let is_kept = |c: &char| {
+        !c.is_control() && !is_default_ignorable(*c) && !c.is_whitespace() && canonical_combining_class(*c) == 0
+    };
+    let mut frame = c.to_string();
+    loop {
+        // A mark may become a letter, so that it is folded before marks are left out.
+        let next: String = frame.nfkd().flat_map(fold_char).nfkd().filter(is_kept).collect();
+        if next == frame {
+            return frame;
+        }
+        frame = next;
+    }
+}
+
+/// Whether one character has this frame.
+pub fn is_char_frame(text: &str) -> bool {
+    let mut chars = text.chars();
+    match (chars.next(), chars.next(), chars.next(), chars.next()) {
+        (None, ..) | (Some(_), None, ..) => true,
+        // A syllable of Hangul.
+        (Some('\u{1100}'..='\u{1112}'), Some('\u{1161}'..='\u{1175}'), None | Some('\u{11a8}'..='\u{11c2}'), None) => {
+            true
+        }
+        _ => LONG_FRAMES.contains(text),
+    }
+}
+
+/// The longest frame of a character, in characters: that of U+FDFA.
+pub const LONGEST_FRAME: usize = 15;
+
+/// The frames of more than one character, without those of the syllables of Hangul.
+static LONG_FRAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let is_syllable = |c: &char| ('\u{ac00}'..='\u{d7a3}').contains(c);
+    let is_ideograph = |c: &char| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{2f7ff}');
+    let changes =
+        |c: &char| c.to_uppercase().len() > 1 || c.to_lowercase().len() > 1 || !iter::once(*c).nfkd().eq([*c]);
+    let others = ('\u{80}'..='\u{2fa1f}').filter(|c| !is_syllable(c) && !is_ideograph(c) && changes(c));
+    others.map(find_char_frame).filter(|frame| frame.chars().nth(1).is_some()).collect()
+});
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_character_has_the_frame_of_its_fold() {
+        let mut longest = 0;
+        for c in '\0'..='\u{2fa1f}' {
+            let frame = find_char_frame(c);
+            assert_eq!(find_frame(&fold(&c.to_string())), frame, "{c:?}");
+            assert_eq!(find_frame(&frame), frame, "{c:?}");
+            assert!(is_char_frame(&frame), "{c:?} {frame:?}");
+            longest = longest.max(frame.chars().count());
+        }
+        assert_eq!(longest, LONGEST_FRAME);
+        assert!(!is_char_frame("ab") && !is_char_frame("\u{1100}\u{1161}\u{1161}"));
+    }
 
     #[test]
     fn spellings_that_a_server_may_take_for_one() {

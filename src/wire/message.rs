@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use super::fault::{Fault, excerpt};
 use super::id::IdKey;
 use super::method::{MethodClass, classify_method};
@@ -299,6 +302,27 @@ pub fn client_info(params: Option<&str>) -> Option<&str> {
 /// Returns the trace that any message belongs to, as written.
 pub fn traceparent(params: Option<&str>) -> Option<&str> {
     view::find_member(view::find_member(params?, "_meta")?, TRACEPARENT_KEY)
+}
+
+/// Returns the trace that a line belongs to which is no acceptable message, as written; `None` if it is not certain.
+pub fn find_traceparent(line: &[u8]) -> Option<&str> {
+    // A key that stands twice is an error here.
+    #[derive(Deserialize)]
+    struct Line<'l> {
+        #[serde(borrow)]
+        params: Params<'l>,
+    }
+    #[derive(Deserialize)]
+    struct Params<'l> {
+        #[serde(borrow, rename = "_meta")]
+        meta: Meta<'l>,
+    }
+    #[derive(Deserialize)]
+    struct Meta<'l> {
+        #[serde(borrow)]
+        traceparent: &'l RawValue,
+    }
+    Some(serde_json::from_slice::<Line<'_>>(line).ok()?.params.meta.traceparent.get())
 }
 
 /// Returns the request that a `notifications/cancelled` cancels.

@@ -4,6 +4,7 @@
 //! reading gives a place. Where more depends on the way of reading than that, as with `..` behind an escaped slash, nobody
 //! can say where a URI leads, and it counts as ambiguous. As [`uri`](super::uri), this is for comparing only, and never fails.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::borrow::Cow;
 
 use super::uri::{decode_fully, decode_once, default_port, normalize, split_root, split_scheme};
@@ -91,10 +92,14 @@ pub fn fold_glob_part(text: &str, fold: impl Fn(&str) -> String) -> String {
 
 /// Whether servers may differ in where a URI leads by more than a [`Reading`]: because of `.` and `..` that come to light
 /// only once it is decoded, or that stand behind what may be a slash or the end of the path; because of a NUL; because of
-/// special characters that were encoded twice; because of escapes of bytes that are no UTF-8 but a long form of ASCII.
+/// special characters that were encoded twice; because of escapes of bytes that are no UTF-8 but a long form of ASCII; because
+/// of a host of the web that is not ASCII, or is in Punycode, or looks like a number and is not the same to all.
 pub fn is_ambiguous(uri: &str, fold: impl Fn(&str) -> String) -> bool {
     const SPECIAL: [char; 8] = ['/', '\\', '?', '#', ';', ':', '.', '\0'];
     const LONG_FORMS: [&str; 7] = ["%c0%", "%c1%", "%e0%8", "%e0%9", "%f0%8", "%u00", "%uff"];
+    if has_ambiguous_host(&fold(&decode_fully(uri))) {
+        return true;
+    }
     if !uri.contains(['%', '.', '\\', '\0']) && uri.is_ascii() {
         return false;
     }
@@ -193,6 +198,61 @@ fn fold_root(uri: &str) -> (String, Cow<'_, str>) {
     }
 }
 
+/// Whether readers may differ in which host a decoded URI of the web has.
+fn has_ambiguous_host(uri: &str) -> bool {
+    let (scheme, rest) = split_scheme(unwrap(uri));
+    if !is_web(&scheme.to_ascii_lowercase()) {
+        return false;
+    }
+    let authority = rest.trim_start_matches(['/', '\\']);
+    let authority = cut_at(authority, &['/', '\\', '?', '#']);
+    let host = fold_authority(authority, "");
+    let host = host.rsplit_once(':').filter(|(name, _)| !name.contains(':')).map_or(&*host, |(name, _)| name);
+    !host.is_ascii()
+        || host.split('.').any(|label| label.starts_with("xn--"))
+        || looks_like_number(host) && read_ipv4(host).is_none()
+}
+
+/// Whether a host ends in what is a number to some reader (WHATWG URL, section 3.5).
+fn looks_like_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_hex = last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    is_hex || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Reads a host that is an IPv4 address: up to four numbers, of which the last takes the places of those that are missing.
+/// `None` if it is none, or if a number is octal to some and decimal to others.
+fn read_ipv4(host: &str) -> Option<Ipv4Addr> {
+    let numbers: Vec<u32> = host.split('.').map(read_ipv4_number).collect::<Option<_>>()?;
+    let (last, first) = numbers.split_last()?;
+    let places = u32::try_from(4_usize.checked_sub(first.len())?).ok().filter(|places| *places > 0)?;
+    if first.iter().any(|number| *number > 255) || u64::from(*last) >= 1_u64 << (8 * places) {
+        return None;
+    }
+    let begin = first.iter().zip([24, 16, 8]).fold(0, |begin, (number, shift)| begin | number << shift);
+    Some(Ipv4Addr::from(begin | last))
+}
+
+fn read_ipv4_number(text: &str) -> Option<u32> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None if text.len() > 1 && text.starts_with('0') => None,
+        None => text.parse().ok(),
+    }
+}
+
+/// Writes a host that is an address in the one form of all that mean it.
+fn fold_address(host: &str) -> Option<String> {
+    match host.strip_prefix('[') {
+        None if looks_like_number(host) => read_ipv4(host).map(|address| address.to_string()),
+        None => None,
+        Some(inner) => {
+            let address: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
+            Some(address.to_ipv4_mapped().map_or_else(|| format!("[{address}]"), |mapped| mapped.to_string()))
+        }
+    }
+}
+
 /// Returns the path of a file's URI, with a host as its first part unless it is this machine, and with the colon of a drive.
 fn fold_file_path(rest: &str) -> String {
     let after = rest.strip_prefix("//").unwrap_or_default();
@@ -207,7 +267,7 @@ fn fold_file_path(rest: &str) -> String {
 }
 
 /// Returns the host of a decoded authority in lower case, without a user, a dot at its end, and a port that goes without
-/// saying.
+/// saying, and an address in one form.
 fn fold_authority(authority: &str, scheme: &str) -> String {
     let host = authority.rsplit('@').next().unwrap_or_default().to_lowercase();
     let host = host.replace(['\u{3002}', '\u{ff0e}', '\u{ff61}'], ".");
@@ -220,6 +280,8 @@ fn fold_authority(authority: &str, scheme: &str) -> String {
         _ => (host.as_str(), ""),
     };
     let name = name.trim_end_matches('.');
+    let address = if is_web(scheme) || scheme == "file:" { fold_address(name) } else { None };
+    let name = address.as_deref().unwrap_or(name);
     if port.is_empty() || port == default_port(scheme) { name.to_owned() } else { format!("{name}:{port}") }
 }
 
@@ -277,6 +339,16 @@ mod tests {
             ("https://a\u{3002}b\u{ff61}c/", "https://a.b.c/"),
             ("https://host?x", "https://host/?x"),
             ("https://host:0/", "https://host/"),
+            ("http://2130706433/a", "http://127.0.0.1/a"),
+            ("http://0x7f.1:80/a", "http://127.0.0.1/a"),
+            ("http://127.1./a", "http://127.0.0.1/a"),
+            ("http://0X7F000001/", "http://127.0.0.1/"),
+            ("http://１２７\u{3002}１/", "http://127.0.0.1/"),
+            ("http://[0:0:0:0:0:0:0:1]:8080/", "http://[::1]:8080/"),
+            ("http://[::ffff:7f00:1]/", "http://127.0.0.1/"),
+            ("file://2130706433/a", "file:///a"),
+            ("http://1.2.3.400/", "http://1.2.3.400/"),
+            ("memo://10/a", "memo://10/a"),
             ("db://user@Host:05432/a", "db://host:5432/a"),
             ("db:a/b", "db:a/b"),
             ("memo:A%20b", "memo:a b"),
@@ -343,6 +415,16 @@ mod tests {
             "memo:../a",
             "file:///d/s;%2f.c",
             "file:///d/s%3b\\.c",
+            "http://0177.0.0.1/",
+            "http://010.1/x",
+            "http://1.2.3.4.5/",
+            "http://4294967296/",
+            "http://0x/",
+            "https://b\u{fc}cher.example/x",
+            "https://b%C3%BCcher.example/x",
+            "https://XN--bcher-kva.example",
+            "https:/xn--a",
+            "https:\\\\a@xn--a:1/",
         ] {
             assert!(is_ambiguous(uri, fold), "{uri}");
         }
@@ -356,6 +438,13 @@ mod tests {
             "x:%ff",
             "x:100%",
             "memo:a/b.",
+            "http://127.1/x",
+            "http://0x7f000001:80/x",
+            "http://[::1]:8080/x",
+            "https://a.b3/",
+            "https://straSSe\u{3002}example/\u{fc}",
+            "note://\u{fc}ber/x",
+            "x://xn--a/",
         ] {
             assert!(!is_ambiguous(uri, fold), "{uri}");
         }

@@ -262,6 +262,11 @@ fn a_server_that_is_no_good_ends_with_a_clear_error() {
         (json!({ "tools": [{ "name": big }] }), "it wrote more than 16777216 bytes"),
         (json!({ "tools": {} }), "its answer to tools/list has no list `tools`"),
         (line("{\"id\":$ID,\"result\":7,\"jsonrpc\":\"1\"}"), "one of its answers is not a JSON-RPC message"),
+        (line("[{\"jsonrpc\":\"2.0\",\"id\":$ID,\"result\":{\"tools\":[]}}]"), "one of its answers is inside an array"),
+        (
+            line("{\"jsonrpc\":\"2.0\",\"id\":$ID,\"result\":null,\"error\":{\"code\":-32000,\"message\":\"Shut\"}}"),
+            "it answered tools/list with the error -32000: Shut",
+        ),
         (json!(requests), "it sent more than 64 requests of its own"),
     ] {
         let start = Instant::now();
@@ -362,6 +367,24 @@ fn what_a_server_prints_beside_the_protocol_does_no_harm() {
     let ran = offered(&home, &[], &[("tools/list", noisy)]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     assert!(ran.out.contains("The agent sees 0 of 0 tools."), "{}", ran.out);
+    // Text on the line of the answer, and null for what is absent.
+    let note = "it prints other text on the line of an answer";
+    for (answer, is_noted) in [
+        (
+            "Ready. {\"jsonrpc\":\"2.0\",\"id\":$ID,\"result\":{\"tools\":[{\"name\":\"get_a\",\"inputSchema\":{}}]}} done",
+            true,
+        ),
+        (
+            "{\"jsonrpc\":\"2.0\",\"id\":$ID,\"error\":null,\"result\":{\"tools\":[{\"name\":\"get_a\",\"inputSchema\":{}}],\"nextCursor\":null}}",
+            false,
+        ),
+    ] {
+        let ran = offered(&home, &["--format", "json"], &[("tools/list", json!(answer))]);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{answer}");
+        let view: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!((&view["tools"][0]["name"], view["tools"][0]["visible"].as_bool()), (&json!("get_a"), Some(true)));
+        assert_eq!(view["notes"].to_string().contains(note), is_noted, "{answer}: {}", view["notes"]);
+    }
     // Lists that it does not have.
     let ran = offered(&home, &["--format", "json"], &[("tools/list", json!({ "tools": tools(&["get_a"]) }))]);
     let view: Value = serde_json::from_str(&ran.out).unwrap();

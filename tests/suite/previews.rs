@@ -459,6 +459,47 @@ fn a_server_that_cannot_list_leaves_it_to_a_person() {
     assert_eq!(asked(&done).tool.as_ref(), "send_mail", "the list has no end, so it may be there");
 }
 
+/// Its own answers are read as leniently as those to the client, and what cannot be read is not waited for.
+#[test]
+fn an_answer_to_the_wrapper_is_read_like_any_other() {
+    for (before, member, behind, is_read) in [
+        ("", "result", "", true),
+        ("Ready. ", "result", " done", true),
+        ("", r#"error":null,"result"#, "", true),
+        ("[", "result", "]", false),
+        ("", "resulT", "", false),
+        ("", r#"x":"é","result"#, "", false),
+    ] {
+        let mut session = session();
+        let request = own(&call(&mut session, 1, "send_campaign"));
+        let answer = text(&json!({"name": "Spring sale"}));
+        let line = format!(r#"{before}{{"jsonrpc":"2.0","id":{},"{member}":{answer}}}{behind}"#, request["id"]);
+        // In Latin-1.
+        let line = line.split('é').map(str::as_bytes).collect::<Vec<_>>().join(&0xe9);
+        let (mut actions, now) = (Vec::new(), session.time());
+        session.engine.handle_server_line(&line, now, &mut actions);
+        let done = session.carry(actions);
+        let preview = asked(&done).preview.as_deref().unwrap();
+        let expected =
+            if is_read { "name: Spring sale" } else { "(no preview: the answer of get_campaign cannot be read)" };
+        assert_eq!(preview, expected, "{}", line.escape_ascii());
+    }
+    for line in [
+        r#"[{"jsonrpc":"2.0","id":$ID,"result":{"tools":[]}}]"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"result":{},"Result":1}"#,
+    ] {
+        let mut session = Recorded::new(ASKS);
+        let request = own(&call(&mut session, 1, "send_mail"));
+        let (mut actions, now) = (Vec::new(), session.time());
+        session.engine.handle_server_line(
+            line.replace("$ID", &request["id"].to_string()).as_bytes(),
+            now,
+            &mut actions,
+        );
+        assert_eq!(asked(&session.carry(actions)).tool.as_ref(), "send_mail", "{line}");
+    }
+}
+
 #[test]
 fn each_request_of_its_own_says_what_the_client_says_with_each() {
     let mut session = Recorded::new(ASKS);

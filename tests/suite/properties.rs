@@ -10,6 +10,7 @@ use std::sync::Arc;
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::policy::{self, Format, Server, ServerName, Source};
+use policylayer::wire::fold::{find_frame, fold};
 use policylayer::wire::frame::{Frame, Framer};
 use policylayer::wire::strict::{Reader, StrictDepth};
 use proptest::prelude::*;
@@ -288,6 +289,19 @@ proptest! {
         data.extend(rules);
         data.extend(name.as_bytes());
         laws::names::holds(&data);
+    }
+
+    #[test]
+    fn no_spelling_gets_past_a_glob(data in prop::collection::vec(any::<u8>(), 8..80)) {
+        laws::names::globs_hold(&data);
+    }
+
+    #[test]
+    fn frames_are_those_of_folds(name in "[\\PCßẞﬁİıéᾳ가\u{307}\u{301}\u{323}\u{345}\u{200b}\u{1100}\u{1161} a-z]{0,8}", one in any::<String>()) {
+        for text in [name, one] {
+            let folded = fold(&text);
+            prop_assert_eq!(find_frame(&folded), find_frame(&text));
+        }
     }
 
     #[test]

@@ -316,6 +316,29 @@ fn the_trace_of_every_judged_message_is_kept() {
 }
 
 #[test]
+fn the_trace_of_a_refused_line_is_kept_where_it_is_certain() {
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (line, kept) in [
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call ","params":{"name":"a",$META}}"#, true),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7,$META}}"#, true),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","name":"b",$META}}"#, true),
+        (r#"{"jsonrpc":"1.0","id":1,"method":"tools/call","params":{$META}}"#, true),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{$META,$META}}"#, false),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{},$META}}"#, false),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[{$META}]}"#, false),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call ","params":{$META}"#, false),
+    ] {
+        let line = line.replace("$META", &format!(r#""_meta":{{"traceparent":"{TRACE}"}}"#));
+        let (_, records) = Desk::new(Required::No).client(&line);
+        let kept = if kept { json!(TRACE) } else { Value::Null };
+        assert_eq!((&records[0]["traceparent"], &records[0]["method"]), (&kept, &Value::Null), "{line}");
+    }
+    let line = r#"{"jsonrpc":"2.0","id":1,"method":"elicitation/create ","params":{"_meta":{"traceparent":"$"}}}"#;
+    let (_, records) = Desk::new(Required::No).server(&line.replace('$', TRACE));
+    assert_eq!(records[0]["traceparent"], TRACE);
+}
+
+#[test]
 fn a_client_that_introduces_itself_with_each_call_is_known() {
     let mut desk = Desk::new(Required::No);
     let info = r#"{"io.modelcontextprotocol/clientInfo":{"name":"new","version":"3"}}"#;
