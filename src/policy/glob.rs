@@ -3,8 +3,9 @@
 //! A backslash makes the next character literal. Alternatives are expanded when the policy is loaded, up to a bound, so
 //! matching works on a flat list of tokens, in time bounded by glob length times name length.
 
+mod frame;
+
 use crate::limits::{MAX_GLOB_ALTERNATIVES, MAX_GLOB_LENGTH};
-use crate::wire::fold::{LONGEST_FRAME, find_char_frame, is_char_frame};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NamePattern {
@@ -210,38 +211,6 @@ impl Pattern {
         Self::new(tokens)
     }
 
-    /// Returns the glob for the [frames](crate::wire::fold::find_frame) of all names that this one matches.
-    pub(super) fn frame(&self) -> Self {
-        Self::new(self.tokens.iter().flat_map(Token::frame).collect())
-    }
-
-    /// Whether the glob matches all of a frame. Its tokens stand for texts of several lengths.
-    pub(super) fn matches_frame(&self, frame: &str) -> bool {
-        if !self.tokens.iter().any(|token| matches!(token, Token::Frame | Token::Frames(_))) {
-            return self.matches(frame);
-        }
-        let chars: Vec<char> = frame.chars().collect();
-        // Where a match of the tokens so far can end.
-        let mut ends = vec![false; chars.len() + 1];
-        ends.first_mut().into_iter().for_each(|start| *start = true);
-        for token in &self.tokens {
-            let mut next = vec![false; ends.len()];
-            for (at, rest) in
-                (0..).map_while(|at| Some((at, chars.get(at..)?))).filter(|(at, _)| ends.get(*at) == Some(&true))
-            {
-                let is_long = matches!(token, Token::Star | Token::Segment);
-                let longest = if is_long { rest.len() } else { LONGEST_FRAME };
-                let reached = next.iter_mut().skip(at).take(longest + 1).enumerate();
-                reached.filter(|(length, end)| !**end && token.accepts(rest, *length)).for_each(|(_, end)| *end = true);
-                if matches!(token, Token::Star) {
-                    break;
-                }
-            }
-            ends = next;
-        }
-        ends.last() == Some(&true)
-    }
-
     fn simplest_name(&self) -> String {
         let simplest = |token: &Token| match token {
             Token::Char(c) => *c,
@@ -359,40 +328,6 @@ fn map_inner(text: &str, change: impl Fn(&str) -> String) -> String {
 }
 
 impl Token {
-    /// The frames of what the token accepts, as tokens.
-    fn frame(&self) -> Vec<Self> {
-        const LARGEST_SET: usize = 1024;
-        match self {
-            Self::Char(c) => find_char_frame(*c).chars().map(Self::Char).collect(),
-            Self::One => vec![Self::Frame],
-            Self::Set(ranges) => {
-                let chars = || ranges.iter().flat_map(|(low, high)| *low..=*high);
-                if chars().nth(LARGEST_SET).is_some() {
-                    return vec![Self::Frame];
-                }
-                let frames: Vec<String> = chars().map(find_char_frame).collect();
-                let single =
-                    |frame: &String| frame.chars().next().filter(|c| c.len_utf8() == frame.len()).map(|c| (c, c));
-                let set = frames.iter().map(single).collect::<Option<Vec<_>>>();
-                vec![set.map_or(Self::Frames(frames), Self::Set)]
-            }
-            Self::Star | Self::Segment | Self::Frame | Self::Frames(_) => vec![self.clone()],
-        }
-    }
-
-    /// Whether the token can stand for that many characters of what comes next.
-    fn accepts(&self, rest: &[char], length: usize) -> bool {
-        let Some(text) = rest.get(..length) else { return false };
-        match (self, text) {
-            (Self::Star, _) => true,
-            (Self::Segment, text) => !text.contains(&'/'),
-            (Self::Frame, text) => is_char_frame(&text.iter().collect::<String>()),
-            (Self::Frames(frames), text) => frames.iter().any(|frame| frame.chars().eq(text.iter().copied())),
-            (token, [c]) => token.accepts_char(*c),
-            _ => false,
-        }
-    }
-
     /// Adds the changed characters to a set; the original ones stay.
     fn map_text(&self, part: impl Fn(&str) -> String) -> Self {
         const LARGEST_RANGE: usize = 1024;

@@ -4,7 +4,7 @@
 //! `OrdinalIgnoreCase`. Names with the same fold may be one name to a server.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::iter;
 use std::sync::LazyLock;
 
@@ -90,29 +90,33 @@ pub fn find_char_frame(c: char) -> String {
 }
 
 /// Whether one character has this frame.
-pub fn is_char_frame(text: &str) -> bool {
-    let mut chars = text.chars();
-    match (chars.next(), chars.next(), chars.next(), chars.next()) {
-        (None, ..) | (Some(_), None, ..) => true,
+pub fn is_char_frame(frame: &[char]) -> bool {
+    match frame {
+        [] | [_] => true,
         // A syllable of Hangul.
-        (Some('\u{1100}'..='\u{1112}'), Some('\u{1161}'..='\u{1175}'), None | Some('\u{11a8}'..='\u{11c2}'), None) => {
-            true
-        }
-        _ => LONG_FRAMES.contains(text),
+        ['\u{1100}'..='\u{1112}', '\u{1161}'..='\u{1175}'] => true,
+        ['\u{1100}'..='\u{1112}', '\u{1161}'..='\u{1175}', '\u{11a8}'..='\u{11c2}'] => true,
+        [one, two, ..] => LONG_FRAMES.get(&[*one, *two]).is_some_and(|frames| frames.contains(frame)),
     }
 }
 
 /// The longest frame of a character, in characters: that of U+FDFA.
 pub const LONGEST_FRAME: usize = 15;
 
-/// The frames of more than one character, without those of the syllables of Hangul.
-static LONG_FRAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+/// The frames of more than one character, by the first two, without those of the syllables of Hangul.
+static LONG_FRAMES: LazyLock<HashMap<[char; 2], HashSet<Vec<char>>>> = LazyLock::new(|| {
     let is_syllable = |c: &char| ('\u{ac00}'..='\u{d7a3}').contains(c);
     let is_ideograph = |c: &char| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{2f7ff}');
     let changes =
         |c: &char| c.to_uppercase().len() > 1 || c.to_lowercase().len() > 1 || !iter::once(*c).nfkd().eq([*c]);
     let others = ('\u{80}'..='\u{2fa1f}').filter(|c| !is_syllable(c) && !is_ideograph(c) && changes(c));
-    others.map(find_char_frame).filter(|frame| frame.chars().nth(1).is_some()).collect()
+    let mut frames: HashMap<_, HashSet<_>> = HashMap::new();
+    for frame in others.map(|c| find_char_frame(c).chars().collect::<Vec<_>>()) {
+        if let [one, two, ..] = *frame {
+            frames.entry([one, two]).or_default().insert(frame);
+        }
+    }
+    frames
 });
 
 #[cfg(test)]
@@ -126,11 +130,11 @@ mod tests {
             let frame = find_char_frame(c);
             assert_eq!(find_frame(&fold(&c.to_string())), frame, "{c:?}");
             assert_eq!(find_frame(&frame), frame, "{c:?}");
-            assert!(is_char_frame(&frame), "{c:?} {frame:?}");
+            assert!(is_char_frame(&frame.chars().collect::<Vec<_>>()), "{c:?} {frame:?}");
             longest = longest.max(frame.chars().count());
         }
         assert_eq!(longest, LONGEST_FRAME);
-        assert!(!is_char_frame("ab") && !is_char_frame("\u{1100}\u{1161}\u{1161}"));
+        assert!(!is_char_frame(&['a', 'b']) && !is_char_frame(&['\u{1100}', '\u{1161}', '\u{1161}']));
     }
 
     #[test]

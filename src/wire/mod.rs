@@ -5,6 +5,7 @@ pub mod canonical;
 pub mod fault;
 pub mod fold;
 pub mod frame;
+mod host_address;
 pub mod id;
 pub mod lookalike;
 pub mod message;

@@ -4,9 +4,9 @@
 //! reading gives a place. Where more depends on the way of reading than that, as with `..` behind an escaped slash, nobody
 //! can say where a URI leads, and it counts as ambiguous. As [`uri`](super::uri), this is for comparing only, and never fails.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
 use std::borrow::Cow;
 
+use super::host_address::{fold_address, looks_like_number};
 use super::uri::{decode_fully, decode_once, default_port, normalize, split_root, split_scheme};
 
 /// How many readings there are.
@@ -210,47 +210,7 @@ fn has_ambiguous_host(uri: &str) -> bool {
     let host = host.rsplit_once(':').filter(|(name, _)| !name.contains(':')).map_or(&*host, |(name, _)| name);
     !host.is_ascii()
         || host.split('.').any(|label| label.starts_with("xn--"))
-        || looks_like_number(host) && read_ipv4(host).is_none()
-}
-
-/// Whether a host ends in what is a number to some reader (WHATWG URL, section 3.5).
-fn looks_like_number(host: &str) -> bool {
-    let last = host.rsplit('.').next().unwrap_or_default();
-    let is_hex = last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    is_hex || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// Reads a host that is an IPv4 address: up to four numbers, of which the last takes the places of those that are missing.
-/// `None` if it is none, or if a number is octal to some and decimal to others.
-fn read_ipv4(host: &str) -> Option<Ipv4Addr> {
-    let numbers: Vec<u32> = host.split('.').map(read_ipv4_number).collect::<Option<_>>()?;
-    let (last, first) = numbers.split_last()?;
-    let places = u32::try_from(4_usize.checked_sub(first.len())?).ok().filter(|places| *places > 0)?;
-    if first.iter().any(|number| *number > 255) || u64::from(*last) >= 1_u64 << (8 * places) {
-        return None;
-    }
-    let begin = first.iter().zip([24, 16, 8]).fold(0, |begin, (number, shift)| begin | number << shift);
-    Some(Ipv4Addr::from(begin | last))
-}
-
-fn read_ipv4_number(text: &str) -> Option<u32> {
-    match text.strip_prefix("0x") {
-        Some(hex) => u32::from_str_radix(hex, 16).ok(),
-        None if text.len() > 1 && text.starts_with('0') => None,
-        None => text.parse().ok(),
-    }
-}
-
-/// Writes a host that is an address in the one form of all that mean it.
-fn fold_address(host: &str) -> Option<String> {
-    match host.strip_prefix('[') {
-        None if looks_like_number(host) => read_ipv4(host).map(|address| address.to_string()),
-        None => None,
-        Some(inner) => {
-            let address: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
-            Some(address.to_ipv4_mapped().map_or_else(|| format!("[{address}]"), |mapped| mapped.to_string()))
-        }
-    }
+        || looks_like_number(host) && fold_address(host).is_none()
 }
 
 /// Returns the path of a file's URI, with a host as its first part unless it is this machine, and with the colon of a drive.

@@ -92,13 +92,10 @@ fn load_section(section: Section, rules: &[u8]) -> Option<Policy> {
 }
 
 fn is_no_milder_item(policy: &Policy, section: Section, name: &str, spelling: &str) {
-    fn item(section: Section, name: &str) -> Item<'_> {
-        Item::unknown(section, name)
-    }
-    let decide = |name| policy.decide_item(item(section, name));
+    let decide = |name| policy.decide_item(Item::unknown(section, name));
     is_no_milder_decision(decide(name), (spelling, decide(spelling)));
     for arguments in ARGUMENTS {
-        let judge = |name| policy.judge_item(item(section, name), arguments);
+        let judge = |name| policy.judge_item(Item::unknown(section, name), arguments);
         is_no_milder_judgement(judge(name), (spelling, judge(spelling)));
     }
 }
@@ -269,14 +266,11 @@ fn other_spellings(name: &str) -> Vec<String> {
 }
 
 fn is_no_milder_spelling(policy: &Policy, section: Option<Section>, one: &str, other: &str) {
-    fn item(section: Section, name: &str) -> Item<'_> {
-        Item::unknown(section, name)
-    }
     let is_about_other = |key: &str| ToolGlob::parse(key).is_ok_and(|glob| glob.matches(other));
     for arguments in ARGUMENTS {
         let [judged, of_other] = [one, other].map(|name| match section {
             None => policy.judge_call(name, arguments),
-            Some(section) => policy.judge_item(item(section, name), arguments),
+            Some(section) => policy.judge_item(Item::unknown(section, name), arguments),
         });
         let decision = judged.decision;
         if decision.rule != "default" && !decision.reason.is_some_and(is_about_other) {
