@@ -433,6 +433,7 @@ impl Engine {
             }
             (kind, answer) => self.find_refused_input(line, answer, kind.task(), turn),
         };
+        let is_list = matches!(open.kind, RequestKind::List(..));
         let edited = match (open.kind, answer) {
             (RequestKind::Call(call), answer) => {
                 let lists = call.lists;
@@ -480,7 +481,7 @@ impl Engine {
             Ok(None) => turn.forward_to_client(),
             Ok(Some(edited)) => turn.send_to_client(edited),
             Err(fault) => {
-                let why = describe_fault("list", &fault);
+                let why = describe_fault(if is_list { "list" } else { "answer" }, &fault);
                 turn.push_note(format!("withheld an answer from the server: {why}"));
                 let facts = Facts::new(Direction::Server, None, PROTOCOL_RULE);
                 self.recorder.record_unacceptable(&facts, &why, turn);
