@@ -199,8 +199,10 @@ impl<'s> PlanScreen<'s> {
             writeln!(out)?;
         }
         let is_some = self.report.files.iter().any(|file| !file.servers.is_empty());
+        let is_unread = self.report.files.iter().any(|file| file.result == FileStatus::Failed);
         let summary = match (self.report.count_changes(), direction) {
             ((1.., _), _) => format!("{changes} to change."),
+            _ if is_unread => "There is nothing to change in the files that can be read.".to_owned(),
             (_, Direction::Register) if is_some => "There is nothing to change.".to_owned(),
             (_, Direction::Register) => {
                 "No MCP client here has a server. `policylayer clients` says where it looks.".to_owned()

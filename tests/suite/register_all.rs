@@ -225,6 +225,23 @@ fn a_person_sees_the_plan_and_is_asked() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_changes_before_the_answer_is_not_written_over() {
+    let home = desk();
+    let file = home.path().join(".cursor/mcp.json");
+    let mut terminal = Terminal::start_sized(home.command(&["register", "--all"]), 80, 60);
+    terminal.wait("yes, change 9 servers in 7 files");
+    fs::write(&file, "{\"mcpServers\": {}}").unwrap();
+    terminal.type_in("\r");
+    assert!(!terminal.end().success());
+    terminal.wait("1 file could not be changed; 6 files were changed");
+    assert!(terminal.written().contains("was changed by somebody else"), "{}", terminal.written());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "{\"mcpServers\": {}}");
+    // A second run finishes.
+    code(&home.run(&["register", "--all", "--yes"]), 0);
+}
+
 #[test]
 fn each_server_gets_the_name_that_register_gives_it() {
     let home = Home::new();
@@ -431,6 +448,11 @@ fn a_home_without_clients_or_with_hostile_names_is_no_trouble() {
         names.iter().map(|name| ((*name).to_owned(), json!({ "command": program() }))).collect();
     let text = json!({ "mcpServers": entries }).to_string();
     let file = write(&home, ".cursor/mcp.json", &text);
+    let broken = write(&home, ".kiro/settings/mcp.json", "{");
+    let ran = home.run(&["unregister", "--all"]);
+    code(&ran, 1);
+    assert!(ran.out.contains("nothing to change in the files that can be read"), "{}", ran.out);
+    fs::remove_file(broken).unwrap();
     let twice = write(&home, DESKTOP, "{\"mcpServers\":{\"s\":{\"command\":\"x\"},\"s\":{\"command\":\"y\"}}}");
     let ran = home.run(&["register", "--all", "--yes"]);
     code(&ran, 1);
