@@ -46,6 +46,9 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('ask', 'ask', [CompletionResultType]::ParameterValue, 'Ask a person: edit the policy so that each call of the tools needs an approval')
             [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Remove what the policy says about tools by name, so that the rest of it decides')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Merge a policy, or a part of one, into the policy in force')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List the edits of policies that the subcommands above made: who, when, and what')
+            [CompletionResult]::new('undo', 'undo', [CompletionResultType]::ParameterValue, 'Undo the last edit of a policy by a subcommand')
+            [CompletionResult]::new('changes', 'changes', [CompletionResultType]::ParameterValue, 'Print what another version of policylayer changes for a policy')
             [CompletionResult]::new('approvals', 'approvals', [CompletionResultType]::ParameterValue, 'List and answer the calls that wait for a person''s approval')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Print the audit log: every decision and its outcome')
             [CompletionResult]::new('suggest', 'suggest', [CompletionResultType]::ParameterValue, 'Suggest, from the audit log, the least policy that would have allowed what was used')
@@ -116,8 +119,9 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;inspect' {
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name')
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server''s name, instead of the one that config.toml has for its command or that is derived from the command')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'With a command: the server''s name, instead of the one that config.toml has for it or that is derived from it; otherwise the same as SERVER')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -174,13 +178,15 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;init' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server''s name, instead of the one that config.toml has for its command or that is derived from it')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'With a command: the server''s name, instead of the one that config.toml has for it or that is derived from it; otherwise the same as SERVER')
             [CompletionResult]::new('--catalogue', '--catalogue', [CompletionResultType]::ParameterName, 'The known server that this is, if its command does not show it')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The policy''s format [default: as the file''s extension says, else toml]')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init')
             [CompletionResult]::new('--lock', '--lock', [CompletionResultType]::ParameterName, 'Lock the server as well, as `policylayer lock` does')
+            [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'Start nothing: write the whole built-in policy for the server')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing: take what is recommended')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -194,21 +200,21 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;decide' {
-            [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'The tool''s name, as in tools/list')
+            [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'The same as TOOL')
             [CompletionResult]::new('--resource', '--resource', [CompletionResultType]::ParameterName, 'Instead of a tool: the URI of a resource that is read')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Instead of a tool: the name of a prompt that is fetched')
             [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Instead of a tool: a method of the client that the protocol does not know, or a request of the server such as `sampling/createMessage`')
             [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'The arguments of the call or prompt, or the parameters of the method, as a JSON object, or `-` to read them from stdin; without it there are none')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the call answers to the server''s questions (`inputResponses`, what conditions on `input.…` look at), as a JSON object; without it, nothing')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the policy that `wrap` would use for the server')
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that has the tool, by its key in a client''s file or by its name; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;explain' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that has the tool, by its key in a client''s file or by its name; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the policy that `wrap` would use for the server')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, for a program, or as a section of a wiki page')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -248,30 +254,36 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;allow' {
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if a call is refused')
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
+            [CompletionResult]::new('--anyway', '--anyway', [CompletionResultType]::ParameterName, 'Also take a tool that nothing here knows of the server')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
+            [CompletionResult]::new('--new', '--new', [CompletionResultType]::ParameterName, 'Write a policy for a server although nothing on this machine uses one of that name')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;deny' {
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if a call is refused')
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
+            [CompletionResult]::new('--anyway', '--anyway', [CompletionResultType]::ParameterName, 'Also take a tool that nothing here knows of the server')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
+            [CompletionResult]::new('--new', '--new', [CompletionResultType]::ParameterName, 'Write a policy for a server although nothing on this machine uses one of that name')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;hide' {
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if a call is refused')
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
+            [CompletionResult]::new('--anyway', '--anyway', [CompletionResultType]::ParameterName, 'Also take a tool that nothing here knows of the server')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
+            [CompletionResult]::new('--new', '--new', [CompletionResultType]::ParameterName, 'Write a policy for a server although nothing on this machine uses one of that name')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -279,10 +291,12 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         'policylayer;limit' {
             [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if the limit is reached')
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
+            [CompletionResult]::new('--anyway', '--anyway', [CompletionResultType]::ParameterName, 'Also take a tool that nothing here knows of the server')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
+            [CompletionResult]::new('--new', '--new', [CompletionResultType]::ParameterName, 'Write a policy for a server although nothing on this machine uses one of that name')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -290,28 +304,56 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         'policylayer;ask' {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long a person has to answer: seconds, such as 90, or 90s, 10m or 2h')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if a call is refused')
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
+            [CompletionResult]::new('--anyway', '--anyway', [CompletionResultType]::ParameterName, 'Also take a tool that nothing here knows of the server')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
+            [CompletionResult]::new('--new', '--new', [CompletionResultType]::ParameterName, 'Write a policy for a server although nothing on this machine uses one of that name')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;reset' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
+            [CompletionResult]::new('--new', '--new', [CompletionResultType]::ParameterName, 'Write a policy for a server although nothing on this machine uses one of that name')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;add' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
+            [CompletionResult]::new('--new', '--new', [CompletionResultType]::ParameterName, 'Write a policy for a server although nothing on this machine uses one of that name')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;history' {
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Print the last N edits')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Print the last N edits')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--diff', '--diff', [CompletionResultType]::ParameterName, 'Also print what each edit changed')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;undo' {
+            [CompletionResult]::new('--edit', '--edit', [CompletionResultType]::ParameterName, 'Put the file back as it was before this edit, by its number in `policylayer history`')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would change, and write nothing')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;changes' {
+            [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'The file of the other version of policylayer')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -387,7 +429,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;log' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Only lines of this server')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Only lines of this server, by its key in a client''s file or by its name')
             [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'Only lines of this tool, or of the tools that match a glob such as ''send_*''')
             [CompletionResult]::new('--effect', '--effect', [CompletionResultType]::ParameterName, 'Only decisions with this effect')
             [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only lines with this outcome')
@@ -407,7 +449,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;log;stats' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Only lines of this server')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Only lines of this server, by its key in a client''s file or by its name')
             [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'Only lines of this tool, or of the tools that match a glob such as ''send_*''')
             [CompletionResult]::new('--effect', '--effect', [CompletionResultType]::ParameterName, 'Only decisions with this effect')
             [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only lines with this outcome')
@@ -419,7 +461,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;log;policy' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Only lines of this server')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Only lines of this server, by its key in a client''s file or by its name')
             [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'Only lines of this tool, or of the tools that match a glob such as ''send_*''')
             [CompletionResult]::new('--effect', '--effect', [CompletionResultType]::ParameterName, 'Only decisions with this effect')
             [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only lines with this outcome')
@@ -431,7 +473,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;log;verify' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose log to verify; without it, every server''s')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The same as SERVER')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -457,11 +499,12 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;suggest' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server; required if the log has several')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, by its key in a client''s file or by its name; required if the log has several')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy to start from; without it, the one in force for the server')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Use only calls since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the whole suggested policy to this file, which must not exist, instead of printing what changes')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the whole suggested policy to this file, which must not exist, instead of printing what changes')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Put the suggested policy in force, and print what changes. `policylayer undo` takes it back')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -512,6 +555,9 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('ask', 'ask', [CompletionResultType]::ParameterValue, 'Ask a person: edit the policy so that each call of the tools needs an approval')
             [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Remove what the policy says about tools by name, so that the rest of it decides')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Merge a policy, or a part of one, into the policy in force')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List the edits of policies that the subcommands above made: who, when, and what')
+            [CompletionResult]::new('undo', 'undo', [CompletionResultType]::ParameterValue, 'Undo the last edit of a policy by a subcommand')
+            [CompletionResult]::new('changes', 'changes', [CompletionResultType]::ParameterValue, 'Print what another version of policylayer changes for a policy')
             [CompletionResult]::new('approvals', 'approvals', [CompletionResultType]::ParameterValue, 'List and answer the calls that wait for a person''s approval')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Print the audit log: every decision and its outcome')
             [CompletionResult]::new('suggest', 'suggest', [CompletionResultType]::ParameterValue, 'Suggest, from the audit log, the least policy that would have allowed what was used')
@@ -595,6 +641,15 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;help;add' {
+            break
+        }
+        'policylayer;help;history' {
+            break
+        }
+        'policylayer;help;undo' {
+            break
+        }
+        'policylayer;help;changes' {
             break
         }
         'policylayer;help;approvals' {

@@ -31,6 +31,9 @@ _policylayer() {
             policylayer,catalogue)
                 cmd="policylayer__subcmd__catalogue"
                 ;;
+            policylayer,changes)
+                cmd="policylayer__subcmd__changes"
+                ;;
             policylayer,check)
                 cmd="policylayer__subcmd__check"
                 ;;
@@ -60,6 +63,9 @@ _policylayer() {
                 ;;
             policylayer,hide)
                 cmd="policylayer__subcmd__hide"
+                ;;
+            policylayer,history)
+                cmd="policylayer__subcmd__history"
                 ;;
             policylayer,init)
                 cmd="policylayer__subcmd__init"
@@ -96,6 +102,9 @@ _policylayer() {
                 ;;
             policylayer,test)
                 cmd="policylayer__subcmd__test"
+                ;;
+            policylayer,undo)
+                cmd="policylayer__subcmd__undo"
                 ;;
             policylayer,unregister)
                 cmd="policylayer__subcmd__unregister"
@@ -166,6 +175,9 @@ _policylayer() {
             policylayer__subcmd__help,catalogue)
                 cmd="policylayer__subcmd__help__subcmd__catalogue"
                 ;;
+            policylayer__subcmd__help,changes)
+                cmd="policylayer__subcmd__help__subcmd__changes"
+                ;;
             policylayer__subcmd__help,check)
                 cmd="policylayer__subcmd__help__subcmd__check"
                 ;;
@@ -195,6 +207,9 @@ _policylayer() {
                 ;;
             policylayer__subcmd__help,hide)
                 cmd="policylayer__subcmd__help__subcmd__hide"
+                ;;
+            policylayer__subcmd__help,history)
+                cmd="policylayer__subcmd__help__subcmd__history"
                 ;;
             policylayer__subcmd__help,init)
                 cmd="policylayer__subcmd__help__subcmd__init"
@@ -231,6 +246,9 @@ _policylayer() {
                 ;;
             policylayer__subcmd__help,test)
                 cmd="policylayer__subcmd__help__subcmd__test"
+                ;;
+            policylayer__subcmd__help,undo)
+                cmd="policylayer__subcmd__help__subcmd__undo"
                 ;;
             policylayer__subcmd__help,unregister)
                 cmd="policylayer__subcmd__help__subcmd__unregister"
@@ -320,7 +338,7 @@ _policylayer() {
 
     case "${cmd}" in
         policylayer)
-            opts="-h -V --help --version wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help"
+            opts="-h -V --help --version wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -334,7 +352,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__add)
-            opts="-h --server --policy --dry-run --format --help"
+            opts="-h --server --policy --dry-run --new --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -360,7 +378,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__allow)
-            opts="-h --reason --server --policy --dry-run --format --help"
+            opts="-h --reason --anyway --server --policy --dry-run --new --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -588,7 +606,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__ask)
-            opts="-h --timeout --reason --server --policy --dry-run --format --help"
+            opts="-h --timeout --reason --anyway --server --policy --dry-run --new --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -692,6 +710,28 @@ _policylayer() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__changes)
+            opts="-h --with --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --with)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -818,7 +858,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__deny)
-            opts="-h --reason --server --policy --dry-run --format --help"
+            opts="-h --reason --anyway --server --policy --dry-run --new --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -900,7 +940,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__help)
-            opts="wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help"
+            opts="wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1067,6 +1107,20 @@ _policylayer() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        policylayer__subcmd__help__subcmd__changes)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         policylayer__subcmd__help__subcmd__check)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1194,6 +1248,20 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__help__subcmd__hide)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__help__subcmd__history)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1445,6 +1513,20 @@ _policylayer() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        policylayer__subcmd__help__subcmd__undo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         policylayer__subcmd__help__subcmd__unregister)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1474,7 +1556,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__hide)
-            opts="-h --reason --server --policy --dry-run --format --help"
+            opts="-h --reason --anyway --server --policy --dry-run --new --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1503,8 +1585,34 @@ _policylayer() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        policylayer__subcmd__history)
+            opts="-n -h --diff --limit --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         policylayer__subcmd__init)
-            opts="-o -h --server --catalogue --output --format --force --lock --yes --help"
+            opts="-o -h --server --catalogue --output --format --force --lock --full --yes --client --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1530,6 +1638,10 @@ _policylayer() {
                     COMPREPLY=($(compgen -W "toml json yaml" -- "${cur}"))
                     return 0
                     ;;
+                --client)
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1538,7 +1650,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__inspect)
-            opts="-h --policy --server --format --help"
+            opts="-h --policy --server --format --client --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1556,6 +1668,10 @@ _policylayer() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --client)
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1564,7 +1680,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__limit)
-            opts="-h --scope --reason --server --policy --dry-run --format --help"
+            opts="-h --scope --reason --anyway --server --policy --dry-run --new --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2046,7 +2162,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__reset)
-            opts="-h --server --policy --dry-run --format --help"
+            opts="-h --server --policy --dry-run --new --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2104,7 +2220,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__suggest)
-            opts="-o -h --server --policy --since --output --help"
+            opts="-o -h --server --policy --since --output --apply --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2146,6 +2262,28 @@ _policylayer() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__undo)
+            opts="-h --edit --dry-run --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --edit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 *)

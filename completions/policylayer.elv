@@ -43,6 +43,9 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand ask 'Ask a person: edit the policy so that each call of the tools needs an approval'
             cand reset 'Remove what the policy says about tools by name, so that the rest of it decides'
             cand add 'Merge a policy, or a part of one, into the policy in force'
+            cand history 'List the edits of policies that the subcommands above made: who, when, and what'
+            cand undo 'Undo the last edit of a policy by a subcommand'
+            cand changes 'Print what another version of policylayer changes for a policy'
             cand approvals 'List and answer the calls that wait for a person''s approval'
             cand log 'Print the audit log: every decision and its outcome'
             cand suggest 'Suggest, from the audit log, the least policy that would have allowed what was used'
@@ -106,8 +109,9 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;inspect'= {
             cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name'
-            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from the command'
+            cand --server 'With a command: the server''s name, instead of the one that config.toml has for it or that is derived from it; otherwise the same as SERVER'
             cand --format 'Output format: for a person, or for a program'
+            cand --client 'Only this client; may be repeated'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -156,13 +160,15 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;lock;help;help'= {
         }
         &'policylayer;init'= {
-            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
+            cand --server 'With a command: the server''s name, instead of the one that config.toml has for it or that is derived from it; otherwise the same as SERVER'
             cand --catalogue 'The known server that this is, if its command does not show it'
             cand -o 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]'
             cand --output 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]'
             cand --format 'The policy''s format [default: as the file''s extension says, else toml]'
+            cand --client 'Only this client; may be repeated'
             cand --force 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init'
             cand --lock 'Lock the server as well, as `policylayer lock` does'
+            cand --full 'Start nothing: write the whole built-in policy for the server'
             cand --yes 'Ask nothing: take what is recommended'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -174,20 +180,20 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;decide'= {
-            cand --tool 'The tool''s name, as in tools/list'
+            cand --tool 'The same as TOOL'
             cand --resource 'Instead of a tool: the URI of a resource that is read'
             cand --prompt 'Instead of a tool: the name of a prompt that is fetched'
             cand --method 'Instead of a tool: a method of the client that the protocol does not know, or a request of the server such as `sampling/createMessage`'
             cand --args 'The arguments of the call or prompt, or the parameters of the method, as a JSON object, or `-` to read them from stdin; without it there are none'
             cand --input 'What the call answers to the server''s questions (`inputResponses`, what conditions on `input.…` look at), as a JSON object; without it, nothing'
             cand --policy 'The policy file; without it, the policy that `wrap` would use for the server'
-            cand --server 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name'
+            cand --server 'The server that has the tool, by its key in a client''s file or by its name; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name'
             cand --format 'Output format: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;explain'= {
-            cand --server 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name'
+            cand --server 'The server that has the tool, by its key in a client''s file or by its name; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name'
             cand --policy 'The policy file; without it, the policy that `wrap` would use for the server'
             cand --format 'Output format: for a person, for a program, or as a section of a wiki page'
             cand -h 'Print help (see more with ''--help'')'
@@ -220,64 +226,97 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;allow'= {
             cand --reason 'What the agent is told if a call is refused'
-            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
+            cand --server 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
             cand --format 'Output format: for a person, or for a program'
+            cand --anyway 'Also take a tool that nothing here knows of the server'
             cand --dry-run 'Print what would change, and write nothing'
+            cand --new 'Write a policy for a server although nothing on this machine uses one of that name'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;deny'= {
             cand --reason 'What the agent is told if a call is refused'
-            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
+            cand --server 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
             cand --format 'Output format: for a person, or for a program'
+            cand --anyway 'Also take a tool that nothing here knows of the server'
             cand --dry-run 'Print what would change, and write nothing'
+            cand --new 'Write a policy for a server although nothing on this machine uses one of that name'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;hide'= {
             cand --reason 'What the agent is told if a call is refused'
-            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
+            cand --server 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
             cand --format 'Output format: for a person, or for a program'
+            cand --anyway 'Also take a tool that nothing here knows of the server'
             cand --dry-run 'Print what would change, and write nothing'
+            cand --new 'Write a policy for a server although nothing on this machine uses one of that name'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;limit'= {
             cand --scope 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]'
             cand --reason 'What the agent is told if the limit is reached'
-            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
+            cand --server 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
             cand --format 'Output format: for a person, or for a program'
+            cand --anyway 'Also take a tool that nothing here knows of the server'
             cand --dry-run 'Print what would change, and write nothing'
+            cand --new 'Write a policy for a server although nothing on this machine uses one of that name'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;ask'= {
             cand --timeout 'How long a person has to answer: seconds, such as 90, or 90s, 10m or 2h'
             cand --reason 'What the agent is told if a call is refused'
-            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
+            cand --server 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
             cand --format 'Output format: for a person, or for a program'
+            cand --anyway 'Also take a tool that nothing here knows of the server'
             cand --dry-run 'Print what would change, and write nothing'
+            cand --new 'Write a policy for a server although nothing on this machine uses one of that name'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;reset'= {
-            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
+            cand --server 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
             cand --format 'Output format: for a person, or for a program'
             cand --dry-run 'Print what would change, and write nothing'
+            cand --new 'Write a policy for a server although nothing on this machine uses one of that name'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;add'= {
-            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file'
+            cand --server 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'
             cand --format 'Output format: for a person, or for a program'
             cand --dry-run 'Print what would change, and write nothing'
+            cand --new 'Write a policy for a server although nothing on this machine uses one of that name'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;history'= {
+            cand -n 'Print the last N edits'
+            cand --limit 'Print the last N edits'
+            cand --format 'How to print: for a person, or for a program'
+            cand --diff 'Also print what each edit changed'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;undo'= {
+            cand --edit 'Put the file back as it was before this edit, by its number in `policylayer history`'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Print what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;changes'= {
+            cand --with 'The file of the other version of policylayer'
+            cand --format 'How to print: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -339,7 +378,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;approvals;help;help'= {
         }
         &'policylayer;log'= {
-            cand --server 'Only lines of this server'
+            cand --server 'Only lines of this server, by its key in a client''s file or by its name'
             cand --tool 'Only lines of this tool, or of the tools that match a glob such as ''send_*'''
             cand --effect 'Only decisions with this effect'
             cand --outcome 'Only lines with this outcome'
@@ -358,7 +397,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'policylayer;log;stats'= {
-            cand --server 'Only lines of this server'
+            cand --server 'Only lines of this server, by its key in a client''s file or by its name'
             cand --tool 'Only lines of this tool, or of the tools that match a glob such as ''send_*'''
             cand --effect 'Only decisions with this effect'
             cand --outcome 'Only lines with this outcome'
@@ -369,7 +408,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;log;policy'= {
-            cand --server 'Only lines of this server'
+            cand --server 'Only lines of this server, by its key in a client''s file or by its name'
             cand --tool 'Only lines of this tool, or of the tools that match a glob such as ''send_*'''
             cand --effect 'Only decisions with this effect'
             cand --outcome 'Only lines with this outcome'
@@ -380,7 +419,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;log;verify'= {
-            cand --server 'The server whose log to verify; without it, every server''s'
+            cand --server 'The same as SERVER'
             cand --format 'Output format: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -400,11 +439,12 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;log;help;help'= {
         }
         &'policylayer;suggest'= {
-            cand --server 'The server; required if the log has several'
+            cand --server 'The server, by its key in a client''s file or by its name; required if the log has several'
             cand --policy 'The policy to start from; without it, the one in force for the server'
             cand --since 'Use only calls since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
             cand -o 'Write the whole suggested policy to this file, which must not exist, instead of printing what changes'
             cand --output 'Write the whole suggested policy to this file, which must not exist, instead of printing what changes'
+            cand --apply 'Put the suggested policy in force, and print what changes. `policylayer undo` takes it back'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -450,6 +490,9 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand ask 'Ask a person: edit the policy so that each call of the tools needs an approval'
             cand reset 'Remove what the policy says about tools by name, so that the rest of it decides'
             cand add 'Merge a policy, or a part of one, into the policy in force'
+            cand history 'List the edits of policies that the subcommands above made: who, when, and what'
+            cand undo 'Undo the last edit of a policy by a subcommand'
+            cand changes 'Print what another version of policylayer changes for a policy'
             cand approvals 'List and answer the calls that wait for a person''s approval'
             cand log 'Print the audit log: every decision and its outcome'
             cand suggest 'Suggest, from the audit log, the least policy that would have allowed what was used'
@@ -509,6 +552,12 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;help;reset'= {
         }
         &'policylayer;help;add'= {
+        }
+        &'policylayer;help;history'= {
+        }
+        &'policylayer;help;undo'= {
+        }
+        &'policylayer;help;changes'= {
         }
         &'policylayer;help;approvals'= {
             cand list 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day'

@@ -47,6 +47,9 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "limit" -d '
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "ask" -d 'Ask a person: edit the policy so that each call of the tools needs an approval'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "reset" -d 'Remove what the policy says about tools by name, so that the rest of it decides'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "add" -d 'Merge a policy, or a part of one, into the policy in force'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "history" -d 'List the edits of policies that the subcommands above made: who, when, and what'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "undo" -d 'Undo the last edit of a policy by a subcommand'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "changes" -d 'Print what another version of policylayer changes for a policy'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "approvals" -d 'List and answer the calls that wait for a person\'s approval'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "log" -d 'Print the audit log: every decision and its outcome'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "suggest" -d 'Suggest, from the audit log, the least policy that would have allowed what was used'
@@ -141,9 +144,24 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l forma
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server\'s name' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from the command' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l server -d 'With a command: the server\'s name, instead of the one that config.toml has for it or that is derived from it; otherwise the same as SERVER' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
+claude-code\t''
+cursor\t''
+vscode\t''
+windsurf\t''
+gemini-cli\t''
+antigravity\t''
+zed\t''
+codex\t''
+cline\t''
+roo-code\t''
+copilot-cli\t''
+kiro\t''
+amazon-q\t''
+lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l server -d 'The server, by its key in the clients\' files or by its name; with a command, its name instead of the one derived from the command' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
@@ -217,32 +235,48 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Print what changed since the lock: first in terms of risk, then the text'
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "accept" -d 'Print what changed since the lock, and accept it: all of it, or the named items only'
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l server -d 'With a command: the server\'s name, instead of the one that config.toml has for it or that is derived from it; otherwise the same as SERVER' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l catalogue -d 'The known server that this is, if its command does not show it' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l output -d 'The file to write, `-` for stdout [default: where the server\'s policy is looked for: policies/SERVER.toml in the configuration directory]' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'The policy\'s format [default: as the file\'s extension says, else toml]' -r -f -a "toml\t'With comments'
 json\t'JSON has no comments, so it says less'
 yaml\t'With comments'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
+claude-code\t''
+cursor\t''
+vscode\t''
+windsurf\t''
+gemini-cli\t''
+antigravity\t''
+zed\t''
+codex\t''
+cline\t''
+roo-code\t''
+copilot-cli\t''
+kiro\t''
+amazon-q\t''
+lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l force -d 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l lock -d 'Lock the server as well, as `policylayer lock` does'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l full -d 'Start nothing: write the whole built-in policy for the server'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l yes -d 'Ask nothing: take what is recommended'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for; its known tools allow more checks' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'Output format: for a person, or for an editor or CI' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l tool -d 'The tool\'s name, as in tools/list' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l tool -d 'The same as TOOL' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l resource -d 'Instead of a tool: the URI of a resource that is read' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l prompt -d 'Instead of a tool: the name of a prompt that is fetched' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l method -d 'Instead of a tool: a method of the client that the protocol does not know, or a request of the server such as `sampling/createMessage`' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l args -d 'The arguments of the call or prompt, or the parameters of the method, as a JSON object, or `-` to read them from stdin; without it there are none' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l input -d 'What the call answers to the server\'s questions (`inputResponses`, what conditions on `input.…` look at), as a JSON object; without it, nothing' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l server -d 'The server that has the tool, by its key in a client\'s file or by its name; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l server -d 'The server that has the tool, by its key in a client\'s file or by its name; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l format -d 'Output format: for a person, for a program, or as a section of a wiki page' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'
@@ -262,65 +296,91 @@ json\t'For a program: one JSON document'
 junit\t'For CI: JUnit XML'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l reason -d 'What the agent is told if a call is refused' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l server -d 'The server whose policy is edited, by its key in a client\'s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l anyway -d 'Also take a tool that nothing here knows of the server'
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l dry-run -d 'Print what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l new -d 'Write a policy for a server although nothing on this machine uses one of that name'
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l reason -d 'What the agent is told if a call is refused' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l server -d 'The server whose policy is edited, by its key in a client\'s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l anyway -d 'Also take a tool that nothing here knows of the server'
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l dry-run -d 'Print what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l new -d 'Write a policy for a server although nothing on this machine uses one of that name'
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l reason -d 'What the agent is told if a call is refused' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l server -d 'The server whose policy is edited, by its key in a client\'s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l anyway -d 'Also take a tool that nothing here knows of the server'
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l dry-run -d 'Print what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l new -d 'Write a policy for a server although nothing on this machine uses one of that name'
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l scope -d 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]' -r -f -a "session\t'Those of one session'
 server\t'Those of all sessions with the server, across restarts'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l reason -d 'What the agent is told if the limit is reached' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l server -d 'The server whose policy is edited, by its key in a client\'s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l anyway -d 'Also take a tool that nothing here knows of the server'
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l dry-run -d 'Print what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l new -d 'Write a policy for a server although nothing on this machine uses one of that name'
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l timeout -d 'How long a person has to answer: seconds, such as 90, or 90s, 10m or 2h' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l reason -d 'What the agent is told if a call is refused' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l server -d 'The server whose policy is edited, by its key in a client\'s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l anyway -d 'Also take a tool that nothing here knows of the server'
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l dry-run -d 'Print what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l new -d 'Write a policy for a server although nothing on this machine uses one of that name'
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l server -d 'The server whose policy is edited, by its key in a client\'s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l dry-run -d 'Print what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l new -d 'Write a policy for a server although nothing on this machine uses one of that name'
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l server -d 'The server whose policy is edited, by its key in a client\'s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l dry-run -d 'Print what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l new -d 'Write a policy for a server although nothing on this machine uses one of that name'
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand history" -s n -l limit -d 'Print the last N edits' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand history" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand history" -l diff -d 'Also print what each edit changed'
+complete -c policylayer -n "__fish_policylayer_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand undo" -l edit -d 'Put the file back as it was before this edit, by its number in `policylayer history`' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand undo" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand undo" -l dry-run -d 'Print what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand changes" -l with -d 'The file of the other version of policylayer' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand changes" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand changes" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -l all -d 'Also list what has expired; with `--format json`, everything, and not only what can be answered'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "list" -d 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "show" -d 'Print a call with its arguments in full'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "approve" -d 'Approve a call'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "deny" -d 'Deny a call and tell the agent why'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "watch" -d 'Keep a list of the waiting calls open in this terminal, and answer with single keys'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -a "list" -d 'List the calls that wait, those that timed out and can still be approved, and what was answered in the last day'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -a "show" -d 'Print a call with its arguments in full'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -a "approve" -d 'Approve a call'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -a "deny" -d 'Deny a call and tell the agent why'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -a "watch" -d 'Keep a list of the waiting calls open in this terminal, and answer with single keys'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -l all -d 'Also list what has expired; with `--format json`, everything, and not only what can be answered'
@@ -339,7 +399,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and _
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "deny" -d 'Deny a call and tell the agent why'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "watch" -d 'Keep a list of the waiting calls open in this terminal, and answer with single keys'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l server -d 'Only lines of this server' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l server -d 'Only lines of this server, by its key in a client\'s file or by its name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l tool -d 'Only lines of this tool, or of the tools that match a glob such as \'send_*\'' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
 deny\t''
@@ -359,11 +419,11 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __f
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -s f -l follow -d 'Keep running, and print each decision as it is written'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -f -a "stats" -d 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -f -a "policy" -d 'Print under which policies decisions were made, or the text of one of them'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -f -a "verify" -d 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l server -d 'Only lines of this server' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -a "stats" -d 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -a "policy" -d 'Print under which policies decisions were made, or the text of one of them'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -a "verify" -d 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats policy verify help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l server -d 'Only lines of this server, by its key in a client\'s file or by its name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l tool -d 'Only lines of this tool, or of the tools that match a glob such as \'send_*\'' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
 deny\t''
@@ -381,7 +441,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l format -d 'Output format: for a person, or one JSON document' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l server -d 'Only lines of this server' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l server -d 'Only lines of this server, by its key in a client\'s file or by its name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l tool -d 'Only lines of this tool, or of the tools that match a glob such as \'send_*\'' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
 deny\t''
@@ -399,7 +459,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -l format -d 'Output format: for a person, or one JSON document' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from policy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l server -d 'The server whose log to verify; without it, every server\'s' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l server -d 'The same as SERVER' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -407,10 +467,11 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "policy" -d 'Print under which policies decisions were made, or the text of one of them'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l server -d 'The server; required if the log has several' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l server -d 'The server, by its key in a client\'s file or by its name; required if the log has several' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l policy -d 'The policy to start from; without it, the one in force for the server' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l since -d 'Use only calls since this time: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -s o -l output -d 'Write the whole suggested policy to this file, which must not exist, instead of printing what changes' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l apply -d 'Put the suggested policy in force, and print what changes. `policylayer undo` takes it back'
 complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l policy -d 'The policy to try on the recorded calls' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l server -d 'The server; without it, the one that the policy file is named after, or the only one that has a log' -r
@@ -421,35 +482,38 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -s h -l 
 complete -c policylayer -n "__fish_policylayer_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "wrap" -d 'Start an MCP server and enforce the policy on everything that passes between it and the client'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "status" -d 'Show every client and server on one screen: what is protected, what is not, and what to do next'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "clients" -d 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "register" -d 'Put a policy in front of a server in a client\'s configuration'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "unregister" -d 'Undo `register`: the client starts the server directly again'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "doctor" -d 'Start a server as its client would, and check each step; for each that fails, say what to do'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "inspect" -d 'Start a server and print what an agent would see of it: each tool\'s class, decision and rule. No tool is called'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "lock" -d 'Lock a server: hold it to the tools, prompts, instructions and package that it has now'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "init" -d 'Write a policy for a server from what it lists, after asking about each class of tools'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and a fix'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "decide" -d 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "explain" -d 'Print what a tool does, how it is abused, which rule is recommended for it, and which one is in force'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "catalogue" -d 'List the servers that policylayer knows, or what it knows about the tools of one'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "test" -d 'Run policy tests: calls, and the decision that is expected for each'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "allow" -d 'Allow tools: edit the policy so that they may be called'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "deny" -d 'Deny tools: edit the policy so that they stay visible and every call is refused'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "hide" -d 'Hide tools: edit the policy so that the agent does not see them and every call is refused'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "limit" -d 'Limit tools: edit the policy so that only so many calls pass in a period'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "ask" -d 'Ask a person: edit the policy so that each call of the tools needs an approval'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "reset" -d 'Remove what the policy says about tools by name, so that the rest of it decides'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "add" -d 'Merge a policy, or a part of one, into the policy in force'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "approvals" -d 'List and answer the calls that wait for a person\'s approval'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "log" -d 'Print the audit log: every decision and its outcome'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "suggest" -d 'Suggest, from the audit log, the least policy that would have allowed what was used'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "replay" -d 'Decide the recorded calls again under another policy and print which decisions change'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "schema" -d 'Print the JSON Schema of policy files, or of their tests, for editors'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "demo" -d 'Show what an agent sees, and what happens to its calls, while a policy is in force'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "wrap" -d 'Start an MCP server and enforce the policy on everything that passes between it and the client'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "status" -d 'Show every client and server on one screen: what is protected, what is not, and what to do next'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "clients" -d 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "register" -d 'Put a policy in front of a server in a client\'s configuration'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "unregister" -d 'Undo `register`: the client starts the server directly again'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "doctor" -d 'Start a server as its client would, and check each step; for each that fails, say what to do'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "inspect" -d 'Start a server and print what an agent would see of it: each tool\'s class, decision and rule. No tool is called'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "lock" -d 'Lock a server: hold it to the tools, prompts, instructions and package that it has now'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "init" -d 'Write a policy for a server from what it lists, after asking about each class of tools'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and a fix'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "decide" -d 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "explain" -d 'Print what a tool does, how it is abused, which rule is recommended for it, and which one is in force'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "catalogue" -d 'List the servers that policylayer knows, or what it knows about the tools of one'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "test" -d 'Run policy tests: calls, and the decision that is expected for each'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "allow" -d 'Allow tools: edit the policy so that they may be called'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "deny" -d 'Deny tools: edit the policy so that they stay visible and every call is refused'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "hide" -d 'Hide tools: edit the policy so that the agent does not see them and every call is refused'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "limit" -d 'Limit tools: edit the policy so that only so many calls pass in a period'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "ask" -d 'Ask a person: edit the policy so that each call of the tools needs an approval'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "reset" -d 'Remove what the policy says about tools by name, so that the rest of it decides'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "add" -d 'Merge a policy, or a part of one, into the policy in force'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "history" -d 'List the edits of policies that the subcommands above made: who, when, and what'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "undo" -d 'Undo the last edit of a policy by a subcommand'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "changes" -d 'Print what another version of policylayer changes for a policy'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "approvals" -d 'List and answer the calls that wait for a person\'s approval'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "log" -d 'Print the audit log: every decision and its outcome'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "suggest" -d 'Suggest, from the audit log, the least policy that would have allowed what was used'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "replay" -d 'Decide the recorded calls again under another policy and print which decisions change'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "schema" -d 'Print the JSON Schema of policy files, or of their tests, for editors'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "demo" -d 'Show what an agent sees, and what happens to its calls, while a policy is in force'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from lock" -f -a "diff" -d 'Print what changed since the lock: first in terms of risk, then the text'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from lock" -f -a "accept" -d 'Print what changed since the lock, and accept it: all of it, or the named items only'
 complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from catalogue" -f -a "draft" -d 'Start a server and print the first version of its catalogue, to be filled in by a person'

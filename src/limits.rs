@@ -383,6 +383,13 @@ pub const MAX_VERSION_TEXT: u64 = 256;
 /// How much of the end of each audit log `doctor` reads for its newest record, in bytes.
 pub const NEWEST_RECORD_TAIL: u64 = 256 * 1024;
 
+// Edits of policies.
+
+/// How many edits the history keeps.
+pub const MAX_KEPT_EDITS: usize = 200;
+/// How much the history keeps, in bytes. An edit has two texts of at most [`MAX_POLICY_FILE`].
+pub const MAX_KEPT_EDITS_SIZE: u64 = 16 * 1024 * 1024;
+
 // What launchers keep of packages.
 
 /// The largest file of a launcher that is read for what it says of a package, in bytes: a project's lock file can be long.

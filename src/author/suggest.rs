@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, Zoned};
 
 use super::edit::change::DocumentChange;
-use super::edit::state::{EditState, ToolKey};
+use super::edit::state::EditState;
 use super::edit::{CannotEdit, Which};
 use super::render::{json_lines, toml_entry, yaml_members};
 use super::section_keys::{SectionKey, choose_keys, choose_resource_keys};
@@ -31,9 +31,14 @@ impl SuggestedEntry {
     /// Builds the entry for a tool; `None` if no key can name it legibly.
     fn new(tool: &str, used: &ToolUsage) -> Option<Self> {
         let key = readable_key(tool)?;
-        let action = suggest_action(used.class.as_deref());
+        let by_class = suggest_action(used.class.as_deref());
         let class = used.class.as_deref().map(escape_invisible).unwrap_or_default();
-        let asks = action.map(|_| format!("{class}: a person is asked each time. ")).unwrap_or_default();
+        let asks = match by_class {
+            Some(_) => format!("{class}: a person is asked each time. "),
+            None if used.is_asked => "A person was asked, and is asked each time. ".to_owned(),
+            None => String::new(),
+        };
+        let action = by_class.or_else(|| used.is_asked.then_some("require_approval"));
         let calls = count_of(used.calls, "call");
         let why = format!("{asks}{calls}, at most {} in a minute; twice that, rounded up.", used.peak);
         let rate = text_member("rate_limit", format!("{}/minute", suggest_limit(used.peak)));
@@ -127,10 +132,11 @@ pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zo
             items => format!(", and {} beside tools", count_of(items, "item")),
         }
     );
-    if survey.tools.keys().all(|tool| readable_key(tool).is_none()) {
+    if survey.tools.keys().all(|tool| readable_key(tool).is_none() || survey.is_refused_by_person(tool)) {
         text.push_str("\n[tools]\n");
     }
-    text.extend(survey.tools.iter().map(|(tool, used)| suggest_toml_entry(tool, used)));
+    let tools = survey.tools.iter().filter(|(tool, _)| !survey.is_refused_by_person(tool));
+    text.extend(tools.map(|(tool, used)| suggest_toml_entry(tool, used)));
     let (entries, left_out) = suggest_items(survey, |_| true);
     text.extend(entries.iter().map(SuggestedEntry::to_toml));
     text + &describe_left_out(&left_out)
@@ -161,7 +167,9 @@ pub(crate) fn suggest_entries(
     now: &Zoned,
     time: &str,
 ) -> Vec<(&'static str, String)> {
-    let lacking = survey.tools.iter().filter(|(tool, _)| survey.is_refused(tool) && lacks_an_entry(in_force, tool));
+    let lacks =
+        |tool: &str| survey.is_refused(tool) && !survey.is_refused_by_person(tool) && lacks_an_entry(in_force, tool);
+    let lacking = survey.tools.iter().filter(|(tool, _)| lacks(tool));
     let mut lacking: Vec<_> = lacking.filter_map(|(tool, used)| SuggestedEntry::new(tool, used)).collect();
     lacking.extend(suggest_items(survey, |item| lacks_item(in_force, survey, item)).0);
     let mut tables: Vec<(&'static str, String)> = Vec::new();
@@ -190,8 +198,8 @@ fn lacks_item(policy: &Policy, survey: &UsageSurvey, item: &(Section, String)) -
     survey.is_refused_item(item) && item_lacks_an_entry(policy, item)
 }
 
-/// Extends the text of a TOML policy: what was used is no longer hidden by name or denied by its own entry, and is
-/// listed. Comments and order stay.
+/// Extends the text of a policy: what was used and refused only by default is listed. What a person wrote, comments and order
+/// stay.
 pub(crate) fn extend_policy(
     source: &Source,
     in_force: &Policy,
@@ -199,41 +207,29 @@ pub(crate) fn extend_policy(
     now: &Zoned,
 ) -> Result<String, CannotEdit> {
     let server = in_force.identity();
-    let before = EditState::load_source(source.clone(), server, Which::Present)?;
-    let refused = survey.tools.iter().filter(|(tool, _)| survey.is_refused(tool));
-    let (mut shown, mut changes) = (Vec::new(), Vec::new());
-    for (tool, used) in refused {
-        let Some(key) = ToolKey::for_tool_name(tool) else { continue };
-        shown.extend(before.hidden_at(&key));
-        let (mut path, own) = before.find_entry(&key);
-        let own = own.and_then(|own| own.member("action")?.as_text());
-        if own.is_some_and(|action| matches!(action, "deny" | "hide")) {
-            path.push("action".to_owned());
-            let action = DocumentNode::unplaced_string(suggest_action(used.class.as_deref()).unwrap_or("allow"));
-            changes.push(DocumentChange::Set(path, action));
-        }
-    }
-    // From the last one on, so that the indexes of the others stay valid.
-    shown.sort_unstable_by(|one, other| other.cmp(one));
-    shown.dedup();
-    changes.extend(shown.into_iter().map(DocumentChange::Show));
-    let edited = if changes.is_empty() { before } else { before.with_changes(&changes)? };
-
-    // What is still refused for lack of an entry.
-    let lacks = |tool: &str| survey.is_refused(tool) && lacks_an_entry(&edited.policy, tool);
+    let edited = EditState::load_source(source.clone(), server, Which::Present)?;
+    // A tool that a person refused once is left to them.
+    let lacks = |tool: &str| {
+        survey.is_refused(tool) && !survey.is_refused_by_person(tool) && lacks_an_entry(&edited.policy, tool)
+    };
     let lacks_tools = survey.tools.keys().any(|tool| lacks(tool));
     // With `tools` the document stands alone, so what the built-in policy let through has to be listed too.
     let leaves_the_builtin = lacks_tools && in_force.mode() == Mode::Patch;
-    let is_hidden = |tool: &str| edited.policy.decide_tool(tool).rule.starts_with("hide[");
+    let passes = |tool: &str| {
+        let decision = edited.policy.decide_tool(tool);
+        !decision.rule.starts_with("hide[") && !survey.is_refused_by_person(tool)
+    };
     let listed: Vec<_> =
-        survey.tools.iter().filter(|(tool, _)| lacks(tool) || (leaves_the_builtin && !is_hidden(tool))).collect();
+        survey.tools.iter().filter(|(tool, _)| lacks(tool) || (leaves_the_builtin && passes(tool))).collect();
     let is_free = |(section, name): &(Section, String)| !edited.policy.names_item(*section, name);
     let (items, left_out) =
         suggest_items(survey, |item| lacks_item(&edited.policy, survey, item) || (leaves_the_builtin && is_free(item)));
     if listed.is_empty() && items.is_empty() {
         return Ok(edited.source.text().to_owned());
     }
-    if ["tools"].into_iter().chain(items.iter().map(|entry| entry.table)).any(|table| edited.has_inline_table(table)) {
+    let is_inline =
+        ["tools"].into_iter().chain(items.iter().map(|entry| entry.table)).any(|table| edited.has_inline_table(table));
+    if is_inline || source.format() != Format::Toml {
         let tools = listed.iter().filter_map(|(tool, used)| SuggestedEntry::new(tool, used));
         let set = |SuggestedEntry { table, member: (key, entry), .. }: SuggestedEntry| {
             DocumentChange::Set(vec![table.to_owned(), key.name], entry)

@@ -14,7 +14,7 @@ use crate::clients::table;
     after_help = DOCTOR
 )]
 pub(crate) struct DoctorArgs {
-    /// The server, by its key in the clients' files; without it, every server behind a policy
+    /// The server, by its key in the clients' files or by its name; without it, every server behind a policy
     #[arg(value_name = "SERVER", conflicts_with = "command")]
     pub server: Option<String>,
     /// Only this client; may be repeated

@@ -6,15 +6,15 @@ use clap::{Args, ValueEnum};
 
 use super::Format;
 use crate::author::edit;
-use crate::policy::{Scope, ServerName};
+use crate::policy::Scope;
 
 /// Which policy to edit, and how.
 #[derive(Debug, Args)]
 pub(crate) struct EditArgs {
-    /// The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a
-    /// policy file
-    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
-    pub server: Option<ServerName>,
+    /// The server whose policy is edited, by its key in a client's file or by its name; without it, the one that the policy
+    /// file is named after, or the only one with a policy file
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
     /// The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in
     /// policy is written out first
     #[arg(long, value_name = "FILE")]
@@ -22,6 +22,9 @@ pub(crate) struct EditArgs {
     /// Print what would change, and write nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Write a policy for a server although nothing on this machine uses one of that name
+    #[arg(long)]
+    pub new: bool,
     /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -35,17 +38,20 @@ pub(crate) struct ToolsArgs {
     /// What the agent is told if a call is refused
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Also take a tool that nothing here knows of the server
+    #[arg(long)]
+    pub anyway: bool,
     #[command(flatten)]
     pub edit: EditArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LimitArgs {
-    /// The tools: names as in tools/list; '*' limits all of them together
+    /// The tools: names as in tools/list, or globs such as 'send_*'; '*' limits all of them together
     #[arg(value_name = "TOOL", required = true)]
     pub tools: Vec<String>,
-    /// How many calls may pass in a period: 10/minute, 5/hour, 100/day, 3/90s
-    #[arg(value_name = "RATE", value_parser = |text: &str| edit::check_rate(text).map(|()| text.to_owned()))]
+    /// How many calls may pass in a period: 10/minute, 10/min, 5/h, 100/day, 3/90s
+    #[arg(value_name = "RATE", value_parser = edit::read_rate)]
     pub rate: String,
     /// Which calls are counted together: those of a session, or those of all sessions with the server [default: session]
     #[arg(long, value_name = "SCOPE", value_enum)]
@@ -53,6 +59,9 @@ pub(crate) struct LimitArgs {
     /// What the agent is told if the limit is reached
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Also take a tool that nothing here knows of the server
+    #[arg(long)]
+    pub anyway: bool,
     #[command(flatten)]
     pub edit: EditArgs,
 }
@@ -107,7 +116,7 @@ Examples:
   policylayer allow get_lists --server iterable
   policylayer allow 'get_*' --dry-run            what would change
 
-The limits and conditions of a tool stay. If another rule still refuses it, that rule is named and nothing is written.";
+A glob changes every entry that matches, and holds for later tools. The limits and conditions of a tool stay. If another rule still refuses it, that rule is named and nothing is written.";
 
 pub(super) const DENY: &str = "\
 Examples:
@@ -125,6 +134,7 @@ pub(super) const LIMIT: &str = "\
 Examples:
   policylayer limit start_export_job 10/minute
   policylayer limit update_user update_email 100/day --scope server
+  policylayer limit 'send_*' 10/min              each of these tools
   policylayer limit '*' 120/minute               all tools together
 
 The tool's other rules stay, so a limit never allows what was refused.";

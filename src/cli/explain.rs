@@ -5,18 +5,17 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::policy::ServerName;
-
 #[derive(Debug, Args)]
 #[command(after_help = EXPLAIN, arg_required_else_help = true)]
 pub(crate) struct ExplainArgs {
     /// The tool's name, as in tools/list
     #[arg(value_name = "TOOL", value_parser = NonEmptyStringValueParser::new())]
     pub tool: String,
-    /// The server that has the tool; without it, the one that the policy file is named after, else the only one with a
-    /// policy in the configuration directory, else `iterable` if it has a tool of this name
-    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
-    pub server: Option<ServerName>,
+    /// The server that has the tool, by its key in a client's file or by its name; without it, the one that the policy file
+    /// is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this
+    /// name
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
     /// The policy file; without it, the policy that `wrap` would use for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,

@@ -3,18 +3,27 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
 use super::catalogue::find_catalogue;
-use crate::policy::{Format, ServerName};
+use crate::clients::table;
+use crate::policy::Format;
 use crate::risk::Catalogue;
 
 #[derive(Debug, Args)]
-#[command(override_usage = "policylayer init [OPTIONS] -- <COMMAND> [ARGS]...", after_help = INIT)]
+#[command(
+    override_usage = "policylayer init [OPTIONS] <SERVER>\n       policylayer init [OPTIONS] -- <COMMAND> [ARGS]...",
+    after_help = INIT
+)]
 pub(crate) struct InitArgs {
-    /// The server's name, instead of the one that config.toml has for its command or that is derived from it
-    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
-    pub server: Option<ServerName>,
+    /// The server, by its key in the clients' files or by its name: it is started as its client starts it
+    #[arg(value_name = "SERVER", conflicts_with_all = ["server", "words"], required_unless_present_any = ["server", "words"])]
+    pub key: Option<String>,
+    /// With a command: the server's name, instead of the one that config.toml has for it or that is derived from it;
+    /// otherwise the same as SERVER
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
     /// The known server that this is, if its command does not show it
     #[arg(long, value_name = "NAME", value_parser = find_catalogue)]
     pub catalogue: Option<&'static Catalogue>,
@@ -31,11 +40,24 @@ pub(crate) struct InitArgs {
     /// Lock the server as well, as `policylayer lock` does
     #[arg(long)]
     pub lock: bool,
+    /// Start nothing: write the whole built-in policy for the server
+    #[arg(long, conflicts_with_all = ["catalogue", "lock", "yes"])]
+    pub full: bool,
     /// Ask nothing: take what is recommended
     #[arg(long)]
     pub yes: bool,
-    /// The server's command and its arguments, after `--`
-    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    /// Only this client; may be repeated
+    #[arg(
+        long,
+        value_name = "CLIENT",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(table::client_ids()),
+        hide_possible_values = true,
+        conflicts_with = "words"
+    )]
+    pub client: Vec<String>,
+    /// The server's command and its arguments, after `--`: it is started from here, without any client
+    #[arg(id = "words", last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 
@@ -63,8 +85,10 @@ impl PolicyFormat {
 
 const INIT: &str = "\
 Examples:
+  policylayer init iterable                        as its client starts it
   policylayer init -- npx -y @iterable/mcp         asks, and writes the policy
   policylayer init --yes -- npx -y @iterable/mcp   takes what is recommended
+  policylayer init --full iterable                 the built-in policy
   policylayer init -o - -- npx -y @iterable/mcp    prints it, and writes nothing
   policylayer init --server files --format yaml -- ./my-server --root /srv
 

@@ -4,29 +4,48 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use super::Format;
-use crate::policy::ServerName;
+use crate::clients::table;
 
 #[derive(Debug, Args)]
-#[command(override_usage = "policylayer inspect [OPTIONS] -- <COMMAND> [ARGS]...", after_help = INSPECT)]
+#[command(
+    override_usage = "policylayer inspect [OPTIONS] <SERVER>\n       policylayer inspect [OPTIONS] -- <COMMAND> [ARGS]...",
+    after_help = INSPECT
+)]
 pub(crate) struct InspectArgs {
+    /// The server, by its key in the clients' files or by its name: it is started as its client starts it
+    #[arg(value_name = "SERVER", conflicts_with_all = ["server", "words"], required_unless_present_any = ["server", "words"])]
+    pub key: Option<String>,
     /// The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server's name
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// The server's name, instead of the one that config.toml has for its command or that is derived from the command
-    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
-    pub server: Option<ServerName>,
+    /// With a command: the server's name, instead of the one that config.toml has for it or that is derived from it;
+    /// otherwise the same as SERVER
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
     /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// The server's command and its arguments, after `--`
-    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    /// Only this client; may be repeated
+    #[arg(
+        long,
+        value_name = "CLIENT",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(table::client_ids()),
+        hide_possible_values = true,
+        conflicts_with = "words"
+    )]
+    pub client: Vec<String>,
+    /// The server's command and its arguments, after `--`: it is started from here, without any client
+    #[arg(id = "words", last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 
 const INSPECT: &str = "\
 Examples:
+  policylayer inspect iterable               as its client starts it
   policylayer inspect -- npx -y @modelcontextprotocol/server-filesystem /tmp
   ITERABLE_API_KEY=your-key policylayer inspect -- npx -y @iterable/mcp
   policylayer inspect --policy new.toml --format json -- npx -y @iterable/mcp

@@ -15,6 +15,9 @@ use crate::record::Outcome;
 pub(crate) struct LogArgs {
     #[command(subcommand)]
     pub command: Option<LogCommand>,
+    /// Only lines of this server, by its key in a client's file or by its name
+    #[arg(value_name = "SERVER", conflicts_with = "server")]
+    pub key: Option<String>,
     #[command(flatten)]
     pub filters: Filters,
     /// Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]
@@ -31,7 +34,7 @@ pub(crate) struct LogArgs {
 const LOG: &str = "\
 Examples:
   policylayer log                              the last 50 decisions
-  policylayer log -f --server iterable         each decision as it is made
+  policylayer log -f iterable                  each decision as it is made
   policylayer log --effect deny --since 2h     recent refusals
   policylayer log --tool 'send_*' --since 2026-11-01 --format json | jq .reason
   policylayer log stats --since 7d             calls, refusals, latency, limits
@@ -54,6 +57,9 @@ pub(crate) enum LogCommand {
 #[derive(Debug, Args)]
 #[command(after_help = STATS)]
 pub(crate) struct StatsArgs {
+    /// Only lines of this server, by its key in a client's file or by its name
+    #[arg(value_name = "SERVER", conflicts_with = "server")]
+    pub key: Option<String>,
     #[command(flatten)]
     pub filters: Filters,
     /// Output format: for a person, or one JSON document
@@ -64,7 +70,7 @@ pub(crate) struct StatsArgs {
 const STATS: &str = "\
 Examples:
   policylayer log stats
-  policylayer log stats --server iterable --since 24h
+  policylayer log stats iterable --since 24h
   policylayer log stats --since 7d --format json | jq '.limits'
 
 The limits are those of the policy in force now. A limit is nearly reached if the calls that passed in some window came to \
@@ -100,9 +106,12 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = VERIFY)]
 pub(crate) struct VerifyArgs {
-    /// The server whose log to verify; without it, every server's
-    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
-    pub server: Option<ServerName>,
+    /// The server whose log to verify, by its key in a client's file or by its name; without it, every server's
+    #[arg(value_name = "SERVER", conflicts_with = "server")]
+    pub key: Option<String>,
+    /// The same as SERVER
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
     /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -118,9 +127,9 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = SUGGEST)]
 pub(crate) struct SuggestArgs {
-    /// The server; required if the log has several
-    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
-    pub server: Option<ServerName>,
+    /// The server, by its key in a client's file or by its name; required if the log has several
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
     /// The policy to start from; without it, the one in force for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -130,6 +139,9 @@ pub(crate) struct SuggestArgs {
     /// Write the whole suggested policy to this file, which must not exist, instead of printing what changes
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Put the suggested policy in force, and print what changes. `policylayer undo` takes it back
+    #[arg(long, conflicts_with = "output")]
+    pub apply: bool,
 }
 
 const SUGGEST: &str = "\
@@ -138,8 +150,10 @@ Examples:
   policylayer suggest --server iterable                what the policy lacks
   policylayer suggest --server iterable -o new.toml    the whole new policy
   policylayer replay --server iterable --policy new.toml
+  policylayer suggest --server iterable --apply        puts it in force
 
-It suggests the least that would have allowed what reached the server. Nothing takes effect until you put it in place.";
+It suggests the least that would have allowed what reached the server. Nothing takes effect without --apply. What you refused stays \
+refused: what contradicts that is listed apart. Calls that failed count as no use.";
 
 #[derive(Debug, Args)]
 #[command(after_help = REPLAY)]
@@ -169,9 +183,9 @@ code is 0 with or without them.";
 /// Selects lines of the log.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Filters {
-    /// Only lines of this server
-    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
-    pub server: Option<ServerName>,
+    /// Only lines of this server, by its key in a client's file or by its name
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
     /// Only lines of this tool, or of the tools that match a glob such as 'send_*'
     #[arg(long, value_name = "GLOB", value_parser = ToolGlob::parse)]
     pub tool: Option<ToolGlob>,

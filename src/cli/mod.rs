@@ -5,6 +5,7 @@ mod clients;
 mod doctor;
 mod edit;
 mod explain;
+mod history;
 mod init;
 mod inspect;
 mod lock;
@@ -23,6 +24,7 @@ pub(crate) use clients::{All, ClientsArgs, RegisterArgs, StatusArgs, UnregisterA
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, ResetArgs, ToolsArgs};
 pub(crate) use explain::{ExplainArgs, ExplainFormat};
+pub(crate) use history::{ChangesArgs, HistoryArgs, UndoArgs};
 pub(crate) use init::{InitArgs, PolicyFormat};
 pub(crate) use inspect::InspectArgs;
 pub(crate) use lock::{LockAcceptArgs, LockArgs, LockCommand, LockDiffArgs, LockTargetArgs};
@@ -46,10 +48,10 @@ Examples:
   policylayer init -- npx -y @iterable/mcp   a first policy for a server
   policylayer lock iterable                  hold it to what it has now
   policylayer check --server iterable        what the policy in force does
-  policylayer decide --server iterable --tool send_campaign
-                                             what would happen to a call
+  policylayer decide send_campaign           what would happen to a call
   policylayer explain send_campaign          what a tool does, how it is abused
   policylayer hide 'delete_*'                edit the policy; also allow, limit
+  policylayer undo                           take back the last edit
   policylayer test iterable.test.toml        do the policy's tests pass?
   policylayer approvals watch                answer calls that wait for a person
   policylayer log --follow                   each decision as it is made
@@ -121,6 +123,12 @@ pub(crate) enum Command {
     /// Merge a policy, or a part of one, into the policy in force
     #[command(after_help = edit::ADD)]
     Add(AddArgs),
+    /// List the edits of policies that the subcommands above made: who, when, and what
+    History(HistoryArgs),
+    /// Undo the last edit of a policy by a subcommand
+    Undo(UndoArgs),
+    /// Print what another version of policylayer changes for a policy
+    Changes(ChangesArgs),
     /// List and answer the calls that wait for a person's approval
     Approvals(ApprovalsArgs),
     /// Print the audit log: every decision and its outcome
@@ -202,13 +210,13 @@ impl WrapArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The policy file; without it, the policy that `wrap` would use for the server, or config.toml and every policy in
-    /// the configuration directory
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
+    /// The policy file, or a server by its key in a client's file or by its name: then the policy that its wrapper uses;
+    /// without it, config.toml and every policy in the configuration directory
+    #[arg(value_name = "FILE|SERVER")]
+    pub subject: Option<PathBuf>,
     /// The server that the policy is for; its known tools allow more checks
-    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
-    pub server: Option<ServerName>,
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
     /// Output format: for a person, or for an editor or CI
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -218,8 +226,11 @@ pub(crate) struct CheckArgs {
 #[command(after_help = DECIDE)]
 pub(crate) struct DecideArgs {
     /// The tool's name, as in tools/list
-    #[arg(long, value_name = "NAME", required_unless_present_any = ["resource", "prompt", "method"])]
+    #[arg(value_name = "TOOL", required_unless_present_any = ["named_tool", "resource", "prompt", "method"])]
     pub tool: Option<String>,
+    /// The same as TOOL
+    #[arg(long = "tool", value_name = "NAME", hide = true, conflicts_with_all = ["tool", "resource", "prompt", "method"])]
+    pub named_tool: Option<String>,
     /// Instead of a tool: the URI of a resource that is read
     #[arg(long, value_name = "URI", conflicts_with_all = ["tool", "args"])]
     pub resource: Option<String>,
@@ -241,10 +252,11 @@ pub(crate) struct DecideArgs {
     /// The policy file; without it, the policy that `wrap` would use for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// The server that has the tool; without it, the one that the policy file is named after, else the only one with a
-    /// policy in the configuration directory, else `iterable` if it has a tool of this name
-    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
-    pub server: Option<ServerName>,
+    /// The server that has the tool, by its key in a client's file or by its name; without it, the one that the policy file
+    /// is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this
+    /// name
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
     /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -252,10 +264,10 @@ pub(crate) struct DecideArgs {
 
 const DECIDE: &str = "\
 Examples:
-  policylayer decide --server iterable --tool get_campaigns
-  policylayer decide --tool send_campaign --args '{\"campaignId\": 77}'
+  policylayer decide get_campaigns --server iterable
+  policylayer decide send_campaign --args '{\"campaignId\": 77}'
   policylayer decide --server files --resource file:///srv/reports/may.csv
-  policylayer decide --policy new.toml --tool create_list --args - < args.json
+  policylayer decide --policy new.toml create_list --args - < args.json
 
 The call is judged as the first one of a session. A tool that is in no catalogue is judged by its name alone; what the \
 server lists about it may raise its class. `policylayer test` tries several calls, and limits over time.
@@ -267,9 +279,9 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = TEST)]
 pub(crate) struct TestArgs {
-    /// The test files (.test.toml, .test.json, .test.yaml or .test.yml); without any, all in policies/ in the configuration
-    /// directory
-    #[arg(value_name = "FILE")]
+    /// The test files (.test.toml, .test.json, .test.yaml or .test.yml), or servers by their keys in a client's file or by
+    /// their names: then the tests beside their policies; without any, all in policies/ in the configuration directory
+    #[arg(value_name = "FILE|SERVER")]
     pub files: Vec<PathBuf>,
     /// Output format: for a person, for a program, or for CI
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = TestFormat::Text)]
@@ -318,6 +330,9 @@ pub(crate) enum ApprovalsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ApprovalsListArgs {
+    /// Only calls of this server, by its key in a client's file or by its name
+    #[arg(value_name = "SERVER")]
+    pub server: Option<String>,
     /// Also list what has expired; with `--format json`, everything, and not only what can be answered
     #[arg(long)]
     pub all: bool,

@@ -47,7 +47,7 @@ impl<'n> Naming<'n> {
     }
 
     /// Returns the options that `wrap` needs.
-    pub(super) fn wrap_options(&self, key: &str, words: &[&str]) -> Result<Vec<String>, Refusal> {
+    pub(crate) fn wrap_options(&self, key: &str, words: &[&str]) -> Result<Vec<String>, Refusal> {
         let derived = self.derive_name(words);
         let name = match &self.server {
             Some(name) => (derived.ok().flatten().as_ref() != Some(name)).then(|| name.clone()),

@@ -10,8 +10,8 @@ mod watch;
 use std::time::Duration;
 
 use self::list::Expired;
-use super::Env;
 use super::output::{print, print_report};
+use super::{Env, tool_server};
 use crate::cli::{
     ApprovalsApproveArgs, ApprovalsArgs, ApprovalsCommand, ApprovalsDenyArgs, ApprovalsListArgs, ApprovalsShowArgs,
     Format,
@@ -72,7 +72,12 @@ pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
 }
 
 fn list_approvals(stored: &mut StoredApprovals, args: &ApprovalsListArgs, env: &Env) -> anyhow::Result<Exit> {
-    let mut all = stored.list_all()?;
+    let (server, dir) = tool_server::find_log(args.server.as_deref(), env)?;
+    let mut all = match paths::state_dir(env)? == dir {
+        true => stored.list_all()?,
+        false => StoredApprovals::new(&dir, paths::STATE_FILE).list_all()?,
+    };
+    all.retain(|entry| server.as_ref().is_none_or(|server| entry.server == server.as_str()));
     // A program gets what can be answered, unless it asks for more.
     all.retain(|entry| args.all || args.format == Format::Text || entry.state.is_open());
     let expired = if args.all { Expired::Listed } else { Expired::Counted };

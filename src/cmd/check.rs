@@ -4,11 +4,12 @@
 use std::io::{self, Write};
 
 use super::output::{print, print_report};
-use super::{Env, count_of, server_for, servers_with_policies};
+use super::{Env, count_of, is_file, server_for, servers_with_policies, tool_server};
 use crate::cli::{CheckArgs, Format};
 use crate::exit::Exit;
-use crate::paths::{self, PolicyError, SettingsError};
-use crate::report::check::CheckReport;
+use crate::paths;
+use crate::policy::Server;
+use crate::report::check::{BuiltinVersion, CheckReport};
 use crate::settings::Settings;
 use crate::visible::escape_invisible;
 
@@ -22,13 +23,13 @@ pub(crate) fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
     let reports = match check_files(args, env) {
         Ok(reports) => reports,
         // A reader of JSON gets this error as JSON too.
-        Err(error) if args.format == Format::Json && (error.is::<PolicyError>() || error.is::<SettingsError>()) => {
-            let file = args.file.as_ref().map(|file| escape_invisible(&file.display().to_string()));
-            let report = CheckReport::report_unreadable(
-                file,
-                args.server.as_ref().map(ToString::to_string),
-                format!("{error:#}"),
-            );
+        Err(error) if args.format == Format::Json && tool_server::is_about_files(&error) => {
+            let file = args
+                .subject
+                .as_deref()
+                .filter(|file| is_file(file))
+                .map(|file| escape_invisible(&file.display().to_string()));
+            let report = CheckReport::report_unreadable(file, args.server.clone(), format!("{error:#}"));
             print_report(&report, args.format, |_, _| Ok(()))?;
             return Ok(Exit::Failed);
         }
@@ -63,26 +64,38 @@ pub(crate) fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
 fn check_files(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<CheckReport>> {
     let mut reports = Vec::new();
     let mut settings = Settings::default();
+    let (file, named) = match args.subject.as_deref() {
+        Some(subject) if !is_file(subject) => (None, subject.to_str()),
+        file => (file, None),
+    };
+    let named = named.or(args.server.as_deref());
     // A file that is named on the command line is checked without the settings.
-    if args.file.is_none()
+    if file.is_none()
         && let Some(source) = paths::read_settings(env)?
     {
         let (report, loaded) = CheckReport::check_settings(&source);
         // Without the settings nobody knows where the policies are, and no wrapper would start.
         let Some(loaded) = loaded else { return Ok(vec![report]) };
         settings = loaded;
-        if args.server.is_none() {
+        if named.is_none() {
             reports.push(report);
         }
     }
-    let servers = if args.file.is_none() && args.server.is_none() && env.var(paths::POLICY_VARIABLE).is_none() {
-        servers_with_policies(&settings, env)?
-    } else {
-        vec![server_for(args.server.as_ref(), args.file.as_deref(), env)]
-    };
-    for server in servers {
-        reports.push(CheckReport::check_policy(args.file.as_deref(), &server, &settings, env)?);
+    if file.is_none() && named.is_none() && env.var(paths::POLICY_VARIABLE).is_none() {
+        for server in servers_with_policies(&settings, env)? {
+            reports.push(CheckReport::check_policy(None, &Server::by_name(&server), &settings, env)?);
+        }
+        return Ok(reports);
     }
+    let place = match named {
+        Some(_) => tool_server::find_policy_place(None, named, file, env)?,
+        None => {
+            let server = server_for(None, file, env);
+            reports.push(CheckReport::check_policy(file, &Server::by_name(&server), &settings, env)?);
+            return Ok(reports);
+        }
+    };
+    reports.push(CheckReport::check_policy(place.named.as_deref(), &place.server, &place.settings, &place.env)?);
     Ok(reports)
 }
 
@@ -97,6 +110,10 @@ fn write_text(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
         writeln!(out, "{file}: {verdict} ({errors}, {warnings})")?;
     }
     report.summary.iter().try_for_each(|summary| writeln!(out, "{summary}"))?;
+    if let Some(BuiltinVersion { version, sha256 }) = &report.builtin {
+        let digits = sha256.get(..12).unwrap_or(sha256);
+        writeln!(out, "That is the built-in policy of policylayer {version}, SHA-256 {digits}….")?;
+    }
     let Some(sections) = &report.sections else { return Ok(()) };
     writeln!(out, "Beside tool calls:")?;
     sections.iter().try_for_each(|tally| writeln!(out, "  {:<22}  {}", tally.subject(), tally.describe()))

@@ -5,12 +5,12 @@ use std::io::{self, Read as _, Write};
 use anyhow::Context as _;
 
 use super::output::{UsageError, print_report};
-use super::{Env, load_held_policy, tool_server};
+use super::{Env, tool_server};
 use crate::cli::DecideArgs;
 use crate::engine::TrialInput;
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
-use crate::policy::{self, Colour, Diagnostic, Effect, RequestSubject, Server, Source};
+use crate::policy::{self, Colour, Diagnostic, Effect, RequestSubject, Source};
 use crate::report::decision::{CallLimit, DecisionReport, document_of_rule};
 use crate::report::limit::WindowText;
 use crate::term::message;
@@ -21,8 +21,8 @@ use crate::wire::arguments::Arguments;
 
 /// Decides one call under the named policy, or under the one in force for the server.
 pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
-    let [tool, resource, prompt, method] =
-        [&args.tool, &args.resource, &args.prompt, &args.method].map(Option::as_deref);
+    let [resource, prompt, method] = [&args.resource, &args.prompt, &args.method].map(Option::as_deref);
+    let tool = args.tool.as_deref().or(args.named_tool.as_deref());
     let subject = match (tool, resource, prompt, method) {
         (Some(tool), ..) => RequestSubject::Tool(tool),
         (_, Some(uri), ..) => RequestSubject::Resource(uri),
@@ -38,15 +38,16 @@ pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
         };
         return Err(UsageError(why).into());
     }
-    let server = tool_server::find_server(args.tool.as_deref(), args.server.as_ref(), args.policy.as_deref(), env)?;
-    let policy = load_held_policy(args.policy.as_deref(), Server::by_name(&server), env)?.policy;
+    let place = tool_server::find_policy_place(tool, args.server.as_deref(), args.policy.as_deref(), env)?;
+    let policy = tool_server::load_held_place(&place)?.policy;
     let given = |name, text: &Option<String>| read_arguments(name, text.as_deref());
     let Some(arguments) = given("--args", &args.args)? else { return Ok(Exit::Usage) };
     let Some(input) = given("--input", &args.input)? else { return Ok(Exit::Usage) };
     let report = DecisionReport::new(&policy, subject, TrialInput { arguments: &arguments, input: &input }).map_err(
-        |fault| UsageError(format!("No client can send such a call: {fault}. Correct --tool, --args or --input.")),
+        |fault| UsageError(format!("No client can send such a call: {fault}. Correct the tool, --args or --input.")),
     )?;
     print_report(&report, args.format, write_text)?;
+    tool.into_iter().for_each(|tool| tool_server::note_near_tool(tool, &policy, &place));
     Ok(match report.effect {
         Effect::Allow => Exit::Ok,
         Effect::Deny | Effect::Hide => Exit::Refused,

@@ -1,44 +1,52 @@
 //! `policylayer allow`, `deny`, `hide`, `limit`, `ask`, `reset` and `add`: edits of the policy in force.
 
+pub(super) mod target;
+
 use std::io::{self, Read as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
+use self::target::EditTarget;
 use super::Env;
-use super::output::{UsageError, print};
+use super::history::keep_edit;
+use super::output::print;
 use crate::author::edit::{self, CannotEdit, EditAction, Edited, Order, Pasted};
 use crate::cli::{AddArgs, EditArgs, Format, LimitArgs, ResetArgs, ToolsArgs};
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
-use crate::paths::{self, POLICY_VARIABLE};
-use crate::policy::{self, Colour, Diagnostic, Policy, Server, ServerName, Source};
+use crate::paths;
+use crate::policy::{self, Colour, Diagnostic, Mode, Policy, Server, Source, ToolGlob};
 use crate::report::edit::{DecisionChange, EditReport, EntryChange, RuleDecision, compare_decisions, compare_entries};
 use crate::report::to_json;
-use crate::settings::Settings;
+use crate::report::tool_names::ToolNames;
 use crate::term::style::effect_style;
 use crate::term::table::{self, Cell};
 use crate::term::{diff, message};
-use crate::visible::{count_of, visible_path};
+use crate::visible::{count_of, escape_invisible, visible_path};
 
 pub(crate) fn edit_tools(action: EditAction, args: &ToolsArgs, env: &Env) -> anyhow::Result<Exit> {
-    carry_out(Order { action, tools: args.tools.clone(), reason: args.reason.clone() }, &args.edit, env)
+    let order = Order { action, tools: args.tools.clone(), reason: args.reason.clone() };
+    carry_out(&order, &args.edit, if args.anyway { Names::Any } else { Names::Known }, env)
 }
 
 pub(crate) fn limit_tools(args: &LimitArgs, env: &Env) -> anyhow::Result<Exit> {
     let action = EditAction::Limit { rate: args.rate.clone(), scope: args.scope.map(Into::into) };
-    carry_out(Order { action, tools: args.tools.clone(), reason: args.reason.clone() }, &args.edit, env)
+    let order = Order { action, tools: args.tools.clone(), reason: args.reason.clone() };
+    carry_out(&order, &args.edit, if args.anyway { Names::Any } else { Names::Known }, env)
 }
 
 /// Removes the rules that name the tools.
 pub(crate) fn reset_tools(args: &ResetArgs, env: &Env) -> anyhow::Result<Exit> {
-    carry_out(Order { action: EditAction::Reset, tools: args.tools.clone(), reason: None }, &args.edit, env)
+    let order = Order { action: EditAction::Reset, tools: args.tools.clone(), reason: None };
+    carry_out(&order, &args.edit, Names::Known, env)
 }
 
 /// Merges a document into the policy.
 pub(crate) fn add_pasted(args: &AddArgs, env: &Env) -> anyhow::Result<Exit> {
     let pasted = read_pasted(&args.file)?;
-    edit_with(&args.edit, env, |source, name, server| edit::merge_pasted(source, name, server, &pasted))
+    let target = EditTarget::find(&args.edit, env)?;
+    edit_target(target, &args.edit, env, |source, name, server| edit::merge_pasted(source, name, server, &pasted))
 }
 
 fn read_pasted(file: &Path) -> anyhow::Result<Pasted> {
@@ -58,23 +66,74 @@ fn read_pasted(file: &Path) -> anyhow::Result<Pasted> {
     Ok(Pasted::read("stdin", None, &text)?)
 }
 
-fn carry_out(order: Order, args: &EditArgs, env: &Env) -> anyhow::Result<Exit> {
-    edit_with(args, env, |source, name, server| edit::carry_out_order(source, name, server, &order))
+/// Which tools may be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    /// Those that something here knows of the server.
+    Known,
+    Any,
 }
 
-struct Target {
-    server: Server,
-    path: PathBuf,
-    /// The content of the file; `None` if it does not exist yet.
-    source: Option<Source>,
+fn carry_out(order: &Order, args: &EditArgs, names: Names, env: &Env) -> anyhow::Result<Exit> {
+    let mut target = EditTarget::find(args, env)?;
+    if names == Names::Known {
+        check_names(order, &mut target)?;
+    }
+    edit_target(target, args, env, |source, name, server| edit::carry_out_order(source, name, server, order))
 }
 
-fn edit_with(
+/// Checks that the tools are known, unless nothing lists what the server has.
+fn check_names(order: &Order, target: &mut EditTarget) -> anyhow::Result<()> {
+    let policy = Before::load_before(target).policy;
+    let mut known = ToolNames::of_policy(&policy, target.lock.as_deref());
+    let (server, mut has_log) = (target.server.name().clone(), false);
+    for written in &order.tools {
+        let glob = ToolGlob::parse(written);
+        let tool = match &glob {
+            Ok(glob) => match glob.exact_name() {
+                Some(name) => name,
+                None => continue,
+            },
+            // The edit reports what no key can name.
+            Err(_) if ToolGlob::key_for(written).is_none() => continue,
+            Err(_) => written,
+        };
+        if known.has(tool) {
+            continue;
+        }
+        if let Some(audit) = target.audit.as_deref().filter(|_| !has_log) {
+            known.add_logged(audit, &server);
+            has_log = true;
+        }
+        let near = known.nearest(tool);
+        if known.has(tool) || (near.is_none() && !known.is_listed && order.action != EditAction::Reset) {
+            if !known.has(tool) {
+                target.notes.push(format!(
+                    "Nothing here lists the tools of {server}, so the name {} was not checked. `policylayer lock` keeps a list.",
+                    escape_invisible(tool)
+                ));
+            }
+            continue;
+        }
+        let meant = near.map(|near| format!(" Did you mean {}?", escape_invisible(near))).unwrap_or_default();
+        let remedy = match order.action {
+            EditAction::Reset => "Nothing was written.",
+            _ => "Nothing was written. To write it all the same, add --anyway.",
+        };
+        bail!(
+            "Neither the policy of {server} nor its catalogue, lock or log has a tool {}.{meant} {remedy}",
+            escape_invisible(tool)
+        );
+    }
+    Ok(())
+}
+
+fn edit_target(
+    target: EditTarget,
     args: &EditArgs,
     env: &Env,
     edit: impl FnOnce(Option<&Source>, &str, &Server) -> Result<Edited, CannotEdit>,
 ) -> anyhow::Result<Exit> {
-    let target = find_target(args, env)?;
     let name = visible_path(&target.path);
     let edited = edit(target.source.as_ref(), &name, &target.server)?;
     let before = Before::load_before(&target);
@@ -85,6 +144,7 @@ fn edit_with(
         let expected = target.source.as_ref().map(|source| in_file(source, source.text()));
         let new = in_file(target.source.as_ref().unwrap_or(&edited.source), edited.source.text());
         paths::replace_file(&target.path, expected.as_deref(), &new)?;
+        keep_edit(target.server.name(), &target.path, expected.as_deref(), Some(&new), env);
     }
     let decisions = compare_decisions(&before.policy, &edited.policy);
     let entries = compare_entries(&before.policy, &edited.policy);
@@ -96,13 +156,14 @@ fn edit_with(
         Format::Text => {}
     }
     print_notes(&edited, &before)?;
+    target.notes.iter().for_each(|note| message::print_note(note));
     if args.format == Format::Text {
-        message::print_note(&summarize(&report, target.source.is_some()));
+        message::print_note(&summarize(&report, target.source.is_some(), edited.policy.mode()));
     }
     Ok(Exit::Ok)
 }
 
-fn summarize(report: &EditReport<'_>, has_file: bool) -> String {
+fn summarize(report: &EditReport<'_>, has_file: bool, mode: Mode) -> String {
     let EditReport { file, server, .. } = report;
     match (report.changed, report.written) {
         (false, _) if has_file => format!("Nothing to change: {file} already says this."),
@@ -113,6 +174,10 @@ fn summarize(report: &EditReport<'_>, has_file: bool) -> String {
         }
         (true, false) => format!("This was a dry run: nothing was written to {file}."),
         (true, true) if has_file => format!("Wrote {file}. Running wrappers take it up at once."),
+        (true, true) if mode == Mode::Patch => format!(
+            "Wrote {file}. It is laid over the built-in policy for {server}, which stays in force below it. Running wrappers \
+             take it up at once."
+        ),
         (true, true) => format!(
             "Wrote {file}: the built-in policy for {server}, with this change. Running wrappers take it up at once."
         ),
@@ -136,10 +201,11 @@ fn print_notes(edited: &Edited, before: &Before) -> io::Result<()> {
 /// The most warnings that are printed at once: hiding by a glob may cause one for each tool.
 const MAX_WARNINGS: usize = 3;
 
-fn show_edit(target: &Target, edited: &Edited, report: &EditReport<'_>) -> anyhow::Result<()> {
+fn show_edit(target: &EditTarget, edited: &Edited, report: &EditReport<'_>) -> anyhow::Result<()> {
     let EditReport { file, server, .. } = report;
     let (name, old) = match &target.source {
         Some(source) => ((*file).to_owned(), source.text()),
+        None if edited.policy.mode() == Mode::Patch => ("/dev/null".to_owned(), ""),
         None => (format!("the built-in policy for {server}"), &*edit::write_out_builtin(&target.server)),
     };
     print(|out| {
@@ -192,7 +258,7 @@ struct Before {
 }
 
 impl Before {
-    fn load_before(target: &Target) -> Self {
+    fn load_before(target: &EditTarget) -> Self {
         let loaded = target.source.as_ref().map(|source| policy::load_policy(source, &target.server));
         let (policy, warnings) = loaded.map_or((None, Vec::new()), |loaded| (loaded.policy, loaded.diagnostics));
         Self { policy: policy.unwrap_or_else(|| policy::builtin_policy(&target.server)), warnings }
@@ -201,32 +267,4 @@ impl Before {
     fn had_warning(&self, warning: &Diagnostic) -> bool {
         self.warnings.iter().any(|own| own.code == warning.code && own.message == warning.message)
     }
-}
-
-fn find_target(args: &EditArgs, env: &Env) -> anyhow::Result<Target> {
-    let policy = args.policy.as_deref();
-    let settings = super::settings_for(policy, env)?;
-    let server = if args.server.is_some() || policy.is_some() || env.var(POLICY_VARIABLE).is_some() {
-        super::server_for(args.server.as_ref(), policy, env)
-    } else {
-        only_server(&settings, env)?
-    };
-    let path = paths::find_policy(policy, &server, &settings, env)?;
-    let source = path.as_deref().map(paths::read_policy).transpose()?;
-    let new = || paths::configuration_dir(env).map(|dir| dir.join("policies").join(format!("{server}.toml")));
-    let path = path.map_or_else(new, Ok)?;
-    Ok(Target { server: Server::by_name(&server), path, source })
-}
-
-fn only_server(settings: &Settings, env: &Env) -> anyhow::Result<ServerName> {
-    let servers = super::servers_with_policies(settings, env)?;
-    let why = match servers.as_slice() {
-        [only] => return Ok(only.clone()),
-        [] => "No server has a policy file yet. Name the server, as in --server iterable.".to_owned(),
-        [first, ..] => {
-            let names = servers.iter().map(ServerName::as_str).collect::<Vec<_>>().join(", ");
-            format!("Several servers have a policy: {names}. Name one of them, as in --server {first}.")
-        }
-    };
-    Err(UsageError(why).into())
 }

@@ -3,7 +3,7 @@
 mod page;
 
 use super::output::print;
-use super::{Env, as_word, load_policy, tool_server};
+use super::{Env, as_word, tool_server};
 use crate::author::snippet::Snippet;
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
@@ -14,11 +14,22 @@ use crate::report::to_json;
 /// Explains a tool. If the policy cannot be loaded, that is reported and determines the exit code, but the tool is
 /// still explained.
 pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
-    let server = tool_server::find_server(Some(&args.tool), args.server.as_ref(), args.policy.as_deref(), env)?;
-    let loaded = load_policy(args.policy.as_deref(), &Server::by_name(&server), env);
+    let (named, file) = (args.server.as_deref(), args.policy.as_deref());
+    let found = tool_server::find_policy_place(Some(&args.tool), named, file, env);
+    let (identity, place, loaded) = match found {
+        Ok(place) => {
+            let loaded = tool_server::load_place(&place);
+            (place.server.clone(), Some(place), loaded)
+        }
+        Err(error) if tool_server::is_about_files(&error) => {
+            (Server::by_name(&tool_server::find_name(&args.tool, named, env)?), None, Err(error))
+        }
+        Err(error) => return Err(error),
+    };
+    let server = identity.name().clone();
     let file = args.policy.as_ref().map(|file| format!("--policy {}", as_word(&file.display().to_string())));
     let named = (args.server.is_some() || file.is_none()).then(|| format!("--server {server}"));
-    let known = loaded.as_ref().map_or_else(|_| Server::by_name(&server), |loaded| loaded.policy.identity().clone());
+    let known = loaded.as_ref().map_or_else(|_| identity.clone(), |loaded| loaded.policy.identity().clone());
     let shown = loaded.as_ref().map_err(ToString::to_string);
     let question = ToolQuestion {
         tool: &args.tool,
@@ -43,6 +54,12 @@ pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
         ExplainFormat::Markdown => page::format_markdown(&explanation),
     };
     print(|out| out.write_all(text.as_bytes()))?;
+    let is_unknown = !explanation.known && explanation.did_you_mean.is_empty();
     drop(explanation);
+    if let (Ok(loaded), Some(place)) = (&loaded, &place)
+        && is_unknown
+    {
+        tool_server::note_near_tool(&args.tool, &loaded.policy, place);
+    }
     loaded.map(|_| Exit::Ok)
 }

@@ -12,35 +12,50 @@ use jiff::Zoned;
 use serde_json::Value;
 
 use super::Env;
+use super::history::keep_edit;
 use super::output::{UsageError, show_start};
+use crate::author::edit::write_out_builtin;
 use crate::author::init::{
     Answers, InitTarget, ItemPlan, Origin, PlannedTool, ServerPlan, TargetOptions, Verified, plan_tools, profile_tools,
     verify_policy, write_policy,
 };
 use crate::cli::{InitArgs, PolicyFormat};
+use crate::clients::secret;
 use crate::exit::Exit;
+use crate::limits::OFFER_PATIENCE;
 use crate::paths::{self, POLICY_VARIABLE};
-use crate::policy::{Effect, Server, ServerName, server};
-use crate::probe::{self, ServerOffer};
-use crate::report::lock::LockQuestion;
+use crate::policy::{Effect, Format, Server, ServerName, server};
+use crate::probe::{self, AppPages, ProbeError, ProbeTarget, ServerOffer};
+use crate::proxy::SpawnEnv;
+use crate::report::client_servers::Served;
+use crate::report::lock::{LockCommandError, LockQuestion, choose_served};
 use crate::risk::{Class, Listed, SharedObjects};
-use crate::settings::Settings;
 use crate::shell::as_word;
+use crate::state::file::{if_there, read_file};
 use crate::term::message;
 use crate::visible::{count_of, escape_invisible, visible_path};
 
 /// Starts the server, asks a person if there is one, and writes the policy.
 pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
-    let settings = paths::load_settings(env)?;
-    let server = find_server(args, &settings)?;
-    // Before the server runs: nobody should answer questions in vain.
-    let options = TargetOptions {
-        output: args.output.as_deref(),
-        format: args.format.map(PolicyFormat::document_format),
-        force: args.force,
+    let question = LockQuestion {
+        server: args.key.as_deref().or(args.server.as_deref()),
+        clients: &args.client,
+        policy: None,
+        command: &args.command,
+        verb: "init",
+        env,
     };
+    let start = Start::find(args, &question)?;
+    let (server, env) = (&start.server, &start.env);
+    let settings = paths::load_settings(env)?;
+    // Before the server runs: nobody should answer questions in vain.
+    let output = args.output.as_deref().or(start.policy.as_deref());
+    let options = TargetOptions { output, format: args.format.map(PolicyFormat::document_format), force: args.force };
     let target = InitTarget::find_target(options, server.name(), &settings, env)?;
-    let offer = probe::probe_command(&args.command, &show_start)?;
+    if args.full {
+        return write_builtin(&start, &target, question.env);
+    }
+    let offer = start.probe_offer()?;
     offer.notes.iter().for_each(|note| message::print_warning(&format!("{server}: {}", escape_invisible(note))));
     let objects = SharedObjects::in_listing(server.name().as_str(), &offer.tools);
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).map(|tool| tool.among(&objects)).collect();
@@ -51,45 +66,34 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
         );
     }
     let items = ItemPlan::new(&offer, &tools);
-    let Some(answers) = ask_for_answers(args, &server, &tools, &items, env)? else {
+    let Some(answers) = ask_for_answers(args, server, &tools, &items, question.env)? else {
         bail!(
             "Nothing was written, because a question was not answered.\nwhat to do: run this again, or accept the recommendations with --yes"
         );
     };
-    let tools = plan_tools(&server, &tools, &answers);
+    let tools = plan_tools(server, &tools, &answers);
     let plan = ServerPlan { tools: &tools, items: &items };
     // What has only the server's name to go by would not know it under another one.
     let other_name = server.catalogue().filter(|known| known.server != server.name().as_str());
     let origin = Origin {
-        server: &server,
+        server,
         catalogue: args.catalogue.or(other_name).map(|known| known.server),
         calls_itself: &calls_itself(&offer),
         day: &Zoned::now().date().to_string(),
     };
     let text = write_policy(&origin, plan, &answers, target.format);
-    let Verified { warnings, left_out } = verify_policy(&text, &server, plan, target.format)
+    let Verified { warnings, left_out } = verify_policy(&text, server, plan, target.format)
         .map_err(|why| anyhow!("The policy was not written, because it would not do what it should. {why}"))?;
-    if left_out > 0 {
-        let (have, them) = if left_out == 1 { ("has", "it") } else { ("have", "them") };
-        message::print_warning(&format!(
-            "{left_out} of the listed resources, templates and prompts {have} no entry, so the policy refuses {them}: there \
-             are too many, or no key can name {them}. docs/init.md has more."
-        ));
-    }
+    warn_of_left_out(left_out);
     let Some(file) = &target.file else {
         io::stdout().lock().write_all(text.as_bytes())?;
         return Ok(Exit::Ok);
     };
-    let backups = target.write_file(file, &text)?;
-    print_summary(args, &server, plan, &target, file, &backups);
-    let question = LockQuestion {
-        server: args.server.as_ref().map(ServerName::as_str),
-        clients: &[],
-        policy: (!target.is_found_by_name).then_some(file),
-        command: &args.command,
-        env,
-    };
-    let offered = super::lock::offer_lock(&question, args.lock);
+    let backups = write_and_keep(&target, file, &text, server, question.env)?;
+    let is_found = target.is_found_by_name || start.policy.as_ref() == Some(file);
+    print_summary(&start, plan, is_found, file, &backups);
+    let policy = (!is_found).then_some(file.as_path());
+    let offered = super::lock::offer_lock(&LockQuestion { policy, ..question }, args.lock);
     // The policy is written: that its lock is not found only leaves out the offer.
     if args.lock {
         offered?;
@@ -110,24 +114,169 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Returns the server's name: the given one, that of config.toml, or the one derived from the command.
-fn find_server(args: &InitArgs, settings: &Settings) -> anyhow::Result<Server> {
-    let named = match &args.server {
-        Some(server) => Some(server),
-        None => settings.name_of(&args.command)?,
+fn warn_of_left_out(left_out: u64) {
+    if left_out == 0 {
+        return;
+    }
+    let (have, them) = if left_out == 1 { ("has", "it") } else { ("have", "them") };
+    message::print_warning(&format!(
+        "{left_out} of the listed resources, templates and prompts {have} no entry, so the policy refuses {them}: there \
+         are too many, or no key can name {them}. docs/init.md has more."
+    ));
+}
+
+/// Writes the whole built-in policy for the server.
+fn write_builtin(start: &Start, target: &InitTarget, env: &Env) -> anyhow::Result<Exit> {
+    if target.format != Format::Toml {
+        let why = "The built-in policy is written in TOML. Leave out --format, or give -o a name that ends in .toml.";
+        return Err(UsageError(why.to_owned()).into());
+    }
+    let text = write_out_builtin(&start.server);
+    let Some(file) = &target.file else {
+        io::stdout().lock().write_all(text.as_bytes())?;
+        return Ok(Exit::Ok);
     };
-    let name = named.cloned().or_else(|| server::derive_name(&args.command)).ok_or_else(|| {
-        let command = command_line(&args.command);
-        UsageError(format!(
-            "The policy is found by the server's name, and the command `{command}` does not reveal it.\nwhat to do: give a \
-             name with --server NAME, and the same one to `policylayer wrap`"
-        ))
-    })?;
-    let server = Server::of_command(&name, &args.command);
-    Ok(match args.catalogue {
-        Some(catalogue) => server.with_catalogue(catalogue),
-        None => server,
-    })
+    let backups = write_and_keep(target, file, &text, &start.server, env)?;
+    message::print_note(&format!(
+        "Wrote {}: the built-in policy for {}.{}",
+        visible_path(file),
+        start.server,
+        describe_backups(&backups)
+    ));
+    Ok(Exit::Ok)
+}
+
+/// Writes the policy, and keeps that as an edit. Returns where the old files are.
+fn write_and_keep(
+    target: &InitTarget,
+    file: &Path,
+    text: &str,
+    server: &Server,
+    env: &Env,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let before = if_there(read_file(file)).ok().flatten();
+    let backups = target.write_file(file, text)?;
+    // What was moved out of its way under another name would not come back.
+    if backups.len() == usize::from(before.is_some()) {
+        keep_edit(server.name(), file, before.as_deref(), Some(text.as_bytes()), env);
+    }
+    Ok(backups)
+}
+
+fn describe_backups(backups: &[PathBuf]) -> String {
+    let backups: Vec<_> = backups.iter().map(|file| visible_path(file)).collect();
+    match backups.as_slice() {
+        [] => String::new(),
+        backups => format!(" The old policy is kept as {}.", backups.join(" and ")),
+    }
+}
+
+/// The server that the policy is for, and how it is started.
+struct Start {
+    server: Server,
+    command: Vec<OsString>,
+    env: Env,
+    /// The client's environment, if a client starts it.
+    spawn_env: Option<SpawnEnv>,
+    /// The policy file that its wrapper is told to use.
+    policy: Option<PathBuf>,
+    /// How to name it on the command line of `inspect`.
+    selector: String,
+    /// The option that names it there, if it was named.
+    named: String,
+    entry: Entry,
+}
+
+/// What a client has of the server.
+enum Entry {
+    None,
+    Bare,
+    Wrapped,
+}
+
+impl Start {
+    fn find(args: &InitArgs, question: &LockQuestion<'_>) -> anyhow::Result<Self> {
+        let mut start = if args.command.is_empty() {
+            let served = match (choose_served(question), question.server) {
+                // Nothing is started, so nobody needs to have it.
+                (Err(LockCommandError::Nowhere(_)), Some(name)) if args.full => {
+                    return Self::by_name(name, question.env);
+                }
+                (served, _) => served?,
+            };
+            let server = served.find_server(&served.load_settings()?)?;
+            let (policy, selector) = (served.named_policy(), as_word(&served.key));
+            let entry = if served.wrapped.is_some() { Entry::Wrapped } else { Entry::Bare };
+            let Served { command, env, spawn_env, .. } = served;
+            let spawn_env = Some(spawn_env);
+            Self { server, command, env, spawn_env, policy, selector, named: String::new(), entry }
+        } else {
+            Self::of_command(args, question.env)?
+        };
+        if let Some(catalogue) = args.catalogue {
+            start.server = start.server.with_catalogue(catalogue);
+        }
+        Ok(start)
+    }
+
+    fn by_name(name: &str, env: &Env) -> anyhow::Result<Self> {
+        let server = Server::by_name(&ServerName::parse(name)?);
+        let (selector, named, env) = (server.to_string(), String::new(), env.clone());
+        let (command, entry) = (Vec::new(), Entry::None);
+        Ok(Self { server, command, env, spawn_env: None, policy: None, selector, named, entry })
+    }
+
+    /// The name is the given one, that of config.toml, or the one that the command tells.
+    fn of_command(args: &InitArgs, env: &Env) -> anyhow::Result<Self> {
+        let (settings, command) = (paths::load_settings(env)?, args.command.clone());
+        let named = args.server.as_deref().map(ServerName::parse).transpose()?;
+        let option = named.as_ref().map(|server| format!("--server {server} ")).unwrap_or_default();
+        let known = match named {
+            Some(server) => Some(server),
+            None => settings.name_of(&command)?.cloned(),
+        };
+        let name = known.or_else(|| server::derive_name(&command)).ok_or_else(|| {
+            UsageError(format!(
+                "The policy is found by the server's name, and the command `{}` does not reveal it.\nwhat to do: give a \
+                 name with --server NAME, and the same one to `policylayer wrap`",
+                command_line(&command)
+            ))
+        })?;
+        let selector = format!("{} {}", as_word("--"), command_line(&command));
+        let server = Server::of_command(&name, &command);
+        Ok(Self {
+            server,
+            command,
+            env: env.clone(),
+            spawn_env: None,
+            policy: None,
+            selector,
+            named: option,
+            entry: Entry::None,
+        })
+    }
+
+    /// Says how the policy comes into force.
+    fn describe_next(&self, options: &str) -> String {
+        let server = &self.server;
+        match self.entry {
+            Entry::Wrapped => "running wrappers take it up at once".to_owned(),
+            Entry::Bare => format!("`policylayer register {options}{}` puts it in front of the server", self.selector),
+            Entry::None => format!("`policylayer register {options}{server}` puts it in front of the server"),
+        }
+    }
+
+    fn probe_offer(&self) -> Result<ServerOffer, ProbeError> {
+        let words: Vec<_> = self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let target = ProbeTarget {
+            command: &self.command,
+            shown: escape_invisible(&secret::redact_words(&words).join(" ")).to_string(),
+            spawn_env: self.spawn_env.as_ref(),
+            patience: OFFER_PATIENCE,
+            apps: AppPages::Skip,
+        };
+        probe::probe_target(&target, &show_start)
+    }
 }
 
 /// Returns the answers of a person, if there is one; `None` if they cancel.
@@ -157,23 +306,12 @@ fn calls_itself(offer: &ServerOffer) -> String {
     }
 }
 
-fn print_summary(
-    args: &InitArgs,
-    server: &Server,
-    plan: ServerPlan<'_>,
-    target: &InitTarget,
-    file: &Path,
-    backups: &[PathBuf],
-) {
-    let backups: Vec<_> = backups.iter().map(|file| visible_path(file)).collect();
-    let backups = match backups.as_slice() {
-        [] => String::new(),
-        backups => format!(" The old policy is kept as {}.", backups.join(" and ")),
-    };
-    let (command, dashes) = (command_line(&args.command), as_word("--"));
-    let mut options = args.server.as_ref().map(|_| format!("--server {server} ")).unwrap_or_default();
+fn print_summary(start: &Start, plan: ServerPlan<'_>, is_found: bool, file: &Path, backups: &[PathBuf]) {
+    let server = &start.server;
+    let backups = describe_backups(backups);
+    let mut options = start.named.clone();
     let mut edit = format!("--server {server}");
-    if !target.is_found_by_name {
+    if !is_found {
         let policy = format!("--policy {}", as_word(&file.to_string_lossy()));
         options.push_str(&format!("{policy} "));
         // Otherwise the server would be derived from the file's name.
@@ -186,8 +324,9 @@ fn print_summary(
     }
     message::print_note(&format!("Wrote {name} for the {listed} of {server}: {counts}.{backups}"));
     message::print_note(&format!(
-        "Next: `policylayer inspect {options}{dashes} {command}` shows what an agent will see; `policylayer register {options}{server}` \
-         puts it in front of the server."
+        "Next: `policylayer inspect {options}{}` shows what an agent will see; {}.",
+        start.selector,
+        start.describe_next(&options)
     ));
     message::print_note(&format!(
         "To change it: `policylayer ask|hide|deny|allow|limit TOOL {edit}`, or edit the file."

@@ -36,6 +36,7 @@ fn find_target(args: &LockTargetArgs, key: Option<&str>, env: &Env) -> Result<Lo
         clients: &args.client,
         policy: args.policy.as_deref(),
         command: &args.command,
+        verb: "lock",
         env,
     })
 }

@@ -11,8 +11,8 @@ use std::thread;
 use jiff::Zoned;
 use rows::{Columns, LinePrinter};
 
-use super::Env;
 use super::output::print;
+use super::{Env, tool_server};
 use crate::cli::{Filters, Format, Last, LogArgs, LogCommand};
 use crate::exit::Exit;
 use crate::limits::FOLLOW_LOOK;
@@ -36,16 +36,22 @@ pub(crate) fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     }
 }
 
-fn open_records(filters: &Filters, now: &Zoned, env: &Env) -> anyhow::Result<(LogRecords, LogFilter)> {
+fn open_records(
+    key: Option<&String>,
+    filters: &Filters,
+    now: &Zoned,
+    env: &Env,
+) -> anyhow::Result<(LogRecords, LogFilter)> {
     let Filters { server, tool, effect, outcome, session, since } = filters.clone();
     let since = since.map(|since| since.resolve_at(now));
-    let records = LogRecords::open(&paths::audit_dir(env)?, server.as_ref())?;
+    let (server, dir) = tool_server::find_log(key.or(server.as_ref()).map(String::as_str), env)?;
+    let records = LogRecords::open(&dir.join(paths::AUDIT_DIR), server.as_ref())?;
     Ok((records, LogFilter { tool, effect, outcome, session, since }))
 }
 
 fn print_log(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
-    let (mut records, filter) = open_records(&args.filters, &now, env)?;
+    let (mut records, filter) = open_records(args.key.as_ref(), &args.filters, &now, env)?;
     if let Some(missing) = records.find_missing()? {
         if matches!(missing, LogError::Gone { .. }) {
             return Err(missing.into());
@@ -64,7 +70,8 @@ fn print_log(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
         (None, true) => Last::Some(LAST_BEFORE),
         (None, false) => Last::Some(LAST),
     });
-    let shows_server = args.filters.server.is_none() && (args.follow || records.servers().len() > 1);
+    let shows_server =
+        args.key.is_none() && args.filters.server.is_none() && (args.follow || records.servers().len() > 1);
     let columns = if shows_server { Columns::WithServer } else { Columns::OfOneServer };
     let mut printer = LinePrinter::new(args.format, columns, &now);
     match last {

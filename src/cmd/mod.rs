@@ -2,6 +2,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod catalogue;
+pub(crate) mod changes;
 pub(crate) mod check;
 pub(crate) mod clients;
 pub(crate) mod completions;
@@ -10,6 +11,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod lock;
@@ -36,8 +38,8 @@ pub(crate) use output::report_error;
 use crate::author::edit::EditAction;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
-use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, SessionPlace, SettingsError};
-use crate::policy::{Server, ServerName};
+use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, SettingsError};
+use crate::policy::{Format, Server, ServerName};
 use crate::settings::Settings;
 use crate::shell::as_word;
 use crate::visible::count_of;
@@ -69,6 +71,9 @@ pub(crate) fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Ask(args) => edit::edit_tools(EditAction::Ask { timeout: args.timeout.clone() }, &args.tools, env),
         Command::Reset(args) => edit::reset_tools(args, env),
         Command::Add(args) => edit::add_pasted(args, env),
+        Command::History(args) => history::print_history(args, env),
+        Command::Undo(args) => history::undo_edit(args, env),
+        Command::Changes(args) => changes::run(args, env),
         Command::Approvals(args) => approvals::run(args, env),
         Command::Log(args) => log::run(args, env),
         Command::Suggest(args) => suggest::run(args, env),
@@ -90,11 +95,10 @@ fn load_policy(named: Option<&Path>, server: &Server, env: &Env) -> anyhow::Resu
     Ok(paths::load_policy(named, server, &settings_for(named, env)?, env)?)
 }
 
-/// As [`load_policy`], held to the lock of the server as a session is.
-fn load_held_policy(named: Option<&Path>, server: Server, env: &Env) -> anyhow::Result<LoadedPolicy> {
-    let settings = settings_for(named, env)?;
-    let place = SessionPlace { named: named.map(Path::to_owned), server, settings, env: env.clone() };
-    Ok(place.load()?.loaded)
+/// Whether a word of the command line is a file, and not the name of a server.
+fn is_file(word: &Path) -> bool {
+    let ending = word.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| Format::from_ending(ending).is_some()) || word.components().count() > 1 || word.exists()
 }
 
 /// Loads the settings that say where the policy is. A file that is named on the command line is used without them.

@@ -13,6 +13,7 @@ use crate::clients::select::Refusal;
 use crate::exit::Exit;
 use crate::paths::{PolicyError, SettingsError};
 use crate::policy::{self, BadServerName, Colour};
+use crate::report::client_servers::ServedError;
 use crate::report::lock::LockCommandError;
 use crate::report::log_records::LogError;
 use crate::report::to_json;
@@ -45,6 +46,7 @@ pub(super) fn exit_code(error: &anyhow::Error) -> Exit {
         error.downcast_ref().map(SettingsError::exit_code),
         error.downcast_ref().map(LogError::exit_code),
         error.downcast_ref().map(LockCommandError::exit_code),
+        error.downcast_ref().map(ServedError::exit_code),
         error.downcast_ref().map(TargetError::exit_code),
         error.downcast_ref().map(Refusal::exit_code),
     ];

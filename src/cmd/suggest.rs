@@ -7,56 +7,64 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use jiff::{Timestamp, Zoned};
 
+use super::history::keep_edit;
 use super::output::{UsageError, print};
-use super::{Env, count_of};
-use crate::author::edit::{CannotEdit, Which};
+use super::{Env, count_of, tool_server};
+use crate::author::edit::{CannotEdit, Which, write_out_builtin};
 use crate::author::suggest::{extend_policy, suggest_entries, suggest_policy};
 use crate::cli::SuggestArgs;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{self, Format, Policy, Section, Server, ServerName, Source};
+use crate::report::client_servers::PolicyPlace;
 use crate::report::log_records::{LogRecords, choose_server};
 use crate::report::survey::{UsageSurvey, item_lacks_an_entry, lacks_an_entry};
 use crate::term::style::format_local_time;
 use crate::term::{diff, message};
 use crate::visible::{escape_invisible, visible_path};
 
-/// Prints what the policy lacks as a diff, or a whole policy if there is no file yet. Never writes the file in force.
+/// Prints what the policy lacks as a diff, or a whole policy if there is no file yet. With `--apply`, it is put in force.
 pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let of_policy = args.policy.as_deref().and_then(ServerName::from_policy_file);
-    let server = choose_server(args.server.as_ref(), of_policy, &paths::audit_dir(env)?)?;
-    let settings = super::settings_for(args.policy.as_deref(), env)?;
-    let path = paths::find_policy(args.policy.as_deref(), &server, &settings, env)?;
-    let source = path.as_deref().map(paths::read_policy).transpose()?;
+    let (named, state) = tool_server::find_log(args.server.as_deref(), env)?;
+    let dir = state.join(paths::AUDIT_DIR);
+    let logged = choose_server(named.as_ref(), of_policy, &dir)?;
+    let name = args.server.as_deref().unwrap_or(logged.as_str());
+    let place = tool_server::find_policy_place(None, Some(name), args.policy.as_deref(), env)?;
+    let source = place.file.as_deref().map(paths::read_policy).transpose()?;
     let in_force = match &source {
-        None => policy::builtin_policy(&Server::by_name(&server)),
-        Some(source) => load_valid(source, &server, Which::Present)?,
+        None => policy::builtin_policy(&place.server),
+        Some(source) => load_valid(source, &place.server, Which::Present)?,
     };
-    let log = ServerLog { server: &server, since: args.since.map(|since| since.resolve_at(&now)), env };
+    let log = ServerLog { server: &logged, since: args.since.map(|since| since.resolve_at(&now)), dir: &dir };
     let survey = log.survey_log(&in_force)?;
     survey.warnings.iter().for_each(|warning| message::print_warning(warning));
     if survey.tools.is_empty() && survey.items.is_empty() {
         message::print_note(&format!(
-            "According to the log, nothing on {server} was used, so there is nothing to suggest."
+            "According to the log, nothing on {logged} was used, so there is nothing to suggest."
         ));
+        print_failed(&survey);
         return Ok(Exit::Ok);
     }
     let suggested = match &source {
-        None => suggest_policy(&survey, &server, &now),
-        Some(source) if source.format() == Format::Toml => extend_policy(source, &in_force, &survey, &now)?,
+        None => suggest_policy(&survey, &logged, &now),
+        Some(source) if source.format() == Format::Toml || args.apply => {
+            extend_policy(source, &in_force, &survey, &now)?
+        }
         Some(source) => return print_entries(source, args, &in_force, &survey, &now),
     };
+    let format = source.as_ref().map_or(Format::Toml, Source::format);
     let name = source.as_ref().map_or("suggested.toml", Source::name);
-    let suggested = Source::new(name, Format::Toml, suggested);
-    let policy = load_valid(&suggested, &server, Which::Edited)?;
+    let suggested = Source::new(name, format, suggested);
+    let policy = load_valid(&suggested, &place.server, Which::Edited)?;
     // What it lets through is tried, not assumed.
     let after = log.survey_log(&policy)?;
-    let output = args.output.as_deref();
-    match (&source, output) {
+    match (&source, args.output.as_deref()) {
         (_, Some(file)) => create_file(file, suggested.text())?,
         (Some(source), None) if source.text() == suggested.text() => {}
-        (Some(source), None) => print_diff(source, suggested.text())?,
+        (_, None) if args.apply => apply(&place, source.as_ref(), &suggested, env)?,
+        (Some(source), None) => print_diff(source.name(), source.text(), suggested.text())?,
         (None, None) => io::stdout().lock().write_all(suggested.text().as_bytes())?,
     }
     if source.as_ref().is_some_and(|source| source.text() == suggested.text()) {
@@ -65,6 +73,7 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
         message::print_note(&format!("Nothing to add: the policy {name} lets through {what}."));
     }
     print_refused(&after, &policy, |_| true, |_| true);
+    print_failed(&survey);
     if after.left_out > 0 {
         message::print_warning(&format!(
             "{} left out, because there are too many different ones.",
@@ -74,25 +83,65 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
+/// Writes the suggested policy where it is in force, and shows what changes.
+fn apply(place: &PolicyPlace, source: Option<&Source>, suggested: &Source, env: &Env) -> anyhow::Result<()> {
+    let new_file = || {
+        let dir = paths::configuration_dir(&place.env)?;
+        Ok::<_, paths::PolicyError>(dir.join("policies").join(format!("{}.toml", place.server)))
+    };
+    let file = place.file.clone().map_or_else(new_file, Ok)?;
+    let before = source.map(|source| source.in_file(source.text()).into_bytes());
+    let after = source.unwrap_or(suggested).in_file(suggested.text()).into_bytes();
+    paths::replace_file(&file, before.as_deref(), &after)?;
+    keep_edit(place.server.name(), &file, before.as_deref(), Some(&after), env);
+    let name = visible_path(&file);
+    match source {
+        Some(source) => print_diff(&name, source.text(), suggested.text())?,
+        None => print_diff(&name, &write_out_builtin(&place.server), suggested.text())?,
+    }
+    message::print_note(&format!(
+        "Wrote {name}. Running wrappers take it up at once; `policylayer undo {}` takes it back.",
+        place.server
+    ));
+    Ok(())
+}
+
+/// Says which calls are no reason to allow anything.
+fn print_failed(survey: &UsageSurvey) {
+    for (tool, failed) in &survey.failed {
+        let tool_shown = escape_invisible(tool);
+        if failed.refusals > 0 {
+            message::print_warning(&format!(
+                "A person refused {} of {tool_shown}, so nothing is suggested for it.",
+                count_of(failed.refusals, "call")
+            ));
+        } else if !survey.tools.contains_key(tool) {
+            message::print_warning(&format!(
+                "{} of {tool_shown} reached the server, and none succeeded, so nothing is suggested for it.",
+                count_of(failed.errors, "call")
+            ));
+        }
+    }
+}
+
 /// The log of one server, which is read once for each policy.
 struct ServerLog<'l> {
     server: &'l ServerName,
     since: Option<Timestamp>,
-    env: &'l Env,
+    dir: &'l Path,
 }
 
 impl ServerLog<'_> {
     /// Surveys what was used, and what of it this policy refuses.
     fn survey_log(&self, policy: &Policy) -> anyhow::Result<UsageSurvey> {
-        let dir = paths::audit_dir(self.env)?;
-        let mut records = LogRecords::open_existing(&dir, Some(self.server))?;
+        let mut records = LogRecords::open_existing(self.dir, Some(self.server))?;
         Ok(UsageSurvey::collect(&mut records, policy, self.since)?)
     }
 }
 
 /// Loads the policy of a document.
-fn load_valid(source: &Source, server: &ServerName, which: Which) -> Result<Policy, CannotEdit> {
-    let policy::Loaded { policy, diagnostics } = policy::load_policy(source, &Server::by_name(server));
+fn load_valid(source: &Source, server: &Server, which: Which) -> Result<Policy, CannotEdit> {
+    let policy::Loaded { policy, diagnostics } = policy::load_policy(source, server);
     policy.ok_or_else(|| CannotEdit::Invalid { which, document: Box::new(source.clone()), diagnostics })
 }
 
@@ -135,7 +184,7 @@ fn print_refused(
     for ((tool, rule), count) in survey.refused.iter().filter(|((tool, _), _)| is_tool_told(tool)) {
         let how = if policy.looks_at_arguments(tool) { ", judged by what the log has of the arguments," } else { "" };
         message::print_warning(&format!(
-            "{} of {} reached the server and{how} would be refused by {}. Decide about that rule yourself.",
+            "{} of {} succeeded, and{how} would be refused by {}, which stays. Decide about that rule yourself.",
             count_of(*count, "call"),
             escape_invisible(tool),
             escape_invisible(rule)
@@ -143,7 +192,7 @@ fn print_refused(
     }
     for ((item, rule), count) in survey.refused_items.iter().filter(|((item, _), _)| is_item_told(item)) {
         message::print_warning(&format!(
-            "{} of the {} {} would be refused by {}. Decide about that rule yourself.",
+            "{} of the {} {} would be refused by {}, which stays. Decide about that rule yourself.",
             count_of(*count, "use"),
             item.0.item_noun(),
             escape_invisible(&item.1),
@@ -172,9 +221,9 @@ fn create_file(file: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// Prints the changes in the format of `patch`.
-fn print_diff(old: &Source, new: &str) -> anyhow::Result<()> {
+fn print_diff(name: &str, old: &str, new: &str) -> anyhow::Result<()> {
     print(|out| {
-        writeln!(out, "--- {}\n+++ {} (suggested)", old.name(), old.name())?;
-        diff::write_hunks(out, old.text(), new)
+        writeln!(out, "--- {name}\n+++ {name} (suggested)")?;
+        diff::write_hunks(out, old, new)
     })
 }

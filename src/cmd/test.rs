@@ -8,23 +8,33 @@ use std::path::PathBuf;
 use anstyle::Style;
 use anyhow::bail;
 
-use super::Env;
 use super::output::print;
+use super::{Env, is_file, tool_server};
 use crate::cli::{TestArgs, TestFormat};
 use crate::exit::Exit;
 use crate::paths;
+use crate::policy::Format;
 use crate::report::policy_tests::{FailedCall, TestRun};
 use crate::report::to_json;
 use crate::term::style::{ERROR, SUCCESS};
 use crate::term::table::{self, Cell};
-use crate::visible::escape_invisible;
+use crate::visible::{escape_invisible, visible_path};
 
 /// Runs the named test files, or all those beside the policies in the configuration directory.
 ///
 /// # Errors
 /// Returns an error if there is no test file at all. Errors in one file are part of the output, and the others still run.
 pub(crate) fn run(args: &TestArgs, env: &Env) -> anyhow::Result<Exit> {
-    let files = if args.files.is_empty() { find_tests(env)? } else { args.files.clone() };
+    let mut files = Vec::new();
+    for word in &args.files {
+        match word.to_str().filter(|_| !is_file(word)) {
+            Some(server) => files.extend(find_tests_of(server, env)?),
+            None => files.push(word.clone()),
+        }
+    }
+    if args.files.is_empty() {
+        files = find_tests(env)?;
+    }
     let run = TestRun::run_files(&files, env);
     print(|out| match args.format {
         TestFormat::Text => write_text(out, &run),
@@ -44,6 +54,27 @@ fn find_tests(env: &Env) -> anyhow::Result<Vec<PathBuf>> {
         );
     }
     Ok(listing.tests)
+}
+
+/// Finds the tests beside the policy of a server.
+fn find_tests_of(server: &str, env: &Env) -> anyhow::Result<Vec<PathBuf>> {
+    let place = tool_server::find_policy_place(None, Some(server), None, env)?;
+    let Some(file) = &place.file else {
+        bail!(
+            "The built-in policy is in force for {}, and has no tests beside it. `policylayer init` writes a policy.",
+            place.server
+        );
+    };
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let tests = Format::ENDINGS.map(|ending| file.with_file_name(format!("{stem}.test.{ending}")));
+    let found: Vec<_> = tests.into_iter().filter(|file| file.exists()).collect();
+    if found.is_empty() {
+        bail!(
+            "There is no test beside {}. Write {stem}.test.toml there (docs/testing.md says how).",
+            visible_path(file)
+        );
+    }
+    Ok(found)
 }
 
 /// Writes each failure as a table of expected and actual values, and a line of summary.

@@ -17,6 +17,8 @@ pub struct PolicyList {
     pub servers: Vec<ServerName>,
     /// The tests of policies, each `NAME.test.ENDING`, by name.
     pub tests: Vec<PathBuf>,
+    /// The servers that have a lock there, each `NAME.lock.json`.
+    pub locks: Vec<ServerName>,
 }
 
 /// Lists the directory of policies, `policies` in the configuration directory.
@@ -43,6 +45,8 @@ pub fn list_policies(env: &Env) -> Result<PolicyList, PolicyError> {
             if tested_policy_stem(&path).is_some() {
                 listing.tests.push(path);
             }
+        } else if let Some(locked) = stem.strip_suffix(".lock").filter(|_| ending == "json") {
+            listing.locks.extend(ServerName::parse(locked).ok());
         } else if let Ok(server) = ServerName::parse(&stem) {
             listing.servers.push(server);
         }

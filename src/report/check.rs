@@ -8,8 +8,9 @@ use super::client_limits::warn_of_approvals;
 use crate::env::Env;
 use crate::paths::{self, PolicyError};
 use crate::policy::{
-    self, Colour, Diagnostic, Format, Mode, Policy, Section, SectionTally, Server, ServerName, Severity, Source, Tally,
+    self, Colour, Diagnostic, Effect, Format, Mode, Policy, Section, SectionTally, Server, Severity, Source, Tally,
 };
+use crate::record::Digest;
 use crate::settings::{self, Settings};
 
 /// The diagnostics of one file, or of a built-in policy.
@@ -23,6 +24,9 @@ pub(crate) struct CheckReport {
     pub(crate) valid: bool,
     /// What is in force; `null` for config.toml and for an invalid policy.
     pub(crate) mode: Option<Mode>,
+    /// The built-in policy that it stands on; only of a policy that is laid over it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) builtin: Option<BuiltinVersion>,
     /// The number of errors.
     pub(crate) errors: usize,
     /// The number of warnings.
@@ -39,6 +43,23 @@ pub(crate) struct CheckReport {
     /// What the policy does, in two sentences.
     #[serde(skip)]
     pub(crate) summary: Option<String>,
+}
+
+/// Which built-in policy a policy stands on.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct BuiltinVersion {
+    /// The version of policylayer.
+    pub(crate) version: &'static str,
+    /// The SHA-256 of its text.
+    pub(crate) sha256: String,
+}
+
+impl BuiltinVersion {
+    fn under(policy: &Policy) -> Option<Self> {
+        let is_over = policy.mode() == Mode::Patch && policy.otherwise() != Effect::Allow;
+        let sha256 = || Digest::of_text(policy::builtin_text(policy.identity()).as_bytes()).to_string();
+        is_over.then(|| Self { version: env!("CARGO_PKG_VERSION"), sha256: sha256() })
+    }
 }
 
 /// An error or a warning, and where it is: lines and columns count from 1, columns in characters.
@@ -73,16 +94,16 @@ impl PlacedDiagnostic {
 impl CheckReport {
     pub(crate) fn check_policy(
         named: Option<&Path>,
-        server: &ServerName,
+        server: &Server,
         settings: &Settings,
         env: &Env,
     ) -> Result<Self, PolicyError> {
         let name = Some(server.to_string());
-        let Some(path) = paths::find_policy(named, server, settings, env)? else {
-            return Ok(Self::new(name, None, Vec::new(), Some(&policy::builtin_policy(&Server::by_name(server)))));
+        let Some(path) = paths::find_policy(named, server.name(), settings, env)? else {
+            return Ok(Self::new(name, None, Vec::new(), Some(&policy::builtin_policy(server))));
         };
         let source = paths::read_policy(&path)?;
-        let mut loaded = policy::load_policy(&source, &Server::by_name(server));
+        let mut loaded = policy::load_policy(&source, server);
         if loaded.policy.is_some() {
             loaded.diagnostics.extend(warn_of_approvals(&source, settings));
         }
@@ -117,6 +138,7 @@ impl CheckReport {
             server,
             valid: errors == 0,
             mode: summary.map(|summary| summary.mode),
+            builtin: policy.and_then(BuiltinVersion::under),
             errors,
             warnings,
             diagnostics: source.map_or_else(Vec::new, |source| {

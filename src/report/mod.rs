@@ -7,6 +7,7 @@ pub(crate) mod approval_watch;
 pub(crate) mod catalogue;
 pub(crate) mod check;
 mod client_limits;
+pub(crate) mod client_servers;
 pub(crate) mod clients;
 pub(crate) mod decision;
 pub(crate) mod doctor;
@@ -29,6 +30,8 @@ pub(crate) mod section_explanation;
 pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod survey;
+pub(crate) mod tool_names;
+pub(crate) mod update_changes;
 pub(crate) mod verification;
 
 use serde::Serialize;

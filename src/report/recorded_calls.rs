@@ -33,10 +33,33 @@ pub(crate) struct RecordedCall {
     pub(crate) effect: Effect,
     pub(crate) rule: Box<str>,
     pub(crate) outcome: Outcome,
+    /// What a person was asked about it, and answered.
+    pub(crate) asked: Asked,
     /// The arguments; `None` if the log has not kept them.
     pub(crate) arguments: Option<Arguments>,
     /// What the call answered to the server's questions; `None` if the log has not kept that.
     input: Option<Arguments>,
+}
+
+/// What became of a question to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Nobody was asked.
+    Nobody,
+    /// A person refused.
+    Refused,
+    /// A person approved, or nobody answered.
+    Otherwise,
+}
+
+impl Asked {
+    fn read(record: &Record<'_>) -> Self {
+        match record.approval.as_ref().map(|approval| approval.verdict.as_str()) {
+            None => Self::Nobody,
+            Some("refused") => Self::Refused,
+            Some(_) => Self::Otherwise,
+        }
+    }
 }
 
 /// How a policy decides about what was recorded.
@@ -80,6 +103,7 @@ impl RecordedCall {
             effect: parse_effect(&record.effect)?,
             rule: (&*record.rule).into(),
             outcome: record.outcome,
+            asked: Asked::read(record),
             arguments: recorded_arguments(record.arguments.as_ref()),
             input: recorded_arguments(record.inputs.as_ref()),
         })

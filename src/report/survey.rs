@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::log_records::{LogError, LogRecords};
-use super::recorded_calls::{RecordedCall, Replayer, entry_if_room};
+use super::recorded_calls::{Asked, RecordedCall, Replayer, entry_if_room};
 use crate::engine::find_item;
 use crate::limits::MAX_TOLD_APART;
-use crate::policy::{Effect, Policy, RequestSubject, Section, Standing};
+use crate::policy::{Effect, Policy, RequestSubject, Section};
+use crate::record::Outcome;
 use crate::wire::uri;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// What was used: calls and other requests that reached the server, or the client if the server sent them.
+/// What was used: calls and other requests that were answered without an error.
 #[derive(Debug, Default)]
 pub(crate) struct UsageSurvey {
     pub(crate) tools: BTreeMap<String, ToolUsage>,
@@ -27,6 +28,8 @@ pub(crate) struct UsageSurvey {
     pub(crate) refused: BTreeMap<(String, String), u64>,
     /// The same for the items.
     pub(crate) refused_items: BTreeMap<((Section, String), String), u64>,
+    /// Tools whose calls never succeeded, and those of which a person refused a call, with the number of such calls.
+    pub(crate) failed: BTreeMap<String, FailedUse>,
     /// How many are left out because there are too many tools or items.
     pub(crate) left_out: u64,
     /// Warnings about lines that could not be read.
@@ -41,6 +44,17 @@ pub(crate) struct ToolUsage {
     pub(crate) calls: u64,
     /// The most calls that one session made in a minute.
     pub(crate) peak: u64,
+    /// Whether a person was asked about a call.
+    pub(crate) is_asked: bool,
+}
+
+/// Calls of a tool that did not succeed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FailedUse {
+    /// How many the server answered with an error, or not at all.
+    pub(crate) errors: u64,
+    /// How many a person refused.
+    pub(crate) refusals: u64,
 }
 
 impl UsageSurvey {
@@ -54,11 +68,24 @@ impl UsageSurvey {
         let mut minutes = LastMinute::default();
         let mut replayer = Replayer::new(policy);
         survey.warnings = records.for_each_call(since, |call| {
-            if call.reached_server() && !call.is_template() {
-                survey.add_call(call, &mut minutes, &mut replayer);
+            if call.is_template() {
+                return;
+            }
+            match call.outcome {
+                Outcome::Ok => survey.add_call(call, &mut minutes, &mut replayer),
+                _ => survey.add_failed(call),
             }
         })?;
         Ok(survey)
+    }
+
+    fn add_failed(&mut self, call: &RecordedCall) {
+        let (is_refusal, is_error) = (call.asked == Asked::Refused, call.reached_server());
+        let Some(tool) = call.tool().filter(|_| is_refusal || is_error) else { return };
+        if let Some(failed) = entry_if_room(&mut self.failed, tool.to_owned(), FailedUse::default) {
+            failed.errors += u64::from(is_error);
+            failed.refusals += u64::from(is_refusal);
+        }
     }
 
     fn add_call(&mut self, call: &RecordedCall, minutes: &mut LastMinute, replayer: &mut Replayer<'_>) {
@@ -79,6 +106,7 @@ impl UsageSurvey {
             return;
         };
         used.calls += 1;
+        used.is_asked |= call.asked != Asked::Nobody;
         used.peak = used.peak.max(minutes.count_call(call));
         if let Some(class) = &call.class {
             used.class = Some(class.to_string());
@@ -96,6 +124,11 @@ impl UsageSurvey {
         }
     }
 
+    /// Whether a person refused a call of the tool.
+    pub(crate) fn is_refused_by_person(&self, tool: &str) -> bool {
+        self.failed.get(tool).is_some_and(|failed| failed.refusals > 0)
+    }
+
     pub(crate) fn is_refused_item(&self, item: &(Section, String)) -> bool {
         self.refused_items.keys().any(|(refused, _)| refused == item)
     }
@@ -109,23 +142,22 @@ fn is_refusal(effect: Effect) -> bool {
     matches!(effect, Effect::Deny | Effect::Hide)
 }
 
-/// Whether the rule that refuses a tool is one that an entry of its own would replace, not a check or a rule for every
-/// tool.
+/// Whether a tool is refused only because nothing is said about it. What a person wrote against it stays.
 pub(crate) fn lacks_an_entry(policy: &Policy, tool: &str) -> bool {
     let decision = policy.decide_tool(tool);
-    // A file with entries replaces the whole built-in policy.
-    let is_builtin = decision.rule.starts_with("builtin:");
-    let is_for_all = decision.rule.starts_with("all_tools") || decision.rule.starts_with("tools.\"*\"");
-    is_refusal(decision.effect) && (is_builtin || !(decision.rule.ends_with(']') || is_for_all))
+    is_refusal(decision.effect) && is_by_default(decision.rule)
 }
 
-/// The same for an item. What belongs to a refused tool needs a decision about that tool.
+/// Whether no person wrote a rule. A file with entries replaces the whole built-in policy.
+fn is_by_default(rule: &str) -> bool {
+    rule == "default" || rule.starts_with("builtin:")
+}
+
+/// The same for an item.
 pub(crate) fn item_lacks_an_entry(policy: &Policy, (section, name): &(Section, String)) -> bool {
     let item = find_item(policy, *section, name);
     let decision = policy.decide_item(item);
-    let is_default = decision.rule == "default" || decision.rule.starts_with("builtin:");
-    let is_glob = !matches!(item.standing, Standing::OfTool(_)) && !policy.names_item(*section, name);
-    is_refusal(decision.effect) && !decision.rule.ends_with(']') && (is_default || is_glob)
+    is_refusal(decision.effect) && is_by_default(decision.rule)
 }
 
 /// The calls of the last minute, by session and what they are about.

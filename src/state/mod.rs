@@ -5,6 +5,7 @@ pub mod approvals;
 mod codec;
 mod database;
 pub(crate) mod file;
+pub mod history;
 mod sqlite;
 
 pub use sqlite::Sqlite;

@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use policylayer::risk::Catalogue;
 use support::{Home, Ran};
 
 /// The three lines that people paste.
@@ -48,24 +49,26 @@ fn policies(home: &Home) -> PathBuf {
 #[test]
 fn what_is_pasted_into_an_empty_home_hides_its_tool_and_leaves_the_rest_working() {
     let home = Home::new();
-    let ran = run_with(&home, &format!("{PASTED}\n"), &["add", "-", "--server", "iterable"]);
+    let ran = run_with(&home, &format!("{PASTED}\n"), &["add", "-", "--server", "iterable", "--new"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(ran.out.contains("+hide = [\"cancel_export_job\"]"), "{}", ran.out);
-    assert!(ran.err.contains("the built-in policy for iterable, with this change"), "{}", ran.err);
+    assert!(ran.err.contains("It is laid over the built-in policy for iterable"), "{}", ran.err);
+    assert!(ran.out.starts_with("--- /dev/null\n"), "{}", ran.out);
     let file = policies(&home).join("iterable.toml");
     let text = fs::read_to_string(&file).unwrap();
-    assert!(text.starts_with("# What the agent may do with the MCP server iterable.\n"), "{text}");
-    assert!(!text.contains("uilt into policylayer"), "{text}");
-    assert!(text.contains("# ---- Executes: visible, and a person has to approve each call"), "{text}");
+    // The three lines, as the patch that they are.
+    assert_eq!(text, "version = \"1\"\ndefault = \"deny\"\nhide = [\"cancel_export_job\"]\n");
     assert_eq!(decided(&home, "cancel_export_job"), ("hide".to_owned(), "hide[0]".to_owned()));
     for (tool, expected) in [
         ("get_lists", "allow"),
         ("send_campaign", "require_approval"),
         ("delete_list", "hide"),
-        ("new", "require_approval"),
+        // As `default` says.
+        ("new", "hide"),
     ] {
         assert_eq!(effect(&home, tool), expected, "{tool}");
     }
+    assert!(ran.err.contains("does not know are hidden"), "{}", ran.err);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -79,6 +82,26 @@ fn what_is_pasted_into_an_empty_home_hides_its_tool_and_leaves_the_rest_working(
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
     // And no more is left in the folder than the file.
     assert_eq!(fs::read_dir(policies(&home)).unwrap().count(), 1);
+}
+
+#[test]
+fn the_three_lines_are_a_patch_for_every_known_server_and_a_part_of_them_is_an_edit() {
+    let pasted = r#"{"version":"1","default":"deny","hide":["some_tool"]}"#;
+    for known in Catalogue::all() {
+        let home = Home::new();
+        let ran = run_with(&home, pasted, &["add", "-", "--server", known.server, "--new"]);
+        assert_eq!(ran.code, Some(0), "{}: {}", known.server, ran.err);
+        let text = fs::read_to_string(policies(&home).join(format!("{}.toml", known.server))).unwrap();
+        assert_eq!(text, "version = \"1\"\ndefault = \"deny\"\nhide = [\"some_tool\"]\n");
+    }
+    // Without `default` nobody said that other tools are hidden.
+    for (pasted, server) in [(r#"{"hide":["some_tool"]}"#, "iterable"), (pasted, "shop")] {
+        let home = Home::new();
+        let ran = run_with(&home, pasted, &["add", "-", "--server", server, "--new"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        let decided = home.run(&["decide", "new", "--server", server]);
+        assert_eq!(decided.code, Some(5), "{}", decided.out);
+    }
 }
 
 #[test]
@@ -190,7 +213,7 @@ fn the_first_edit_of_a_tool_leaves_what_passes_beside_tools() {
     ];
     let expected = ["allow", "require_approval", "allow", "require_approval"];
     assert_eq!(tried.map(|about| effect_beside(&home, about)), expected);
-    good(&home, &["hide", "drop_table", "--server", "shop"]);
+    good(&home, &["hide", "drop_table", "--server", "shop", "--new"]);
     assert_eq!(tried.map(|about| effect_beside(&home, about)), expected);
 }
 
@@ -290,8 +313,11 @@ fn each_verb_does_what_it_says_and_shows_it() {
         dry.err
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
-    // A tool that nobody knows is told of, and done.
-    let ran = good(&home, &["deny", "get_list"]);
+    // A tool that nobody knows is told of, and done if it is wanted all the same.
+    let ran = home.run(&["deny", "get_list"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+    assert!(ran.err.contains("Did you mean get_lists?") && ran.err.contains("--anyway"), "{}", ran.err);
+    let ran = good(&home, &["deny", "get_list", "--anyway"]);
     assert!(ran.err.contains("did you mean `get_lists`?"), "{}", ran.err);
 }
 
@@ -308,7 +334,7 @@ fn what_cannot_come_out_as_asked_is_refused_and_nothing_is_written() {
         (&["limit", "send_*", "10/minute"], 1, "Limit the tools by name"),
         (&["deny", "*"], 1, "means every tool"),
         (&["hide", "send_*", "--reason", "No."], 1, "leave out --reason"),
-        (&["allow", "get_[lx]*"], 3, "can match the same tool"),
+        (&["allow", "get_[cx]*"], 3, "can match the same tool"),
         (&["deny", " "], 1, "is not a tool name or glob"),
         (&["limit", "get_campaigns", "often"], 2, "10/minute"),
         (&["ask", "get_campaigns", "--timeout", "soon"], 2, "15m"),
@@ -357,19 +383,19 @@ fn what_a_name_alone_tells_is_not_what_the_server_may_say_of_the_tool() {
     };
     assert_eq!(decide("get_notes"), ("allow".to_owned(), "builtin:classes.read".to_owned()));
     // The server may list it as a tool that deletes. A limit must not take it away from the rule for those.
-    let ran = home.run(&["limit", "get_notes", "10/minute", "--server", "acme"]);
+    let ran = home.run(&["limit", "get_notes", "10/minute", "--server", "acme", "--new"]);
     assert_eq!(ran.code, Some(1), "{}{}", ran.out, ran.err);
     assert!(ran.err.contains("policylayer allow get_notes"), "{}", ran.err);
     assert!(!policies(&home).join("acme.toml").exists());
     // And what a person allows is allowed, whatever the server says.
-    good(&home, &["allow", "get_notes", "--server", "acme"]);
+    good(&home, &["allow", "get_notes", "--server", "acme", "--new"]);
     assert_eq!(decide("get_notes"), ("allow".to_owned(), "tools.get_notes".to_owned()));
     good(&home, &["ask", "run_it", "--server", "acme"]);
     assert_eq!(decide("run_it"), ("require_approval".to_owned(), "tools.run_it".to_owned()));
     good(&home, &["limit", "get_notes", "10/minute", "--server", "acme"]);
     // A tool of a catalogue is known, whatever its server says.
     let home = Home::new();
-    let ran = good(&home, &["allow", "get_lists", "--server", "iterable"]);
+    let ran = good(&home, &["allow", "get_lists", "--server", "iterable", "--new"]);
     assert!(ran.err.contains("Nothing to change"), "{}", ran.err);
 }
 
@@ -393,11 +419,11 @@ fn the_server_is_named_or_the_only_one() {
     assert!(fs::read_to_string(&named).unwrap().contains("hide = [\"x\"]"));
     // What the built-in policy says already needs no file.
     let fresh = Home::new();
-    let ran = good(&fresh, &["hide", "delete_list", "--server", "iterable"]);
+    let ran = good(&fresh, &["hide", "delete_list", "--server", "iterable", "--new"]);
     assert!(ran.err.contains("the built-in policy for iterable already says this"), "{}", ran.err);
     assert!(!policies(&fresh).exists());
     // A row never shows the same twice.
-    let ran = good(&fresh, &["ask", "send_campaign", "--reason", "Ann reviews it.", "--server", "iterable"]);
+    let ran = good(&fresh, &["ask", "send_campaign", "--reason", "Ann reviews it.", "--server", "iterable", "--new"]);
     assert!(ran.out.contains("require_approval  require_approval, another reason"), "{}", ran.out);
     let refused = fresh.run(&["limit", "delete_list", "3/minute", "--server", "iterable"]);
     assert!(
@@ -459,13 +485,14 @@ fn of_edits_at_once_none_is_lost_that_is_said_to_be_done() {
         fs::write(&file, "version = \"1\"\ndefault = \"deny\"\n\n[tools]\n").unwrap();
         let edits: Vec<_> = (0..6)
             .map(|tool| {
-                let mut command = home.command(&["allow", &format!("t{tool}"), "--policy", path]);
+                let mut command = home.command(&["allow", &format!("t{tool}"), "--policy", path, "--anyway"]);
                 command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
             })
             .collect();
         let done: Vec<_> = edits.into_iter().map(|mut edit| edit.wait().unwrap().code()).collect();
         let text = fs::read_to_string(&file).unwrap();
         for (tool, code) in done.iter().enumerate() {
+            assert_ne!(done, [Some(1); 6]);
             assert_eq!(*code == Some(0), text.contains(&format!("[tools.t{tool}]")), "{code:?}\n{text}");
         }
     }

@@ -54,8 +54,9 @@ impl Home {
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() && path.file_name().is_some_and(|name| name == ".living") {
-                    // What the stub server leaves.
+                let name = path.file_name().unwrap_or_default();
+                if path.is_dir() && [".living", "history"].iter().any(|other| name == *other) {
+                    // What the stub server leaves, and the edits that can be undone.
                 } else if path.is_dir() {
                     folders.push(path);
                 } else {

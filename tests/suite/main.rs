@@ -42,6 +42,8 @@ mod decide;
 mod demo;
 mod doctor;
 mod edit;
+mod edit_history;
+mod edit_names;
 mod edit_properties;
 mod edit_sections;
 mod everything;

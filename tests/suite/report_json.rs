@@ -90,8 +90,19 @@ fn reports_are_what_they_were() {
     for (name, args) in [
         ("inspect", &["inspect", "--server", "shop", "--", stub, "--offer", "offer.json"][..]),
         ("inspect-builtin", &["inspect", "--server", "other", "--", stub, "--offer", "offer.json"]),
-        ("decide", &["decide", "--tool", "buy", "--server", "shop", "--args", "{\"amount\": 3.25}"]),
-        ("decide-uncounted", &["decide", "--tool", "buy", "--server", "shop"]),
+        (
+            "decide",
+            &[
+                "decide",
+                "--tool",
+                "buy",
+                "--policy",
+                "config/policylayer/policies/shop.toml",
+                "--args",
+                "{\"amount\": 3.25}",
+            ],
+        ),
+        ("decide-uncounted", &["decide", "buy", "--policy", "config/policylayer/policies/shop.toml"]),
         ("decide-builtin", &["decide", "--tool", "send_campaign", "--server", "iterable"]),
         ("clients", &["clients"]),
         ("status", &["status"]),

@@ -45,11 +45,17 @@ fn refused_items(home: &Home, file: &str) -> Vec<String> {
 
 /// How many recorded calls another policy refuses.
 fn refuses(home: &Home, file: &str) -> u64 {
+    refused_tools(home, file).len() as u64
+}
+
+/// The tools of these calls.
+fn refused_tools(home: &Home, file: &str) -> Vec<String> {
     let json = home.json(&["replay", "--server", "shop", "--policy", file, "--format", "json"]);
     let changes = json["changes"].as_array().unwrap().iter();
     let passes = |change: &&serde_json::Value| change["becomes"] == "allow" || change["becomes"] == "require_approval";
     let unused = |change: &&serde_json::Value| change["tool"] == "never_reached_the_server";
-    changes.filter(|change| !passes(change) && !unused(change)).count() as u64
+    let refused = changes.filter(|change| !passes(change) && !unused(change));
+    refused.map(|change| change["tool"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 #[test]
@@ -151,11 +157,21 @@ fn what_was_used_beside_tools_is_suggested_too() {
         home.policy("shop.toml", in_force);
         let (text, err) = suggested(&home, &[]);
         assert!(text.starts_with(in_force.split("prompts").next().unwrap().trim_end_matches(['[', '\n'])), "{text}");
-        assert!(err.contains("1 use of the prompt a_prompt would be refused by prompts.a_prompt."), "{err}");
+        assert!(
+            err.contains("1 use of the prompt a_prompt would be refused by prompts.a_prompt, which stays."),
+            "{err}"
+        );
         let policy = load(&text);
-        assert!(policy.names_item(Section::Resources, "file:///srv/may.csv"), "{text}");
         assert!(policy.names_item(Section::Requests, "sampling"), "{text}");
-        assert_eq!(refused_items(&home, "out.toml"), ["db://{table}", "a_prompt"], "{text}");
+        // What is refused by a glob stays refused.
+        let has_glob = in_force.contains("[resources");
+        let refused = refused_items(&home, "out.toml");
+        assert!(refused.contains(&"a_prompt".to_owned()), "{text}");
+        assert_eq!(
+            err.contains("file:///srv/may.csv would be refused by resources.\"*\", which stays"),
+            has_glob,
+            "{err}"
+        );
     }
     // JSON is not edited.
     fs::remove_file(home.path().join("config/policylayer/policies/shop.toml")).unwrap();
@@ -217,40 +233,22 @@ fn a_file_in_toml_keeps_its_comments_and_order_and_gets_the_least() {
     log.add(&observed(1, "send_mail", Class::Write, "tools.send_mail"));
     log.add(&observed(2, "delete_list", Class::Destructive, "hide[0]"));
     log.add(&observed(3, "run_report", Class::Execute, "classes.execute"));
-    log.add(&observed(4, "new tool", Class::Read, "default")).write();
-    let out = home.good(&["suggest"]);
+    log.add(&observed(4, "get new", Class::Read, "default")).write();
+    let ran = home.run(&["suggest"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let out = ran.out;
     let name = file.to_str().unwrap();
     let expected = format!(
         r#"--- {name}
 +++ {name} (suggested)
-@@ -2,7 +2,6 @@
- version = "1"
- default = "deny"   # strict
- hide = [
--  "delete_list",   # never
-   "drop_*",
- ]
- 
-@@ -15,5 +14,19 @@
- deny_if = [{{ path = "args.id", op = "eq", value = 7 }}]
- 
+@@ -17,3 +17,8 @@
  [tools.send_mail]
--action = "deny"    # for now
-+action = "allow"    # for now
+ action = "deny"    # for now
  reason = "Not yet."
 +
 +# Suggested by `policylayer suggest` from what was used on 2026-11-22.
-+# destructive: a person is asked each time. 1 call, at most 1 in a minute; twice that, rounded up.
-+[tools.delete_list]
-+action = "require_approval"
-+rate_limit = "10/minute"
-+
 +# 1 call, at most 1 in a minute; twice that, rounded up.
-+[tools."new tool"]
-+rate_limit = "10/minute"
-+
-+# 1 call, at most 1 in a minute; twice that, rounded up.
-+[tools.run_report]
++[tools."get new"]
 +rate_limit = "10/minute"
 "#
     );
@@ -258,12 +256,69 @@ fn a_file_in_toml_keeps_its_comments_and_order_and_gets_the_least() {
     // The file in force is as it was.
     assert_eq!(fs::read_to_string(&file).unwrap(), IN_FORCE);
     let (_, err) = suggested(&home, &[]);
-    assert_eq!(err.lines().count(), 1, "{err}");
-    assert_eq!(refuses(&home, "out.toml"), 0);
+    for (tool, rule) in
+        [("delete_list", "hide[0]"), ("run_report", "classes.execute"), ("send_mail", "tools.send_mail")]
+    {
+        let said = format!("1 call of {tool} succeeded, and would be refused by {rule}, which stays.");
+        assert!(err.contains(&said), "{err}");
+    }
+    assert_eq!(refuses(&home, "out.toml"), 2);
     // What suggest made of it needs nothing more.
     let again = home.run(&["suggest", "--policy", "out.toml"]);
     assert_eq!((again.code, again.out.as_str()), (Some(0), ""));
-    assert_eq!(again.err, "Nothing to add: the policy out.toml lets through everything that was used.\n");
+    assert!(again.err.contains("lets through what was used, except for this"), "{}", again.err);
+}
+
+#[test]
+fn a_call_that_failed_or_was_refused_by_a_person_allows_nothing() {
+    let home = Home::new();
+    home.policy("shop.toml", "version = \"1\"\ndefault = \"deny\"\n\n[tools.get_lists]\n");
+    let mut log = Log::new(&home, "shop");
+    log.add(&passed(0, "get_lists", Class::Read));
+    for (tool, outcome) in [
+        ("fails", Outcome::ToolError),
+        ("breaks", Outcome::Error),
+        ("dies", Outcome::ServerDied),
+        ("stops", Outcome::Cancelled),
+    ] {
+        log.add(&Decision { outcome, ..observed(1, tool, Class::Read, "default") });
+    }
+    log.write();
+    let ran = home.run(&["suggest"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{}", ran.err);
+    for tool in ["fails", "breaks", "dies", "stops"] {
+        assert!(ran.err.contains(&format!("1 call of {tool} reached the server, and none succeeded")), "{}", ran.err);
+    }
+}
+
+#[test]
+fn what_is_applied_is_shown_in_force_and_undone() {
+    for (file, text) in [
+        ("shop.toml", "# Ours.\nversion = \"1\"\ndefault = \"deny\"\n\n[tools]\n"),
+        ("shop.json", "{\"version\":\"1\",\"default\":\"deny\",\"tools\":{}}"),
+        ("shop.yaml", "version: \"1\"\ndefault: deny\ntools: {}\n"),
+    ] {
+        let home = Home::new();
+        let path = home.policy(file, text);
+        let mut log = Log::new(&home, "shop");
+        log.add(&observed(0, "get_new", Class::Read, "default")).seal();
+        let ran = home.run(&["suggest", "--apply"]);
+        assert_eq!(ran.code, Some(0), "{file}: {}", ran.err);
+        assert!(ran.out.contains("+++ ") && ran.out.contains("get_new"), "{file}: {}", ran.out);
+        let decided = home.run(&["decide", "get_new"]);
+        assert_eq!(decided.code, Some(0), "{file}: {}", decided.out);
+        assert_eq!(home.run(&["undo", "shop"]).code, Some(0));
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+    // Without a file, one is written.
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    log.add(&observed(0, "get_new", Class::Read, "default")).seal();
+    let ran = home.run(&["suggest", "--apply"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(home.path().join("config/policylayer/policies/shop.toml").exists());
+    assert_eq!(home.run(&["undo"]).code, Some(0));
+    assert!(!home.path().join("config/policylayer/policies/shop.toml").exists());
 }
 
 #[test]
@@ -279,9 +334,10 @@ fn rules_that_their_author_gave_a_condition_are_left_to_them() {
     assert_eq!(
         ran.err.lines().skip(1).collect::<Vec<_>>(),
         [
-            "warning: 1 call of drop_all reached the server and would be refused by hide[1]. Decide about that rule yourself.",
-            "warning: 1 call of get_user reached the server and, judged by what the log has of the arguments, \
-             would be refused by tools.get_user.deny_if[0]. Decide about that rule yourself.",
+            "warning: 1 call of drop_all succeeded, and would be refused by hide[1], which stays. Decide about that rule \
+             yourself.",
+            "warning: 1 call of get_user succeeded, and, judged by what the log has of the arguments, would be refused \
+             by tools.get_user.deny_if[0], which stays. Decide about that rule yourself.",
         ]
     );
 }
@@ -324,8 +380,12 @@ fn every_shape_of_a_document_gets_a_policy_that_loads() {
         let mut log = Log::new(&home, "shop");
         log.add(&observed(0, "used", Class::Read, "default")).add(&observed(1, "used", Class::Read, "default")).write();
         let (out, err) = suggested(&home, &[]);
-        assert_eq!(load(&out).decide_tool("used").effect, Effect::Allow, "{text}\n{out}");
-        assert_eq!(err.lines().count(), 1, "{err}");
+        // What a person wrote against it stays, and is named apart.
+        let before = load(text).decide_tool("used").rule.to_owned();
+        let is_kept = before != "default";
+        let effect = load(&out).decide_tool("used").effect;
+        assert_eq!(effect == Effect::Allow, !is_kept, "{text}\n{out}");
+        assert_eq!(err.contains(&format!("would be refused by {before}, which stays")), is_kept, "{err}");
         assert_eq!(out.contains('\r'), text.contains('\r'), "{out}");
     }
 }
@@ -399,6 +459,26 @@ fn names_that_no_key_can_have_are_said_and_leave_no_hole() {
     assert!(ran.err.contains("1 call of evil\\u{a}"), "{}", ran.err);
 }
 
+#[test]
+fn a_tool_that_a_person_refused_or_was_asked_about_is_not_simply_allowed() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    let asked = |verdict, outcome| {
+        let call = Decision { outcome, effect: Effect::RequireApproval, ..passed(0, "send", Class::Write) };
+        (call, verdict)
+    };
+    let (call, verdict) = asked("approved_once", Outcome::Ok);
+    log.add_answered(&call, verdict).write();
+    let text = home.good(&["suggest"]);
+    assert!(text.contains("[tools.send]\naction = \"require_approval\""), "{text}");
+    let (call, verdict) = asked("refused", Outcome::Refused);
+    log.add_answered(&call, verdict);
+    log.add(&passed(1, "get", Class::Read)).write();
+    let ran = home.run(&["suggest"]);
+    assert!(!ran.out.contains("[tools.send]") && ran.out.contains("[tools.get]"), "{}", ran.out);
+    assert!(ran.err.contains("A person refused 1 call of send, so nothing is suggested for it."), "{}", ran.err);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
@@ -412,13 +492,16 @@ proptest! {
     ) {
         const TOOLS: [&str; 6] = ["get", "create", "delete*", "pay now", "söme", "x.y"];
         let home = Home::new();
+        let mut kept: Vec<String> = Vec::new();
         if has_file {
+            kept.extend(hidden.iter().map(|at| TOOLS[*at].to_owned()));
             let hidden: Vec<_> = hidden.iter().map(|at| serde_json::Value::from(TOOLS[*at].replace('*', "\\*"))).collect();
             let mut text = format!("version = \"1\"\ndefault = \"deny\"\nhide = {}\n", serde_json::Value::from(hidden));
             let mut seen = Vec::new();
             for (tool, action) in listed {
                 if !seen.contains(&tool) {
                     seen.push(tool);
+                    kept.extend((action == 1).then(|| TOOLS[tool].to_owned()));
                     let name = serde_json::Value::from(TOOLS[tool].replace('*', "\\*"));
                     let action = ["allow", "deny", "require_approval"][action];
                     text.push_str(&format!("[tools.{name}] # {action}\naction = \"{action}\"\n"));
@@ -433,6 +516,7 @@ proptest! {
         }
         log.write();
         suggested(&home, &[]);
-        prop_assert_eq!(refuses(&home, "out.toml"), 0);
+        let refused = refused_tools(&home, "out.toml");
+        prop_assert!(refused.iter().all(|tool| kept.contains(tool)), "{:?} {:?}", refused, kept);
     }
 }

@@ -1,7 +1,7 @@
 //! Merging a pasted document, or a part of one, into a policy.
 
 use super::change::DocumentChange;
-use super::plan::{PolicyEdit, join_path, set_members};
+use super::plan::{NOBODYS, PolicyEdit, Start, join_path, set_members};
 use super::state::{EditState, ToolKey};
 use super::{CannotEdit, Edited, Which};
 use crate::author::text_member;
@@ -76,18 +76,19 @@ pub fn merge_pasted(
     server: &Server,
     pasted: &Pasted,
 ) -> Result<Edited, CannotEdit> {
-    let mut edit = PolicyEdit::begin(source, name, server)?;
-    let (mut notes, mut replaced) = (describe_kept(&edit.before, pasted), Vec::new());
     let members = |table| pasted.root.member(table).map(DocumentNode::members).unwrap_or_default();
+    let needs_entries = pasted.root.member("classes").is_some() || is_listed(members("tools"));
+    let start = if is_whole_patch(pasted, server) && !needs_entries { Start::Patch } else { Start::Whole };
+    let mut edit = PolicyEdit::begin(source, name, server, start)?;
+    let (mut notes, mut replaced) = (describe_kept(&edit.before, pasted), Vec::new());
     let hidden = pasted.root.member("hide").map(DocumentNode::items).unwrap_or_default();
     let hidden: Vec<&str> = hidden.iter().filter_map(DocumentNode::as_text).collect();
     let [tools, classes, all] = ["tools", "classes", "all_tools"].map(members);
     let names = hidden.iter().copied().chain(tools.iter().map(|(key, _)| key.name.as_str()));
     let named: Vec<ToolKey> = names.map(ToolKey::parse).collect::<Result<_, _>>()?;
 
-    let needs_entries = pasted.root.member("classes").is_some() || is_listed(tools);
-    if edit.before.is_patch() && needs_entries {
-        edit.now = edit.before.make_standalone()?;
+    if edit.now.is_patch() && needs_entries {
+        edit.now = edit.now.make_standalone()?;
     }
     for (key, node) in tools {
         let tool = ToolKey::parse(&key.name)?;
@@ -123,8 +124,19 @@ pub fn merge_pasted(
     if source.is_some() {
         notes.extend(replaced);
     }
+    let is_patch = source.is_none() && start == Start::Patch;
+    if is_patch {
+        notes.push(format!(
+            "Tools that the built-in policy for {server} does not know are hidden, as the pasted `default` says."
+        ));
+    }
     let is_about_all = !classes.is_empty() || !all.is_empty() || named.iter().any(|tool| tool.name.matches_all());
-    edit.finish(|name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), &entries, notes)
+    let is_default = |name: &str| is_patch && name == NOBODYS;
+    edit.finish(
+        |name| is_about_all || is_default(name) || named.iter().any(|tool| tool.name.matches(name)),
+        &entries,
+        notes,
+    )
 }
 
 /// Returns a note for each pasted key that does not replace the policy's own.
@@ -197,6 +209,14 @@ fn replace_values(
         }
     }
     edit.make_changes(changes)
+}
+
+/// Whether a pasted document is one that is laid over the built-in policy, as it is. Of a server without a catalogue, such
+/// a document would leave no tool.
+fn is_whole_patch(pasted: &Pasted, server: &Server) -> bool {
+    let hides = pasted.root.member("hide").is_some_and(|hide| !hide.items().is_empty());
+    let denies = pasted.root.member("default").and_then(DocumentNode::as_text) == Some("deny");
+    hides && denies && server.catalogue().is_some()
 }
 
 fn is_listed(tools: &[DocumentMember]) -> bool {

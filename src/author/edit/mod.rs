@@ -8,6 +8,7 @@
 mod add;
 pub(super) mod change;
 mod json;
+mod matches;
 mod plan;
 pub(super) mod state;
 mod toml;
@@ -120,12 +121,24 @@ pub fn write_out_builtin(server: &Server) -> String {
     )
 }
 
-/// Checks that a text is a rate, such as `10/minute`.
+/// Returns a rate, such as `10/minute`, as policies write it: `10/min` and `10/m` mean the same.
 ///
 /// # Errors
 /// Returns what is wrong with it, and what to write instead.
-pub fn check_rate(text: &str) -> Result<(), String> {
-    check_text::<limit_keys::RateAsWritten>(text)
+pub fn read_rate(text: &str) -> Result<String, String> {
+    const UNITS: [(&str, &[&str]); 4] = [
+        ("second", &["s", "sec", "secs", "seconds"]),
+        ("minute", &["m", "min", "mins", "minutes"]),
+        ("hour", &["h", "hr", "hrs", "hours"]),
+        ("day", &["d", "days"]),
+    ];
+    let short = text.trim().split_once('/').and_then(|(max, unit)| {
+        let unit = unit.trim().to_ascii_lowercase();
+        let (word, _) = UNITS.into_iter().find(|(word, short)| *word == unit || short.contains(&unit.as_str()))?;
+        Some(format!("{}/{word}", max.trim()))
+    });
+    let text = short.unwrap_or_else(|| text.to_owned());
+    check_text::<limit_keys::RateAsWritten>(&text).map(|()| text)
 }
 
 /// Returns a length of time, such as `10m`, as policies write it. A number without a unit is seconds.

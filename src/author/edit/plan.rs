@@ -1,6 +1,7 @@
 //! From an order for a tool to changes of a document, and the check that the result is what was ordered.
 
 use super::change::DocumentChange;
+use super::matches::is_over_entries;
 use super::state::{EditState, ToolKey};
 use super::{CannotEdit, Edited, Which, write_out_builtin};
 use crate::author::{rate_limit, text_member};
@@ -71,24 +72,53 @@ pub fn carry_out_order(
     order: &Order,
 ) -> Result<Edited, CannotEdit> {
     let tools = order.tools.iter().map(|text| ToolKey::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let mut edit = PolicyEdit::begin(source, name, server)?;
+    let mut edit = PolicyEdit::begin(source, name, server, Start::Whole)?;
+    let mut notes = Vec::new();
     for tool in &tools {
-        edit.apply_order(tool, order)?;
+        if is_over_entries(tool, order) {
+            notes.push(edit.apply_to_matching(tool, order)?);
+        } else {
+            edit.apply_order(tool, order)?;
+        }
     }
-    edit.finish(|name| tools.iter().any(|tool| tool.name.matches(name)), &[], Vec::new())
+    edit.finish(|name| tools.iter().any(|tool| tool.name.matches(name)), &[], notes)
+}
+
+/// What is edited if a server has no policy file yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The built-in policy, written out.
+    Whole,
+    /// A document that only hides, laid over the built-in policy.
+    Patch,
 }
 
 /// A policy before an edit, and as far as it is edited.
 pub(super) struct PolicyEdit<'s> {
     pub(super) before: EditState<'s>,
     pub(super) now: EditState<'s>,
+    /// The text that the edit began with.
+    begun: String,
 }
 
+/// Stands for the tools that no policy and no catalogue has.
+pub(super) const NOBODYS: &str = "a_tool_that_nobody_knows";
+
+const EMPTY_PATCH: &str = "version = \"1\"\ndefault = \"deny\"\nhide = []\n";
+
 impl<'s> PolicyEdit<'s> {
-    pub(super) fn begin(source: Option<&Source>, name: &str, server: &'s Server) -> Result<Self, CannotEdit> {
-        let source = source.cloned().unwrap_or_else(|| Source::new(name, Format::Toml, write_out_builtin(server)));
-        let load = || EditState::load_source(source.clone(), server, Which::Present);
-        Ok(Self { before: load()?, now: load()? })
+    pub(super) fn begin(
+        source: Option<&Source>,
+        name: &str,
+        server: &'s Server,
+        start: Start,
+    ) -> Result<Self, CannotEdit> {
+        let whole = || Source::new(name, Format::Toml, write_out_builtin(server));
+        let before = EditState::load_source(source.cloned().unwrap_or_else(whole), server, Which::Present)?;
+        let is_patch = source.is_none() && start == Start::Patch;
+        let text = if is_patch { EMPTY_PATCH } else { before.source.text() };
+        let now = EditState::load_source(Source::new(name, before.source.format(), text), server, Which::Present)?;
+        Ok(Self { begun: now.source.text().to_owned(), before, now })
     }
 
     pub(super) fn make_changes(&mut self, changes: &[DocumentChange]) -> Result<(), CannotEdit> {
@@ -98,7 +128,7 @@ impl<'s> PolicyEdit<'s> {
         Ok(())
     }
 
-    fn apply_order(&mut self, tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
+    pub(super) fn apply_order(&mut self, tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
         check_for_all(tool, order)?;
         let mut changes = plan_changes(&self.now, tool, order)?;
         if self.now.is_patch() && changes.iter().any(is_about_entries) {
@@ -127,7 +157,7 @@ impl<'s> PolicyEdit<'s> {
         entries: &[String],
         notes: Vec<String>,
     ) -> Result<Edited, CannotEdit> {
-        let Self { before, now } = self;
+        let Self { before, now, begun } = self;
         let size = now.source.in_file(now.source.text()).len();
         if size > MAX_POLICY_FILE {
             return CannotEdit::refuse_edit(format!(
@@ -136,8 +166,7 @@ impl<'s> PolicyEdit<'s> {
                 now.source.name()
             ));
         }
-        let nobody = "a_tool_that_nobody_knows".to_owned();
-        let names = before.policy.known_tools().into_iter().chain(now.policy.known_tools()).chain([nobody]);
+        let names = before.policy.known_tools().into_iter().chain(now.policy.known_tools()).chain([NOBODYS.to_owned()]);
         let mut others = names.filter(|name| !is_named(name));
         let other = others.find(|name| !decide_alike(&before.policy, &now.policy, name));
         if let Some(other) = other.or_else(|| find_section_change(&before.policy, &now.policy, entries)) {
@@ -148,7 +177,7 @@ impl<'s> PolicyEdit<'s> {
                 before.source.name()
             ));
         }
-        let is_changed = before.source.text() != now.source.text();
+        let is_changed = begun != now.source.text();
         let EditState { source, policy, warnings, .. } = now;
         Ok(Edited { source, policy, warnings, is_changed, notes })
     }
@@ -253,7 +282,11 @@ fn has_effect_already(state: &EditState<'_>, tool: &ToolKey, effect: Effect) -> 
 }
 
 /// Checks that a limit does not let through what was refused before.
-fn check_limit_allowed(state: &EditState<'_>, tool: &ToolKey, own: Option<&DocumentNode>) -> Result<(), CannotEdit> {
+pub(super) fn check_limit_allowed(
+    state: &EditState<'_>,
+    tool: &ToolKey,
+    own: Option<&DocumentNode>,
+) -> Result<(), CannotEdit> {
     if let Some(name) = tool.exact_name() {
         let decision = state.policy.decide_tool(name);
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
@@ -382,7 +415,7 @@ fn wanted_members(order: &Order, own: Option<&DocumentNode>) -> Vec<DocumentMemb
     wanted
 }
 
-fn verify_order(
+pub(super) fn verify_order(
     before: &EditState<'_>,
     after: &EditState<'_>,
     tool: &ToolKey,

@@ -128,6 +128,20 @@ impl<'s> EditState<'s> {
         meant.map(|(at, _)| at).collect()
     }
 
+    /// Returns the keys in `tools` that a glob covers, and the items in `hide`, last first. Its own are not among them.
+    pub(super) fn find_within(&self, glob: &ToolKey) -> (Vec<ToolKey>, Vec<usize>) {
+        let within = |text: &str| {
+            let key = ToolKey::parse(text).ok()?;
+            // A `*` of a narrower glob is text that a `*` matches.
+            let is_within = glob.name.matches(key.exact_name().unwrap_or(text));
+            (is_within && !glob.is_same_key(text)).then_some(key)
+        };
+        let keys = self.table_members("tools").iter().filter_map(|(key, _)| within(&key.name)).collect();
+        let items = self.root.member("hide").map(DocumentNode::items).unwrap_or_default().iter().enumerate().rev();
+        let hidden = items.filter(|(_, item)| item.as_text().and_then(within).is_some()).map(|(at, _)| at).collect();
+        (keys, hidden)
+    }
+
     pub(super) fn is_patch(&self) -> bool {
         self.policy.mode() == Mode::Patch && self.policy.otherwise() != Effect::Allow
     }

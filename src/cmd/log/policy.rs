@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 use jiff::Zoned;
 
 use super::super::output::{print, print_report};
-use super::super::{Env, count_of};
+use super::super::{Env, count_of, tool_server};
 use super::rows::SHORT_DIGEST;
 use crate::cli::{Format, LogPolicyArgs};
 use crate::exit::Exit;
@@ -24,7 +24,8 @@ pub(super) fn run(args: &LogPolicyArgs, env: &Env) -> anyhow::Result<Exit> {
 }
 
 fn print_text(start: &str, args: &LogPolicyArgs, env: &Env) -> anyhow::Result<Exit> {
-    let report = PolicyTextReport::read(&paths::audit_dir(env)?, args.filters.server.as_ref(), start)?;
+    let (server, dir) = tool_server::find_log(args.filters.server.as_deref(), env)?;
+    let report = PolicyTextReport::read(&dir.join(paths::AUDIT_DIR), server.as_ref(), start)?;
     if !report.whole {
         message::print_warning(&format!(
             "{} was changed after it was written: its SHA-256 is no longer the one that the log names.",
@@ -41,12 +42,13 @@ fn print_text(start: &str, args: &LogPolicyArgs, env: &Env) -> anyhow::Result<Ex
 
 fn print_policies(args: &LogPolicyArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
-    let (mut records, filter) = super::open_records(&args.filters, &now, env)?;
+    let (mut records, filter) = super::open_records(None, &args.filters, &now, env)?;
     if let (Some(missing), Format::Text) = (records.find_missing()?, args.format) {
         print(|out| writeln!(out, "{missing}"))?;
         return Ok(Exit::Ok);
     }
-    let report = LogPoliciesReport::collect(&mut records, &filter, &paths::audit_dir(env)?)?;
+    let (_, dir) = tool_server::find_log(args.filters.server.as_deref(), env)?;
+    let report = LogPoliciesReport::collect(&mut records, &filter, &dir.join(paths::AUDIT_DIR))?;
     report.warnings.iter().for_each(|warning| message::print_warning(warning));
     print_report(&report, args.format, |out, report| write_policies(out, report, &now))?;
     Ok(Exit::Ok)

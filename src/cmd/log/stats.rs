@@ -27,7 +27,7 @@ const SHOWN: usize = 10;
 
 pub(super) fn run(args: &StatsArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
-    let (mut records, filter) = super::open_records(&args.filters, &now, env)?;
+    let (mut records, filter) = super::open_records(args.key.as_ref(), &args.filters, &now, env)?;
     if let (Some(missing), Format::Text) = (records.find_missing()?, args.format) {
         print(|out| writeln!(out, "{missing}"))?;
         return Ok(Exit::Ok);

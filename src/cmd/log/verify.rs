@@ -3,7 +3,7 @@
 use jiff::Zoned;
 
 use super::super::output::print_report;
-use super::super::{Env, count_of};
+use super::super::{Env, count_of, tool_server};
 use crate::cli::VerifyArgs;
 use crate::exit::Exit;
 use crate::paths;
@@ -12,8 +12,8 @@ use crate::term::style::{ERROR, SUCCESS, WARN, format_local_time};
 
 /// Verifies the log of the named server, or every log. A missing log counts as broken.
 pub(super) fn run(args: &VerifyArgs, env: &Env) -> anyhow::Result<Exit> {
-    let dir = paths::audit_dir(env)?;
-    let report = VerificationReport::collect(&dir, args.server.as_ref())?;
+    let (server, dir) = tool_server::find_log(args.key.as_deref().or(args.server.as_deref()), env)?;
+    let report = VerificationReport::collect(&dir.join(paths::AUDIT_DIR), server.as_ref())?;
     let now = Zoned::now();
     print_report(&report, args.format, |out, report| {
         report.servers.iter().try_for_each(|server| out.write_all(verification_text(server, &now).as_bytes()))

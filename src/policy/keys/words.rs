@@ -121,10 +121,11 @@ pub(crate) fn nearest_word<'k>(word: &str, known: impl Iterator<Item = &'k str>)
     if word.len() > LONGEST {
         return None;
     }
-    let lower = word.to_lowercase().replace('-', "_");
+    let plain = |word: &str| word.to_lowercase().replace('-', "_");
+    let lower = plain(word);
     let allowed = (lower.chars().count() / 3).clamp(1, 4);
     known
-        .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))
+        .map(|known| (strsim::damerau_levenshtein(&lower, &plain(known)), known))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)

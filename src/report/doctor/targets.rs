@@ -13,6 +13,7 @@ use crate::clients::servers::{Clients, is_here};
 use crate::clients::table::Access;
 use crate::env::Env;
 use crate::policy::nearest_word;
+use crate::report::client_servers::{ServedQuestion, find_served};
 use crate::shell::as_word;
 use crate::visible::escape_invisible;
 
@@ -89,7 +90,15 @@ impl Doctor<'_> {
         let is_meant = |entry: &ClientEntry| {
             server.map_or_else(|| entry.is_wrapped(self.program.as_deref()), |key| *key == entry.name)
         };
-        let FoundEntries { targets, names, broken } = find_entries(clients, ids, self.question.env, &is_meant);
+        let mut found = find_entries(clients, ids, self.question.env, &is_meant);
+        if let Some(server) = server.filter(|_| found.entries().next().is_none()) {
+            let asked = ServedQuestion { name: Some(server), clients: ids, env: self.question.env };
+            let keys: BTreeSet<_> = find_served(&asked).servers.into_iter().map(|served| served.key).collect();
+            if !keys.is_empty() {
+                found = find_entries(clients, ids, self.question.env, &|entry| keys.contains(&entry.name));
+            }
+        }
+        let FoundEntries { targets, names, broken } = found;
         if targets.iter().any(|target| target.entry.is_ok()) || (server.is_none() && !targets.is_empty()) {
             return Ok(targets);
         }

@@ -8,13 +8,14 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub(crate) use self::server_lists::{CannotLock, is_app, lock_offer};
-pub(crate) use self::target::{LockQuestion, LockTarget};
+pub(crate) use self::target::{LockQuestion, LockTarget, choose_served};
 use crate::exit::Exit;
 use crate::lock::{Change, ItemKind, Lock, LockError, LockedPackage, Subject, compare};
 use crate::package::{FileMoment, PackageFacts, find_facts, pin_version};
 use crate::paths::{self, LockFileError, PolicyError, ReplaceError, SettingsError};
 use crate::policy::{BadServerName, ServerName, nearest_word};
 use crate::probe::{self, AppPages, ProbeError, ProbeTarget, ServerOffer, ShowProgress};
+use crate::report::client_servers::ServedError;
 use crate::settings::TwoNames;
 use crate::visible::{escape_invisible, visible_path};
 
@@ -41,6 +42,8 @@ pub(crate) enum LockCommandError {
     Replace(#[from] ReplaceError),
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    #[error(transparent)]
+    Served(#[from] ServedError),
     #[error("{0} cannot be locked: {1}.\nwhat to do: tell the server's author; no agent can rely on such a list")]
     Cannot(ServerName, CannotLock),
     #[error("{0} has no lock yet, so there is nothing to {1}.\nwhat to do: make one with `policylayer lock {2}`")]
@@ -56,6 +59,7 @@ impl LockCommandError {
             Self::Unclear(_) | Self::BadName(_) => Exit::Usage,
             Self::Settings(error) => error.exit_code(),
             Self::Policy(error) => error.exit_code(),
+            Self::Served(error) => error.exit_code(),
             _ => Exit::Failed,
         }
     }

@@ -6,16 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LockCommandError;
-use crate::clients::entry::{ClientEntry, Wrapped, parse_wrapped};
-use crate::clients::servers::Clients;
-use crate::clients::{program, secret};
+use crate::clients::secret;
 use crate::env::Env;
 use crate::paths::{self, LoadedPolicy};
 use crate::policy::{Policy, Server, ServerName, nearest_word};
 use crate::proxy::SpawnEnv;
-use crate::report::doctor::client_env::ClientEnv;
-use crate::report::doctor::targets::{FoundEntries, Target, find_entries};
-use crate::settings::Settings;
+use crate::report::client_servers::{FoundServed, Served, ServedQuestion, find_served};
 use crate::shell::as_word;
 use crate::visible::escape_invisible;
 
@@ -30,6 +26,8 @@ pub(crate) struct LockQuestion<'q> {
     pub(crate) policy: Option<&'q Path>,
     /// The server's command; empty for a server of a client.
     pub(crate) command: &'q [OsString],
+    /// The subcommand that asks.
+    pub(crate) verb: &'static str,
     pub(crate) env: &'q Env,
 }
 
@@ -39,6 +37,8 @@ pub(crate) struct LockTarget {
     pub(crate) policy: Arc<Policy>,
     /// Its lock; it need not exist.
     pub(crate) file: PathBuf,
+    /// The policy file that was named, here or to its wrapper.
+    pub(crate) named: Option<PathBuf>,
     /// The command that starts it, as it is written.
     pub(crate) command: Vec<OsString>,
     /// How to name it on the command line of `policylayer lock`.
@@ -71,51 +71,15 @@ impl LockTarget {
     }
 
     fn of_client(question: &LockQuestion<'_>) -> Result<Self, LockCommandError> {
-        let program = program::path_to_write(question.env).ok();
-        let clients = Clients::find_all(question.env);
-        let settings = paths::load_settings(question.env)?;
-        let wrapped_of = |entry: &ClientEntry| {
-            let words = entry.launch()?.words();
-            parse_wrapped(&words, program.as_deref())
-        };
-        let name_of = |entry: &ClientEntry| name_of(entry, wrapped_of(entry).as_ref(), &settings);
-        let has_key = |entry: &ClientEntry| match question.server {
-            Some(server) => entry.name == server,
-            None => wrapped_of(entry).is_some(),
-        };
-        let has_name = |entry: &ClientEntry| {
-            question.server.is_some_and(|server| name_of(entry).is_some_and(|name| name.as_str() == server))
-        };
-        let mut found = find_entries(&clients, question.clients, question.env, &has_key);
-        if found.entries().next().is_none() {
-            found = find_entries(&clients, question.clients, question.env, &has_name);
-        }
-        let (target, keys, entry) = choose(question, &found)?;
-        let Some(launch) = entry.launch() else {
-            return Err(LockCommandError::Nowhere(format!(
-                "{} of {} has no command to start it with, so what it lists cannot be asked for.",
-                escape_invisible(&entry.name),
-                target.place.row.name
-            )));
-        };
-        let env = ClientEnv::from_entry(target.place.row.id, target.opened, keys, &entry.name, question.env);
-        let literal = launch.words();
-        let words: Vec<_> = literal.iter().map(|word| env.fill_in_known(word)).collect();
-        let wrapped = parse_wrapped(&literal, program.as_deref());
-        let own = words.get(wrapped.as_ref().map_or(0, |wrapped| wrapped.before)..).unwrap_or_default();
-        let place = Place {
-            env: env.as_env(),
-            spawn_env: Some(env.spawn_env()),
-            selector: as_word(&entry.name),
-            unfilled: env.unfilled.clone(),
-        };
-        let part = |part: fn(&Wrapped) -> Option<&String>| wrapped.as_ref().and_then(part);
-        let name = part(|wrapped| wrapped.server.as_ref()).map(|name| ServerName::parse(name)).transpose()?;
-        let policy = part(|wrapped| wrapped.policy.as_ref()).map(PathBuf::from);
+        let served = choose_served(question)?;
+        let settings = served.load_settings()?;
+        let (name, policy) = (served.named_server(&settings)?, served.named_policy());
         if question.policy.is_none() {
-            paths::check_policy_path(policy.as_deref(), &place.env)?;
+            paths::check_policy_path(policy.as_deref(), &served.env)?;
         }
-        place.load(name.as_ref(), question.policy.or(policy.as_deref()), own.iter().map(OsString::from).collect())
+        let Served { key, command, env, spawn_env, unfilled, .. } = served;
+        let place = Place { env, spawn_env: Some(spawn_env), selector: as_word(&key), unfilled };
+        place.load(name.as_ref(), question.policy.or(policy.as_deref()), command)
     }
 
     /// The command without what looks like a key in it.
@@ -145,67 +109,74 @@ impl Place {
         let LoadedPolicy { policy: loaded, .. } = paths::load_policy(policy, &server, &settings, &self.env)?;
         let file = paths::lock_path(policy, server.name(), &settings, &self.env)?;
         let Self { env, spawn_env, unfilled, selector } = self;
-        Ok(LockTarget { server, policy: Arc::new(loaded), file, command, selector, env, spawn_env, unfilled })
+        let named = policy.map(Path::to_owned);
+        Ok(LockTarget { server, policy: Arc::new(loaded), file, named, command, selector, env, spawn_env, unfilled })
     }
 }
 
-/// The name of a server as the wrapper in its entry would have it.
-fn name_of(entry: &ClientEntry, wrapped: Option<&Wrapped>, settings: &Settings) -> Option<ServerName> {
-    if let Some(name) = wrapped.and_then(|wrapped| wrapped.server.as_ref()) {
-        return ServerName::parse(name).ok();
+/// Returns the only server of a client that can be meant; several that start the same are one.
+///
+/// # Errors
+/// Returns an error if none or several can be meant.
+pub(crate) fn choose_served(question: &LockQuestion<'_>) -> Result<Served, LockCommandError> {
+    let asked = ServedQuestion { name: question.server, clients: question.clients, env: question.env };
+    let FoundServed { servers, names, without_command, has_broken } = find_served(&asked);
+    let mut others = Vec::new();
+    let mut first: Option<Served> = None;
+    for served in servers {
+        match &first {
+            None => first = Some(served),
+            Some(first) if served.words != first.words => others.push(served),
+            Some(_) => {}
+        }
     }
-    let words = entry.launch()?.words();
-    let own = words.get(wrapped.map_or(0, |wrapped| wrapped.before)..)?;
-    Some(settings.server_of_command(None, own).ok()?.name().clone())
-}
-
-type FoundEntry<'f> = (&'f Target<'f>, &'f [String], &'f ClientEntry);
-
-/// Returns the only entry that can be meant; several that start the same are one.
-fn choose<'f>(question: &LockQuestion<'_>, found: &'f FoundEntries<'f>) -> Result<FoundEntry<'f>, LockCommandError> {
-    let mut entries = found.entries();
-    let Some(first) = entries.next() else { return Err(describe_nothing(question, found)) };
-    let words = |entry: &ClientEntry| {
-        entry.launch().map(|launch| launch.words().iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    let Some(first) = first else {
+        return Err(LockCommandError::Nowhere(describe_nothing(question, &names, without_command, has_broken)));
     };
-    let others: Vec<_> = entries.filter(|other| words(other.2) != words(first.2)).collect();
     if others.is_empty() {
         return Ok(first);
     }
-    let all = [&[first][..], &others].concat();
-    let names: BTreeSet<_> = all.iter().map(|(_, _, entry)| entry.name.as_str()).collect();
-    Err(LockCommandError::Unclear(if names.len() > 1 {
-        let names: Vec<_> = names.into_iter().map(escape_invisible).collect();
-        format!("There are several servers behind a policy: {}. Say which one is meant.", names.join(", "))
+    let all: Vec<_> = [&first].into_iter().chain(&others).collect();
+    let keys: BTreeSet<_> = all.iter().map(|served| served.key.as_str()).collect();
+    Err(LockCommandError::Unclear(if keys.len() > 1 {
+        let keys: Vec<_> = keys.into_iter().map(escape_invisible).collect();
+        let what = question.server.map_or_else(
+            || "There are several servers behind a policy".to_owned(),
+            |server| format!("Several servers are called {}", escape_invisible(server)),
+        );
+        format!("{what}: {}. Say which one is meant.", keys.join(", "))
     } else {
-        let places: Vec<_> = all
-            .iter()
-            .map(|(target, ..)| format!("\n  --client {}: {}", target.place.row.id, target.place.display_name()))
-            .collect();
+        let places: Vec<_> =
+            all.iter().map(|served| format!("\n  --client {}: {}", served.client[0], served.file)).collect();
         format!(
             "Several files have a server {}, and start it differently:{}\nName the client with --client.",
-            escape_invisible(&first.2.name),
+            escape_invisible(&first.key),
             places.concat()
         )
     }))
 }
 
-fn describe_nothing(question: &LockQuestion<'_>, found: &FoundEntries<'_>) -> LockCommandError {
-    let dashes = as_word("--");
-    let broken =
-        if found.broken.is_empty() { "" } else { " A client's file cannot be read: `policylayer clients` says which." };
-    LockCommandError::Nowhere(match question.server {
-        None => format!(
-            "No client has a server behind a policy. Name one that a client has, or give the command: `policylayer lock {dashes} \
-             COMMAND`.{broken}"
-        ),
-        Some(server) => {
-            let near = nearest_word(server, found.names.iter().map(String::as_str));
-            let near = near.map(|near| format!(" Did you mean {}?", escape_invisible(near))).unwrap_or_default();
-            format!(
-                "No client has a server {}.{near}{broken} Or give its command: `policylayer lock --server NAME {dashes} COMMAND`.",
-                escape_invisible(server)
-            )
-        }
-    })
+fn describe_nothing(
+    question: &LockQuestion<'_>,
+    names: &BTreeSet<String>,
+    without_command: Option<&str>,
+    has_broken: bool,
+) -> String {
+    let (dashes, verb) = (as_word("--"), question.verb);
+    let broken = if has_broken { " A client's file cannot be read: `policylayer clients` says which." } else { "" };
+    let Some(server) = question.server else {
+        return format!(
+            "No client has a server behind a policy. Name one that a client has, or give the command: `policylayer {verb} \
+             {dashes} COMMAND`.{broken}"
+        );
+    };
+    let shown = escape_invisible(server);
+    if let Some(client) = without_command {
+        return format!("{shown} of {client} has no command to start it with, so what it lists cannot be asked for.");
+    }
+    let near = nearest_word(server, names.iter().map(String::as_str));
+    let near = near.map(|near| format!(" Did you mean {}?", escape_invisible(near))).unwrap_or_default();
+    format!(
+        "No client has a server {shown}.{near}{broken} Or give its command: `policylayer {verb} --server NAME {dashes} COMMAND`."
+    )
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::system::{at_home, program, without_variables};
 use policylayer::policy::Effect;
 use policylayer::record::{
-    ArgumentRecorder, ArgumentsLogged, Client, Digest, DigestKey, Direction, Draft, Enforcement, Event, Facts, Moment,
-    Outcome, SessionName, Subject, write_event,
+    Approval, ArgumentRecorder, ArgumentsLogged, Client, Digest, DigestKey, Direction, Draft, Enforcement, Event,
+    Facts, Moment, Outcome, SessionName, Subject, write_event,
 };
 use policylayer::risk::Class;
 
@@ -189,6 +189,15 @@ impl Log {
 
     /// Adds a decision.
     pub(crate) fn add(&mut self, decision: &Decision<'_>) -> &mut Self {
+        self.add_with(decision, None)
+    }
+
+    /// Adds a decision about which a person was asked.
+    pub(crate) fn add_answered(&mut self, decision: &Decision<'_>, verdict: &'static str) -> &mut Self {
+        self.add_with(decision, Some(Approval { verdict, ..Approval::default() }))
+    }
+
+    fn add_with(&mut self, decision: &Decision<'_>, approval: Option<Approval>) -> &mut Self {
         let client = Client::new("test-client", "1.2.3");
         let facts = Facts {
             subject: decision.about.or(decision.tool.map(Subject::Tool)),
@@ -202,7 +211,8 @@ impl Log {
         };
         self.number += 1;
         let made = Moment { number: self.number, unix: decision.at, session: Duration::ZERO };
-        let draft = Draft::new(&facts, Some(&client), &mut self.keyed, made);
+        let mut draft = Draft::new(&facts, Some(&client), &mut self.keyed, made);
+        approval.into_iter().for_each(|approval| draft.set_approval(approval));
         let session = SessionName { id: decision.session.to_owned(), server: self.server.clone() };
         let mut line = Vec::new();
         draft.finish(decision.outcome, decision.took).write_line(&session, self.previous, &mut line);
