@@ -116,6 +116,10 @@ impl<'s> Screen<'s> {
                 lines.push(format!("nothing is enforced; {}", self.describe_policy(server)));
             }
             ServerState::Unprotected => lines.extend(reason.map(|why| format!("it cannot start either: {why}"))),
+            // The URL of a remote server has no room here.
+            ServerState::OutOfReach if server.reason.as_ref().is_none_or(|why| why.contains("over HTTP")) => {
+                lines.push("reached over HTTP, where no policy of this program applies".to_owned());
+            }
             ServerState::OutOfReach => {
                 lines.extend(reason.into_iter().chain(remedy));
             }
