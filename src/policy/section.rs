@@ -334,8 +334,8 @@ static BUILTIN: LazyLock<BuiltinRules> = LazyLock::new(|| {
 
 /// Where a URI leads to several places, whichever server reads it.
 static AMBIGUOUS: LazyLock<Rule> = LazyLock::new(|| {
-    let why = "Servers may read this URI as different places, because of dots, slashes or escapes in it. Write the URI of \
-               the place that is meant.";
+    let why = "Servers may read this URI as different places, because of dots, slashes or escapes in it or because of how its \
+               host is written. Write the URI of the place that is meant.";
     Rule::without_checks(Effect::Deny, "protocol", Some(why.to_owned()))
 });
 
