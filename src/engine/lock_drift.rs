@@ -25,12 +25,13 @@ impl Engine {
     /// Says which listed items differ from the lock, each once.
     pub(super) fn announce_drift(&mut self, turn: &mut Turn<'_>) {
         if let Some(items) = self.tools.lock.describe_unsaid() {
-            let consequence = match self.drift_effect() {
-                Effect::Hide | Effect::Deny => "they are hidden, and refused",
-                Effect::RequireApproval => "a person is asked about each use of them",
-                Effect::Allow => "they are passed on",
+            let (consequence, outcome) = match self.drift_effect() {
+                Effect::Hide | Effect::Deny => ("they are hidden, and refused", Outcome::Refused),
+                Effect::RequireApproval => ("a person is asked about each use of them", Outcome::Ok),
+                Effect::Allow => ("they are passed on", Outcome::Ok),
             };
-            self.say_drift(&format!("the server has what is not as its lock says, so {consequence}: {items}"), turn);
+            let what = format!("the server has what is not as its lock says, so {consequence}: {items}");
+            self.say_drift(&what, outcome, turn);
         }
     }
 
@@ -90,8 +91,10 @@ impl Engine {
         }
         let Some(member) = found.filter(|member| !locked.has_instructions(member.value)) else { return Ok(None) };
         let is_taken_out = self.drift_effect() != Effect::Allow;
-        let consequence = if is_taken_out { "they are taken out" } else { "they are passed on" };
-        self.say_drift(&format!("the server's instructions are not those in its lock, so {consequence}"), turn);
+        let (consequence, outcome) =
+            if is_taken_out { ("they are taken out", Outcome::Refused) } else { ("they are passed on", Outcome::Ok) };
+        let what = format!("the server's instructions are not those in its lock, so {consequence}");
+        self.say_drift(&what, outcome, turn);
         Ok(is_taken_out.then(|| without_member(result, &member)))
     }
 
@@ -116,7 +119,7 @@ impl Engine {
         }
     }
 
-    fn say_drift(&mut self, what: &str, turn: &mut Turn<'_>) {
+    fn say_drift(&mut self, what: &str, outcome: Outcome, turn: &mut Turn<'_>) {
         let why = format!("{what}. `policylayer lock diff --server {}` shows what changed", self.policy.server());
         let effect = self.policy.lock_mode().effect();
         let facts = Facts {
@@ -125,7 +128,6 @@ impl Engine {
             enforcement: if effect == Effect::Allow { Enforcement::Enforced } else { self.enforcement },
             ..Facts::new(Direction::Server, None, LOCK_RULE)
         };
-        let outcome = if self.drift_effect() == Effect::Hide { Outcome::Refused } else { Outcome::Ok };
         turn.record_outcome(self.recorder.draft_decision(&facts, turn), outcome);
         turn.push_note(why);
     }

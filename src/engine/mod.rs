@@ -50,7 +50,7 @@ use item_requests::{is_of_server, is_other_method};
 use limits::Store;
 use line_errors::{describe_admit_error, describe_fault, describe_oversize, describe_server_end};
 use list_filter::{ListKind, ListPart};
-use list_listeners::Listeners;
+use list_listeners::{ChangingList, Listeners};
 use open_requests::{AdmitError, OpenRequest, OpenRequests, RequestKind};
 use preparations::Preparations;
 use recorder::Recorder;
@@ -243,17 +243,30 @@ impl Engine {
         self.policy.decide_template(template, self.tools.lock.find_drift(ItemKind::Template, template))
     }
 
-    /// Puts another policy in force from the next line on, and tells the client if it would see other tools.
+    /// Puts another policy in force from the next line on, and tells the client which lists it would see otherwise.
     pub fn replace_policy(&mut self, policy: Arc<Policy>, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(Now::default(), actions);
         // What was listed without a lock has not been held against it.
         let begins_lock = self.policy.locked().is_none() && policy.locked().is_some();
-        if self.ended.is_none() && (begins_lock || self.tools.shows_differ(&self.policy, &policy)) {
-            self.listeners.list_changed_lines().into_iter().for_each(|line| turn.send_to_client(line));
-        }
+        let tools_differ = self.tools.shows_differ(&self.policy, &policy);
+        let (prompts, resources) = self.find_hidden_items();
         self.tools.use_policy(&policy);
         self.policy = policy;
         self.tasks.forget_asked();
+        let now = self.find_hidden_items();
+        // `None` is more than can be remembered.
+        let differ = [tools_differ, prompts.is_none() || prompts != now.0, resources.is_none() || resources != now.1];
+        for (list, differs) in ChangingList::ALL.into_iter().zip(differ) {
+            if self.ended.is_none() && (begins_lock || differs) {
+                self.listeners.list_changed_lines(list).into_iter().for_each(|line| turn.send_to_client(line));
+            }
+        }
+    }
+
+    /// Returns of each listed prompt, and of each resource and template, whether it is hidden.
+    fn find_hidden_items(&self) -> (Option<Vec<bool>>, Option<Vec<bool>>) {
+        let prompts = self.tools.find_hidden_prompts(&self.policy);
+        (prompts, self.resources.find_hidden(&self.policy, &self.tools))
     }
 
     fn handle_client_request(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {

@@ -106,6 +106,17 @@ impl ResourceIndex {
         )
     }
 
+    /// Returns of each listed resource and template whether it is hidden; `None` if there are more than can be remembered.
+    pub(super) fn find_hidden(&self, policy: &Policy, tools: &ToolIndex) -> Option<Vec<bool>> {
+        let resources = self.uris.iter().map(|uri| policy.decide_item(self.find_resource(uri, policy, tools)));
+        let templates = self
+            .templates
+            .keys()
+            .map(|template| policy.decide_template(template, tools.lock.find_drift(ItemKind::Template, template)));
+        let is_hidden = |decision: Decision<'_>| decision.effect == Effect::Hide;
+        (!self.dropped.some).then(|| resources.chain(templates).map(is_hidden).collect())
+    }
+
     /// Looks up a resource, with what is known about it.
     pub(super) fn find_resource<'p>(&self, uri: &'p str, policy: &'p Policy, tools: &ToolIndex) -> Item<'p> {
         let drift =

@@ -194,6 +194,12 @@ impl ToolIndex {
         self.tools.is_full() || self.tools.iter().any(|tool| is_hidden(old, tool) != is_hidden(new, tool))
     }
 
+    /// Returns of each listed prompt whether it is hidden; `None` if there are more than can be remembered.
+    pub(super) fn find_hidden_prompts(&self, policy: &Policy) -> Option<Vec<bool>> {
+        let is_hidden = |prompt| policy.decide_item(self.find_prompt(policy, prompt)).effect == Effect::Hide;
+        (!self.prompts.is_full()).then(|| self.prompts.iter().map(is_hidden).collect())
+    }
+
     /// Whether every tool that the server has is known.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete && !self.tools.is_full()

@@ -94,12 +94,12 @@ pub fn subscription_acknowledged(params: &str) -> Vec<u8> {
     format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\",\"params\":{params}}}\n").into_bytes()
 }
 
-/// Builds the notification that the list of tools has changed; for a subscription, with its id as its sender wrote it.
-pub fn tools_list_changed(subscription: Option<&str>) -> Vec<u8> {
+/// Builds the notification that a list has changed; for a subscription, with its id as its sender wrote it.
+pub fn list_changed(method: &str, subscription: Option<&str>) -> Vec<u8> {
     let params =
         subscription.map(|id| format!(r#","params":{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}}}"#));
     let params = params.unwrap_or_default();
-    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"{params}}}\n").into_bytes()
+    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\"{params}}}\n").into_bytes()
 }
 
 fn reply_line(id: Option<&str>, body: &str) -> Vec<u8> {

@@ -383,7 +383,7 @@ impl Session {
                 }
             }
             Ok(Message::Notification { method, params }) => {
-                // An acknowledgement may gain the tools, and what the client may not read is not named to it.
+                // An acknowledgement may gain lists, and what the client may not read is not named to it.
                 let passes = match method.as_ref() {
                     _ if method_kind(&method) == Some(MethodKind::Request) => lines.counts() == [0, 0, 0],
                     method::SUBSCRIPTIONS_ACKNOWLEDGED => forwards + replaces == 1 && replies == 0,
@@ -501,7 +501,8 @@ impl Session {
         assert!(lines.replaces.is_empty() || !self.has_ended, "nobody is told after the end");
         for line in &lines.replaces {
             let asked = Reading::LastWins.text(&is_one_message(line), &["method"]);
-            assert_eq!(asked.as_deref(), Some("notifications/tools/list_changed"));
+            let lists = ["tools", "prompts", "resources"].map(|list| format!("notifications/{list}/list_changed"));
+            assert!(asked.is_some_and(|asked| lists.contains(&asked)));
         }
     }
 

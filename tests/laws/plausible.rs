@@ -75,7 +75,11 @@ pub fn client(choices: &[u8]) -> Vec<u8> {
         5 => request(id, "prompts/list", "{}"),
         6 => request(id, "prompts/get", &format!(r#"{{"name":"{}"}}"#, next.of_these(&TOOLS))),
         7 => request(id, "initialize", "{}"),
-        8 => request(id, "subscriptions/listen", r#"{"notifications":{"toolsListChanged":true}}"#),
+        8 => request(
+            id,
+            "subscriptions/listen",
+            r#"{"notifications":{"toolsListChanged":true,"promptsListChanged":true}}"#,
+        ),
         9 => cancelled(id),
         10 => answer(id, next.of_these(&["{}", "[]", r#"{"a":1,"a":2}"#])),
         _ => {

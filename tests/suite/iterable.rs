@@ -573,7 +573,10 @@ fn a_wrapper_that_allows_all_equals_no_wrapper_byte_for_byte() {
     for ((request, direct), wrapped) in exchange().iter().zip(&direct_out).zip(&wrapped_out) {
         // The one thing that the wrapper adds, so that clients listen for a new policy.
         let is_initialize = request.contains(r#""method":"initialize""#);
-        let added = direct.replace(r#""tools":{}"#, r#""tools":{"listChanged":true}"#);
+        let declare = |text: String, list| {
+            text.replace(&format!(r#""{list}":{{}}"#), &format!(r#""{list}":{{"listChanged":true}}"#))
+        };
+        let added = ["tools", "prompts", "resources"].into_iter().fold(direct.clone(), declare);
         assert_eq!(is_initialize, added != *direct, "{direct}");
         assert_eq!(*wrapped, if is_initialize { added } else { direct.clone() }, "the answer to {request}");
     }

@@ -61,7 +61,11 @@ fn every_list_is_that_of_the_bare_server() {
         let (mut bare, mut wrapped) = (start(upstream, server, Under::Nothing), start(upstream, server, ALLOW_ALL));
         let mut opened = bare.initialize(ui.clone());
         // The wrapper announces changes of the policy; this is all that it changes.
-        opened["capabilities"]["tools"]["listChanged"] = true.into();
+        for list in ["tools", "prompts", "resources"] {
+            if let Some(capability) = opened["capabilities"].get_mut(list) {
+                capability["listChanged"] = true.into();
+            }
+        }
         assert_eq!(wrapped.initialize(ui.clone()), opened, "{server}");
         if server == "everything" {
             for client in [&mut bare, &mut wrapped] {
