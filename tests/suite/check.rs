@@ -222,6 +222,7 @@ fn without_a_name_every_policy_is_checked() {
     std::fs::write(folder.join("b.toml"), "version = \"1\"\ndefault = \"allow\"\n").expect("a file");
     std::fs::write(folder.join("a.json"), r#"{"version":"1","default":"dney"}"#).expect("a file");
     std::fs::write(folder.join("b.test.toml"), "no policy").expect("a file");
+    std::fs::write(folder.join("b.lock.json"), r#"{"version":"1","server":"b"}"#).expect("a file");
     let both = run(&mut check(home.path()));
     assert_eq!(both.code, Some(3), "one is invalid: {}", both.out);
     let (first, second) = (both.out.find("a.json: invalid"), both.out.find("b.toml: valid"));

@@ -304,6 +304,17 @@ fn no_server_is_named_after_a_device_of_windows() {
         let stem = device.to_lowercase().split('.').next().unwrap().to_owned();
         assert!(said.contains("device") && said.contains(&format!("`{stem}-server{other}`")), "{said}");
     }
+    for companion in ["t.lock", "T.Test", "a.b.lock"] {
+        let said = ServerName::parse(companion).unwrap_err().to_string();
+        assert!(said.contains("the lock or the tests of another server"), "{said}");
+        assert!(
+            said.contains(&companion.to_lowercase().replacen(".lock", "-lock", 1).replace(".test", "-test")),
+            "{said}"
+        );
+    }
+    for name in ["lock", "test", "t-lock", "lock.t", "t.locks"] {
+        assert!(ServerName::parse(name).is_ok(), "{name}");
+    }
     for name in ["com", "com0", "com10", "lpt", "auxiliary", "console", "nul-1", "a.con", "aux-server"] {
         assert!(ServerName::parse(name).is_ok(), "{name}");
     }

@@ -37,6 +37,12 @@ enum Wrong {
         super::diagnostic::quote_for_message(.0), ServerName::beside_device(.0)
     )]
     Device(String),
+    #[error(
+        "{} cannot be a server name: the file of its policy would be the lock or the tests of another server. Choose another one, \
+         such as `{}`.",
+        super::diagnostic::quote_for_message(.0), ServerName::beside_companion(.0)
+    )]
+    Companion(String),
 }
 
 impl ServerName {
@@ -45,7 +51,7 @@ impl ServerName {
     /// Parses a name that a person gave, and lowers its case.
     ///
     /// # Errors
-    /// If it is empty, longer than 64 characters, or has a character that a name cannot have.
+    /// If it is empty, longer than 64 characters, has a character that a name cannot have, or is that of another kind of file.
     pub fn parse(text: &str) -> Result<Self, BadServerName> {
         let name = text.to_ascii_lowercase();
         let is_good = name.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -54,7 +60,11 @@ impl ServerName {
         if !is_good {
             return Err(BadServerName(Wrong::Text(text.to_owned())));
         }
-        if is_device(&name) { Err(BadServerName(Wrong::Device(name))) } else { Ok(Self(name)) }
+        match name {
+            name if is_device(&name) => Err(BadServerName(Wrong::Device(name))),
+            name if is_companion(&name) => Err(BadServerName(Wrong::Companion(name))),
+            name => Ok(Self(name)),
+        }
     }
 
     /// Returns the server that a policy file is named after: `policies/iterable.toml` is for `iterable`.
@@ -62,11 +72,13 @@ impl ServerName {
         Self::from_derived(file.file_stem()?.to_str()?)
     }
 
-    /// Makes a name that is derived from a command. Nobody chose it, so the name of a Windows device gets a suffix.
+    /// Makes a name that is derived from a command. Nobody chose it, so the name of a Windows device gets a suffix, and that of
+    /// another kind of file a hyphen.
     pub(crate) fn from_derived(text: &str) -> Option<Self> {
         match Self::parse(text) {
             Ok(name) => Some(name),
             Err(BadServerName(Wrong::Device(name))) => Self::parse(&Self::beside_device(&name)).ok(),
+            Err(BadServerName(Wrong::Companion(name))) => Self::parse(&Self::beside_companion(&name)).ok(),
             Err(BadServerName(Wrong::Text(_))) => None,
         }
     }
@@ -75,6 +87,11 @@ impl ServerName {
     fn beside_device(name: &str) -> String {
         let (device, rest) = name.split_at(name.find('.').unwrap_or(name.len()));
         format!("{device}-server{rest}")
+    }
+
+    /// `shop-lock` for `shop.lock`.
+    fn beside_companion(name: &str) -> String {
+        name.rsplit_once('.').map_or_else(|| name.to_owned(), |(stem, ending)| format!("{stem}-{ending}"))
     }
 
     /// Returns the device whose name this name was derived from: `aux` for `aux-server`.
@@ -110,6 +127,11 @@ fn is_device(name: &str) -> bool {
     let is_port = |rest: &str| matches!(rest.as_bytes(), [b'1'..=b'9']);
     matches!(stem, "con" | "prn" | "aux" | "nul")
         || stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt")).is_some_and(is_port)
+}
+
+/// Whether a file with this stem is beside the policy of another server: its lock, or its tests.
+fn is_companion(stem: &str) -> bool {
+    stem.ends_with(".lock") || stem.ends_with(".test")
 }
 
 impl AsRef<str> for ServerName {
