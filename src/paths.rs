@@ -131,8 +131,9 @@ pub enum PolicyError {
     Lock(#[from] LockFileError),
     /// The policy demands a lock, and there is none.
     #[error(
-        "The policy demands a lock (lock = \"required\"), and there is none at {}. Make one with `policylayer lock {}`, or see what \
-         it would have with `policylayer inspect`.", visible_path(.0), .1
+        "The policy demands a lock (lock = \"required\"), and there is none at {}. Make one with `policylayer lock {}`, or, for a \
+         server that no client has, with `policylayer lock --server {} {} COMMAND`.",
+        visible_path(.0), .1, .1, crate::shell::as_word("--")
     )]
     NoLock(PathBuf, ServerName),
     /// A session is held to a lock that is gone.

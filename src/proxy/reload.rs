@@ -95,7 +95,8 @@ fn put_in_force(loaded: LoadedPolicy, lock: Option<Digest>, outbox: &mut Outbox)
         Some(_) => tracing::info!("a new lock is in force, and the server's lists are held against it"),
         None => tracing::info!("a new policy is in force: {summary}"),
     }
-    for line in warnings.lines() {
+    // With another lock, the policy is the same, and its warnings have been said.
+    for line in warnings.lines().filter(|_| lock.is_none()) {
         tracing::warn!("{line}");
     }
     let no_lines = Framer::new(0);

@@ -131,7 +131,7 @@ fn describe_identity(
     let lock = match lock.transpose() {
         Ok(lock) => lock,
         Err(error) => {
-            return Err(Problem::failed(error.to_string(), "without its lock, the server is not started"));
+            return Err(describe_policy_error(&error));
         }
     };
     let described = lock.as_ref().map_or_else(|| identity.to_string(), |lock| format!("{identity}\n{lock}"));
@@ -197,8 +197,9 @@ fn describe_policy_error(error: &PolicyError) -> Problem {
             format!("fix it, and check it with `policylayer check {}`", as_word(name)),
         );
     }
-    // The other messages are one sentence about what is wrong, followed by what to do.
+    // The other messages are what is wrong, followed by what to do; those of locks mark where that begins.
     let text = error.to_string();
-    let (what, remedy) = text.split_once(". ").unwrap_or((&text, "see `policylayer check`"));
+    let parts = text.split_once(". Fix: ").or_else(|| text.split_once(". "));
+    let (what, remedy) = parts.unwrap_or((&text, "see `policylayer check`"));
     Problem::failed(what, remedy.trim_end_matches('.'))
 }
