@@ -7,12 +7,13 @@ use super::backup::Backups;
 use super::document::{BadDocument, ClientDocument, TextEdit};
 use super::entry::{ClientEntry, Launch, read_entries};
 use super::file::{FileState, Unsaved, save_with_backup};
+use super::key::visible_key;
 use super::register::{EntryAction, EntryChange, document_of};
 use super::secret;
 use super::select::Selection;
 use crate::paths::remove_unchanged;
 use crate::state::file::real_path;
-use crate::visible::{escape_invisible, visible_path};
+use crate::visible::visible_path;
 
 #[derive(Debug)]
 pub(crate) enum FileResult {
@@ -118,7 +119,7 @@ fn verify_changes(old: &ClientDocument, new: &[u8], changes: &[&EntryChange<'_>]
             _ => changed.and_then(command_words).is_some_and(|words| words == change.expected),
         };
         if !is_good || unchanged_servers(&before, changes) != unchanged_servers(&after, changes) {
-            return Err(format!("{} would have another command than it should", escape_invisible(&change.key)));
+            return Err(format!("{} would have another command than it should", visible_key(&change.key)));
         }
     }
     Ok(document)

@@ -131,7 +131,11 @@ fn read_transport(document: &ClientDocument, node: &DocumentNode) -> Result<Tran
         _ => (node, command),
     };
     let args = document.unique_member(holder, "args")?.map(|args| read_args(document, args)).transpose()?;
-    Ok(Transport::Stdio(Launch { program: read_word(document, program)?, program_key: key.span.clone(), args }))
+    let word = read_word(document, program)?;
+    if word.text.is_empty() {
+        return Err(document.error_at(program.span.start, "the command is empty".to_owned()));
+    }
+    Ok(Transport::Stdio(Launch { program: word, program_key: key.span.clone(), args }))
 }
 
 fn read_args(document: &ClientDocument, (key, node): &DocumentMember) -> Result<Args, BadDocument> {

@@ -10,6 +10,7 @@ pub mod document;
 pub mod edit;
 pub mod entry;
 pub mod file;
+pub(crate) mod key;
 pub mod place;
 pub(crate) mod plan;
 pub mod program;

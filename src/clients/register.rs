@@ -7,6 +7,7 @@ use super::document::{ClientDocument, TextEdit};
 use super::edit::{self, NewServer, OBSERVE};
 use super::entry::{Launch, Wrapped, parse_wrapped};
 use super::file::Opened;
+use super::key::{key_word, visible_key};
 use super::place::ClientFile;
 use super::program;
 use super::select::{Candidate, Refusal, Selection, Wanted, left_alone};
@@ -217,9 +218,9 @@ impl<'c> Registration<'_, 'c> {
                 "{} has a server {} already, in {}. To put the policy before it, leave the command out: policylayer \
                  register {} --client {}",
                 file.row.name,
-                escape_invisible(key),
+                visible_key(key),
                 file.display_name(),
-                as_word(key),
+                key_word(key),
                 file.row.id
             )));
         }
@@ -289,7 +290,7 @@ pub(crate) fn unwrap_existing<'c>(
             None => bare.push(candidate.file.row.name),
         }
     }
-    let key = escape_invisible(key.unwrap_or_default());
+    let key = visible_key(key.unwrap_or_default());
     if changes.is_empty() && bare.is_empty() {
         return Err(Refusal::Failed(format!(
             "{key} has no command, so it is not wrapped: it is reached over HTTP, or its entry is unclear."
@@ -317,7 +318,7 @@ fn remove_candidate<'c>(selection: &Selection<'c>, candidate: &Candidate<'c>) ->
         None => (EntryAction::Removed, edit::remove_server(document, &candidate.keys, name)),
     };
     let Some(text) = text else {
-        let (key, file) = (escape_invisible(name), candidate.file.display_name());
+        let (key, file) = (visible_key(name), candidate.file.display_name());
         return Err(Refusal::Failed(format!("{key} cannot be taken out of {file} here. Take it out by hand.")));
     };
     Ok(EntryChange { action, edits: vec![edit::edit_between(document, &text)], ..unchanged })

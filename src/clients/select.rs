@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::document::BadDocument;
 use super::entry::{ClientEntry, Launch, Transport};
 use super::file::Opened;
+use super::key::{find_key, key_word, visible_key};
 use super::place::{ClientFile, Presence};
 use super::servers::{Clients, ServerSection, is_here};
 use super::table::{Access, ConfigScope, client_ids};
@@ -14,7 +15,7 @@ use crate::exit::Exit;
 use crate::policy::nearest_word;
 use crate::settings::TwoNames;
 use crate::shell::as_word;
-use crate::visible::{escape_invisible, visible_path};
+use crate::visible::visible_path;
 
 /// Why nothing is registered or unregistered. Each message is complete.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +89,9 @@ const NO_CLIENT: &str = "No MCP client was found on this machine. `policylayer c
 
 pub(super) fn left_alone(place: &ClientFile, error: &BadDocument) -> Refusal {
     let (file, name) = (place.display_name(), place.row.name);
-    Refusal::Failed(format!("{file} ({name}) is left alone: {error}. Fix it, and try again."))
+    // What cannot be read at all says itself what to do.
+    let remedy = if error.place.is_some() { "Fix it, and try again." } else { "Then try again." };
+    Refusal::Failed(format!("{file} ({name}) is left alone: {error}. {remedy}"))
 }
 
 fn not_installed(place: &ClientFile) -> Refusal {
@@ -106,7 +109,7 @@ impl Candidate<'_> {
     }
 
     pub(super) fn out_of_reach(&self) -> String {
-        let (key, file, name) = (escape_invisible(&self.entry.name), self.file.display_name(), self.file.row.name);
+        let (key, file, name) = (visible_key(&self.entry.name), self.file.display_name(), self.file.row.name);
         if let (Access::Read(remedy), Some(_)) = (self.file.row.access, self.entry.launch()) {
             return format!(
                 "{key} of {name} is left alone, because {file} is not changed from here. To do it: {remedy}."
@@ -138,7 +141,7 @@ impl<'c> Selection<'c> {
     ) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
         let (all, exit) = self.find_candidates()?;
         let key = match key {
-            Some(key) => key.to_owned(),
+            Some(key) => find_key(key, all.iter().map(|found| found.entry.name.as_str())).to_owned(),
             None => self.only_one(&all, wanted)?,
         };
         let (found, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|candidate| candidate.entry.name == key);
@@ -152,7 +155,7 @@ impl<'c> Selection<'c> {
             return Err(Refusal::Unclear(format!(
                 "Several files have a server {}:{}\nName the client with --client, or use --all-clients. Every file of a \
                  named client that has the server is changed.",
-                escape_invisible(&key),
+                visible_key(&key),
                 found.iter().map(place).collect::<String>()
             )));
         }
@@ -251,7 +254,7 @@ impl<'c> Selection<'c> {
         let add = match wanted {
             Wanted::Bare => format!(
                 " To add it, give its command: `policylayer register {} {} COMMAND`.",
-                as_word(key),
+                key_word(key),
                 as_word("--")
             ),
             Wanted::Wrapped => String::new(),
@@ -262,11 +265,11 @@ impl<'c> Selection<'c> {
             _ => "None of these clients has a",
         };
         let remedy = match (nearest_word(key, names.iter().copied()), names.is_empty()) {
-            (Some(near), _) => format!("Did you mean {}?", escape_invisible(near)),
+            (Some(near), _) => format!("Did you mean {}?", visible_key(near)),
             (None, true) => format!("There is no server at all yet.{add}"),
             (None, false) => format!("There are: {}.{add}", join_names(&names)),
         };
-        Refusal::Failed(format!("{whose} server {}. {remedy}", escape_invisible(key)))
+        Refusal::Failed(format!("{whose} server {}. {remedy}", visible_key(key)))
     }
 
     /// Returns the user's files that get a new server: one for each selected client.
@@ -304,5 +307,5 @@ impl<'c> Selection<'c> {
 }
 
 fn join_names(names: &BTreeSet<&str>) -> String {
-    names.iter().map(|name| escape_invisible(name)).collect::<Vec<_>>().join(", ")
+    names.iter().map(|name| visible_key(name)).collect::<Vec<_>>().join(", ")
 }

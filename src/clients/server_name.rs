@@ -7,13 +7,13 @@
 use std::path::{Path, PathBuf};
 
 use super::entry::Wrapped;
+use super::key::{key_word, visible_key};
 use super::select::Refusal;
 use crate::env::Env;
 use crate::paths::{self, POLICY_VARIABLE, PolicyError};
 use crate::policy::{Server, ServerName, server};
 use crate::settings::{Settings, TwoNames};
-use crate::shell::as_word;
-use crate::visible::{escape_invisible, visible_path};
+use crate::visible::visible_path;
 
 #[derive(Debug)]
 pub(crate) struct Naming<'n> {
@@ -111,7 +111,7 @@ impl<'n> Naming<'n> {
             notes.push(format!(
                 "The command of {} is one string with spaces, which is started as one program. If the client splits it, \
                  write its words as `command` and `args`.",
-                escape_invisible(key)
+                visible_key(key)
             ));
         }
         notes
@@ -131,8 +131,8 @@ impl<'n> Naming<'n> {
         let what = if is_server { "policy" } else { "name" };
         Err(Refusal::Failed(format!(
             "{} is wrapped already, with another {what}. Run `policylayer unregister {}` first, and try again.",
-            escape_invisible(key),
-            as_word(key)
+            visible_key(key),
+            key_word(key)
         )))
     }
 }

@@ -7,6 +7,7 @@ use anstyle::Style;
 use super::output::print_report;
 use super::{Env, count_of};
 use crate::cli::ClientsArgs;
+use crate::clients::key::visible_key;
 use crate::exit::Exit;
 use crate::report::clients::{ClientOverview, ClientReport, ClientServer};
 use crate::report::doctor::ServerState;
@@ -96,7 +97,7 @@ pub(super) fn state_label(state: ServerState) -> (&'static str, Style) {
 
 /// Says why a server is broken, and what to do. Why remote ones are out of reach is said once for all of them.
 pub(super) fn write_notes(out: &mut dyn Write, server: &ClientServer) -> io::Result<()> {
-    let key = escape_invisible(&server.key);
+    let key = visible_key(&server.key);
     let Some(reason) =
         server.reason.as_ref().filter(|_| server.state != ServerState::OutOfReach || !server.command.is_empty())
     else {

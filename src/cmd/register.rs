@@ -8,6 +8,7 @@ use super::register_all::{self, Direction};
 use super::{Env, variables};
 use crate::cli::{RegisterArgs, Which};
 use crate::clients::apply::{FileResult, apply_changes};
+use crate::clients::key::{key_word, lock_word, visible_key};
 use crate::clients::place::ClientFile;
 use crate::clients::program;
 use crate::clients::register::{EntryAction, EntryChange, RegisterPlan, Registration};
@@ -19,7 +20,6 @@ use crate::clients::table::{self, ConfigScope};
 use crate::exit::Exit;
 use crate::paths;
 use crate::record::Enforcement;
-use crate::shell::as_word;
 use crate::term::{diff, message};
 use crate::visible::{escape_invisible, visible_path};
 
@@ -90,10 +90,10 @@ pub(super) fn show_outcome(out: &mut dyn Write, changes: &[&EntryChange<'_>], re
 }
 
 fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> {
-    let (file, key, name) = (change.file.display_name(), escape_invisible(&change.key), change.file.row.name);
+    let (file, key, name) = (change.file.display_name(), visible_key(&change.key), change.file.row.name);
     let enforce = format!(
         "To enforce the policy: policylayer register {} --client {} --enforce",
-        as_word(&change.key),
+        key_word(&change.key),
         change.file.row.id
     );
     match change.action {
@@ -133,7 +133,7 @@ fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> 
 }
 
 fn show_next_step(out: &mut dyn Write, first: &EntryChange<'_>, changes: &[&EntryChange<'_>]) -> io::Result<()> {
-    let (key, id) = (as_word(&first.key), first.file.row.id);
+    let (key, id) = (key_word(&first.key), first.file.row.id);
     let undo = match first.action {
         EntryAction::Wrapped => format!(" To undo it: policylayer unregister {key} --client {id}"),
         EntryAction::Added => format!(" To undo it: policylayer unregister {key} --client {id} --remove"),
@@ -150,7 +150,7 @@ fn show_next_step(out: &mut dyn Write, first: &EntryChange<'_>, changes: &[&Entr
             writeln!(
                 out,
                 "To hold it to what it has now, its package, tools and texts: policylayer lock {}",
-                as_word(&first.key)
+                lock_word(&first.key)
             )
         }
         _ => Ok(()),

@@ -11,9 +11,10 @@ use unicode_width::UnicodeWidthStr as _;
 use super::count_of;
 use super::output::print;
 use super::register::{show_outcome, warn_of_writers};
-use super::status::{FileHeading, LONGEST_NAME, describe_policy};
+use super::status::{FileHeading, LONGEST_NAME, describe_policy, describe_unread};
 use crate::cli::{All, Format};
 use crate::clients::apply::apply_changes;
+use crate::clients::key::visible_key;
 use crate::clients::plan::AllPlan;
 use crate::clients::select::Selection;
 use crate::exit::Exit;
@@ -189,7 +190,7 @@ const ACTION: usize = "out of reach".len();
 impl<'s> PlanScreen<'s> {
     fn new(report: &'s RegistrationReport, selection: &'s Selection<'_>) -> Self {
         let servers = report.files.iter().flat_map(|file| &file.servers);
-        let names = servers.map(|server| escape_invisible(&server.name).width()).max().unwrap_or_default();
+        let names = servers.map(|server| visible_key(&server.name).width()).max().unwrap_or_default();
         Self { report, home: selection.env.home(), width: text_width(), names: names.min(LONGEST_NAME) }
     }
 
@@ -217,7 +218,7 @@ impl<'s> PlanScreen<'s> {
         let heading = FileHeading { id, name, scope, folder: folder.as_deref(), file: path };
         heading.write(out, self.home, self.width)?;
         if let Some(error) = file.error.as_ref().filter(|_| file.result == FileStatus::Failed) {
-            let text = format!("cannot be read: {}. Fix it.", escape_invisible(error.trim_end_matches('.')));
+            let text = describe_unread(error);
             let lead = format!("  {ERROR}left alone{ERROR:#}  ");
             return out.write_all(wrap_beside(&lead, 14, &[text], self.width).as_bytes());
         }
@@ -225,7 +226,7 @@ impl<'s> PlanScreen<'s> {
     }
 
     fn write_server(&self, out: &mut dyn Write, server: &RegisteredServer) -> io::Result<()> {
-        let name = cut_to_width(&escape_invisible(&server.name), self.names);
+        let name = cut_to_width(&visible_key(&server.name), self.names);
         let (label, style) = action_label(server.action);
         let padding = " ".repeat(self.names - name.width());
         let lead = format!("  {name}{padding}  {style}{label}{style:#}{}  ", " ".repeat(ACTION - label.len()));

@@ -11,6 +11,7 @@ use super::clients::state_label;
 use super::output::{print, print_report};
 use super::{Env, count_of};
 use crate::cli::StatusArgs;
+use crate::clients::key::visible_key;
 use crate::exit::Exit;
 use crate::policy::{Tally, ToolsTally};
 use crate::report::doctor::ServerState;
@@ -37,6 +38,13 @@ pub(crate) fn run_bare(help: &str, env: &Env) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
+/// Says that a client's file cannot be read. A message of more than one sentence has what to do in it.
+pub(super) fn describe_unread(message: &str) -> String {
+    let message = escape_invisible(message.trim_end_matches('.'));
+    let remedy = if message.contains(". ") { "" } else { " Fix it." };
+    format!("cannot be read: {message}.{remedy}")
+}
+
 /// The longest name of a server that is shown whole.
 pub(super) const LONGEST_NAME: usize = 24;
 /// The longest label of a state.
@@ -53,7 +61,7 @@ struct Screen<'s> {
 impl<'s> Screen<'s> {
     fn new(report: &'s StatusReport, env: &'s Env) -> Self {
         let servers = report.clients.iter().flat_map(|client| &client.servers);
-        let names = servers.map(|server| escape_invisible(&server.name).width()).max().unwrap_or_default();
+        let names = servers.map(|server| visible_key(&server.name).width()).max().unwrap_or_default();
         Self { report, home: env.home(), width: text_width(), names: names.min(LONGEST_NAME) }
     }
 
@@ -88,14 +96,14 @@ impl<'s> Screen<'s> {
         let heading = FileHeading { id, name, scope, folder: folder.as_deref(), file };
         heading.write(out, self.home, self.width)?;
         if let Some(error) = &client.error {
-            let text = format!("cannot be read: {}. Fix it.", escape_invisible(error.message.trim_end_matches('.')));
+            let text = describe_unread(&error.message);
             return self.write_row(out, &format!("  {ERROR}broken{ERROR:#}  "), 10, &[text]);
         }
         client.servers.iter().try_for_each(|server| self.write_server(out, server))
     }
 
     fn write_server(&self, out: &mut dyn Write, server: &ServerStatus) -> io::Result<()> {
-        let name = cut_to_width(&escape_invisible(&server.name), self.names);
+        let name = cut_to_width(&visible_key(&server.name), self.names);
         let (label, style) = state_label(server.state);
         let padding = " ".repeat(self.names - name.width());
         let lead = format!("  {name}{padding}  {style}{label}{style:#}{}  ", " ".repeat(STATE - label.len()));

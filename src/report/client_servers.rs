@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::doctor::client_env::ClientEnv;
 use super::doctor::targets::{Target, find_entries};
 use crate::clients::entry::{ClientEntry, Launch, Wrapped, parse_wrapped};
+use crate::clients::key::is_key;
 use crate::clients::program;
 use crate::clients::select::Refusal;
 use crate::clients::server_name::Naming;
@@ -100,7 +101,7 @@ pub(crate) fn find_served(question: &ServedQuestion<'_>) -> FoundServed {
     result.has_broken = !found.broken.is_empty();
     let (mut by_key, mut by_name, mut by_catalogue) = (Vec::new(), Vec::new(), Vec::new());
     for (target, keys, entry) in found.entries() {
-        let has_key = question.name == Some(&*entry.name);
+        let has_key = question.name.is_some_and(|name| is_key(name, &entry.name));
         let Some(launch) = entry.launch() else {
             if has_key {
                 result.without_command = Some(target.place.row.name);

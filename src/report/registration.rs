@@ -10,6 +10,7 @@ use crate::clients::apply::{FileOutcome, FileResult};
 use crate::clients::document::{BadDocument, ClientDocument};
 use crate::clients::entry::{ClientEntry, Launch, parse_wrapped, read_entries};
 use crate::clients::file::Opened;
+use crate::clients::key::key_word;
 use crate::clients::place::ClientFile;
 use crate::clients::plan::{AllPlan, PlannedServer, PlannedStep};
 use crate::clients::register::{EntryAction, EntryChange};
@@ -303,7 +304,7 @@ fn describe_unchanged(file: &ClientFile, key: &str, now: &EntryState) -> String 
         ServerState::Protected => "already behind its policy".to_owned(),
         ServerState::Observed => format!(
             "already observed, and nothing is enforced: policylayer register {} --client {} --enforce",
-            as_word(key),
+            key_word(key),
             file.row.id
         ),
         ServerState::Broken => format!(
@@ -339,7 +340,7 @@ fn list_undo(plan: &AllPlan<'_>, selection: &Selection<'_>) -> Vec<String> {
     let mut each = Vec::new();
     for planned in &plan.servers {
         let PlannedStep::Change(change) = &planned.step else { continue };
-        let (key, id) = (as_word(&change.key), change.file.row.id);
+        let (key, id) = (key_word(&change.key), change.file.row.id);
         let command = match change.action {
             EntryAction::Wrapped if !mixed.contains(id) => {
                 clean.insert(id);

@@ -11,11 +11,11 @@ use super::clients::{ClientFileError, ClientOverview, ClientReport, ClientServer
 use super::doctor::ServerState;
 use super::log_records::LogRecords;
 use crate::audit::count_sessions;
+use crate::clients::key::key_word;
 use crate::env::Env;
 use crate::paths::{self, STATE_FILE};
 use crate::policy::{ServerName, ToolsTally};
 use crate::record::{About, Outcome};
-use crate::shell::as_word;
 use crate::state::approvals::StoredApprovals;
 
 /// How far back refusals are counted.
@@ -169,11 +169,11 @@ impl ServerStatus {
     }
 
     fn register_command(&self, client: &ClientStatus) -> String {
-        format!("policylayer register {} --client {}", as_word(&self.name), client.client)
+        format!("policylayer register {} --client {}", key_word(&self.name), client.client)
     }
 
     fn doctor_command(&self, client: &ClientStatus) -> String {
-        format!("policylayer doctor {} --client {}", as_word(&self.name), client.client)
+        format!("policylayer doctor {} --client {}", key_word(&self.name), client.client)
     }
 }
 

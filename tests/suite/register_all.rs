@@ -462,6 +462,79 @@ fn a_home_without_clients_or_with_hostile_names_is_no_trouble() {
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }
 
+/// Each line is run as a shell reads it.
+#[cfg(unix)]
+#[test]
+fn what_it_tells_to_undo_it_does_so_whatever_the_names() {
+    let home = Home::new();
+    let wrapped = json!({ "command": program(), "args": ["wrap", "--server", "old", "--", program()] });
+    let mut entries = serde_json::Map::from_iter([("old".to_owned(), wrapped)]);
+    let long = "long".repeat(200);
+    let hostile = [
+        "",
+        "a\u{202e}b",
+        "--all",
+        "-",
+        "x\ny",
+        "\u{1b}[31mred\u{7}",
+        "$(id)",
+        "é'\"\\",
+        "diff",
+        "\\u{1b}",
+        "\u{1b}",
+        &long,
+    ];
+    entries.extend(hostile.iter().map(|name| ((*name).to_owned(), json!({ "command": program() }))));
+    let text = json!({ "mcpServers": entries }).to_string();
+    let file = write(&home, ".cursor/mcp.json", &text);
+    let report = run_json(&home, &["register", "--all", "--yes", "--format", "json"], 0);
+    let undo: Vec<_> = report["undo"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    assert_eq!(undo.len(), hostile.len(), "{undo:?}");
+    for line in undo {
+        let script = format!("set -- {line}; printf '%s\\n' \"$@\"");
+        let words = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        let words = String::from_utf8(words.stdout).unwrap();
+        let words: Vec<_> = words.strip_suffix('\n').unwrap().split('\n').collect();
+        let before = fs::read_to_string(&file).unwrap();
+        code(&home.run(&words[1..]), 0);
+        assert_ne!(fs::read_to_string(&file).unwrap(), before, "{line} does something");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    // What cannot be found is not repeated at length, and an empty name is seen.
+    let ran = home.run(&["unregister", &format!("{long}er")]);
+    assert!(ran.err.contains("longlong…") && !ran.err.contains(&long), "{}", ran.err);
+    let ran = home.run(&["register", "--all", "--dry-run"]);
+    assert!(ran.out.contains("  \"\" "), "{}", ran.out);
+}
+
+#[test]
+fn a_command_that_is_empty_is_left_alone() {
+    let home = Home::new();
+    write(&home, ".cursor/mcp.json", r#"{"mcpServers":{"e":{"command":""}}}"#);
+    let report = run_json(&home, &["register", "--all", "--yes", "--format", "json"], 1);
+    let server = &report["files"][0]["servers"][0];
+    assert_eq!(server["action"], "left_alone", "{server}");
+    assert!(server["reason"].as_str().unwrap().contains("the command is empty"), "{server}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_once_what_to_do() {
+    if !may_link() {
+        return;
+    }
+    let home = Home::new();
+    let place = write(&home, ".cursor/mcp.json", "");
+    fs::remove_file(&place).unwrap();
+    symlink("nowhere", &place);
+    write(&home, ".gemini/settings.json", r#"{"mcpServers":{"#);
+    for args in [&["register", "--all", "--dry-run"][..], &["status"]] {
+        let ran = home.run(args);
+        let text = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("Create it, or fix the path.") && !text.contains("path. Fix it"), "{text}");
+        assert!(text.contains("unterminated object. Fix it."), "{text}");
+    }
+}
+
 #[test]
 fn files_for_other_things_are_changed_and_get_no_new_server() {
     let home = Home::new();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 
 use crate::cli::EditArgs;
+use crate::clients::key::key_word;
 use crate::cmd::output::UsageError;
 use crate::cmd::{server_for, servers_with_policies, settings_for};
 use crate::env::Env;
@@ -12,7 +13,6 @@ use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::{Server, ServerName, Source, nearest_word};
 use crate::record::Enforcement;
 use crate::report::client_servers::{FoundBy, FoundPlaces, PolicyPlace, find_places};
-use crate::shell::as_word;
 use crate::visible::{escape_invisible, visible_path};
 
 /// The policy that is edited.
@@ -84,14 +84,14 @@ fn describe_use(place: &PolicyPlace) -> Vec<String> {
             "The wrapper of {} only observes (--observe), so nothing is refused there: `policylayer register --enforce {}` \
              puts the policy in force.",
             observed.describe(),
-            as_word(&observed.key)
+            key_word(&observed.key)
         )];
     }
     let Some(bare) = with(None) else { return Vec::new() };
     vec![format!(
         "{} starts without policylayer, so no policy holds there yet: `policylayer register {}` puts it in force.",
         bare.describe(),
-        as_word(&bare.key)
+        key_word(&bare.key)
     )]
 }
 

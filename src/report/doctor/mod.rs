@@ -18,13 +18,13 @@ use self::client_env::ClientEnv;
 pub(crate) use self::entry_state::{EntryState, ServerState};
 use self::targets::Target;
 use crate::clients::entry::Wrapped;
+use crate::clients::key::key_word;
 use crate::clients::servers::Clients;
 use crate::clients::{program, secret};
 use crate::env::Env;
 use crate::policy::keys::words::word_enum;
 use crate::probe::{ProbeError, ShowProgress};
 use crate::record::Enforcement;
-use crate::shell::as_word;
 
 /// The results of the steps of every chain.
 #[derive(Debug, Serialize)]
@@ -230,7 +230,7 @@ impl LaunchChain<'_> {
 
     /// Returns the command that puts the wrapper before the server, or corrects its path.
     fn register_command(&self) -> String {
-        format!("policylayer register {} --client {}", as_word(self.key), self.client_id)
+        format!("policylayer register {} --client {}", key_word(self.key), self.client_id)
     }
 
     /// Whether another program, such as npx, starts the wrapper: its arguments determine the version of policylayer.

@@ -7,6 +7,7 @@ use super::client_env::ClientEnv;
 use super::{ChainReport, Doctor, LaunchChain, Problem, ServerState, StepId, StepStatus};
 use crate::clients::entry::{ClientEntry, Transport, parse_wrapped};
 use crate::clients::file::Opened;
+use crate::clients::key::{is_key, key_word, visible_key};
 use crate::clients::place::{ClientFile, Presence};
 use crate::clients::secret;
 use crate::clients::servers::{Clients, is_here};
@@ -15,7 +16,6 @@ use crate::env::Env;
 use crate::policy::nearest_word;
 use crate::report::client_servers::{ServedQuestion, find_served};
 use crate::shell::as_word;
-use crate::visible::escape_invisible;
 
 /// An entry of a client, or a file that cannot be read.
 pub(crate) struct Target<'c> {
@@ -88,7 +88,7 @@ impl Doctor<'_> {
     pub(super) fn find_targets<'c>(&self, clients: &'c Clients) -> Result<Vec<Target<'c>>, (String, String)> {
         let (ids, server) = (self.question.clients, self.question.server);
         let is_meant = |entry: &ClientEntry| {
-            server.map_or_else(|| entry.is_wrapped(self.program.as_deref()), |key| *key == entry.name)
+            server.map_or_else(|| entry.is_wrapped(self.program.as_deref()), |key| is_key(key, &entry.name))
         };
         let mut found = find_entries(clients, ids, self.question.env, &is_meant);
         if let Some(server) = server.filter(|_| found.entries().next().is_none()) {
@@ -117,25 +117,25 @@ impl Doctor<'_> {
         let Some(key) = self.question.server else {
             let remedy = match names.first() {
                 None => format!("add one: policylayer register{client} {} COMMAND", as_word("--")),
-                Some(name) if names.len() == 1 => format!("policylayer register {}{client}", as_word(name)),
+                Some(name) if names.len() == 1 => format!("policylayer register {}{client}", key_word(name)),
                 Some(_) => format!("policylayer register SERVER{client}; `policylayer clients` lists the servers"),
             };
             return (format!("{whose} server behind a policy."), remedy);
         };
         let remedy = match nearest_word(key, names.iter().map(String::as_str)) {
-            Some(near) => format!("policylayer doctor {}{client}", as_word(near)),
+            Some(near) => format!("policylayer doctor {}{client}", key_word(near)),
             None if is_broken => {
                 "`policylayer clients` shows which client's file cannot be read; fix that first".to_owned()
             }
             None if names.is_empty() => {
-                format!("add it: policylayer register {}{client} {} COMMAND", as_word(key), as_word("--"))
+                format!("add it: policylayer register {}{client} {} COMMAND", key_word(key), as_word("--"))
             }
             None => {
-                let names: Vec<_> = names.iter().map(|name| escape_invisible(name)).collect();
+                let names: Vec<_> = names.iter().map(|name| visible_key(name)).collect();
                 format!("name one of the existing servers: {}", names.join(", "))
             }
         };
-        (format!("{whose} server {}.", escape_invisible(key)), remedy)
+        (format!("{whose} server {}.", visible_key(key)), remedy)
     }
 }
 

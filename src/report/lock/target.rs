@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LockCommandError;
+use crate::clients::key::{lock_word, visible_key};
 use crate::clients::secret;
 use crate::env::Env;
 use crate::paths::{self, LoadedPolicy};
@@ -78,7 +79,7 @@ impl LockTarget {
             paths::check_policy_path(policy.as_deref(), &served.env)?;
         }
         let Served { key, command, env, spawn_env, unfilled, .. } = served;
-        let place = Place { env, spawn_env: Some(spawn_env), selector: as_word(&key), unfilled };
+        let place = Place { env, spawn_env: Some(spawn_env), selector: lock_word(&key), unfilled };
         place.load(name.as_ref(), question.policy.or(policy.as_deref()), command)
     }
 
@@ -139,7 +140,7 @@ pub(crate) fn choose_served(question: &LockQuestion<'_>) -> Result<Served, LockC
     let all: Vec<_> = [&first].into_iter().chain(&others).collect();
     let keys: BTreeSet<_> = all.iter().map(|served| served.key.as_str()).collect();
     Err(LockCommandError::Unclear(if keys.len() > 1 {
-        let keys: Vec<_> = keys.into_iter().map(escape_invisible).collect();
+        let keys: Vec<_> = keys.into_iter().map(visible_key).collect();
         let what = question.server.map_or_else(
             || "There are several servers behind a policy".to_owned(),
             |server| format!("Several servers are called {}", escape_invisible(server)),
@@ -150,7 +151,7 @@ pub(crate) fn choose_served(question: &LockQuestion<'_>) -> Result<Served, LockC
             all.iter().map(|served| format!("\n  --client {}: {}", served.client[0], served.file)).collect();
         format!(
             "Several files have a server {}, and start it differently:{}\nName the client with --client.",
-            escape_invisible(&first.key),
+            visible_key(&first.key),
             places.concat()
         )
     }))
