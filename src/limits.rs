@@ -261,6 +261,8 @@ pub const MAX_GRANTS: usize = 1_000;
 pub const OWN_REQUEST: Duration = Duration::from_secs(3);
 /// How many pages of tools/list the wrapper asks for by itself.
 pub const MAX_OWN_PAGES: u32 = 100;
+/// How many lists that came too late are still learned from when they come.
+pub const MAX_LATE_LISTS: usize = 8;
 /// How long a line of a preview is, in columns: with its label it fits into a terminal of 80, which breaks none by itself.
 pub const PREVIEW_LINE: usize = 56;
 /// How much of a preview is shown, in characters; the rest is cut off, and that is said.

@@ -1,20 +1,23 @@
 //! Calls that a person was asked about: answers, deadlines, and what becomes of the call.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use super::action::{Action, Payload, Turn};
 use super::approval_records::{Dropped, answered, timed_out, unavailable, withdrawn};
+use super::approval_subjects::RequestSubject;
 use super::approvals::{
     self, ApprovalAnswer, Channel, Covered, Dialogue, HeldCall, Local, NotChosen, OpenQuestion, Settled, Upshot,
 };
 use super::call_gate::{judge_item, judge_tool};
 use super::item_requests::read_item_params;
+use super::lock_drift::advise_unread;
 use super::open_requests::PendingCall;
+use super::preparations::Approved;
 use super::refusal::{Refused, Remedy, SubjectKind, format_refusal, format_seconds};
 use super::{Engine, Now};
 use crate::limits::{LATE_APPROVAL, MAX_QUOTED, READING_TIME};
-use crate::policy::{Decision, Effect, Item, LOCK_RULE, Policy, Section};
+use crate::lock::ItemKind;
+use crate::policy::{Decision, Effect, LOCK_RULE, Policy, ToolRef};
 use crate::record::{Approval, Outcome, PROTOCOL_RULE};
 use crate::visible::{escape_invisible, shorten};
 use crate::wire::fault::Fault;
@@ -24,37 +27,6 @@ use crate::wire::{message, reply, view};
 
 const ANSWERED: &str = "It was answered elsewhere.";
 const TOO_LATE: &str = "It is too late for this call.";
-
-/// What a request that waits for a person is about.
-#[derive(Clone, Debug)]
-pub(super) enum RequestSubject {
-    Tool(Box<str>),
-    Item(Section, Box<str>),
-}
-
-impl RequestSubject {
-    pub(super) fn new(tool: &str, item: Option<Item<'_>>) -> Self {
-        match item {
-            None => Self::Tool(tool.into()),
-            Some(Item { section, name, .. }) => Self::Item(section, name.into()),
-        }
-    }
-
-    pub(super) fn name(&self) -> (SubjectKind, &str) {
-        match self {
-            Self::Tool(name) => (SubjectKind::Tool, name),
-            Self::Item(section, name) => (SubjectKind::of_section(*section), name),
-        }
-    }
-
-    /// Returns the name that an approval for the session is for. A tool's name holds no NUL, so no other has it.
-    pub(super) fn grant_name(&self) -> Cow<'_, str> {
-        match self {
-            Self::Tool(name) => Cow::Borrowed(name),
-            Self::Item(section, name) => Cow::Owned(format!("{section}\0{name}")),
-        }
-    }
-}
 
 impl Engine {
     /// Handles all deadlines up to `now`: answers calls whose client would give up, ends questions that nobody answered,
@@ -221,6 +193,22 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         close_dialogue_of(&mut question, Some(channel), ANSWERED, turn);
+        let list = if is_refusal(&answer) { None } else { self.find_unread_list(&question) };
+        let approved = Approved { question, held, answer, channel };
+        match list {
+            // Whoever answered waits until it is read.
+            Some(list) => self.wait_for_definition(list, approved, turn),
+            None => self.settle_listed(approved, turn),
+        }
+    }
+
+    /// Settles a held call by an answer. The definition of what it uses has been looked at, if that could be done: an approval is
+    /// for the one that the server had listed when the person was asked.
+    pub(super) fn settle_listed(&mut self, approved: Approved, turn: &mut Turn<'_>) {
+        if !is_refusal(&approved.answer) && self.is_redefined(&approved) {
+            return self.ask_anew(approved, None, turn);
+        }
+        let Approved { question, held, answer, channel } = approved;
         let (question, held) = match self.compare_preview(question, held, (answer.clone(), channel), turn) {
             // Whoever answered waits until it is compared.
             Ok(()) => return,
@@ -279,7 +267,7 @@ impl Engine {
 
     /// Judges an approved request once more: another policy may be in force by now, the server may have listed more, and
     /// an approval overrides neither. `rule` is the one that has asked.
-    fn judge_held<'p>(
+    pub(super) fn judge_held<'p>(
         &self,
         policy: &'p Policy,
         about: &'p RequestSubject,
@@ -295,7 +283,10 @@ impl Engine {
         let judged = match about {
             RequestSubject::Tool(tool) => {
                 let call = CallParams::read(params).map_err(unreadable)?;
-                judge_tool(policy, &call, (self.tools.find_tool(tool), self.tools.find_look_alike(tool, policy)))
+                let drift = self.tools.lock.find_used_drift(ItemKind::Tool, tool);
+                let found = ToolRef { drift, ..self.tools.find_tool(tool) };
+                let look_alike = self.tools.find_look_alike(tool, policy);
+                judge_tool(policy, &call, (found, look_alike)).map_err(|refused| advise_unread(refused, drift))
             }
             RequestSubject::Item(section, name) => {
                 let call = read_item_params(*section, name, params).map_err(unreadable)?;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::action::{Action, Turn};
-use super::approval_flow::{RequestSubject, describe_refusal_by_person};
+use super::approval_flow::describe_refusal_by_person;
 use super::approval_records::{Dropped, unavailable};
+use super::approval_subjects::RequestSubject;
 use super::approvals::clients::{Asks, ClientHabits};
 use super::approvals::{
     self, Channel, Covered, Dialogue, DialogueChoice, DialogueKind, Effects, HeldCall, Local, OpenQuestion,
@@ -125,10 +126,8 @@ impl Engine {
         // A person may have been sent its id: the local channel keeps it, or says under it which the new one is.
         question.follows =
             unapproved.follows.or(earlier.iter().rfind(|it| it.local == Local::Asked).map(|it| it.number));
-        let (dialogue, no_dialogue) = match self.build_dialogue(&unapproved, &question) {
-            Ok(dialogue) => (Some(dialogue), None),
-            Err(why) => (None, Some(why)),
-        };
+        let built = self.build_dialogue(&unapproved, &question);
+        let (dialogue, no_dialogue) = built.map_or_else(|why| (None, Some(why)), |built| (Some(built), None));
         if dialogue.is_none() && question.local == Local::Not {
             let because = no_dialogue.clone().flatten().map_or_else(String::new, |why| format!(": {why}"));
             let why = format!("This call needs a person's approval, and nobody can be asked{because}.");
@@ -174,6 +173,7 @@ impl Engine {
             number,
             shown,
             digest: approvals::digest_of(&about.grant_name(), call.arguments.unwrap_or("{}")),
+            listed: self.digest_defined(&about),
             about,
             covers,
             scope: asking.scope.unwrap_or_default(),
@@ -314,7 +314,7 @@ impl Engine {
         let (covered, beside) = self.cover_call(call, item, params);
         let lock = &self.tools.lock;
         let (drift, kind, name) = match item {
-            None => (lock.find_called_drift(&call.name), ItemKind::Tool, &*call.name),
+            None => (lock.find_used_drift(ItemKind::Tool, &call.name), ItemKind::Tool, &*call.name),
             Some(Item { section: Section::Prompts, drift, name, .. }) => (drift, ItemKind::Prompt, name),
             Some(Item { drift, name, .. }) => (drift, ItemKind::App, name),
         };

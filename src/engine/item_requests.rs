@@ -5,17 +5,19 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::action::{Payload, Turn};
+use super::action::Turn;
 use super::approval_questions::UnapprovedCall;
 use super::call_gate::{AdmittedCall, accept_name, judge_item, refuse_look_alike};
 use super::line_errors::describe_admit_error;
 use super::list_filter::ListKind;
+use super::lock_drift::advise_unread;
 use super::open_requests::{PendingCall, RequestKind};
+use super::preparations::{Need, Preparation};
 use super::refusal::{Refusal, Refused, SubjectKind, format_refusal};
 use super::resource_index::is_app;
 use super::{ClientRequest, Engine, approvals};
 use crate::lock::ItemKind;
-use crate::policy::{Effect, Item, Policy, Section};
+use crate::policy::{Effect, Item, LOCK_RULE, Policy, Section};
 use crate::record::{Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -41,11 +43,13 @@ pub(super) fn read_item_params<'l>(
 impl Engine {
     /// Looks up an item, with what the server has listed in this session.
     pub(super) fn find_item<'p>(&self, policy: &'p Policy, section: Section, name: &'p str) -> Item<'p> {
-        match section {
+        let item = match section {
             Section::Prompts => self.tools.find_prompt(policy, name),
             Section::Resources => self.resources.find_resource(name, policy, &self.tools),
-            Section::Requests | Section::Methods => Item::unknown(section, name),
-        }
+            Section::Requests | Section::Methods => return Item::unknown(section, name),
+        };
+        let drift = self.locked_kind(section, name).and_then(|kind| self.tools.lock.find_used_drift(kind, name));
+        Item { drift, ..item }
     }
 
     /// Returns the name that a server may take an item's name for: one that it has listed, or that the policy has.
@@ -63,24 +67,52 @@ impl Engine {
 
     /// Handles a `completion/complete`. It is refused if the prompt or template is, and also if that one asks a person:
     /// what a completion gives away is not worth a question for each key.
-    pub(super) fn handle_completion(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
+    pub(super) fn handle_completion(
+        &mut self,
+        request: ClientRequest<'_>,
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault> {
         let reference = params::read_completion_ref(request.params)?;
         let policy = Arc::clone(&self.policy);
-        let (subject, name, decision, look_alike) = match &reference {
-            CompletionRef::Prompt(name) => {
-                let decision = policy.decide_item(self.tools.find_prompt(&policy, name));
-                (SubjectKind::Prompt, name, decision, self.tools.find_prompt_look_alike(name, &policy))
+        let (kind, subject, name) = match &reference {
+            CompletionRef::Prompt(name) => (ItemKind::Prompt, SubjectKind::Prompt, name),
+            CompletionRef::Template(template) => (ItemKind::Template, SubjectKind::Resource, template),
+        };
+        let refuses = |engine: &Self| match kind {
+            ItemKind::Prompt => {
+                let item = engine.tools.find_prompt(&policy, name);
+                policy.decide_item(Item { drift: None, ..item }).refuses()
             }
-            CompletionRef::Template(template) => {
-                let drift = self.tools.lock.find_drift(ItemKind::Template, template);
-                (SubjectKind::Resource, template, policy.decide_template(template, drift), None)
+            _ => policy.decide_template(name, None).refuses(),
+        };
+        match self.begin_lock_comparison(&request, (kind, name), known, refuses, turn) {
+            Need::Nothing => {}
+            Need::Begun => return Ok(()),
+            Need::Room => {
+                let facts = Facts {
+                    subject: subject.recorded(name),
+                    ..Facts::new(Direction::Client, Some(request.method), LOCK_RULE)
+                };
+                self.refuse_uncompared(&request, (subject, name), (AnswerShape::Other, facts), turn);
+                return Ok(());
             }
+        }
+        let drift = self.tools.lock.find_used_drift(kind, name);
+        let drift = self.heed_drift((kind, name), drift, turn);
+        let (decision, look_alike) = match kind {
+            ItemKind::Prompt => {
+                let item = Item { drift, ..self.tools.find_prompt(&policy, name) };
+                (policy.decide_item(item), self.tools.find_prompt_look_alike(name, &policy))
+            }
+            _ => (policy.decide_template(name, drift), None),
         };
         let refused = match look_alike {
             Some(other) if decision.effect == Effect::Allow => Some(refuse_look_alike(name, other)),
             _ => (decision.effect != Effect::Allow).then(|| decision.into()),
         };
         let decision = refused.as_ref().map_or(decision, |refused: &Refused<'_>| refused.decision);
+        let payload = request.payload();
         let ClientRequest { id, key, method, params, .. } = request;
         let facts = Facts {
             subject: subject.recorded(name),
@@ -91,7 +123,7 @@ impl Engine {
         let draft = match refused {
             None => self.recorder.draft_decision(&facts, turn),
             Some(refused) => {
-                let refusal = format_refusal(refused, subject, name);
+                let refusal = format_refusal(advise_unread(refused, drift), subject, name);
                 match self.refuse_request(id, AnswerShape::Other, &refusal, facts, turn) {
                     ControlFlow::Continue(draft) => draft,
                     ControlFlow::Break(()) => return Ok(()),
@@ -99,7 +131,7 @@ impl Engine {
             }
         };
         let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None };
-        self.forward_call(id, key, (subject, name), Payload::Received, pending, turn);
+        self.forward_call(id, key, (subject, name), payload, pending, turn);
         Ok(())
     }
 
@@ -111,11 +143,27 @@ impl Engine {
         section: Section,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault> {
+        self.handle_prepared_item(request, section, &Preparation::default(), turn)
+    }
+
+    /// Handles such a request about which `known` is known.
+    pub(super) fn handle_prepared_item(
+        &mut self,
+        request: ClientRequest<'_>,
+        section: Section,
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault> {
         let (id, method, subject) = (request.id, request.method, SubjectKind::of_section(section));
         let call = read_item_params(section, method, request.params)?;
         let arguments = call.arguments.unwrap_or("{}");
+        let need = self.begin_item_comparison(&request, (section, &call.name), known, turn);
+        if need == Need::Begun {
+            return Ok(());
+        }
         let policy = Arc::clone(&self.policy);
         let item = self.find_item(&policy, section, &call.name);
+        let item = Item { drift: self.heed_item_drift(item, turn), ..item };
         let facts = |effect, rule| Facts {
             subject: subject.recorded(item.name),
             effect,
@@ -127,6 +175,11 @@ impl Engine {
         let is_page = method == "resources/read" && self.tools.lock.is_in_force() && is_app(&call.name);
         let lists = if is_page { Some(ListKind::Pages) } else { ListKind::of_answer(method) };
         let shape = AnswerShape::Other;
+        if need == Need::Room {
+            let facts = facts(Effect::Deny, LOCK_RULE);
+            self.refuse_uncompared(&request, (subject, item.name), (shape, facts), turn);
+            return Ok(());
+        }
         let judged = judge_item(&policy, item, &call, self.find_item_look_alike(&policy, section, item.name));
         let rounds = (section != Section::Methods).then_some((method, &call));
         let pending = match judged.and_then(|judgement| self.gate.admit(judgement, arguments, rounds, turn.now)) {
@@ -145,8 +198,16 @@ impl Engine {
                     let all = (section == Section::Methods).then(|| approvals::members_beside(arguments, &[]));
                     call.arguments = all.as_deref().or(call.arguments);
                     let (call, item) = (&call, Some(item));
-                    let unapproved =
-                        UnapprovedCall { request, call, item, decision, asking, pending, preview: None, follows: None };
+                    let unapproved = UnapprovedCall {
+                        request,
+                        call,
+                        item,
+                        decision,
+                        asking,
+                        pending,
+                        preview: None,
+                        follows: known.follows,
+                    };
                     self.ask_person(unapproved, turn);
                     return Ok(());
                 }
@@ -154,14 +215,15 @@ impl Engine {
             }
             Err(why) => {
                 let facts = facts(why.decision.effect, why.decision.rule);
-                let refusal = format_refusal(why, subject, item.name);
+                let refusal = format_refusal(advise_unread(why, item.drift), subject, item.name);
                 match self.refuse_request(id, shape, &refusal, facts, turn) {
                     ControlFlow::Continue(draft) => PendingCall { counted: None, draft, shape, lists },
                     ControlFlow::Break(()) => return Ok(()),
                 }
             }
         };
-        self.forward_call(id, request.key, (subject, item.name), Payload::Received, pending, turn);
+        let payload = request.payload();
+        self.forward_call(id, request.key, (subject, item.name), payload, pending, turn);
         Ok(())
     }
 

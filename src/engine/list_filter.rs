@@ -55,6 +55,34 @@ impl ListKind {
         }
     }
 
+    /// Returns the list that has the items of a kind.
+    pub(super) fn of_kind(kind: ItemKind) -> Self {
+        match kind {
+            ItemKind::Tool => Self::Tools,
+            ItemKind::Prompt => Self::Prompts,
+            ItemKind::Template => Self::Templates,
+            ItemKind::App | ItemKind::AppPage => Self::Resources,
+        }
+    }
+
+    /// Returns the list that a request asks for.
+    pub(super) fn of_method(method: &str) -> Option<Self> {
+        let lists = [Self::Tools, Self::Prompts, Self::Resources, Self::Templates, Self::Skills];
+        lists.into_iter().find(|list| list.method() == Some(method))
+    }
+
+    /// Returns the request that asks for it.
+    pub(super) fn method(self) -> Option<&'static str> {
+        match self {
+            Self::Tools => Some(method::TOOLS_LIST),
+            Self::Prompts => Some(method::PROMPTS_LIST),
+            Self::Resources => Some("resources/list"),
+            Self::Templates => Some("resources/templates/list"),
+            Self::Skills => Some(method::SKILLS_LIST),
+            Self::Skill | Self::Pages => None,
+        }
+    }
+
     pub(super) fn result_key(self) -> &'static str {
         match self {
             Self::Tools => "tools",

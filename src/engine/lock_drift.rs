@@ -1,18 +1,21 @@
 //! What the server says otherwise than its lock: said once, and, for the instructions, taken out.
 
 use super::action::Turn;
-use super::list_filter::{apply_edits, splice_line};
+use super::list_filter::{ListKind, apply_edits, splice_line};
 use super::list_listeners::Listeners;
 use super::preparations::{Listing, Need, Preparation};
+use super::refusal::{Refused, Remedy};
+use super::resource_index::is_app;
 use super::{ClientRequest, Engine};
-use crate::policy::{Drift, Effect, LOCK_RULE, ToolRef};
+use crate::limits::OWN_REQUEST;
+use crate::lock::ItemKind;
+use crate::policy::{Drift, Effect, Item, LOCK_RULE, Section};
 use crate::record::{Direction, Enforcement, Facts, Outcome};
 use crate::wire::fault::Fault;
-use crate::wire::message::CallParams;
 use crate::wire::strict::StrictDepth;
 use crate::wire::view;
 
-/// Why the list of tools has to be known before a call is judged.
+/// Why a list has to be known before a request is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ListReason {
     /// Nobody is asked about a tool that the server does not have.
@@ -52,27 +55,67 @@ impl Engine {
         Ok(declared.or(without).map(|new| splice_line(line, result, &new)))
     }
 
-    /// Begins to read the list of tools if only that tells how a called tool differs from the lock, and nothing else refuses the
-    /// call. Under a lock, no tool is called under a definition that was not looked at.
+    /// Begins to read the list that tells how what a request uses differs from the lock, if nothing else tells, and `refuses` says
+    /// that nothing else refuses the request. Under a lock, nothing is used under a definition that was not looked at.
     pub(super) fn begin_lock_comparison(
         &mut self,
         request: &ClientRequest<'_>,
-        call: &CallParams<'_>,
+        (kind, name): (ItemKind, &str),
         known: &Preparation,
+        refuses: impl FnOnce(&Self) -> bool,
         turn: &mut Turn<'_>,
     ) -> Need {
         let is_unread = self.enforcement == Enforcement::Enforced
             && known.listing == Listing::NotAsked
-            && self.tools.lock.waits_for_list(&call.name)
-            && !self.policy.decide_tool(ToolRef { drift: None, ..self.tools.find_tool(&call.name) }).refuses();
+            && self.tools.lock.waits_for_list(kind, name)
+            && !refuses(self);
         if !is_unread {
             return Need::Nothing;
         }
         if !self.approvals.can_hold(request.line.len(), self.preparations.held()) {
             return Need::Room;
         }
-        self.wait_for_list((ListReason::Lock, None), request, known, turn);
+        self.wait_for_list((ListKind::of_kind(kind), ListReason::Lock, None), request, known, turn);
         Need::Begun
+    }
+
+    /// As [`begin_lock_comparison`](Self::begin_lock_comparison), for a prompt, a template or a resource.
+    pub(super) fn begin_item_comparison(
+        &mut self,
+        request: &ClientRequest<'_>,
+        (section, name): (Section, &str),
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) -> Need {
+        if let Some(kind) = self.locked_kind(section, name) {
+            let refuses = |engine: &Self| {
+                let item = engine.find_item(&engine.policy, section, name);
+                engine.policy.decide_item(Item { drift: None, ..item }).refuses()
+            };
+            return self.begin_lock_comparison(request, (kind, name), known, refuses, turn);
+        }
+        // What is no app itself may fit a template that is as the lock says.
+        let template = match section {
+            Section::Resources if self.tools.lock.is_in_force() => {
+                self.resources.find_unread_template(name, &self.tools)
+            }
+            _ => None,
+        };
+        match template.map(str::to_owned) {
+            Some(template) => {
+                self.begin_lock_comparison(request, (ItemKind::Template, &template), known, |_| false, turn)
+            }
+            None => Need::Nothing,
+        }
+    }
+
+    /// Returns what a lock holds an item as; `None` if it holds none of its kind.
+    pub(super) fn locked_kind(&self, section: Section, name: &str) -> Option<ItemKind> {
+        match section {
+            Section::Prompts => Some(ItemKind::Prompt),
+            Section::Resources if self.tools.lock.is_in_force() && is_app(name) => Some(ItemKind::App),
+            Section::Resources | Section::Requests | Section::Methods => None,
+        }
     }
 
     fn take_out_instructions(
@@ -98,21 +141,32 @@ impl Engine {
         Ok(is_taken_out.then(|| without_member(result, &member)))
     }
 
-    /// Returns how a called tool differs from the lock, as far as that counts in this session, and says so where it passes all the
-    /// same.
-    pub(super) fn heed_called_drift(&mut self, tool: ToolRef<'_>, turn: &mut Turn<'_>) -> Option<Drift> {
-        // Who only observes asks the server for no list, so it cannot be known whether the tool is on it.
-        let drift =
-            tool.drift.filter(|drift| *drift != Drift::Unlisted || self.enforcement == Enforcement::Enforced)?;
+    /// Returns how something that is used differs from the lock, as far as that counts in this session, and says so where it
+    /// passes all the same.
+    pub(super) fn heed_drift(
+        &mut self,
+        (kind, name): (ItemKind, &str),
+        drift: Option<Drift>,
+        turn: &mut Turn<'_>,
+    ) -> Option<Drift> {
+        // Who only observes asks the server for no list, so it cannot be known what is on it.
+        let needs_list = |drift: &Drift| matches!(drift, Drift::Unlisted | Drift::Unread);
+        let drift = drift.filter(|drift| !needs_list(drift) || self.enforcement == Enforcement::Enforced)?;
         if self.policy.lock_mode().effect() == Effect::Allow {
-            self.tools.lock.say_called(tool.name, drift);
+            self.tools.lock.say_used(kind, name, drift);
             self.announce_drift(turn);
         }
         Some(drift)
     }
 
+    /// As [`heed_drift`](Self::heed_drift), for a prompt or a resource.
+    pub(super) fn heed_item_drift(&mut self, item: Item<'_>, turn: &mut Turn<'_>) -> Option<Drift> {
+        let kind = self.locked_kind(item.section, item.name)?;
+        self.heed_drift((kind, item.name), item.drift, turn)
+    }
+
     /// What becomes of what differs from the lock in this session.
-    fn drift_effect(&self) -> Effect {
+    pub(super) fn drift_effect(&self) -> Effect {
         match self.enforcement {
             Enforcement::Enforced => self.policy.lock_mode().effect(),
             Enforcement::Observed => Effect::Allow,
@@ -131,6 +185,12 @@ impl Engine {
         turn.record_outcome(self.recorder.draft_decision(&facts, turn), outcome);
         turn.push_note(why);
     }
+}
+
+/// Says what to do about a refusal: a list that has not come may come yet.
+pub(super) fn advise_unread(refused: Refused<'_>, drift: Option<Drift>) -> Refused<'_> {
+    let is_unread = drift == Some(Drift::Unread) && refused.decision.rule == LOCK_RULE;
+    if is_unread { Refused { remedy: Remedy::Wait(OWN_REQUEST), ..refused } } else { refused }
 }
 
 /// Returns an object without one of its members, and with every other byte as it was.

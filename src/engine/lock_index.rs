@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::limits::{MAX_LISTED_NAMES, MAX_LISTED_TOOLS, MAX_QUOTED};
 use crate::lock::{DefinitionDigest, ItemKind, LockReader, LockedDigests};
-use crate::policy::{ComparedName, Drift, Policy};
+use crate::policy::{ComparedName, Drift, Effect, Policy};
 use crate::record::Digest;
 use crate::visible::{escape_invisible, shorten};
 use crate::wire::fold::fold;
@@ -23,34 +23,47 @@ const NAMED: usize = 8;
 pub(super) struct LockIndex {
     /// `None` if nothing is held to a lock.
     locked: Option<Arc<LockedDigests>>,
+    /// Whether a person is asked about what the lock does not have, so that its definition matters as well.
+    asks: bool,
     reader: LockReader,
     /// Of each kind, in the order of [`ItemKind::ALL`].
     lists: [ListedDefinitions; ItemKind::ALL.len()],
-    count: usize,
-    /// The total size of the names, in bytes.
-    bytes: usize,
-    /// What has been said to differ.
-    said: HashSet<(ItemKind, Box<str>, DefinitionDigest, Drift)>,
+    /// What has been said to differ, with the digests of the names.
+    said: HashSet<(ItemKind, Digest, DefinitionDigest, Drift)>,
     unsaid: Vec<(ItemKind, Box<str>, Drift)>,
 }
 
-/// The definitions that a server has listed of one kind.
+/// The definitions that a server has listed of one kind, as far as its list has been read.
 #[derive(Debug, Default)]
 struct ListedDefinitions {
     /// By the fold of their names: what may be taken for one another.
     by_fold: HashMap<Box<str>, Vec<ListedDefinition>>,
-    /// Which reading of the list it is. What an earlier one had may be gone.
+    count: usize,
+    /// The total size of the names, in bytes.
+    bytes: usize,
+    /// Which reading of the list it is.
     reading: u64,
     is_complete: bool,
     /// Whether the server has said that it has another list now.
     is_stale: bool,
+    /// Whether something was left out of which nothing is known, not even its name.
+    is_cut: bool,
 }
 
 #[derive(Debug)]
-struct ListedDefinition {
-    name: Box<str>,
-    digest: DefinitionDigest,
-    reading: u64,
+enum ListedDefinition {
+    Known {
+        name: Box<str>,
+        digest: DefinitionDigest,
+    },
+    /// There is more that may be taken for it, and there was no room for that.
+    More,
+}
+
+impl ListedDefinition {
+    fn is_locked(&self, locked: &LockedDigests, kind: ItemKind) -> bool {
+        matches!(self, Self::Known { name, digest } if locked.has_definition(kind, name, digest))
+    }
 }
 
 /// Whether an item that was recorded changes what is known of earlier ones.
@@ -63,16 +76,16 @@ pub(super) enum Earlier {
 
 impl LockIndex {
     pub(super) fn for_policy(policy: &Policy) -> Self {
-        Self { locked: policy.locked().cloned(), ..Self::default() }
+        Self { locked: policy.locked().cloned(), asks: asks_about_drift(policy), ..Self::default() }
     }
 
     /// Holds what is listed to the lock of another policy. Where there was no lock, nothing of what was listed is known.
     pub(super) fn use_policy(&mut self, policy: &Policy) {
         if self.locked.is_none() {
-            *self = Self::default();
             ItemKind::ALL.into_iter().for_each(|kind| self.mark_stale(kind));
         }
         self.locked = policy.locked().cloned();
+        self.asks = asks_about_drift(policy);
     }
 
     pub(super) fn is_in_force(&self) -> bool {
@@ -82,12 +95,7 @@ impl LockIndex {
     /// Begins a list anew: what is not on its pages is listed no more.
     pub(super) fn begin_list(&mut self, kind: ItemKind) {
         let list = self.list_mut(kind);
-        *list = ListedDefinitions {
-            by_fold: std::mem::take(&mut list.by_fold),
-            reading: list.reading + 1,
-            is_complete: false,
-            is_stale: false,
-        };
+        *list = ListedDefinitions { reading: list.reading + 1, ..ListedDefinitions::default() };
     }
 
     /// Handles that the server has another list now: nothing counts as listed until it is read.
@@ -96,45 +104,42 @@ impl LockIndex {
         self.list_mut(kind).is_stale = true;
     }
 
-    /// Ends a list: what earlier readings had is gone.
+    /// Ends a list, unless it is an old one.
     pub(super) fn end_list(&mut self, kind: ItemKind) {
         let list = self.list_mut(kind);
-        if list.is_stale {
-            return;
-        }
-        list.is_complete = true;
-        let (reading, mut gone) = (list.reading, (0, 0));
-        list.by_fold.retain(|_, listed| {
-            let old = listed.extract_if(.., |one| one.reading != reading);
-            old.for_each(|one| gone = (gone.0 + 1, gone.1 + one.name.len()));
-            !listed.is_empty()
-        });
-        (self.count, self.bytes) = (self.count - gone.0, self.bytes - gone.1);
+        list.is_complete = !list.is_stale;
     }
 
-    /// Records an item of a list, as the server wrote it.
+    /// Records an item of a list, as the server wrote it. What is as the lock says has room, for the lock is bounded; of
+    /// the rest that has none, it is known at least that it was left out: what was not recorded is not agreed to.
     pub(super) fn record(&mut self, kind: ItemKind, name: &str, item: &str) -> Earlier {
         let Some(locked) = &self.locked else { return Earlier::Stands };
         let digest = self.reader.digest(kind, item).unwrap_or(UNREADABLE);
         let is_locked = locked.has_definition(kind, name, &digest);
-        let has_room = self.count < MAX_LISTED_TOOLS && self.bytes < MAX_LISTED_NAMES;
         let Some(list) = self.lists.get_mut(kind as usize) else { return Earlier::Stands };
-        let reading = list.reading;
-        let listed = list.by_fold.entry(key_of(kind, name).into()).or_default();
-        let before = listed.len();
-        let mut bytes = 0;
-        listed.retain(|one| {
-            let stays = one.reading == reading || *one.name != *name;
-            bytes += if stays { 0 } else { one.name.len() };
-            stays
-        });
-        (self.count, self.bytes) = (self.count - (before - listed.len()), self.bytes - bytes);
-        let is_known = listed.iter().any(|one| *one.name == *name && one.digest == digest);
-        let stood = !listed.is_empty() && listed.iter().all(|one| locked.has_definition(kind, &one.name, &one.digest));
-        // Beyond the bound, what is not known counts as not agreed to.
-        if !is_known && has_room {
-            listed.push(ListedDefinition { name: name.into(), digest, reading });
-            (self.count, self.bytes) = (self.count + 1, self.bytes + name.len());
+        let has_room = is_locked || list.count < MAX_LISTED_TOOLS && list.bytes + name.len() <= MAX_LISTED_NAMES;
+        let key = key_of(kind, name);
+        let mut stood = false;
+        if has_room || list.by_fold.contains_key(&*key) {
+            let is_cut = list.is_cut;
+            let alike = list.by_fold.entry(key.into()).or_insert_with(|| {
+                // What was left out before may be taken for it.
+                is_cut.then_some(ListedDefinition::More).into_iter().collect()
+            });
+            stood = !alike.is_empty() && alike.iter().all(|one| one.is_locked(locked, kind));
+            let is_it = |one: &ListedDefinition| match one {
+                ListedDefinition::Known { name: known, digest: of } => **known == *name && *of == digest,
+                ListedDefinition::More => !has_room,
+            };
+            if !alike.iter().any(is_it) {
+                alike.push(match has_room {
+                    true => ListedDefinition::Known { name: name.into(), digest },
+                    false => ListedDefinition::More,
+                });
+                (list.count, list.bytes) = (list.count + 1, list.bytes + if has_room { name.len() } else { 0 });
+            }
+        } else {
+            list.is_cut = true;
         }
         if !is_locked {
             let drift = if locked.has_name(kind, name) { Drift::Changed } else { Drift::New };
@@ -160,32 +165,28 @@ impl LockIndex {
         if !locked.has_name(kind, name) && !is_page() {
             return Some(Drift::New);
         }
-        match self.list(kind)?.by_fold.get(&*key_of(kind, name)) {
-            Some(listed) => {
-                let is_locked = |one: &ListedDefinition| locked.has_definition(kind, &one.name, &one.digest);
-                (!listed.iter().all(is_locked)).then_some(Drift::Changed)
-            }
-            None => (self.count >= MAX_LISTED_TOOLS || self.bytes >= MAX_LISTED_NAMES).then_some(Drift::Unlisted),
-        }
+        let list = self.list(kind)?;
+        let Some(alike) = list.by_fold.get(&*key_of(kind, name)) else { return list.is_cut.then_some(Drift::Unread) };
+        let differs = |one: &ListedDefinition| match one {
+            ListedDefinition::Known { .. } => (!one.is_locked(locked, kind)).then_some(Drift::Changed),
+            ListedDefinition::More => Some(Drift::Unread),
+        };
+        alike.iter().find_map(differs)
     }
 
-    /// As [`find_drift`](Self::find_drift), for a tool that is called: one that is not listed now may be another by now.
-    pub(super) fn find_called_drift(&self, tool: &str) -> Option<Drift> {
-        let drift = self.find_drift(ItemKind::Tool, tool);
-        drift.or_else(|| (self.is_in_force() && !self.is_listed_now(tool)).then_some(Drift::Unlisted))
+    /// As [`find_drift`](Self::find_drift), for what is used: what is not listed now may be another by now.
+    pub(super) fn find_used_drift(&self, kind: ItemKind, name: &str) -> Option<Drift> {
+        self.find_drift(kind, name).or_else(|| {
+            let is_locked = self.locked.as_ref()?.has_name(kind, name);
+            let list = self.list(kind).filter(|list| is_locked && !list.has(kind, name))?;
+            Some(if list.is_complete { Drift::Unlisted } else { Drift::Unread })
+        })
     }
 
-    /// Whether only the server's list can tell how a tool differs from the lock.
-    pub(super) fn waits_for_list(&self, tool: &str) -> bool {
-        let is_complete = || self.list(ItemKind::Tool).is_some_and(|list| list.is_complete);
-        let is_locked = self.locked.as_ref().is_some_and(|locked| locked.has_name(ItemKind::Tool, tool));
-        is_locked && !self.is_listed_now(tool) && !is_complete()
-    }
-
-    fn is_listed_now(&self, tool: &str) -> bool {
-        let Some(list) = self.list(ItemKind::Tool) else { return false };
-        let listed = list.by_fold.get(&*key_of(ItemKind::Tool, tool));
-        listed.is_some_and(|listed| listed.iter().any(|one| one.reading == list.reading))
+    /// Whether only the server's list can tell how something differs from the lock.
+    pub(super) fn waits_for_list(&self, kind: ItemKind, name: &str) -> bool {
+        let matters = self.locked.as_ref().is_some_and(|locked| self.asks || locked.has_name(kind, name));
+        matters && self.list(kind).is_some_and(|list| !list.is_complete && !list.has(kind, name))
     }
 
     /// Whether the page of an app, as it is read, differs from the lock. Pages are read anew each time, so none is kept.
@@ -202,10 +203,18 @@ impl LockIndex {
 
     /// Returns a digest of the definitions that the server has listed under a name, for an approval that is for them only.
     pub(super) fn digest_listed(&self, kind: ItemKind, name: &str) -> Digest {
-        let listed = self.list(kind).and_then(|list| list.by_fold.get(&*key_of(kind, name)));
-        let mut digests: Vec<_> = listed.into_iter().flatten().map(|one| one.digest).collect();
+        let Some(list) = self.list(kind) else { return Digest::START };
+        let alike = list.by_fold.get(&*key_of(kind, name));
+        let digest_of = |one: &ListedDefinition| match one {
+            ListedDefinition::Known { digest, .. } => Some(*digest),
+            ListedDefinition::More => None,
+        };
+        let mut digests: Vec<_> = alike.into_iter().flatten().filter_map(digest_of).collect();
         digests.sort_unstable();
-        Digest::of_text(digests.as_flattened())
+        let listed = Digest::of_text(digests.as_flattened());
+        // What was left out may be another in each reading.
+        let has_more = alike.map_or(list.is_cut, |alike| alike.iter().any(|one| digest_of(one).is_none()));
+        if has_more { Digest::of_text(format!("{listed} {}", list.reading).as_bytes()) } else { listed }
     }
 
     /// Returns what to say of the items that differ and were not said to; `None` if there are none.
@@ -216,6 +225,7 @@ impl LockIndex {
                 Drift::New => "new",
                 Drift::Changed => "changed",
                 Drift::Unlisted => "unlisted",
+                Drift::Unread => "unread",
             };
             let name = escape_invisible(&shorten(name, MAX_QUOTED));
             format!("{how} {kind} {name}")
@@ -227,11 +237,11 @@ impl LockIndex {
         (!items.is_empty()).then(|| items.join(", "))
     }
 
-    /// Says that a called tool passes and differs from the lock.
-    pub(super) fn say_called(&mut self, tool: &str, drift: Drift) {
-        let is_said = self.said.iter().any(|(kind, name, ..)| *kind == ItemKind::Tool && **name == *tool);
-        if !is_said {
-            self.say_once(ItemKind::Tool, tool, UNREADABLE, drift);
+    /// Says that what is used passes and differs from the lock.
+    pub(super) fn say_used(&mut self, kind: ItemKind, name: &str, drift: Drift) {
+        let of = Digest::of_text(name.as_bytes());
+        if !self.said.iter().any(|(said, name, ..)| *said == kind && *name == of) {
+            self.say_once(kind, name, UNREADABLE, drift);
         }
     }
 
@@ -240,7 +250,7 @@ impl LockIndex {
         if self.said.len() >= MAX_LISTED_TOOLS {
             self.said.clear();
         }
-        if self.said.insert((kind, name.into(), digest, drift)) {
+        if self.said.insert((kind, Digest::of_text(name.as_bytes()), digest, drift)) {
             self.unsaid.push((kind, name.into(), drift));
         }
     }
@@ -260,6 +270,16 @@ impl LockIndex {
             ItemKind::AppPage => pages,
         }
     }
+}
+
+impl ListedDefinitions {
+    fn has(&self, kind: ItemKind, name: &str) -> bool {
+        self.by_fold.contains_key(&*key_of(kind, name))
+    }
+}
+
+fn asks_about_drift(policy: &Policy) -> bool {
+    policy.lock_mode().effect() == Effect::RequireApproval
 }
 
 /// What those names have in common that may be taken for one another.

@@ -7,6 +7,7 @@ mod approval_local;
 mod approval_questions;
 mod approval_records;
 mod approval_rounds;
+mod approval_subjects;
 mod approvals;
 mod call_gate;
 mod client_request;
@@ -52,7 +53,7 @@ use line_errors::{describe_admit_error, describe_fault, describe_oversize, descr
 use list_filter::{ListKind, ListPart};
 use list_listeners::{ChangingList, Listeners};
 use open_requests::{AdmitError, OpenRequest, OpenRequests, RequestKind};
-use preparations::Preparations;
+use preparations::{Preparation, Preparations};
 use recorder::Recorder;
 use resource_index::ResourceIndex;
 use tasks::Tasks;
@@ -294,12 +295,9 @@ impl Engine {
         if method != method::TOOLS_CALL && self.refuse_own_state(&request, turn).is_break() {
             return Ok(());
         }
-        let list = |kind| RequestKind::List(kind, ListPart::of_request(params));
         let kind = match method {
             method::TOOLS_CALL => return self.handle_tools_call(request, turn),
             method::PROMPTS_GET => return self.handle_item_request(request, Section::Prompts, turn),
-            method::TOOLS_LIST => list(ListKind::Tools),
-            method::PROMPTS_LIST => list(ListKind::Prompts),
             method::INITIALIZE => {
                 self.recorder.record_client(|| message::client_info(params));
                 self.approvals.handle_initialize(params);
@@ -314,15 +312,15 @@ impl Engine {
             }
             method::SERVER_DISCOVER => RequestKind::Discover,
             _ if method.starts_with(method::TASKS_PREFIX) => return self.handle_task_request(request, turn),
-            "resources/list" => list(ListKind::Resources),
-            method::SKILLS_LIST => list(ListKind::Skills),
-            "resources/templates/list" => list(ListKind::Templates),
             "resources/read" | "resources/subscribe" | method::DIRECTORY_READ | method::SKILLS_GET => {
                 return self.handle_item_request(request, Section::Resources, turn);
             }
-            "completion/complete" => return self.handle_completion(request, turn),
+            method::COMPLETE => return self.handle_completion(request, &Preparation::default(), turn),
             _ if is_other_method(method) => return self.handle_item_request(request, Section::Methods, turn),
-            _ => RequestKind::Other,
+            _ => match ListKind::of_method(method) {
+                Some(list) => RequestKind::List(list, ListPart::of_request(params)),
+                None => RequestKind::Other,
+            },
         };
         self.client_requests.insert(request.key, id, kind);
         turn.forward_to_server();
@@ -410,6 +408,11 @@ impl Engine {
             "notifications/tools/list_changed" => {
                 self.tools.set_complete(IsComplete::No);
                 self.tools.lock.mark_stale(ItemKind::Tool);
+            }
+            "notifications/prompts/list_changed" => self.tools.lock.mark_stale(ItemKind::Prompt),
+            "notifications/resources/list_changed" => {
+                self.tools.lock.mark_stale(ItemKind::App);
+                self.tools.lock.mark_stale(ItemKind::Template);
             }
             method::SUBSCRIPTIONS_ACKNOWLEDGED => {
                 if let Some(line) = self.listeners.handle_acknowledged(params) {

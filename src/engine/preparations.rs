@@ -1,21 +1,24 @@
-//! What the wrapper itself asks the server before it asks a person: which tools there are, and what a call is about.
+//! What the wrapper itself asks the server before it judges a request or asks a person: what it lists, and what a call is about.
 //!
 //! A call that needs it waits for the answer and is then handled as if it had just come.
+
+mod drops;
+mod lists;
 
 use serde_json::json;
 
 use super::action::{Action, Payload, Turn};
-use super::approval_records::Dropped;
 use super::approvals::{self, ApprovalAnswer, Channel, HeldCall, Local, OpenQuestion, SeenPreview, Settled, Upshot};
 use super::call_gate::AdmittedCall;
-use super::list_filter::{self, ListKind, ListPart};
+use super::list_filter::ListKind;
 use super::lock_drift::ListReason;
 use super::open_requests::RequestKind;
 use super::previews::describe_preview;
 use super::recorder::outcome_of_answer;
 use super::{ClientRequest, Engine, Received};
-use crate::limits::{MAX_OWN_PAGES, OWN_REQUEST};
-use crate::policy::{Again, Asking, Effect, Preview, ToolRef};
+use crate::limits::{MAX_LATE_LISTS, OWN_REQUEST};
+use crate::lock::ItemKind;
+use crate::policy::{Again, Asking, Effect, Preview, Section};
 use crate::record::{Approval, Digest, Direction, Draft, Facts, Outcome, Subject};
 use crate::risk::Class;
 use crate::visible::escape_invisible;
@@ -48,7 +51,7 @@ pub(super) enum Need {
     Room,
 }
 
-/// Whether the server was asked for its tools.
+/// Whether the server was asked for the list that matters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Listing {
     #[default]
@@ -76,14 +79,16 @@ struct PreparedCall {
 
 #[derive(Debug)]
 enum WaitsFor {
-    List(ListReason, NewCall),
+    List(ListKind, ListReason, NewCall),
+    /// The list with the definition that a person has approved a use of.
+    SameDefinition(ListKind, Box<Approved>),
     /// The preview under this id.
     Preview(Box<str>, NewCall),
     /// The preview under this id, which is compared with the one that a person has approved.
     SamePreview(Box<str>, Box<Approved>),
 }
 
-/// A call that no person was asked about yet.
+/// A request that no person was asked about yet.
 #[derive(Debug)]
 struct NewCall {
     line: Box<[u8]>,
@@ -96,19 +101,19 @@ struct NewCall {
 impl PreparedCall {
     fn line(&self) -> &[u8] {
         match &self.waits_for {
-            WaitsFor::List(_, call) | WaitsFor::Preview(_, call) => &call.line,
-            WaitsFor::SamePreview(_, approved) => &approved.held.line,
+            WaitsFor::List(_, _, call) | WaitsFor::Preview(_, call) => &call.line,
+            WaitsFor::SameDefinition(_, approved) | WaitsFor::SamePreview(_, approved) => &approved.held.line,
         }
     }
 }
 
 /// A call that a person has approved.
 #[derive(Debug)]
-struct Approved {
-    question: OpenQuestion,
-    held: HeldCall,
-    answer: ApprovalAnswer,
-    channel: Channel,
+pub(super) struct Approved {
+    pub(super) question: OpenQuestion,
+    pub(super) held: HeldCall,
+    pub(super) answer: ApprovalAnswer,
+    pub(super) channel: Channel,
 }
 
 /// A request of the wrapper that waits for its answer.
@@ -116,20 +121,24 @@ struct Approved {
 struct OwnRequest {
     id: Box<str>,
     kind: OwnKind,
+    /// When nothing waits for it any more.
     until: Duration,
     draft: Option<Draft>,
 }
 
 #[derive(Debug)]
 enum OwnKind {
-    /// A page of tools/list, counted from 1, and the `_meta` that it was asked with.
-    List(u32, Option<Box<str>>),
+    /// A page of a list, counted from 1, and the `_meta` that it was asked with.
+    List(ListKind, u32, Option<Box<str>>),
+    /// The same, after nothing waits for it: the next call may.
+    LateList(ListKind, u32, Option<Box<str>>),
     Preview(Preview),
 }
 
 impl Preparations {
     pub(super) fn next_deadline(&self) -> Option<Duration> {
-        self.requests.iter().map(|request| request.until).min()
+        let awaited = self.requests.iter().filter(|request| !matches!(request.kind, OwnKind::LateList(..)));
+        awaited.map(|request| request.until).min()
     }
 
     /// Returns how many calls wait, and how many bytes they are.
@@ -140,7 +149,7 @@ impl Preparations {
     /// Returns the question if it was answered, and waits for what the server says of it now.
     pub(super) fn find_compared(&mut self, number: u64) -> Option<&mut OpenQuestion> {
         let mut compared = self.calls.iter_mut().filter_map(|call| match &mut call.waits_for {
-            WaitsFor::SamePreview(_, approved) => Some(&mut approved.question),
+            WaitsFor::SameDefinition(_, approved) | WaitsFor::SamePreview(_, approved) => Some(&mut approved.question),
             WaitsFor::List(..) | WaitsFor::Preview(..) => None,
         });
         compared.find(|question| question.number == number)
@@ -149,6 +158,15 @@ impl Preparations {
     /// Whether the server may still answer a request of the wrapper with this id.
     pub(super) fn waits_for_answer(&self, key: &IdKey) -> bool {
         matches!(key, IdKey::Text(id) if self.requests.iter().any(|request| request.id == *id))
+    }
+
+    /// Keeps a request whose answer nothing waits for. A server that answers none is asked only so often.
+    fn add_late(&mut self, request: OwnRequest) {
+        let is_late = |request: &OwnRequest| matches!(request.kind, OwnKind::LateList(..));
+        if self.requests.iter().filter(|request| is_late(request)).count() >= MAX_LATE_LISTS {
+            self.take_request(is_late);
+        }
+        self.requests.push(request);
     }
 
     fn take_request(&mut self, is_it: impl Fn(&OwnRequest) -> bool) -> Option<OwnRequest> {
@@ -167,7 +185,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> Need {
         let scope = asking.scope.unwrap_or_default();
-        let is_unread = |preview: &Preview| self.tools.lock.waits_for_list(preview.tool());
+        let is_unread = |preview: &Preview| self.tools.lock.waits_for_list(ItemKind::Tool, preview.tool());
         let is_unheard_of =
             known.listing == Listing::NotAsked && (self.is_unheard_of(&call.name) || preview.is_some_and(is_unread));
         // What is compared is part of what is granted, and a refusal is of the call.
@@ -186,7 +204,7 @@ impl Engine {
             return Need::Room;
         }
         if is_unheard_of {
-            self.wait_for_list((ListReason::Approval, Some(rule)), request, known, turn);
+            self.wait_for_list((ListKind::Tools, ListReason::Approval, Some(rule)), request, known, turn);
             return Need::Begun;
         }
         let meta = request.params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
@@ -213,25 +231,6 @@ impl Engine {
         self.preparations.calls.push(PreparedCall { number, key: request.key.clone(), waits_for });
     }
 
-    /// Lets a call wait for the server's list of tools, which the wrapper asks for.
-    pub(super) fn wait_for_list(
-        &mut self,
-        (reason, rule): (ListReason, Option<&str>),
-        request: &ClientRequest<'_>,
-        known: &Preparation,
-        turn: &mut Turn<'_>,
-    ) {
-        if !self.preparations.requests.iter().any(|request| matches!(request.kind, OwnKind::List(..))) {
-            let until = turn.now.session.saturating_add(OWN_REQUEST);
-            let meta = request.params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
-            self.ask_for_tools((1, until), None, meta, turn);
-        }
-        let asked_by = rule.map(|rule| (rule.into(), self.recorder.policy()));
-        let since = request.since(turn.now.session);
-        let call = NewCall { line: request.line.into(), since, known: known.clone(), asked_by };
-        self.hold_until(WaitsFor::List(reason, call), request);
-    }
-
     fn send_own(
         &mut self,
         (method, params): (&str, &str),
@@ -246,20 +245,6 @@ impl Engine {
         turn.push_action(Action::Schedule);
         self.preparations.requests.push(OwnRequest { id: id.clone(), kind, until, draft });
         id
-    }
-
-    /// Asks for a page of the list; all of them have to be there at `until`.
-    fn ask_for_tools(
-        &mut self,
-        (page, until): (u32, Duration),
-        cursor: Option<&str>,
-        meta: Option<String>,
-        turn: &mut Turn<'_>,
-    ) {
-        let members = [cursor.map(|cursor| format!(r#""cursor":{cursor}"#)), with_meta(meta.as_deref())];
-        let params = format!("{{{}}}", members.into_iter().flatten().collect::<Vec<_>>().join(","));
-        let kind = OwnKind::List(page, meta.map(Into::into));
-        self.send_own((method::TOOLS_LIST, &params), (kind, until), None, turn);
     }
 
     /// Makes the read of a preview, which is judged like any call and must be one that the policy allows.
@@ -350,8 +335,14 @@ impl Engine {
             let question = OpenQuestion { compared: None, ..question };
             return self.settle_held(question, held, answer, channel, turn);
         }
+        self.ask_anew(Approved { question, held, answer, channel }, Some(preview), turn);
+    }
+
+    /// Handles a call anew of which a person has approved what is not so any more.
+    pub(super) fn ask_anew(&mut self, approved: Approved, preview: Option<SeenPreview>, turn: &mut Turn<'_>) {
+        let Approved { question, held, channel, .. } = approved;
         turn.push_note(format!(
-            "what {} is about has changed since it was approved, so a person is asked anew",
+            "what {} is about has changed since it was approved, so it is judged anew",
             question.shown
         ));
         if question.local == Local::Asked {
@@ -361,18 +352,22 @@ impl Engine {
         let (line, since) = (held.line.clone(), held.came);
         self.end_held(held, Approval { verdict: "outdated", ..Approval::default() }, Outcome::Refused, turn);
         let follows = (question.local == Local::Asked).then_some(question.number);
-        let known = Preparation { listing: Listing::Asked, preview: Some(preview), follows };
+        let known = Preparation { listing: Listing::Asked, preview, follows };
         self.resume_call(&line, since, known, turn);
     }
 
-    /// Handles a call anew that came at `since`, in the line that is kept of it.
+    /// Handles a request anew that came at `since`, in the line that is kept of it.
     pub(super) fn resume_call(&mut self, line: &[u8], since: Duration, known: Preparation, turn: &mut Turn<'_>) {
         let message =
             self.reader.read_line(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::from_envelope(&envelope));
         // It was read before.
         if let Ok(Message::Request { id, key, method, params }) = message {
             let request = ClientRequest { id, key, method: &method, params, line, received: Received::Before(since) };
-            let _ = self.handle_prepared_call(request, &known, turn);
+            let _ = match &*method {
+                method::TOOLS_CALL => self.handle_prepared_call(request, &known, turn),
+                method::COMPLETE => self.handle_completion(request, &known, turn),
+                _ => self.handle_prepared_item(request, section_of(&method), &known, turn),
+            };
         }
     }
 
@@ -389,33 +384,17 @@ impl Engine {
         };
         let read = answer.map(|(_, answer)| answer);
         turn.record_outcome(request.draft, read.map_or(Outcome::Error, outcome_of_answer));
-        match (request.kind, answer) {
-            (OwnKind::Preview(preview), _) => self.finish_preview(id, describe_preview(&preview, read), turn),
-            (OwnKind::List(page, meta), Some((line, Answer::Result(result)))) => {
-                // What it hides is hidden from nobody here, but its names and classes are learned.
-                let part = if page == 1 { ListPart::Beginning } else { ListPart::Rest };
-                let is_read = self.filter_list(line, result, (ListKind::Tools, part)).is_ok();
-                self.announce_drift(turn);
-                match list_filter::next_cursor(result) {
-                    Some(cursor) if is_read && page < MAX_OWN_PAGES => {
-                        self.ask_for_tools((page + 1, request.until), Some(cursor), meta.map(Into::into), turn);
-                    }
-                    _ => self.finish_listing(turn),
-                }
+        match request.kind {
+            OwnKind::Preview(preview) => self.finish_preview(id, describe_preview(&preview, read), turn),
+            OwnKind::List(list, page, meta) => {
+                self.finish_page((list, page, meta), answer, request.until, turn);
             }
-            (OwnKind::List(..), _) => self.finish_listing(turn),
+            OwnKind::LateList(list, page, meta) => {
+                let until = turn.now.session.saturating_add(OWN_REQUEST);
+                self.finish_page((list, page, meta), answer, until, turn);
+            }
         }
         true
-    }
-
-    fn finish_listing(&mut self, turn: &mut Turn<'_>) {
-        let is_waiting = |call: &mut PreparedCall| matches!(call.waits_for, WaitsFor::List(..));
-        let calls: Vec<_> = self.preparations.calls.extract_if(.., is_waiting).collect();
-        for PreparedCall { key, waits_for, .. } in calls {
-            let WaitsFor::List(_, NewCall { line, since, known, .. }) = waits_for else { continue };
-            self.client_requests.remove_answered(&key);
-            self.resume_call(&line, since, Preparation { listing: Listing::Asked, ..known }, turn);
-        }
     }
 
     fn finish_preview(&mut self, id: &str, preview: SeenPreview, turn: &mut Turn<'_>) {
@@ -426,7 +405,8 @@ impl Engine {
         self.client_requests.remove_answered(&key);
         match waits_for {
             WaitsFor::SamePreview(_, approved) => self.finish_comparison(*approved, preview, turn),
-            WaitsFor::List(_, call) | WaitsFor::Preview(_, call) => {
+            WaitsFor::SameDefinition(..) => {}
+            WaitsFor::List(_, _, call) | WaitsFor::Preview(_, call) => {
                 let known = Preparation { preview: Some(preview), ..call.known };
                 self.resume_call(&call.line, call.since, known, turn);
             }
@@ -436,13 +416,20 @@ impl Engine {
     /// Handles the deadlines of the wrapper's own requests: what they were for goes on without them.
     pub(super) fn time_out_preparations(&mut self, turn: &mut Turn<'_>) {
         let now = turn.now.session;
-        while let Some(request) = self.preparations.take_request(|request| request.until <= now) {
+        let is_due = |request: &OwnRequest| request.until <= now && !matches!(request.kind, OwnKind::LateList(..));
+        while let Some(request) = self.preparations.take_request(is_due) {
             let OwnRequest { id, kind, draft, .. } = request;
-            turn.record_outcome(draft, Outcome::Cancelled);
-            turn.send_to_server(approvals::build_cancellation(&id, "It took too long."));
             match kind {
-                OwnKind::List(..) => self.finish_listing(turn),
+                OwnKind::List(list, page, meta) => {
+                    // A slow server is heard all the same: what it says then is for the next call.
+                    let kind = OwnKind::LateList(list, page, meta);
+                    self.preparations.add_late(OwnRequest { id, kind, until: Duration::MAX, draft });
+                    self.finish_listing(list, turn);
+                }
+                OwnKind::LateList(..) => {}
                 OwnKind::Preview(preview) => {
+                    turn.record_outcome(draft, Outcome::Cancelled);
+                    turn.send_to_server(approvals::build_cancellation(&id, "It took too long."));
                     let tool = escape_invisible(preview.tool());
                     let why = format!("{tool} has not answered within {} seconds", OWN_REQUEST.as_secs());
                     self.finish_preview(&id, SeenPreview::missing(&why), turn);
@@ -450,64 +437,11 @@ impl Engine {
             }
         }
     }
+}
 
-    /// Ends the preparation of a call that its client has cancelled, if it is one.
-    pub(super) fn cancel_preparation(&mut self, number: u64, turn: &mut Turn<'_>) {
-        let found = self.preparations.calls.extract_if(.., |call| call.number == number).next();
-        let Some(call) = found else { return };
-        if let WaitsFor::Preview(id, _) | WaitsFor::SamePreview(id, _) = &call.waits_for
-            && let Some(request) = self.preparations.take_request(|request| request.id == *id)
-        {
-            turn.record_outcome(request.draft, Outcome::Cancelled);
-            turn.send_to_server(approvals::build_cancellation(id, "The call was withdrawn."));
-        }
-        self.drop_preparation(call, Dropped::Withdrawn, turn);
-    }
-
-    /// Ends all preparations, because the session ends. The caller answers the calls themselves.
-    pub(super) fn close_preparations(&mut self, why: Dropped, turn: &mut Turn<'_>) {
-        for request in std::mem::take(&mut self.preparations.requests) {
-            turn.record_outcome(request.draft, why.outcome());
-        }
-        for call in std::mem::take(&mut self.preparations.calls) {
-            self.drop_preparation(call, why, turn);
-        }
-    }
-
-    /// Records that the server never got a call.
-    fn drop_preparation(&mut self, call: PreparedCall, why: Dropped, turn: &mut Turn<'_>) {
-        let (reason, call) = match call.waits_for {
-            WaitsFor::SamePreview(_, approved) => {
-                if approved.question.local == Local::Asked {
-                    turn.push_action(Action::Settle(approved.question.number, Settled::Over));
-                }
-                return self.end_held(approved.held, why.approval(), why.outcome(), turn);
-            }
-            WaitsFor::List(reason, call) => (reason, call),
-            WaitsFor::Preview(_, call) => (ListReason::Approval, call),
-        };
-        let line = std::str::from_utf8(&call.line).unwrap_or_default().trim_ascii();
-        let Ok(read) = CallParams::read(find_member(line, "params")) else { return };
-        let policy = Arc::clone(&self.policy);
-        let tool = ToolRef { name: &read.name, ..self.tools.find_tool(&read.name) };
-        let decision = policy.decide_tool(tool);
-        let (rule, asked_under) = call.asked_by.unwrap_or_else(|| (decision.rule.into(), self.recorder.policy()));
-        let facts = Facts {
-            subject: Some(Subject::Tool(&read.name)),
-            class: Some(policy.class_of(tool)),
-            effect: if reason == ListReason::Lock { decision.effect } else { Effect::RequireApproval },
-            arguments: Some(read.arguments.unwrap_or("{}")),
-            inputs: read.input_responses(),
-            traceparent: read.traceparent(),
-            ..Facts::new(Direction::Client, Some(method::TOOLS_CALL), &rule)
-        };
-        let mut draft = self.recorder.draft_decision(&facts, turn);
-        if let (Some(draft), ListReason::Approval) = (&mut draft, reason) {
-            draft.set_policy(asked_under);
-            draft.set_approval(why.approval());
-        }
-        turn.record_outcome(draft, why.outcome());
-    }
+/// Returns the section of the policy that is about a request that waits for a list.
+fn section_of(method: &str) -> Section {
+    if method == method::PROMPTS_GET { Section::Prompts } else { Section::Resources }
 }
 
 fn with_meta(meta: Option<&str>) -> Option<String> {

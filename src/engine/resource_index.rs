@@ -136,11 +136,18 @@ impl ResourceIndex {
         };
         // A template that was not agreed to vouches for nothing.
         let vouches =
-            |template: &str| policy.decide_template(template, tools.lock.find_drift(ItemKind::Template, template));
+            |template: &str| policy.decide_template(template, tools.lock.find_used_drift(ItemKind::Template, template));
         let fits =
             |(text, template): (&Box<str>, &UriTemplate)| template.fits(&name) && vouches(text).rule != LOCK_RULE;
         let is_listed = is_in_list() || self.templates.iter().any(fits);
         if is_listed { Standing::Listed } else { Standing::Unknown }
+    }
+
+    /// Returns a template that a resource fits, and of which only the server's list tells how it differs from the lock.
+    pub(super) fn find_unread_template(&self, uri: &str, tools: &ToolIndex) -> Option<&str> {
+        let name = ComparedName::of_uri(uri);
+        let waits = |text: &str| tools.lock.waits_for_list(ItemKind::Template, text);
+        self.templates.iter().find(|(text, template)| template.fits(&name) && waits(text)).map(|(text, _)| &**text)
     }
 
     /// Decides about the app of a tool. That of several tools is hidden only if all of them are. What a server could take

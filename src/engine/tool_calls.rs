@@ -8,12 +8,14 @@ use super::action::{Action, Commit, Payload, Turn};
 use super::approval_questions::UnapprovedCall;
 use super::approval_rounds::RoundOutcome;
 use super::call_gate::AdmittedCall;
+use super::lock_drift::advise_unread;
 use super::open_requests::{PendingCall, RequestKind};
 use super::preparations::{Need, Preparation};
 use super::recorder::outcome_of_answer;
 use super::refusal::{Refusal, Refused, Remedy, SubjectKind, format_refusal};
 use super::tasks::result_type;
 use super::{ClientRequest, Engine, Now};
+use crate::lock::ItemKind;
 use crate::policy::{Decision, Effect, LOCK_RULE, Policy, ToolRef};
 use crate::record::{self, Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
 use crate::wire::fault::Fault;
@@ -44,14 +46,12 @@ impl Engine {
                 return Ok(());
             }
         }
-        match self.begin_lock_comparison(&request, &call, known, turn) {
-            Need::Nothing => {}
-            Need::Begun => return Ok(()),
-            Need::Room => return self.refuse_uncompared(&request, &call, turn),
+        if self.begin_tool_comparison(&request, &call, known, turn).is_break() {
+            return Ok(());
         }
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.resolve_called(&call.name, &policy);
-        let tool = ToolRef { drift: self.heed_called_drift(tool, turn), ..tool };
+        let tool = ToolRef { drift: self.heed_drift((ItemKind::Tool, &call.name), tool.drift, turn), ..tool };
         let look_alike = self.tools.find_look_alike(&call.name, &policy);
         let shape = call.answer_shape();
         let subject = record::Subject::Tool(&call.name);
@@ -93,7 +93,7 @@ impl Engine {
             }
             Err(why) => {
                 let decision = why.decision;
-                let refusal = format_refusal(why, SubjectKind::Tool, &call.name);
+                let refusal = format_refusal(advise_unread(why, tool.drift), SubjectKind::Tool, &call.name);
                 let facts = Facts { effect: decision.effect, ..facts(decision.rule) };
                 let ControlFlow::Continue(draft) = self.refuse_request(id, shape, &refusal, facts, turn) else {
                     return Ok(());
@@ -104,6 +104,28 @@ impl Engine {
         let payload = request.payload();
         self.forward_call(id, request.key, (SubjectKind::Tool, &call.name), payload, pending, turn);
         Ok(())
+    }
+
+    /// Lets a call wait for the list that tells how its tool differs from the lock, or refuses it if it cannot wait.
+    fn begin_tool_comparison(
+        &mut self,
+        request: &ClientRequest<'_>,
+        call: &CallParams<'_>,
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) -> ControlFlow<()> {
+        let refuses = |engine: &Self| {
+            engine.policy.decide_tool(ToolRef { drift: None, ..engine.tools.find_tool(&call.name) }).refuses()
+        };
+        match self.begin_lock_comparison(request, (ItemKind::Tool, &call.name), known, refuses, turn) {
+            Need::Nothing => return ControlFlow::Continue(()),
+            Need::Begun => {}
+            Need::Room => {
+                let facts = call_facts(request.method, record::Subject::Tool(&call.name), call, LOCK_RULE);
+                self.refuse_uncompared(request, (SubjectKind::Tool, &call.name), (call.answer_shape(), facts), turn);
+            }
+        }
+        ControlFlow::Break(())
     }
 
     /// Whether nobody knows of a tool, and it could still turn out that the server has it.
@@ -137,25 +159,21 @@ impl Engine {
         let _ = self.refuse_request(request.id, call.answer_shape(), &refusal, facts, turn);
     }
 
-    /// Refuses a call that cannot wait for the list that tells how its tool differs from the lock.
-    fn refuse_uncompared(
+    /// Refuses a request that cannot wait for the list that tells how what it uses differs from the lock.
+    pub(super) fn refuse_uncompared(
         &mut self,
         request: &ClientRequest<'_>,
-        call: &CallParams<'_>,
+        (subject, name): (SubjectKind, &str),
+        (shape, facts): (AnswerShape, Facts<'_>),
         turn: &mut Turn<'_>,
-    ) -> Result<(), Fault> {
+    ) {
         let decision = Decision { effect: Effect::Deny, rule: LOCK_RULE, reason: None, file: None };
-        let facts = Facts {
-            effect: decision.effect,
-            ..call_facts(request.method, record::Subject::Tool(&call.name), call, decision.rule)
-        };
-        let why =
-            "Too many calls wait for the server's list of tools, which is compared with the lock first.".to_owned();
+        let facts = Facts { effect: decision.effect, ..facts };
+        let why = "Too many calls wait for the server's lists, which are compared with the lock first.".to_owned();
         let refused = Refused { decision, otherwise: Some(why), remedy: Remedy::Wait(Duration::from_secs(1)) };
-        let refusal = format_refusal(refused, SubjectKind::Tool, &call.name);
+        let refusal = format_refusal(refused, subject, name);
         // Only where rules are enforced is a list waited for.
-        let _ = self.refuse_request(request.id, call.answer_shape(), &refusal, facts, turn);
-        Ok(())
+        let _ = self.refuse_request(request.id, shape, &refusal, facts, turn);
     }
 
     /// Refuses a request, or, in a session that only observes, returns the draft for the request that is forwarded

@@ -121,7 +121,7 @@ impl ToolIndex {
 
     /// Looks up a tool that is called. Only the first call of a tool that was not listed allocates.
     pub(super) fn resolve_called<'t>(&mut self, name: &'t str, policy: &Policy) -> ToolRef<'t> {
-        let tool = ToolRef { drift: self.lock.find_called_drift(name), ..self.find_tool(name) };
+        let tool = ToolRef { drift: self.lock.find_used_drift(ItemKind::Tool, name), ..self.find_tool(name) };
         if tool.listing != Listing::Missing || policy.has_in_catalogue(name) {
             return tool;
         }

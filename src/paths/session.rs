@@ -1,7 +1,9 @@
 //! What a session runs under: its policy, held to the lock of its server, and whether either has changed since.
 
-use std::path::PathBuf;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::lock::{parse_lock, read_lock_text};
 use super::{LoadedPolicy, PolicyError, check_bridge, find_policy, load_document, lock_path, read_policy};
@@ -45,12 +47,49 @@ pub struct SessionLock {
     pub digest: Digest,
 }
 
+/// How old a file's last change has to be for its times to tell of the next one: some file systems count in steps of two seconds.
+const SETTLED: Duration = Duration::from_secs(5);
+
 /// What was loaded last, to tell whether it has changed.
 #[derive(Debug)]
 pub struct InForce {
     source: Option<Source>,
     mode: LockMode,
     lock: Option<Digest>,
+    /// The lock's file as it was when it was read last, if a change shows in that: then it need not be read.
+    stamp: Option<FileStamp>,
+}
+
+/// What changes when a file does.
+#[derive(Debug, PartialEq, Eq)]
+struct FileStamp {
+    path: PathBuf,
+    len: u64,
+    modified: SystemTime,
+    /// Of Unix: the inode, and when anything about it was changed.
+    inode: (u64, i64, i64),
+}
+
+impl FileStamp {
+    /// Returns the stamp of a file; `None` if a change could leave it as it is.
+    fn of(path: &Path) -> Option<Self> {
+        let found = path.metadata().ok()?;
+        let modified = found.modified().ok()?;
+        let age = SystemTime::now().duration_since(modified).ok()?;
+        let stamp = Self { path: path.to_owned(), len: found.len(), modified, inode: inode_of(&found) };
+        (age >= SETTLED).then_some(stamp)
+    }
+}
+
+#[cfg(unix)]
+fn inode_of(found: &Metadata) -> (u64, i64, i64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (found.ino(), found.ctime(), found.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn inode_of(_: &Metadata) -> (u64, i64, i64) {
+    (0, 0, 0)
 }
 
 impl InForce {
@@ -58,7 +97,7 @@ impl InForce {
     pub fn new(session: &LoadedSession) -> Self {
         let LoadedSession { loaded, lock } = session;
         let lock = lock.as_ref().map(|lock| lock.digest);
-        Self { source: loaded.source.clone(), mode: loaded.policy.lock_mode(), lock }
+        Self { source: loaded.source.clone(), mode: loaded.policy.lock_mode(), lock, stamp: None }
     }
 }
 
@@ -104,8 +143,14 @@ impl SessionPlace {
             (Some(old), Some(new)) => old.name() == new.name() && old.text() == new.text(),
         };
         if is_same {
+            // Taken before the file is read, so that no later change is missed.
+            let stamp = FileStamp::of(&self.lock_path()?);
+            if stamp.is_some() && stamp == in_force.stamp {
+                return Ok(Current::Unchanged);
+            }
             let found = self.read_lock(in_force.mode)?.map(|(_, text)| Digest::of_text(text.as_bytes()));
             if found == in_force.lock {
+                in_force.stamp = stamp;
                 return Ok(Current::Unchanged);
             }
         }
@@ -168,5 +213,48 @@ impl SessionPlace {
 
     fn lock_path(&self) -> Result<PathBuf, PolicyError> {
         lock_path(self.named.as_deref(), self.server.name(), &self.settings, &self.env)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::lock::{ItemKind, Lock};
+    use crate::policy::ServerName;
+
+    #[test]
+    fn a_lock_is_read_again_if_its_file_has_changed_in_any_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let (named, lock) = (dir.path().join("policy.json"), dir.path().join("stub.lock.json"));
+        let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+        let write = |text: &str, modified| {
+            let mut written = Lock::new("stub");
+            written.insert(ItemKind::Tool, &format!(r#"{{"name":"t","description":"{text}"}}"#), None).unwrap();
+            fs::write(&lock, written.write()).unwrap();
+            fs::File::options().write(true).open(&lock).unwrap().set_modified(modified).unwrap();
+        };
+        fs::write(&named, r#"{"version":"1","default":"allow"}"#).unwrap();
+        write("one", hour_ago);
+        let env = Env::new(Vec::<(String, String)>::new(), dir.path().to_owned());
+        let server = Server::by_name(&ServerName::parse("stub").unwrap());
+        let place = SessionPlace { named: Some(named), server, settings: Settings::default(), env };
+        let mut in_force = InForce::new(&place.load().unwrap());
+        // A file system's clock may stand still for a moment, so each change has a time of its own.
+        let mut texts = ["two", "six", "ten"].into_iter().zip(1..);
+        for _ in 0..3 {
+            for _ in 0..3 {
+                assert!(matches!(place.reload(&mut in_force), Ok(Current::Unchanged)));
+            }
+            assert!(in_force.stamp.is_some(), "it need not be read again");
+            let (text, minutes) = texts.next().unwrap();
+            write(text, hour_ago + Duration::from_secs(60 * minutes));
+            assert!(matches!(place.reload(&mut in_force), Ok(Current::Relocked(..))), "{text}");
+        }
+        // One that was changed a moment ago may be changed again without a sign.
+        write("one", SystemTime::now());
+        assert!(matches!(place.reload(&mut in_force), Ok(Current::Relocked(..))));
+        assert!(matches!(place.reload(&mut in_force), Ok(Current::Unchanged)) && in_force.stamp.is_none());
     }
 }

@@ -45,6 +45,8 @@ pub enum Drift {
     Changed,
     /// The lock has it, and the server does not list it now.
     Unlisted,
+    /// The lock has it, and the server's list has not come, or cannot be read to its end.
+    Unread,
 }
 
 /// The lock that a session is held to.
@@ -53,7 +55,7 @@ pub(super) struct PolicyLock {
     digests: Arc<LockedDigests>,
     effect: Effect,
     /// Of each [`Drift`]: the reason of a refusal.
-    reasons: [String; 3],
+    reasons: [String; 4],
 }
 
 impl Policy {
@@ -67,7 +69,9 @@ impl Policy {
             "Its definition is not the one in the lock of this server, so it is not what was agreed to.",
             "The server does not list it now, so nobody can tell whether it is what the lock says.",
         ];
-        let reasons = reasons.map(|reason| format!("{reason} {look}"));
+        let [new, changed, unlisted] = reasons.map(|reason| format!("{reason} {look}"));
+        let unread = "The server has not sent the list that tells whether it is what the lock says, or not one that can be read.";
+        let reasons = [new, changed, unlisted, unread.to_owned()];
         self.lock = (self.lock_mode() != LockMode::Off).then_some(PolicyLock { digests, effect, reasons });
         self
     }

@@ -42,6 +42,8 @@ pub const TASKS_CANCEL: &str = "tasks/cancel";
 pub const TASKS_UPDATE: &str = "tasks/update";
 /// Tells the state of a task, from revision 2026-07-28 on.
 pub const TASKS_NOTIFICATION: &str = "notifications/tasks";
+/// Completes an argument of a prompt or a variable of a template.
+pub const COMPLETE: &str = "completion/complete";
 /// Lists what is in a directory of resources (extension `io.modelcontextprotocol/skills`).
 pub const DIRECTORY_READ: &str = "resources/directory/read";
 /// Lists skills, which are resources (the same extension).
@@ -207,7 +209,7 @@ pub fn method_kind(name: &str) -> Option<MethodKind> {
 /// Every method of every revision, by name.
 #[rustfmt::skip]
 pub const METHODS: [Method; 39] = [
-    row("completion/complete", Request, Client, November2024, July2026, PolicySubject::Completions),
+    row(COMPLETE, Request, Client, November2024, July2026, PolicySubject::Completions),
     row(ELICITATION_CREATE, Request, Server, June2025, July2026, PolicySubject::Elicitation),
     row(INITIALIZE, Request, Client, November2024, November2025, PolicySubject::Session),
     row("logging/setLevel", Request, Client, November2024, November2025, PolicySubject::Session),

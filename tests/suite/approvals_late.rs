@@ -170,7 +170,7 @@ fn an_approval_that_the_policy_has_overtaken_is_said_to_be_none() {
         thread::sleep(Duration::from_millis(20));
     }
     let said = fails(home.path(), &["approve", &id]);
-    assert!(said.contains("Not sent: the policy was changed meanwhile"), "{said}");
+    assert!(said.contains("Not sent: the policy, or what the server lists, was changed meanwhile"), "{said}");
     assert!(wrapper.line().contains("\"isError\":true"));
     assert!(!received(home.path(), "record").contains("\"send\""));
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, ApprovalAnswer, Engine, Payload, Question};
-use policylayer::limits::{MAX_HELD, OWN_REQUEST};
+use policylayer::limits::{MAX_HELD, MAX_LISTED_NAMES, MAX_LISTED_TOOLS, OWN_REQUEST};
 use policylayer::lock::{ItemKind, Lock, LockedDigests};
 use policylayer::policy::Policy;
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ fn an_approval_for_the_session_is_for_the_definition_that_was_listed_then() {
 
 #[test]
 fn an_approval_of_the_policy_is_not_one_of_a_changed_definition() {
-    for (mode, says) in [("hide", "carry on without it"), ("ask", "make the call again"), ("warn", "")] {
+    for mode in ["hide", "ask", "warn"] {
         let text = format!(
             r#"{{"version":"1","default":"allow","lock":"{mode}","tools":{{"send":{{"action":"require_approval"}}}}}}"#
         );
@@ -111,14 +111,168 @@ fn an_approval_of_the_policy_is_not_one_of_a_changed_definition() {
         list(&mut session, "second");
         let actions = approve(&mut session, question.number, ApprovalAnswer::Session);
         assert_eq!(is_sent(&actions), mode == "warn", "{mode}: {actions:?}");
-        if mode != "warn" {
-            let (rule, text) = refusal(&actions);
-            assert!(rule == "lock" && text.contains(says), "{mode}: {text}");
-            // It granted nothing.
-            list(&mut session, "second");
-            assert!(!is_sent(&call(&mut session, 2, "send")), "{mode}");
+        match mode {
+            "hide" => {
+                let (rule, text) = refusal(&actions);
+                assert!(rule == "lock" && text.contains("carry on without it"), "{text}");
+            }
+            // The question about that is another one.
+            "ask" => assert_eq!(&*asked(&actions).rule, "lock"),
+            _ => continue,
+        }
+        // It granted nothing.
+        list(&mut session, "second");
+        assert!(!is_sent(&call(&mut session, 2, "send")), "{mode}");
+    }
+}
+
+/// Says that the server has another list of tools now.
+fn change_list(session: &mut Recorded) {
+    session.server(&json!({ "jsonrpc": "2.0", "method": "notifications/tools/list_changed" }));
+}
+
+/// Answers the wrapper's own request for the list of tools, the only action among these.
+fn list_own(session: &mut Recorded, actions: &[Action], text: &str) -> Vec<Action> {
+    let request = own(actions);
+    assert_eq!(request["method"], "tools/list");
+    let tools = json!({ "tools": [tool("send", text), tool("get", "first")] });
+    session.server(&json!({ "jsonrpc": "2.0", "id": request["id"], "result": tools }))
+}
+
+#[test]
+fn an_approval_holds_for_the_definition_that_was_shown() {
+    let approve_send = r#""tools":{"send":{"action":"require_approval"}}"#;
+    // Listed at the question, and at the answer: whether it is sent, asked about anew, or refused.
+    for (policy, shown, then, ends) in [
+        (ASK.to_owned(), "second", "second", "sent"),
+        (ASK.to_owned(), "second", "third", "asked"),
+        (ASK.to_owned(), "second", "first", "asked"),
+        (format!(r#"{{"version":"1","default":"allow",{approve_send}}}"#), "first", "first", "sent"),
+        (format!(r#"{{"version":"1","default":"allow",{approve_send}}}"#), "first", "second", "refused"),
+        (format!(r#"{{"version":"1","default":"allow","lock":"ask",{approve_send}}}"#), "first", "second", "asked"),
+    ] {
+        for is_listed in [true, false] {
+            let context = format!("{policy} {shown} {then} {is_listed}");
+            let mut session = session(&policy);
+            list(&mut session, shown);
+            let question = asked(&call(&mut session, 1, "send")).number;
+            change_list(&mut session);
+            let mut actions = if is_listed {
+                list(&mut session, then);
+                approve(&mut session, question, ApprovalAnswer::Once)
+            } else {
+                let actions = approve(&mut session, question, ApprovalAnswer::Once);
+                list_own(&mut session, &actions, then)
+            };
+            if shown == "second" && then == "first" {
+                // Nobody has to be asked about what was agreed to.
+                assert!(is_sent(&actions), "{context}: {actions:?}");
+                continue;
+            }
+            match ends {
+                "sent" => assert!(is_sent(&actions), "{context}: {actions:?}"),
+                "asked" => {
+                    let anew = asked(&actions).clone();
+                    assert!(!is_sent(&actions) && anew.follows == Some(question), "{context}: {actions:?}");
+                    actions = approve(&mut session, anew.number, ApprovalAnswer::Once);
+                    assert!(is_sent(&actions), "{context}: {actions:?}");
+                }
+                _ => {
+                    actions.retain(|action| matches!(action, Action::ToClient(_) | Action::ToServer(_)));
+                    assert!(!is_sent(&actions) && refusal(&actions).0 == "lock", "{context}: {actions:?}");
+                }
+            }
         }
     }
+}
+
+#[test]
+fn an_approval_for_the_session_ends_with_the_list_it_was_given_under() {
+    let mut session = session(ASK);
+    let newcomer = |text: &str| json!({ "tools": [tool("newcomer", text)] });
+    session.request(900, "tools/list", json!({}));
+    session.answer(900, newcomer("first"));
+    let question = asked(&call(&mut session, 1, "newcomer")).number;
+    assert!(is_sent(&approve(&mut session, question, ApprovalAnswer::Session)));
+    assert_eq!(call(&mut session, 2, "newcomer"), [TO_SERVER]);
+    for (text, is_granted) in [("first", true), ("second", false)] {
+        change_list(&mut session);
+        let request = own(&call(&mut session, 3, "newcomer"));
+        let answer = json!({ "jsonrpc": "2.0", "id": request["id"], "result": newcomer(text) });
+        let actions = session.server(&answer);
+        assert_eq!(is_sent(&actions), is_granted, "{text}: {actions:?}");
+        session.answer(3, json!({}));
+    }
+}
+
+#[test]
+fn what_there_is_no_room_for_is_not_agreed_to() {
+    let kinds = [
+        (ItemKind::Tool, "tools/list", "tools", "name"),
+        (ItemKind::Prompt, "prompts/list", "prompts", "name"),
+        (ItemKind::Template, "resources/templates/list", "resourceTemplates", "uriTemplate"),
+        (ItemKind::App, "resources/list", "resources", "uri"),
+    ];
+    let junk =
+        |bytes: usize, count: usize| move |i: usize| (i < count).then(|| format!("ui://{i}{}", "z".repeat(bytes)));
+    for (kind, method, list, key) in kinds {
+        let (many, large) = (junk(0, MAX_LISTED_TOOLS + 1), junk(4_000, MAX_LISTED_NAMES / 4_000 + 1));
+        for name_of in if kind == ItemKind::Prompt { vec![many, large] } else { vec![large] } {
+            let item = |name: &str, text: &str| json!({ key: name, "name": name, "description": text });
+            let (early, late, changed) = ("ui://early", "ui://late", "ui://changed");
+            let mut lock = Lock::new("stub");
+            for name in [early, late, changed] {
+                lock.insert(kind, &item(name, "first").to_string(), None).unwrap();
+            }
+            let mut session = Recorded::new(r#"{"version":"1","default":"allow"}"#);
+            let policy = Arc::into_inner(policy(r#"{"version":"1","default":"allow"}"#)).unwrap();
+            session
+                .engine
+                .replace_policy(Arc::new(policy.with_lock(Arc::new(LockedDigests::from(&lock)))), &mut Vec::new());
+            let mut items = vec![item(early, "first")];
+            items.extend((0..).map_while(name_of).map(|name| item(&name, "first")));
+            items.extend([item(changed, "second"), item(late, "first")]);
+            session.request(900, method, json!({}));
+            let actions = session.answer(900, json!({ list: items }));
+            let shown = told(&actions)["result"][list].clone();
+            // What was listed before is known; what comes after cannot be told from what was left out.
+            assert_eq!(shown, json!([item(early, "first")]), "{method}");
+            for (id, (name, passes)) in [(early, true), (changed, false), (late, false)].into_iter().enumerate() {
+                let (method, params) = match kind {
+                    ItemKind::Tool => ("tools/call", json!({ "name": name })),
+                    ItemKind::Prompt => ("prompts/get", json!({ "name": name })),
+                    ItemKind::Template => {
+                        let of = json!({ "type": "ref/resource", "uri": name });
+                        ("completion/complete", json!({ "ref": of, "argument": { "name": "a", "value": "" } }))
+                    }
+                    _ => ("resources/read", json!({ "uri": name })),
+                };
+                let actions = session.request(id as u32, method, params);
+                assert_eq!(actions == [TO_SERVER], passes, "{method} {name}: {actions:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_that_comes_late_is_for_the_next_call() {
+    let mut session = session(r#"{"version":"1","default":"allow"}"#);
+    let request = own(&call(&mut session, 1, "send"));
+    session.now += OWN_REQUEST;
+    let (mut actions, now) = (Vec::new(), session.time());
+    session.engine.handle_timeout(now, &mut actions);
+    assert!(!is_sent(&session.carry(actions)), "the server may still answer");
+    assert_eq!(session.engine.poll_timeout(), None);
+    // Another one waits for it as well.
+    let again = call(&mut session, 2, "send");
+    own(&again);
+    let tools = json!({ "tools": [tool("send", "first"), tool("get", "first")] });
+    let actions = session.server(&json!({ "jsonrpc": "2.0", "id": request["id"], "result": tools }));
+    assert!(is_sent(&actions), "{actions:?}");
+    assert_eq!(call(&mut session, 3, "send"), [TO_SERVER]);
+    list_own(&mut session, &again, "second");
+    let (rule, _) = refusal(&call(&mut session, 4, "send"));
+    assert_eq!(rule, "lock");
 }
 
 #[test]
@@ -151,7 +305,10 @@ fn a_list_that_does_not_come_is_waited_for_no_longer() {
     session.engine.handle_timeout(now, &mut actions);
     let actions = session.carry(actions);
     let (rule, text) = refusal(&actions);
-    assert!(rule == "lock" && text.contains("does not list it now"), "{text}");
+    assert!(
+        rule == "lock" && text.contains("has not sent the list") && text.contains("Try again in 3 seconds"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -448,7 +448,7 @@ fn a_server_that_cannot_list_leaves_it_to_a_person() {
     let error = json!({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32601, "message": "no"}});
     assert_eq!(asked(&session.server(&error)).tool.as_ref(), "send_mail");
     own(&call(&mut session, 2, "send_mail"));
-    assert!(matches!(&wait(&mut session, OWN_REQUEST)[..], [Action::ToServer(_), Action::Ask(_)]));
+    assert!(matches!(&wait(&mut session, OWN_REQUEST)[..], [Action::Ask(_)]));
     // A cursor that repeats for ever ends the list.
     let mut session = Recorded::new(ASKS);
     let mut request = own(&call(&mut session, 1, "send_mail"));

@@ -67,7 +67,9 @@ pub(super) fn describe_outcome(entry: &ApprovalEntry, now: Duration) -> Result<S
     };
     Ok(match (outcome, is_approval) {
         (Upshot::Forbidden, _) => {
-            return Err(format!("Not sent: the policy was changed meanwhile, and refuses {what} now."));
+            return Err(format!(
+                "Not sent: the policy, or what the server lists, was changed meanwhile, and {what} is refused now."
+            ));
         }
         (Upshot::Outdated, _) => {
             return Err(format!(

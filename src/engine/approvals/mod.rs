@@ -35,7 +35,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use self::clients::ClientTable;
-use super::approval_flow::RequestSubject;
+use super::approval_subjects::RequestSubject;
 use super::open_requests::PendingCall;
 use crate::limits::{APPROVAL_TIMEOUT, MAX_HELD, MAX_HELD_BYTES, MAX_LATE};
 use crate::policy::{ApprovalLifetime, ApprovalScope, Preview};
@@ -217,6 +217,8 @@ pub(super) struct OpenQuestion {
     pub(super) digest: Digest,
     /// Of all that an approval covers: whatever else the server reads as well.
     pub(super) covers: Covered,
+    /// Of the definitions that the server had listed of it.
+    pub(super) listed: Digest,
     pub(super) scope: ApprovalScope,
     pub(super) lives: ApprovalLifetime,
     pub(super) local: Local,

@@ -1,0 +1,106 @@
+//! The lists that the wrapper asks the server for.
+
+use std::time::Duration;
+
+use super::{
+    Approved, NewCall, OwnKind, OwnRequest, Preparation, PreparedCall, WaitsFor, remove_progress_token, with_meta,
+};
+use crate::engine::action::Turn;
+use crate::engine::list_filter::{self, ListKind, ListPart};
+use crate::engine::lock_drift::ListReason;
+use crate::engine::open_requests::RequestKind;
+use crate::engine::preparations::Listing;
+use crate::engine::{ClientRequest, Engine};
+use crate::limits::{MAX_OWN_PAGES, OWN_REQUEST};
+use crate::wire::message::Answer;
+use crate::wire::view::find_member;
+
+impl Engine {
+    /// Lets an approved call wait for the list with the definition that was approved.
+    pub(in crate::engine) fn wait_for_definition(&mut self, list: ListKind, approved: Approved, turn: &mut Turn<'_>) {
+        let line = std::str::from_utf8(&approved.held.line).unwrap_or_default().trim_ascii();
+        self.begin_list(list, find_member(line, "params"), turn);
+        let number = self.approvals.next_number();
+        let key = approved.held.key.clone();
+        self.client_requests.insert(key.clone(), &approved.held.id, RequestKind::Held(number));
+        let waits_for = WaitsFor::SameDefinition(list, Box::new(approved));
+        self.preparations.calls.push(PreparedCall { number, key, waits_for });
+    }
+
+    /// Asks for a list, unless that is done already, in the era of a request with these parameters.
+    fn begin_list(&mut self, list: ListKind, params: Option<&str>, turn: &mut Turn<'_>) {
+        let is_it = |request: &OwnRequest| matches!(&request.kind, OwnKind::List(of, ..) if *of == list);
+        if !self.preparations.requests.iter().any(is_it) {
+            let until = turn.now.session.saturating_add(OWN_REQUEST);
+            let meta = params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
+            self.ask_for_page(list, (1, until), None, meta, turn);
+        }
+    }
+
+    /// Lets a request wait for a list of the server, which the wrapper asks for.
+    pub(in crate::engine) fn wait_for_list(
+        &mut self,
+        (list, reason, rule): (ListKind, ListReason, Option<&str>),
+        request: &ClientRequest<'_>,
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) {
+        self.begin_list(list, request.params, turn);
+        let asked_by = rule.map(|rule| (rule.into(), self.recorder.policy()));
+        let since = request.since(turn.now.session);
+        let call = NewCall { line: request.line.into(), since, known: known.clone(), asked_by };
+        self.hold_until(WaitsFor::List(list, reason, call), request);
+    }
+
+    /// Asks for a page of a list; all of them have to be there at `until`.
+    fn ask_for_page(
+        &mut self,
+        list: ListKind,
+        (page, until): (u32, Duration),
+        cursor: Option<&str>,
+        meta: Option<String>,
+        turn: &mut Turn<'_>,
+    ) {
+        let members = [cursor.map(|cursor| format!(r#""cursor":{cursor}"#)), with_meta(meta.as_deref())];
+        let params = format!("{{{}}}", members.into_iter().flatten().collect::<Vec<_>>().join(","));
+        let kind = OwnKind::List(list, page, meta.map(Into::into));
+        self.send_own((list.method().unwrap_or_default(), &params), (kind, until), None, turn);
+    }
+
+    /// Learns from a page of a list, and asks for the next one.
+    pub(super) fn finish_page(
+        &mut self,
+        (list, page, meta): (ListKind, u32, Option<Box<str>>),
+        answer: Option<(&[u8], Answer<'_>)>,
+        until: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some((line, Answer::Result(result))) = answer else { return self.finish_listing(list, turn) };
+        // What it hides is hidden from nobody here, but its names and classes are learned.
+        let part = if page == 1 { ListPart::Beginning } else { ListPart::Rest };
+        let is_read = self.filter_list(line, result, (list, part)).is_ok();
+        self.announce_drift(turn);
+        match list_filter::next_cursor(result) {
+            Some(cursor) if is_read && page < MAX_OWN_PAGES => {
+                self.ask_for_page(list, (page + 1, until), Some(cursor), meta.map(Into::into), turn);
+            }
+            _ => self.finish_listing(list, turn),
+        }
+    }
+
+    /// Goes on with what waits for a list, which has come or will be waited for no longer.
+    pub(super) fn finish_listing(&mut self, list: ListKind, turn: &mut Turn<'_>) {
+        let is_waiting = |call: &mut PreparedCall| matches!(&call.waits_for, WaitsFor::List(of, ..) | WaitsFor::SameDefinition(of, _) if *of == list);
+        let calls: Vec<_> = self.preparations.calls.extract_if(.., is_waiting).collect();
+        for PreparedCall { key, waits_for, .. } in calls {
+            self.client_requests.remove_answered(&key);
+            match waits_for {
+                WaitsFor::List(_, _, NewCall { line, since, known, .. }) => {
+                    self.resume_call(&line, since, Preparation { listing: Listing::Asked, ..known }, turn);
+                }
+                WaitsFor::SameDefinition(_, approved) => self.settle_listed(*approved, turn),
+                WaitsFor::Preview(..) | WaitsFor::SamePreview(..) => {}
+            }
+        }
+    }
+}
