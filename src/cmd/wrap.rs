@@ -71,7 +71,16 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
         tracing::warn!("{line}");
     }
     let command = match &lock {
-        None => args.command.clone(),
+        None => {
+            if let Some(mode) = loaded.policy.written_lock_mode().filter(|mode| *mode != LockMode::Off) {
+                tracing::warn!(
+                    "the policy says lock = \"{mode}\", and there is no lock, so the server is held to none; make one with `policylayer \
+                     lock {}`",
+                    server.name()
+                );
+            }
+            args.command.clone()
+        }
         Some(lock) => hold_to_lock(args, server, lock, loaded.policy.lock_mode(), env)?,
     };
     let engine = Engine::new(Arc::new(loaded.policy), store(env));

@@ -81,6 +81,11 @@ impl Policy {
         self.lock_mode.unwrap_or(LockMode::Hide)
     }
 
+    /// What the policy says itself becomes of it; `None` if it has no word about a lock.
+    pub fn written_lock_mode(&self) -> Option<LockMode> {
+        self.lock_mode
+    }
+
     /// The lock that a session is held to.
     pub fn locked(&self) -> Option<&Arc<LockedDigests>> {
         self.lock.as_ref().map(|lock| &lock.digests)

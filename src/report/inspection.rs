@@ -175,6 +175,8 @@ impl<'v> From<&'v Limit> for ToolLimit<'v> {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct InspectedPrompt<'v> {
+    /// What happens when it is asked for.
+    pub(crate) effect: Effect,
     /// Its name.
     pub(crate) name: &'v str,
     /// The path of the rule that hides it; `null` if it is visible.
@@ -229,12 +231,10 @@ impl<'v> InspectReport<'v> {
             .filter(|(name, _)| names.insert(*name))
             .map(|(name, listed)| InspectedTool::new(name, listed, policy, &engine, seen.tools.contains(name)))
             .collect();
-        let prompts = offer.prompts.iter().filter_map(|item| item.get("name")?.as_str()).map(|name| InspectedPrompt {
-            name,
-            rule: Some(engine.decide_prompt(name))
-                .filter(|decision| decision.effect == Effect::Hide)
-                .map(|decision| decision.rule.to_owned()),
-            visible: seen.prompts.contains(name),
+        let prompts = offer.prompts.iter().filter_map(|item| item.get("name")?.as_str()).map(|name| {
+            let Decision { effect, rule, .. } = engine.decide_prompt(name);
+            let rule = (effect == Effect::Hide).then(|| rule.to_owned());
+            InspectedPrompt { effect, name, rule, visible: seen.prompts.contains(name) }
         });
         let uris = |items: &'v [Value], key| items.iter().filter_map(move |item| item.get(key)?.as_str());
         let resources: Vec<_> =

@@ -137,8 +137,8 @@ fn the_agent_sees_what_the_policy_leaves_of_all_pages() {
     assert_eq!(
         view["prompts"],
         json!([
-            { "name": "drop-table", "visible": false, "rule": "hide[0]" },
-            { "name": "greet", "visible": false, "rule": "default" },
+            { "name": "drop-table", "effect": "hide", "visible": false, "rule": "hide[0]" },
+            { "name": "greet", "effect": "hide", "visible": false, "rule": "default" },
         ])
     );
     assert_eq!(

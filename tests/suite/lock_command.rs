@@ -58,6 +58,88 @@ fn lock(home: &Home, words: &[&str]) -> Ran {
     home.run(&[&["lock"][..], words, &["--server", "shop", "--", &stub(), "--offer", "offer.json"]].concat())
 }
 
+/// Each mode with each state of a lock: whether a session starts, and what `inspect`, `doctor` and `status` say of it.
+#[test]
+fn every_mode_and_state_of_a_lock_is_told_as_a_session_takes_it() {
+    let home = Home::new();
+    let offered = offer(&home, &first(), "Be kind.");
+    assert_eq!(lock(&home, &[]).code, Some(0));
+    let good = fs::read_to_string(lock_file(&home)).unwrap();
+    let file: Value = serde_json::from_str(&good).unwrap();
+    let other = good.replacen(file["package"]["integrity"].as_str().unwrap(), &format!("sha256:{}", "0".repeat(64)), 1);
+    let policy = lock_file(&home).with_file_name("shop.json");
+    let words = [
+        "wrap",
+        "--server",
+        "shop",
+        "--policy",
+        policy.to_str().unwrap(),
+        "--",
+        &stub(),
+        "--offer",
+        offered.to_str().unwrap(),
+    ];
+    let client = home.path().join(".cursor/mcp.json");
+    fs::create_dir_all(client.parent().unwrap()).unwrap();
+    fs::write(&client, json!({ "mcpServers": { "shop": { "command": program(), "args": words } } }).to_string())
+        .unwrap();
+    let [get, add] = &first()[..] else { unreachable!() };
+    let changed = vec![get.clone(), tool("add", "Adds three.", json!({})), tool("new", "Is new.", json!({}))];
+    let states = [
+        ("as agreed", Some(&*good), first()),
+        ("changed", Some(&*good), changed),
+        ("another package", Some(&*other), vec![get.clone(), add.clone()]),
+        ("broken", Some("{"), first()),
+        ("none", None, first()),
+    ];
+    for (mode, (state, text, tools)) in ["hide", "ask", "warn", "off", "required"]
+        .into_iter()
+        .flat_map(|mode| states.iter().map(move |state| (mode, state)))
+    {
+        fs::write(&policy, json!({ "version": "1", "default": "allow", "lock": mode }).to_string()).unwrap();
+        offer(&home, tools, "Be kind.");
+        match text {
+            Some(text) => fs::write(lock_file(&home), text).unwrap(),
+            None => fs::remove_file(lock_file(&home)).unwrap(),
+        }
+        let what = format!("{mode}, {state}");
+        let starts = match (mode, *state) {
+            ("off", _) | (_, "as agreed" | "changed") => true,
+            ("required", "none") | (_, "broken") => false,
+            (_, "none") => true,
+            _ => mode == "warn",
+        };
+        let seen = if *state == "changed" && matches!(mode, "hide" | "required") { 1 } else { tools.len() };
+        let inspected =
+            home.run(&["inspect", "--server", "shop", "--format", "json", "--", &stub(), "--offer", "offer.json"]);
+        let is_known = starts || *state == "another package";
+        assert_eq!(inspected.code, Some(if is_known { 0 } else { 1 }), "{what}: {}", inspected.err);
+        if is_known {
+            let view: Value = serde_json::from_str(&inspected.out).unwrap();
+            let visible =
+                |list: &str| view[list].as_array().unwrap().iter().filter(|item| item["visible"] == true).count();
+            assert_eq!(visible("tools"), seen, "{what}: {view}");
+            assert_eq!(view["lock"].is_null(), mode == "off" || *state == "none", "{what}: {view}");
+            let differs = *state == "another package" && mode != "off";
+            assert_eq!(view["lock"]["mismatch"].is_string(), differs, "{what}: {view}");
+        }
+        let checked = home.run(&["doctor", "shop", "--format", "json"]);
+        let chain: Value = serde_json::from_str(&checked.out).unwrap();
+        let steps = chain["checks"][0]["steps"].as_array().unwrap();
+        let step = |id: &str| steps.iter().find(|step| step["id"] == id).unwrap();
+        let failed = if starts { "ok" } else { "failed" };
+        if starts {
+            assert!(step("tools")["detail"].as_str().unwrap().starts_with(&format!("{seen} tool")), "{what}: {chain}");
+        } else {
+            let (identity, remedy) = (step("identity"), step("identity")["remedy"].as_str().unwrap());
+            assert!(identity["status"] == failed && remedy.contains("policylayer lock"), "{what}: {identity}");
+        }
+        let status = home.json(&["status", "--format", "json"]);
+        let server = &status["clients"][0]["servers"][0];
+        assert_eq!(server["state"], if starts { "protected" } else { "broken" }, "{what}: {server}");
+    }
+}
+
 #[test]
 fn a_server_is_locked_and_a_change_is_seen_and_accepted() {
     let home = Home::new();

@@ -247,7 +247,7 @@ fn write_sums(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<()>
         (with_effect(Effect::Hide), "hidden"),
     ];
     writeln!(out, "Decisions  {}", join(&effects))?;
-    let prompts = report.prompts.iter().map(|prompt| (prompt.name, prompt.visible, Effect::Allow));
+    let prompts = report.prompts.iter().map(|prompt| (prompt.name, prompt.visible, prompt.effect));
     write_items(out, "Prompts", &prompts.collect::<Vec<_>>())?;
     for (title, items) in [("Resources", &report.resource_list), ("Templates", &report.template_list)] {
         let items = items.iter().map(|item| (item.uri, item.visible, item.effect));
