@@ -157,7 +157,8 @@ fn a_server_that_changes_in_mid_session_is_held_until_the_change_is_accepted() {
     assert_eq!(session.code(), 0);
 
     let mut log = Command::new(program());
-    let output = at_home(log.args(["log", "--server", "stub", "--format", "json"]), &place).output().unwrap();
+    let output =
+        at_home(log.args(["log", "--server", "stub", "--limit", "all", "--format", "json"]), &place).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("changed tool add, new tool steal") && text.contains("A new lock is in force"), "{text}");
 }
