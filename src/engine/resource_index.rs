@@ -137,9 +137,8 @@ impl ResourceIndex {
         // A template that was not agreed to vouches for nothing.
         let vouches =
             |template: &str| policy.decide_template(template, tools.lock.find_used_drift(ItemKind::Template, template));
-        let fits =
-            |(text, template): (&Box<str>, &UriTemplate)| template.fits(&name) && vouches(text).rule != LOCK_RULE;
-        let is_listed = is_in_list() || self.templates.iter().any(fits);
+        let is_listed = is_in_list()
+            || self.templates.iter().any(|(text, template)| template.fits(&name) && vouches(text).rule != LOCK_RULE);
         if is_listed { Standing::Listed } else { Standing::Unknown }
     }
 
