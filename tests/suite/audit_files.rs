@@ -214,10 +214,11 @@ fn whatever_is_done_to_files_is_found() {
         };
         (file, Box::new(swap) as Box<dyn Fn()>)
     };
+    let last = fs::read_to_string(place.current_file()).unwrap().lines().count() as u64;
     let cases = [
         ("the first", removed(place.rotated_file(1)), BreakKind::Missing),
         ("a middle one", removed(place.rotated_file(2)), BreakKind::Missing),
-        ("the current one", removed(place.current_file()), BreakKind::Missing),
+        ("the current one", removed(place.current_file()), BreakKind::Gone(last)),
         ("two", swapped, BreakKind::OutOfOrder),
         ("the head", removed(place.head_file()), BreakKind::Head("it is missing".to_owned())),
     ];
@@ -400,7 +401,7 @@ fn a_log_that_is_gone_is_not_taken_for_none() {
     }
     assert_eq!(list_recorded_servers(folder.path()).unwrap(), [server()]);
     let broken = verified(folder.path()).broken.unwrap();
-    assert_eq!(broken.what, BreakKind::Missing);
+    assert_eq!(broken.what, BreakKind::Gone(20));
     let head = place(folder.path()).head_file();
     fs::write(&head, "torn").unwrap();
     assert_eq!(list_recorded_servers(folder.path()).unwrap(), [server()]);

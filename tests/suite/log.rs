@@ -451,7 +451,7 @@ fn verify_tells_a_whole_log_from_a_changed_one() {
     }
     let ran = home.run(&["log", "verify", "--server", "shop"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.out.contains("shop.jsonl: the file is missing. "), "{}", ran.out);
+    assert!(ran.out.contains("shop.jsonl: the file is gone, and with it the last "), "{}", ran.out);
     let ran = home.run(&["log", "--server", "shop"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("The audit log of shop in") && ran.err.contains("is gone"), "{}", ran.err);

@@ -235,7 +235,8 @@ impl<'c> ChainCheck<'c> {
             self.report.broken.get_or_insert(broken);
         }
         if let Some(head) = self.head.filter(|head| head.lines > self.index) {
-            let what = if has_current { BreakKind::CutEnd(head.lines - self.index) } else { BreakKind::Missing };
+            let missing = head.lines - self.index;
+            let what = if has_current { BreakKind::CutEnd(missing) } else { BreakKind::Gone(missing) };
             let line = has_current.then_some(self.at.line);
             self.report.broken.get_or_insert(ChainBreak { file: current.to_owned(), line, what });
         }

@@ -134,6 +134,9 @@ pub enum BreakKind {
     /// The file is missing.
     #[error("the file is missing")]
     Missing,
+    /// The newest file is gone, and with it this many lines.
+    #[error("the file is gone, and with it {}", if *.0 == 1 { "the last line".to_owned() } else { format!("the last {} lines", .0) })]
+    Gone(u64),
     /// This many lines are missing at the end.
     #[error("the last {} missing at the end", if *.0 == 1 { "line is".to_owned() } else { format!("{} lines are", .0) })]
     CutEnd(u64),
