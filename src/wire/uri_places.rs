@@ -91,13 +91,15 @@ pub fn fold_glob_part(text: &str, fold: impl Fn(&str) -> String) -> String {
 }
 
 /// Whether servers may differ in where a URI leads by more than a [`Reading`]: because of `.` and `..` that come to light
-/// only once it is decoded, or that stand behind what may be a slash or the end of the path; because of a NUL; because of
-/// special characters that were encoded twice; because of escapes of bytes that are no UTF-8 but a long form of ASCII; because
-/// of a host of the web that is not ASCII, or is in Punycode, or looks like a number and is not the same to all.
+/// only once it is decoded, or that stand behind what may be a slash or the end of the path; because of dots or blanks before
+/// that end; because of a NUL; because of special characters that were encoded twice; because of escapes of bytes that are no
+/// UTF-8 but a long form of ASCII; because of a host of the web that is not ASCII, or is in Punycode, or looks like a number and
+/// is not the same to all.
 pub fn is_ambiguous(uri: &str, fold: impl Fn(&str) -> String) -> bool {
     const SPECIAL: [char; 8] = ['/', '\\', '?', '#', ';', ':', '.', '\0'];
     const LONG_FORMS: [&str; 7] = ["%c0%", "%c1%", "%e0%8", "%e0%9", "%f0%8", "%u00", "%uff"];
-    if has_ambiguous_host(&fold(&decode_fully(uri))) {
+    let decoded = fold(&decode_fully(uri));
+    if has_ambiguous_host(&decoded) || has_loose_end(&decoded) {
         return true;
     }
     if !uri.contains(['%', '.', '\\', '\0']) && uri.is_ascii() {
@@ -128,6 +130,12 @@ pub fn is_ambiguous(uri: &str, fold: impl Fn(&str) -> String) -> bool {
             || slashes(&read) != slashes(hierarchy)
             || split_root(hierarchy).1.contains("//")
             || has_dots(&plain(uri.get(hierarchy.len()..).unwrap_or_default())))
+}
+
+/// Whether what may be the end of the path is dots or blanks, which some systems drop and others keep. Only there: where the
+/// whole URI is the path, it is compared as it is written.
+fn has_loose_end(text: &str) -> bool {
+    text.match_indices(['?', '#', ';']).any(|(at, _)| text.get(..at).is_some_and(|path| path.ends_with(['.', ' '])))
 }
 
 /// Whether a segment is dots, wherever segments may begin and end.
