@@ -61,6 +61,21 @@ pub(crate) struct Which {
     pub all_clients: bool,
 }
 
+/// The clients in which a server is looked for that is started as its client would start it.
+#[derive(Debug, Args)]
+pub(crate) struct OnlyClients {
+    /// Only this client; may be repeated
+    #[arg(
+        long,
+        value_name = "CLIENT",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(table::client_ids()),
+        hide_possible_values = true,
+        conflicts_with = "words"
+    )]
+    pub client: Vec<String>,
+}
+
 /// Every server at once.
 #[derive(Debug, Args)]
 pub(crate) struct All {

@@ -3,10 +3,8 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
 
-use super::Format;
-use crate::clients::table;
+use super::{Format, OnlyClients};
 
 #[derive(Debug, Args)]
 #[command(
@@ -15,18 +13,10 @@ use crate::clients::table;
 )]
 pub(crate) struct DoctorArgs {
     /// The server, by its key in the clients' files or by its name; without it, every server behind a policy
-    #[arg(value_name = "SERVER", conflicts_with = "command")]
+    #[arg(value_name = "SERVER", conflicts_with = "words")]
     pub server: Option<String>,
-    /// Only this client; may be repeated
-    #[arg(
-        long,
-        value_name = "CLIENT",
-        value_delimiter = ',',
-        value_parser = PossibleValuesParser::new(table::client_ids()),
-        hide_possible_values = true,
-        conflicts_with = "command"
-    )]
-    pub client: Vec<String>,
+    #[command(flatten)]
+    pub only: OnlyClients,
     /// How many seconds a server may take to open a session, and again to list its tools
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub timeout: u64,
@@ -34,7 +24,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
     /// A command, after `--`: it is started from here as `wrap` would start it, without any client
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(id = "words", last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 

@@ -3,11 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
+use super::OnlyClients;
 use super::catalogue::find_catalogue;
-use crate::clients::table;
 use crate::policy::Format;
 use crate::risk::Catalogue;
 
@@ -46,16 +45,8 @@ pub(crate) struct InitArgs {
     /// Ask nothing: take what is recommended
     #[arg(long)]
     pub yes: bool,
-    /// Only this client; may be repeated
-    #[arg(
-        long,
-        value_name = "CLIENT",
-        value_delimiter = ',',
-        value_parser = PossibleValuesParser::new(table::client_ids()),
-        hide_possible_values = true,
-        conflicts_with = "words"
-    )]
-    pub client: Vec<String>,
+    #[command(flatten)]
+    pub only: OnlyClients,
     /// The server's command and its arguments, after `--`: it is started from here, without any client
     #[arg(id = "words", last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,

@@ -4,10 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
 
-use super::Format;
-use crate::clients::table;
+use super::{Format, OnlyClients};
 
 #[derive(Debug, Args)]
 #[command(
@@ -28,16 +26,8 @@ pub(crate) struct InspectArgs {
     /// Output format: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// Only this client; may be repeated
-    #[arg(
-        long,
-        value_name = "CLIENT",
-        value_delimiter = ',',
-        value_parser = PossibleValuesParser::new(table::client_ids()),
-        hide_possible_values = true,
-        conflicts_with = "words"
-    )]
-    pub client: Vec<String>,
+    #[command(flatten)]
+    pub only: OnlyClients,
     /// The server's command and its arguments, after `--`: it is started from here, without any client
     #[arg(id = "words", last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,

@@ -3,11 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 
-use super::Format;
-use crate::clients::table;
+use super::{Format, OnlyClients};
 
 #[derive(Debug, Args)]
 #[command(
@@ -79,16 +77,8 @@ pub(crate) struct LockTargetArgs {
     /// from the command
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,
-    /// Only this client; may be repeated
-    #[arg(
-        long,
-        value_name = "CLIENT",
-        value_delimiter = ',',
-        value_parser = PossibleValuesParser::new(table::client_ids()),
-        hide_possible_values = true,
-        conflicts_with = "words"
-    )]
-    pub client: Vec<String>,
+    #[command(flatten)]
+    pub only: OnlyClients,
     /// The policy file that the lock is beside, instead of the one that `wrap` would find
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,

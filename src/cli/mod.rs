@@ -20,7 +20,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use clap_complete::Shell;
 
 pub(crate) use catalogue::{CatalogueArgs, CatalogueCommand, DraftArgs};
-pub(crate) use clients::{All, ClientsArgs, RegisterArgs, StatusArgs, UnregisterArgs, Which};
+pub(crate) use clients::{All, ClientsArgs, OnlyClients, RegisterArgs, StatusArgs, UnregisterArgs, Which};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, ResetArgs, ToolsArgs};
 pub(crate) use explain::{ExplainArgs, ExplainFormat};

@@ -18,7 +18,7 @@ use crate::visible::escape_invisible;
 pub(crate) fn run(args: &DoctorArgs, env: &Env) -> anyhow::Result<Exit> {
     let report = DoctorReport::run_checks(&DoctorQuestion {
         server: args.server.as_deref(),
-        clients: &args.client,
+        clients: &args.only.client,
         command: &args.command,
         patience: Duration::from_secs(args.timeout),
         progress: &show_start,

@@ -39,7 +39,7 @@ use crate::visible::{count_of, escape_invisible, visible_path};
 pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     let question = LockQuestion {
         server: args.key.as_deref().or(args.server.as_deref()),
-        clients: &args.client,
+        clients: &args.only.client,
         policy: None,
         command: &args.command,
         verb: "init",

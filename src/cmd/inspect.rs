@@ -23,7 +23,7 @@ pub(crate) fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
     // Before the server is started, since loading takes no time.
     let target = LockTarget::find(&LockQuestion {
         server: args.key.as_deref().or(args.server.as_deref()),
-        clients: &args.client,
+        clients: &args.only.client,
         policy: args.policy.as_deref(),
         command: &args.command,
         verb: "inspect",

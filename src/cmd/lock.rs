@@ -33,7 +33,7 @@ pub(crate) fn run(args: &LockArgs, env: &Env) -> anyhow::Result<Exit> {
 fn find_target(args: &LockTargetArgs, key: Option<&str>, env: &Env) -> Result<LockTarget, LockCommandError> {
     LockTarget::find(&LockQuestion {
         server: key.or(args.server.as_deref()),
-        clients: &args.client,
+        clients: &args.only.client,
         policy: args.policy.as_deref(),
         command: &args.command,
         verb: "lock",

@@ -115,10 +115,9 @@ fn ask_consent(direction: Direction, changes: &str, selection: &Selection<'_>) -
     let cannot = "The terminal cannot be used. Nothing was changed; --yes does not ask";
     let (yes, no) = (format!("yes, change {changes}"), "no, change nothing".to_owned());
     // What takes protection away is not the first choice.
-    let items = if direction == Direction::Register { [yes, no] } else { [no, yes] };
+    let (items, yes_at) = if direction == Direction::Register { ([yes, no], 0) } else { ([no, yes], 1) };
     let chosen = Prompter::new().context(cannot)?.select_item("Make these changes", &items).context(cannot)?;
-    let is_yes = chosen.and_then(|chosen| items.get(chosen)).is_some_and(|item| item.starts_with("yes"));
-    Ok(if is_yes { Consent::Given } else { Consent::Refused })
+    Ok(if chosen == Some(yes_at) { Consent::Given } else { Consent::Refused })
 }
 
 /// Writes one file after the other, and says of each at once what came of it.
