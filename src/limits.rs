@@ -353,7 +353,7 @@ pub const MAX_UNREADABLE_TOLD: usize = 10;
 pub const ALIGNED_ROWS: usize = 500;
 /// How many recorded calls wait to be put in the order of their decisions: lines are written when calls are answered. A
 /// call that took longer than this many others is out of order.
-pub const MAX_REORDERED: usize = 65_536;
+pub const MAX_REORDERED: usize = 16_384;
 /// The largest total size of their arguments, in bytes.
 pub const MAX_REORDERED_ARGUMENTS: usize = 64 * 1024 * 1024;
 /// How many sessions are re-decided at once; beyond that, the session that was idle longest is forgotten with its
