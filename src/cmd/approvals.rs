@@ -1,15 +1,11 @@
 //! `policylayer approvals`: the calls that wait for a person at this machine, and the answers to them.
 
-mod card;
 mod confirm;
-mod list;
 mod outcome;
-mod pretty;
 mod watch;
 
 use std::time::Duration;
 
-use self::list::Expired;
 use super::output::{print, print_report};
 use super::{Env, tool_server};
 use crate::cli::{
@@ -25,6 +21,9 @@ use crate::settings::LocalConfirm;
 use crate::state::approvals::{
     ApprovalEntry, ApprovalState, Confirm, EntryKey, NotAnswered, StoredApprovals, unix_time,
 };
+use crate::term::faces::approvals::list::Expired;
+use crate::term::faces::approvals::outcome::describe_outcome;
+use crate::term::faces::approvals::{card, list};
 use crate::term::style::format_duration;
 use crate::visible::escape_invisible;
 
@@ -140,7 +139,7 @@ fn record_answer(
             let Some(entry) = outcome::wait_for_outcome(stored, &id)? else {
                 return Err(unknown_id(&id, &stored.list_all()?).into());
             };
-            let came = outcome::describe_outcome(&entry, unix_time()).map_err(ApprovalError::WithoutEffect)?;
+            let came = describe_outcome(&entry, unix_time()).map_err(ApprovalError::WithoutEffect)?;
             print(|out| writeln!(out, "{came}"))?;
             Ok(Exit::Ok)
         }

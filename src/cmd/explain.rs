@@ -1,7 +1,5 @@
 //! `policylayer explain`: what a tool does, how it is abused, which rule is recommended for it, and what is in force.
 
-mod page;
-
 use super::output::print;
 use super::{Env, as_word, tool_server};
 use crate::author::snippet::Snippet;
@@ -10,6 +8,7 @@ use crate::exit::Exit;
 use crate::policy::{Format, Server};
 use crate::report::explanation::{Explanation, RuleText, ToolQuestion};
 use crate::report::to_json;
+use crate::term::faces::explanation::{format_markdown, format_terminal};
 
 /// Explains a tool. If the policy cannot be loaded, that is reported and determines the exit code, but the tool is
 /// still explained.
@@ -49,9 +48,9 @@ pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
         })
     });
     let text = match args.format {
-        ExplainFormat::Text => page::format_terminal(&explanation),
+        ExplainFormat::Text => format_terminal(&explanation),
         ExplainFormat::Json => to_json(&explanation)?,
-        ExplainFormat::Markdown => page::format_markdown(&explanation),
+        ExplainFormat::Markdown => format_markdown(&explanation),
     };
     print(|out| out.write_all(text.as_bytes()))?;
     let is_unknown = !explanation.known && explanation.did_you_mean.is_empty();

@@ -1,7 +1,5 @@
 //! `policylayer inspect`: what an agent would see of a server, and what would happen to its calls. No tool is called.
 
-mod text;
-
 use std::sync::Arc;
 
 use super::Env;
@@ -16,6 +14,7 @@ use crate::probe::{self, AppPages, ProbeTarget};
 use crate::report::inspection::InspectReport;
 use crate::report::lock::{LockQuestion, LockTarget};
 use crate::report::lock_status::LockStatus;
+use crate::term::faces::inspection;
 use crate::term::style::terminal_width;
 
 /// Starts the server, passes its lists through the policy, and prints the result.
@@ -50,6 +49,6 @@ pub(crate) fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let offer = probe::probe_target(&asked, &show_start)?;
     let report = InspectReport::new(&offer, &policy, &target.command).with_lock(status);
-    print_report(&report, args.format, |out, report| text::write_text(out, report, terminal_width()))?;
+    print_report(&report, args.format, |out, report| inspection::write_text(out, report, terminal_width()))?;
     Ok(Exit::Ok)
 }

@@ -1,7 +1,5 @@
 //! `policylayer lock`: what was agreed to of a server.
 
-mod text;
-
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -16,6 +14,7 @@ use crate::paths::{self, LockFileError};
 use crate::report::lock::{
     LockCommandError, LockComparison, LockQuestion, LockReport, LockTarget, OldLock, StartAs, Written, read_target_lock,
 };
+use crate::term::faces::lock as lock_face;
 use crate::term::message;
 use crate::term::prompt::Prompter;
 use crate::visible::visible_path;
@@ -102,7 +101,7 @@ pub(super) fn offer_lock(question: &LockQuestion<'_>, is_wanted: bool) -> anyhow
             comparison.write(&comparison.new, None)?;
             let report = LockReport::new(&comparison, Vec::new(), Written::Yes);
             let mut text = Vec::new();
-            text::write_result(&mut text, &report, &comparison.target.selector)?;
+            lock_face::write_result(&mut text, &report, &comparison.target.selector)?;
             message::print_note(String::from_utf8_lossy(&text).trim_end());
         }
         (OldLock::Found(..) | OldLock::Unusable(_), _) => {
@@ -147,8 +146,8 @@ fn print_diff(args: &LockDiffArgs, env: &Env) -> anyhow::Result<Exit> {
     let report = LockReport::new(&comparison, comparison.changes(), Written::No);
     let old = comparison.old.as_ref().map(|(_, text)| text.as_str()).unwrap_or_default();
     print_report(&report, args.target.format, |out, report| {
-        text::write_changes(out, report)?;
-        text::write_diff(out, report, old, &comparison.new.write())
+        lock_face::write_changes(out, report)?;
+        lock_face::write_diff(out, report, old, &comparison.new.write())
     })?;
     Ok(Exit::Ok)
 }
@@ -183,7 +182,7 @@ fn accept_changes(
     }
     if !asks.yes {
         let report = LockReport::new(comparison, changes.clone(), Written::No);
-        super::output::print(|out| text::write_changes(out, &report))?;
+        super::output::print(|out| lock_face::write_changes(out, &report))?;
         if !asks.confirm("Accept these changes?", ["leave the lock as it is", "accept them"])? {
             bail!("Nothing was written.\nwhat to do: accept single items with `policylayer lock accept TOOL`");
         }
@@ -195,7 +194,9 @@ fn accept_changes(
 
 fn show(comparison: &LockComparison, changes: Vec<Change>, written: Written, asks: Asks) -> anyhow::Result<Exit> {
     let report = LockReport::new(comparison, changes, written);
-    print_report(&report, asks.format, |out, report| text::write_result(out, report, &comparison.target.selector))?;
+    print_report(&report, asks.format, |out, report| {
+        lock_face::write_result(out, report, &comparison.target.selector)
+    })?;
     Ok(Exit::Ok)
 }
 

@@ -1,7 +1,5 @@
 //! `policylayer test`: what policies decide about the calls in their test files, compared with what is expected.
 
-mod junit;
-
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -16,6 +14,7 @@ use crate::paths;
 use crate::policy::Format;
 use crate::report::policy_tests::{FailedCall, TestRun};
 use crate::report::to_json;
+use crate::term::faces::junit::format_junit;
 use crate::term::style::{ERROR, SUCCESS};
 use crate::term::table::{self, Cell};
 use crate::visible::{escape_invisible, visible_path};
@@ -39,7 +38,7 @@ pub(crate) fn run(args: &TestArgs, env: &Env) -> anyhow::Result<Exit> {
     print(|out| match args.format {
         TestFormat::Text => write_text(out, &run),
         TestFormat::Json => out.write_all(to_json(&run)?.as_bytes()),
-        TestFormat::Junit => out.write_all(junit::format_junit(&run).as_bytes()),
+        TestFormat::Junit => out.write_all(format_junit(&run).as_bytes()),
     })?;
     Ok(run.exit_code())
 }

@@ -1,6 +1,7 @@
-//! The terminal: colours, messages, tables, diffs, prompts, a spinner and a screen of its own.
+//! The terminal: colours, messages, tables, diffs, prompts, a spinner, a screen of its own, and the faces of reports.
 
 pub(crate) mod diff;
+pub(crate) mod faces;
 pub(crate) mod guard;
 pub(crate) mod message;
 pub(crate) mod path;

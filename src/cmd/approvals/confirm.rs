@@ -6,9 +6,9 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
 
-use super::card;
 use crate::report::approval_watch::{is_code, new_code};
 use crate::state::approvals::{ApprovalEntry, unix_time};
+use crate::term::faces::approvals::card;
 
 /// The longest line that is read as an answer, in bytes.
 const MAX_ANSWER: u64 = 256;

@@ -1,19 +1,21 @@
 //! `policylayer approvals watch`: waiting calls, live in an open terminal, answered with single keys.
 
-mod frame;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use self::frame::Painter;
 use super::{ApprovalError, Env, explain_closed, outcome};
 use crate::engine::ApprovalAnswer;
 use crate::exit::Exit;
 use crate::limits::OUTCOME_PATIENCE;
 use crate::report::approval_watch::{ApprovalWatch, GivenAnswer, NoCode, WatchMode};
 use crate::state::approvals::{ApprovalEntry, Confirm, NotAnswered, StoreError, StoredApprovals, unix_time};
+use crate::term::faces::approvals::frame::Painter;
+use crate::term::faces::approvals::outcome::describe_outcome;
 use crate::term::screen::Screen;
 
 /// How often the store is checked for waiting calls.
@@ -88,7 +90,7 @@ fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mu
             && let Ok(entry) = stored.find_entry(id)
             && entry.as_ref().is_none_or(|entry| outcome::has_outcome(entry) || Instant::now() >= *until)
         {
-            let came = entry.map(|entry| outcome::describe_outcome(&entry, unix_time()));
+            let came = entry.map(|entry| describe_outcome(&entry, unix_time()));
             came.into_iter().for_each(|came| watch.message = came.unwrap_or_else(|why| why));
             awaited = None;
         }

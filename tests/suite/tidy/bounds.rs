@@ -28,7 +28,7 @@ const MAX_SINGLE_WORDS: usize = 45;
 const MAX_LINES: usize = 65_000;
 
 /// The subcommands must have fewer lines than this.
-const MAX_COMMAND_LINES: usize = 7_300;
+const MAX_COMMAND_LINES: usize = 6_000;
 
 /// File names that say what was done to something, not what it is.
 const PARTICIPLES: [&str; 24] = [

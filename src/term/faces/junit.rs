@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use crate::report::policy_tests::{FailedCall, TestRun, TestedFile};
 use crate::visible::is_invisible;
 
-pub(super) fn format_junit(run: &TestRun) -> String {
+pub(crate) fn format_junit(run: &TestRun) -> String {
     let TestRun { passed, failed, not_run, files } = run;
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     out.push_str(&format!(

@@ -16,12 +16,12 @@ const SHOWN: usize = 48;
 
 /// Whether expired questions are listed, or only counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expired {
+pub(crate) enum Expired {
     Counted,
     Listed,
 }
 
-pub(super) fn write_list(
+pub(crate) fn write_list(
     out: &mut dyn Write,
     all: &[ApprovalEntry],
     expired: Expired,

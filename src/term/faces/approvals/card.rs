@@ -14,11 +14,11 @@ use crate::visible::escape_invisible;
 const BOLD: Style = Style::new().bold();
 
 /// The width of the labels, in columns.
-pub(super) const LABEL: usize = "Why you are asked".len();
+pub(crate) const LABEL: usize = "Why you are asked".len();
 
 /// Returns what there is to read about a question with its labels: all but what the call sends. The words are those of
 /// the client's dialogue.
-pub(super) fn list_facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static str, String)> {
+pub(crate) fn list_facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static str, String)> {
     let mut facts = entry.view().rows();
     facts.push(("Asked", format!("{} ago", format_duration(now.saturating_sub(entry.asked)))));
     match entry.state {
@@ -42,7 +42,7 @@ pub(super) fn list_facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static 
 }
 
 /// Returns the lines of all that the call sends, each part with its label.
-pub(super) fn content_lines(entry: &ApprovalEntry) -> Vec<String> {
+pub(crate) fn content_lines(entry: &ApprovalEntry) -> Vec<String> {
     let Some(arguments) = &entry.arguments else {
         return vec!["Arguments".to_owned(), "(no longer kept, because the call is settled)".to_owned()];
     };
@@ -63,7 +63,7 @@ pub(super) fn content_lines(entry: &ApprovalEntry) -> Vec<String> {
     lines
 }
 
-pub(super) fn write_card(out: &mut dyn Write, entry: &ApprovalEntry, now: Duration) -> io::Result<()> {
+pub(crate) fn write_card(out: &mut dyn Write, entry: &ApprovalEntry, now: Duration) -> io::Result<()> {
     let state = match entry.state {
         ApprovalState::Waiting => "waits for your approval",
         ApprovalState::Late => "timed out, and can still be approved for one repetition",

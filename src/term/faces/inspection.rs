@@ -4,8 +4,6 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::super::count_of;
-
 use crate::limits::MAX_QUOTED;
 use crate::policy::{Effect, Mode};
 use crate::report::inspection::{ClassSource, InspectReport, InspectedTool, ToolCounts};
@@ -13,7 +11,7 @@ use crate::report::limit::WindowText;
 use crate::risk::{Catalogue, Class, Confidence, Fact, Risk};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::term::table::{Cell, Table, cut_to_width};
-use crate::visible::escape_invisible;
+use crate::visible::{count_of, escape_invisible};
 
 const TITLE: Style = Style::new().bold();
 
@@ -28,7 +26,7 @@ const MAX_SENTENCE: usize = 100;
 
 const MAX_NAMES: usize = 12;
 
-pub(super) fn write_text(out: &mut dyn Write, report: &InspectReport<'_>, width: Option<usize>) -> io::Result<()> {
+pub(crate) fn write_text(out: &mut dyn Write, report: &InspectReport<'_>, width: Option<usize>) -> io::Result<()> {
     let mut tools: Vec<_> = report.tools.iter().collect();
     tools.sort_by_key(|tool| (ORDER.iter().position(|class| *class == tool.class), tool.name));
     let (shown, hidden): (Vec<_>, Vec<_>) = tools.into_iter().partition(|tool| tool.visible);

@@ -33,7 +33,7 @@ const DROPS_BUILTIN: &str = "The file in force only hides. If you paste `tools` 
 /// How many entries of a section are shown.
 const SHOWN_ENTRIES: usize = 10;
 
-pub(super) fn format_terminal(explanation: &Explanation<'_>) -> String {
+pub(crate) fn format_terminal(explanation: &Explanation<'_>) -> String {
     let mut page = Page { out: String::new(), face: Face::Terminal { width: text_width() } };
     page.push_terminal_head(explanation);
     page.push_sections(explanation);
@@ -41,7 +41,7 @@ pub(super) fn format_terminal(explanation: &Explanation<'_>) -> String {
 }
 
 /// Formats a section of a Markdown page, which begins with its heading.
-pub(super) fn format_markdown(explanation: &Explanation<'_>) -> String {
+pub(crate) fn format_markdown(explanation: &Explanation<'_>) -> String {
     let mut page = Page { out: String::new(), face: Face::Markdown };
     page.push_markdown_head(explanation);
     page.push_sections(explanation);

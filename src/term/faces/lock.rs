@@ -12,7 +12,7 @@ use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::visible::{count_of, escape_invisible};
 
 /// Writes what was done, or what was found.
-pub(super) fn write_result(out: &mut dyn Write, report: &LockReport, selector: &str) -> io::Result<()> {
+pub(crate) fn write_result(out: &mut dyn Write, report: &LockReport, selector: &str) -> io::Result<()> {
     let LockReport { server, file, .. } = report;
     let (totals, changes) = (describe_totals(&report.totals), &report.changes);
     match (report.written, report.same) {
@@ -64,7 +64,7 @@ fn describe_totals(totals: &LockTotals) -> String {
 }
 
 /// Writes what changed, in terms of risk.
-pub(super) fn write_changes(out: &mut dyn Write, report: &LockReport) -> io::Result<()> {
+pub(crate) fn write_changes(out: &mut dyn Write, report: &LockReport) -> io::Result<()> {
     let LockReport { server, changes, .. } = report;
     if changes.is_empty() {
         return Ok(());
@@ -99,7 +99,7 @@ fn risk_style(risk: Risk) -> Style {
 }
 
 /// Writes how the text of the lock would change.
-pub(super) fn write_diff(out: &mut dyn Write, report: &LockReport, old: &str, new: &str) -> io::Result<()> {
+pub(crate) fn write_diff(out: &mut dyn Write, report: &LockReport, old: &str, new: &str) -> io::Result<()> {
     if report.same {
         return writeln!(out, "{SUCCESS}{} is as its lock says.{SUCCESS:#}", report.server);
     }
