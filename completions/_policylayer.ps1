@@ -51,6 +51,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('changes', 'changes', [CompletionResultType]::ParameterValue, 'Print what another version of policylayer changes for a policy')
             [CompletionResult]::new('approvals', 'approvals', [CompletionResultType]::ParameterValue, 'List and answer the calls that wait for a person''s approval')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Print the audit log: every decision and its outcome')
+            [CompletionResult]::new('ui', 'ui', [CompletionResultType]::ParameterValue, 'Open a page in the browser that shows what your agents can do. It is served to this machine alone')
             [CompletionResult]::new('suggest', 'suggest', [CompletionResultType]::ParameterValue, 'Suggest, from the audit log, the least policy that would have allowed what was used')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Decide the recorded calls again under another policy and print which decisions change')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of policy files, or of their tests, for editors')
@@ -498,6 +499,13 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         'policylayer;log;help;help' {
             break
         }
+        'policylayer;ui' {
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port of 127.0.0.1 to serve the page at; without it, a free one')
+            [CompletionResult]::new('--no-open', '--no-open', [CompletionResultType]::ParameterName, 'Print the address, and open no browser')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'policylayer;suggest' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, by its key in a client''s file or by its name; required if the log has several')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy to start from; without it, the one in force for the server')
@@ -560,6 +568,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('changes', 'changes', [CompletionResultType]::ParameterValue, 'Print what another version of policylayer changes for a policy')
             [CompletionResult]::new('approvals', 'approvals', [CompletionResultType]::ParameterValue, 'List and answer the calls that wait for a person''s approval')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Print the audit log: every decision and its outcome')
+            [CompletionResult]::new('ui', 'ui', [CompletionResultType]::ParameterValue, 'Open a page in the browser that shows what your agents can do. It is served to this machine alone')
             [CompletionResult]::new('suggest', 'suggest', [CompletionResultType]::ParameterValue, 'Suggest, from the audit log, the least policy that would have allowed what was used')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Decide the recorded calls again under another policy and print which decisions change')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of policy files, or of their tests, for editors')
@@ -688,6 +697,9 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;help;log;verify' {
+            break
+        }
+        'policylayer;help;ui' {
             break
         }
         'policylayer;help;suggest' {

@@ -103,6 +103,9 @@ _policylayer() {
             policylayer,test)
                 cmd="policylayer__subcmd__test"
                 ;;
+            policylayer,ui)
+                cmd="policylayer__subcmd__ui"
+                ;;
             policylayer,undo)
                 cmd="policylayer__subcmd__undo"
                 ;;
@@ -247,6 +250,9 @@ _policylayer() {
             policylayer__subcmd__help,test)
                 cmd="policylayer__subcmd__help__subcmd__test"
                 ;;
+            policylayer__subcmd__help,ui)
+                cmd="policylayer__subcmd__help__subcmd__ui"
+                ;;
             policylayer__subcmd__help,undo)
                 cmd="policylayer__subcmd__help__subcmd__undo"
                 ;;
@@ -338,7 +344,7 @@ _policylayer() {
 
     case "${cmd}" in
         policylayer)
-            opts="-h -V --help --version wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help"
+            opts="-h -V --help --version wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log ui suggest replay schema demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -940,7 +946,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__help)
-            opts="wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log suggest replay schema demo completions help"
+            opts="wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log ui suggest replay schema demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1500,6 +1506,20 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__help__subcmd__ui)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2262,6 +2282,24 @@ _policylayer() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__ui)
+            opts="-h --port --no-open --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

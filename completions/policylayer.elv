@@ -48,6 +48,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand changes 'Print what another version of policylayer changes for a policy'
             cand approvals 'List and answer the calls that wait for a person''s approval'
             cand log 'Print the audit log: every decision and its outcome'
+            cand ui 'Open a page in the browser that shows what your agents can do. It is served to this machine alone'
             cand suggest 'Suggest, from the audit log, the least policy that would have allowed what was used'
             cand replay 'Decide the recorded calls again under another policy and print which decisions change'
             cand schema 'Print the JSON Schema of policy files, or of their tests, for editors'
@@ -438,6 +439,12 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;log;help;help'= {
         }
+        &'policylayer;ui'= {
+            cand --port 'The port of 127.0.0.1 to serve the page at; without it, a free one'
+            cand --no-open 'Print the address, and open no browser'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'policylayer;suggest'= {
             cand --server 'The server, by its key in a client''s file or by its name; required if the log has several'
             cand --policy 'The policy to start from; without it, the one in force for the server'
@@ -495,6 +502,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand changes 'Print what another version of policylayer changes for a policy'
             cand approvals 'List and answer the calls that wait for a person''s approval'
             cand log 'Print the audit log: every decision and its outcome'
+            cand ui 'Open a page in the browser that shows what your agents can do. It is served to this machine alone'
             cand suggest 'Suggest, from the audit log, the least policy that would have allowed what was used'
             cand replay 'Decide the recorded calls again under another policy and print which decisions change'
             cand schema 'Print the JSON Schema of policy files, or of their tests, for editors'
@@ -586,6 +594,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;help;log;policy'= {
         }
         &'policylayer;help;log;verify'= {
+        }
+        &'policylayer;help;ui'= {
         }
         &'policylayer;help;suggest'= {
         }

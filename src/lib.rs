@@ -55,8 +55,8 @@
 //!   tell), `audit` (the log's files).
 //! - I/O: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals), `probe`
 //!   (starts a server and lists what it has).
-//! - Answers and faces: `report` (one serializable type per question), `author` (writes policies), `term` (the terminal), `cli`
-//!   (the command line), `cmd` (one module per subcommand), `program` (parse, run, report, exit code).
+//! - Answers and faces: `report` (one serializable type per question), `author` (writes policies), `term` (the terminal), `web`
+//!   (the local page), `cli` (the command line), `cmd` (one module per subcommand), `program` (parse, run, report, exit code).
 //!
 //! # What semantic versioning covers
 //!
@@ -105,4 +105,5 @@ pub mod state;
 mod term;
 mod unicode;
 mod visible;
+mod web;
 pub mod wire;

@@ -415,3 +415,16 @@ pub const HELD_LONGEST_PAUSE: Duration = Duration::from_millis(200);
 pub const LOCK_FIRST_PAUSE: Duration = Duration::from_micros(250);
 /// The longest of these pauses.
 pub const LOCK_LONGEST_PAUSE: Duration = Duration::from_millis(4);
+
+// The page of `ui`.
+
+/// How long nobody asks for a page until `ui` ends.
+pub const UI_IDLE: Duration = Duration::from_secs(60 * 60);
+/// How long a browser may take for the head of a request, and again for its body.
+pub const UI_REQUEST_TIME: Duration = Duration::from_secs(10);
+/// How many connections are served at once; others are closed.
+pub const MAX_UI_CONNECTIONS: usize = 64;
+/// How long the head of a request may be, in bytes.
+pub const MAX_UI_HEAD: usize = 16 * 1024;
+/// How long a form may be, in bytes: a policy of [`MAX_POLICY_FILE`], of which every byte is written as three, and what goes with it.
+pub const MAX_UI_FORM: usize = 3 * MAX_POLICY_FILE + 256 * 1024;

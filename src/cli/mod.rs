@@ -12,6 +12,7 @@ mod lock;
 mod log;
 mod since;
 mod system;
+mod ui;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub(crate) use lock::{LockAcceptArgs, LockArgs, LockCommand, LockDiffArgs, LockT
 pub(crate) use log::{
     Filters, Last, LogArgs, LogCommand, LogPolicyArgs, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs,
 };
+pub(crate) use ui::UiArgs;
 
 use crate::limits::MIN_MESSAGE;
 use crate::policy::ServerName;
@@ -55,6 +57,7 @@ Examples:
   policylayer test iterable.test.toml        do the policy's tests pass?
   policylayer approvals watch                answer calls that wait for a person
   policylayer log --follow                   each decision as it is made
+  policylayer ui                             all of that in a browser
   policylayer demo                           a policy at work; needs no account
 
 Exit codes:
@@ -133,6 +136,8 @@ pub(crate) enum Command {
     Approvals(ApprovalsArgs),
     /// Print the audit log: every decision and its outcome
     Log(Box<LogArgs>),
+    /// Open a page in the browser that shows what your agents can do. It is served to this machine alone
+    Ui(UiArgs),
     /// Suggest, from the audit log, the least policy that would have allowed what was used
     Suggest(SuggestArgs),
     /// Decide the recorded calls again under another policy and print which decisions change

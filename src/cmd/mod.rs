@@ -25,6 +25,7 @@ pub(crate) mod status;
 pub(crate) mod suggest;
 pub(crate) mod test;
 mod tool_server;
+pub(crate) mod ui;
 pub(crate) mod unregister;
 mod variables;
 pub(crate) mod wrap;
@@ -76,6 +77,7 @@ pub(crate) fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Changes(args) => changes::run(args, env),
         Command::Approvals(args) => approvals::run(args, env),
         Command::Log(args) => log::run(args, env),
+        Command::Ui(args) => ui::run(args, env),
         Command::Suggest(args) => suggest::run(args, env),
         Command::Replay(args) => replay::run(args, env),
         Command::Schema(args) => schema::run(args),

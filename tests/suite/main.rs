@@ -92,6 +92,7 @@ mod suggest;
 mod support;
 mod tasks;
 mod tidy;
+mod ui;
 mod vectors;
 mod visible;
 #[cfg(windows)]

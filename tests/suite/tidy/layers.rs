@@ -6,7 +6,7 @@
 use super::files;
 use super::source::{Crate, Mention, Module, Segments, What};
 
-/// The modules, lowest first: each may use those before it. `web` and `content` are not there yet.
+/// The modules, lowest first: each may use those before it. `content` is not there yet.
 const ORDER: [&str; 33] = [
     "limits", "unicode", "visible", "size", "wire", "risk", "lock", "policy", "content", "record", "engine", "state",
     "exit", "env", "shell", "lookup", "settings", "paths", "package", "audit", "clients", "proxy", "probe", "report",

@@ -1,0 +1,70 @@
+//! What the browser gets, with the headers that every answer has.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Response, StatusCode};
+use maud::Markup;
+
+/// A page may load its own files and send its own forms, and nothing else: what got into it as text runs nowhere and leads nowhere.
+const SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                               form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// An answer to a browser.
+pub(super) struct WebAnswer {
+    status: StatusCode,
+    body: Bytes,
+    kind: &'static str,
+    cache: &'static str,
+    cookie: Option<String>,
+}
+
+impl WebAnswer {
+    /// A page, which no cache keeps.
+    pub(super) fn page(status: StatusCode, markup: Markup) -> Self {
+        Self::new(status, markup.into_string().into(), "text/html; charset=utf-8", "no-store")
+    }
+
+    /// A file that never changes under its name.
+    pub(super) fn asset(text: &'static str, kind: &'static str) -> Self {
+        let cache = "public, max-age=31536000, immutable";
+        Self::new(StatusCode::OK, Bytes::from_static(text.as_bytes()), kind, cache)
+    }
+
+    fn new(status: StatusCode, body: Bytes, kind: &'static str, cache: &'static str) -> Self {
+        Self { status, body, kind, cache, cookie: None }
+    }
+
+    pub(super) fn with_cookie(self, cookie: String) -> Self {
+        Self { cookie: Some(cookie), ..self }
+    }
+
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(self.body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        let fixed = [
+            (CONTENT_TYPE, self.kind),
+            (CACHE_CONTROL, self.cache),
+            (CONTENT_SECURITY_POLICY, SECURITY_POLICY),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            // Not `no-referrer`: a browser would then write `Origin: null` for the page's own forms.
+            (REFERRER_POLICY, "same-origin"),
+            (OPENER, "same-origin"),
+            (RESOURCE, "same-origin"),
+        ];
+        for (name, value) in fixed {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Some(cookie) = self.cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+            headers.insert(SET_COOKIE, cookie);
+        }
+        response
+    }
+}

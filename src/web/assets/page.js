@@ -1,0 +1,2 @@
+"use strict";
+// Every page works without this script.

@@ -1,0 +1,18 @@
+//! The fields of a form, or of a query.
+
+/// Named values, in their order; a name may stand there several times.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// Reads what a browser sends. Line breaks are `\n` in the result, whatever the browser writes.
+    pub(super) fn parse(encoded: &[u8]) -> Self {
+        let decoded = form_urlencoded::parse(encoded);
+        Self(decoded.map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n"))).collect())
+    }
+
+    /// Returns the first value of a name, if it is not empty.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, value)| other == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+}

@@ -1,0 +1,77 @@
+//! What every page has: its head, the navigation, and how text from elsewhere is shown.
+
+use hyper::StatusCode;
+use maud::{DOCTYPE, Markup, html};
+
+use super::access::Denial;
+use super::answer::WebAnswer;
+use super::assets::{SCRIPT, STYLE};
+use super::site::Site;
+use crate::visible::escape_invisible;
+
+/// The pages that the navigation leads to: the path, and what it is called.
+const PAGES: [(&str, &str); 1] = [("", "Overview")];
+
+/// Shows a page of the site. `here` is the path of its place in the navigation.
+pub(super) fn show_page(site: &Site, status: StatusCode, here: &str, title: &str, content: Markup) -> WebAnswer {
+    let body = html! {
+        a.skip href="#main" { "Skip to the content" }
+        header.top {
+            p.brand { "policylayer" }
+            nav aria-label="Pages" {
+                ul {
+                    @for (path, name) in PAGES {
+                        li { a href=(site.link_to(path)) aria-current=[(path == here).then_some("page")] { (name) } }
+                    }
+                }
+            }
+        }
+        main #main tabindex="-1" {
+            h1 { (escape_invisible(title)) }
+            (content)
+        }
+    };
+    WebAnswer::page(status, show_document(title, None, body))
+}
+
+/// Shows why a request was refused.
+pub(super) fn show_denial(Denial(status, why): Denial) -> WebAnswer {
+    let title = if status == StatusCode::NOT_FOUND { "Not found" } else { "Refused" };
+    let body = html! { main.alone { h1 { (title) } p { (in_code(why)) } } };
+    WebAnswer::page(status, show_document(title, None, body))
+}
+
+/// Shows the page that the printed address opens: it leads on by itself.
+pub(super) fn show_entrance(link: &str) -> WebAnswer {
+    let body = html! { main.alone { h1 { "policylayer" } p { a href=(link) { "Open the overview" } } } };
+    WebAnswer::page(StatusCode::OK, show_document("policylayer", Some(link), body))
+}
+
+fn show_document(title: &str, leads_to: Option<&str>, body: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                @if let Some(link) = leads_to { meta http-equiv="refresh" content={ "0;url=" (link) }; }
+                title { (escape_invisible(title)) " – policylayer" }
+                link rel="icon" href="data:,";
+                link rel="stylesheet" href=(STYLE.path());
+                script src=(SCRIPT.path()) defer {}
+            }
+            body { (body) }
+        }
+    }
+}
+
+/// Shows a sentence of ours, in which what stands between backquotes is code.
+pub(super) fn in_code(sentence: &str) -> Markup {
+    let parts = sentence.split('`').enumerate();
+    html! {
+        @for (at, part) in parts {
+            @if at % 2 == 1 { code { (escape_invisible(part)) } } @else { (escape_invisible(part)) }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! From a request to its page.
+
+use std::sync::{Mutex, PoisonError};
+
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::time::{Instant, timeout};
+
+use super::access::{Access, Denial, Destination, NO_SUCH_PAGE};
+use super::answer::WebAnswer;
+use super::form::Fields;
+use super::{assets, overview, page};
+use crate::env::Env;
+use crate::limits::{MAX_UI_FORM, UI_REQUEST_TIME};
+
+const TOO_LONG: Denial =
+    Denial(StatusCode::PAYLOAD_TOO_LARGE, "This is longer than any policy, so nothing was changed. Send less.");
+const TOO_SLOW: Denial =
+    Denial(StatusCode::REQUEST_TIMEOUT, "The form did not arrive in time, so nothing was changed. Send it again.");
+const CUT: Denial =
+    Denial(StatusCode::BAD_REQUEST, "The form did not arrive as a whole, so nothing was changed. Send it again.");
+const FAILED: Denial = Denial(StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made. Load it again.");
+
+/// Everything that the pages share.
+pub(super) struct Site {
+    access: Access,
+    env: Env,
+    last_use: Mutex<Instant>,
+}
+
+/// A page that is asked for, or a change.
+pub(super) struct PageRequest {
+    /// Its path below the directory of all pages.
+    pub(super) path: String,
+    /// What a form sends; `None` if nothing is to be changed.
+    pub(super) form: Option<Fields>,
+}
+
+impl Site {
+    pub(super) fn new(access: Access, env: Env) -> Self {
+        Self { access, env, last_use: Mutex::new(Instant::now()) }
+    }
+
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    pub(super) fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// Returns a link to a page.
+    pub(super) fn link_to(&self, path: &str) -> String {
+        format!("{}{path}", self.access.base())
+    }
+
+    pub(super) fn last_use(&self) -> Instant {
+        *self.last_use.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note that somebody who may asks for a page.
+    pub(super) fn note_use(&self) {
+        *self.last_use.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Answers a request, whoever sends it.
+    pub(super) async fn answer_request(
+        self: std::sync::Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let answer = match self.access.check_request(&head) {
+            Ok(Destination::Asset(name)) => assets::find_asset(name).ok_or(NO_SUCH_PAGE),
+            Ok(Destination::Entrance) => self.open_entrance(&head),
+            Ok(Destination::Page(path)) => {
+                self.note_use();
+                match read_form(&head, body).await {
+                    Ok(form) => {
+                        let request = PageRequest { path: path.to_owned(), form };
+                        let site = std::sync::Arc::clone(&self);
+                        tokio::task::spawn_blocking(move || site.answer_page(&request)).await.map_err(|_| FAILED)
+                    }
+                    Err(denial) => Err(denial),
+                }
+            }
+            Err(denial) => Err(denial),
+        };
+        answer.unwrap_or_else(|denial| page::show_denial(denial)).into_response()
+    }
+
+    fn open_entrance(&self, head: &Parts) -> Result<WebAnswer, Denial> {
+        if head.method != Method::GET {
+            return Err(NO_SUCH_PAGE);
+        }
+        let query = Fields::parse(head.uri.query().unwrap_or_default().as_bytes());
+        self.access.take_token(query.value("token").unwrap_or_default())?;
+        self.note_use();
+        // Not a redirect: after one from another site, the browser would not send the cookie along.
+        Ok(page::show_entrance(&self.link_to("")).with_cookie(self.access.set_cookie()))
+    }
+
+    fn answer_page(&self, request: &PageRequest) -> WebAnswer {
+        match (request.path.as_str(), &request.form) {
+            ("", None) => overview::show_overview(self),
+            _ => page::show_denial(NO_SUCH_PAGE),
+        }
+    }
+}
+
+/// Reads the fields of a form; `None` if the request changes nothing.
+async fn read_form(head: &Parts, body: Incoming) -> Result<Option<Fields>, Denial> {
+    if head.method != Method::POST {
+        return Ok(None);
+    }
+    let whole = timeout(UI_REQUEST_TIME, Limited::new(body, MAX_UI_FORM).collect()).await.map_err(|_| TOO_SLOW)?;
+    let whole = whole.map_err(|error| if error.is::<LengthLimitError>() { TOO_LONG } else { CUT })?;
+    Ok(Some(Fields::parse(&whole.to_bytes())))
+}

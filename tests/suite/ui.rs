@@ -1,0 +1,130 @@
+//! `policylayer ui`: who is let in, what every answer has, and what the pages show. The requests are written byte by byte.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod access;
+mod overview;
+
+use crate::support::log::Home;
+use crate::support::system::PATIENCE;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+
+/// A running `policylayer ui`.
+struct Ui {
+    child: Child,
+    /// What it has printed.
+    address: String,
+    host: String,
+}
+
+/// A browser that has opened the address.
+struct Browser<'u> {
+    ui: &'u Ui,
+    cookie: String,
+    /// The path of the overview.
+    base: String,
+}
+
+/// What came back.
+struct Got {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Got {
+    /// Reads an answer as it stands on the wire.
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let fields = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        fields.filter(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+}
+
+impl Ui {
+    fn start(home: &Home) -> Self {
+        let mut command = home.command(&["ui", "--no-open"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim_end().to_owned();
+        let host = address.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
+        Self { child, address, host }
+    }
+
+    /// The address without its host.
+    fn entrance(&self) -> &str {
+        self.address.split_once(&self.host).unwrap().1
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.host).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Sends these bytes, and reads until the connection is closed.
+    fn send(&self, request: &str) -> Got {
+        let mut stream = self.connect();
+        // It may be refused before it was sent as a whole.
+        let _ = stream.write_all(request.as_bytes());
+        let mut text = Vec::new();
+        let _ = stream.read_to_end(&mut text);
+        Got::parse(&String::from_utf8_lossy(&text))
+    }
+
+    /// Asks for a path with these headers beside the necessary ones.
+    fn get(&self, path: &str, headers: &str) -> Got {
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", self.host))
+    }
+
+    fn open(&self) -> Browser<'_> {
+        let got = self.get(self.entrance(), "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\n");
+        assert_eq!(got.status, 200, "{}", got.body);
+        let set = got.header("set-cookie").unwrap();
+        let cookie = set.split(';').next().unwrap().to_owned();
+        let base = set.split("Path=").nth(1).unwrap().to_owned();
+        Browser { ui: self, cookie, base }
+    }
+}
+
+impl Drop for Ui {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Browser<'_> {
+    fn headers(&self) -> String {
+        format!("Cookie: {}\r\nSec-Fetch-Site: same-origin\r\n", self.cookie)
+    }
+
+    /// Asks for a page, by its path below the overview.
+    fn get(&self, path: &str) -> Got {
+        self.ui.get(&format!("{}{path}", self.base), &self.headers())
+    }
+
+    /// Sends a form as the page's own form is sent.
+    fn post(&self, path: &str, form: &str) -> Got {
+        let (host, headers) = (&self.ui.host, self.headers());
+        self.post_with(path, form, &format!("Origin: http://{host}\r\n{headers}"))
+    }
+
+    fn post_with(&self, path: &str, form: &str, headers: &str) -> Got {
+        let (host, base) = (&self.ui.host, &self.base);
+        self.ui.send(&format!(
+            "POST {base}{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\n{headers}\r\n{form}",
+            form.len()
+        ))
+    }
+}
