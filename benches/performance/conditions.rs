@@ -38,7 +38,7 @@ pub(crate) fn measure() -> Table {
     table
 }
 
-const CONDITIONS: [&str; 16] = [
+const CONDITIONS: [&str; 18] = [
     r#""path":"args.x","op":"eq","value":"user""#,
     r#""path":"args.x","op":"contains","value":"user""#,
     r#""path":"args.x","op":"contains","value":7"#,
@@ -55,6 +55,8 @@ const CONDITIONS: [&str; 16] = [
     r#""path":"args.**","op":"eq","value":"user""#,
     r#""path":"args.**","op":"gt","value":7"#,
     r#""path":"args.**","op":"regex","value":"us(e|E)r\\b""#,
+    r#""path":"args.x","op":"detects","value":"secret""#,
+    r#""path":"args.**","op":"detects","value":["email","phone","card","iban","ip","secret"]"#,
 ];
 
 /// Calls that are long in different ways.

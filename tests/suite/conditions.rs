@@ -136,6 +136,7 @@ fn an_argument_that_is_left_out_is_no_way_past() {
         ("len_lte", "1", false),
         ("len_gte", "0", false),
         ("under", "\"/\"", false),
+        ("detects", "\"secret\"", false),
         ("exists", "true", false),
         ("exists", "false", true),
     ] {
@@ -297,6 +298,9 @@ fn values_that_are_wrong_say_what_is_expected() {
         ("exists", "1"),
         ("len_lte", "\"5\""),
         ("under", "[\"/\"]"),
+        ("detects", "5"),
+        ("detects", "[]"),
+        ("detects", "[5]"),
     ];
     for (op, value) in wrong_types {
         let (code, _, message) = refused(op, value);
@@ -315,6 +319,15 @@ fn values_that_are_wrong_say_what_is_expected() {
     for directory in ["", "..", "../a", "/..", "/srv/%2e%2e", "C:data", "http://x/y", "/a/\\u0000"] {
         let (code, _, message) = refused("under", &format!("\"{directory}\""));
         assert!(code == "bad-value" && message.contains("does not show where it leads"), "{directory}: {message}");
+    }
+    for (value, place, hint) in [
+        ("\"emails\"", "\"emails\"", "did you mean \"email\"?"),
+        ("[\"card\",\"secrets\"]", "\"secrets\"", "did you mean \"secret\"?"),
+        ("\"name\"", "\"name\"", "the kinds are `email`, `phone`, `card`, `iban`, `ip` and `secret`"),
+    ] {
+        assert_eq!(refused("detects", value).1, place);
+        let errors = compile("args.a", "detects", value).unwrap_err();
+        assert_eq!(errors[0].hint.as_deref(), Some(hint));
     }
     let message = "the pattern is not a regular expression: unclosed group".to_owned();
     assert_eq!(refused("regex", "\"a(b\""), ("bad-regex", "\"a(b\"".to_owned(), message));
@@ -418,6 +431,18 @@ fn every_value_at_any_depth() {
         ("in", "[\"a\",9007199254740992]", "9007199254740993", true, false),
         ("exists", "true", "\"\"", true, true),
         ("exists", "false", "0", false, false),
+        ("detects", "\"card\"", "\"Paid with 4242 4242 4242 4242\"", true, true),
+        ("detects", "\"card\"", "\"4242\\u200b424242424242\"", true, true),
+        ("detects", "\"card\"", "\"4242424242424241\"", false, false),
+        ("detects", "\"card\"", "\"4242424242424242\\u0000\"", true, false),
+        // The digits of a number are looked at as they are written; an exponent may become any.
+        ("detects", "\"card\"", "4242424242424242", true, true),
+        ("detects", "\"card\"", "4242424242424241", false, false),
+        ("detects", "\"card\"", "4.242424242424242e15", true, false),
+        ("detects", "\"card\"", "1e999", false, false),
+        ("detects", "[\"iban\",\"email\"]", "\"DE89 3704 0044 0532 0130 00\"", true, true),
+        ("detects", "[\"iban\",\"email\"]", "\"4242424242424242\"", false, false),
+        ("detects", "\"email\"", "\"{\\\"a\\\":\\\"anna\\\\u0040example.com\\\"}\"", true, true),
     ] {
         let condition = written("args.**", op, value);
         for arguments in nested(leaf) {
@@ -695,6 +720,7 @@ fn tests() -> impl Strategy<Value = (&'static str, &'static str, &'static str)> 
         ("len_gte", "3"),
         ("under", "\"/a\""),
         ("under", "\"a\\\\b\""),
+        ("detects", "[\"card\",\"email\"]"),
         ("under", "\".\""),
     ]);
     (path, test).prop_map(|(path, (op, value))| (path, op, value))

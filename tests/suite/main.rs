@@ -40,6 +40,7 @@ mod conformance;
 mod counts;
 mod decide;
 mod demo;
+mod detectors;
 mod doctor;
 mod edit;
 mod edit_history;

@@ -12,6 +12,7 @@
 //! | `in` `not_in` | judged¹ | judged¹ | judged¹ | – | – | – |
 //! | `lt` `lte` `gt` `gte` | – | judged | – | – | – | – |
 //! | `regex` `not_regex` `starts_with` `ends_with` `glob` | judged | – | – | – | – | – |
+//! | `detects` | judged | – | – | – | – | – |
 //! | `under` | judged² | – | – | – | – | – |
 //! | `contains` `not_contains` | judged³ | – | – | judged⁴ | – | – |
 //! | `len_lte` `len_gte` | characters | – | – | elements | members | – |
@@ -39,7 +40,7 @@
 //! `**` is every string and number at any depth. As a denial, the condition holds if it holds for one of them; as a
 //! requirement, if it holds for each. If there is none, the path is missing. Text operators judge a number as the text
 //! in which servers write it; a number that is spelled in another way is unjudgeable, and so is a string that may be a
-//! number to operators on numbers.
+//! number to operators on numbers. `detects` judges a number as it is written, unless it has an exponent.
 
 mod directory;
 mod evaluation;

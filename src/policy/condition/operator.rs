@@ -43,6 +43,8 @@ word_enum! {
     "len_gte" => LenGte,
     /// `under`
     "under" => Under,
+    /// `detects`
+    "detects" => Detects,
 }
 
 impl Operator {
@@ -82,6 +84,7 @@ impl Operator {
             Self::Glob => ("a glob, as a string", "\"*@example.com\""),
             Self::LenLte | Self::LenGte => ("a whole number", "100"),
             Self::Under => ("a directory, as a string", "\"/srv/data\""),
+            Self::Detects => ("a kind of content, or a list of kinds", "\"secret\" or [\"card\", \"iban\"]"),
         }
     }
 }

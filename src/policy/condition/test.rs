@@ -9,9 +9,11 @@ use super::evaluation::Evaluation;
 use super::operator::Operator;
 use super::path::PathValue;
 use super::regex::BoundedRegex;
+use crate::content::{ContentKind, ContentKinds, has_content};
 use crate::limits::MAX_JUDGED_NUMBER;
 use crate::policy::diagnostic::{Diagnostic, quote_for_message};
 use crate::policy::glob::NamePattern;
+use crate::policy::keys::words::{list_words, nearest_word};
 use crate::policy::number::Number;
 use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::wire::view;
@@ -20,6 +22,8 @@ use crate::wire::view;
 const VALUE_WORK: usize = 96;
 /// The same for an element of a list that is searched.
 const ELEMENT_WORK: usize = 128;
+/// How long a number with an exponent may be that has too few digits for a detector.
+const FEW_DIGITS: usize = 8;
 
 /// The value of a condition, compiled for its operator. Negative operators share it with their opposites.
 #[derive(Debug)]
@@ -35,6 +39,7 @@ pub(in crate::policy) enum OperatorTest {
     Glob(NamePattern),
     Length(usize),
     Under(Directory),
+    Detects(ContentKinds),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +117,10 @@ impl OperatorTest {
                             to the server's own may not climb out of it";
                 Self::Under(Directory::parse(directory).ok_or_else(|| bad_value(value, message(), hint))?)
             }
+            (Operator::Detects, DocumentValue::String(_)) => Self::Detects([read_kind(value)?].into_iter().collect()),
+            (Operator::Detects, DocumentValue::Array(items)) if !items.is_empty() => {
+                Self::Detects(items.iter().map(read_kind).collect::<Result<_, _>>()?)
+            }
             _ => return Err(wrong_type(operator, value)),
         })
     }
@@ -148,7 +157,7 @@ impl OperatorTest {
         let (PathValue::Json(written) | PathValue::Deep(written) | PathValue::Text(written)) = found else {
             return ConditionOutcome::Missing;
         };
-        let work = VALUE_WORK.saturating_add(written.len().saturating_mul(self.work_per_byte()));
+        let work = VALUE_WORK.saturating_add(written.len().saturating_mul(self.work_per_byte(written)));
         if evaluation.spend_work(work).and_then(|()| self.spend_reading(found, written, evaluation)).is_none() {
             return ConditionOutcome::Unjudgeable;
         }
@@ -189,8 +198,14 @@ impl OperatorTest {
     }
 
     /// The units of work that the test of a byte takes, save those of a regular expression.
-    fn work_per_byte(&self) -> usize {
+    fn work_per_byte(&self, written: &str) -> usize {
+        /// A text that may be decoded is read up to three times.
+        const READINGS: usize = 3;
         match self {
+            Self::Detects(kinds) => {
+                let is_special = written.bytes().any(|byte| !byte.is_ascii() || matches!(byte, b'\\' | b'%' | b'&'));
+                (2 + 2 * kinds.count()) * if is_special { READINGS } else { 1 }
+            }
             Self::Glob(glob) => 2 + glob.count_tokens(),
             Self::Under(_) => 64,
             _ => 2,
@@ -222,6 +237,7 @@ impl OperatorTest {
                 Some(if operator == Operator::LenLte { length <= *bound } else { length >= *bound })
             }
             Self::Under(directory) => directory.contains_path(argument.as_string()?),
+            Self::Detects(kinds) => Some(has_content(argument.as_string()?, *kinds)),
             Self::Exists(_) => None,
         }
     }
@@ -256,7 +272,11 @@ impl OperatorTest {
                 matches_text(text).filter(|found| *found || !is_unclear)?
             }
             ArgumentValue::Number(json) => {
-                let is_unclear = takes_text && !is_plain(json);
+                let is_unclear = match self {
+                    // A server may write out the digits of a number with an exponent.
+                    Self::Detects(_) => json.len() > FEW_DIGITS && json.contains(['e', 'E']),
+                    _ => takes_text && !is_plain(json),
+                };
                 matches_number(json)? || if is_unclear { return None } else { matches_text(json.into())? }
             }
             ArgumentValue::Array(_) | ArgumentValue::Object(_) | ArgumentValue::Unjudgeable => return None,
@@ -431,6 +451,18 @@ impl<'l> ArgumentValue<'l> {
             Self::Number(_) | Self::Boolean(_) | Self::Unjudgeable => None,
         }
     }
+}
+
+/// Reads the name of a kind of content.
+fn read_kind(node: &DocumentNode) -> Result<ContentKind, Diagnostic> {
+    let DocumentValue::String(word) = &node.value else { return Err(wrong_type(Operator::Detects, node)) };
+    ContentKind::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or_else(|| {
+        let hint = match nearest_word(word, ContentKind::ALL.iter().map(|kind| kind.as_str())) {
+            Some(nearest) => format!("did you mean \"{nearest}\"?"),
+            None => format!("the kinds are {}", list_words(&ContentKind::ALL)),
+        };
+        bad_value(node, format!("there is no kind of content {}", quote_for_message(word)), &hint)
+    })
 }
 
 /// Parses a number of a call; `None` also if it is too long to be compared at little cost.

@@ -72,6 +72,7 @@ const OPERATORS: &[&str] = &[
     "len_lte",
     "len_gte",
     "under",
+    "detects",
 ];
 
 /// Whether the text has the word as a word.

@@ -1,0 +1,193 @@
+//! A text as a program further on may read it.
+//!
+//! A value may stand in a text that is decoded once more: JSON inside a string (`\u0040`), a part of a URL (`%40`), HTML
+//! (`&#64;`). It may be written in full width or in another script's digits, which many programs take for ASCII, and be cut
+//! by characters that show nothing. The decoded reading has none of that.
+//!
+//! What is decoded may also join what a reader sees apart (a digit and, behind an invisible character, a letter). So the text
+//! is read as written as well, and decoded with its invisible characters.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use unicode_general_category::{GeneralCategory, get_general_category};
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::visible::is_invisible;
+
+pub(super) struct TextReading<'t> {
+    pub(super) text: Cow<'t, str>,
+    /// Where this text goes on at another place of the original than the one after; none if it is the original.
+    shifts: Vec<Shift>,
+}
+
+/// From `read` on, the reading goes on at `original`; the first `length` bytes of it, if any, stand for `decoded` bytes.
+struct Shift {
+    read: usize,
+    original: usize,
+    length: usize,
+    decoded: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Invisible {
+    Remove,
+    Keep,
+}
+
+/// What a program may make of a character.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Char(char),
+    Nothing,
+}
+
+impl<'t> TextReading<'t> {
+    /// Returns the readings of a text, the most decoded one first.
+    pub(super) fn of(text: &'t str) -> Vec<Self> {
+        let plain = Self { text: Cow::Borrowed(text), shifts: Vec::new() };
+        if !text.bytes().any(is_special) {
+            return vec![plain];
+        }
+        let (decoded, removed) = decode(text, Invisible::Remove);
+        if removed > 0 {
+            return vec![decoded, decode(text, Invisible::Keep).0, plain];
+        }
+        if decoded.shifts.is_empty() { vec![plain] } else { vec![decoded, plain] }
+    }
+
+    /// Returns which bytes of the original a range of the reading stands for.
+    pub(super) fn to_original(&self, range: Range<usize>) -> Range<usize> {
+        let shift_at = |at: usize| {
+            let next = self.shifts.partition_point(|shift| shift.read <= at);
+            next.checked_sub(1).and_then(|index| self.shifts.get(index))
+        };
+        let start = shift_at(range.start).map_or(range.start, |shift| shift.original + range.start - shift.read);
+        let end = match (range.end.checked_sub(1).and_then(shift_at), range.end) {
+            (Some(shift), end) if end <= shift.read + shift.length => shift.original + shift.decoded,
+            (Some(shift), end) => shift.original + end - shift.read,
+            (None, end) => end,
+        };
+        start..end
+    }
+}
+
+fn is_special(byte: u8) -> bool {
+    byte >= 0x80 || matches!(byte, b'\\' | b'%' | b'&')
+}
+
+/// Decodes the text, and counts the characters that show nothing.
+fn decode(text: &str, invisible: Invisible) -> (TextReading<'_>, usize) {
+    let mut read = String::with_capacity(text.len());
+    let mut shifts: Vec<Shift> = Vec::new();
+    let mut offset = 0;
+    let mut removed = 0;
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let plain = rest.bytes().position(is_special).unwrap_or(rest.len());
+        let (meaning, decoded) = if plain > 0 { (None, plain) } else { read_special(rest) };
+        let mut buffer = [0; 4];
+        let piece = match meaning {
+            Some(Meaning::Nothing) => {
+                removed += 1;
+                if invisible == Invisible::Keep { "\u{200b}" } else { "" }
+            }
+            Some(Meaning::Char(c)) => c.encode_utf8(&mut buffer),
+            None => rest.get(..decoded).unwrap_or_default(),
+        };
+        if !piece.is_empty() {
+            let is_decoded = meaning.is_some();
+            if is_decoded || at.wrapping_sub(read.len()) != offset {
+                let (length, decoded) = if is_decoded { (piece.len(), decoded) } else { (0, 0) };
+                shifts.push(Shift { read: read.len(), original: at, length, decoded });
+            }
+            offset = at.wrapping_sub(read.len());
+            read.push_str(piece);
+        }
+        at += decoded;
+    }
+    (TextReading { text: Cow::Owned(read), shifts }, removed)
+}
+
+/// Reads what is special at the start of a text: what it means if that is another thing than it is, and its length.
+fn read_special(rest: &str) -> (Option<Meaning>, usize) {
+    let hex = |range: Range<usize>| {
+        let digits = rest.get(range).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let first = rest.chars().next().unwrap_or_default();
+    match first {
+        '\\' => {
+            let slashes = rest.bytes().take_while(|byte| *byte == b'\\').count();
+            match rest.as_bytes().get(slashes) {
+                Some(b'u') => match hex(slashes + 1..slashes + 5) {
+                    Some(unit) => {
+                        let c = char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER);
+                        (Some(find_meaning(c).unwrap_or(Meaning::Char(c))), slashes + 5)
+                    }
+                    None => (None, slashes),
+                },
+                Some(b'n' | b'r') => (Some(Meaning::Char('\n')), slashes + 1),
+                Some(b't' | b'b' | b'f') => (Some(Meaning::Char(' ')), slashes + 1),
+                Some(byte @ (b'"' | b'/')) => (Some(Meaning::Char(char::from(*byte))), slashes + 1),
+                _ => (None, slashes),
+            }
+        }
+        '%' => match hex(1..3) {
+            Some(code @ 0x20..=0x7e) => (char::from_u32(code).map(Meaning::Char), 3),
+            _ => (None, 1),
+        },
+        '&' => match read_entity(rest) {
+            Some((c, length)) => (Some(find_meaning(c).unwrap_or(Meaning::Char(c))), length),
+            None => (None, 1),
+        },
+        c => (find_meaning(c), c.len_utf8()),
+    }
+}
+
+/// Reads `&#64;` or `&#x40;` at the start of a text.
+fn read_entity(rest: &str) -> Option<(char, usize)> {
+    const LONGEST: usize = 8;
+    let body = rest.strip_prefix("&#")?;
+    let end = body.bytes().take(LONGEST).position(|byte| byte == b';')?;
+    let digits = body.get(..end)?;
+    let code = match digits.strip_prefix(['x', 'X']) {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => digits.parse(),
+    };
+    Some((char::from_u32(code.ok()?)?, "&#;".len() + end))
+}
+
+/// What many programs take a character for; `None` if for itself.
+fn find_meaning(c: char) -> Option<Meaning> {
+    if c.is_ascii() {
+        return None;
+    }
+    if is_invisible(c) {
+        return Some(Meaning::Nothing);
+    }
+    match c {
+        '\u{3002}' | '\u{ff61}' => return Some(Meaning::Char('.')),
+        '\u{2212}' => return Some(Meaning::Char('-')),
+        // Full width, small forms, and the letters and digits of mathematics.
+        '\u{ff01}'..='\u{ff5e}' | '\u{fe50}'..='\u{fe6b}' | '\u{1d400}'..='\u{1d7ff}' => {
+            return c.nfkc().next().filter(char::is_ascii).map(Meaning::Char);
+        }
+        _ => {}
+    }
+    match get_general_category(c) {
+        GeneralCategory::SpaceSeparator => Some(Meaning::Char(' ')),
+        GeneralCategory::DashPunctuation => Some(Meaning::Char('-')),
+        GeneralCategory::DecimalNumber => find_digit(c).map(Meaning::Char),
+        _ => None,
+    }
+}
+
+/// The digit that a character is in its script: Unicode has each script's ten in a row.
+fn find_digit(c: char) -> Option<char> {
+    const LONGEST_ROW: u32 = 50;
+    let is_digit =
+        |code: u32| char::from_u32(code).is_some_and(|c| get_general_category(c) == GeneralCategory::DecimalNumber);
+    let before = (1..LONGEST_ROW).take_while(|back| is_digit(u32::from(c).saturating_sub(*back))).count();
+    char::from_digit(before as u32 % 10, 10)
+}

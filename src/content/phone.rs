@@ -1,0 +1,275 @@
+//! Telephone numbers: E.164 with the lengths of their countries, those of North America in their usual forms, and others where
+//! the word before says that it is one.
+
+use std::ops::Range;
+
+use super::{byte_at, byte_before, run_length, words};
+
+const SHORTEST_NATIONAL: usize = 7;
+const LONGEST: usize = 15;
+/// How many separators may stand between two digits, as in ` / ` and `) `.
+const MOST_SEPARATORS: usize = 3;
+/// How many words may stand between the word for a telephone and its number.
+const MOST_FILLERS: usize = 3;
+
+/// How many digits numbers have with their country's code, where that is known to be narrow.
+const LENGTHS: &[(&str, usize, usize)] = &[
+    ("1", 11, 11),
+    ("7", 11, 11),
+    ("20", 11, 12),
+    ("27", 11, 11),
+    ("30", 12, 12),
+    ("31", 11, 11),
+    ("32", 10, 11),
+    ("33", 11, 11),
+    ("34", 11, 11),
+    ("36", 10, 11),
+    ("39", 9, 13),
+    ("40", 11, 11),
+    ("41", 11, 11),
+    ("43", 9, 15),
+    ("44", 11, 12),
+    ("45", 10, 10),
+    ("46", 9, 12),
+    ("47", 10, 10),
+    ("48", 11, 11),
+    ("49", 9, 15),
+    ("52", 12, 13),
+    ("55", 12, 13),
+    ("60", 10, 12),
+    ("61", 11, 11),
+    ("64", 10, 12),
+    ("65", 10, 10),
+    ("81", 11, 12),
+    ("82", 11, 12),
+    ("86", 11, 13),
+    ("90", 12, 12),
+    ("91", 12, 12),
+];
+/// Other codes of two digits; all that begin with other digits have three.
+const OTHER_CODES: &[&str] =
+    &["51", "53", "54", "56", "57", "58", "62", "63", "66", "84", "92", "93", "94", "95", "98"];
+const LONG_CODES: &[&str] = &[
+    "21", "22", "23", "24", "25", "26", "29", "35", "37", "38", "42", "50", "59", "67", "68", "69", "80", "85", "87",
+    "88", "96", "97", "99",
+];
+
+const WORDS: &[&str] = &[
+    "tel",
+    "fax",
+    "call",
+    "dial",
+    "ring",
+    "mobile",
+    "mobil",
+    "mob",
+    "cell",
+    "cellphone",
+    "telefon",
+    "telefono",
+    "teléfono",
+    "telefone",
+    "téléphone",
+    "tél",
+    "handy",
+    "móvil",
+    "movil",
+    "celular",
+    "cellulare",
+    "portable",
+    "whatsapp",
+    "sms",
+    "text",
+    "тел",
+    "телефон",
+    "моб",
+];
+const WORD_ENDS: &[&str] = &["phone", "phones", "电话", "電話", "手机", "手機", "携帯", "전화", "전화번호"];
+const NO_PHONES: &[&str] = &["iphone", "smartphone", "headphone", "headphones", "microphone", "earphones", "saxophone"];
+const FILLERS: &[&str] = &[
+    "number", "no", "nr", "num", "numero", "número", "nummer", "is", "at", "on", "me", "us", "my", "our", "the",
+    "work", "home", "office", "direct", "line", "mobile", "private", "business", "de", "support", "him", "her", "them",
+    "ist", "est", "es", "main", "text",
+];
+
+pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let range = match byte {
+            b'+' => find_international(text, at, at + 1),
+            b'0'..=b'9' => find_at_digit(text, at),
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        match range {
+            Some(range) => {
+                at = range.end;
+                if !found(range) {
+                    return;
+                }
+            }
+            None => at += run_length(bytes, at, usize::MAX, |byte| byte.is_ascii_digit()).max(1),
+        }
+    }
+}
+
+/// The number that starts at a group of digits.
+fn find_at_digit(text: &str, at: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let start = if byte_before(bytes, at) == b'(' { at - 1 } else { at };
+    let before = byte_before(bytes, start);
+    let before_that = byte_before(bytes, start.saturating_sub(1));
+    let is_joined = (matches!(before, b'-' | b'.' | b'/') && before_that.is_ascii_alphanumeric())
+        || (before == b',' && before_that.is_ascii_digit());
+    if before.is_ascii_alphanumeric() || matches!(before, b'_' | b'#' | b'+') || is_joined {
+        return None;
+    }
+    find_with_zeros(text, start).or_else(|| find_american(text, start)).or_else(|| find_national(text, start))
+}
+
+/// Digits in groups, with where each group ends and how many digits there are up to there.
+struct Groups {
+    ends: Vec<(usize, usize)>,
+    /// Whether there are more digits than a number has.
+    is_longer: bool,
+}
+
+/// Reads digits from `at` on, with what people put between them. `(0)` is left out: nobody dials it from abroad.
+fn read_groups(bytes: &[u8], mut at: usize) -> Groups {
+    let mut groups = Groups { ends: Vec::new(), is_longer: false };
+    let mut count = 0;
+    loop {
+        let mut separators =
+            run_length(bytes, at, MOST_SEPARATORS + 1, |byte| matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')'));
+        if bytes.get(at..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"(0)")) {
+            let blanks = run_length(bytes, at, MOST_SEPARATORS, |byte| byte == b' ');
+            let after = at + blanks + "(0)".len();
+            at = after;
+            separators = run_length(bytes, at, MOST_SEPARATORS + 1, |byte| matches!(byte, b' ' | b'-' | b'/'));
+        }
+        let start = at + separators;
+        let length = run_length(bytes, start, LONGEST + 1, |byte| byte.is_ascii_digit());
+        if length == 0 || separators > MOST_SEPARATORS {
+            return groups;
+        }
+        count += length;
+        if count > LONGEST {
+            groups.is_longer = true;
+            return groups;
+        }
+        at = start + length;
+        groups.ends.push((at, count));
+    }
+}
+
+/// A number that begins with its country's code, whose first digit is at `code`.
+fn find_international(text: &str, start: usize, code: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let before = byte_before(bytes, start);
+    if before.is_ascii_alphanumeric() || matches!(before, b'+' | b')') || !byte_at(bytes, code).is_ascii_digit() {
+        return None;
+    }
+    let groups = read_groups(bytes, code);
+    let first: Vec<u8> =
+        bytes.iter().skip(code).take(8).filter(|byte| byte.is_ascii_digit()).take(4).copied().collect();
+    let first = str::from_utf8(&first).ok()?;
+    let (shortest, longest) = find_lengths(first)?;
+    let fits = |&&(end, count): &&(usize, usize)| {
+        (shortest..=longest).contains(&count) && !byte_at(bytes, end).is_ascii_alphanumeric()
+    };
+    // What stands behind the number may be a date; what is too long as one group is no number.
+    let (end, _) = groups.ends.iter().rev().find(fits)?;
+    (!groups.is_longer || groups.ends.len() > 1).then_some(start..*end)
+}
+
+/// How many digits a number has that begins so, at least and at most.
+fn find_lengths(first: &str) -> Option<(usize, usize)> {
+    const USUAL: (usize, usize) = (9, LONGEST);
+    if let Some((code, shortest, longest)) = LENGTHS.iter().find(|(code, ..)| first.starts_with(code)) {
+        let is_area = *code != "1" || first.as_bytes().get(1).is_some_and(|digit| (b'2'..=b'9').contains(digit));
+        return is_area.then_some((*shortest, *longest));
+    }
+    let starts = |codes: &[&str]| codes.iter().any(|code| first.starts_with(code));
+    (starts(OTHER_CODES) || starts(LONG_CODES)).then_some(USUAL)
+}
+
+/// `0049 30 …`: two zeros instead of the plus, and the code for itself.
+fn find_with_zeros(text: &str, start: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let length = run_length(bytes, start, LONGEST, |byte| byte.is_ascii_digit());
+    // `DE89 3704 0044 0532 …`
+    let is_inside = byte_before(bytes, start) == b' ' && byte_before(bytes, start - 1).is_ascii_digit();
+    let is_code = bytes.get(start..)?.starts_with(b"00") && (3..=5).contains(&length) && !is_inside;
+    (is_code && matches!(byte_at(bytes, start + length), b' ' | b'-' | b'/'))
+        .then(|| find_international(text, start, start + 2))?
+}
+
+/// `(212) 555-0123`, `212-555-0123`, `1-212-555-0123`, with dots as well.
+fn find_american(text: &str, start: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let digits = |at: usize, count: usize| {
+        let is_area = count != 3 || (b'2'..=b'9').contains(&byte_at(bytes, at));
+        (is_area && run_length(bytes, at, count + 1, |byte| byte.is_ascii_digit()) == count).then_some(at + count)
+    };
+    let dash = |at: usize| matches!(byte_at(bytes, at), b'-' | b'.').then_some(at + 1);
+    let area = match (byte_at(bytes, start), dash(start + 1)) {
+        (b'1', Some(area)) => area,
+        _ => start,
+    };
+    let exchange = if byte_at(bytes, area) == b'(' {
+        let closed = digits(area + 1, 3)?;
+        (byte_at(bytes, closed) == b')').then_some(())?;
+        closed + 1 + usize::from(byte_at(bytes, closed + 1) == b' ')
+    } else {
+        dash(digits(area, 3)?)?
+    };
+    let end = digits(dash(digits(exchange, 3)?)?, 4)?;
+    let is_longer = byte_at(bytes, end).is_ascii_alphanumeric()
+        || (matches!(byte_at(bytes, end), b'-' | b'.') && byte_at(bytes, end + 1).is_ascii_alphanumeric());
+    (!is_longer && !words::is_order_number(text, start)).then_some(start..end)
+}
+
+/// A number behind a word that says that it is one.
+fn find_national(text: &str, start: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    if !has_word_before(text, start) || is_date(bytes, start) {
+        return None;
+    }
+    let groups = read_groups(bytes, start);
+    let (end, count) = groups.ends.last()?;
+    let is_number = (SHORTEST_NATIONAL..=LONGEST).contains(count) && !groups.is_longer;
+    (is_number && !byte_at(bytes, *end).is_ascii_alphanumeric()).then_some(start..*end)
+}
+
+fn has_word_before(text: &str, at: usize) -> bool {
+    for word in words::words_before(text, at).take(MOST_FILLERS + 1) {
+        let word = word.to_lowercase();
+        if is_word(&word) {
+            return true;
+        }
+        if !FILLERS.contains(&word.as_str()) {
+            return false;
+        }
+    }
+    false
+}
+
+fn is_word(word: &str) -> bool {
+    let is_compound = word.starts_with("phone") || WORD_ENDS.iter().any(|end| word.ends_with(end));
+    WORDS.contains(&word)
+        || (is_compound && !NO_PHONES.contains(&word))
+        || word.starts_with("tele") && word.ends_with("phone")
+}
+
+/// `2024-11-05` or `05.11.2024`.
+fn is_date(bytes: &[u8], start: usize) -> bool {
+    let Some(&[a, b, c, d, e, f, g, h, i, j]) = bytes.get(start..start + 10) else { return false };
+    let is_between = |byte: u8| matches!(byte, b'-' | b'.' | b'/');
+    let year = |digits: [u8; 4]| digits.starts_with(b"19") || digits.starts_with(b"20");
+    let digits = |digits: &[u8]| digits.iter().all(u8::is_ascii_digit);
+    (year([a, b, c, d]) && is_between(e) && digits(&[f, g]) && is_between(h) && digits(&[i, j]))
+        || (digits(&[a, b]) && is_between(c) && digits(&[d, e]) && is_between(f) && year([g, h, i, j]))
+}

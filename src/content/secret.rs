@@ -1,0 +1,176 @@
+//! Keys and tokens: known formats, private keys, signed JWTs.
+//!
+//! A format alone is no secret: manuals write `ghp_xxxx…`. What is too uniform to have come from a generator is left out, and
+//! so is what says that it is an example.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use super::secret_formats::{Chars, FORMATS, Part, TokenFormat};
+use super::{byte_at, byte_before, run_length};
+
+/// How many different characters a key has at least.
+const DIFFERENT: usize = 7;
+/// The longest private key, in bytes.
+const LONGEST_KEY: usize = 16 * 1024;
+/// How much of a header of a JWT is decoded, in bytes.
+const LONGEST_HEADER: usize = 1024;
+/// The shortest signature of a JWT, in characters.
+const SHORTEST_SIGNATURE: usize = 20;
+/// The shortest run of base64 in a private key.
+const SHORTEST_BODY: usize = 16;
+
+/// The formats by the first byte of their prefixes.
+static BY_FIRST: LazyLock<[Vec<&'static TokenFormat>; 128]> = LazyLock::new(|| {
+    let of = |first: usize| {
+        FORMATS.iter().filter(|format| format.prefix.bytes().next().map(usize::from) == Some(first)).collect()
+    };
+    std::array::from_fn(of)
+});
+
+pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
+    let bytes = text.as_bytes();
+    let by_first = &*BY_FIRST;
+    let mut at = 0;
+    let mut before = 0_u8;
+    while let Some(byte) = bytes.get(at).copied() {
+        let is_start = (byte.is_ascii_alphanumeric() || byte == b'-') && !before.is_ascii_alphanumeric();
+        before = byte;
+        if is_start && let Some(end) = find_end(text, at, by_first) {
+            if !found(at..end) {
+                return;
+            }
+            at = end;
+            before = byte_before(bytes, end);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+fn find_end(text: &str, at: usize, by_first: &[Vec<&TokenFormat>; 128]) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let first = byte_at(bytes, at);
+    match first {
+        b'-' => return find_private_key(bytes, at),
+        b'e' if bytes.get(at..)?.starts_with(b"eyJ") => return find_jwt(bytes, at),
+        b'0'..=b'9' => return find_bot_token(bytes, at),
+        _ => {}
+    }
+    let formats = by_first.get(usize::from(first))?;
+    let rest = bytes.get(at..)?;
+    let fits = |format: &&&TokenFormat| rest.starts_with(format.prefix.as_bytes());
+    let known =
+        formats.iter().filter(fits).find_map(|format| find_format_end(bytes, at + format.prefix.len(), format.parts));
+    known.or_else(|| if rest.starts_with(b"sk-") { find_old_key(bytes, at + 3) } else { None })
+}
+
+/// Where the parts of a token end that start here; `None` if one does not fit, or if it is no key.
+fn find_format_end(bytes: &[u8], start: usize, parts: &[Part]) -> Option<usize> {
+    let mut at = start;
+    for part in parts {
+        at += match part {
+            Part::Text(text) => bytes.get(at..)?.starts_with(text.as_bytes()).then_some(text.len())?,
+            Part::Run(chars, least, most) => {
+                let length = run_length(bytes, at, most + 1, |byte| chars.has(byte));
+                (*least..=*most).contains(&length).then_some(length)?
+            }
+        };
+    }
+    (!byte_at(bytes, at).is_ascii_alphanumeric() && is_random(bytes.get(start..at)?)).then_some(at)
+}
+
+/// Keys of OpenAI before they had more of a prefix: their middle says whose they are.
+fn find_old_key(bytes: &[u8], start: usize) -> Option<usize> {
+    const MIDDLE: Part = Part::Text("T3BlbkFJ");
+    const SIDE: Part = Part::Run(Chars::Alnum, 20, 20);
+    let middle = bytes.get(start + 20..)?;
+    let is_key =
+        run_length(bytes, start, 20, |byte| byte.is_ascii_alphanumeric()) == 20 && middle.starts_with(b"T3BlbkFJ");
+    is_key.then(|| find_format_end(bytes, start + 20, &[MIDDLE, SIDE]))?
+}
+
+/// A bot's token of Telegram: its number, and what begins with `AA`.
+fn find_bot_token(bytes: &[u8], start: usize) -> Option<usize> {
+    const PARTS: &[Part] = &[Part::Run(Chars::Digit, 8, 10), Part::Text(":AA"), Part::Run(Chars::Url, 33, 33)];
+    find_format_end(bytes, start, PARTS)
+}
+
+/// A private key as in a file, or what is left of one.
+fn find_private_key(bytes: &[u8], start: usize) -> Option<usize> {
+    const LONGEST_LABEL: usize = 40;
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    const DASHES: &[u8] = b"-----";
+    let rest = bytes.get(start..)?.strip_prefix(BEGIN)?;
+    let length = run_length(rest, 0, LONGEST_LABEL, |byte| byte.is_ascii_uppercase() || byte == b' ');
+    let label = rest.get(..length)?;
+    let is_private = label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK");
+    let body = rest.get(length..)?.strip_prefix(DASHES).filter(|_| is_private)?;
+    let body_start = bytes.len() - body.len();
+    let is_body =
+        |byte: u8| byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || matches!(byte, b'+' | b'/' | b'=');
+    let run = run_length(body, 0, LONGEST_KEY, is_body);
+    let near = body.get(..body.len().min(LONGEST_KEY))?;
+    let closed = memchr::memmem::find(near, DASHES)
+        .filter(|at| body.get(*at..).is_some_and(|end| end.starts_with(b"-----END ")));
+    let end = closed.and_then(|at| {
+        let name = at + b"-----END ".len();
+        let label = run_length(body, name, LONGEST_LABEL, |byte| byte.is_ascii_uppercase() || byte == b' ');
+        body.get(name + label..)?.starts_with(DASHES).then_some(name + label + DASHES.len())
+    });
+    let written = body.get(..end.unwrap_or(run))?;
+    let characters = written.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
+    let end = end.unwrap_or_else(|| written.trim_ascii_end().len());
+    (characters >= SHORTEST_BODY).then_some(body_start + end)
+}
+
+/// A JWT with a signature: three parts of base64url, of which the first is a header that names an algorithm.
+fn find_jwt(bytes: &[u8], start: usize) -> Option<usize> {
+    let part = |at: usize| at + run_length(bytes, at, usize::MAX, |byte| Chars::Url.has(byte));
+    let dot = |at: usize| (byte_at(bytes, at) == b'.').then_some(at + 1);
+    let header_end = part(start);
+    let payload = dot(header_end)?;
+    let payload_end = part(payload);
+    let signature = dot(payload_end)?;
+    let end = part(signature);
+    let header = decode_base64(bytes.get(start..header_end.min(start + LONGEST_HEADER))?);
+    let is_header = memchr::memmem::find(&header, b"\"alg\"").is_some();
+    (is_header && payload_end > payload && end - signature >= SHORTEST_SIGNATURE).then_some(end)
+}
+
+fn decode_base64(text: &[u8]) -> Vec<u8> {
+    let value = |byte: u8| match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'-' | b'+' => 62,
+        _ => 63,
+    };
+    let decode = |four: &[u8]| {
+        let bits = four.iter().fold(0_u32, |bits, byte| bits << 6 | u32::from(value(*byte))) << (6 * (4 - four.len()));
+        let [_, one, two, three] = bits.to_be_bytes();
+        [one, two, three].into_iter().take(four.len().saturating_sub(1))
+    };
+    text.chunks(4).flat_map(decode).collect()
+}
+
+/// Whether a generator may have made it: many different characters, no example's.
+fn is_random(body: &[u8]) -> bool {
+    let seen = body.iter().fold(0_u128, |seen, byte| seen | 1 << (byte & 0x7f));
+    let is_example = ["example", "xxxx"]
+        .iter()
+        .any(|word| body.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes())));
+    seen.count_ones() as usize >= DIFFERENT && !is_example
+}
+
+impl Chars {
+    fn has(self, byte: u8) -> bool {
+        match self {
+            Self::Digit => byte.is_ascii_digit(),
+            Self::Hex => byte.is_ascii_hexdigit(),
+            Self::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
+            Self::Alnum => byte.is_ascii_alphanumeric(),
+            Self::Url => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The detectors at their boundary: a text, and what is found in it. The corpus is in tests/detectors: what is made there by a
+//! series of numbers, and hard cases by hand. What must be found is marked.
+//!
+//! `UPDATE_GOLDEN=1 cargo test --test suite detectors::` writes the table in docs/results.md anew.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../detectors/generate.rs"]
+mod generate;
+
+use std::fmt::Write as _;
+
+use crate::support::system::computing_time;
+use policylayer::content::{ContentKind, ContentKinds, find_content, has_content};
+use proptest::prelude::*;
+
+/// A string of the corpus, without its marks.
+struct Labelled {
+    text: String,
+    values: Vec<(ContentKind, String)>,
+}
+
+fn parse(marked: &str) -> Labelled {
+    let mut labelled = Labelled { text: String::new(), values: Vec::new() };
+    let mut rest = marked;
+    while let Some((before, after)) = rest.split_once('⟦') {
+        let (mark, after) = after.split_once('⟧').unwrap_or_else(|| panic!("an open mark in {marked}"));
+        let (kind, value) = mark.split_once(':').unwrap();
+        let kind = ContentKind::ALL.into_iter().find(|known| known.as_str() == kind);
+        labelled.values.push((kind.unwrap_or_else(|| panic!("no such kind in {marked}")), value.to_owned()));
+        labelled.text += before;
+        labelled.text += value;
+        rest = after;
+    }
+    labelled.text += rest;
+    labelled
+}
+
+fn corpus() -> Vec<Labelled> {
+    let hard =
+        include_str!("../detectors/hard.jsonl").lines().map(|line| serde_json::from_str::<String>(line).unwrap());
+    generate::generate().iter().map(String::as_str).map(parse).chain(hard.map(|text| parse(&text))).collect()
+}
+
+fn all() -> ContentKinds {
+    ContentKind::ALL.into_iter().collect()
+}
+
+/// How many values of a kind there are, and how many were found, missed and found where none is.
+#[derive(Clone, Copy, Default)]
+struct Score {
+    found: usize,
+    missed: usize,
+    wrong: usize,
+}
+
+impl Score {
+    fn precision(self) -> f64 {
+        self.found as f64 / (self.found + self.wrong).max(1) as f64
+    }
+
+    fn recall(self) -> f64 {
+        self.found as f64 / (self.found + self.missed).max(1) as f64
+    }
+}
+
+/// A value counts as found if exactly its text was.
+fn score<'c>(corpus: impl Iterator<Item = &'c Labelled>, faults: &mut Vec<String>) -> [Score; ContentKind::ALL.len()] {
+    let mut scores = [Score::default(); ContentKind::ALL.len()];
+    for labelled in corpus {
+        let mut open = labelled.values.clone();
+        for finding in find_content(&labelled.text, all()) {
+            let value = &labelled.text[finding.range.clone()];
+            let score = &mut scores[finding.kind as usize];
+            match open.iter().position(|(kind, other)| *kind == finding.kind && other == value) {
+                Some(at) => {
+                    open.remove(at);
+                    score.found += 1;
+                }
+                None => {
+                    score.wrong += 1;
+                    faults.push(format!("no {}: {value:?} in {:?}", finding.kind, labelled.text));
+                }
+            }
+        }
+        for (kind, value) in open {
+            scores[kind as usize].missed += 1;
+            faults.push(format!("missed {kind}: {value:?} in {:?}", labelled.text));
+        }
+    }
+    scores
+}
+
+#[test]
+fn the_corpus_is_found() {
+    let corpus = corpus();
+    assert!(corpus.len() >= 2_000, "{}", corpus.len());
+    // The detectors were written with the one half in view; the other was only ever counted.
+    for half in 0..2 {
+        let mut faults = Vec::new();
+        let strings = corpus.iter().enumerate().filter(|(at, _)| at % 2 == half).map(|(_, labelled)| labelled);
+        let scores = score(strings, &mut faults);
+        for (kind, score) in ContentKind::ALL.into_iter().zip(scores) {
+            let is_good = score.precision() >= 0.99 && score.recall() >= 0.97;
+            let faults = if half == 0 { faults.join("\n") } else { String::new() };
+            let Score { found, missed, wrong } = score;
+            assert!(is_good, "half {half}, {kind}: {found} found, {missed} missed, {wrong} wrong\n{faults}");
+        }
+    }
+}
+
+/// The table that docs/results.md has.
+#[test]
+fn the_published_table_is_true() {
+    const BEGIN: &str = "<!-- detectors -->\n\n";
+    const END: &str = "\n<!-- end of detectors -->";
+    let corpus = corpus();
+    let mut table = format!("Of {} strings:\n\n", corpus.len());
+    table += "| kind | values | found | found wrongly | precision | recall |\n|---|---|---|---|---|---|\n";
+    for (kind, score) in ContentKind::ALL.into_iter().zip(score(corpus.iter(), &mut Vec::new())) {
+        let Score { found, missed, wrong } = score;
+        let (precision, recall) = (score.precision(), score.recall());
+        let _ = writeln!(table, "| `{kind}` | {} | {found} | {wrong} | {precision:.3} | {recall:.3} |", found + missed);
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/results.md");
+    let page = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
+    let (before, rest) = page.split_once(BEGIN).expect("the page has a place for the table");
+    let (published, after) = rest.split_once(END).expect("the table ends");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, [before, BEGIN, &table, END, after].concat()).unwrap();
+    } else {
+        assert_eq!(published, table);
+    }
+}
+
+/// Texts that are long in ways in which detectors could take more than linear time.
+#[test]
+fn the_work_is_linear() {
+    const SIZE: usize = 64_000;
+    let pieces = [
+        "a",
+        "1",
+        "@",
+        "a@",
+        "@a.",
+        "a@b.c",
+        "1 ",
+        "1-",
+        "1.",
+        "1:",
+        ":",
+        "::",
+        "a:",
+        "+1",
+        "+",
+        "(0)",
+        "( ",
+        "eyJ.",
+        "eyJ",
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----",
+        "ghp_",
+        "sk-",
+        "DE89",
+        "de89 ",
+        "\\",
+        "\\u",
+        "%4",
+        "%40",
+        "&#",
+        "&#64;",
+        "?sig=",
+        "\u{200b}",
+        "1\u{200b}",
+        "\u{ff11}",
+        "\u{661}",
+        "tel 1",
+        "phone ",
+        "\"@",
+        "\"",
+        "a.",
+        "4111 1111 1111 1111",
+        "1.1.1.1 ",
+        "?X-Amz-a=",
+        "x=",
+    ];
+    let time = |text: &str| {
+        let start = computing_time();
+        find_content(text, all());
+        computing_time() - start
+    };
+    for piece in pieces {
+        let text = piece.repeat(SIZE / piece.len());
+        let half: String = piece.repeat(SIZE / piece.len() / 8);
+        let least = |text: &str| (0..2).map(|_| time(text)).min().unwrap();
+        let (short, long) = (least(&half), least(&text));
+        // Eight times the text takes some eight times as long; a square would take sixty-four times.
+        let is_linear = long < short * 30 + std::time::Duration::from_millis(500);
+        assert!(is_linear, "{piece:?}: {short:?} for an eighth, {long:?} for all");
+    }
+}
+
+proptest! {
+    #[test]
+    fn findings_are_in_order_and_inside_the_text(text in "(\\PC|[@.:+0-9 -]|\\\\u00|%4|\u{200b}|phone |4111|DE89 ){0,60}") {
+        let findings = find_content(&text, all());
+        for kind in ContentKind::ALL {
+            let ranges: Vec<_> = findings.iter().filter(|finding| finding.kind == kind).map(|finding| finding.range.clone()).collect();
+            prop_assert!(ranges.iter().all(|range| text.get(range.clone()).is_some_and(|value| !value.is_empty())));
+            prop_assert!(ranges.windows(2).all(|pair| pair[0].end <= pair[1].start), "{ranges:?} in {text:?}");
+            let only = [kind].into_iter().collect();
+            prop_assert_eq!(has_content(&text, only), !ranges.is_empty(), "{} in {:?}", kind, text);
+        }
+    }
+
+    #[test]
+    fn what_is_split_or_escaped_is_found(at in 1_usize..15, split in prop::sample::select(vec!["\u{200b}", "\u{ad}", "\u{2060}", "\u{feff}"])) {
+        let card = "4242424242424242";
+        let (before, after) = card.split_at(at);
+        let spellings = [
+            format!("{before}{split}{after}"),
+            format!("{before}\\u{:04x}{}", u32::from(after.chars().next().unwrap()), &after[1..]),
+            format!("{before}%3{after}"),
+            card.chars().map(|c| char::from_u32(0xff10 + c.to_digit(10).unwrap()).unwrap()).collect(),
+            card.chars().map(|c| char::from_u32(0x966 + c.to_digit(10).unwrap()).unwrap()).collect(),
+        ];
+        for text in spellings {
+            let only = [ContentKind::Card].into_iter().collect();
+            prop_assert!(has_content(&text, only), "{}", text);
+        }
+    }
+}
