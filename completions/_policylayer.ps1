@@ -215,7 +215,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;explain' {
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that has the tool, by its key in a client''s file or by its name; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The same as SERVER')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the policy that `wrap` would use for the server')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: for a person, for a program, or as a section of a wiki page')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -194,7 +194,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;explain'= {
-            cand --server 'The server that has the tool, by its key in a client''s file or by its name; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name'
+            cand --server 'The same as SERVER'
             cand --policy 'The policy file; without it, the policy that `wrap` would use for the server'
             cand --format 'Output format: for a person, for a program, or as a section of a wiki page'
             cand -h 'Print help (see more with ''--help'')'

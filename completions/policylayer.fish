@@ -277,7 +277,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l serve
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l server -d 'The server that has the tool, by its key in a client\'s file or by its name; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l server -d 'The same as SERVER' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l format -d 'Output format: for a person, for a program, or as a section of a wiki page' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'

@@ -14,6 +14,7 @@ use crate::proxy::start_failure;
 #[cfg(unix)]
 use crate::proxy::watcher;
 use crate::term::message;
+use crate::term::path::remember_home;
 use crate::visible::visible_lines;
 
 /// Runs the command line of this process.
@@ -26,15 +27,21 @@ pub fn run() -> Exit {
         _ => {}
     }
     if std::env::args_os().len() <= 1 && io::stdout().is_terminal() {
-        return report_exit(cmd::status::run_bare(&Cli::short_help(), &Env::capture()));
+        return report_exit(cmd::status::run_bare(&Cli::short_help(), &capture_env()));
     }
     if let Some(args) = WrapArgs::parse_valid(std::env::args_os().skip(1)) {
         return report_exit(cmd::wrap::run(&args, &Env::capture()));
     }
     match Cli::parse_command_line() {
-        Ok(cli) => report_exit(cmd::run(&cli, &Env::capture())),
+        Ok(cli) => report_exit(cmd::run(&cli, &capture_env())),
         Err(error) => report_usage(&error),
     }
+}
+
+fn capture_env() -> Env {
+    let env = Env::capture();
+    remember_home(env.home());
+    env
 }
 
 /// Returns the definition of the command line, for man pages.

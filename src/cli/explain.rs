@@ -6,14 +6,18 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
-#[command(after_help = EXPLAIN, arg_required_else_help = true)]
+#[command(
+    override_usage = "policylayer explain [OPTIONS] [SERVER] <TOOL>",
+    after_help = EXPLAIN,
+    arg_required_else_help = true
+)]
 pub(crate) struct ExplainArgs {
-    /// The tool's name, as in tools/list
-    #[arg(value_name = "TOOL", value_parser = NonEmptyStringValueParser::new())]
-    pub tool: String,
-    /// The server that has the tool, by its key in a client's file or by its name; without it, the one that the policy file
-    /// is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this
-    /// name
+    /// The tool's name, as in tools/list; before it the server that has it, by its key in a client's file or by its name.
+    /// Without a server, it is the one that the policy file is named after, else the only one with a policy in the
+    /// configuration directory, else `iterable` if it has a tool of this name
+    #[arg(value_names = ["SERVER", "TOOL"], num_args = 1..=2, required = true, value_parser = NonEmptyStringValueParser::new())]
+    pub words: Vec<String>,
+    /// The same as SERVER
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,
     /// The policy file; without it, the policy that `wrap` would use for the server
@@ -38,7 +42,7 @@ pub(crate) enum ExplainFormat {
 const EXPLAIN: &str = "\
 Examples:
   policylayer explain cancel_export_job
-  policylayer explain send_campaign --server iterable --format markdown
+  policylayer explain iterable send_campaign --format markdown
   policylayer explain create_issue --policy github.toml
 
 Nothing is started and nothing is changed. A tool that is in no catalogue is judged by its name. \

@@ -4,10 +4,11 @@ mod confirm;
 mod outcome;
 mod watch;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Env;
 use super::output::{print, print_report};
-use super::{Env, tool_server};
 use crate::cli::{
     ApprovalsApproveArgs, ApprovalsArgs, ApprovalsCommand, ApprovalsDenyArgs, ApprovalsListArgs, ApprovalsShowArgs,
     Format,
@@ -16,7 +17,8 @@ use crate::engine::{ApprovalAnswer, Channel};
 use crate::exit::Exit;
 use crate::limits::MAX_NOTE;
 use crate::paths;
-use crate::policy::nearest_word;
+use crate::policy::{ServerName, nearest_word};
+use crate::report::client_servers::{ServedQuestion, find_served};
 use crate::settings::LocalConfirm;
 use crate::state::approvals::{
     ApprovalEntry, ApprovalState, Confirm, EntryKey, NotAnswered, StoredApprovals, unix_time,
@@ -63,20 +65,48 @@ pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
     match &args.command {
         None => list_approvals(&mut stored, &args.list, env),
         Some(ApprovalsCommand::List(args)) => list_approvals(&mut stored, args, env),
-        Some(ApprovalsCommand::Show(args)) => show_approval(&mut stored, args),
-        Some(ApprovalsCommand::Approve(args)) => approve_call(&mut stored, args, env),
-        Some(ApprovalsCommand::Deny(args)) => deny_call(&mut stored, args),
+        Some(ApprovalsCommand::Show(args)) => show_approval(&mut find_store(stored, &args.id, env)?, args),
+        Some(ApprovalsCommand::Approve(args)) => approve_call(&mut find_store(stored, &args.id, env)?, args, env),
+        Some(ApprovalsCommand::Deny(args)) => deny_call(&mut find_store(stored, &args.id, env)?, args),
         Some(ApprovalsCommand::Watch) => watch::run(&mut stored, required_confirm(env)?, env),
     }
 }
 
+/// Returns the stores of this machine, that of this terminal first, and the names of the servers that are meant. A client may
+/// give a server another state directory.
+fn find_stores(name: Option<&str>, env: &Env) -> anyhow::Result<(Vec<StoredApprovals>, Vec<ServerName>)> {
+    let (mut dirs, mut names) = (vec![paths::state_dir(env)?], Vec::new());
+    for served in find_served(&ServedQuestion { name, clients: &[], env }).servers {
+        let theirs = paths::state_dir(&served.env).ok();
+        dirs.extend(theirs.filter(|theirs| !dirs.contains(theirs)));
+        let server = served.load_settings().and_then(|settings| served.find_server(&settings));
+        names.extend(server.map(|server| server.name().clone()));
+    }
+    match name.map(ServerName::parse) {
+        Some(Err(error)) if names.is_empty() => return Err(error.into()),
+        named => names.extend(named.and_then(Result::ok)),
+    }
+    let open = |dir: PathBuf| StoredApprovals::new(&dir, paths::STATE_FILE);
+    Ok((dirs.into_iter().map(open).collect(), names))
+}
+
+/// Returns the store that has the call; that of this terminal if none has it.
+fn find_store(mut here: StoredApprovals, id: &str, env: &Env) -> anyhow::Result<StoredApprovals> {
+    let has_call = |stored: &mut StoredApprovals| stored.list_all().map(|all| find_entry(&all, id).is_ok());
+    if has_call(&mut here)? {
+        return Ok(here);
+    }
+    let mut others = find_stores(None, env)?.0.into_iter().skip(1);
+    let found = others.find_map(|mut other| has_call(&mut other).is_ok_and(|has| has).then_some(other));
+    Ok(found.unwrap_or(here))
+}
+
 fn list_approvals(stored: &mut StoredApprovals, args: &ApprovalsListArgs, env: &Env) -> anyhow::Result<Exit> {
-    let (server, dir) = tool_server::find_log(args.server.as_deref(), env)?;
-    let mut all = match paths::state_dir(env)? == dir {
-        true => stored.list_all()?,
-        false => StoredApprovals::new(&dir, paths::STATE_FILE).list_all()?,
-    };
-    all.retain(|entry| server.as_ref().is_none_or(|server| entry.server == server.as_str()));
+    let mut all = stored.list_all()?;
+    let (others, servers) = find_stores(args.server.as_deref(), env)?;
+    // What cannot be read there is said by its own session.
+    all.extend(others.into_iter().skip(1).filter_map(|mut other| other.list_all().ok()).flatten());
+    all.retain(|entry| args.server.is_none() || servers.iter().any(|server| entry.server == server.as_str()));
     // A program gets what can be answered, unless it asks for more.
     all.retain(|entry| args.all || args.format == Format::Text || entry.state.is_open());
     let expired = if args.all { Expired::Listed } else { Expired::Counted };

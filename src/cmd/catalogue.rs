@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 use serde_json::Value;
 
-use super::output::{UsageError, print, print_report, show_start};
+use super::output::{UsageError, print_report, print_verbatim, show_start};
 use crate::author::catalogue_draft::{DraftHead, write_draft};
 use crate::cli::{CatalogueArgs, CatalogueCommand, DraftArgs};
 use crate::exit::Exit;
@@ -15,7 +15,7 @@ use crate::probe;
 use crate::report::catalogue::{CatalogueHead, CatalogueList, CatalogueReport, CatalogueToolReport};
 use crate::risk::{Class, Listed, Returns};
 use crate::term::message;
-use crate::term::style::DIM;
+use crate::term::style::{DIM, risk_style};
 use crate::term::table::{self, Cell};
 use crate::term::wrap::{text_width, wrap_text};
 use crate::visible::{count_of, escape_invisible};
@@ -92,7 +92,7 @@ fn write_tool(out: &mut dyn Write, tool: &CatalogueToolReport, width: usize) -> 
     write!(out, "{}", wrap_text(&describe_rule(tool), 4, width))
 }
 
-/// `high severity, sends, cannot be undone`
+/// `high risk, sends, cannot be undone`
 fn describe_facts(tool: &CatalogueToolReport) -> Vec<String> {
     let returns = |what: Returns| tool.returns.contains(&what);
     let facts = [
@@ -101,7 +101,8 @@ fn describe_facts(tool: &CatalogueToolReport) -> Vec<String> {
         (tool.personal_data, "personal data"),
         (returns(Returns::Untrusted), "returns what others wrote"),
     ];
-    let mut words = vec![format!("{} severity", tool.severity.as_str())];
+    let (risk, style) = (tool.severity.as_str(), risk_style(tool.severity.as_str()));
+    let mut words = vec![format!("{style}{risk} risk{style:#}{DIM}")];
     words.extend(facts.iter().filter(|(holds, _)| *holds).map(|(_, words)| (*words).to_owned()));
     words.extend(tool.url_argument.map(|argument| format!("connects to `{argument}`")));
     words.extend(tool.versions.map(|versions| format!("only {versions}")));
@@ -136,7 +137,7 @@ fn draft(args: &DraftArgs) -> anyhow::Result<Exit> {
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
     let version = offer.info.get("version").and_then(Value::as_str).unwrap_or_default();
     let text = write_draft(&DraftHead { server: &server, started: started.as_ref(), version }, &tools);
-    print(|out| out.write_all(text.as_bytes()))?;
+    print_verbatim(&text)?;
     print_next(&server, started.as_ref(), tools.len());
     Ok(Exit::Ok)
 }

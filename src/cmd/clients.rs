@@ -11,6 +11,7 @@ use crate::clients::key::visible_key;
 use crate::exit::Exit;
 use crate::report::clients::{ClientOverview, ClientReport, ClientServer};
 use crate::report::doctor::ServerState;
+use crate::term::path::fit_path;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::term::table::{self, Cell};
 use crate::visible::escape_invisible;
@@ -53,7 +54,7 @@ fn write_client(out: &mut dyn Write, client: &ClientReport) -> io::Result<()> {
     let package =
         client.package.as_ref().map(|package| format!(", package {}", escape_invisible(package))).unwrap_or_default();
     writeln!(out, "{bold}{}{bold:#} ({}), {whose}{package}", client.name, client.id)?;
-    writeln!(out, "{DIM}{}{DIM:#}", escape_invisible(&client.file))?;
+    writeln!(out, "{DIM}{}{DIM:#}", fit_path(&escape_invisible(&client.file)))?;
     if let Some(note) = &client.note {
         writeln!(out, "  {WARN}note:{WARN:#} {note}")?;
     }
@@ -80,8 +81,8 @@ fn server_row(server: &ClientServer) -> Vec<Cell> {
         (None, true) => "-".to_owned(),
         (None, false) => server.command.join(" "),
     };
-    let policy = server.policy.as_deref().unwrap_or("-");
-    vec![Cell::new(&server.key), Cell::styled(state, style), Cell::new(policy), Cell::new(command)]
+    let policy = server.policy.as_deref().map_or_else(|| Cell::new("-"), |policy| Cell::path(policy, Style::new()));
+    vec![Cell::new(&server.key), Cell::styled(state, style), policy, Cell::new(command)]
 }
 
 /// How a state is shown.

@@ -29,7 +29,8 @@ use crate::visible::escape_invisible;
 pub(crate) const SERVER_SUBCOMMAND: &str = "demo-server";
 
 /// The policy of the demo, as a user would write it who starts the server by the path of a program of their own.
-const POLICY: &str = r#"{"version":"1","catalogue":"iterable","default":"deny","hide":["cancel_export_job"]}"#;
+const POLICY: [&str; 2] =
+    [r#"{"version":"1","catalogue":"iterable","#, r#" "default":"deny","hide":["cancel_export_job"]}"#];
 
 /// Only the client asks: the demo has no person at the local channel.
 const CONFIG: &str = "[approvals]\nchannels = [\"client\"]\n";
@@ -97,7 +98,7 @@ const SMUGGLED: &str = concat!(
 );
 
 fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
-    let source = Source::new("policy.json", Format::Json, POLICY);
+    let source = Source::new("policy.json", Format::Json, &POLICY.concat());
     let policy = policy::load_policy(&source, &Server::by_name(&ServerName::parse(SERVER)?)).policy;
     let policy = Arc::new(policy.context("the demo failed, please report this: its policy does not load")?);
     // What the server itself lists, before the wrapper hides some of it.
@@ -108,7 +109,7 @@ fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
     // The wrapper's home. It is removed with its content when the demo ends.
     let dir = tempfile::tempdir().context("the demo needs a temporary directory that you may write to")?;
     let policy = dir.path().join("policy.json");
-    std::fs::write(&policy, POLICY)?;
+    std::fs::write(&policy, POLICY.concat())?;
     std::fs::create_dir_all(dir.path().join("policylayer"))?;
     std::fs::write(dir.path().join("policylayer/config.toml"), CONFIG)?;
     let mut session = DemoSession::open(&policy, dir.path())?;
@@ -127,7 +128,7 @@ fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
     let reached = |tool: &str| printed.lines().any(|line| line.strip_prefix(server::RAN) == Some(tool));
 
     write_title(out, "The policy, the whole file")?;
-    writeln!(out, "  {POLICY}\n")?;
+    writeln!(out, "  {}\n", POLICY.join("\n  "))?;
     writeln!(
         out,
         "  It hides one tool. For the rest the built-in policy stays in force. `catalogue` says which server the stand-in\n  plays: behind `npx -y @iterable/mcp` it is not needed.\n"

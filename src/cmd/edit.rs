@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use self::target::EditTarget;
 use super::Env;
 use super::history::keep_edit;
-use super::output::print;
+use super::output::{print, print_verbatim};
 use crate::author::edit::{self, CannotEdit, EditAction, Edited, Order, Pasted};
 use crate::cli::{AddArgs, EditArgs, Format, LimitArgs, ResetArgs, ToolsArgs};
 use crate::exit::Exit;
@@ -151,7 +151,7 @@ fn edit_target(
     let report =
         EditReport { file: &name, server: target.server.name().as_str(), changed, written, decisions, entries };
     match args.format {
-        Format::Json => print(|out| out.write_all(to_json(&report)?.as_bytes()))?,
+        Format::Json => print_verbatim(&to_json(&report)?)?,
         Format::Text if changed => show_edit(&target, &edited, &report)?,
         Format::Text => {}
     }

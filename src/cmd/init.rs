@@ -12,7 +12,7 @@ use jiff::Zoned;
 use serde_json::Value;
 
 use super::Env;
-use super::history::keep_edit;
+use super::history::keep_edits;
 use super::output::{UsageError, show_start};
 use crate::author::edit::write_out_builtin;
 use crate::author::init::{
@@ -154,12 +154,13 @@ fn write_and_keep(
     server: &Server,
     env: &Env,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    let before = if_there(read_file(file)).ok().flatten();
+    let read = |file: &Path| Some(String::from_utf8_lossy(&if_there(read_file(file)).ok()??).into_owned());
+    let moved: Vec<_> = target.other_files().map(|other| (other.to_owned(), read(other), None)).collect();
+    let mut edited = vec![(file.to_owned(), read(file), Some(text.to_owned()))];
     let backups = target.write_file(file, text)?;
-    // What was moved out of its way under another name would not come back.
-    if backups.len() == usize::from(before.is_some()) {
-        keep_edit(server.name(), file, before.as_deref(), Some(text.as_bytes()), env);
-    }
+    // One that could not be read would not come back.
+    edited.extend(moved.into_iter().filter(|(_, before, _)| before.is_some()));
+    keep_edits(server.name(), edited, env);
     Ok(backups)
 }
 

@@ -19,6 +19,8 @@ use crate::report::log_records::LogError;
 use crate::report::to_json;
 use crate::term::message;
 use crate::term::spinner::Spinner;
+use crate::term::style::terminal_width;
+use crate::term::wrap::fit_lines;
 use crate::visible::escape_styled;
 
 /// The command line does not say enough, or something that cannot be. The message says what to write.
@@ -59,19 +61,28 @@ pub(super) fn print_report<R: Serialize>(
     format: Format,
     write_text: impl FnOnce(&mut dyn Write, &R) -> io::Result<()>,
 ) -> anyhow::Result<()> {
-    print(|out| match format {
-        Format::Text => write_text(out, report),
-        Format::Json => out.write_all(to_json(report)?.as_bytes()),
-    })
+    match format {
+        Format::Text => print(|out| write_text(out, report)),
+        Format::Json => print_verbatim(&to_json(report)?),
+    }
 }
 
-/// Prints what `write` writes. Colours are left out if stdout does not support them, and what is invisible is shown as
-/// codes, wherever it came from.
+/// Prints what `write` writes, fitted into the terminal if stdout is one. Colours are left out if stdout does not support
+/// them, and what is invisible is shown as codes, wherever it came from.
 pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
     let mut text = Vec::new();
     write(&mut text)?;
+    let text = String::from_utf8_lossy(&text);
+    match terminal_width() {
+        Some(width) => print_verbatim(&fit_lines(&text, width)),
+        None => print_verbatim(&text),
+    }
+}
+
+/// The same for a text whose lines have to stay as they are, such as a document that is to be copied.
+pub(super) fn print_verbatim(text: &str) -> anyhow::Result<()> {
     let mut out = AutoStream::auto(io::stdout()).lock();
-    out.write_all(escape_styled(&String::from_utf8_lossy(&text)).as_bytes())?;
+    out.write_all(escape_styled(text).as_bytes())?;
     out.flush()?;
     Ok(())
 }

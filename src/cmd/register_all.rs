@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::count_of;
-use super::output::print;
+use super::output::{print, print_verbatim};
 use super::register::{show_outcome, warn_of_writers};
 use super::status::{FileHeading, LONGEST_NAME, describe_policy, describe_unread};
 use crate::cli::{All, Format};
@@ -88,7 +88,7 @@ pub(super) fn run(
         }
     }
     if format == Format::Json {
-        print(|out| out.write_all(to_json(&report)?.as_bytes()))?;
+        print_verbatim(&to_json(&report)?)?;
     }
     Ok(match consent {
         Some(Consent::Unknown) => {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anstyle::Style;
 use anyhow::bail;
 
-use super::output::print;
+use super::output::{print, print_verbatim};
 use super::{Env, is_file, tool_server};
 use crate::cli::{TestArgs, TestFormat};
 use crate::exit::Exit;
@@ -35,11 +35,11 @@ pub(crate) fn run(args: &TestArgs, env: &Env) -> anyhow::Result<Exit> {
         files = find_tests(env)?;
     }
     let run = TestRun::run_files(&files, env);
-    print(|out| match args.format {
-        TestFormat::Text => write_text(out, &run),
-        TestFormat::Json => out.write_all(to_json(&run)?.as_bytes()),
-        TestFormat::Junit => out.write_all(format_junit(&run).as_bytes()),
-    })?;
+    match args.format {
+        TestFormat::Text => print(|out| write_text(out, &run))?,
+        TestFormat::Json => print_verbatim(&to_json(&run)?)?,
+        TestFormat::Junit => print_verbatim(&format_junit(&run))?,
+    }
     Ok(run.exit_code())
 }
 

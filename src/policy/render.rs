@@ -16,12 +16,12 @@ pub enum Colour {
 
 /// Renders diagnostics of `source`, separated by empty lines, with a newline at the end.
 pub fn render_diagnostics(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> String {
+    // How much of a source line is shown around the caret: terminals are narrower than logs.
     let renderer = match colour {
-        Colour::Plain => Renderer::plain(),
-        Colour::Styled => Renderer::styled(),
+        Colour::Plain => Renderer::plain().term_width(120),
+        Colour::Styled => Renderer::styled().term_width(80),
     }
-    .decor_style(DecorStyle::Ascii)
-    .term_width(120);
+    .decor_style(DecorStyle::Ascii);
     let mut out = String::new();
     for diagnostic in diagnostics {
         if !out.is_empty() {

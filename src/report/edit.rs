@@ -83,7 +83,7 @@ impl<'p> RuleDecision<'p> {
 
 fn describe_limit(limit: &Limit) -> String {
     let whose = if limit.scope == Scope::Server { " over all sessions" } else { "" };
-    format!("{} a {}{whose}", limit.max, WindowText(limit.window))
+    format!("{} per {}{whose}", limit.max, WindowText(limit.window))
 }
 
 /// Returns the known tools whose decisions differ, sorted by name. The same decision by another rule is no change.

@@ -336,7 +336,7 @@ fn explain_class(profile: &Profile, by_name: Class, catalogue: Option<&Catalogue
 
 /// Returns the recommendation as a sentence, without the conditions on arguments.
 fn describe_advice(recommended: &Recommended) -> String {
-    let limit = recommended.rate_limit.map(|rate| format!("{} a {}", rate.max, rate.window));
+    let limit = recommended.rate_limit.map(|rate| format!("{} per {}", rate.max, rate.window));
     match (recommended.action, limit) {
         (Action::Allow, None) => "Allow it.".to_owned(),
         (Action::Allow, Some(limit)) => format!("Allow it, {limit}."),

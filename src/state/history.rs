@@ -31,6 +31,32 @@ pub struct KeptEdit {
     pub before: Option<String>,
     /// The content of the file after; `None` if it was removed.
     pub after: Option<String>,
+    /// Other files that the edit changed, such as a policy of another format that was moved out of the way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<KeptFile>,
+}
+
+impl KeptEdit {
+    /// Returns the policy file, with its texts.
+    pub fn main_file(&self) -> KeptFile {
+        KeptFile { file: self.file.clone(), before: self.before.clone(), after: self.after.clone() }
+    }
+
+    /// Returns all files, the policy file first.
+    pub fn files(&self) -> impl Iterator<Item = KeptFile> + '_ {
+        [self.main_file()].into_iter().chain(self.others.iter().cloned())
+    }
+}
+
+/// A file that an edit changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptFile {
+    /// Its path.
+    pub file: String,
+    /// Its content before; `None` if there was no file.
+    pub before: Option<String>,
+    /// Its content after; `None` if it was removed.
+    pub after: Option<String>,
 }
 
 /// The edits that are kept in a state directory.
@@ -132,6 +158,7 @@ mod tests {
             command: "policylayer hide x".to_owned(),
             before: None,
             after: Some(text.to_owned()),
+            others: Vec::new(),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use crate::term::style::stderr_width;
+use crate::term::wrap::fit_lines;
 use crate::visible::escape_styled;
 
 /// The message is complete: what is wrong, where, why and what to do.
@@ -19,8 +21,10 @@ pub(crate) fn print_note(message: &str) {
 
 /// Prints a text with colours of ours.
 pub(crate) fn print_styled(text: &str) {
+    let text = escape_styled(text);
+    let text = stderr_width().map_or_else(|| text.clone(), |width| fit_lines(&text, width));
     // If nobody reads stderr, there is no better place for it.
-    let _ = anstream::stderr().lock().write_all(escape_styled(text).as_bytes());
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
 pub(crate) fn error_line(message: &str) -> String {

@@ -21,11 +21,24 @@ impl Prompter {
     /// Returns the index of the chosen item, or `None` if the person leaves with Esc, `q` or Ctrl-C. The cursor starts
     /// on the first item. A signal ends the program once the terminal is restored.
     pub(crate) fn select_item(&self, title: &str, items: &[String]) -> io::Result<Option<usize>> {
+        loop {
+            match self.select_or_go_back(title, items)? {
+                Selection::Item(index) => return Ok(Some(index)),
+                Selection::Left => return Ok(None),
+                Selection::Back => {}
+            }
+        }
+    }
+
+    /// The same for one of several questions, the previous one of which can be asked again.
+    pub(crate) fn select_or_go_back(&self, title: &str, items: &[String]) -> io::Result<Selection> {
         let selected = self.show_list(title, items);
         restore_terminal();
         end_by_signal(self.0.received_signal());
         let selected = selected?;
-        if let Some(item) = selected.and_then(|index| items.get(index)) {
+        if let Selection::Item(index) = selected
+            && let Some(item) = items.get(index)
+        {
             writeln!(io::stderr(), "{title}: {item}")?;
         }
         Ok(selected)
@@ -63,7 +76,7 @@ impl Prompter {
     }
 
     /// Draws the list and handles keys. Clears what it drew before it returns.
-    fn show_list(&self, title: &str, items: &[String]) -> io::Result<Option<usize>> {
+    fn show_list(&self, title: &str, items: &[String]) -> io::Result<Selection> {
         terminal::enable_raw_mode()?;
         execute!(io::stderr(), Hide, DisableLineWrap)?;
         let mut selected = 0;
@@ -73,8 +86,9 @@ impl Prompter {
             queue!(io::stderr(), MoveUp(height), MoveToColumn(0), Clear(ClearType::FromCursorDown))?;
             match action? {
                 ListAction::Move(index) => selected = index,
-                ListAction::Choose => return Ok(Some(selected)),
-                ListAction::Leave => return Ok(None),
+                ListAction::Choose => return Ok(Selection::Item(selected)),
+                ListAction::GoBack => return Ok(Selection::Back),
+                ListAction::Leave => return Ok(Selection::Left),
             }
         }
     }
@@ -96,10 +110,20 @@ impl Prompter {
     }
 }
 
+/// What a person did with a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Selection {
+    Item(usize),
+    /// They want the question before this one again.
+    Back,
+    Left,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ListAction {
     Move(usize),
     Choose,
+    GoBack,
     Leave,
 }
 
@@ -118,6 +142,7 @@ fn key_action(key: KeyEvent, selected: usize, count: usize) -> Option<ListAction
             Some(ListAction::Move(selected.checked_sub(1).unwrap_or(count.saturating_sub(1))))
         }
         KeyCode::Enter | KeyCode::Char(' ') => Some(ListAction::Choose),
+        KeyCode::Left | KeyCode::Backspace => Some(ListAction::GoBack),
         KeyCode::Esc | KeyCode::Char('q') => Some(ListAction::Leave),
         _ => None,
     }
@@ -166,6 +191,8 @@ mod tests {
             (plain(KeyCode::Enter), 1, Some(ListAction::Choose)),
             (plain(KeyCode::Char(' ')), 1, Some(ListAction::Choose)),
             (control('j'), 1, Some(ListAction::Choose)),
+            (plain(KeyCode::Left), 1, Some(ListAction::GoBack)),
+            (plain(KeyCode::Backspace), 1, Some(ListAction::GoBack)),
             (plain(KeyCode::Esc), 1, Some(ListAction::Leave)),
             (plain(KeyCode::Char('q')), 1, Some(ListAction::Leave)),
             (control('c'), 1, Some(ListAction::Leave)),

@@ -1,6 +1,6 @@
 //! Colours, the width of the terminal, and the formats of times and durations.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -23,9 +23,28 @@ pub(crate) fn effect_style(effect: &str) -> Style {
     }
 }
 
+/// Returns the style of a risk, by its name: what is high is seen as high.
+pub(crate) fn risk_style(risk: &str) -> Style {
+    match risk {
+        "low" => DIM,
+        "medium" => WARN,
+        "high" => ERROR,
+        _ => ERROR.bold(),
+    }
+}
+
 /// Returns the width of stdout's terminal, at least 40 columns; `None` if stdout is not a terminal.
 pub(crate) fn terminal_width() -> Option<usize> {
-    let (columns, _) = io::stdout().is_terminal().then(crossterm::terminal::size)?.ok()?;
+    read_width(&io::stdout())
+}
+
+/// The same for stderr.
+pub(crate) fn stderr_width() -> Option<usize> {
+    read_width(&io::stderr())
+}
+
+fn read_width(stream: &impl IsTerminal) -> Option<usize> {
+    let (columns, _) = stream.is_terminal().then(crossterm::terminal::size)?.ok()?;
     (columns > 0).then(|| usize::from(columns).max(40))
 }
 

@@ -2,11 +2,14 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::ops::Range;
 
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use super::path::{cut_in_front, show_path};
 use super::style::{DIM, terminal_width};
+use super::wrap::wrap_text;
 use crate::visible::escape_invisible;
 
 /// Text that may come from anybody: what is invisible in it is shown as codes.
@@ -14,6 +17,15 @@ use crate::visible::escape_invisible;
 pub(crate) struct Cell {
     text: String,
     style: Style,
+    cut: Cut,
+}
+
+/// Where a text is cut that is too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    AtEnd,
+    /// For a path, whose end tells most.
+    InFront,
 }
 
 impl Cell {
@@ -22,7 +34,23 @@ impl Cell {
     }
 
     pub(crate) fn styled(text: impl Display, style: Style) -> Self {
-        Self { text: escape_invisible(&text.to_string()).replace('\t', " "), style }
+        Self { text: escape_invisible(&text.to_string()).replace('\t', " "), style, cut: Cut::AtEnd }
+    }
+
+    /// A path: on a terminal, the home directory is `~`, and what does not fit is cut in front.
+    pub(crate) fn path(path: &str, style: Style) -> Self {
+        Self { cut: Cut::InFront, ..Self::styled(show_path(path), style) }
+    }
+
+    fn cut_to(&self, room: usize) -> String {
+        match self.cut {
+            Cut::AtEnd => cut_to_width(&self.text, room),
+            Cut::InFront => cut_in_front(&self.text, room),
+        }
+    }
+
+    fn show(&self, text: &str) -> String {
+        format!("{}{text}{:#}", self.style, self.style)
     }
 
     fn width(&self) -> usize {
@@ -35,17 +63,21 @@ pub(crate) fn write_table(out: &mut dyn Write, header: &[&str], rows: &[Vec<Cell
     Table::new(header, terminal_width()).write_rows(out, rows)
 }
 
-/// A column is never made narrower than this, unless all of its cells are.
-const NARROW: usize = 8;
+/// A last column gets this much beside the others, or all that it needs, or a line of its own: it holds sentences.
+const LAST: usize = 40;
+
+/// Lines of a row after the first are indented by this.
+const BELOW: usize = 6;
 
 /// A table whose rows arrive in batches: columns may grow with later rows.
 #[derive(Debug)]
 pub(crate) struct Table {
     header: Vec<Cell>,
-    is_begun: bool,
+    /// The columns that stand on each line of a row, as they were when the header was last written.
+    lines: Vec<Range<usize>>,
     /// The widest cell of each column so far.
     widths: Vec<usize>,
-    /// The longest line in columns; a longer one ends in `…`. `None` if there is no limit.
+    /// The longest line in columns; a longer cell ends in `…`. `None` if there is no limit.
     width: Option<usize>,
 }
 
@@ -53,60 +85,95 @@ impl Table {
     pub(crate) fn new(header: &[&str], width: Option<usize>) -> Self {
         let header: Vec<_> = header.iter().map(|title| Cell::styled(title, DIM)).collect();
         let widths = header.iter().map(Cell::width).collect();
-        Self { header, is_begun: false, widths, width }
+        Self { header, lines: Vec::new(), widths, width }
     }
 
-    /// Writes more rows; the first call also writes the header.
+    /// Writes more rows, below the header where that is not written yet, or columns have moved.
     pub(crate) fn write_rows(&mut self, out: &mut dyn Write, rows: &[Vec<Cell>]) -> io::Result<()> {
         for (column, width) in self.widths.iter_mut().enumerate() {
             let cells = rows.iter().filter(|row| row.len() > 1).filter_map(|row| row.get(column));
             *width = cells.map(Cell::width).fold(*width, usize::max);
         }
-        let widths = self.fit_columns();
-        if !self.is_begun {
-            self.is_begun = true;
-            writeln!(out, "{}", self.format_row(&self.header, &widths))?;
+        let lines = self.break_rows();
+        let widths = self.fit_columns(&lines);
+        if self.lines != lines {
+            self.lines = lines;
+            self.write_row(out, &self.header, &widths)?;
         }
-        rows.iter().try_for_each(|row| writeln!(out, "{}", self.format_row(row, &widths)))
+        rows.iter().try_for_each(|row| self.write_row(out, row, &widths))
     }
 
-    /// Returns the widths of the columns that are shown: the widest ones give way, so that one long name leaves space for
-    /// the others. The last columns are left out if that is not enough.
-    fn fit_columns(&self) -> Vec<usize> {
+    /// Returns which columns stand on each line of a row. What does not fit beside the others goes below them, so that no
+    /// column is lost in a narrow terminal.
+    fn break_rows(&self) -> Vec<Range<usize>> {
+        let Some(width) = self.width else { return vec![0..self.widths.len()] };
+        let (mut lines, mut start, mut left) = (Vec::new(), 0, width);
+        for (column, natural) in self.widths.iter().enumerate() {
+            let is_last = column + 1 == self.widths.len();
+            let needed = GAP + if is_last { (*natural).min(LAST) } else { (*natural).min(width / 2) };
+            if needed > left && column > start {
+                lines.push(start..column);
+                start = column;
+                left = width.saturating_sub(BELOW - GAP);
+            }
+            left = left.saturating_sub(needed);
+        }
+        lines.push(start..self.widths.len());
+        lines
+    }
+
+    /// Returns the widths of the columns: where those of a line are too wide together, the widest ones give way.
+    fn fit_columns(&self, lines: &[Range<usize>]) -> Vec<usize> {
         let Some(width) = self.width else { return self.widths.clone() };
-        let mut widths: Vec<_> = self.widths.iter().map(|column| *column.min(&width)).collect();
-        loop {
-            let mark = if widths.len() < self.widths.len() { GAP + 1 } else { 0 };
-            let taken = widths.iter().map(|column| GAP + column).sum::<usize>() + mark;
-            if taken <= width || widths.is_empty() {
-                return widths;
-            }
-            match widths.iter_mut().max() {
-                Some(widest) if *widest > NARROW => *widest -= 1,
-                _ => drop(widths.pop()),
+        let mut widths = self.widths.clone();
+        for line in lines {
+            let room = width.saturating_sub(line_indent(line) - GAP);
+            let Some(columns) = widths.get_mut(line.clone()) else { continue };
+            while columns.iter().map(|column| GAP + column).sum::<usize>() > room {
+                match columns.iter_mut().max() {
+                    Some(widest) if *widest > 1 => *widest -= 1,
+                    _ => break,
+                }
             }
         }
+        widths
     }
 
-    /// Formats a row; a row with a single cell spans all columns.
-    fn format_row(&self, row: &[Cell], widths: &[usize]) -> String {
-        let all = self.width.unwrap_or(usize::MAX).saturating_sub(GAP);
-        let mut line = String::new();
-        for (index, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let is_last = index + 1 == row.len();
-            let text = cut_to_width(&cell.text, if row.len() == 1 { all } else { *width });
-            let padding = if is_last { 0 } else { width - text.width() };
-            line.push_str(&" ".repeat(GAP));
-            if !text.is_empty() {
-                line.push_str(&format!("{}{text}{:#}", cell.style, cell.style));
+    /// Writes a row; one with a single cell spans all columns.
+    fn write_row(&self, out: &mut dyn Write, row: &[Cell], widths: &[usize]) -> io::Result<()> {
+        if let ([cell], true) = (row, self.header.len() > 1) {
+            let Some(width) = self.width else { return writeln!(out, "{}{}", " ".repeat(GAP), cell.show(&cell.text)) };
+            let text = wrap_text(&cell.text, GAP, width);
+            return text.lines().try_for_each(|line| writeln!(out, "{}", cell.show(line)));
+        }
+        for columns in &self.lines {
+            let line = format_line(row, widths, columns);
+            // Below a row, there is no line for cells that are all empty.
+            if columns.start == 0 || !line.is_empty() {
+                writeln!(out, "{line}")?;
             }
-            line.push_str(&" ".repeat(padding));
         }
-        if row.len() > widths.len() {
-            line.push_str(&format!("{}…", " ".repeat(GAP)));
-        }
-        line.trim_end().to_owned()
+        Ok(())
     }
+}
+
+fn line_indent(columns: &Range<usize>) -> usize {
+    if columns.start == 0 { GAP } else { BELOW }
+}
+
+fn format_line(row: &[Cell], widths: &[usize], columns: &Range<usize>) -> String {
+    let mut line = " ".repeat(line_indent(columns) - GAP);
+    for (index, (cell, width)) in row.iter().zip(widths).enumerate().take(columns.end).skip(columns.start) {
+        let text = cell.cut_to(*width);
+        let is_last = index + 1 == columns.end.min(row.len());
+        let padding = if is_last { 0 } else { width.saturating_sub(text.width()) };
+        line.push_str(&" ".repeat(GAP));
+        if !text.is_empty() {
+            line.push_str(&cell.show(&text));
+        }
+        line.push_str(&" ".repeat(padding));
+    }
+    line.trim_end().to_owned()
 }
 
 /// Before each column, in columns of the terminal.
@@ -151,7 +218,8 @@ mod tests {
         table.write_rows(&mut out, &[vec![Cell::new("all of the columns of it")]]).unwrap();
         table.write_rows(&mut out, &[vec![Cell::new("b"), Cell::new("c")]]).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
-        let expected = "  ONE  TWO\n  a    äbcdefghijklmn…\n  longer t…  x\n  all of the columns …\n  b          c\n";
+        let expected = "  ONE  TWO\n  a    äbcdefghijklmn…\n  ONE\n      TWO\n  longer than all\n      x\n  all of the columns\n  \
+                        of it\n  b\n      c\n";
         assert_eq!(text, expected);
     }
 
@@ -174,11 +242,11 @@ mod tests {
                 let mut out = Vec::new();
                 Table::new(&header[..columns], Some(width)).write_rows(&mut out, &rows).unwrap();
                 let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
-                assert_eq!(text.lines().count(), rows.len() + 1);
-                for (line, row) in text.lines().skip(1).zip(&rows) {
-                    assert!(line.width() <= width.max(GAP + 1), "{width}: {line:?}");
-                    let is_whole = row.iter().all(|cell| line.contains(&*cell.text));
-                    assert!(is_whole || line.contains('…'), "{width}: {line:?} is cut without a mark");
+                assert!(header[..columns].iter().all(|title| width < 20 || text.contains(title)), "{width}: {text}");
+                let wide = text.lines().find(|line| line.width() > width.max(BELOW + 1));
+                assert_eq!(wide, None, "{width}");
+                for cell in rows.iter().flatten() {
+                    assert!(text.contains(&*cell.text) || text.contains('…'), "{width}: cut without a mark: {text}");
                 }
             }
         }

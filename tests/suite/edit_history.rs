@@ -83,6 +83,53 @@ fn a_file_that_an_edit_made_goes_and_comes_back() {
     assert!(!shop.exists() && file.exists());
 }
 
+/// The policy of another format that `init --force` moves out of its way comes back, and goes again.
+#[test]
+fn what_init_moved_out_of_its_way_comes_back() {
+    let home = Home::new();
+    let old = "{\"version\":\"1\",\"default\":\"deny\",\"tools\":{\"sell\":{}}}";
+    let (json, toml) = (home.policy("shop.json", old), home.path().join("config/policylayer/policies/shop.toml"));
+    fs::write(home.path().join("offer.json"), offer().to_string()).unwrap();
+    let stub = example("stub_server");
+    let server = ["--server", "shop", "--", stub.to_str().unwrap(), "--offer", "offer.json"];
+    good(&home, &[&["init", "--yes", "--force", "-o", toml.to_str().unwrap()][..], &server[..]].concat());
+    let new = fs::read_to_string(&toml).unwrap();
+    assert!(!json.exists());
+    assert_eq!(history(&home)[0]["others"][0]["before"], json!(old));
+    good(&home, &["deny", "sell", "--server", "shop"]);
+    let dry = good(&home, &["undo", "--edit", "1", "--dry-run"]);
+    assert!(dry.out.contains("shop.json") && toml.exists() && !json.exists(), "{}", dry.out);
+    // Somebody has put another one there meanwhile.
+    fs::write(&json, "{}").unwrap();
+    let ran = home.run(&["undo", "--edit", "1"]);
+    assert!(ran.code == Some(1) && ran.err.contains("was changed since edit 1"), "{}", ran.err);
+    fs::remove_file(&json).unwrap();
+    good(&home, &["undo", "--edit", "1"]);
+    assert_eq!((fs::read_to_string(&json).unwrap().as_str(), toml.exists()), (old, false));
+    good(&home, &["undo"]);
+    assert!(!json.exists() && toml.exists());
+    good(&home, &["undo", "--edit", "2"]);
+    assert_eq!(fs::read_to_string(&toml).unwrap(), new);
+}
+
+#[test]
+fn who_made_an_edit_is_known_without_a_variable() {
+    let home = Home::new();
+    home.policy("shop.toml", SHOP);
+    let mut command = home.command(&["deny", "sell"]);
+    for name in ["USER", "LOGNAME", "USERNAME"] {
+        command.env_remove(name);
+    }
+    assert!(command.output().unwrap().status.success());
+    let user = history(&home)[0]["user"].as_str().unwrap().to_owned();
+    if cfg!(unix) {
+        let id = std::process::Command::new("id").arg("-un").output().unwrap();
+        let name = String::from_utf8(id.stdout).unwrap();
+        assert!(user == name.trim() || user.starts_with("uid "), "{user} for {name}");
+    }
+    assert!(!user.is_empty());
+}
+
 #[test]
 fn what_was_changed_by_hand_is_not_undone() {
     let home = Home::new();
@@ -167,6 +214,12 @@ fn each_subcommand_takes_the_key_and_the_name_of_a_server_with_its_environment()
         assert!(good(&["test", name]).contains("1 passed, 0 failed"));
         assert!(good(&["decide", "refund", "--server", name]).contains("tools.refund of"));
         assert!(good(&["explain", "refund", "--server", name]).contains("tools.refund"));
+        assert!(good(&["explain", name, "refund"]).contains("tools.refund"));
+        assert!(good(&["explain", name, "refund", "--server", name]).contains("tools.refund"));
+        for words in [&["explain", name][..], &["explain", name, "refund", "--server", "other"]] {
+            let ran = home.run(words);
+            assert!(ran.code == Some(2) && ran.err.contains("server"), "{words:?}: {}", ran.err);
+        }
         assert!(good(&["lock", name]).contains("Locked shop"));
         good(&["deny", "refund", "--server", name]);
         assert_eq!(home.run(&["decide", "refund", "--server", name]).code, Some(4));
@@ -182,6 +235,54 @@ fn each_subcommand_takes_the_key_and_the_name_of_a_server_with_its_environment()
         good(&["approvals", name]);
         assert!(home.run(&["doctor", name]).out.contains("My shop"));
     }
+}
+
+/// A tool may be called as a server is: both can be asked about.
+#[test]
+fn a_name_of_a_server_and_of_a_tool_is_explained_as_the_tool() {
+    let home = Home::new();
+    home.policy("get_lists.toml", SHOP);
+    let text = good(&home, &["explain", "get_lists"]).out;
+    assert!(text.contains("get_lists"), "{text}");
+    let ran = home.run(&["explain", "iterable"]);
+    assert!(ran.code == Some(2) && ran.err.contains("`policylayer catalogue iterable`"), "{}", ran.err);
+    let text = good(&home, &["explain", "iterable", "iterable"]).out;
+    assert!(text.contains("No catalogue has this tool"), "{text}");
+}
+
+/// What `approvals SERVER` lists can be shown and answered, also where the client gives another state directory.
+#[test]
+fn calls_of_a_server_whose_state_is_elsewhere_are_answered_from_here() {
+    use policylayer::engine::{LocalChannel as _, Question};
+    use policylayer::policy::ApprovalLifetime;
+    use policylayer::state::approvals::{Confirm, SessionApprovals, unix_time};
+    use std::time::Duration;
+
+    use crate::support::question::{asked_server, question};
+
+    let home = desk();
+    let file = home.path().join(".claude.json");
+    let mut clients: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let elsewhere = home.path().join("other-state");
+    clients["mcpServers"]["My shop"]["env"]["XDG_STATE_HOME"] = json!(elsewhere);
+    clients["mcpServers"]["My shop"]["env"]["LOCALAPPDATA"] = json!(elsewhere);
+    fs::write(&file, clients.to_string()).unwrap();
+    let state = elsewhere.join("policylayer");
+    fs::create_dir_all(&state).unwrap();
+    let mut local = SessionApprovals::new(&state, "state.sqlite3", "0a".into(), asked_server("shop"), Confirm::None);
+    let until = Duration::from_secs(600);
+    let asked = Question { lives: ApprovalLifetime::Client, timeout: until, ..question(1, "refund", "{}") };
+    local.open_question(&asked, unix_time() + until).unwrap();
+
+    assert!(good(&home, &["approvals"]).out.contains("refund"));
+    assert!(good(&home, &["approvals", "iterable"]).out.contains("Nothing waits for a person."));
+    let listed = home.json(&["approvals", "My shop", "--format", "json"]);
+    let id = listed[0]["id"].as_str().unwrap();
+    assert!(good(&home, &["approvals", "show", id]).out.contains("refund"));
+    let denied = home.run(&["approvals", "deny", id, "--reason", "Not today."]);
+    assert!(!denied.err.contains("No call"), "{}", denied.err);
+    assert_eq!(home.json(&["approvals", "My shop", "--format", "json", "--all"])[0]["state"], "denied");
+    assert!(home.run(&["approvals", "approve", "zzzzz"]).err.contains("No call zzzzz"));
 }
 
 #[test]

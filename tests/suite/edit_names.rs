@@ -221,7 +221,7 @@ fn a_glob_changes_every_entry_that_it_matches() {
     home.policy("iterable.toml", "version = \"1\"\ndefault = \"deny\"\n\n[classes.read]\n");
     let ran = home.run(&["limit", "get_list*", "5/h"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(ran.out.contains("get_lists") && ran.out.contains("5 a hour"), "{}", ran.out);
+    assert!(ran.out.contains("get_lists") && ran.out.contains("5 per hour"), "{}", ran.out);
 }
 
 #[test]

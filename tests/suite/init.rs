@@ -530,6 +530,32 @@ mod questions {
     }
 
     #[test]
+    fn one_can_step_back_and_answer_again() {
+        const LEFT: &str = "\u{1b}[D";
+        let home = Home::new();
+        let mut terminal = start(&home, &[]);
+        let mut at = 0;
+        for (class, keys) in [
+            // Before the first question there is none.
+            ("read", "\u{7f}".to_owned()),
+            ("read", "\r".to_owned()),
+            ("write", LEFT.to_owned()),
+            ("read", format!("{DOWN}{DOWN}\r")),
+            ("write", "\r".to_owned()),
+            ("execute", "\r".to_owned()),
+            ("destructive", "\r".to_owned()),
+        ] {
+            at = terminal.wait_from(at, &format!("{class}:"));
+            at = terminal.wait_from(at, "(recommended)");
+            terminal.type_in(&keys);
+            at = terminal.wait_from(at, "\u{1b}[?25h");
+        }
+        assert!(terminal.end().success(), "{}", terminal.written());
+        is_given_back(&terminal);
+        assert_eq!(written(&home).decide_tool("get_lists").effect, Effect::RequireApproval);
+    }
+
+    #[test]
     fn another_answer_holds_for_its_class() {
         let home = Home::new();
         let mut terminal = start(&home, &[]);

@@ -182,21 +182,22 @@ Policy  {}
 The agent sees 4 of 5 tools.
 
 What the agent sees
-  TOOL         SURE    A CALL           MARKS  RULE               WHAT IT DOES
-  destructive, critical risk: 1 tool
-  delete_list  policy  refused          !      tools.delete_list
-  execute, high risk: 2 tools
-  do_it        low     asks a person           classes.execute
-  run_report   high    passes 5/minute         tools.run_report   Runs it.
-  read, low risk: 1 tool
-  get_lists    high    passes                  classes.read
+  TOOL         RISK      SURE    A CALL           MARKS  RULE               WHAT IT DOES
+  destructive: 1 tool
+  delete_list  critical  policy  refused          !      tools.delete_list
+  execute: 2 tools
+  do_it        high      low     asks a person           classes.execute
+  run_report   high      high    passes 5/minute         tools.run_report   Runs it.
+  read: 1 tool
+  get_lists    low       high    passes                  classes.read
 
 Hidden from the agent
-  TOOL        SURE  MARKS  RULE     WHAT IT DOES
-  destructive, critical risk: 1 tool
-  drop_table  high  !      hide[0]
+  TOOL        RISK      SURE  MARKS  RULE     WHAT IT DOES
+  destructive: 1 tool
+  drop_table  critical  high  !      hide[0]
 
   !  cannot be undone with the server's own tools
+  RISK  how bad one mistaken call is: low, medium, high or critical
   SURE  how sure the class is: set by the policy,
         or by the classifier with this confidence
 

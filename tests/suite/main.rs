@@ -34,6 +34,7 @@ mod catalogue;
 mod check;
 mod classifier;
 mod clients;
+mod columns;
 mod completions;
 mod conditions;
 mod conformance;

@@ -136,6 +136,12 @@ impl InitTarget {
         Ok(Self { file: Some(file), format: found, is_found_by_name, in_the_way })
     }
 
+    /// Returns the policies of other formats that are moved out of the way.
+    pub(crate) fn other_files(&self) -> impl Iterator<Item = &Path> {
+        let others = self.in_the_way.iter().filter(|other| Some(*other) != self.file.as_ref());
+        others.map(PathBuf::as_path)
+    }
+
     /// Writes the file, and returns the backups of the files in its way.
     pub(crate) fn write_file(&self, file: &Path, text: &str) -> Result<Vec<PathBuf>, TargetError> {
         let mut kept = Vec::new();

@@ -4,13 +4,14 @@ use std::io::{self, IsTerminal as _, Write};
 
 use jiff::Zoned;
 
-use super::super::output::{print, print_report};
+use super::super::output::{print, print_report, print_verbatim};
 use super::super::{Env, count_of, tool_server};
 use super::rows::SHORT_DIGEST;
 use crate::cli::{Format, LogPolicyArgs};
 use crate::exit::Exit;
 use crate::paths;
 use crate::report::log_policies::{LogPoliciesReport, PolicyTextReport};
+use crate::report::to_json;
 use crate::term::message;
 use crate::term::style::{DIM, WARN, format_local_time};
 use crate::term::table::{self, Cell};
@@ -35,7 +36,8 @@ fn print_text(start: &str, args: &LogPolicyArgs, env: &Env) -> anyhow::Result<Ex
     match args.format {
         // A file gets the very bytes; a terminal must not act on them.
         Format::Text if !io::stdout().is_terminal() => io::stdout().write_all(report.text.as_bytes())?,
-        format => print_report(&report, format, |out, report| out.write_all(visible_lines(&report.text).as_bytes()))?,
+        Format::Text => print_verbatim(&visible_lines(&report.text))?,
+        Format::Json => print_verbatim(&to_json(&report)?)?,
     }
     Ok(if report.whole { Exit::Ok } else { Exit::Failed })
 }
@@ -64,7 +66,7 @@ fn write_policies(out: &mut dyn Write, report: &LogPoliciesReport, now: &Zoned) 
         .iter()
         .map(|policy| {
             let text = match &policy.file {
-                Some(file) => Cell::styled(file.clone(), DIM),
+                Some(file) => Cell::path(file, DIM),
                 None => Cell::styled("not kept", WARN),
             };
             vec![

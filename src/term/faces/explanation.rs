@@ -4,8 +4,9 @@ use anstyle::Style;
 
 use crate::report::explanation::{Explanation, Standing, fact_name};
 use crate::report::section_explanation::SectionExplanation;
-use crate::risk::{Risk, ToolFact};
-use crate::term::style::{DIM, ERROR, SUCCESS, WARN, effect_style};
+use crate::risk::ToolFact;
+use crate::term::path::show_text;
+use crate::term::style::{DIM, effect_style, risk_style};
 use crate::term::wrap::{text_width, wrap_text};
 use crate::visible::escape_invisible;
 
@@ -61,22 +62,14 @@ struct Page {
 
 impl Page {
     fn push_terminal_head(&mut self, explanation: &Explanation<'_>) {
-        let (class, risk) = (explanation.class.as_str(), explanation.risk.as_str());
-        let style = match explanation.risk {
-            Risk::Low => SUCCESS,
-            Risk::Medium | Risk::High => WARN,
-            Risk::Critical => ERROR,
-        };
-        let severity = match explanation.known {
-            true => format!("; one mistaken call: {}", explanation.severity.as_str()),
-            false => String::new(),
-        };
+        let (class, risk) = (explanation.class.as_str(), explanation.severity.as_str());
+        let style = risk_style(risk);
         self.push_line(&format!(
             "{BOLD}{}{BOLD:#} {DIM}of {}{DIM:#}",
             escape_invisible(explanation.tool),
             explanation.server
         ));
-        self.push_line(&format!("  class {style}{class}{style:#}, risk {style}{risk}{style:#}{severity}"));
+        self.push_line(&format!("  class {class}, risk {style}{risk}{style:#}"));
         let marks = explanation.list_marks();
         if !marks.is_empty() {
             self.push_line(&format!("  {}", marks.join(", ")));
@@ -98,10 +91,7 @@ impl Page {
         let mut row = |what: &str, value: &str| self.push_line(&format!("| {what} | {value} |"));
         row("server", explanation.server);
         row("class", explanation.class.as_str());
-        row("risk", explanation.risk.as_str());
-        if explanation.known {
-            row("one mistaken call", explanation.severity.as_str());
-        }
+        row("risk", explanation.severity.as_str());
         let marks = explanation.list_marks();
         if !marks.is_empty() {
             row("marks", &marks.join(", "));
@@ -254,7 +244,7 @@ impl Page {
 
     fn push_wrapped(&mut self, indent: usize, text: &str) {
         match self.face {
-            Face::Terminal { width } => self.out.push_str(&wrap_text(text, indent, width)),
+            Face::Terminal { width } => self.out.push_str(&wrap_text(&show_text(text), indent, width)),
             Face::Markdown => self.push_line(text),
         }
     }

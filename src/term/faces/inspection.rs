@@ -8,8 +8,8 @@ use crate::limits::MAX_QUOTED;
 use crate::policy::{Effect, Mode};
 use crate::report::inspection::{ClassSource, InspectReport, InspectedTool, ToolCounts};
 use crate::report::limit::WindowText;
-use crate::risk::{Catalogue, Class, Confidence, Fact, Risk};
-use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
+use crate::risk::{Catalogue, Class, Confidence, Fact};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, risk_style};
 use crate::term::table::{Cell, Table, cut_to_width};
 use crate::visible::{count_of, escape_invisible};
 
@@ -18,7 +18,7 @@ const TITLE: Style = Style::new().bold();
 /// The order in which classes are shown: what cannot be undone comes first.
 const ORDER: [Class; 5] = [Class::Destructive, Class::Financial, Class::Execute, Class::Write, Class::Read];
 
-/// The width from which the description column is shown.
+/// The width from which rules are shown in full.
 const WIDE: usize = 120;
 
 /// How much of a description is shown, in columns.
@@ -32,7 +32,7 @@ pub(crate) fn write_text(out: &mut dyn Write, report: &InspectReport<'_>, width:
     let (shown, hidden): (Vec<_>, Vec<_>) = tools.into_iter().partition(|tool| tool.visible);
     let catalogue = report.identity.catalogue.and_then(Catalogue::for_server);
     write_head(out, report, catalogue, shown.len())?;
-    let mut columns = Columns::new(report, catalogue, width);
+    let mut columns = Columns::new(report, width);
     if !shown.is_empty() {
         writeln!(out, "\n{TITLE}What the agent sees{TITLE:#}")?;
         columns.write_table(out, &shown, width)?;
@@ -86,12 +86,9 @@ fn write_head(
 }
 
 struct Columns {
-    /// How bad one mistaken call is: only the catalogue knows more than the class.
-    severity: bool,
     /// How sure the class is, unless all are known.
     sure: bool,
     call: bool,
-    what: bool,
     /// Whether to shorten rules to what the other columns do not tell, because the terminal is narrow.
     short: bool,
     /// Whether every rule is the built-in policy's.
@@ -99,38 +96,36 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(report: &InspectReport<'_>, catalogue: Option<&Catalogue>, width: Option<usize>) -> Self {
+    fn new(report: &InspectReport<'_>, width: Option<usize>) -> Self {
         let is_wide = width.is_none_or(|width| width >= WIDE);
         Self {
-            severity: catalogue.is_some(),
             sure: report.tools.iter().any(|tool| tool.class_source != ClassSource::Catalogue),
             call: true,
-            what: is_wide,
             short: !is_wide,
             builtin: report.policy.mode == Mode::Builtin,
         }
     }
 
-    fn select_columns<T>(&self, [tool, severity, sure, call, marks, rule, what]: [T; 7]) -> Vec<T> {
+    fn select_columns<T>(&self, [tool, risk, sure, call, marks, rule, what]: [T; 7]) -> Vec<T> {
         let columns = [
             (true, tool),
-            (self.severity, severity),
+            (true, risk),
             (self.sure, sure),
             (self.call, call),
             (true, marks),
             (true, rule),
-            (self.what, what),
+            (true, what),
         ];
         columns.into_iter().filter(|(is_there, _)| *is_there).map(|(_, value)| value).collect()
     }
 
     fn write_table(&self, out: &mut dyn Write, tools: &[&InspectedTool<'_>], width: Option<usize>) -> io::Result<()> {
-        let titles = self.select_columns(["TOOL", "SEVERITY", "SURE", "A CALL", "MARKS", "RULE", "WHAT IT DOES"]);
+        let titles = self.select_columns(["TOOL", "RISK", "SURE", "A CALL", "MARKS", "RULE", "WHAT IT DOES"]);
         let mut rows = Vec::new();
         for tools in tools.chunk_by(|one, next| one.class == next.class) {
             let Some(class) = tools.first().map(|tool| tool.class) else { continue };
             let count = count_of(tools.len() as u64, "tool");
-            let heading = format!("{}, {} risk: {count}", class.as_str(), class.risk().as_str());
+            let heading = format!("{}: {count}", class.as_str());
             rows.push(vec![Cell::styled(heading, Style::new().bold())]);
             rows.extend(tools.iter().map(|tool| self.tool_row(tool)));
         }
@@ -141,7 +136,7 @@ impl Columns {
         let is_guess = tool.confidence.is_some_and(|confidence| confidence < Confidence::High);
         self.select_columns([
             Cell::new(tool.name),
-            Cell::styled(tool.severity.as_str(), if tool.severity == Risk::Critical { ERROR } else { DIM }),
+            Cell::styled(tool.severity.as_str(), risk_style(tool.severity.as_str())),
             Cell::styled(certainty_word(tool), if is_guess { WARN } else { DIM }),
             match tool.effect {
                 Effect::Allow => Cell::styled(describe_limits(tool), SUCCESS),
@@ -219,8 +214,11 @@ fn write_legend(out: &mut dyn Write, report: &InspectReport<'_>, columns: &Colum
     if report.tools.iter().any(|tool| columns.own_entry(tool).is_some()) {
         writeln!(out, "  {DIM}tools.…  the entry of the tool's own name{DIM:#}")?;
     }
+    if !report.tools.is_empty() {
+        writeln!(out, "  {DIM}RISK  how bad one mistaken call is: low, medium, high or critical{DIM:#}")?;
+    }
     if columns.sure && !report.tools.is_empty() {
-        let known = if columns.severity { "known from the catalogue, " } else { "" };
+        let known = if report.identity.catalogue.is_some() { "known from the catalogue, " } else { "" };
         writeln!(out, "  {DIM}SURE  how sure the class is: {known}set by the policy,{DIM:#}")?;
         writeln!(out, "  {DIM}      or by the classifier with this confidence{DIM:#}")?;
     }

@@ -2,13 +2,10 @@
 
 use std::io::{self, Write};
 
-use anstyle::Style;
-
 use crate::lock::{Change, Subject};
 use crate::report::lock::{LockReport, LockTotals, subject_name};
-use crate::risk::Risk;
 use crate::term::diff;
-use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
+use crate::term::style::{DIM, SUCCESS, WARN, risk_style};
 use crate::visible::{count_of, escape_invisible};
 
 /// Writes what was done, or what was found.
@@ -73,7 +70,7 @@ pub(crate) fn write_changes(out: &mut dyn Write, report: &LockReport) -> io::Res
     let subjects: Vec<_> = changes.iter().map(|change| describe_subject(&change.subject)).collect();
     let width = subjects.iter().map(|subject| subject.chars().count()).max().unwrap_or_default().min(WIDEST);
     for (Change { risk, sentence, .. }, subject) in changes.iter().zip(&subjects) {
-        let style = risk_style(*risk);
+        let style = risk_style(risk.as_str());
         writeln!(out, "  {style}{:8}{style:#}  {subject:width$}  {}", risk.as_str(), escape_invisible(sentence))?;
     }
     Ok(())
@@ -87,14 +84,6 @@ fn describe_subject(subject: &Subject) -> String {
     match subject {
         Subject::Item(kind, _) if kind.as_str() != "tool" => format!("{kind} {name}"),
         _ => name,
-    }
-}
-
-fn risk_style(risk: Risk) -> Style {
-    match risk {
-        Risk::Critical | Risk::High => ERROR,
-        Risk::Medium => WARN,
-        Risk::Low => DIM,
     }
 }
 

@@ -7,7 +7,7 @@ use anstyle::Style;
 
 use super::outcome::summarize_answer;
 use crate::state::approvals::{ApprovalEntry, ApprovalState};
-use crate::term::style::{DIM, WARN, format_duration};
+use crate::term::style::{DIM, WARN, format_duration, risk_style};
 use crate::term::table::{self, Cell};
 use crate::visible::{count_of, shorten};
 
@@ -80,7 +80,7 @@ fn open_row(entry: &ApprovalEntry, now: Duration) -> Vec<Cell> {
         Cell::new(format_duration(entry.time_left(now))),
         Cell::new(&entry.server),
         Cell::new(&entry.tool),
-        Cell::new(entry.view().risk_text()),
+        Cell::styled(entry.view().risk_text(), risk_style(&entry.severity)),
         Cell::new(shorten(entry.arguments.as_deref().unwrap_or("-"), SHOWN)),
     ]
 }
@@ -104,6 +104,6 @@ fn expired_row(entry: &ApprovalEntry, now: Duration) -> Vec<Cell> {
         Cell::new(ago(entry.asked, now)),
         Cell::new(&entry.server),
         Cell::new(&entry.tool),
-        Cell::new(entry.view().risk_text()),
+        Cell::styled(entry.view().risk_text(), risk_style(&entry.severity)),
     ]
 }
