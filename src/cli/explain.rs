@@ -9,14 +9,18 @@ use clap::{Args, ValueEnum};
 #[command(
     override_usage = "policylayer explain [OPTIONS] [SERVER] <TOOL>",
     after_help = EXPLAIN,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    allow_missing_positional = true
 )]
 pub(crate) struct ExplainArgs {
-    /// The tool's name, as in tools/list; before it the server that has it, by its key in a client's file or by its name.
-    /// Without a server, it is the one that the policy file is named after, else the only one with a policy in the
-    /// configuration directory, else `iterable` if it has a tool of this name
-    #[arg(value_names = ["SERVER", "TOOL"], num_args = 1..=2, required = true, value_parser = NonEmptyStringValueParser::new())]
-    pub words: Vec<String>,
+    /// The server that has the tool, by its key in a client's file or by its name; without it, the one that the policy file
+    /// is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this
+    /// name
+    #[arg(value_name = "SERVER")]
+    pub key: Option<String>,
+    /// The tool's name, as in tools/list
+    #[arg(value_name = "TOOL", required = true, value_parser = NonEmptyStringValueParser::new())]
+    pub tool: String,
     /// The same as SERVER
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,

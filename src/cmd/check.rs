@@ -8,9 +8,10 @@ use super::{Env, count_of, is_file, server_for, servers_with_policies, tool_serv
 use crate::cli::{CheckArgs, Format};
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::Server;
+use crate::policy::{Server, WIDE};
 use crate::report::check::{BuiltinVersion, CheckReport};
 use crate::settings::Settings;
+use crate::term::style::terminal_width;
 use crate::visible::escape_invisible;
 
 /// Checks the named file, or the policy in force for the server; if neither is named, config.toml and every policy in
@@ -101,8 +102,9 @@ fn check_files(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<CheckReport>> 
 
 fn write_text(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
     if let Some(file) = &report.file {
-        out.write_all(report.rendered.as_bytes())?;
-        if !report.rendered.is_empty() {
+        let rendered = report.render_within(terminal_width().unwrap_or(WIDE));
+        out.write_all(rendered.as_bytes())?;
+        if !rendered.is_empty() {
             writeln!(out)?;
         }
         let (errors, warnings) = (count_of(report.errors as u64, "error"), count_of(report.warnings as u64, "warning"));

@@ -14,7 +14,7 @@ use crate::policy::{self, Colour, Diagnostic, Effect, RequestSubject, Source};
 use crate::report::decision::{CallLimit, DecisionReport, document_of_rule};
 use crate::report::limit::WindowText;
 use crate::term::message;
-use crate::term::style::{ERROR, SUCCESS, WARN};
+use crate::term::style::{ERROR, SUCCESS, WARN, stderr_width};
 use crate::term::table::{self, Cell};
 use crate::visible::escape_invisible;
 use crate::wire::arguments::Arguments;
@@ -78,7 +78,12 @@ fn read_arguments(name: &str, given: Option<&str>) -> anyhow::Result<Option<Argu
     let message = format!("these arguments are refused: {}", text.split(" (at byte").next().unwrap_or_default());
     let diagnostic = Diagnostic::error("bad-arguments", at..at + 1, message)
         .with_hint("write one JSON object that every parser reads alike, such as '{\"campaignId\": 77}'");
-    let rendered = policy::render_diagnostics(&source, &[diagnostic], Colour::Styled);
+    let rendered = policy::render_diagnostics_within(
+        &source,
+        &[diagnostic],
+        Colour::Styled,
+        stderr_width().unwrap_or(policy::WIDE),
+    );
     message::print_styled(&rendered);
     Ok(None)
 }

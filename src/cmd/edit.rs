@@ -20,7 +20,7 @@ use crate::policy::{self, Colour, Diagnostic, Mode, Policy, Server, Source, Tool
 use crate::report::edit::{DecisionChange, EditReport, EntryChange, RuleDecision, compare_decisions, compare_entries};
 use crate::report::to_json;
 use crate::report::tool_names::ToolNames;
-use crate::term::style::effect_style;
+use crate::term::style::{effect_style, stderr_width};
 use crate::term::table::{self, Cell};
 use crate::term::{diff, message};
 use crate::visible::{count_of, escape_invisible, visible_path};
@@ -188,7 +188,12 @@ fn summarize(report: &EditReport<'_>, has_file: bool, mode: Mode) -> String {
 fn print_notes(edited: &Edited, before: &Before) -> io::Result<()> {
     let new: Vec<_> = edited.warnings.iter().filter(|warning| !before.had_warning(warning)).cloned().collect();
     let (shown, left) = new.split_at(new.len().min(MAX_WARNINGS));
-    let rendered = policy::render_diagnostics(&edited.source, shown, Colour::Styled);
+    let rendered = policy::render_diagnostics_within(
+        &edited.source,
+        shown,
+        Colour::Styled,
+        stderr_width().unwrap_or(policy::WIDE),
+    );
     message::print_styled(&rendered);
     if !left.is_empty() {
         let left = count_of(left.len() as u64, "warning");

@@ -17,7 +17,7 @@ use crate::visible::escape_invisible;
 /// Explains a tool. If the policy cannot be loaded, that is reported and determines the exit code, but the tool is
 /// still explained.
 pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
-    let (named, tool) = read_words(args)?;
+    let (named, tool) = (read_server(args)?, &*args.tool);
     let file = args.policy.as_deref();
     if named.is_none() {
         refuse_server_alone(tool, env)?;
@@ -71,16 +71,14 @@ pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
     loaded.map(|_| Exit::Ok)
 }
 
-/// Returns the server, if one is named, and the tool.
-fn read_words(args: &ExplainArgs) -> anyhow::Result<(Option<&str>, &str)> {
-    match (args.words.as_slice(), args.server.as_deref()) {
-        ([server, _], Some(other)) if server != other => {
+/// Returns the server, if one is named.
+fn read_server(args: &ExplainArgs) -> anyhow::Result<Option<&str>> {
+    match (args.key.as_deref(), args.server.as_deref()) {
+        (Some(server), Some(other)) if server != other => {
             let (server, other) = (escape_invisible(server), escape_invisible(other));
             Err(UsageError(format!("Two servers are named: {server} and {other}. Leave out --server.")).into())
         }
-        ([server, tool], _) => Ok((Some(server), tool)),
-        ([tool], named) => Ok((named, tool)),
-        _ => Err(UsageError("Name one tool, and before it the server that has it.".to_owned()).into()),
+        (server, other) => Ok(server.or(other)),
     }
 }
 

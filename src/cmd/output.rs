@@ -19,7 +19,7 @@ use crate::report::log_records::LogError;
 use crate::report::to_json;
 use crate::term::message;
 use crate::term::spinner::Spinner;
-use crate::term::style::terminal_width;
+use crate::term::style::{stderr_width, terminal_width};
 use crate::term::wrap::fit_lines;
 use crate::visible::escape_styled;
 
@@ -31,7 +31,12 @@ pub(super) struct UsageError(pub(super) String);
 /// Prints why a subcommand failed, and returns the exit code.
 pub(crate) fn report_error(error: &anyhow::Error) -> Exit {
     if let Some(CannotEdit::Invalid { document, diagnostics, .. }) = error.downcast_ref() {
-        let rendered = policy::render_diagnostics(document, diagnostics, Colour::Styled);
+        let rendered = policy::render_diagnostics_within(
+            document,
+            diagnostics,
+            Colour::Styled,
+            stderr_width().unwrap_or(policy::WIDE),
+        );
         message::print_error(&format!("{error}\n\n{}", rendered.trim_end()));
         return Exit::InvalidPolicy;
     }

@@ -63,6 +63,7 @@ pub use lock_terms::{Drift, LOCK_RULE, LockMode};
 pub use number::Number;
 pub use preview::{Again, Preview};
 pub use render::{Colour, render_diagnostics};
+pub(crate) use render::{WIDE, render_diagnostics_within};
 pub use request_subject::RequestSubject;
 pub use section::{Item, Section, SectionEntry, Standing};
 pub use server::{BadServerName, Server, ServerName};

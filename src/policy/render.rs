@@ -16,12 +16,25 @@ pub enum Colour {
 
 /// Renders diagnostics of `source`, separated by empty lines, with a newline at the end.
 pub fn render_diagnostics(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> String {
-    // How much of a source line is shown around the caret: terminals are narrower than logs.
+    render_diagnostics_within(source, diagnostics, colour, WIDE)
+}
+
+/// How much of a source line is shown around the caret where no terminal is narrower.
+pub(crate) const WIDE: usize = 120;
+
+/// The same with source lines of at most `width` columns.
+pub(crate) fn render_diagnostics_within(
+    source: &Source,
+    diagnostics: &[Diagnostic],
+    colour: Colour,
+    width: usize,
+) -> String {
     let renderer = match colour {
-        Colour::Plain => Renderer::plain().term_width(120),
-        Colour::Styled => Renderer::styled().term_width(80),
+        Colour::Plain => Renderer::plain(),
+        Colour::Styled => Renderer::styled(),
     }
-    .decor_style(DecorStyle::Ascii);
+    .decor_style(DecorStyle::Ascii)
+    .term_width(width.min(WIDE));
     let mut out = String::new();
     for diagnostic in diagnostics {
         if !out.is_empty() {

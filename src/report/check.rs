@@ -37,9 +37,9 @@ pub(crate) struct CheckReport {
     pub(crate) tools: Option<Tally>,
     /// What the policy says beside tool calls; `null` for config.toml and for an invalid policy.
     pub(crate) sections: Option<[SectionTally; 4]>,
-    /// The diagnostics as a terminal shows them.
+    /// The source, and the diagnostics in it, for [`CheckReport::render_within`].
     #[serde(skip)]
-    pub(crate) rendered: String,
+    to_render: Option<(Source, Vec<Diagnostic>)>,
     /// What the policy does, in two sentences.
     #[serde(skip)]
     pub(crate) summary: Option<String>,
@@ -122,6 +122,13 @@ impl CheckReport {
         Self { file, ..Self::new(server, Some(&nothing), vec![error], None) }
     }
 
+    /// Renders the diagnostics for a terminal of this width.
+    pub(crate) fn render_within(&self, width: usize) -> String {
+        self.to_render.as_ref().map_or_else(String::new, |(source, diagnostics)| {
+            policy::render_diagnostics_within(source, diagnostics, Colour::Styled, width)
+        })
+    }
+
     fn new(
         server: Option<String>,
         source: Option<&Source>,
@@ -130,8 +137,7 @@ impl CheckReport {
     ) -> Self {
         let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
         let warnings = diagnostics.len() - errors;
-        let rendered =
-            source.map(|source| policy::render_diagnostics(source, &diagnostics, Colour::Styled)).unwrap_or_default();
+        let to_render = source.map(|source| (source.clone(), diagnostics.clone()));
         let summary = policy.map(Policy::summarize);
         Self {
             file: source.map(|source| source.name().to_owned()),
@@ -146,7 +152,7 @@ impl CheckReport {
             }),
             tools: summary.and_then(|summary| summary.tools),
             sections: policy.map(|policy| Section::ALL.map(|section| policy.tally_section(section))),
-            rendered,
+            to_render,
             summary: summary.map(|summary| summary.to_string()),
         }
     }

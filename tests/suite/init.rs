@@ -617,7 +617,7 @@ mod questions {
         }
         assert!(terminal.end().success(), "{}", terminal.written());
         terminal.wait("destructive: allowed, without a limit");
-        terminal.wait("It loads with 3 warnings: `policylayer check --server iterable ");
+        terminal.wait("It loads with 3 warnings: `policylayer check --server");
         assert!(home.run(&["check", "--server", "iterable"]).out.contains("destructive-allowed"));
     }
 

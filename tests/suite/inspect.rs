@@ -532,9 +532,12 @@ fn eighty_columns_hold_what_matters() {
     let text = anstream::adapter::strip_str(text).to_string();
     let table: Vec<_> = text.lines().filter(|line| line.starts_with("  ")).collect();
     assert!(table.iter().all(|line| line.chars().count() <= 80), "{text}");
-    assert!(text.contains("run_report   high    passes 5/minute         tools.…\r\n"), "{text}");
+    assert!(
+        text.contains("run_report   high      high    passes 5/minute         tools.…\r\n      Runs it.\r\n"),
+        "{text}"
+    );
     assert!(text.contains("  tools.…  the entry of the tool's own name\r\n"), "what is left out is explained: {text}");
-    assert!(!text.contains("WHAT IT DOES"), "{text}");
+    assert!(text.contains("RULE\r\n      WHAT IT DOES\r\n"), "{text}");
 }
 
 /// Its name is that of a known server, and so are its tools' names; only its policy can make it that.
