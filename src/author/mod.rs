@@ -4,7 +4,9 @@
 
 pub(crate) mod catalogue_draft;
 pub mod edit;
+pub(crate) mod history;
 pub(crate) mod init;
+pub(crate) mod policy_file;
 mod render;
 mod section_keys;
 pub(crate) mod snippet;

@@ -4,7 +4,26 @@ use super::render::{json_line, json_lines, toml_entry, toml_members, yaml_member
 use super::{builtin_document, rate_member, readable_key, table_member, text_member};
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValue};
 use crate::policy::{Format, Mode, Server};
+use crate::report::explanation::RuleText;
 use crate::risk::{Action, Recommended};
+
+/// Writes the rule that is recommended for a tool, as [`Explanation::new`](crate::report::explanation::Explanation::new) takes it.
+pub(crate) fn write_recommended(
+    server: &Server,
+    tool: &str,
+    recommended: &Recommended,
+    mode: Option<Mode>,
+    format: Format,
+) -> RuleText {
+    let snippet = Snippet::from_recommended(server, tool, recommended, mode);
+    snippet.map_or_else(RuleText::default, |snippet| RuleText {
+        rule: serde_json::from_str(&snippet.to_compact_json()).ok(),
+        snippet: Some(snippet.to_text(format)),
+        toml: Some(snippet.to_text(Format::Toml)),
+        has_conditions: snippet.looks_at_arguments(),
+        is_entry: snippet.is_entry(),
+    })
+}
 
 /// The member of the document that is the rule: `tools` with one entry, or `hide` with one name.
 #[derive(Debug)]

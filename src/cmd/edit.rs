@@ -7,16 +7,17 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use self::target::EditTarget;
+use self::target::find_target;
 use super::Env;
-use super::history::keep_edit;
+use super::history::{own_command, report_kept};
 use super::output::{print, print_verbatim};
 use crate::author::edit::{self, CannotEdit, EditAction, Edited, Order, Pasted};
+use crate::author::policy_file::{EditTarget, PolicyBefore};
 use crate::cli::{AddArgs, EditArgs, Format, LimitArgs, ResetArgs, ToolsArgs};
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
 use crate::paths;
-use crate::policy::{self, Colour, Diagnostic, Mode, Policy, Server, Source, ToolGlob};
+use crate::policy::{self, Colour, Mode, Server, Source, ToolGlob};
 use crate::report::edit::{DecisionChange, EditReport, EntryChange, RuleDecision, compare_decisions, compare_entries};
 use crate::report::to_json;
 use crate::report::tool_names::ToolNames;
@@ -45,7 +46,7 @@ pub(crate) fn reset_tools(args: &ResetArgs, env: &Env) -> anyhow::Result<Exit> {
 /// Merges a document into the policy.
 pub(crate) fn add_pasted(args: &AddArgs, env: &Env) -> anyhow::Result<Exit> {
     let pasted = read_pasted(&args.file)?;
-    let target = EditTarget::find(&args.edit, env)?;
+    let target = find_target(&args.edit, env)?;
     edit_target(target, &args.edit, env, |source, name, server| edit::merge_pasted(source, name, server, &pasted))
 }
 
@@ -75,7 +76,7 @@ enum Names {
 }
 
 fn carry_out(order: &Order, args: &EditArgs, names: Names, env: &Env) -> anyhow::Result<Exit> {
-    let mut target = EditTarget::find(args, env)?;
+    let mut target = find_target(args, env)?;
     if names == Names::Known {
         check_names(order, &mut target)?;
     }
@@ -84,7 +85,7 @@ fn carry_out(order: &Order, args: &EditArgs, names: Names, env: &Env) -> anyhow:
 
 /// Checks that the tools are known, unless nothing lists what the server has.
 fn check_names(order: &Order, target: &mut EditTarget) -> anyhow::Result<()> {
-    let policy = Before::load_before(target).policy;
+    let policy = target.load_before().policy;
     let mut known = ToolNames::of_policy(&policy, target.lock.as_deref());
     let (server, mut has_log) = (target.server.name().clone(), false);
     for written in &order.tools {
@@ -136,15 +137,11 @@ fn edit_target(
 ) -> anyhow::Result<Exit> {
     let name = visible_path(&target.path);
     let edited = edit(target.source.as_ref(), &name, &target.server)?;
-    let before = Before::load_before(&target);
+    let before = target.load_before();
     let changed = edited.is_changed;
     let written = changed && !args.dry_run;
     if written {
-        let in_file = |source: &Source, text: &str| source.in_file(text).into_bytes();
-        let expected = target.source.as_ref().map(|source| in_file(source, source.text()));
-        let new = in_file(target.source.as_ref().unwrap_or(&edited.source), edited.source.text());
-        paths::replace_file(&target.path, expected.as_deref(), &new)?;
-        keep_edit(target.server.name(), &target.path, expected.as_deref(), Some(&new), env);
+        report_kept(target.save(&edited, own_command(), env)?);
     }
     let decisions = compare_decisions(&before.policy, &edited.policy);
     let entries = compare_entries(&before.policy, &edited.policy);
@@ -185,7 +182,7 @@ fn summarize(report: &EditReport<'_>, has_file: bool, mode: Mode) -> String {
 }
 
 /// Prints the linter's new warnings, and what else a person should know.
-fn print_notes(edited: &Edited, before: &Before) -> io::Result<()> {
+fn print_notes(edited: &Edited, before: &PolicyBefore) -> io::Result<()> {
     let new: Vec<_> = edited.warnings.iter().filter(|warning| !before.had_warning(warning)).cloned().collect();
     let (shown, left) = new.split_at(new.len().min(MAX_WARNINGS));
     let rendered = policy::render_diagnostics_within(
@@ -254,22 +251,4 @@ fn table_row(DecisionChange { tool, before, after }: &DecisionChange<'_>) -> Vec
 fn decision_cell(decision: &RuleDecision<'_>, note: &str) -> Cell {
     let limits: String = decision.limits.iter().map(|limit| format!(", {limit}")).collect();
     Cell::styled(format_args!("{}{limits}{note}", decision.effect), effect_style(decision.effect))
-}
-
-/// The policy before the edit.
-struct Before {
-    policy: Policy,
-    warnings: Vec<Diagnostic>,
-}
-
-impl Before {
-    fn load_before(target: &EditTarget) -> Self {
-        let loaded = target.source.as_ref().map(|source| policy::load_policy(source, &target.server));
-        let (policy, warnings) = loaded.map_or((None, Vec::new()), |loaded| (loaded.policy, loaded.diagnostics));
-        Self { policy: policy.unwrap_or_else(|| policy::builtin_policy(&target.server)), warnings }
-    }
-
-    fn had_warning(&self, warning: &Diagnostic) -> bool {
-        self.warnings.iter().any(|own| own.code == warning.code && own.message == warning.message)
-    }
 }

@@ -2,13 +2,13 @@
 
 use super::output::{UsageError, print_verbatim};
 use super::{Env, as_word, tool_server};
-use crate::author::snippet::Snippet;
+use crate::author::snippet::write_recommended;
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{Format, Server};
 use crate::report::client_servers::{ServedQuestion, find_served};
-use crate::report::explanation::{Explanation, RuleText, ToolQuestion};
+use crate::report::explanation::{Explanation, ToolQuestion};
 use crate::report::to_json;
 use crate::risk::Catalogue;
 use crate::term::faces::explanation::{format_markdown, format_terminal};
@@ -46,14 +46,7 @@ pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
         loaded: shown.as_ref().copied().map_err(String::as_str),
     };
     let explanation = Explanation::new(&question, |recommended, mode, format| {
-        let snippet = Snippet::from_recommended(&known, tool, recommended, mode);
-        snippet.map_or_else(RuleText::default, |snippet| RuleText {
-            rule: serde_json::from_str(&snippet.to_compact_json()).ok(),
-            snippet: Some(snippet.to_text(format)),
-            toml: Some(snippet.to_text(Format::Toml)),
-            has_conditions: snippet.looks_at_arguments(),
-            is_entry: snippet.is_entry(),
-        })
+        write_recommended(&known, tool, recommended, mode, format)
     });
     let text = match args.format {
         ExplainFormat::Text => format_terminal(&explanation),

@@ -12,9 +12,10 @@ use jiff::Zoned;
 use serde_json::Value;
 
 use super::Env;
-use super::history::keep_edits;
+use super::history::{own_command, report_kept};
 use super::output::{UsageError, show_start};
 use crate::author::edit::write_out_builtin;
+use crate::author::history::keep_edits;
 use crate::author::init::{
     Answers, InitTarget, ItemPlan, Origin, PlannedTool, ServerPlan, TargetOptions, Verified, plan_tools, profile_tools,
     verify_policy, write_policy,
@@ -160,7 +161,7 @@ fn write_and_keep(
     let backups = target.write_file(file, text)?;
     // One that could not be read would not come back.
     edited.extend(moved.into_iter().filter(|(_, before, _)| before.is_some()));
-    keep_edits(server.name(), edited, env);
+    report_kept(keep_edits(server.name(), edited, own_command(), env));
     Ok(backups)
 }
 

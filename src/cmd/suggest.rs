@@ -7,10 +7,11 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use jiff::{Timestamp, Zoned};
 
-use super::history::keep_edit;
+use super::history::{own_command, report_kept};
 use super::output::{UsageError, print};
 use super::{Env, count_of, tool_server};
 use crate::author::edit::{CannotEdit, Which, write_out_builtin};
+use crate::author::history::keep_edit;
 use crate::author::suggest::{extend_policy, suggest_entries, suggest_policy};
 use crate::cli::SuggestArgs;
 use crate::exit::Exit;
@@ -93,7 +94,7 @@ fn apply(place: &PolicyPlace, source: Option<&Source>, suggested: &Source, env: 
     let before = source.map(|source| source.in_file(source.text()).into_bytes());
     let after = source.unwrap_or(suggested).in_file(suggested.text()).into_bytes();
     paths::replace_file(&file, before.as_deref(), &after)?;
-    keep_edit(place.server.name(), &file, before.as_deref(), Some(&after), env);
+    report_kept(keep_edit(place.server.name(), &file, [before.as_deref(), Some(&after)], own_command(), env));
     let name = visible_path(&file);
     match source {
         Some(source) => print_diff(&name, source.text(), suggested.text())?,

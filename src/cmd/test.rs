@@ -11,8 +11,7 @@ use super::{Env, is_file, tool_server};
 use crate::cli::{TestArgs, TestFormat};
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::Format;
-use crate::report::policy_tests::{FailedCall, TestRun};
+use crate::report::policy_tests::{FailedCall, TestRun, find_tests_beside};
 use crate::report::to_json;
 use crate::term::faces::junit::format_junit;
 use crate::term::style::{ERROR, SUCCESS};
@@ -64,13 +63,12 @@ fn find_tests_of(server: &str, env: &Env) -> anyhow::Result<Vec<PathBuf>> {
             place.server
         );
     };
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let tests = Format::ENDINGS.map(|ending| file.with_file_name(format!("{stem}.test.{ending}")));
-    let found: Vec<_> = tests.into_iter().filter(|file| file.exists()).collect();
+    let found = find_tests_beside(file);
     if found.is_empty() {
         bail!(
-            "There is no test beside {}. Write {stem}.test.toml there (docs/testing.md says how).",
-            visible_path(file)
+            "There is no test beside {}. Write {}.test.toml there (docs/testing.md says how).",
+            visible_path(file),
+            file.file_stem().unwrap_or_default().to_string_lossy()
         );
     }
     Ok(found)

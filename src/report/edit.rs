@@ -60,7 +60,7 @@ pub(crate) struct RuleDecision<'p> {
 }
 
 impl<'p> RuleDecision<'p> {
-    fn for_tool(policy: &'p Policy, tool: &str) -> Self {
+    pub(crate) fn for_tool(policy: &'p Policy, tool: &str) -> Self {
         Self::new(policy.decide_tool(tool), policy.limits_of(tool))
     }
 

@@ -10,7 +10,7 @@ use crate::env::Env;
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError, tested_policy_stem};
 use crate::policy::{
-    self, Colour, Expected, Format, Policy, RequestSubject, Server, ServerName, TestCase, TestFile, TestStep,
+    self, Colour, Expected, Format, Policy, RequestSubject, Server, ServerName, Source, TestCase, TestFile, TestStep,
 };
 use crate::settings::Settings;
 use crate::visible::escape_invisible;
@@ -91,6 +91,13 @@ pub(crate) struct ComparedPart {
     got: Option<String>,
 }
 
+/// Finds the tests beside a policy.
+pub(crate) fn find_tests_beside(policy: &Path) -> Vec<PathBuf> {
+    let stem = policy.file_stem().unwrap_or_default().to_string_lossy();
+    let tests = Format::ENDINGS.map(|ending| policy.with_file_name(format!("{stem}.test.{ending}")));
+    tests.into_iter().filter(|file| file.exists()).collect()
+}
+
 /// Why a file was not run, and what to do.
 type NotRun = (Exit, String);
 
@@ -120,6 +127,25 @@ impl TestedFile {
         let mut tested = Self { file: escape_invisible(&path.display().to_string()), ..Self::default() };
         if let Err((exit, message)) = tested.run_cases(path, env) {
             (tested.exit, tested.error) = (Some(exit), Some(message));
+        }
+        tested
+    }
+
+    /// Runs a file with this document as the policy that it tests.
+    pub(crate) fn run_with(path: &Path, policy: &Source) -> Self {
+        let mut tested = Self { file: escape_invisible(&path.display().to_string()), ..Self::default() };
+        let run = || {
+            let file = load_tests(path)?;
+            let beside = || tested_policy_stem(path).and_then(|stem| ServerName::parse(stem).ok());
+            let server = file.server.or_else(beside).unwrap_or_else(ServerName::unknown);
+            let loaded = policy::load_policy(policy, &Server::by_name(&server));
+            let invalid = || (Exit::InvalidPolicy, "The policy is invalid, so its tests were not run.".to_owned());
+            let policy = loaded.policy.ok_or_else(invalid)?;
+            Ok::<_, NotRun>(file.cases.into_iter().map(|case| TestedCase::run_case(case, &policy)).collect())
+        };
+        match run() {
+            Ok(cases) => tested.cases = cases,
+            Err((exit, message)) => (tested.exit, tested.error) = (Some(exit), Some(message)),
         }
         tested
     }

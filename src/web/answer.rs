@@ -3,8 +3,8 @@
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, SET_COOKIE,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
+    SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use maud::Markup;
@@ -22,6 +22,7 @@ pub(super) struct WebAnswer {
     body: Bytes,
     kind: &'static str,
     cache: &'static str,
+    location: Option<String>,
     cookie: Option<String>,
 }
 
@@ -37,8 +38,14 @@ impl WebAnswer {
         Self::new(StatusCode::OK, Bytes::from_static(text.as_bytes()), kind, cache)
     }
 
+    /// Leads to another page after a change.
+    pub(super) fn redirect(location: String) -> Self {
+        let empty = Self::new(StatusCode::SEE_OTHER, Bytes::new(), "text/plain; charset=utf-8", "no-store");
+        Self { location: Some(location), ..empty }
+    }
+
     fn new(status: StatusCode, body: Bytes, kind: &'static str, cache: &'static str) -> Self {
-        Self { status, body, kind, cache, cookie: None }
+        Self { status, body, kind, cache, location: None, cookie: None }
     }
 
     pub(super) fn with_cookie(self, cookie: String) -> Self {
@@ -62,8 +69,10 @@ impl WebAnswer {
         for (name, value) in fixed {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        if let Some(cookie) = self.cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
-            headers.insert(SET_COOKIE, cookie);
+        for (name, value) in [(LOCATION, self.location), (SET_COOKIE, self.cookie)] {
+            if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+                headers.insert(name, value);
+            }
         }
         response
     }

@@ -15,4 +15,18 @@ impl Fields {
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(other, value)| other == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
+
+    /// Returns every value of a name that is not empty.
+    pub(super) fn all_values<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        self.iter().filter(move |(other, value)| *other == name && !value.is_empty()).map(|(_, value)| value)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Writes the query of a link.
+pub(super) fn write_query(fields: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }

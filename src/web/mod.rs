@@ -9,10 +9,13 @@ mod access;
 mod answer;
 mod assets;
 pub(crate) mod browser;
+mod change;
 mod form;
 mod overview;
 mod page;
+mod server;
 mod site;
+mod tool;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};

@@ -6,8 +6,10 @@ use hyper::StatusCode;
 use maud::{Markup, html};
 
 use super::answer::WebAnswer;
+use super::form::write_query;
 use super::page::{in_code, show_page};
 use super::site::Site;
+use crate::clients::key::visible_key;
 use crate::policy::{Tally, ToolsTally};
 use crate::report::doctor::ServerState;
 use crate::report::status::{ClientStatus, ServerStatus, StateCounts, StatusReport};
@@ -26,7 +28,7 @@ pub(super) fn show_overview(site: &Site) -> WebAnswer {
         }
         @for note in &report.notes { p.note { (in_code(note)) } }
         (show_picture(&report.clients))
-        @for (at, client) in report.clients.iter().enumerate() { (show_client(at, client)) }
+        @for (at, client) in report.clients.iter().enumerate() { (show_client(site, at, client)) }
     };
     show_page(site, StatusCode::OK, "", "What your agents can do", content)
 }
@@ -135,7 +137,7 @@ fn draw_tally(tally: &Tally, most: usize) -> Markup {
     }
 }
 
-fn show_client(at: usize, client: &ClientStatus) -> Markup {
+fn show_client(site: &Site, at: usize, client: &ClientStatus) -> Markup {
     let whose = match &client.folder {
         Some(folder) => format!(", for {folder}"),
         None if client.scope == "project" => ", project".to_owned(),
@@ -156,14 +158,14 @@ fn show_client(at: usize, client: &ClientStatus) -> Markup {
                         th scope="col" { "Tools" }
                         th scope="col" { "Now" }
                     } }
-                    tbody { @for server in &client.servers { (show_server(server)) } }
+                    tbody { @for server in &client.servers { (show_server(site, server)) } }
                 },
             }
         }
     }
 }
 
-fn show_server(server: &ServerStatus) -> Markup {
+fn show_server(site: &Site, server: &ServerStatus) -> Markup {
     let (word, class) = label_state(server.state);
     let tools = server.tools.as_ref().map(|tools| {
         let parts = DECISIONS.iter().map(|(name, count)| (name, count(&tools.all))).filter(|(_, count)| *count > 0);
@@ -174,7 +176,10 @@ fn show_server(server: &ServerStatus) -> Markup {
     html! {
         tr {
             th scope="row" data-label="Server" {
-                (escape_invisible(&server.name))
+                // What is reached over HTTP has no policy.
+                @if server.server.is_some() && server.state != ServerState::OutOfReach {
+                    a href=(site.link_to(&format!("server?{}", write_query(&[("name", &server.name)])))) { (visible_key(&server.name)) }
+                } @else { (visible_key(&server.name)) }
                 @if server.disabled { " " span.note { "(its client is told not to start it)" } }
             }
             td data-label="State" {
@@ -184,7 +189,7 @@ fn show_server(server: &ServerStatus) -> Markup {
                 @if let Some(remedy) = &server.remedy { p { "What to do: " (in_code(remedy)) } }
             }
             td data-label="Policy" {
-                @match server.policy.as_deref().filter(|_| is_behind) {
+                @match server.policy.as_deref().filter(|_| is_behind || server.state == ServerState::Broken) {
                     Some("built-in") => "built-in",
                     Some(file) => code { (escape_invisible(file)) },
                     None => "none",

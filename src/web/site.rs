@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::access::{Access, Denial, Destination, NO_SUCH_PAGE};
 use super::answer::WebAnswer;
 use super::form::Fields;
-use super::{assets, overview, page};
+use super::{assets, change, overview, page, server, tool};
 use crate::env::Env;
 use crate::limits::{MAX_UI_FORM, UI_REQUEST_TIME};
 
@@ -34,6 +34,7 @@ pub(super) struct Site {
 pub(super) struct PageRequest {
     /// Its path below the directory of all pages.
     pub(super) path: String,
+    pub(super) query: Fields,
     /// What a form sends; `None` if nothing is to be changed.
     pub(super) form: Option<Fields>,
 }
@@ -78,7 +79,8 @@ impl Site {
                 self.note_use();
                 match read_form(&head, body).await {
                     Ok(form) => {
-                        let request = PageRequest { path: path.to_owned(), form };
+                        let query = Fields::parse(head.uri.query().unwrap_or_default().as_bytes());
+                        let request = PageRequest { path: path.to_owned(), query, form };
                         let site = std::sync::Arc::clone(&self);
                         tokio::task::spawn_blocking(move || site.answer_page(&request)).await.map_err(|_| FAILED)
                     }
@@ -104,6 +106,11 @@ impl Site {
     fn answer_page(&self, request: &PageRequest) -> WebAnswer {
         match (request.path.as_str(), &request.form) {
             ("", None) => overview::show_overview(self),
+            ("server", None) => server::show_server(self, &request.query),
+            ("tool", None) => tool::show_tool(self, &request.query),
+            ("change", Some(form)) => change::show_change(self, form),
+            ("save", Some(form)) => change::save_change(self, form),
+            ("undo", Some(form)) => change::undo_change(self, form),
             _ => page::show_denial(NO_SUCH_PAGE),
         }
     }

@@ -4,6 +4,7 @@
 
 mod access;
 mod overview;
+mod server;
 
 use crate::support::log::Home;
 use crate::support::system::PATIENCE;
@@ -111,6 +112,27 @@ impl Browser<'_> {
     /// Asks for a page, by its path below the overview.
     fn get(&self, path: &str) -> Got {
         self.ui.get(&format!("{}{path}", self.base), &self.headers())
+    }
+
+    /// Sends the fields of a form, which are written out here, as the page's own form is sent.
+    fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Got {
+        let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+        let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        self.post(path, &pairs.join("&"))
+    }
+
+    /// Sends the form of a page that was shown for `path`, as its button does.
+    fn press(&self, page: &Got, path: &str) -> Got {
+        let form =
+            page.body.split("<form").find(|form| form.contains(&format!("{path}\""))).expect("the form is there");
+        let form = form.split("</form>").next().unwrap();
+        let value = |field: &str, name: &str| {
+            let text = field.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?;
+            Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
+        };
+        let fields = form.split("<input type=\"hidden\"").skip(1);
+        let fields: Vec<_> = fields.filter_map(|field| Some((value(field, "name")?, value(field, "value")?))).collect();
+        self.submit(path, &fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>())
     }
 
     /// Sends a form as the page's own form is sent.

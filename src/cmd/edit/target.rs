@@ -1,102 +1,41 @@
 //! Which policy an edit is of: the one that the running wrapper uses.
 
-use std::path::PathBuf;
-
 use anyhow::anyhow;
 
+use crate::author::policy_file::EditTarget;
 use crate::cli::EditArgs;
-use crate::clients::key::key_word;
 use crate::cmd::output::UsageError;
 use crate::cmd::{server_for, servers_with_policies, settings_for};
 use crate::env::Env;
 use crate::paths::{self, POLICY_VARIABLE};
-use crate::policy::{Server, ServerName, Source, nearest_word};
-use crate::record::Enforcement;
+use crate::policy::{Server, ServerName, nearest_word};
 use crate::report::client_servers::{FoundBy, FoundPlaces, PolicyPlace, find_places};
 use crate::visible::{escape_invisible, visible_path};
 
-/// The policy that is edited.
-pub(in crate::cmd) struct EditTarget {
-    pub(in crate::cmd) server: Server,
-    pub(in crate::cmd) path: PathBuf,
-    /// The content of the file; `None` if it does not exist yet.
-    pub(in crate::cmd) source: Option<Source>,
-    /// The server's lock, which need not exist.
-    pub(in crate::cmd) lock: Option<PathBuf>,
-    /// The directory of its log.
-    pub(in crate::cmd) audit: Option<PathBuf>,
-    /// What a person should know about where the policy holds.
-    pub(in crate::cmd) notes: Vec<String>,
-}
-
-impl EditTarget {
-    /// Finds the policy that is meant.
-    ///
-    /// # Errors
-    /// Returns an error if it is unclear which one, or nothing uses it.
-    pub(in crate::cmd) fn find(args: &EditArgs, env: &Env) -> anyhow::Result<Self> {
-        let policy = args.policy.as_deref();
-        if policy.is_none() && env.var(POLICY_VARIABLE).is_none() {
-            return Self::from_place(match args.server.as_deref() {
-                Some(name) => find_named(name, args, env)?,
-                None => find_only(env)?,
-            });
-        }
-        let named = args.server.as_deref().map(ServerName::parse).transpose()?;
-        let (server, settings) = (server_for(named.as_ref(), policy, env), settings_for(policy, env)?);
-        let file = paths::find_policy(policy, &server, &settings, env)?;
-        Self::from_place(PolicyPlace {
-            server: Server::by_name(&server),
-            file,
-            named: policy.map(Into::into),
-            settings,
-            env: env.clone(),
-            served: Vec::new(),
-            found_by: FoundBy::Traces,
-        })
+/// Finds the policy that is meant.
+///
+/// # Errors
+/// Returns an error if it is unclear which one, or nothing uses it.
+pub(in crate::cmd) fn find_target(args: &EditArgs, env: &Env) -> anyhow::Result<EditTarget> {
+    let policy = args.policy.as_deref();
+    if policy.is_none() && env.var(POLICY_VARIABLE).is_none() {
+        return Ok(EditTarget::from_place(match args.server.as_deref() {
+            Some(name) => find_named(name, args, env)?,
+            None => find_only(env)?,
+        })?);
     }
-
-    fn from_place(place: PolicyPlace) -> anyhow::Result<Self> {
-        let notes = describe_use(&place);
-        let PolicyPlace { server, file, named, settings, env, .. } = place;
-        let source = file.as_deref().map(paths::read_policy).transpose()?;
-        let new = || paths::configuration_dir(&env).map(|dir| dir.join("policies").join(format!("{server}.toml")));
-        let path = file.map_or_else(new, Ok)?;
-        let lock = paths::lock_path(named.as_deref(), server.name(), &settings, &env).ok();
-        Ok(Self { path, source, lock, audit: paths::audit_dir(&env).ok(), notes, server })
-    }
-}
-
-/// Returns what keeps the policy from being enforced where clients start the server.
-fn describe_use(place: &PolicyPlace) -> Vec<String> {
-    let with = |enforcement| {
-        let is_so = move |served: &&_| match enforcement {
-            Some(enforcement) => has_enforcement(served, enforcement),
-            None => true,
-        };
-        place.served.iter().find(is_so)
-    };
-    if place.served.is_empty() || with(Some(Enforcement::Enforced)).is_some() {
-        return Vec::new();
-    }
-    if let Some(observed) = with(Some(Enforcement::Observed)) {
-        return vec![format!(
-            "The wrapper of {} only observes (--observe), so nothing is refused there: `policylayer register --enforce {}` \
-             puts the policy in force.",
-            observed.describe(),
-            key_word(&observed.key)
-        )];
-    }
-    let Some(bare) = with(None) else { return Vec::new() };
-    vec![format!(
-        "{} starts without policylayer, so no policy holds there yet: `policylayer register {}` puts it in force.",
-        bare.describe(),
-        key_word(&bare.key)
-    )]
-}
-
-fn has_enforcement(served: &crate::report::client_servers::Served, enforcement: Enforcement) -> bool {
-    served.wrapped.as_ref().is_some_and(|wrapped| wrapped.enforcement == enforcement)
+    let named = args.server.as_deref().map(ServerName::parse).transpose()?;
+    let (server, settings) = (server_for(named.as_ref(), policy, env), settings_for(policy, env)?);
+    let file = paths::find_policy(policy, &server, &settings, env)?;
+    Ok(EditTarget::from_place(PolicyPlace {
+        server: Server::by_name(&server),
+        file,
+        named: policy.map(Into::into),
+        settings,
+        env: env.clone(),
+        served: Vec::new(),
+        found_by: FoundBy::Traces,
+    })?)
 }
 
 fn find_named(name: &str, args: &EditArgs, env: &Env) -> anyhow::Result<PolicyPlace> {

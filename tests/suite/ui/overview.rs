@@ -8,7 +8,7 @@ use super::Ui;
 use crate::support::log::Home;
 use crate::support::system::program;
 
-fn write_client(home: &Home, servers: &serde_json::Value) {
+pub(super) fn write_client(home: &Home, servers: &serde_json::Value) {
     let file = home.path().join(".cursor").join("mcp.json");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(file, json!({ "mcpServers": servers }).to_string()).unwrap();
@@ -30,7 +30,7 @@ fn it_shows_each_server_with_its_state_and_its_tools() {
     let servers = status["clients"][0]["servers"].as_array().unwrap();
     for server in servers {
         let (name, state) = (server["name"].as_str().unwrap(), server["state"].as_str().unwrap());
-        let row = page.split("<tr>").find(|row| row.contains(&format!("data-label=\"Server\">{name}"))).unwrap();
+        let row = page.split("<tr>").find(|row| row.contains(&format!(">{name}<"))).unwrap();
         assert!(row.contains(&format!(">{}</span>", state.replace('_', " "))), "{state} {row}");
     }
     let tools =

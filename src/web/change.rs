@@ -1,0 +1,339 @@
+//! A change of a policy: what it would do, before it is saved; the saving, through the editor of the subcommands; and the undoing.
+
+use hyper::StatusCode;
+use maud::{Markup, html};
+
+use super::answer::WebAnswer;
+use super::form::Fields;
+use super::page::{in_code, show_page};
+use super::server::{FormTrouble, ServerPlace, find_last_edit, show_diagnostics, show_place};
+use super::site::Site;
+use crate::author::edit::{
+    self, CannotEdit, EditAction, Edited, Order, Pasted, carry_out_order, merge_pasted, write_out_builtin,
+};
+use crate::author::history::Undo;
+use crate::policy::{self, Format, Mode, Policy, Source, ToolGlob};
+use crate::report::edit::{RuleDecision, compare_decisions, compare_entries};
+use crate::report::policy_tests::{TestedFile, find_tests_beside};
+use crate::shell::as_word;
+use crate::term::diff::write_hunks;
+use crate::visible::{count_of, escape_invisible, visible_path};
+
+/// What a person asks for.
+enum Wanted {
+    Order(Order),
+    /// The whole document.
+    Document(String),
+    /// A document that is merged into the policy.
+    Pasted(String),
+}
+
+impl Wanted {
+    fn read(place: &ServerPlace, fields: &Fields) -> Result<Self, FormTrouble> {
+        if let Some(text) = fields.value("text") {
+            return Ok(Self::Document(text.to_owned()));
+        }
+        if let Some(text) = fields.value("paste") {
+            return Ok(Self::Pasted(text.to_owned()));
+        }
+        let mut tools: Vec<String> = fields.all_values("tool").map(str::to_owned).collect();
+        let named: Vec<_> = fields.value("names").unwrap_or_default().split_whitespace().collect();
+        check_names(place, &named)?;
+        tools.extend(named.into_iter().map(str::to_owned));
+        if tools.is_empty() {
+            return Err("No tool is chosen: tick one, or name one. Nothing was changed.".to_owned().into());
+        }
+        let action = match fields.value("action") {
+            Some("allow") => EditAction::Allow,
+            Some("deny") => EditAction::Deny,
+            Some("hide") => EditAction::Hide,
+            Some("reset") => EditAction::Reset,
+            Some("ask") => {
+                let timeout = fields.value("timeout").map(edit::read_length).transpose();
+                EditAction::Ask { timeout: timeout.map_err(|why| format!("The time to ask is not one: {why}."))? }
+            }
+            Some("limit") => {
+                let rate =
+                    fields.value("rate").ok_or("To limit tools, say the rate, such as `10/minute`.".to_owned())?;
+                let rate = edit::read_rate(rate).map_err(|why| format!("The rate is not one: {why}."))?;
+                EditAction::Limit { rate, scope: None }
+            }
+            _ => return Err("It is not said what to do with the tools: choose one of the actions.".to_owned().into()),
+        };
+        Ok(Self::Order(Order { action, tools, reason: fields.value("reason").map(str::to_owned) }))
+    }
+
+    /// Returns the edit. Nothing is written.
+    fn make_edit(&self, place: &ServerPlace) -> Result<Edited, FormTrouble> {
+        let target = &place.target;
+        let (source, name) = (target.source.as_ref(), visible_path(&target.path));
+        let edited = match self {
+            Self::Order(order) => carry_out_order(source, &name, &target.server, order),
+            Self::Pasted(text) => Pasted::read("what was pasted", None, text)
+                .and_then(|pasted| merge_pasted(source, &name, &target.server, &pasted)),
+            Self::Document(text) => return load_document(place, text),
+        };
+        edited.map_err(|error| match error {
+            CannotEdit::Invalid { ref document, ref diagnostics, .. } => {
+                FormTrouble { message: error.to_string(), invalid: Some(((**document).clone(), diagnostics.clone())) }
+            }
+            error @ CannotEdit::Refused(_) => error.to_string().into(),
+        })
+    }
+
+    /// Describes it for the history, as the subcommand that does the same if there is one.
+    fn describe(&self, place: &ServerPlace) -> String {
+        let server = place.target.server.name();
+        let Self::Order(Order { action, tools, reason }) = self else {
+            let what = if matches!(self, Self::Document(_)) { "edited as text" } else { "pasted" };
+            return format!("policylayer ui: the policy of {server}, {what}");
+        };
+        let (word, option) = match action {
+            EditAction::Allow => ("allow", String::new()),
+            EditAction::Deny => ("deny", String::new()),
+            EditAction::Hide => ("hide", String::new()),
+            EditAction::Reset => ("reset", String::new()),
+            EditAction::Ask { timeout } => {
+                ("ask", timeout.as_ref().map(|timeout| format!(" --timeout {}", as_word(timeout))).unwrap_or_default())
+            }
+            EditAction::Limit { rate, .. } => ("limit", format!(" --rate {}", as_word(rate))),
+        };
+        let mut command = format!("policylayer ui: {word}");
+        tools.iter().for_each(|tool| command.push_str(&format!(" {}", as_word(tool))));
+        let reason = reason.as_ref().map(|reason| format!(" --reason {}", as_word(reason))).unwrap_or_default();
+        format!("{command}{option}{reason} --server {server}")
+    }
+}
+
+/// Checks that what was typed is the name of a known tool, where something lists them, or a glob.
+fn check_names(place: &ServerPlace, names: &[&str]) -> Result<(), FormTrouble> {
+    let policy = place.target.load_before().policy;
+    let mut known = place.known_tools(&policy);
+    if let Some(audit) = place.target.audit.as_deref().filter(|_| !names.is_empty()) {
+        known.add_logged(audit, place.target.server.name());
+    }
+    for name in names {
+        let is_glob = ToolGlob::parse(name).is_ok_and(|glob| glob.exact_name().is_none());
+        if is_glob || known.has(name) || (!known.is_listed && known.nearest(name).is_none()) {
+            continue;
+        }
+        let near = known.nearest(name).map(|near| format!(" Did you mean `{}`?", escape_invisible(near)));
+        return Err(FormTrouble::from(format!(
+            "Neither the policy of {} nor its catalogue, lock or log has a tool `{}`.{} Nothing was changed.",
+            place.target.server,
+            escape_invisible(name),
+            near.unwrap_or_default()
+        )));
+    }
+    Ok(())
+}
+
+fn load_document(place: &ServerPlace, text: &str) -> Result<Edited, FormTrouble> {
+    let target = &place.target;
+    // A browser does not keep the line breaks of a file.
+    let old = target.source.as_ref();
+    let text =
+        if old.is_some_and(|old| old.text().contains("\r\n")) { text.replace('\n', "\r\n") } else { text.to_owned() };
+    let source = Source::new(visible_path(&target.path), old.map_or(Format::Toml, Source::format), text);
+    let loaded = policy::load_policy(&source, &target.server);
+    match loaded.policy {
+        Some(policy) => {
+            let is_changed = old.is_none_or(|old| old.text() != source.text());
+            Ok(Edited { source, policy, warnings: loaded.diagnostics, is_changed, notes: Vec::new() })
+        }
+        None => Err(FormTrouble {
+            message: "This is not a valid policy, so nothing was written. Fix it below.".to_owned(),
+            invalid: Some((source, loaded.diagnostics)),
+        }),
+    }
+}
+
+/// Shows what a change would do.
+pub(super) fn show_change(site: &Site, fields: &Fields) -> WebAnswer {
+    let place = match ServerPlace::find(site, fields) {
+        Ok(place) => place,
+        Err(answer) => return answer,
+    };
+    let edited = Wanted::read(&place, fields).and_then(|wanted| wanted.make_edit(&place));
+    match edited {
+        Ok(edited) => {
+            // Whoever changes the whole text has read all of it, as it was then.
+            let is_stale = fields.value("base").is_some_and(|base| base != place.digest());
+            let why = "The policy was changed since you opened its text. To save this one undoes that as well: the lines below show it.";
+            show_edit(site, &place, fields, &edited, is_stale.then_some(why))
+        }
+        Err(trouble) => show_place(site, &place, fields, StatusCode::UNPROCESSABLE_ENTITY, Some(&trouble)),
+    }
+}
+
+/// Saves a change that was shown, if the file is still the one that it was shown for.
+pub(super) fn save_change(site: &Site, fields: &Fields) -> WebAnswer {
+    let place = match ServerPlace::find(site, fields) {
+        Ok(place) => place,
+        Err(answer) => return answer,
+    };
+    let wanted = Wanted::read(&place, fields);
+    let (wanted, edited) = match wanted.and_then(|wanted| wanted.make_edit(&place).map(|edited| (wanted, edited))) {
+        Ok(made) => made,
+        Err(trouble) => return show_place(site, &place, fields, StatusCode::CONFLICT, Some(&trouble)),
+    };
+    if fields.value("digest") != Some(place.digest().as_str()) {
+        let why = "The policy was changed since this change was shown, so nothing was written. This is what the change does now.";
+        return show_edit(site, &place, fields, &edited, Some(why));
+    }
+    if edited.is_changed {
+        match place.target.save(&edited, wanted.describe(&place), site.env()) {
+            Ok(Ok(())) => {}
+            Ok(Err(not_kept)) => {
+                let content = html! { p { "The policy was saved." } p.warn { (in_code(&not_kept.to_string())) } };
+                return show_page(site, StatusCode::OK, "server", &place.name, content);
+            }
+            Err(error) => return show_edit(site, &place, fields, &edited, Some(&error.to_string())),
+        }
+    }
+    WebAnswer::redirect(place.link_to(site, "server", &[]))
+}
+
+/// Undoes the last change, if it is still the one that was shown.
+pub(super) fn undo_change(site: &Site, fields: &Fields) -> WebAnswer {
+    let place = match ServerPlace::find(site, fields) {
+        Ok(place) => place,
+        Err(answer) => return answer,
+    };
+    let refuse = |why: String| show_place(site, &place, &Fields::default(), StatusCode::CONFLICT, Some(&why.into()));
+    let last = find_last_edit(site, &place);
+    let Some(last) = last.filter(|last| fields.value("edit") == Some(last.number.to_string().as_str())) else {
+        return refuse("The policy was changed since this was shown, so nothing was undone.".to_owned());
+    };
+    let command = format!("policylayer ui: undo {} --server {}", last.number, place.target.server.name());
+    let edits = [last];
+    let Some(undo) = Undo::find(&edits, |_| true) else { return refuse("There is nothing to undo.".to_owned()) };
+    match undo.carry_out(command, site.env()) {
+        Ok(Ok(())) => WebAnswer::redirect(place.link_to(site, "server", &[])),
+        Ok(Err(not_kept)) => refuse(format!("The change was undone. {not_kept}")),
+        Err(error) => refuse(error.to_string()),
+    }
+}
+
+fn show_edit(site: &Site, place: &ServerPlace, fields: &Fields, edited: &Edited, trouble: Option<&str>) -> WebAnswer {
+    let before = place.target.load_before();
+    let new: Vec<_> = edited.warnings.iter().filter(|warning| !before.had_warning(warning)).cloned().collect();
+    let content = html! {
+        @if let Some(trouble) = trouble { div.box.trouble role="alert" { p.bad { (in_code(trouble)) } } }
+        @if edited.is_changed {
+            p { "Nothing is written yet." }
+            (show_decisions(&before.policy, &edited.policy))
+            (show_tests(place, edited))
+            @if !new.is_empty() { h2 { "Warnings" } (show_diagnostics(&edited.source, &new)) }
+            @for note in edited.notes.iter().chain(&place.target.notes) { p.note { (in_code(note)) } }
+            h2 { "The file" }
+            (show_difference(place, edited))
+            form method="post" action=(site.link_to("save")) {
+                @for (name, value) in fields.iter().filter(|(name, _)| !matches!(*name, "digest" | "base")) {
+                    input type="hidden" name=(name) value=(value);
+                }
+                input type="hidden" name="digest" value=(place.digest());
+                p.buttons {
+                    button.main { "Save" }
+                    " " a href=(place.link_to(site, "server", &[])) { "Back, without saving" }
+                }
+            }
+        } @else {
+            p { "Nothing to change: the policy already says this." }
+            p { a href=(place.link_to(site, "server", &[])) { "Back to the server" } }
+        }
+    };
+    let status = if trouble.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
+    show_page(site, status, "server", &format!("Change the policy of {}", place.name), content)
+}
+
+fn show_decisions(before: &Policy, after: &Policy) -> Markup {
+    let (decisions, entries) = (compare_decisions(before, after), compare_entries(before, after));
+    html! {
+        h2 { "What changes" }
+        @if decisions.is_empty() { p { "No decision about a known tool changes." } }
+        @else { table.stacked {
+            thead { tr {
+                th scope="col" { "Tool" } th scope="col" { "Before" } th scope="col" { "After" } th scope="col" { "Rule" }
+            } }
+            tbody { @for change in &decisions { tr {
+                th scope="row" data-label="Tool" { (escape_invisible(&change.tool)) }
+                td data-label="Before" { (show_decision(&change.before)) }
+                td data-label="After" { (show_decision(&change.after)) }
+                td data-label="Rule" { code { (escape_invisible(change.after.rule)) } }
+            } } }
+        } }
+        @if !entries.is_empty() { table.stacked {
+            thead { tr { th scope="col" { "Beside tools" } th scope="col" { "Before" } th scope="col" { "After" } } }
+            tbody { @for change in &entries { tr {
+                th scope="row" data-label="Entry" { code { (escape_invisible(change.rule)) } }
+                @for (label, decision) in [("Before", &change.before), ("After", &change.after)] {
+                    td data-label=(label) { @match decision { Some(decision) => (show_decision(decision)), None => "no entry", } }
+                }
+            } } }
+        } }
+    }
+}
+
+fn show_decision(decision: &RuleDecision<'_>) -> Markup {
+    let word = super::server::EFFECTS.iter().find(|(known, _)| *known == decision.effect);
+    html! {
+        span class={ "state effect-" (decision.effect) } { (word.map_or(decision.effect, |(_, word)| word)) }
+        @for limit in &decision.limits { p { "at most " (limit) } }
+        @if let Some(reason) = decision.reason { p { (escape_invisible(reason)) } }
+    }
+}
+
+/// Shows which tests beside the policy fail with the change.
+fn show_tests(place: &ServerPlace, edited: &Edited) -> Markup {
+    let Some(old) = &place.target.source else { return html! {} };
+    let files = find_tests_beside(&place.target.path);
+    if files.is_empty() {
+        return html! {};
+    }
+    let run = |source: &Source| -> Vec<_> { files.iter().map(|file| TestedFile::run_with(file, source)).collect() };
+    let (before, after) = (run(old), run(&edited.source));
+    let failed_before =
+        |name: &str| before.iter().flat_map(|file| &file.cases).any(|case| case.name == name && case.failure.is_some());
+    let cases = || after.iter().flat_map(|file| &file.cases);
+    let failed: Vec<_> = cases().filter_map(|case| Some((case, case.failure.as_ref()?))).collect();
+    html! {
+        h2 { "Its tests" }
+        @for file in &after { @if let Some(error) = &file.error { p.bad { code { (file.file) } ": " (in_code(error)) } } }
+        @if failed.is_empty() { p.good { (count_of(cases().count() as u64, "test")) " would pass." } }
+        @else { ul.places { @for (case, failure) in failed {
+            li.bad {
+                (escape_invisible(&case.name)) @if failed_before(&case.name) { " (it fails now as well)" } @else { " would break" }
+                p { (failure.description) }
+                @for part in failure.shown_parts().filter(|part| !part.matches) {
+                    p { (part.what) ": expected " code { (part.describe_expected()) } ", got " code { (part.describe_got()) } }
+                }
+            }
+        } } }
+    }
+}
+
+/// Shows the lines of the file that change.
+fn show_difference(place: &ServerPlace, edited: &Edited) -> Markup {
+    let target = &place.target;
+    let builtin = || write_out_builtin(&target.server);
+    let (name, old) = match &target.source {
+        Some(source) => (source.name().to_owned(), source.text().to_owned()),
+        None if edited.policy.mode() == Mode::Patch => ("no file yet".to_owned(), String::new()),
+        None => (format!("the built-in policy for {}", target.server), builtin()),
+    };
+    let mut hunks = Vec::new();
+    // Writing to memory does not fail.
+    drop(write_hunks(&mut hunks, &old, edited.source.text()));
+    let hunks = String::from_utf8_lossy(&hunks).into_owned();
+    let plain = anstream::adapter::strip_str(&hunks).to_string();
+    html! {
+        p.file { (name) " → " code { (visible_path(&target.path)) } }
+        pre.diff tabindex="0" aria-label="Lines that change" {
+            @for line in plain.lines() {
+                @let kind = match line.chars().next() { Some('+') => "add", Some('-') => "remove", Some('@') => "place", _ => "same" };
+                span class=(kind) { (line) "\n" }
+            }
+        }
+    }
+}
