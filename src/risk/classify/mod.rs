@@ -1,7 +1,7 @@
 //! The classifier: what a tool that is in no catalogue probably does, from what its server says about it.
 //!
-//! It is deterministic and gives a reason for each verdict. A server's claim can raise a class and never lower it,
-//! since the server may lie; calls use the name, so the name counts most.
+//! It is deterministic and gives a reason for each verdict. Calls use the name, so the name counts most. What else the server says
+//! raises what a name says, and never lowers it; it decides only where the name does not.
 
 mod facts;
 mod name;
@@ -29,7 +29,7 @@ pub enum Confidence {
     Low,
     /// Only the server's claims tell the class, or they disagree with the name, or the name is ambiguous.
     Medium,
-    /// The name tells the class, and no claim disagrees.
+    /// The name tells the class, and no claim disagrees; or the description does, and the name fits it.
     High,
 }
 
@@ -69,12 +69,29 @@ impl Classification {
 /// Classifies a tool by its name, description, arguments and annotations, in time linear in their length.
 pub fn classify_tool(tool: &Listed<'_>) -> Classification {
     let told = name::read_name(&tool.name, tool.objects);
-    let named = told.class.as_ref().map(|(class, _)| *class);
-    let (said, declared) = (claim_of_texts(tool), claim_of_declarations(tool, named));
+    let texts = Texts::read(tool);
+    // A description settles a doubt where the words of the name that are not known are things in it.
+    let is_explained =
+        facts::find_secret(&tool.name).is_none() && told.unknown.iter().all(|word| texts.description.mentions(word));
+    // `manage_users` tells as little as `users`: what such a tool does is what its argument "action" can be.
+    let action = schema::sign_of_action(tool).filter(|_| is_explained && (told.class.is_none() || told.manages));
+    let named = action.as_ref().or(told.class.as_ref()).map(|(class, _)| *class);
+    let said = texts.claim();
+    // What it opens with is what the tool does, if nothing in the texts says more.
+    let opening = texts.description.opening.filter(|opening| said.as_ref().is_some_and(|(class, _)| class <= opening));
+    let declared = claim_of_declarations(tool, named, opening);
     if told.odd {
         return classify_odd_name(told.class, strongest_claim([said, declared]));
     }
-    let Some((class, word)) = told.class else { return classify_without_name(said, declared) };
+    if let Some((class, reason)) = action
+        && [&said, &declared].into_iter().flatten().all(|(claimed, _)| *claimed <= class)
+    {
+        return Classification { class, confidence: Confidence::High, reason };
+    }
+    let said = strongest_claim([said, texts.claim_to_manage()]);
+    let opening = opening.filter(|opening| said.as_ref().is_some_and(|(class, _)| class <= opening));
+    let settled = opening.filter(|_| is_explained);
+    let Some((class, word)) = told.class else { return classify_without_name(said, declared, settled) };
     let claim = strongest_claim([said, declared]);
     let by_name = format!("Its name has the word \"{}\".", schema::quote_for_reason(&word));
     match claim {
@@ -82,7 +99,7 @@ pub fn classify_tool(tool: &Listed<'_>) -> Classification {
         Some((claimed, reason)) if claimed > class && class < Class::Destructive => {
             Classification { class: claimed, confidence: Confidence::Medium, reason }
         }
-        _ if class > Class::Read && tool.annotations.read_only == Some(true) => {
+        _ if class > Class::Write && tool.annotations.read_only == Some(true) => {
             let reason = format!("{by_name} Its server says that it only reads.");
             Classification { class, confidence: Confidence::Medium, reason }
         }
@@ -90,7 +107,7 @@ pub fn classify_tool(tool: &Listed<'_>) -> Classification {
             let reason = format!("{by_name} What it returns may be keys or passwords.");
             Classification { class, confidence: Confidence::Medium, reason }
         }
-        _ if class <= Class::Write && told.doubtful => {
+        _ if class <= Class::Write && !told.unknown.is_empty() && settled.is_none_or(|settled| settled > class) => {
             let reason = format!("{by_name} What else the name says is not known.");
             Classification { class, confidence: Confidence::Medium, reason }
         }
@@ -104,8 +121,8 @@ pub fn classify_tool_by_hint(tool: &Listed<'_>) -> Classification {
     let told = name::read_name(&tool.name, tool.objects);
     let says_more = told.odd
         || told.class.is_some_and(|(class, _)| class > Class::Read)
-        || schema::sign_of_arguments(&tool.arguments, None).is_some_and(|(class, _)| class > Class::Read)
-        || claim_of_texts(tool).is_some_and(|(class, _)| class >= Class::Destructive);
+        || schema::sign_of_arguments(tool, None).is_some_and(|(class, _)| class > Class::Read)
+        || Texts::read(tool).claim().is_some_and(|(class, _)| class >= Class::Destructive);
     if says_more || tool.annotations.read_only != Some(true) {
         return classify_tool(tool);
     }
@@ -116,18 +133,39 @@ pub fn classify_tool_by_hint(tool: &Listed<'_>) -> Classification {
 /// A class that the server claims for a tool, and the sentence that says how.
 type Claim = Option<schema::Sign>;
 
-/// The claim of the title and the description.
-fn claim_of_texts(tool: &Listed<'_>) -> Claim {
-    let of = |what: &str, text: &Option<Cow<'_, str>>| {
-        let (class, words) = text::read_text(text.as_deref()?)?;
-        Some((class, format!("Its {what} says \"{}\".", schema::quote_for_reason(&words))))
-    };
-    strongest_claim([of("title", &tool.title), of("description", &tool.description)])
+/// What the title and the description say.
+struct Texts {
+    title: text::TextFindings,
+    description: text::TextFindings,
 }
 
-/// The claim of the arguments and the annotations.
-fn claim_of_declarations(tool: &Listed<'_>, named: Option<Class>) -> Claim {
-    strongest_claim([schema::sign_of_arguments(&tool.arguments, named), schema::sign_of_annotations(tool.annotations)])
+impl Texts {
+    fn read(tool: &Listed<'_>) -> Self {
+        let read = |text: &Option<Cow<'_, str>>| text::read_text(text.as_deref().unwrap_or_default());
+        Self { title: read(&tool.title), description: read(&tool.description) }
+    }
+
+    fn claim(&self) -> Claim {
+        let of = |what: &str, text: &text::TextFindings| {
+            let (class, words) = text.claim.as_ref()?;
+            Some((*class, format!("Its {what} says \"{}\".", schema::quote_for_reason(words))))
+        };
+        strongest_claim([of("title", &self.title), of("description", &self.description)])
+    }
+
+    fn claim_to_manage(&self) -> Claim {
+        let manages = self.title.manages || self.description.manages;
+        manages.then(|| (Class::Execute, "Its server says that it manages something.".to_owned()))
+    }
+}
+
+/// The claim of the arguments and the annotations. `opening` is what the description says that the tool does.
+fn claim_of_declarations(tool: &Listed<'_>, named: Option<Class>, opening: Option<Class>) -> Claim {
+    let arguments = schema::sign_of_arguments(tool, named.or(opening));
+    // The hints that raise are the ones that hold without any (MCP, ToolAnnotations). Of what changes something they tell nothing.
+    let is_told = named.or(opening) == Some(Class::Write);
+    let hints = if is_told { None } else { schema::sign_of_annotations(tool.annotations) };
+    strongest_claim([arguments, hints])
 }
 
 /// The claim of the highest class; the first one if they are equal.
@@ -135,9 +173,13 @@ fn strongest_claim(claims: [Claim; 2]) -> Claim {
     claims.into_iter().flatten().reduce(|most, next| if next.0 > most.0 { next } else { most })
 }
 
-/// Classifies a tool whose name tells nothing. Texts alone never make it count as less than `execute`.
-fn classify_without_name(said: Claim, declared: Claim) -> Classification {
-    let confidence = if said.is_some() { Confidence::Medium } else { Confidence::Low };
+/// Classifies a tool whose name tells nothing. `settled` is what its description says, if that explains the name.
+fn classify_without_name(said: Claim, declared: Claim, settled: Option<Class>) -> Classification {
+    let confidence = match settled {
+        Some(_) => Confidence::High,
+        None if said.is_some() => Confidence::Medium,
+        None => Confidence::Low,
+    };
     let (class, reason) = said.unwrap_or_else(|| (Class::Execute, "Nothing shows what it does.".to_owned()));
     match declared {
         Some((declared, reason)) if declared > class => {

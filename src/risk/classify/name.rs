@@ -1,9 +1,11 @@
 //! What a tool's name says. Calls use the name, so it is the one thing about which a server cannot lie.
 
+use super::facts::find_secret;
 use super::nouns::{is_information, is_noun, is_thing_or_verb};
 use super::words::{
-    Chunk, Form, MAX_VERB, Verb, VerbPlace, find_glued_verb, find_verb, is_deal, is_far_reaching, is_money,
-    is_remote_control, is_sending, is_set_off, is_thing_too, split_segments, visit_base_forms,
+    Chunk, Form, MAX_VERB, Verb, VerbPlace, class_with_object, find_glued_verb, find_verb, is_browser, is_deal,
+    is_far_reaching, is_handled_thing, is_infrastructure, is_money, is_plain_thing, is_sending, is_set_off,
+    is_thing_too, split_segments, visit_base_forms,
 };
 use crate::risk::class::Class;
 
@@ -16,8 +18,10 @@ pub(super) struct NameFindings {
     pub(super) class: Option<(Class, String)>,
     /// Whether the spelling is such that a reader may take it for another name.
     pub(super) odd: bool,
-    /// Whether a word before the verb may be the real one (`rework_list` need not list), or an unknown one follows "and".
-    pub(super) doubtful: bool,
+    /// The words that may be verbs themselves: those before the verb (`rework_list` need not list), and those after an "and".
+    pub(super) unknown: Vec<String>,
+    /// Its only verb is "manage".
+    pub(super) manages: bool,
     pub(super) sends: bool,
 }
 
@@ -32,11 +36,14 @@ pub(super) fn read_name(name: &str, objects: Objects) -> NameFindings {
     let mut seen = NameReader { objects, ..NameReader::default() };
     seen.read_verbs(last);
     // The group may be what is done: `vaporize.view`.
-    let mut group = namespace.iter().flatten().flat_map(Chunk::words);
-    seen.doubtful |= seen.found.is_some() && objects == Objects::Own && !group.all(is_known_object);
-    // `place_order` and the like, if nothing else tells the class.
+    if objects == Objects::Own {
+        let group = namespace.iter().flatten().flat_map(Chunk::words);
+        group.filter(|word| !is_known_object(word)).for_each(|word| seen.doubt(word));
+    }
+    // `place_order` and the like, if nothing else tells the class. `credit_usage` is another matter.
     let mut words = last.iter().flat_map(Chunk::words);
     if seen.found.is_none()
+        && !words.clone().last().is_some_and(is_information)
         && let Some(word) = words.find(|word| is_money(word) || is_deal(word))
     {
         seen.raise_class(Class::Financial, word);
@@ -51,13 +58,26 @@ pub(super) fn read_name(name: &str, objects: Objects) -> NameFindings {
         }
     }
     let words = || segments.iter().flatten().flat_map(Chunk::words);
+    // What stands after "to" or "from" is not what the verb acts on.
+    let object =
+        words().take_while(|word| !matches!(*word, "by" | "for" | "from" | "in" | "on" | "to" | "with")).last();
+    seen.plain = object.is_some_and(is_plain_thing);
     words().for_each(|word| seen.read_noun(word));
+    if seen.changes && find_secret(name).is_some() {
+        seen.raise_class(Class::Execute, "key");
+    }
     if seen.renews
         && let Some(word) = find_paid(words())
     {
         seen.raise_class(Class::Financial, word);
     }
-    NameFindings { class: seen.found, doubtful: seen.doubtful, sends: seen.sends, ..told }
+    let manages = seen.found.as_ref().is_some_and(|(_, word)| word == "manage");
+    NameFindings { class: seen.found, manages, unknown: seen.unknown, sends: seen.sends, ..told }
+}
+
+/// Whether the next words begin with a verb that says what is done with the thing before it.
+fn is_said_next(next: &str, after_next: Option<&str>) -> bool {
+    find_verb(next).is_some_and(|verb| verb.class <= Class::Write) && (!is_thing_too(next) || after_next.is_some())
 }
 
 /// Whether the unknown words before the verb of a name may be verbs themselves.
@@ -85,9 +105,14 @@ pub(super) fn is_known_object(word: &str) -> bool {
 struct NameReader {
     objects: Objects,
     found: Option<(Class, String)>,
+    /// The first verb.
+    verb: Option<String>,
     /// There is a verb of the class write or execute.
     changes: bool,
     creates: bool,
+    /// What the verb acts on only holds something.
+    plain: bool,
+    drives: bool,
     updates: bool,
     writes: bool,
     /// There is a verb that may begin or change what is paid for by the month.
@@ -95,15 +120,26 @@ struct NameReader {
     deals: bool,
     queries: bool,
     sends: bool,
-    /// The first verb ends the name, may be a noun, and follows an unknown word; or an unknown word follows an "and".
-    doubtful: bool,
+    /// The words before the first verb and after an "and" that are not known, as far as they are so few that they can be looked for.
+    unknown: Vec<String>,
 }
+
+/// More unknown words than these are not kept. One that no description has stands for the others.
+const MAX_UNKNOWN: usize = 4;
 
 impl NameReader {
     /// Keeps the more harmful class, so `get_or_create` creates.
     fn raise_class(&mut self, class: Class, word: &str) {
         if self.found.as_ref().is_none_or(|(known, _)| class > *known) {
             self.found = Some((class, word.to_owned()));
+        }
+    }
+
+    fn doubt(&mut self, word: &str) {
+        match self.unknown.len() {
+            0..MAX_UNKNOWN => self.unknown.push(word.to_owned()),
+            MAX_UNKNOWN => self.unknown.push(String::new()),
+            _ => {}
         }
     }
 
@@ -116,30 +152,41 @@ impl NameReader {
             let before = std::mem::replace(&mut previous, word);
             // A pull request is a noun: nobody pulls.
             let next = words.peek().copied().unwrap_or_default();
+            let after_next = words.clone().nth(1);
             let is_thing = matches!(word, "pull" | "merge") && matches!(next, "request" | "requests")
-                || matches!(before, "pull" | "merge") && word == "request";
+                // So is a mail of which something is got or listed.
+                || first && is_handled_thing(word) && is_said_next(next, after_next)
+                || matches!(before, "pull" | "merge") && word == "request"
+                || self.is_read_thing(first, word, next);
             if is_thing {
                 continue;
             }
             if matches!(word, "and" | "or" | "then" | "with") {
                 first = true;
                 // `list_and_vaporize` does more than list.
-                self.doubtful |=
-                    word != "with" && find_verb(next).is_none() && !is_known_object(next) && !next.is_empty();
+                if word != "with" && find_verb(next).is_none() && !is_known_object(next) && !next.is_empty() {
+                    self.doubt(next);
+                }
             } else if let Some(Verb { class, .. }) =
                 find_verb(word).filter(|verb| first || verb.place == VerbPlace::Anywhere || (thing && next.is_empty()))
             {
                 thing |= first && is_thing_too(word);
-                self.doubtful |= self.found.is_none() && !known && self.objects == Objects::Own;
                 first = false;
+                let class = class_with_object(word, class, chunks.iter().flat_map(Chunk::words));
                 self.raise_class(class, word);
                 self.read_verb(class, word);
+                self.verb = self.verb.take().or_else(|| Some(word.to_owned()));
             } else if let Some((verb, class)) = find_glued_verb(word) {
                 self.raise_class(class, verb);
             } else {
                 // An issue is read and written; a list may be issued.
                 let is_object = is_thing_or_verb(word) && find_verb(next).is_some() && !is_thing_too(next);
-                known &= is_object || is_known_object(word);
+                if !is_object && !is_known_object(word) {
+                    known = false;
+                    if self.found.is_none() && self.objects == Objects::Own {
+                        self.doubt(word);
+                    }
+                }
             }
         }
         for (verb, class) in chunks.iter().filter_map(find_disguised_verb) {
@@ -150,10 +197,24 @@ impl NameReader {
         }
     }
 
+    /// Whether a word that can be a verb is part of what is read, as in `get_update`, `list_label` and `get_send_status`.
+    fn is_read_thing(&self, first: bool, word: &str, next: &str) -> bool {
+        let is_read = !first && self.found.as_ref().is_some_and(|(class, _)| *class == Class::Read);
+        is_read
+            && match self.verb.as_deref() {
+                Some("list") if is_handled_thing(word) => true,
+                Some("fetch" | "get" | "list") if !next.is_empty() => {
+                    find_verb(word).is_some_and(|verb| verb.class < Class::Destructive)
+                }
+                _ => word == "update",
+            }
+    }
+
     fn read_verb(&mut self, class: Class, word: &str) {
         self.sends |= is_sending(word);
         self.queries |= word == "query";
-        self.changes |= matches!(class, Class::Write | Class::Execute);
+        self.changes |= matches!(class, Class::Write | Class::Execute) && word != "download";
+        self.drives |= matches!(word, "close" | "select" | "upload");
         self.writes |= matches!(word, "call" | "deploy" | "execute" | "invoke" | "send" | "write");
         self.updates |= matches!(word, "edit" | "modify" | "move" | "patch" | "reschedule" | "update");
         self.renews |= matches!(
@@ -171,21 +232,24 @@ impl NameReader {
                 | "update"
                 | "upgrade"
         );
-        self.creates |= matches!(word, "create" | "add" | "insert" | "put");
+        self.creates |= matches!(word, "add" | "clone" | "create" | "insert" | "put");
         self.deals |= matches!(word, "close" | "complete" | "create" | "put" | "send" | "submit");
     }
 
     /// Raises the class by what is changed.
     fn read_noun(&mut self, word: &str) {
         // A contract on a chain is written to; one on paper is created and updated.
-        if self.changes && is_money(word)
+        if self.changes && is_money(word) && self.verb.as_deref() != Some(word)
             || self.writes && matches!(word, "contract" | "onchain")
             || self.deals && is_deal(word)
         {
             self.raise_class(Class::Financial, word);
-        } else if self.creates && is_set_off(word)
-            || self.updates && matches!(word, "event" | "meeting")
-            || self.changes && (is_far_reaching(word) || is_remote_control(word))
+        } else if !self.plain
+            && (self.creates && is_set_off(word)
+                || self.updates && matches!(word, "call" | "conference" | "event" | "meeting")
+                || self.changes && is_far_reaching(word))
+            || self.changes && is_infrastructure(word)
+            || self.drives && is_browser(word)
         {
             self.raise_class(Class::Execute, word);
         } else if self.queries && matches!(word, "database" | "db" | "sql") {

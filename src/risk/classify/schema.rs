@@ -1,9 +1,9 @@
 //! What a tool's arguments and annotations say: the server's words too, which can raise a class and never lower it.
 
 use super::name::{self, Objects};
-use super::words::split_words;
+use super::words::{find_verb, split_words};
 use crate::risk::class::Class;
-use crate::risk::tool_claims::{Annotations, Argument};
+use crate::risk::tool_claims::{Annotations, Argument, Listed};
 use crate::visible::escape_invisible;
 
 /// A class, and the sentence that explains it.
@@ -11,7 +11,7 @@ pub(super) type Sign = (Class, String);
 
 /// The sign of the highest class among the arguments.
 /// `named` is the class that the name tells.
-pub(super) fn sign_of_arguments(arguments: &[Argument], named: Option<Class>) -> Option<Sign> {
+pub(super) fn sign_of_arguments(tool: &Listed<'_>, named: Option<Class>) -> Option<Sign> {
     let changes = named.is_some_and(|class| class > Class::Read);
     let mut found: Option<Sign> = None;
     let mut raise = |class: Class, reason: &dyn Fn() -> String| {
@@ -20,7 +20,7 @@ pub(super) fn sign_of_arguments(arguments: &[Argument], named: Option<Class>) ->
         }
     };
     let mut pairs = ArgumentPairs::default();
-    for argument in arguments {
+    for argument in &tool.arguments {
         let words = split_words(&argument.name);
         let taken = || format!("It takes the argument \"{}\".", quote_for_reason(&argument.name));
         if let Some(class) = of_name(&words, argument) {
@@ -38,11 +38,19 @@ pub(super) fn sign_of_arguments(arguments: &[Argument], named: Option<Class>) ->
             if let Some(value) = argument.values.iter().find(|value| is_end(value)) {
                 raise(Class::Destructive, &|| can_be(argument, value));
             }
+            if let Some(value) = argument.values.iter().find(|value| value.eq_ignore_ascii_case("approved")) {
+                raise(Class::Execute, &|| can_be(argument, value));
+            }
         }
+        let is_mode = words.clone().next_back() == Some("mode");
         if words.next().is_some_and(is_choice) || words.next_back().is_some_and(is_choice) {
             for value in &argument.values {
-                // "dropIndexSuggestions" names what is listed; "delete" and "delete_user" what is done.
-                let is_short = split_words(value).split_ascii_whitespace().count() <= 2;
+                // "dropIndexSuggestions" and "post_ids" name what is listed, and "around_post" where; "delete" and
+                // "delete_user" what is done.
+                let words = split_words(value);
+                let mut words = words.split_ascii_whitespace();
+                let is_opened = !is_mode || words.clone().next().is_some_and(|word| find_verb(word).is_some());
+                let is_short = words.clone().count() <= 2 && words.next_back() != Some("ids") && is_opened;
                 let told = name::read_name(value, Objects::Own).class;
                 if let Some((class, _)) = told.filter(|(class, _)| is_short && *class > Class::Read) {
                     raise(class, &|| can_be(argument, value));
@@ -53,10 +61,31 @@ pub(super) fn sign_of_arguments(arguments: &[Argument], named: Option<Class>) ->
     if pairs.amount && pairs.currency {
         raise(Class::Financial, &|| "It takes an amount and a currency.".to_owned());
     }
-    if pairs.is_message() {
+    // A draft is sent by another call.
+    let is_draft =
+        named == Some(Class::Write) && split_words(&tool.name).split_ascii_whitespace().any(|word| word == "draft");
+    if pairs.is_message() && !is_draft {
         raise(Class::Execute, &|| "It takes a recipient and a text.".to_owned());
     }
     found
+}
+
+/// What the argument "action" of a tool can be at worst, if all of its values say what they do.
+pub(super) fn sign_of_action(tool: &Listed<'_>) -> Option<Sign> {
+    let is_action = |argument: &&Argument| {
+        matches!(split_words(&argument.name).trim_ascii(), "action" | "operation" | "subcommand")
+            && !argument.values.is_empty()
+    };
+    let argument = tool.arguments.iter().find(is_action)?;
+    let mut most: Option<(Class, &str)> = None;
+    for value in &argument.values {
+        let told = name::read_name(value, Objects::Own);
+        let (class, _) = told.class.filter(|_| !told.odd && told.unknown.is_empty())?;
+        if most.is_none_or(|(known, _)| class > known) {
+            most = Some((class, value));
+        }
+    }
+    most.map(|(class, value)| (class, can_be(argument, value)))
 }
 
 pub(super) fn take_a_message(arguments: &[Argument]) -> bool {
@@ -112,7 +141,7 @@ fn of_name(words: &str, argument: &Argument) -> Option<Class> {
     match first {
         "overwrite" => Some(Class::Write),
         "delete" | "destroy" | "erase" | "purge" | "truncate" | "wipe" => Some(Class::Destructive),
-        "force" => Some(Class::Execute),
+        "force" if !matches!(joined.as_str(), "forcereload" | "forcerefresh" | "forcefresh") => Some(Class::Execute),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! What a tool's title and description say. They are the server's words, so they can raise a class and never lower it.
 
 use super::schema::Sign;
-use super::words::{Break, Form, MAX_VERB, Tokens, VerbPlace, find_verb, visit_base_forms};
+use super::words::{Break, Form, MAX_VERB, Tokens, VerbPlace, class_with_object, find_verb, visit_base_forms};
 use crate::risk::class::Class;
 
 /// Phrases that are used only about harmful tools.
@@ -38,9 +38,45 @@ const PHRASES: [(&str, Class); 30] = [
     ("transfers funds", Class::Financial),
 ];
 
+/// What a title or a description says.
+#[derive(Debug)]
+pub(super) struct TextFindings {
+    /// The worst that it says, and the words that say it.
+    pub(super) claim: Option<Sign>,
+    /// What the verb that opens it says.
+    pub(super) opening: Option<Class>,
+    /// Whether it says that the tool manages something, which is at least execute where nothing says what that is.
+    pub(super) manages: bool,
+    tokens: Tokens,
+}
+
+impl TextFindings {
+    /// Whether it has a word, or its plural or singular, as the name of a thing: not where a verb stands.
+    pub(super) fn mentions(&self, word: &str) -> bool {
+        let is_same = |one: &str, other: &str| one == other || one.strip_suffix('s') == Some(other);
+        let mut previous = "";
+        self.tokens.words().any(|(token, before)| {
+            let previous = std::mem::replace(&mut previous, token);
+            let is_verb =
+                before == Break::Sentence || matches!(previous, "and" | "can" | "or" | "then" | "to" | "will");
+            !is_verb && !word.is_empty() && (is_same(token, word) || is_same(word, token))
+        })
+    }
+}
+
+/// Of so many words after a verb, one may be its object.
+const OBJECTS: usize = 8;
+
 /// Reads a title or a description, in time linear in its length.
-pub(super) fn read_text(text: &str) -> Option<Sign> {
+pub(super) fn read_text(text: &str) -> TextFindings {
     let tokens = Tokens::split(text);
+    let (claim, opening, manages) = find_claim(&tokens);
+    TextFindings { claim, opening, manages, tokens }
+}
+
+/// Finds the worst that a text says, what the verb that opens it says, and whether it says "manage".
+fn find_claim(tokens: &Tokens) -> (Option<Sign>, Option<Class>, bool) {
+    let (mut opening_class, mut manages) = (None, false);
     let mut found: Option<(Class, &str)> = None;
     let mut raise = |class: Class, words| {
         if found.is_none_or(|(known, _)| class > known) {
@@ -60,21 +96,33 @@ pub(super) fn read_text(text: &str) -> Option<Sign> {
             visit_base_forms(word, |base, form| {
                 let Some((class, place)) = verb_of_text(base) else { return };
                 if at.lets(form, (class, place), word) {
-                    let class = if is_calling(base) { class_of_call(words.clone()) } else { Some(class) };
-                    class.into_iter().for_each(|class| raise(class, word));
+                    let objects = words.clone().take(OBJECTS).map(|(word, _)| word);
+                    let class = if is_calling(base) {
+                        class_of_call(words.clone())
+                    } else {
+                        Some(class_with_object(base, class, objects))
+                    };
+                    if base == "manage" {
+                        manages = true;
+                    } else {
+                        class.into_iter().for_each(|class| raise(class, word));
+                    }
+                    if at.sentence == 0 {
+                        opening_class = opening_class.or(class);
+                    }
                     opened = Some(form);
                 }
             });
             at.opening = at.opening.or(opened);
         }
-        at.previous = word;
+        at.before_previous = std::mem::replace(&mut at.previous, word);
     }
     for (phrase, class) in PHRASES {
         if tokens.find_phrase(phrase).any(|previous| !is_negation(previous)) {
             raise(class, phrase);
         }
     }
-    found.map(|(class, words)| (class, words.to_owned()))
+    (found.map(|(class, words)| (class, words.to_owned())), opening_class, manages)
 }
 
 /// Whether what follows describes arguments and results, and not the tool.
@@ -106,13 +154,16 @@ fn is_negation(word: &str) -> bool {
 fn verb_of_text(word: &str) -> Option<(Class, VerbPlace)> {
     match word {
         "display" | "download" | "gather" | "provide" | "return" => Some((Class::Read, VerbPlace::First)),
+        "aggregate" => Some((Class::Read, VerbPlace::First)),
         // "Call this tool when …" and "type" say nothing about what it does, and "allows you to read" is read.
-        "accept" | "adjust" | "allow" | "answer" | "apply" | "ask" | "call" | "capture" | "chat" | "control"
-        | "define" | "focus" | "format" | "generate" | "handle" | "has" | "is" | "like" | "load" | "mark"
-        | "message" | "note" | "open" | "optimize" | "prepare" | "print" | "process" | "record" | "refresh"
-        | "request" | "resolve" | "sign" | "skip" | "split" | "status" | "store" | "switch" | "test" | "track"
-        | "tree" | "type" | "use" | "verify" => None,
+        "accept" | "adjust" | "allow" | "answer" | "apply" | "ask" | "call" | "chat" | "control" | "define"
+        | "focus" | "format" | "generate" | "handle" | "has" | "is" | "like" | "load" | "mark" | "message" | "note"
+        | "open" | "optimize" | "prepare" | "print" | "process" | "record" | "refresh" | "request" | "resolve"
+        | "select" | "sign" | "skip" | "split" | "status" | "store" | "switch" | "test" | "track" | "tree" | "type"
+        | "use" | "verify" => None,
         "perform" => Some((Class::Execute, VerbPlace::First)),
+        // Of a value: it is set to nothing.
+        "clear" | "reset" => Some((Class::Write, VerbPlace::Anywhere)),
         word => find_verb(word).map(|verb| (verb.class, verb.place)),
     }
 }
@@ -132,11 +183,12 @@ fn class_of_call<'t>(after: impl Iterator<Item = (&'t str, Break)>) -> Option<Cl
             | "program" => {
                 return Some(Class::Execute);
             }
-            "aggregation" | "analysis" | "check" | "checks" | "find" | "list" | "lookup" | "query" | "read"
-            | "search" | "select" => {
+            "aggregation" | "analysis" | "audit" | "benchmark" | "check" | "checks" | "find" | "get" | "list"
+            | "lookup" | "query" | "read" | "search" | "select" => {
                 class = class.or(Some(Class::Read));
             }
             "operation" | "operations" => {}
+            "patch" | "post" | "put" => return Some(Class::Execute),
             _ => {
                 if let Some(verb) = find_verb(word).filter(|verb| verb.place == VerbPlace::Anywhere) {
                     class = class.max(Some(verb.class));
@@ -152,6 +204,7 @@ fn class_of_call<'t>(after: impl Iterator<Item = (&'t str, Break)>) -> Option<Cl
 struct TextPlace<'t> {
     before: Option<Break>,
     previous: &'t str,
+    before_previous: &'t str,
     sentence: usize,
     /// The number of the word in its sentence.
     word: usize,
@@ -175,6 +228,8 @@ impl TextPlace<'_> {
     /// tool does: "delete" may be advice to its user.
     fn lets(&self, form: Form, (class, place): (Class, VerbPlace), word: &str) -> bool {
         let subject = self.before == Some(Break::Word)
+            // "If you can run a command" says nothing about the tool.
+            && !matches!(self.before_previous, "you" | "agents" | "clients" | "users")
             && matches!(
                 self.previous,
                 "tool"
@@ -215,7 +270,9 @@ impl TextPlace<'_> {
                     "clears" | "drops" | "edits" | "kills" | "moves" | "resets" | "sends" | "updates" | "clicks"
                 );
                 let goes_on = (is_listed || is_joined) && self.opening == Some(Form::Third);
-                begins || (!noun && (goes_on || class >= Class::Destructive))
+                // Later on, "rejects" and "retries" at the start may be of something else.
+                let is_own = if self.sentence == 0 || class >= Class::Destructive { begins } else { subject };
+                is_own || (!noun && (goes_on || class >= Class::Destructive))
             }
             (Form::Third, VerbPlace::First) => self.sentence == 0 && begins,
             // "For deleting users" says what the tool does, "for debugging" what it is good for.

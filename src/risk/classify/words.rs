@@ -30,39 +30,39 @@ pub(super) fn find_verb(word: &str) -> Option<Verb> {
         | "classify" | "compare" | "compute" | "correlate" | "count" | "decode" | "describe" | "detect" | "determine" | "diagnose"
         | "diff" | "discover" | "echo" | "encode" | "enumerate" | "estimate" | "examine" | "exists" | "explain" | "explore"
         | "extract" | "fetch" | "filter" | "find" | "forecast" | "geocode" | "get" | "glob" | "grep" | "has" | "head" | "identify"
-        | "inspect" | "introspect" | "investigate" | "is" | "list" | "locate" | "lookup" | "ls" | "measure" | "monitor" | "observe"
-        | "parse" | "peek" | "ping" | "poll" | "predict" | "preview" | "query" | "read" | "recall" | "recommend" | "research"
+        | "inspect" | "introspect" | "investigate" | "is" | "lint" | "list" | "locate" | "lookup" | "ls" | "measure" | "monitor" | "observe"
+        | "parse" | "peek" | "ping" | "poll" | "predict" | "preview" | "query" | "rank" | "read" | "recall" | "recommend" | "rerank" | "research"
         | "retrieve" | "scan" | "scrape" | "screenshot" | "search" | "show" | "stat" | "status" | "suggest" | "summarise"
-        | "summarize" | "tail" | "translate" | "tree" | "troubleshoot" | "validate" | "view" | "wait" | "whoami" => (Read, First),
+        | "summarize" | "tail" | "translate" | "tree" | "troubleshoot" | "validate" | "verify" | "view" | "wait" | "whoami" => (Read, First),
 
         "add" | "append" | "assign" | "attach" | "configure" | "create" | "customize" | "deactivate" | "decrement" | "detach"
         | "disable" | "dismiss" | "edit" | "enable" | "increment" | "initialize" | "insert" | "modify" | "move" | "mutate" | "overwrite"
-        | "prepend" | "put" | "reassign" | "register" | "remember" | "rename" | "reopen" | "replace" | "reprioritize" | "reschedule"
-        | "save" | "subscribe" | "unarchive" | "unassign" | "unfollow" | "unhide" | "unlike" | "unlock" | "unmute" | "unpin"
-        | "unresolve" | "unset" | "unstage" | "unstar" | "unsubscribe" | "unwatch" | "update" | "upsert" | "write"
+        | "prepend" | "put" | "reassign" | "register" | "remember" | "rename" | "reopen" | "replace" | "replicate" | "reprioritize" | "reschedule"
+        | "save" | "subscribe" | "unarchive" | "unassign" | "unapprove" | "unfollow" | "unhide" | "unlike" | "unlock" | "unmerge" | "unmute" | "unpin"
+        | "unresolve" | "unschedule" | "unset" | "unstage" | "unstar" | "unsubscribe" | "unwatch" | "update" | "upsert" | "write"
             => (Write, Anywhere),
-        "ack" | "acknowledge" | "alter" | "annotate" | "block" | "bookmark" | "categorize" | "change" | "clone" | "close" | "comment"
-        | "commit" | "complete" | "copy" | "define" | "download" | "draft" | "draw" | "duplicate" | "emulate" | "favorite"
-        | "favourite" | "flag" | "fork" | "freeze" | "hide" | "highlight" | "import" | "init" | "join" | "label"
+        "ack" | "acknowledge" | "annotate" | "block" | "bookmark" | "categorize" | "change" | "clone" | "close" | "comment"
+        | "commit" | "complete" | "compose" | "convert" | "copy" | "define" | "download" | "draft" | "draw" | "duplicate" | "emulate" | "favorite"
+        | "favourite" | "flag" | "fork" | "format" | "freeze" | "hide" | "highlight" | "import" | "init" | "join" | "label"
         | "link" | "lock" | "mark" | "mkdir" | "mute" | "note" | "organize" | "patch" | "pin" | "prioritize" | "pull" | "react"
-        | "rearrange" | "rebase" | "record" | "reorder" | "reorganize" | "resize" | "resolve" | "rewrite" | "set" | "snooze" | "stage"
-        | "star" | "stash" | "store" | "tag" | "toggle" | "touch" | "transition" | "upload" => (Write, First),
+        | "rearrange" | "rebase" | "record" | "reorder" | "reorganize" | "resize" | "resolve" | "rewrite" | "select" | "set" | "snooze" | "sort" | "stage"
+        | "star" | "stash" | "store" | "style" | "tag" | "toggle" | "touch" | "transition" | "undo" | "upload" | "redo" | "watch" => (Write, First),
 
-        "activate" | "approve" | "authorize" | "broadcast" | "click" | "deploy" | "dispatch" | "downgrade" | "drain" | "enqueue"
+        "activate" | "approve" | "authorize" | "click" | "deploy" | "dispatch" | "downgrade" | "drain" | "enqueue"
         | "eval" | "evaluate" | "exec" | "execute" | "impersonate" | "install" | "interact" | "invoke" | "launch" | "manage"
         | "migrate" | "navigate" | "notify" | "promote" | "provision" | "publish" | "reboot" | "reject" | "rerun" | "resend"
         | "restart" | "restore" | "retry" | "revert" | "rollback" | "send" | "shutdown" | "spawn" | "submit"
         | "unpublish" | "upgrade" => (Execute, Anywhere),
-        "aggregate" | "answer" | "apply" | "ask" | "book" | "boot" | "build" | "call" | "capture" | "chat" | "checkout" | "compile"
+        "aggregate" | "answer" | "apply" | "ask" | "book" | "boot" | "broadcast" | "build" | "call" | "capture" | "chat" | "checkout" | "compile"
         | "connect" | "control" | "cordon" | "crawl" | "debug" | "dial" | "dm" | "drag" | "email" | "export" | "fill" | "fire"
-        | "focus" | "follow" | "format" | "forward" | "goto" | "grant" | "hover" | "invite" | "kick" | "leave" | "like" | "login" | "mail" | "merge"
+        | "focus" | "follow" | "forward" | "goto" | "grant" | "hover" | "invite" | "kick" | "leave" | "like" | "login" | "mail" | "merge"
         | "message" | "pause" | "play" | "post" | "press" | "print" | "process" | "push" | "release" | "reload" | "reply"
         | "request" | "reserve" | "resume" | "rollout" | "rotate" | "run" | "say" | "scale" | "schedule" | "scroll" | "share"
         | "simulate" | "sms" | "speak" | "start" | "stop" | "swipe" | "switch" | "sync" | "tap" | "test" | "track" | "train"
-        | "trigger" | "turn" | "tweet" | "type" | "uncordon" | "upvote" | "verify" | "vote" => (Execute, First),
+        | "trigger" | "turn" | "tweet" | "type" | "uncordon" | "upvote" | "vote" => (Execute, First),
 
         // Other words that begin names, so that the next word is not a verb: `rebuild_list_items` does not list anything.
-        "accept" | "adjust" | "allow" | "annihilate" | "bypass" | "decline" | "demolish" | "escalate" | "generate" | "handle"
+        "accept" | "adjust" | "allow" | "alter" | "annihilate" | "bypass" | "decline" | "demolish" | "escalate" | "generate" | "handle"
         | "hijack" | "ingest" | "inject" | "load" | "obliterate" | "open" | "optimize" | "override" | "perform" | "permit"
         | "prepare" | "rebuild" | "recreate" | "refresh" | "regenerate" | "reindex" | "sanitize" | "scrub" | "seed" | "shuffle"
         | "sign" | "skip" | "split" | "squash" | "strip" | "suspend" | "tweak" | "unblock" | "use" | "vacuum" | "wreck"
@@ -96,7 +96,7 @@ pub(super) fn is_thing_too(word: &str) -> bool {
 #[rustfmt::skip]
 pub(super) fn is_money(word: &str) -> bool {
     matches!(strip_plural(word),
-        "addon" | "bid" | "billing" | "charge" | "debit" | "deposit" | "donation" | "fund" | "invoice" | "money"
+        "addon" | "bid" | "billing" | "charge" | "credit" | "debit" | "deposit" | "dispute" | "donation" | "fund" | "invoice" | "money"
             | "payment" | "payout" | "payroll" | "purchase" | "refund" | "trade" | "transfer" | "withdrawal")
 }
 
@@ -104,25 +104,82 @@ pub(super) fn is_money(word: &str) -> bool {
 #[rustfmt::skip]
 pub(super) fn is_set_off(word: &str) -> bool {
     matches!(strip_plural(word),
-        "backup" | "broadcast" | "build" | "call" | "campaign" | "cluster" | "container" | "deployment" | "droplet"
-            | "event" | "execution" | "export" | "instance" | "invitation" | "invite" | "job" | "machine" | "meeting" | "member"
-            | "message" | "notification" | "pod" | "post" | "release" | "replica" | "run" | "sandbox" | "schedule" | "server"
-            | "sms" | "subscriber" | "tweet" | "vm")
+        "backup" | "broadcast" | "build" | "call" | "campaign" | "chat" | "cluster" | "container" | "deployment" | "droplet"
+            | "event" | "execution" | "export" | "instance" | "invitation" | "invite" | "job" | "key" | "machine" | "meeting" | "member"
+            | "message" | "notification" | "participant" | "pod" | "post" | "release" | "replica" | "run" | "sandbox" | "schedule" | "server"
+            | "service" | "sms" | "subscriber" | "tweet" | "vm")
+}
+
+/// Whether such an object only holds something, whatever the words before it name: a release note is no release.
+#[rustfmt::skip]
+pub(super) fn is_plain_thing(word: &str) -> bool {
+    matches!(strip_plural(word),
+        "categories" | "category" | "column" | "comment" | "draft" | "evidence" | "feedback" | "field" | "folder" | "label"
+            | "metadata" | "note" | "section" | "stage" | "tag" | "template")
+}
+
+/// Whether such a verb is a thing where another verb says what is done with it: `list_label`, `mail_get_orders`.
+#[rustfmt::skip]
+pub(super) fn is_handled_thing(word: &str) -> bool {
+    matches!(word,
+        "build" | "call" | "charge" | "chat" | "comment" | "email" | "export" | "import" | "invoice" | "label" | "mail" | "message"
+            | "note" | "payment" | "payout" | "record" | "refund" | "release" | "schedule" | "tag" | "test" | "trigger")
 }
 
 /// Whether a change to such an object has wider effects: it is code that runs later, or says who may do what.
 #[rustfmt::skip]
 pub(super) fn is_far_reaching(word: &str) -> bool {
     matches!(strip_plural(word),
-        "acl" | "apex" | "apikey" | "automation" | "certificate" | "collaborator" | "credential" | "cron" | "crontab" | "dns"
-            | "firewall" | "function" | "hook" | "journey" | "lambda" | "macro" | "member" | "oauth" | "password" | "permission" | "pipeline"
-            | "policies" | "policy" | "protection" | "query" | "role" | "ruleset" | "script" | "secret" | "sql" | "ssl" | "token"
-            | "trigger" | "webhook" | "worker" | "workflow")
+        "acl" | "apex" | "apikey" | "automation" | "certificate" | "collaborator" | "credential" | "cron" | "crontab" | "dns" | "domain"
+            | "env" | "firewall" | "function" | "hook" | "journey" | "lambda" | "macro" | "member" | "oauth" | "password" | "permission" | "pipeline"
+            | "policies" | "policy" | "protection" | "proxy" | "query" | "role" | "ruleset" | "script" | "secret" | "sql" | "ssl" | "token"
+            | "trigger" | "variable" | "webhook" | "worker" | "workflow")
 }
 
-/// Whether a tool with such a word acts on things outside its server: any page, any cluster.
-pub(super) fn is_remote_control(word: &str) -> bool {
-    matches!(word, "browser" | "helm" | "kubectl" | "playwright" | "puppeteer" | "selenium" | "terraform")
+/// Whether a tool with such a word changes what runs elsewhere.
+pub(super) fn is_infrastructure(word: &str) -> bool {
+    matches!(word, "helm" | "kubectl" | "terraform")
+}
+
+/// Whether a tool with such a word can act on pages.
+pub(super) fn is_browser(word: &str) -> bool {
+    matches!(word, "browser" | "page" | "playwright" | "puppeteer" | "selenium" | "tab")
+}
+
+/// Verbs that do something else to some objects than to others.
+#[rustfmt::skip]
+const WITH_OBJECT: [(&str, &[&str], Class); 18] = {
+    use Class::{Destructive, Execute, Read, Write};
+    [
+        ("apply", &["border", "borders", "filter", "format", "formatting", "label", "labels", "shading", "style", "table"], Write),
+        ("capture", &["screenshot", "screenshots", "snapshot"], Read),
+        ("clear", &["cache", "caches", "highlight"], Write),
+        ("close", &["browser", "session", "tab"], Execute),
+        ("convert", &["currency", "temperature", "time", "timestamp", "timezone", "unit", "units"], Read),
+        ("flush", &["cache", "caches"], Write),
+        ("format", &["disk", "drive", "partition", "volume"], Destructive),
+        ("forward", &["geocode", "geocoding"], Read),
+        ("generate", &["id", "link", "locator", "types", "url", "uuid"], Read),
+        ("merge", &["cell", "cells"], Write),
+        ("move", &["cursor", "mouse"], Execute),
+        ("resize", &["cluster", "droplet", "instance", "machine", "vm"], Execute),
+        ("start", RECORDS, Write),
+        ("stop", RECORDS, Write),
+        ("test", &["connection", "connectivity"], Read),
+        ("transfer", &["issue", "issues", "task", "tasks", "ticket", "tickets"], Write),
+        ("transfer", &["call", "domain", "ownership", "project", "repository", "team", "workspace"], Execute),
+        ("verify", &["code", "domain", "email", "otp", "phone", "script", "sender"], Execute),
+    ]
+};
+
+/// What only notes what happens.
+const RECORDS: &[&str] = &["codegen", "recording", "screencast", "search", "trace", "tracing", "video"];
+
+/// The class of a verb with the words around it in a name, or after it in a text.
+pub(super) fn class_with_object<'w>(verb: &str, class: Class, words: impl Iterator<Item = &'w str> + Clone) -> Class {
+    let of_verb = WITH_OBJECT.iter().filter(|(known, ..)| *known == verb);
+    let mut found = of_verb.filter(|(_, objects, _)| words.clone().any(|word| objects.contains(&word)));
+    found.next().map_or(class, |(.., with)| *with)
 }
 
 /// Whether such an object is a deal, so that whoever creates or completes it may pay.
@@ -300,9 +357,14 @@ impl Tokens {
             Self { text: String::with_capacity(text.len() + 2), places: Vec::with_capacity(text.len() / 4) };
         tokens.text.push(' ');
         let (mut start, mut is_in_word, mut is_after_dot) = (1, false, false);
-        let (mut next, mut is_after_space) = (Break::Sentence, false);
+        let (mut next, mut is_after_space, mut is_wrapped) = (Break::Sentence, false, false);
         for c in text.chars().filter(|c| !is_invisible(*c)).chain(['\n']) {
             if c.is_alphanumeric() || c == '_' || ((c == '\'' || c == '’') && is_in_word) {
+                // A line that goes on in lower case goes on with the sentence.
+                if is_wrapped && c.is_lowercase() {
+                    next = Break::Word;
+                }
+                is_wrapped = false;
                 tokens.text.extend(c.to_lowercase().map(|c| if c == '’' { '\'' } else { c }));
                 (is_in_word, is_after_dot, is_after_space) = (true, false, false);
                 continue;
@@ -311,6 +373,9 @@ impl Tokens {
                 tokens.places.push((start..tokens.text.len(), next));
                 tokens.text.push(' ');
                 (start, is_in_word, next) = (tokens.text.len(), false, Break::Word);
+                is_wrapped = c == '\n';
+            } else if !(c == ' ' || c == '\r') {
+                is_wrapped = false;
             }
             // A dot within a word, as in "e.g" or "example.com", ends nothing.
             if matches!(c, '!' | '?' | '\n' | '。') || (is_after_dot && c.is_whitespace()) {

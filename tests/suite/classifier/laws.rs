@@ -1,4 +1,5 @@
-//! Laws of the classifier, over names and claims of every kind: what a server claims never makes its tool more harmless.
+//! Laws of the classifier, over names and claims of every kind: what a server claims never makes its tool more harmless than
+//! its name says.
 
 use std::borrow::Cow;
 
@@ -114,8 +115,11 @@ proptest! {
             ..Listed::default()
         };
         let verdict = classify_tool(&full);
-        prop_assert!(verdict.counts_as() >= bare.counts_as(), "{bare:?} {full:?} {verdict:?}");
+        // Where the name leaves no doubt, nothing else lowers what it counts as; where it has a verb, nothing lowers its class.
         if bare.confidence == Confidence::High {
+            prop_assert!(verdict.counts_as() >= bare.counts_as(), "{bare:?} {full:?} {verdict:?}");
+        }
+        if bare.reason != "Nothing shows what it does." {
             prop_assert!(verdict.class >= bare.class, "{bare:?} {full:?} {verdict:?}");
         }
         // What is critical by its name keeps its class: rules against deleting are not evaded by talk of money.
@@ -132,8 +136,15 @@ proptest! {
         let without = Listed { arguments: Vec::new(), ..full.clone() };
         prop_assert!(verdict.class >= classify_tool(&without).class, "arguments lower: {full:?}");
         prop_assert!(verdict.counts_as() >= classify_tool(&without).counts_as(), "arguments lower: {full:?}");
+        // A description settles a doubt, and takes nothing back that the name, the arguments or the hints say.
         let without = Listed { description: None, ..full };
-        prop_assert!(verdict.counts_as() >= classify_tool(&without).counts_as(), "the description lowers: {without:?}");
+        let untold = classify_tool(&without);
+        if untold.confidence == Confidence::High {
+            prop_assert!(verdict.counts_as() >= untold.counts_as(), "the description lowers: {without:?}");
+        }
+        let by_arguments = classify_tool(&Listed { annotations: Annotations::default(), ..without });
+        let is_harm = by_arguments.reason.contains("argument");
+        prop_assert!(!is_harm || verdict.class >= by_arguments.class, "the description lowers: {by_arguments:?}");
     }
 }
 

@@ -79,6 +79,16 @@ fn a_thing_at_the_end_of_a_name_need_not_be_read() {
         "issue_read",
         "client_list",
         "agent_status",
+        "get_project_update",
+        "get_send_status",
+        "list_create_fields",
+        "list_label",
+        "take_screenshot",
+        "capture_screenshot",
+        "convert_time",
+        "test_connection",
+        "generate_uuid",
+        "verify_signature",
         "localstorage_list",
         "list",
         "tree",
@@ -178,6 +188,9 @@ fn what_the_server_says_raises() {
         "Execute the search operation.",
         "Gets a user.\n\nArgs:\n    updates: what else to get\n    Deletes: nothing",
         "Gets a user. Config includes blocked shell commands.",
+        "Gets a user. Rejects groups. Retries can be slow.",
+        "Gets a user. Only call it if you can execute a command.",
+        "Gets a user, which is ready to accept\nupserts and queries.",
         "",
         "🙂",
         "For ééing by ßßing, eing and ing",
@@ -189,13 +202,59 @@ fn what_the_server_says_raises() {
 }
 
 #[test]
+fn a_description_settles_what_the_name_leaves_open() {
+    use Class::{Destructive, Execute, Read, Write};
+    let told = |name: &str, description: &str| json!({"name": name, "description": description});
+    for (name, description, class) in [
+        ("kcp_workspaces_list", "List all available kcp workspaces", Read),
+        ("blorb_logs", "Get logs for all runs of a blorb.", Read),
+        ("account_balance", "Get the balance of an account", Read),
+        ("blorb_create", "Create a blorb", Write),
+        ("blorb_name", "Sets the name of a blorb.", Write),
+        ("blorb_name", "Sends the name of a blorb.", Execute),
+    ] {
+        assert_class(told(name, description), class, Confidence::High);
+    }
+    // The unknown word has to be a thing in it.
+    for (name, description) in [
+        ("vaporize_list", "Lists all users."),
+        ("vaporize_list", "Vaporize a list."),
+        ("vaporize_list", "Gets a list and can vaporize it."),
+        ("vaporize_list", "Gets a list to vaporize."),
+        ("vaporize_list", "A vaporize of lists."),
+        ("vaporize_a_b_zap_yeet_bork_smash_list", "List the vaporize zap yeet bork s."),
+    ] {
+        let verdict = judge(&told(name, description));
+        assert_eq!(verdict.counts_as(), Execute, "{name} {description} {verdict:?}");
+    }
+    // What the name or the arguments say against it stays.
+    assert_class(told("delete_balance", "Gets the balance."), Destructive, Confidence::High);
+    assert_class(told("blorb_name", "Gets the name of a blorb and deletes it."), Destructive, Confidence::Medium);
+    assert_class(told("send_balance", "Gets the balance."), Execute, Confidence::High);
+    for (properties, class) in [
+        (json!({"force": {}}), Execute),
+        (json!({"action": {"enum": ["get", "delete"]}}), Destructive),
+        (json!({"status": {"enum": ["open", "void"]}}), Read),
+    ] {
+        let mut tool = told("account_balance", "Get the balance of an account");
+        tool["inputSchema"] = json!({"properties": properties});
+        let verdict = judge(&tool);
+        assert_eq!(verdict.class, class, "{tool} {verdict:?}");
+    }
+    let mut hinted = told("account_balance", "Get the balance of an account");
+    hinted["annotations"] = json!({"destructiveHint": true});
+    assert_class(hinted, Execute, Confidence::Medium);
+}
+
+#[test]
 fn annotations_are_claims() {
     use Class::{Destructive, Execute, Read, Write};
     let hinted = |name: &str, hints: Value| json!({"name": name, "annotations": hints});
     assert_class(hinted("get_x", json!({"readOnlyHint": false})), Write, Confidence::Medium);
-    // Of updates it is said as often as of what destroys; so it asks, and hides nothing.
     assert_class(hinted("get_x", json!({"destructiveHint": true})), Execute, Confidence::Medium);
-    assert_class(hinted("update_x", json!({"destructiveHint": true})), Execute, Confidence::Medium);
+    // Of updates it is said as often as of what destroys.
+    assert_class(hinted("update_x", json!({"destructiveHint": true})), Write, Confidence::High);
+    assert_class(hinted("update_x", json!({"readOnlyHint": false, "destructiveHint": true})), Write, Confidence::High);
     // It has a meaning only where the other one is not set (MCP, ToolAnnotations).
     assert_class(hinted("get_x", json!({"readOnlyHint": true, "destructiveHint": true})), Read, Confidence::High);
     // Many tools that search have this one.
@@ -203,7 +262,8 @@ fn annotations_are_claims() {
     assert_class(hinted("get_x", json!({"destructiveHint": "yes", "readOnlyHint": 0})), Read, Confidence::High);
     let lie = json!({"readOnlyHint": true, "destructiveHint": false, "openWorldHint": false, "idempotentHint": true});
     assert_class(hinted("delete_x", lie.clone()), Destructive, Confidence::Medium);
-    assert_class(hinted("create_x", lie), Write, Confidence::Medium);
+    assert_class(hinted("run_x", lie.clone()), Execute, Confidence::Medium);
+    assert_class(hinted("create_x", lie), Write, Confidence::High);
 }
 
 #[test]
@@ -242,6 +302,7 @@ fn arguments_tell() {
         // A filter.
         json!({"status": {"enum": ["open", "void", "deleted"]}, "max_budget": {}, "selector": {}}),
         json!({"operations": {"type": "array", "items": {"enum": ["dropIndexSuggestions"]}}}),
+        json!({"selection_mode": {"enum": ["post_ids", "around_post"]}, "forceRefresh": {}}),
         json!({"sort": {"enum": ["created", "deleted"]}, "action": {"enum": ["get", 7, null, {"a": []}]}}),
         json!({"__proto__": {"enum": ["delete"]}, "constructor": null, "": [], "é": 3}),
         json!({"action": {"enum": {"delete": 1}}, "mode": [], "op": "delete"}),
@@ -255,6 +316,7 @@ fn arguments_tell() {
     for (properties, class) in [
         (json!({"status": {"enum": ["open", "void"]}}), Destructive),
         (json!({"new_state": {"enum": ["deleted"]}}), Destructive),
+        (json!({"status": {"enum": ["APPROVED", "OPEN"]}}), Execute),
         (json!({"daily_budget": {}}), Financial),
         (json!({"spend_cap": {}}), Financial),
         (json!({"bidAmount": {}}), Financial),
@@ -343,6 +405,30 @@ fn what_is_changed_counts() {
         ("create_topic_subscription", Write),
         ("update_contract", Write),
         ("move_event_log", Execute),
+        ("create_release_note", Write),
+        ("add_member_note", Write),
+        ("add_note_to_release", Write),
+        ("create_api_key", Execute),
+        ("start_recording", Write),
+        ("start_job", Execute),
+        ("clear_cache", Write),
+        ("clear_table", Class::Destructive),
+        ("mail_get_orders", Class::Read),
+        ("mail_list_folders", Class::Read),
+        ("export_get_items", Class::Read),
+        ("message_create", Execute),
+        ("payment_update", Financial),
+        ("format_cells", Write),
+        ("format_disk", Class::Destructive),
+        ("merge_cells", Write),
+        ("merge_branch", Execute),
+        ("transfer_issue", Write),
+        ("transfer_money", Financial),
+        ("browser_upload_file", Execute),
+        ("browser_resize", Write),
+        ("kubectl_create", Execute),
+        ("verify_domain", Execute),
+        ("resize_vm", Execute),
         ("get_subscription", Class::Read),
     ] {
         assert_name(name, class, Confidence::High);
