@@ -13,6 +13,7 @@ use crate::proxy::StartError;
 use crate::proxy::probe_server::ProbeExit;
 use crate::shell::Shell;
 use crate::visible::{count_of, escape_invisible};
+use crate::wire::fault::Fault;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProbeError {
@@ -76,6 +77,8 @@ pub(crate) enum ExchangeError {
     Requests,
     #[error("one of its answers is not a JSON-RPC message")]
     Answer,
+    #[error("one of its answers cannot be read: {0}")]
+    Unreadable(Fault),
     #[error("one of its answers is inside an array (a batch), which no session takes")]
     Batch,
     #[error("one of its answers is not UTF-8, as MCP wants it")]
@@ -118,7 +121,9 @@ impl FailedProbe<'_> {
     }
 
     fn describe_error(&self, command: &str) -> (String, String) {
-        use ExchangeError::{Answer, Batch, Encoding, Flood, Items, NoList, Pages, Refused, Requests, Silent, Slow};
+        use ExchangeError::{
+            Answer, Batch, Encoding, Flood, Items, NoList, Pages, Refused, Requests, Silent, Slow, Unreadable,
+        };
         let not_mcp = |otherwise: &str| self.not_mcp_remedy().unwrap_or(otherwise).to_owned();
         match (&self.gone, self.transcript.abuse.as_ref().or(self.error.as_ref())) {
             (_, Some(error @ (Refused(..) | NoList(..)))) => (
@@ -132,7 +137,7 @@ impl FailedProbe<'_> {
                 format!("the server `{command}` was stopped: {error}"),
                 "have it write UTF-8; for a Python server set `PYTHONUTF8=1` in its environment (`env`)".to_owned(),
             ),
-            (_, Some(error @ (Items(_) | Pages(_) | Flood | Requests | Answer | Batch))) => (
+            (_, Some(error @ (Items(_) | Pages(_) | Flood | Requests | Answer | Unreadable(_) | Batch))) => (
                 format!("the server `{command}` was stopped: {error}"),
                 "check that the command is right; a server that does this is broken, or not to be trusted".to_owned(),
             ),

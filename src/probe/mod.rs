@@ -4,6 +4,7 @@
 //! The lists are read from the lines as the server wrote them, since rmcp's types drop unknown fields.
 
 mod error;
+mod lenient;
 mod transport;
 
 use std::any::Any;
@@ -34,6 +35,7 @@ use crate::limits::{
 use crate::proxy::SpawnEnv;
 use crate::proxy::probe_server::{Pipes, ProbeExit, ProbeServer};
 use crate::proxy::server_text::decode_text;
+use crate::wire::strict::Reader;
 
 /// What a server offers, by its own account.
 #[derive(Clone, Debug, Default)]
@@ -330,6 +332,7 @@ fn check_length(items: Vec<Value>, method: &'static str) -> Result<Vec<Value>, E
 }
 
 fn last_result(transcript: &SharedTranscript) -> Option<Value> {
+    let mut reader = Reader::default();
     let transcript = lock_transcript(transcript);
     let (at, id) = transcript.lines.iter().enumerate().rev().find_map(|(at, line)| match line {
         ProbeLine::Client(line) => Some((at, serde_json::from_slice::<Value>(line).ok()?.get("id")?.clone())),
@@ -337,7 +340,7 @@ fn last_result(transcript: &SharedTranscript) -> Option<Value> {
     })?;
     transcript.lines.iter().skip(at).find_map(|line| match line {
         ProbeLine::Server(line) => {
-            let mut answer: Value = serde_json::from_slice(line).ok()?;
+            let mut answer = lenient::read_value(&mut reader, line).ok()?;
             (answer.get("id") == Some(&id)).then(|| answer.get_mut("result").map(Value::take))?
         }
         ProbeLine::Client(_) => None,

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdin, ChildStdout};
 
 use super::error::ExchangeError;
+use super::lenient::read_value;
 use crate::limits::{MAX_OFFER, MAX_OFFER_REQUESTS, MAX_STRAY};
 use crate::wire::frame::{Frame, Framer};
 use crate::wire::skim::{Shape, skim_line};
@@ -68,19 +69,21 @@ impl ProbeTransport {
         let Frame::Line(range) = frame else { return Err(ExchangeError::Flood) };
         let line = self.framer.bytes(range).trim_ascii();
         let mut transcript = lock_transcript(&self.transcript);
-        let value: Value = match serde_json::from_slice(line) {
+        let value = match read_value(&mut self.reader, line) {
             Ok(value) => value,
-            Err(_) => {
+            Err(fault) => {
                 if let Some(answer) = find_message(&mut self.reader, line).and_then(|place| line.get(place))
-                    && let Some(message) = parse_answer(answer)
+                    && let Some(message) = parse_answer(&mut self.reader, answer)
                 {
                     transcript.has_text_around = true;
                     transcript.lines.push(ProbeLine::Server(answer.to_vec()));
                     return Ok(Some(message));
                 }
                 let skim = skim_line(line);
-                if skim.shape == Shape::Response && skim.id.is_some() && std::str::from_utf8(line).is_err() {
-                    return Err(ExchangeError::Encoding);
+                // The request would never be answered.
+                if skim.shape == Shape::Response && skim.id.is_some() {
+                    let is_text = std::str::from_utf8(line).is_ok();
+                    return Err(if is_text { ExchangeError::Unreadable(fault) } else { ExchangeError::Encoding });
                 }
                 transcript.keep_stray(line);
                 return Ok(None);
@@ -122,8 +125,8 @@ fn is_answer(value: &Value) -> bool {
     value.get("method").is_none() && value.get("id").is_some()
 }
 
-fn parse_answer(text: &[u8]) -> Option<RxJsonRpcMessage<RoleClient>> {
-    let message = JsonRpcMessage::deserialize(leave_out_nulls(serde_json::from_slice(text).ok()?)).ok()?;
+fn parse_answer(reader: &mut Reader, text: &[u8]) -> Option<RxJsonRpcMessage<RoleClient>> {
+    let message = JsonRpcMessage::deserialize(leave_out_nulls(read_value(reader, text).ok()?)).ok()?;
     matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)).then_some(message)
 }
 

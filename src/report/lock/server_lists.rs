@@ -3,62 +3,24 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
-
 use crate::engine::limits::Memory;
-use crate::engine::{Engine, Now};
+use crate::engine::{Action, Engine, Now, Payload};
 use crate::lock::{ItemKind, Lock, LockError};
 use crate::policy::Policy;
 use crate::probe::{ProbeLine, ServerOffer};
 use crate::visible::escape_invisible;
-use crate::wire::view::{decode_lossy, find_member};
+use crate::wire::id::IdKey;
+use crate::wire::view::{decode_lossy, elements, find_member};
 
 /// Why a server cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CannotLock {
     #[error(transparent)]
     Definition(#[from] LockError),
-    #[error("its answer to {0} can be read in more than one way: {1}")]
-    Answer(String, serde_json::Error),
+    #[error("a session would withhold its answer to {0}: {why}", why = escape_invisible(.1))]
+    Withheld(String, String),
     #[error("it lists the {0} \"{name}\" twice, and differently", name = escape_invisible(.1))]
     Twice(ItemKind, String),
-}
-
-#[derive(Deserialize)]
-struct ProbeRequest<'l> {
-    id: Option<Value>,
-    #[serde(borrow)]
-    method: Option<Cow<'l, str>>,
-}
-
-#[derive(Deserialize)]
-struct AnswerId {
-    id: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct ProbeAnswer<'l> {
-    #[serde(borrow)]
-    result: Option<ProbeResult<'l>>,
-}
-
-/// A member that is there twice is an error.
-#[derive(Deserialize)]
-struct ProbeResult<'l> {
-    #[serde(borrow)]
-    instructions: Option<&'l RawValue>,
-    #[serde(borrow, default)]
-    tools: Option<Vec<&'l RawValue>>,
-    #[serde(borrow, default)]
-    prompts: Option<Vec<&'l RawValue>>,
-    #[serde(borrow, default, rename = "resourceTemplates")]
-    templates: Option<Vec<&'l RawValue>>,
-    #[serde(borrow, default)]
-    resources: Option<Vec<&'l RawValue>>,
-    #[serde(borrow, default)]
-    contents: Option<Vec<&'l RawValue>>,
 }
 
 /// Locks what a server offers. The classes are those by which the policy counts the tools.
@@ -73,18 +35,21 @@ pub(crate) fn lock_offer(offer: &ServerOffer, policy: &Arc<Policy>) -> Result<Lo
         match line {
             ProbeLine::Client(line) => {
                 engine.handle_client_line(line, Now::default(), &mut actions);
-                if let Ok(ProbeRequest { id: Some(id), method: Some(method) }) = serde_json::from_slice(line) {
-                    asked.push((id, method.into_owned()));
-                }
+                let line = str::from_utf8(line).unwrap_or_default();
+                let method = find_member(line, "method").and_then(decode_lossy);
+                asked.extend(id_of(line).zip(method.map(Cow::into_owned)));
             }
             ProbeLine::Server(line) => {
                 engine.handle_server_line(line, Now::default(), &mut actions);
-                let id = serde_json::from_slice::<AnswerId>(line).ok().and_then(|answer| answer.id);
-                let Some((_, method)) = asked.iter().find(|(other, _)| Some(other) == id.as_ref()) else { continue };
-                let answer: ProbeAnswer<'_> =
-                    serde_json::from_slice(line).map_err(|error| CannotLock::Answer(method.clone(), error))?;
-                if let Some(result) = answer.result {
-                    add_result(&mut lock, &engine, policy, method, &result)?;
+                let line = str::from_utf8(line).unwrap_or_default();
+                let id = id_of(line);
+                if let Some((_, method)) = asked.iter().find(|(other, _)| Some(other) == id.as_ref())
+                    && let Some(result) = find_member(line, "result")
+                {
+                    if let Some(why) = actions.iter().find_map(find_error) {
+                        return Err(CannotLock::Withheld(method.clone(), why));
+                    }
+                    add_result(&mut lock, &engine, policy, method, result)?;
                 }
             }
         }
@@ -93,27 +58,32 @@ pub(crate) fn lock_offer(offer: &ServerOffer, policy: &Arc<Policy>) -> Result<Lo
     Ok(lock)
 }
 
-fn add_result(
-    lock: &mut Lock,
-    engine: &Engine,
-    policy: &Policy,
-    method: &str,
-    result: &ProbeResult<'_>,
-) -> Result<(), CannotLock> {
+fn id_of(line: &str) -> Option<IdKey> {
+    IdKey::parse(find_member(line, "id")?.as_bytes()).ok()
+}
+
+/// What a session would tell its client instead of an answer.
+fn find_error(action: &Action) -> Option<String> {
+    let Action::ToClient(Payload::Written(line)) = action else { return None };
+    let error = find_member(str::from_utf8(line).ok()?.trim_ascii(), "error")?;
+    find_member(error, "message").and_then(decode_lossy).map(Cow::into_owned)
+}
+
+fn add_result(lock: &mut Lock, engine: &Engine, policy: &Policy, method: &str, result: &str) -> Result<(), CannotLock> {
     let (kind, items) = match method {
         "initialize" | "server/discover" => {
-            lock.set_instructions(result.instructions.map(RawValue::get))?;
+            lock.set_instructions(find_member(result, "instructions"))?;
             return Ok(());
         }
-        "tools/list" => (ItemKind::Tool, &result.tools),
-        "prompts/list" => (ItemKind::Prompt, &result.prompts),
-        "resources/templates/list" => (ItemKind::Template, &result.templates),
-        "resources/list" => (ItemKind::App, &result.resources),
-        "resources/read" => (ItemKind::AppPage, &result.contents),
+        "tools/list" => (ItemKind::Tool, "tools"),
+        "prompts/list" => (ItemKind::Prompt, "prompts"),
+        "resources/templates/list" => (ItemKind::Template, "resourceTemplates"),
+        "resources/list" => (ItemKind::App, "resources"),
+        "resources/read" => (ItemKind::AppPage, "contents"),
         _ => return Ok(()),
     };
-    for item in items.iter().flatten() {
-        let definition = item.get();
+    let items = find_member(result, items).unwrap_or("[]");
+    for definition in elements(items).filter_map(|range| items.get(range)) {
         let key = match kind {
             ItemKind::Tool | ItemKind::Prompt => "name",
             ItemKind::Template => "uriTemplate",
