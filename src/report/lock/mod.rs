@@ -12,11 +12,10 @@ pub(crate) use self::target::{LockQuestion, LockTarget, choose_served};
 use crate::exit::Exit;
 use crate::lock::{Change, ItemKind, Lock, LockError, LockedPackage, Subject, compare};
 use crate::package::{FileMoment, PackageFacts, find_facts, pin_version};
-use crate::paths::{self, LockFileError, PolicyError, ReplaceError, SettingsError};
-use crate::policy::{BadServerName, ServerName, nearest_word};
+use crate::paths::{self, LockFileError, ReplaceError};
+use crate::policy::{ServerName, nearest_word};
 use crate::probe::{self, AppPages, ProbeError, ProbeTarget, ServerOffer, ShowProgress};
 use crate::report::client_servers::ServedError;
-use crate::settings::TwoNames;
 use crate::visible::{escape_invisible, visible_path};
 
 /// Why a server is not held against its lock. Each message says what to do.
@@ -28,14 +27,6 @@ pub(crate) enum LockCommandError {
     /// There is no such server.
     #[error("{0}")]
     Nowhere(String),
-    #[error(transparent)]
-    BadName(#[from] BadServerName),
-    #[error(transparent)]
-    TwoNames(#[from] TwoNames),
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
     #[error(transparent)]
     LockFile(#[from] LockFileError),
     #[error(transparent)]
@@ -56,9 +47,7 @@ impl LockCommandError {
     /// Returns the exit code of a run that fails with this error.
     pub(crate) fn exit_code(&self) -> Exit {
         match self {
-            Self::Unclear(_) | Self::BadName(_) => Exit::Usage,
-            Self::Settings(error) => error.exit_code(),
-            Self::Policy(error) => error.exit_code(),
+            Self::Unclear(_) => Exit::Usage,
             Self::Served(error) => error.exit_code(),
             _ => Exit::Failed,
         }

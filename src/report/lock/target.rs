@@ -12,7 +12,7 @@ use crate::env::Env;
 use crate::paths::{self, LoadedPolicy};
 use crate::policy::{Policy, Server, ServerName, nearest_word};
 use crate::proxy::SpawnEnv;
-use crate::report::client_servers::{FoundServed, Served, ServedQuestion, find_served};
+use crate::report::client_servers::{FoundServed, Served, ServedError, ServedQuestion, find_served};
 use crate::shell::as_word;
 use crate::visible::escape_invisible;
 
@@ -62,13 +62,13 @@ impl LockTarget {
     }
 
     fn of_command(question: &LockQuestion<'_>) -> Result<Self, LockCommandError> {
-        let name = question.server.map(ServerName::parse).transpose()?;
+        let name = question.server.map(ServerName::parse).transpose().map_err(ServedError::from)?;
         let words = question.command.iter().map(|word| as_word(&word.to_string_lossy())).collect::<Vec<_>>().join(" ");
         let named = name.as_ref().map(|name| format!("--server {name} ")).unwrap_or_default();
         let policy = question.policy.map(|policy| format!("--policy {} ", as_word(&policy.to_string_lossy())));
         let selector = format!("{}{named}{} {words}", policy.unwrap_or_default(), as_word("--"));
         let place = Place { env: question.env.clone(), spawn_env: None, unfilled: Vec::new(), selector };
-        place.load(name.as_ref(), question.policy, question.command.to_vec())
+        Ok(place.load(name.as_ref(), question.policy, question.command.to_vec())?)
     }
 
     fn of_client(question: &LockQuestion<'_>) -> Result<Self, LockCommandError> {
@@ -76,11 +76,11 @@ impl LockTarget {
         let settings = served.load_settings()?;
         let (name, policy) = (served.named_server(&settings)?, served.named_policy());
         if question.policy.is_none() {
-            paths::check_policy_path(policy.as_deref(), &served.env)?;
+            paths::check_policy_path(policy.as_deref(), &served.env).map_err(ServedError::from)?;
         }
         let Served { key, command, env, spawn_env, unfilled, .. } = served;
         let place = Place { env, spawn_env: Some(spawn_env), selector: lock_word(&key), unfilled };
-        place.load(name.as_ref(), question.policy.or(policy.as_deref()), command)
+        Ok(place.load(name.as_ref(), question.policy.or(policy.as_deref()), command)?)
     }
 
     /// The command without what looks like a key in it.
@@ -104,7 +104,7 @@ impl Place {
         name: Option<&ServerName>,
         policy: Option<&Path>,
         command: Vec<OsString>,
-    ) -> Result<LockTarget, LockCommandError> {
+    ) -> Result<LockTarget, ServedError> {
         let settings = paths::load_settings(&self.env)?;
         let server = settings.server_of_command(name, &command)?;
         let LoadedPolicy { policy: loaded, .. } = paths::load_policy(policy, &server, &settings, &self.env)?;
