@@ -115,6 +115,9 @@ pub(crate) struct RegisterArgs {
     /// Enforce the policy of a server that was only observed
     #[arg(long, conflicts_with = "command")]
     pub enforce: bool,
+    /// Lock the server as well, as `policylayer lock` does: it is started once
+    #[arg(long, conflicts_with_all = ["all", "dry_run"])]
+    pub lock: bool,
     /// A variable for the environment of a server that is added; the value is asked for, or read from stdin
     #[arg(long, value_name = "KEY", requires = "command", conflicts_with = "all")]
     pub env: Vec<String>,

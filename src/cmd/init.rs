@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::Env;
 use super::history::{own_command, report_kept};
+use super::lock::{LockOffer, offer_lock};
 use super::output::{UsageError, show_start};
 use crate::author::edit::write_out_builtin;
 use crate::author::history::keep_edits;
@@ -94,11 +95,8 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     let is_found = target.is_found_by_name || start.policy.as_ref() == Some(file);
     print_summary(&start, plan, is_found, file, &backups);
     let policy = (!is_found).then_some(file.as_path());
-    let offered = super::lock::offer_lock(&LockQuestion { policy, ..question }, args.lock);
-    // The policy is written: that its lock is not found only leaves out the offer.
-    if args.lock {
-        offered?;
-    }
+    let offer = LockOffer::new(args.lock, !args.yes && question.env.asks_on_terminal());
+    offer_lock(&LockQuestion { policy, ..question }, offer)?;
     if warnings > 0 {
         // Only a person's answers cause warnings.
         let warnings = count_of(warnings, "warning");

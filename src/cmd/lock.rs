@@ -86,30 +86,70 @@ fn lock(args: &LockArgs, env: &Env) -> anyhow::Result<Exit> {
     show(&comparison, changes, Written::Yes, asks)
 }
 
-/// Locks a server that has just got its policy, or says how. One that has a lock keeps it.
-pub(super) fn offer_lock(question: &LockQuestion<'_>, is_wanted: bool) -> anyhow::Result<()> {
-    let target = LockTarget::find(question)?;
-    let (server, selector) = (target.server.name(), &target.selector);
-    match (read_target_lock(&target)?, is_wanted) {
-        (OldLock::None, false) => {
-            message::print_note(&format!(
-                "To hold {server} to what it has now, its package, tools and texts: `policylayer lock {selector}`."
-            ));
-        }
-        (OldLock::None, true) => {
-            let comparison = LockComparison::find(target, None, StartAs::Written, OFFER_PATIENCE, &show_start)?;
-            comparison.write(&comparison.new, None)?;
-            let report = LockReport::new(&comparison, Vec::new(), Written::Yes);
-            let mut text = Vec::new();
-            lock_face::write_result(&mut text, &report, &comparison.target.selector)?;
-            message::print_note(String::from_utf8_lossy(&text).trim_end());
-        }
-        (OldLock::Found(..) | OldLock::Unusable(_), _) => {
-            message::print_note(&format!(
-                "{server} has a lock: `policylayer lock diff {selector}` compares what it lists now."
-            ));
+/// Whether a server that has just got its policy is locked as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LockOffer {
+    /// It was asked for.
+    Wanted,
+    /// A person at a terminal is asked.
+    Asked,
+    /// It is said how.
+    Told,
+}
+
+impl LockOffer {
+    pub(super) fn new(is_wanted: bool, asks_on_terminal: bool) -> Self {
+        match (is_wanted, asks_on_terminal) {
+            (true, _) => Self::Wanted,
+            (false, true) => Self::Asked,
+            (false, false) => Self::Told,
         }
     }
+}
+
+/// Locks a server that has just got its policy, or says how. One that has a lock keeps it. The policy is in its place: that
+/// there is no lock is an error only where it was asked for.
+pub(super) fn offer_lock(question: &LockQuestion<'_>, offer: LockOffer) -> anyhow::Result<()> {
+    match (try_offered(question, offer), offer) {
+        (Err(error), LockOffer::Wanted) => Err(error),
+        (Err(error), LockOffer::Asked) => {
+            message::print_warning(&format!("It is not locked. {error:#}"));
+            Ok(())
+        }
+        (Ok(()), _) | (Err(_), LockOffer::Told) => Ok(()),
+    }
+}
+
+fn try_offered(question: &LockQuestion<'_>, offer: LockOffer) -> anyhow::Result<()> {
+    let target = LockTarget::find(question)?;
+    let (server, selector) = (target.server.name(), &target.selector);
+    if !matches!(read_target_lock(&target)?, OldLock::None) {
+        message::print_note(&format!(
+            "{server} has a lock: `policylayer lock diff {selector}` compares what it lists now."
+        ));
+        return Ok(());
+    }
+    let is_locked = match offer {
+        LockOffer::Wanted => true,
+        LockOffer::Asked => {
+            let title = format!("Hold {server} to what it has now, its package, tools and texts?");
+            let answers = ["no, not now", "yes, start it once and lock it"].map(str::to_owned);
+            Prompter::new()?.select_item(&title, &answers)? == Some(1)
+        }
+        LockOffer::Told => false,
+    };
+    if !is_locked {
+        message::print_note(&format!(
+            "To hold {server} to what it has now, its package, tools and texts: `policylayer lock {selector}`."
+        ));
+        return Ok(());
+    }
+    let comparison = LockComparison::find(target, None, StartAs::Written, OFFER_PATIENCE, &show_start)?;
+    comparison.write(&comparison.new, None)?;
+    let report = LockReport::new(&comparison, Vec::new(), Written::Yes);
+    let mut text = Vec::new();
+    lock_face::write_result(&mut text, &report, &comparison.target.selector)?;
+    message::print_note(String::from_utf8_lossy(&text).trim_end());
     Ok(())
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use super::lock::{LockOffer, offer_lock};
 use super::output::print;
 use super::register_all::{self, Direction};
 use super::{Env, variables};
 use crate::cli::{RegisterArgs, Which};
 use crate::clients::apply::{FileResult, apply_changes};
-use crate::clients::key::{key_word, lock_word, visible_key};
+use crate::clients::key::{key_word, visible_key};
 use crate::clients::place::ClientFile;
 use crate::clients::program;
 use crate::clients::register::{EntryAction, EntryChange, RegisterPlan, Registration};
@@ -20,6 +21,7 @@ use crate::clients::table::{self, ConfigScope};
 use crate::exit::Exit;
 use crate::paths;
 use crate::record::Enforcement;
+use crate::report::lock::LockQuestion;
 use crate::term::{diff, message};
 use crate::visible::{escape_invisible, visible_path};
 
@@ -47,28 +49,68 @@ pub(crate) fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     } else {
         registration.add_server(key, &args.command)
     };
-    let exit = carry_out(plan, &selection)?;
-    if !args.dry_run {
-        crate::proxy::notification::register_name(env);
+    let (exit, registered) = apply_plan(plan, &selection)?;
+    if args.dry_run {
+        return Ok(exit);
+    }
+    crate::proxy::notification::register_name(env);
+    if let Some(Registered { key, client, is_new }) = registered.filter(|it| it.is_new || args.lock) {
+        let question = LockQuestion {
+            server: Some(&key),
+            clients: &[client.to_owned()],
+            policy: None,
+            command: &[],
+            verb: "lock",
+            env,
+        };
+        offer_lock(&question, LockOffer::new(args.lock, is_new && env.asks_on_terminal()))?;
     }
     Ok(exit)
 }
 
+/// A server that is behind its policy now.
+struct Registered {
+    key: String,
+    /// The client's id.
+    client: &'static str,
+    /// Whether it was not before.
+    is_new: bool,
+}
+
 /// Applies the changes and prints what was done.
 pub(super) fn carry_out(plan: Result<RegisterPlan<'_>, Refusal>, selection: &Selection<'_>) -> anyhow::Result<Exit> {
+    apply_plan(plan, selection).map(|(exit, _)| exit)
+}
+
+/// Writes the changes, and returns the first server that is in its place.
+fn apply_plan(
+    plan: Result<RegisterPlan<'_>, Refusal>,
+    selection: &Selection<'_>,
+) -> anyhow::Result<(Exit, Option<Registered>)> {
+    let mut registered = None;
     selection.warnings.borrow().iter().for_each(|warning| message::print_warning(warning));
     let RegisterPlan { changes, mut exit, note } = plan?;
     note.iter().for_each(|note| message::print_note(note));
     for (changes, result) in apply_changes(selection, &changes) {
         match result {
-            Ok(result) => print(|out| show_outcome(out, &changes, &result))?,
+            Ok(result) => {
+                print(|out| show_outcome(out, &changes, &result))?;
+                registered = registered.or_else(|| changes.first().map(|change| Registered::of(change)));
+            }
             Err(error) => {
                 message::print_error(&error.to_string());
                 exit = Exit::Failed;
             }
         }
     }
-    Ok(exit)
+    Ok((exit, registered))
+}
+
+impl Registered {
+    fn of(change: &EntryChange<'_>) -> Self {
+        let is_new = matches!(change.action, EntryAction::Wrapped | EntryAction::Added);
+        Self { key: change.key.clone(), client: change.file.row.id, is_new }
+    }
 }
 
 pub(super) fn show_outcome(out: &mut dyn Write, changes: &[&EntryChange<'_>], result: &FileResult) -> io::Result<()> {
@@ -144,17 +186,7 @@ fn show_next_step(out: &mut dyn Write, first: &EntryChange<'_>, changes: &[&Entr
     let mut clients: Vec<_> = changes.iter().map(|change| change.file.row.name).collect();
     clients.dedup();
     writeln!(out, "Restart {} for this to take effect.{undo}", clients.join(" and "))?;
-    warn_of_writers(out, changes.iter().map(|change| change.file))?;
-    match first.action {
-        EntryAction::Wrapped | EntryAction::Added => {
-            writeln!(
-                out,
-                "To hold it to what it has now, its package, tools and texts: policylayer lock {}",
-                lock_word(&first.key)
-            )
-        }
-        _ => Ok(()),
-    }
+    warn_of_writers(out, changes.iter().map(|change| change.file))
 }
 
 /// Says which clients may write back what their file held.
