@@ -109,6 +109,16 @@ pub(crate) fn upstream() -> Option<&'static Upstream> {
     UPSTREAM.get_or_init(find).as_ref().map_err(|why| skip_test(why)).ok()
 }
 
+/// Finds a program of Node.js; `None` after a line that says why the test is skipped.
+#[cfg(unix)]
+pub(crate) fn program_of_node(name: &str) -> Option<PathBuf> {
+    let found = on_path(name);
+    if found.is_none() {
+        skip_test(&format!("{name} is not on the PATH; install Node.js 20 or newer to run it"));
+    }
+    found
+}
+
 /// Says why a test is skipped, past the test runner. Under `CI=true` a skip is a failure.
 pub(crate) fn skip_test(why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
