@@ -261,6 +261,16 @@ pub const MAX_GRANTS: usize = 1_000;
 pub const OWN_REQUEST: Duration = Duration::from_secs(3);
 /// How many pages of tools/list the wrapper asks for by itself.
 pub const MAX_OWN_PAGES: u32 = 100;
+/// How often the wrapper begins a list anew that the server changes while it is read.
+pub const MAX_LIST_RESTARTS: u32 = 3;
+/// How many log messages are kept for a client that is not ready for them.
+pub const MAX_KEPT_MESSAGES: usize = 8;
+/// The largest total size of the definitions of one kind that are kept to tell a person what changed, in bytes.
+pub const MAX_CHANGED_TEXT: usize = 1024 * 1024;
+/// How many changes of a definition a question names.
+pub const MAX_ASKED_CHANGES: usize = 8;
+/// How much of a new text a question shows, in characters.
+pub const MAX_ASKED_TEXT: usize = 160;
 /// How many lists that came too late are still learned from when they come.
 pub const MAX_LATE_LISTS: usize = 8;
 /// How long a line of a preview is, in columns: with its label it fits into a terminal of 80, which breaks none by itself.

@@ -85,7 +85,8 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     };
     let engine = Engine::new(Arc::new(loaded.policy), store(env));
     let text = loaded.source.as_ref().map_or_else(|| PolicyText::of_builtin(server), PolicyText::of_source);
-    let (engine, log) = recording(engine, server.name(), text, &settings.audit, env)?;
+    let locked = lock.as_ref().map(|lock| lock.digest);
+    let (engine, log) = recording(engine, server.name(), (text, locked), &settings.audit, env)?;
     let engine = match args.enforcement_mode() {
         Enforcement::Enforced => engine,
         Enforcement::Observed => {
@@ -152,7 +153,7 @@ fn hold_to_lock(
 fn recording(
     engine: Engine,
     server: &ServerName,
-    policy: PolicyText,
+    (policy, lock): (PolicyText, Option<Digest>),
     settings: &AuditSettings,
     env: &Env,
 ) -> anyhow::Result<(Engine, Option<LogPlace>)> {
@@ -186,6 +187,7 @@ fn recording(
     let recorder = ArgumentRecorder::new(settings.arguments, Box::new(key));
     let mut engine = engine.with_recording(recorder, settings.required);
     engine.name_policy(policy.digest());
+    engine.name_lock(lock);
     Ok((engine, Some(LogPlace { dir, server: server.clone(), options, policy })))
 }
 

@@ -17,7 +17,6 @@ use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refused, Remedy};
 use super::{ClientRequest, Engine};
 use crate::limits::{DIALOGUE_WIDTH, MAX_HELD, READING_TIME};
-use crate::lock::ItemKind;
 use crate::policy::{Again, ApprovalLifetime, ApprovalScope, Asking, Decision, Item, Preview, Section};
 use crate::record::{Approval, Digest};
 use crate::risk::{self, Class, Listed};
@@ -241,6 +240,7 @@ impl Engine {
             arguments: call.arguments.unwrap_or("{}").into(),
             beside: Some(beside).filter(|beside| beside != "{}").map(Into::into),
             preview: unapproved.preview.as_ref().and_then(|(_, seen)| seen.as_ref()).map(|seen| seen.text.clone()),
+            changes: self.describe_changes(&call.name, *item).map(Into::into),
             again: unapproved.preview.as_ref().map_or(Again::No, |(preview, _)| preview.again()),
             scope: asking.scope.unwrap_or_default(),
             // A client without a name has no next session.
@@ -312,13 +312,9 @@ impl Engine {
         params: Option<&str>,
     ) -> (Covered, String) {
         let (covered, beside) = self.cover_call(call, item, params);
-        let lock = &self.tools.lock;
-        let (drift, kind, name) = match item {
-            None => (lock.find_used_drift(ItemKind::Tool, &call.name), ItemKind::Tool, &*call.name),
-            Some(Item { section: Section::Prompts, drift, name, .. }) => (drift, ItemKind::Prompt, name),
-            Some(Item { drift, name, .. }) => (drift, ItemKind::App, name),
-        };
-        let covered = drift.map_or(covered, |_| covered.with_definitions(lock.digest_listed(kind, name)));
+        let (drift, kind, name) = self.find_subject_drift(&call.name, item);
+        let listed = || self.tools.lock.digest_listed(kind, name);
+        let covered = drift.map_or(covered, |_| covered.with_definitions(listed()));
         (covered, beside)
     }
 

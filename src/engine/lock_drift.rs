@@ -7,10 +7,11 @@ use super::preparations::{Listing, Need, Preparation};
 use super::refusal::{Refused, Remedy};
 use super::resource_index::is_app;
 use super::{ClientRequest, Engine};
-use crate::limits::OWN_REQUEST;
-use crate::lock::ItemKind;
+use crate::limits::{MAX_ASKED_CHANGES, MAX_ASKED_TEXT, OWN_REQUEST};
+use crate::lock::{Change, ChangeKind, ItemKind};
 use crate::policy::{Drift, Effect, Item, LOCK_RULE, Section};
 use crate::record::{Direction, Enforcement, Facts, Outcome};
+use crate::visible::{escape_invisible, shorten};
 use crate::wire::fault::Fault;
 use crate::wire::strict::StrictDepth;
 use crate::wire::view;
@@ -27,14 +28,15 @@ pub(super) enum ListReason {
 impl Engine {
     /// Says which listed items differ from the lock, each once.
     pub(super) fn announce_drift(&mut self, turn: &mut Turn<'_>) {
-        if let Some(items) = self.tools.lock.describe_unsaid() {
+        if let Some((items, counts)) = self.tools.lock.describe_unsaid() {
             let (consequence, outcome) = match self.drift_effect() {
                 Effect::Hide | Effect::Deny => ("they are hidden, and refused", Outcome::Refused),
                 Effect::RequireApproval => ("a person is asked about each use of them", Outcome::Ok),
                 Effect::Allow => ("they are passed on", Outcome::Ok),
             };
-            let what = format!("the server has what is not as its lock says, so {consequence}: {items}");
-            self.say_drift(&what, outcome, turn);
+            let what = format!("the server has what is not as its lock says, so {consequence}");
+            // Clients show log messages to whom they like: what is hidden is not named there.
+            self.say_drift((&format!("{what}: {items}"), &format!("{what}: {counts}")), outcome, turn);
         }
     }
 
@@ -137,7 +139,7 @@ impl Engine {
         let (consequence, outcome) =
             if is_taken_out { ("they are taken out", Outcome::Refused) } else { ("they are passed on", Outcome::Ok) };
         let what = format!("the server's instructions are not those in its lock, so {consequence}");
-        self.say_drift(&what, outcome, turn);
+        self.say_drift((&what, &what), outcome, turn);
         Ok(is_taken_out.then(|| without_member(result, &member)))
     }
 
@@ -165,6 +167,33 @@ impl Engine {
         self.heed_drift((kind, item.name), item.drift, turn)
     }
 
+    /// Returns what changed since the lock of what a person is asked about, in lines; `None` if that is not known.
+    pub(super) fn describe_changes(&self, tool: &str, item: Option<Item<'_>>) -> Option<String> {
+        let (_, kind, name) = self.find_subject_drift(tool, item);
+        let class = (kind == ItemKind::Tool).then(|| self.policy.class_of(self.tools.find_tool(name)));
+        let changes = self.tools.lock.find_changes(kind, name, class).filter(|changes| !changes.is_empty())?;
+        let mut lines = vec!["riskiest first, with the server's own words:".to_owned()];
+        lines.extend(changes.iter().take(MAX_ASKED_CHANGES).map(describe_change));
+        if let Some(more @ 1..) = changes.len().checked_sub(MAX_ASKED_CHANGES) {
+            let server = self.policy.server();
+            lines.push(format!("and {more} more: `policylayer lock diff --server {server}`"));
+        }
+        Some(lines.join("\n"))
+    }
+
+    /// Returns what a lock holds that a request is about, and how it differs.
+    pub(super) fn find_subject_drift<'i>(
+        &self,
+        tool: &'i str,
+        item: Option<Item<'i>>,
+    ) -> (Option<Drift>, ItemKind, &'i str) {
+        match item {
+            None => (self.tools.lock.find_used_drift(ItemKind::Tool, tool), ItemKind::Tool, tool),
+            Some(Item { section: Section::Prompts, drift, name, .. }) => (drift, ItemKind::Prompt, name),
+            Some(Item { drift, name, .. }) => (drift, ItemKind::App, name),
+        }
+    }
+
     /// What becomes of what differs from the lock in this session.
     pub(super) fn drift_effect(&self) -> Effect {
         match self.enforcement {
@@ -173,8 +202,13 @@ impl Engine {
         }
     }
 
-    fn say_drift(&mut self, what: &str, outcome: Outcome, turn: &mut Turn<'_>) {
-        let why = format!("{what}. `policylayer lock diff --server {}` shows what changed", self.policy.server());
+    /// Says it on stderr and in the log, and to the client in other words.
+    fn say_drift(&mut self, (what, to_client): (&str, &str), outcome: Outcome, turn: &mut Turn<'_>) {
+        let server = self.policy.server();
+        let look = format!("`policylayer lock diff --server {server}` shows what changed");
+        let why = format!("{what}. {look}");
+        let to_client = format!("{to_client}. {look}, and `policylayer lock accept --server {server}` agrees to it.");
+        self.client_log.warn(&to_client).into_iter().for_each(|line| turn.send_to_client(line));
         let effect = self.policy.lock_mode().effect();
         let facts = Facts {
             effect,
@@ -191,6 +225,21 @@ impl Engine {
 pub(super) fn advise_unread(refused: Refused<'_>, drift: Option<Drift>) -> Refused<'_> {
     let is_unread = drift == Some(Drift::Unread) && refused.decision.rule == LOCK_RULE;
     if is_unread { Refused { remedy: Remedy::Wait(OWN_REQUEST), ..refused } } else { refused }
+}
+
+/// `high: + argument `sidenote`: free text, now: …`, on one line.
+fn describe_change(change: &Change) -> String {
+    let Change { risk, sentence, after, kind, .. } = change;
+    let description =
+        |definition: &str| view::find_member(definition, "description").and_then(view::decode_lossy).map(Into::into);
+    let new = match (kind, after) {
+        (ChangeKind::Added, Some(definition)) => description(definition),
+        (_, new) => new.clone(),
+    };
+    let new = new
+        .map(|text| escape_invisible(&shorten(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_ASKED_TEXT)));
+    let new = new.filter(|text| !text.is_empty()).map(|text| format!(", now: {text}")).unwrap_or_default();
+    format!("{}: {sentence}{new}", risk.as_str())
 }
 
 /// Returns an object without one of its members, and with every other byte as it was.

@@ -3,14 +3,15 @@
 //! The digest of each listed definition is kept, so that a lock that is accepted while the session runs holds at once.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::limits::{MAX_LISTED_NAMES, MAX_LISTED_TOOLS, MAX_QUOTED};
-use crate::lock::{DefinitionDigest, ItemKind, LockReader, LockedDigests};
+use crate::limits::{MAX_CHANGED_TEXT, MAX_LISTED_NAMES, MAX_LISTED_TOOLS, MAX_QUOTED};
+use crate::lock::{Change, DefinitionDigest, ItemKind, Lock, LockReader, LockedDigests, compare_item};
 use crate::policy::{ComparedName, Drift, Effect, Policy};
 use crate::record::Digest;
-use crate::visible::{escape_invisible, shorten};
+use crate::risk::Class;
+use crate::visible::{count_of, escape_invisible, shorten};
 use crate::wire::fold::fold;
 
 /// What no definition has: it could be read in more than one way.
@@ -41,6 +42,8 @@ struct ListedDefinitions {
     count: usize,
     /// The total size of the names, in bytes.
     bytes: usize,
+    /// That of the definitions that are kept.
+    kept: usize,
     /// Which reading of the list it is.
     reading: u64,
     is_complete: bool,
@@ -55,6 +58,8 @@ enum ListedDefinition {
     Known {
         name: Box<str>,
         digest: DefinitionDigest,
+        /// What differs from the lock, if a person is asked about it and there is room.
+        text: Option<Box<str>>,
     },
     /// There is more that may be taken for it, and there was no room for that.
     More,
@@ -62,7 +67,7 @@ enum ListedDefinition {
 
 impl ListedDefinition {
     fn is_locked(&self, locked: &LockedDigests, kind: ItemKind) -> bool {
-        matches!(self, Self::Known { name, digest } if locked.has_definition(kind, name, digest))
+        matches!(self, Self::Known { name, digest, .. } if locked.has_definition(kind, name, digest))
     }
 }
 
@@ -86,6 +91,11 @@ impl LockIndex {
         }
         self.locked = policy.locked().cloned();
         self.asks = asks_about_drift(policy);
+    }
+
+    /// Whether the server has said in the middle of a list that it is another one now.
+    pub(super) fn is_stale(&self, kind: ItemKind) -> bool {
+        self.is_in_force() && self.list(kind).is_some_and(|list| list.is_stale)
     }
 
     pub(super) fn is_in_force(&self) -> bool {
@@ -114,7 +124,8 @@ impl LockIndex {
     /// the rest that has none, it is known at least that it was left out: what was not recorded is not agreed to.
     pub(super) fn record(&mut self, kind: ItemKind, name: &str, item: &str) -> Earlier {
         let Some(locked) = &self.locked else { return Earlier::Stands };
-        let digest = self.reader.digest(kind, item).unwrap_or(UNREADABLE);
+        let read = self.reader.digest(kind, item);
+        let digest = read.unwrap_or(UNREADABLE);
         let is_locked = locked.has_definition(kind, name, &digest);
         let Some(list) = self.lists.get_mut(kind as usize) else { return Earlier::Stands };
         let has_room = is_locked || list.count < MAX_LISTED_TOOLS && list.bytes + name.len() <= MAX_LISTED_NAMES;
@@ -128,12 +139,16 @@ impl LockIndex {
             });
             stood = !alike.is_empty() && alike.iter().all(|one| one.is_locked(locked, kind));
             let is_it = |one: &ListedDefinition| match one {
-                ListedDefinition::Known { name: known, digest: of } => **known == *name && *of == digest,
+                ListedDefinition::Known { name: known, digest: of, .. } => **known == *name && *of == digest,
                 ListedDefinition::More => !has_room,
             };
             if !alike.iter().any(is_it) {
+                let is_told = self.asks && has_room && !is_locked && read.is_some();
+                let text =
+                    Some(self.reader.text()).filter(|text| is_told && list.kept + text.len() <= MAX_CHANGED_TEXT);
+                list.kept += text.map_or(0, str::len);
                 alike.push(match has_room {
-                    true => ListedDefinition::Known { name: name.into(), digest },
+                    true => ListedDefinition::Known { name: name.into(), digest, text: text.map(Into::into) },
                     false => ListedDefinition::More,
                 });
                 (list.count, list.bytes) = (list.count + 1, list.bytes + if has_room { name.len() } else { 0 });
@@ -217,16 +232,30 @@ impl LockIndex {
         if has_more { Digest::of_text(format!("{listed} {}", list.reading).as_bytes()) } else { listed }
     }
 
-    /// Returns what to say of the items that differ and were not said to; `None` if there are none.
-    pub(super) fn describe_unsaid(&mut self) -> Option<String> {
+    /// Returns what changed of an item since the lock, riskiest first; `None` if nothing does, or if its definition was not kept.
+    /// `class` is that by which the policy counts a tool.
+    pub(super) fn find_changes(&self, kind: ItemKind, name: &str, class: Option<Class>) -> Option<Vec<Change>> {
+        let locked = self.locked.as_deref()?;
+        let (agreed, alike) = (locked.definitions()?, self.list(kind)?.by_fold.get(&*key_of(kind, name))?);
+        let is_itself =
+            |one: &&ListedDefinition| matches!(one, ListedDefinition::Known { name: of, .. } if **of == *name);
+        let differing = || alike.iter().filter(|one| !one.is_locked(locked, kind));
+        let ListedDefinition::Known { name, text: Some(text), .. } =
+            differing().find(is_itself).or_else(|| differing().next())?
+        else {
+            return None;
+        };
+        let mut listed = Lock::new(agreed.server());
+        listed.insert(kind, text, class).ok()?;
+        Some(compare_item(agreed, &listed, kind, name))
+    }
+
+    /// Returns what to say of the items that differ and were not said to: their names, and how many there are. `None` if there
+    /// are none.
+    pub(super) fn describe_unsaid(&mut self) -> Option<(String, String)> {
         let unsaid = std::mem::take(&mut self.unsaid);
         let describe = |(kind, name, drift): &(ItemKind, Box<str>, Drift)| {
-            let how = match drift {
-                Drift::New => "new",
-                Drift::Changed => "changed",
-                Drift::Unlisted => "unlisted",
-                Drift::Unread => "unread",
-            };
+            let how = drift.as_str();
             let name = escape_invisible(&shorten(name, MAX_QUOTED));
             format!("{how} {kind} {name}")
         };
@@ -234,7 +263,13 @@ impl LockIndex {
         if unsaid.len() > NAMED {
             items.push(format!("{} more", unsaid.len() - NAMED));
         }
-        (!items.is_empty()).then(|| items.join(", "))
+        let mut counts = BTreeMap::new();
+        for (kind, _, drift) in &unsaid {
+            *counts.entry((drift.as_str(), *kind)).or_insert(0) += 1;
+        }
+        let counts: Vec<_> =
+            counts.into_iter().map(|((how, kind), count)| count_of(count, &format!("{how} {kind}"))).collect();
+        (!items.is_empty()).then(|| (items.join(", "), counts.join(", ")))
     }
 
     /// Says that what is used passes and differs from the lock.
@@ -273,8 +308,13 @@ impl LockIndex {
 }
 
 impl ListedDefinitions {
+    /// Whether an item of this very name is listed, or one that there was no room for.
     fn has(&self, kind: ItemKind, name: &str) -> bool {
-        self.by_fold.contains_key(&*key_of(kind, name))
+        let is_it = |one: &ListedDefinition| match one {
+            ListedDefinition::Known { name: of, .. } => **of == *name,
+            ListedDefinition::More => true,
+        };
+        self.by_fold.get(&*key_of(kind, name)).is_some_and(|alike| alike.iter().any(is_it))
     }
 }
 

@@ -10,6 +10,7 @@ mod approval_rounds;
 mod approval_subjects;
 mod approvals;
 mod call_gate;
+mod client_log;
 mod client_request;
 mod input_requests;
 mod item_requests;
@@ -46,6 +47,7 @@ pub use approvals::{
     RoundApproval, Settled, Upshot,
 };
 use call_gate::CallGate;
+use client_log::ClientLog;
 use client_request::{ClientRequest, Received};
 use item_requests::{is_of_server, is_other_method};
 use limits::Store;
@@ -83,6 +85,7 @@ pub struct Engine {
     tasks: Tasks,
     resources: ResourceIndex,
     listeners: Listeners,
+    client_log: ClientLog,
     recorder: Recorder,
     approvals: Approvals,
     preparations: Preparations,
@@ -105,6 +108,7 @@ impl Engine {
             tasks: Tasks::default(),
             resources: ResourceIndex::default(),
             listeners: Listeners::default(),
+            client_log: ClientLog::default(),
             recorder: Recorder::default(),
             approvals: Approvals::default(),
             preparations: Preparations::default(),
@@ -292,6 +296,7 @@ impl Engine {
             return Ok(());
         }
         self.approvals.observe_request(method);
+        self.client_log.observe_request(method, params);
         if method != method::TOOLS_CALL && self.refuse_own_state(&request, turn).is_break() {
             return Ok(());
         }
@@ -347,6 +352,7 @@ impl Engine {
                     }
                 }
             }
+            method::INITIALIZED => return self.handle_client_ready(turn),
             _ if is_other_method(method) && !self.admit_notification(Direction::Client, method, params, turn) => return,
             _ => {}
         }
@@ -481,6 +487,7 @@ impl Engine {
             }
             (RequestKind::Initialize, Answer::Result(result)) => {
                 self.approvals.handle_initialized(answer);
+                self.client_log.handle_greeting(result);
                 self.edit_greeting(line, result, Listeners::handle_initialized, turn)
             }
             (RequestKind::List(list, part), Answer::Result(result)) => self.filter_list(line, result, (list, part)),

@@ -19,7 +19,7 @@ use super::{ClientRequest, Engine, Received};
 use crate::limits::{MAX_LATE_LISTS, OWN_REQUEST};
 use crate::lock::ItemKind;
 use crate::policy::{Again, Asking, Effect, Preview, Section};
-use crate::record::{Approval, Digest, Direction, Draft, Facts, Outcome, Subject};
+use crate::record::{Approval, Direction, Draft, Facts, Outcome, Subject, Under};
 use crate::risk::Class;
 use crate::visible::escape_invisible;
 use crate::wire::id::IdKey;
@@ -94,8 +94,8 @@ struct NewCall {
     line: Box<[u8]>,
     since: Duration,
     known: Preparation,
-    /// The rule that asks a person, and its policy; `None` if the call was not judged yet.
-    asked_by: Option<(Box<str>, Option<Digest>)>,
+    /// The rule that asks a person, and what it was judged under; `None` if the call was not judged yet.
+    asked_by: Option<(Box<str>, Under)>,
 }
 
 impl PreparedCall {
@@ -128,11 +128,22 @@ struct OwnRequest {
 
 #[derive(Debug)]
 enum OwnKind {
-    /// A page of a list, counted from 1, and the `_meta` that it was asked with.
-    List(ListKind, u32, Option<Box<str>>),
+    List(ListPage),
     /// The same, after nothing waits for it: the next call may.
-    LateList(ListKind, u32, Option<Box<str>>),
+    LateList(ListPage),
     Preview(Preview),
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+struct ListPage {
+    list: ListKind,
+    /// Counted from 1.
+    page: u32,
+    /// How often the list was begun anew.
+    restarts: u32,
+    /// The `_meta` that it is asked for with.
+    meta: Option<Box<str>>,
 }
 
 impl Preparations {
@@ -212,7 +223,7 @@ impl Engine {
         let (Some(preview), None) = (preview, &known.preview) else { return Need::Nothing };
         match self.ask_for_preview(preview, call.arguments.unwrap_or("{}"), meta, turn) {
             Ok(id) => {
-                let asked_by = Some((rule.into(), self.recorder.policy()));
+                let asked_by = Some((rule.into(), self.recorder.under()));
                 let call = NewCall { line: request.line.into(), since, known: known.clone(), asked_by };
                 self.hold_until(WaitsFor::Preview(id, call), request);
             }
@@ -386,12 +397,10 @@ impl Engine {
         turn.record_outcome(request.draft, read.map_or(Outcome::Error, outcome_of_answer));
         match request.kind {
             OwnKind::Preview(preview) => self.finish_preview(id, describe_preview(&preview, read), turn),
-            OwnKind::List(list, page, meta) => {
-                self.finish_page((list, page, meta), answer, request.until, turn);
-            }
-            OwnKind::LateList(list, page, meta) => {
+            OwnKind::List(page) => self.finish_page(page, answer, request.until, turn),
+            OwnKind::LateList(page) => {
                 let until = turn.now.session.saturating_add(OWN_REQUEST);
-                self.finish_page((list, page, meta), answer, until, turn);
+                self.finish_page(page, answer, until, turn);
             }
         }
         true
@@ -420,9 +429,10 @@ impl Engine {
         while let Some(request) = self.preparations.take_request(is_due) {
             let OwnRequest { id, kind, draft, .. } = request;
             match kind {
-                OwnKind::List(list, page, meta) => {
+                OwnKind::List(page) => {
+                    let list = page.list;
                     // A slow server is heard all the same: what it says then is for the next call.
-                    let kind = OwnKind::LateList(list, page, meta);
+                    let kind = OwnKind::LateList(page);
                     self.preparations.add_late(OwnRequest { id, kind, until: Duration::MAX, draft });
                     self.finish_listing(list, turn);
                 }

@@ -4,7 +4,7 @@ use super::Engine;
 use super::action::{Action, Now, Turn};
 use crate::policy::{Decision, Effect};
 use crate::record::{
-    ArgumentRecorder, Client, Digest, Direction, Draft, Facts, Moment, Outcome, PROTOCOL_RULE, RELOAD_RULE,
+    ArgumentRecorder, Client, Digest, Direction, Draft, Facts, Moment, Outcome, PROTOCOL_RULE, RELOAD_RULE, Under,
 };
 use crate::wire::message::Answer;
 use crate::wire::view;
@@ -14,8 +14,8 @@ pub(super) struct Recorder {
     keyed: Option<ArgumentRecorder>,
     client: Option<Client>,
     decided: u64,
-    /// The digest of the text of the policy in force.
-    policy: Option<Digest>,
+    /// What is in force.
+    under: Under,
 }
 
 impl Recorder {
@@ -45,7 +45,7 @@ impl Recorder {
         self.decided += 1;
         let made = Moment { number: self.decided, unix: turn.now.unix, session: turn.now.session };
         let mut draft = Draft::new(facts, self.client.as_ref(), keyed, made);
-        draft.set_policy(self.policy);
+        draft.set_under(self.under);
         Some(draft)
     }
 
@@ -58,13 +58,13 @@ impl Recorder {
     /// Returns the record of a call under the decision that has overtaken it, and its policy.
     pub(super) fn redraft_decision(&self, asked: Draft, decision: Decision<'_>, reason: &str) -> Draft {
         let mut draft = asked.with_decision(decision.effect, decision.rule, Some(reason));
-        draft.set_policy(self.policy);
+        draft.set_under(self.under);
         draft
     }
 
-    /// Returns the policy in force.
-    pub(super) fn policy(&self) -> Option<Digest> {
-        self.policy
+    /// Returns what is in force.
+    pub(super) fn under(&self) -> Under {
+        self.under
     }
 
     pub(super) fn record_refusal(&mut self, facts: &Facts<'_>, turn: &mut Turn<'_>) {
@@ -81,16 +81,22 @@ impl Recorder {
 impl Engine {
     /// Names the policy in force in the records, by the digest of its text. Call this with [`Engine::with_recording`].
     pub fn name_policy(&mut self, digest: Digest) {
-        self.recorder.policy = Some(digest);
+        self.recorder.under.policy = Some(digest);
     }
 
-    /// Records that another policy is in force, and names it in the records from here on; it has no digest if it is the
-    /// built-in one. `lock` is the digest of the server's lock if only that is new. Call this with each
-    /// [`Engine::replace_policy`].
-    pub fn record_reload(&mut self, digest: Option<Digest>, lock: Option<Digest>, now: Now, actions: &mut Vec<Action>) {
+    /// Names the lock in force in the records, by the digest of its file. Call this with [`Engine::name_policy`].
+    pub fn name_lock(&mut self, digest: Option<Digest>) {
+        self.recorder.under.lock = digest;
+    }
+
+    /// Records that another policy or lock is in force, and names them in the records from here on; the policy has no digest if
+    /// it is the built-in one. Call this with each [`Engine::replace_policy`].
+    pub fn record_reload(&mut self, policy: Option<Digest>, lock: Option<Digest>, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        self.recorder.policy = digest.or(self.recorder.policy);
-        let relocked = lock.map(|lock| format!("A new lock is in force: sha256:{lock}."));
+        let before = self.recorder.under;
+        self.recorder.under = Under { policy: policy.or(before.policy), lock };
+        let relocked = lock.filter(|lock| Some(*lock) != before.lock && self.recorder.under.policy == before.policy);
+        let relocked = relocked.map(|lock| format!("A new lock is in force: sha256:{lock}."));
         let reason = Some(relocked.as_deref().unwrap_or("A new policy is in force."));
         let facts = Facts { reason, ..Facts::new(Direction::Wrapper, None, RELOAD_RULE) };
         turn.record_outcome(self.recorder.draft_decision(&facts, turn), Outcome::Ok);

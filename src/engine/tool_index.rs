@@ -60,13 +60,6 @@ impl ListedClass {
     }
 }
 
-/// Keeps the higher class. A critical class does not change: a mention of money must not evade a rule against deleting.
-fn raise_class(known: &mut Class, class: Class) {
-    if *known < Class::Destructive {
-        *known = class.max(*known);
-    }
-}
-
 impl ToolIndex {
     pub(super) fn for_policy(policy: &Policy) -> Self {
         Self { trusted_hints: policy.trusted_hints(), lock: LockIndex::for_policy(policy), ..Self::default() }
@@ -108,8 +101,8 @@ impl ToolIndex {
         let folded = fold(tool);
         if let Some(known) = self.classes.get_mut(&*folded) {
             let before = known.under(self.trusted_hints);
-            raise_class(&mut known.class, class.class);
-            raise_class(&mut known.by_hint, class.by_hint);
+            known.class = known.class.raised_to(class.class);
+            known.by_hint = known.by_hint.raised_to(class.by_hint);
             return known.under(self.trusted_hints) > before;
         }
         if self.classes.len() < MAX_LISTED_TOOLS && !self.tools.is_full() {

@@ -107,8 +107,8 @@ impl InForce {
 pub enum Current {
     /// The policy and the lock are the same as before.
     Unchanged,
-    /// Another policy, which is valid.
-    Changed(Box<LoadedPolicy>),
+    /// Another policy, which is valid, held to the lock with this digest.
+    Changed(Box<LoadedPolicy>, Option<Digest>),
     /// The same policy, held to another lock with this digest.
     Relocked(Box<LoadedPolicy>, Digest),
     /// There was a policy file, and now there is none.
@@ -164,7 +164,7 @@ impl SessionPlace {
         *in_force = new;
         Ok(match in_force.lock.filter(|lock| is_same && Some(*lock) != old) {
             Some(lock) => Current::Relocked(Box::new(session.loaded), lock),
-            None => Current::Changed(Box::new(session.loaded)),
+            None => Current::Changed(Box::new(session.loaded), in_force.lock),
         })
     }
 
@@ -195,8 +195,13 @@ impl SessionPlace {
             None => None,
             Some((path, text)) => {
                 let lock = parse_lock(&path, &text, self.server.name())?;
-                policy = policy.with_lock(Arc::new(LockedDigests::from(&lock)));
-                Some(SessionLock { path, package: lock.package, digest: Digest::of_text(text.as_bytes()) })
+                let package = lock.package.clone();
+                let mut agreed = LockedDigests::from(&lock);
+                if mode == LockMode::Ask {
+                    agreed = agreed.with_definitions(Arc::new(lock));
+                }
+                policy = policy.with_lock(Arc::new(agreed));
+                Some(SessionLock { path, package, digest: Digest::of_text(text.as_bytes()) })
             }
         };
         Ok(LoadedSession { loaded: LoadedPolicy { policy, source, warnings }, lock })

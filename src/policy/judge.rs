@@ -235,15 +235,17 @@ impl Policy {
     }
 
     /// Returns the risk class of a tool: from the policy, else from the server's catalogue, else from the classifier. A
-    /// tool that a server has gained since its catalogue was written is at least `execute`.
+    /// tool that a server has gained since its catalogue was written is at least `execute`. Under a lock, a tool has the class
+    /// that it was locked with, if that is stricter and the policy does not say otherwise.
     pub fn class_of<'t>(&self, tool: impl Into<ToolRef<'t>>) -> Class {
         let tool = tool.into();
         self.tool_classes.find(tool.name).copied().unwrap_or_else(|| {
-            match self.catalogue().map(|catalogue| catalogue.find_tool(tool.name)) {
+            let class = match self.catalogue().map(|catalogue| catalogue.find_tool(tool.name)) {
                 Some(Some(known)) => known.class,
                 Some(None) => tool.guess_class().max(Class::Execute),
                 None => tool.guess_class(),
-            }
+            };
+            self.locked().and_then(|locked| locked.class_of(tool.name)).map_or(class, |agreed| class.raised_to(agreed))
         })
     }
 

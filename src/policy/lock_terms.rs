@@ -49,6 +49,18 @@ pub enum Drift {
     Unread,
 }
 
+impl Drift {
+    /// Returns the word for what differs so.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Changed => "changed",
+            Self::Unlisted => "unlisted",
+            Self::Unread => "unread",
+        }
+    }
+}
+
 /// The lock that a session is held to.
 #[derive(Debug)]
 pub(super) struct PolicyLock {

@@ -53,12 +53,12 @@ pub(super) fn spawn_watch(mut reload: Reload, session: Arc<SharedSession>) -> io
 /// Checks the files once, and reports each problem once.
 fn check_policy(reload: &mut Reload, outbox: &mut Outbox, reported: &mut Option<String>) {
     let problem = match (reload.look)() {
-        Ok(Current::Changed(loaded)) => {
-            put_in_force(*loaded, None, outbox);
+        Ok(Current::Changed(loaded, lock)) => {
+            put_in_force(*loaded, lock, New::Policy, outbox);
             None
         }
         Ok(Current::Relocked(loaded, lock)) => {
-            put_in_force(*loaded, Some(lock), outbox);
+            put_in_force(*loaded, Some(lock), New::Lock, outbox);
             None
         }
         Ok(Current::Unchanged) => None,
@@ -78,8 +78,15 @@ fn check_policy(reload: &mut Reload, outbox: &mut Outbox, reported: &mut Option<
     *reported = problem;
 }
 
-/// Puts a policy in force; `lock` is the digest of the lock if only that is new.
-fn put_in_force(loaded: LoadedPolicy, lock: Option<Digest>, outbox: &mut Outbox) {
+/// What was found to be new.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum New {
+    Policy,
+    Lock,
+}
+
+/// Puts a policy in force; `lock` is the digest of the lock that it holds sessions to.
+fn put_in_force(loaded: LoadedPolicy, lock: Option<Digest>, new: New, outbox: &mut Outbox) {
     let summary = loaded.policy.summarize().to_string();
     let warnings = loaded.render_warnings(Colour::Plain);
     let text = loaded.source.as_ref().map(PolicyText::of_source);
@@ -91,12 +98,12 @@ fn put_in_force(loaded: LoadedPolicy, lock: Option<Digest>, outbox: &mut Outbox)
         engine.record_reload(digest, lock, now, actions);
         engine.replace_policy(Arc::new(loaded.policy), actions);
     });
-    match lock {
-        Some(_) => tracing::info!("a new lock is in force, and the server's lists are held against it"),
-        None => tracing::info!("a new policy is in force: {summary}"),
+    match new {
+        New::Lock => tracing::info!("a new lock is in force, and the server's lists are held against it"),
+        New::Policy => tracing::info!("a new policy is in force: {summary}"),
     }
     // With another lock, the policy is the same, and its warnings have been said.
-    for line in warnings.lines().filter(|_| lock.is_none()) {
+    for line in warnings.lines().filter(|_| new == New::Policy) {
         tracing::warn!("{line}");
     }
     let no_lines = Framer::new(0);

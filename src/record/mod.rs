@@ -101,6 +101,15 @@ pub struct Moment {
     pub session: Duration,
 }
 
+/// What is in force when something is decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Under {
+    /// The digest of the policy's text, if that is known.
+    pub policy: Option<Digest>,
+    /// The digest of the lock file; `None` if nothing is held to one.
+    pub lock: Option<Digest>,
+}
+
 /// A decision whose outcome is still open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a decision that is dropped is missing from the log"]
@@ -115,8 +124,8 @@ pub struct Draft {
     direction: Range<usize>,
     /// Where `body` has the effect, the rule and the reason.
     decision: Range<usize>,
-    /// The digest of the policy's text.
-    policy: Option<Digest>,
+    /// What it was decided under.
+    under: Under,
     /// Whether the line names the policy even if the session's line before names the same one.
     always_names_policy: bool,
 }
@@ -167,7 +176,7 @@ impl Draft {
             approval: None,
             direction,
             decision,
-            policy: None,
+            under: Under::default(),
             always_names_policy: facts.rule == RELOAD_RULE,
         }
     }
@@ -210,9 +219,9 @@ impl Draft {
         size_of::<Self>() + self.body.len()
     }
 
-    /// Sets the policy under which it was decided: the digest of its text.
-    pub fn set_policy(&mut self, policy: Option<Digest>) {
-        self.policy = policy;
+    /// Sets what it was decided under.
+    pub fn set_under(&mut self, under: Under) {
+        self.under = under;
     }
 
     /// Adds what a person was asked, and answered.
@@ -262,25 +271,31 @@ impl LogEntry {
         size_of::<Self>() + self.draft.body.len()
     }
 
-    /// Returns the digest of the text of the policy under which it was decided, if that is known.
-    pub fn policy(&self) -> Option<Digest> {
-        self.draft.policy
+    /// Returns what it was decided under.
+    pub fn under(&self) -> Under {
+        self.draft.under
     }
 
     /// Appends the line, newline included, that follows the line with the digest `previous`.
     pub fn write_line(&self, session: &SessionName, previous: Digest, out: &mut Vec<u8>) {
-        self.write_line_under(session, previous, None, out);
+        self.write_line_under(session, previous, Under::default(), out);
     }
 
-    /// Appends the line, and leaves out the policy if it is `named`, which an earlier line of the session names.
-    pub fn write_line_under(&self, session: &SessionName, previous: Digest, named: Option<Digest>, out: &mut Vec<u8>) {
+    /// Appends the line, and leaves out the policy and the lock if they are those that earlier lines of the session have
+    /// `named`. A lock that is no longer in force is `null`.
+    pub fn write_line_under(&self, session: &SessionName, previous: Digest, named: Under, out: &mut Vec<u8>) {
         write_head(previous, self.draft.made.unix, session, out);
         out.extend_from_slice(b",\"call\":");
         write_json(&self.draft.made.number, out);
-        let is_named = |policy: &Digest| !self.draft.always_names_policy && Some(*policy) == named;
-        if let Some(policy) = self.draft.policy.filter(|policy| !is_named(policy)) {
+        let Under { policy, lock } = self.draft.under;
+        let is_named = |policy: &Digest| !self.draft.always_names_policy && Some(*policy) == named.policy;
+        if let Some(policy) = policy.filter(|policy| !is_named(policy)) {
             out.extend_from_slice(b",\"policy\":");
             write_json(&policy, out);
+        }
+        if lock != named.lock {
+            out.extend_from_slice(b",\"lock\":");
+            write_json(&lock, out);
         }
         out.push(b',');
         out.extend_from_slice(&self.draft.body);

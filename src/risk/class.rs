@@ -32,6 +32,12 @@ impl Class {
         }
     }
 
+    /// Returns the higher of two classes. A critical class stays: a mention of money must not evade a rule against deleting.
+    #[must_use]
+    pub fn raised_to(self, other: Self) -> Self {
+        if self < Self::Destructive { self.max(other) } else { self }
+    }
+
     /// The word used in policies and messages.
     pub fn as_str(self) -> &'static str {
         match self {

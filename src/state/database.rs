@@ -54,7 +54,7 @@ const APPROVALS: &str = "
 ";
 
 /// The columns that were added to `approvals`. A program that does not know them leaves them NULL.
-const ADDED_COLUMNS: [&str; 13] = [
+const ADDED_COLUMNS: [&str; 14] = [
     "client",
     "severity",
     "effects",
@@ -68,6 +68,7 @@ const ADDED_COLUMNS: [&str; 13] = [
     "shown",
     "successor",
     "command",
+    "changes",
 ];
 
 /// How long a writer that finds the file locked waits before it tries again: the first and the last pause.

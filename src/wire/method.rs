@@ -20,6 +20,10 @@ pub const PROMPTS_GET: &str = "prompts/get";
 pub const PROMPTS_LIST: &str = "prompts/list";
 /// Begins a session, up to revision 2025-11-25.
 pub const INITIALIZE: &str = "initialize";
+/// Says that the client is ready, up to revision 2025-11-25.
+pub const INITIALIZED: &str = "notifications/initialized";
+/// Asks for log messages from a level on, up to revision 2025-11-25.
+pub const SET_LEVEL: &str = "logging/setLevel";
 /// Asks the person for input.
 pub const ELICITATION_CREATE: &str = "elicitation/create";
 /// Cancels a request.
@@ -212,10 +216,10 @@ pub const METHODS: [Method; 39] = [
     row(COMPLETE, Request, Client, November2024, July2026, PolicySubject::Completions),
     row(ELICITATION_CREATE, Request, Server, June2025, July2026, PolicySubject::Elicitation),
     row(INITIALIZE, Request, Client, November2024, November2025, PolicySubject::Session),
-    row("logging/setLevel", Request, Client, November2024, November2025, PolicySubject::Session),
+    row(SET_LEVEL, Request, Client, November2024, November2025, PolicySubject::Session),
     row(CANCELLED, Notification, Both, November2024, July2026, PolicySubject::Session),
     row("notifications/elicitation/complete", Notification, Server, November2025, November2025, PolicySubject::Session),
-    row("notifications/initialized", Notification, Client, November2024, November2025, PolicySubject::Session),
+    row(INITIALIZED, Notification, Client, November2024, November2025, PolicySubject::Session),
     row("notifications/message", Notification, Server, November2024, July2026, PolicySubject::Session),
     row("notifications/progress", Notification, Both, November2024, July2026, PolicySubject::Session),
     row("notifications/prompts/list_changed", Notification, Server, November2024, July2026, PolicySubject::Session),

@@ -102,6 +102,12 @@ pub fn list_changed(method: &str, subscription: Option<&str>) -> Vec<u8> {
     format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\"{params}}}\n").into_bytes()
 }
 
+/// Builds a log message of the level `warning`, up to revision 2025-11-25.
+pub fn log_warning(text: &str) -> Vec<u8> {
+    let text = to_json(text);
+    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{{\"level\":\"warning\",\"logger\":\"policylayer\",\"data\":{text}}}}}\n").into_bytes()
+}
+
 fn reply_line(id: Option<&str>, body: &str) -> Vec<u8> {
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{},{body}}}\n", id.unwrap_or("null")).into_bytes()
 }

@@ -575,6 +575,7 @@ fn a_store_of_an_earlier_version_is_brought_up_to_date() {
         effects: &[],
         rule: "tools.send",
         reason: None,
+        changes: None,
         preview: None,
         scope: Some(ApprovalScope::Tool),
         again: Again::No,

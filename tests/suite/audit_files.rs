@@ -16,7 +16,7 @@ use policylayer::audit::{
     verify_log,
 };
 use policylayer::policy::{Format, Source};
-use policylayer::record::{About, Digest, Outcome, read_line};
+use policylayer::record::{About, Digest, Outcome, Under, read_line};
 
 use crate::support::audit_log::{draft, entry, log, open_entry, server, start};
 use crate::support::system::PATIENCE;
@@ -322,7 +322,7 @@ fn the_policy_is_named_once_in_each_file_and_its_text_is_kept_once() {
     let under = |number, policy: &PolicyText| {
         let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
         let mut draft = draft(number, now);
-        draft.set_policy(Some(policy.digest()));
+        draft.set_under(Under { policy: Some(policy.digest()), lock: None });
         draft.finish(Outcome::Ok, Duration::from_secs(number + 1))
     };
     for _ in 0..2 {

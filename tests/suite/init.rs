@@ -501,6 +501,30 @@ mod questions {
         assert!(terminal.is_cooked());
     }
 
+    /// Answers the question about a lock by Enter, which changes nothing.
+    fn leave_unlocked(terminal: &mut Terminal) {
+        terminal.wait("> no, not now");
+        terminal.type_in("\r");
+    }
+
+    #[test]
+    fn a_person_is_asked_whether_the_server_is_locked_as_well() {
+        let home = Home::new();
+        let mut terminal = start(&home, &[]);
+        let mut at = 0;
+        for _ in 0..4 {
+            at = terminal.wait_from(at, "(recommended)");
+            terminal.type_in("\r");
+            at = terminal.wait_from(at, "\u{1b}[?25h");
+        }
+        terminal.wait("Hold iterable to what it has now, its package, tools and texts?");
+        terminal.wait("> no, not now");
+        terminal.type_in(&format!("{DOWN}\r"));
+        assert!(terminal.end().success(), "{}", terminal.written());
+        terminal.wait("Locked iterable: 12 tools");
+        assert!(home.names().contains(&"policies/iterable.lock.json".to_owned()), "{:?}", home.names());
+    }
+
     fn written(home: &Home) -> Policy {
         load(&fs::read_to_string(home.configured("policies/iterable.toml")).unwrap(), Format::Toml, "iterable")
     }
@@ -523,6 +547,7 @@ mod questions {
             assert_eq!(home.names(), Vec::<String>::new());
             terminal.type_in("\r");
         }
+        leave_unlocked(&mut terminal);
         assert!(terminal.end().success());
         terminal.wait("6 allowed (3 of them limited), 3 ask a person, 3 hidden.");
         is_given_back(&terminal);
@@ -572,6 +597,7 @@ mod questions {
             terminal.type_in(&keys);
             at = terminal.wait_from(at, "\u{1b}[?25h");
         }
+        leave_unlocked(&mut terminal);
         assert!(terminal.end().success(), "{}", terminal.written());
         is_given_back(&terminal);
         let policy = written(&home);
@@ -615,6 +641,7 @@ mod questions {
             terminal.type_in(keys);
             at = terminal.wait_from(at, "\u{1b}[?25h");
         }
+        leave_unlocked(&mut terminal);
         assert!(terminal.end().success(), "{}", terminal.written());
         terminal.wait("destructive: allowed, without a limit");
         terminal.wait("It loads with 3 warnings: `policylayer check --server");

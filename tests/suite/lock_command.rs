@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
@@ -265,6 +267,51 @@ fn a_list_that_is_not_clear_is_not_locked() {
     assert!(!lock_file(&home).exists());
 }
 
+/// What `lock` takes is what a session takes, and the other way round.
+#[test]
+fn a_session_and_lock_take_the_same_definitions() {
+    let home = Home::new();
+    let deep = |depth: usize| format!(r#""inputSchema":{{"x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    for (members, is_taken) in [
+        (r#""description":"cut \ud83d""#.to_owned(), true),
+        (r#""inputSchema":{"properties":{"n":{"maximum":1e999,"minimum":-0,"multipleOf":123456789012345678901234567890}}}"#.to_owned(), true),
+        (r#""\ud83d":1"#.to_owned(), true),
+        (deep(150), true),
+        (deep(300), false),
+        (r#""description":"a","description":"b""#.to_owned(), false),
+        (r#""description":"\u{0}""#.to_owned(), false),
+        (r#""description":tru"#.to_owned(), false),
+    ] {
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":$ID,"result":{{"tools":[{{"name":"a",{members}}}]}}}}"#);
+        let offer = json!({
+            "initialize": {
+                "protocolVersion": "2025-06-18", "serverInfo": { "name": "s", "version": "1" }, "capabilities": { "tools": {} },
+            },
+            "tools/list": answer,
+        });
+        fs::write(home.path().join("offer.json"), offer.to_string()).unwrap();
+        let _ = fs::remove_file(lock_file(&home));
+        let ran = lock(&home, &[]);
+        assert_eq!(ran.code, Some(if is_taken { 0 } else { 1 }), "{members}: {}", ran.err);
+        assert_eq!(lock_file(&home).exists(), is_taken, "{members}");
+        if is_taken {
+            let checked = lock(&home, &["--check"]);
+            assert_eq!(checked.code, Some(0), "{members}: {}{}", checked.out, checked.err);
+        }
+        assert!(!ran.err.contains("did not list") && !ran.err.contains("on stdout"), "{members}: {}", ran.err);
+        let mut wrapped = home.command(&["wrap", "--server", "shop", "--", &stub(), "--offer", "offer.json"]);
+        let input = "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/list\"}\n";
+        let mut session = wrapped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut stdin = session.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+        let mut said = String::new();
+        BufReader::new(session.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        drop(stdin);
+        session.wait().unwrap();
+        assert_eq!(said.contains("\"error\""), !is_taken, "{members}: {said}");
+    }
+}
+
 /// An entry of Claude Desktop that starts the stub behind the policy.
 fn client(home: &Home, servers: &Value) {
     let base = if cfg!(target_os = "macos") { "Library/Application Support" } else { "config" };
@@ -312,6 +359,28 @@ fn a_server_is_named_as_a_client_or_its_policy_has_it() {
     assert_eq!((&json["same"], &json["written"], &json["totals"]["tools"]), (&json!(true), &json!(false), &json!(2)));
 }
 
+#[test]
+fn register_locks_what_it_is_told_to_and_says_how_otherwise() {
+    let home = Home::new();
+    let file = offer(&home, &first(), "");
+    let config = home.path().join(".cursor/mcp.json");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    fs::write(&config, "{}").unwrap();
+    let register = |words: &[&str]| home.run(&[&["register", "--client", "cursor"], words].concat());
+    let command = ["--", &stub(), "--offer", file.to_str().unwrap()];
+    let told = register(&[&["shop"], &command[..]].concat());
+    assert!(told.code == Some(0) && told.err.contains("`policylayer lock shop`"), "{}", told.err);
+    let locked = register(&["shop", "--lock"]);
+    assert!(locked.code == Some(0) && locked.err.contains("Locked ") && locked.err.contains(": 2 tools"), "{}", locked.err);
+    let again = register(&["shop", "--lock"]);
+    assert!(again.code == Some(0) && again.err.contains("has a lock: `policylayer lock diff shop`"), "{}", again.err);
+    // The entry is in its place, whatever became of the lock.
+    let failed = register(&["other", "--server", "other", "--lock", "--", &stub(), "--end", "3"]);
+    assert!(failed.code == Some(1) && failed.err.contains("it exited with code 3"), "{}", failed.err);
+    assert!(fs::read_to_string(&config).unwrap().contains("\"other\""));
+    assert_eq!(register(&["shop", "--lock", "--dry-run"]).code, Some(2));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_person_sees_the_changes_before_they_are_asked() {
@@ -342,10 +411,8 @@ fn a_person_sees_the_changes_before_they_are_asked() {
 
 #[cfg(unix)]
 mod packages {
-    use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
-    use std::process::Stdio;
 
     use sha2::{Digest as _, Sha512};
 

@@ -63,6 +63,9 @@ mod limits_windows;
 mod listings;
 mod lock_approvals;
 mod lock_command;
+mod lock_law;
+#[cfg(unix)]
+mod lock_npx;
 mod lock_session;
 mod log;
 mod log_json;

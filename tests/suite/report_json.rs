@@ -11,6 +11,9 @@ use crate::support::system::{example, program};
 use std::fs;
 use std::path::Path;
 
+use policylayer::lock::{ItemKind, Lock};
+use policylayer::risk::Class;
+
 use serde_json::json;
 
 const POLICY: &str = r#"version = "1"
@@ -51,6 +54,7 @@ fn home() -> Home {
     fs::write(home.path().join("offer.json"), offer.to_string()).unwrap();
     let stub = example("stub_server");
     let offer = home.path().join("offer.json");
+    fs::write(home.path().join("config/policylayer/policies/store.lock.json"), older_lock()).unwrap();
     let entries = json!({ "mcpServers": {
         "shop": {
             "command": program(),
@@ -70,14 +74,45 @@ fn home() -> Home {
     home
 }
 
+/// What was agreed to of the shop, before its tools became what they are.
+fn older_lock() -> String {
+    let mut lock = Lock::new("store");
+    lock.set_instructions(Some("\"Be kind.\"")).unwrap();
+    for (kind, definition, class) in [
+        (
+            ItemKind::Tool,
+            json!({ "name": "get_lists", "inputSchema": {}, "description": "Reads." }),
+            Some(Class::Write),
+        ),
+        (
+            ItemKind::Tool,
+            json!({ "name": "run_report", "title": "Run a report", "inputSchema": {} }),
+            Some(Class::Execute),
+        ),
+        (
+            ItemKind::Tool,
+            json!({ "name": "drop_table", "inputSchema": { "properties": { "to": { "enum": ["a"] } } } }),
+            None,
+        ),
+        (ItemKind::Tool, json!({ "name": "gone", "inputSchema": {} }), Some(Class::Read)),
+        (ItemKind::Prompt, json!({ "name": "greet" }), None),
+    ] {
+        lock.insert(kind, &definition.to_string(), class).unwrap();
+    }
+    lock.write()
+}
+
 /// What differs between machines and days becomes a word.
 fn normalize(printed: &str, home: &Home) -> String {
     let stub = example("stub_server");
-    let lines = printed.lines().map(|line| match line.split_once("\"detail\": \"20") {
-        Some((before, _)) => format!("{before}\"detail\": \"TIME\",\n"),
-        None => format!("{line}\n"),
-    });
-    let text: String = lines.collect();
+    let mut text = String::new();
+    for line in printed.lines() {
+        let cut =
+            [("\"detail\": \"20", "\"detail\": \"TIME\","), ("\"integrity\": \"sha256:", "\"integrity\": \"DIGEST\"")];
+        let found = cut.iter().find_map(|(start, word)| Some(format!("{}{word}", line.split_once(start)?.0)));
+        text.push_str(found.as_deref().unwrap_or(line));
+        text.push('\n');
+    }
     let text = text.replace(home.path().to_str().unwrap(), "HOME").replace(stub.to_str().unwrap(), "STUB");
     text.replace(program(), "POLICYLAYER").replace(env!("CARGO_PKG_VERSION"), "VERSION")
 }
@@ -112,6 +147,10 @@ fn reports_are_what_they_were() {
         ("doctor-nothing", &["doctor", "shpo", "--client", "claude-desktop"]),
         ("doctor-command", &["doctor", "--", stub, "--offer", "offer.json"]),
         ("catalogue-fetch", &["catalogue", "fetch"]),
+        ("lock", &["lock", "--server", "fresh", "--", stub, "--offer", "offer.json"]),
+        ("lock-check", &["lock", "--check", "--server", "store", "--", stub, "--offer", "offer.json"]),
+        ("lock-diff", &["lock", "diff", "--server", "store", "--", stub, "--offer", "offer.json"]),
+        ("lock-accept", &["lock", "accept", "get_lists", "--server", "store", "--", stub, "--offer", "offer.json"]),
         ("check-unreadable", &["check", "nothing.toml"]),
     ] {
         let home = home();

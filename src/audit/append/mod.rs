@@ -18,7 +18,7 @@ use super::mark::Mark;
 use super::paths::LogPaths;
 use super::policies::{UnnamedTexts, keep_policy};
 use crate::limits::LOG_WRITE;
-use crate::record::{Digest, Event, LogEntry, SessionName, write_event};
+use crate::record::{Digest, Event, LogEntry, SessionName, Under, write_event};
 use crate::state::approvals::unix_time;
 use crate::state::file::{self, FileLock, Identity};
 
@@ -40,8 +40,8 @@ pub(super) struct Appender {
     buffered: u64,
     next: Digest,
     unsynced: Vec<Arc<File>>,
-    /// The policy that this session's lines have named last, and the file that has that line.
-    named: Option<(Digest, u64)>,
+    /// What this session's lines have named last, and the file that has those lines.
+    named: (Under, u64),
     texts: Arc<Mutex<UnnamedTexts>>,
     /// Why the text of a policy could not be kept.
     policy_failure: Option<io::Error>,
@@ -74,7 +74,7 @@ impl Appender {
             buffered: 0,
             next: Digest::START,
             unsynced: Vec::new(),
-            named: None,
+            named: (Under::default(), 0),
             texts,
             policy_failure: None,
             settled: false,
@@ -94,7 +94,7 @@ impl Appender {
                 while let Some(entry) = rest.get(count)
                     && (count == 0 || !log.is_full())
                 {
-                    let named = log.name_policy(entry.policy());
+                    let named = log.name_policy(entry.under());
                     log.buffer_line(|session, previous, out| {
                         entry.write_line_under(session, previous, named, out);
                     });
@@ -109,16 +109,17 @@ impl Appender {
         })
     }
 
-    /// Returns the policy that need not be named: that of the session's line before in the same file. The text of one
-    /// that is named is kept.
-    fn name_policy(&mut self, policy: Option<Digest>) -> Option<Digest> {
+    /// Returns what need not be named: what the session's lines before have named in the same file. The text of a policy that
+    /// is named is kept.
+    fn name_policy(&mut self, under: Under) -> Under {
         let file = self.at.file + u64::from(self.is_due_to_rotate());
-        let named = self.named.filter(|(_, in_file)| *in_file == file).map(|(digest, _)| digest);
-        if let Some(digest) = policy.filter(|digest| Some(*digest) != named) {
+        let (named, in_file) = self.named;
+        let named = if in_file == file { named } else { Under::default() };
+        if let Some(digest) = under.policy.filter(|digest| Some(*digest) != named.policy) {
             let text = lock_ignoring_poison(&self.texts).take(digest);
             self.policy_failure = keep_policy(&self.paths, digest, text).err();
-            self.named = Some((digest, file));
         }
+        self.named = (Under { policy: under.policy.or(named.policy), lock: under.lock }, file);
         named
     }
 
@@ -157,7 +158,7 @@ impl Appender {
         let done = self.catch_up().and_then(|()| self.clean_up_once()).and_then(|()| work(self));
         if done.is_err() {
             // The next call finds the end of the log anew.
-            (self.current, self.named) = (None, None);
+            (self.current, self.named) = (None, (Under::default(), 0));
             self.buffer.clear();
             self.buffered = 0;
         }

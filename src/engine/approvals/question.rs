@@ -32,6 +32,8 @@ pub struct Question {
     pub arguments: Box<str>,
     /// What else the server reads of the parameters, an object as written; `None` if that is nothing.
     pub beside: Option<Box<str>>,
+    /// What changed of the definition since it was locked, in lines that hide nothing.
+    pub changes: Option<Box<str>>,
     /// What the call is about: the answer to the read that the policy has for it, in lines that hide nothing.
     pub preview: Option<Box<str>>,
     /// What an approval for the rest of the session covers.
@@ -64,6 +66,7 @@ impl Question {
             effects: &self.effects,
             rule: &self.rule,
             reason: self.reason.as_deref(),
+            changes: self.changes.as_deref(),
             preview: self.preview.as_deref(),
             scope: Some(self.scope),
             again: self.again,
@@ -121,6 +124,8 @@ pub struct QuestionView<'a> {
     pub rule: &'a str,
     /// The reason that the policy gives.
     pub reason: Option<&'a str>,
+    /// What changed of the definition since it was locked, in lines that hide nothing.
+    pub changes: Option<&'a str>,
     /// What the call is about, in lines that hide nothing.
     pub preview: Option<&'a str>,
     /// What an approval for the rest of the session covers; `None` if there is none to be had.
@@ -147,6 +152,7 @@ impl QuestionView<'_> {
                 None => format!("the rule {rule} asks for a person's approval"),
             },
         ));
+        rows.extend(self.changes.into_iter().flat_map(preview_lines).map(|line| ("What changed", line)));
         rows.extend(self.preview.into_iter().flat_map(preview_lines).map(|line| ("Preview", line)));
         if let Some(scope) = self.scope {
             let covered = match scope {
@@ -173,7 +179,7 @@ impl QuestionView<'_> {
     }
 }
 
-/// Returns the lines of a preview as they are shown, each with its label. They are a server's words: no blank line, indentation or
+/// Returns the lines of a preview, or of changes, as they are shown, each with its label. They are a server's words: no blank line, indentation or
 /// line break of a terminal in them draws what could be taken for ours.
 fn preview_lines(preview: &str) -> Vec<String> {
     let mut lines = Vec::new();

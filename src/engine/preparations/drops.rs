@@ -62,7 +62,7 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         let tool = ToolRef { name: &read.name, ..self.tools.find_tool(&read.name) };
         let decision = policy.decide_tool(tool);
-        let (rule, asked_under) = call.asked_by.unwrap_or_else(|| (decision.rule.into(), self.recorder.policy()));
+        let (rule, asked_under) = call.asked_by.unwrap_or_else(|| (decision.rule.into(), self.recorder.under()));
         let facts = Facts {
             subject: Some(Subject::Tool(&read.name)),
             class: Some(policy.class_of(tool)),
@@ -74,7 +74,7 @@ impl Engine {
         };
         let mut draft = self.recorder.draft_decision(&facts, turn);
         if let (Some(draft), ListReason::Approval) = (&mut draft, reason) {
-            draft.set_policy(asked_under);
+            draft.set_under(asked_under);
             draft.set_approval(why.approval());
         }
         turn.record_outcome(draft, why.outcome());

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Approved, NewCall, OwnKind, OwnRequest, Preparation, PreparedCall, WaitsFor, remove_progress_token, with_meta,
+    Approved, ListPage, NewCall, OwnKind, OwnRequest, Preparation, PreparedCall, WaitsFor, remove_progress_token,
+    with_meta,
 };
 use crate::engine::action::Turn;
 use crate::engine::list_filter::{self, ListKind, ListPart};
@@ -11,7 +12,7 @@ use crate::engine::lock_drift::ListReason;
 use crate::engine::open_requests::RequestKind;
 use crate::engine::preparations::Listing;
 use crate::engine::{ClientRequest, Engine};
-use crate::limits::{MAX_OWN_PAGES, OWN_REQUEST};
+use crate::limits::{MAX_LIST_RESTARTS, MAX_OWN_PAGES, OWN_REQUEST};
 use crate::wire::message::Answer;
 use crate::wire::view::find_member;
 
@@ -29,11 +30,12 @@ impl Engine {
 
     /// Asks for a list, unless that is done already, in the era of a request with these parameters.
     fn begin_list(&mut self, list: ListKind, params: Option<&str>, turn: &mut Turn<'_>) {
-        let is_it = |request: &OwnRequest| matches!(&request.kind, OwnKind::List(of, ..) if *of == list);
+        let is_it = |request: &OwnRequest| matches!(&request.kind, OwnKind::List(page) if page.list == list);
         if !self.preparations.requests.iter().any(is_it) {
             let until = turn.now.session.saturating_add(OWN_REQUEST);
             let meta = params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
-            self.ask_for_page(list, (1, until), None, meta, turn);
+            let first = ListPage { list, page: 1, restarts: 0, meta: meta.map(Into::into) };
+            self.ask_for_page(first, None, until, turn);
         }
     }
 
@@ -46,43 +48,43 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         self.begin_list(list, request.params, turn);
-        let asked_by = rule.map(|rule| (rule.into(), self.recorder.policy()));
+        let asked_by = rule.map(|rule| (rule.into(), self.recorder.under()));
         let since = request.since(turn.now.session);
         let call = NewCall { line: request.line.into(), since, known: known.clone(), asked_by };
         self.hold_until(WaitsFor::List(list, reason, call), request);
     }
 
     /// Asks for a page of a list; all of them have to be there at `until`.
-    fn ask_for_page(
-        &mut self,
-        list: ListKind,
-        (page, until): (u32, Duration),
-        cursor: Option<&str>,
-        meta: Option<String>,
-        turn: &mut Turn<'_>,
-    ) {
-        let members = [cursor.map(|cursor| format!(r#""cursor":{cursor}"#)), with_meta(meta.as_deref())];
+    fn ask_for_page(&mut self, page: ListPage, cursor: Option<&str>, until: Duration, turn: &mut Turn<'_>) {
+        let members = [cursor.map(|cursor| format!(r#""cursor":{cursor}"#)), with_meta(page.meta.as_deref())];
         let params = format!("{{{}}}", members.into_iter().flatten().collect::<Vec<_>>().join(","));
-        let kind = OwnKind::List(list, page, meta.map(Into::into));
-        self.send_own((list.method().unwrap_or_default(), &params), (kind, until), None, turn);
+        let method = page.list.method().unwrap_or_default();
+        self.send_own((method, &params), (OwnKind::List(page), until), None, turn);
     }
 
     /// Learns from a page of a list, and asks for the next one.
     pub(super) fn finish_page(
         &mut self,
-        (list, page, meta): (ListKind, u32, Option<Box<str>>),
+        asked: ListPage,
         answer: Option<(&[u8], Answer<'_>)>,
         until: Duration,
         turn: &mut Turn<'_>,
     ) {
+        let list = asked.list;
         let Some((line, Answer::Result(result))) = answer else { return self.finish_listing(list, turn) };
         // What it hides is hidden from nobody here, but its names and classes are learned.
-        let part = if page == 1 { ListPart::Beginning } else { ListPart::Rest };
+        let part = if asked.page == 1 { ListPart::Beginning } else { ListPart::Rest };
         let is_read = self.filter_list(line, result, (list, part)).is_ok();
         self.announce_drift(turn);
+        // What the server has said to be another list since it began is not known from its earlier pages.
+        let is_stale = list.locked_kind().is_some_and(|kind| self.tools.lock.is_stale(kind));
         match list_filter::next_cursor(result) {
-            Some(cursor) if is_read && page < MAX_OWN_PAGES => {
-                self.ask_for_page(list, (page + 1, until), Some(cursor), meta.map(Into::into), turn);
+            _ if is_read && is_stale && asked.restarts < MAX_LIST_RESTARTS => {
+                let first = ListPage { page: 1, restarts: asked.restarts + 1, ..asked };
+                self.ask_for_page(first, None, until, turn);
+            }
+            Some(cursor) if is_read && asked.page < MAX_OWN_PAGES => {
+                self.ask_for_page(ListPage { page: asked.page + 1, ..asked }, Some(cursor), until, turn);
             }
             _ => self.finish_listing(list, turn),
         }

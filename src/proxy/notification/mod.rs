@@ -282,6 +282,7 @@ mod tests {
             effects: &[Effects::Sends],
             rule: "tools.send",
             reason: None,
+            changes: None,
             preview: None,
             scope: None,
             again: crate::policy::Again::No,

@@ -166,6 +166,8 @@ pub struct ApprovalEntry {
     /// longer be answered.
     #[serde(serialize_with = "as_json")]
     pub beside: Option<String>,
+    /// What changed of the definition since it was locked.
+    pub changes: Option<String>,
     /// What a read call of the wrapper has shown about it.
     pub preview: Option<String>,
     /// The SHA-256 of all that an approval covers.
@@ -272,6 +274,7 @@ impl ApprovalEntry {
                 .collect(),
             scope: ApprovalScope::ALL.into_iter().find(|known| is(known.as_str(), &scope)).unwrap_or_default(),
             beside: text("beside")?,
+            changes: text("changes")?,
             preview: text("preview")?,
             covers: text("covers")?,
             lives: ApprovalLifetime::ALL.into_iter().find(|known| is(known.as_str(), &lives)).unwrap_or_default(),
@@ -299,6 +302,7 @@ impl ApprovalEntry {
             effects: &self.effects,
             rule: &self.rule,
             reason: self.reason.as_deref(),
+            changes: self.changes.as_deref(),
             preview: self.preview.as_deref(),
             scope: Some(self.scope),
             again: self.again,

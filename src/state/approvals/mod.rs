@@ -71,8 +71,8 @@ fn change_approvals<T>(
         sweep_expired(transaction, locks, unix_time())?;
         let done = work(transaction)?;
         let forgotten = transaction.execute(
-            "UPDATE approvals SET arguments = NULL, beside = NULL, preview = NULL
-             WHERE state NOT IN ('waiting', 'late') AND coalesce(arguments, beside, preview) IS NOT NULL",
+            "UPDATE approvals SET arguments = NULL, beside = NULL, preview = NULL, changes = NULL
+             WHERE state NOT IN ('waiting', 'late') AND coalesce(arguments, beside, preview, changes) IS NOT NULL",
             [],
         )?;
         Ok((done, forgotten))

@@ -118,13 +118,14 @@ impl SessionApprovals {
             }
             if let Some((id, _)) = &earlier {
                 connection.execute(
-                    "UPDATE approvals SET state = 'expired', arguments = NULL, beside = NULL, preview = NULL
+                    "UPDATE approvals SET state = 'expired', arguments = NULL, beside = NULL, preview = NULL, changes = NULL
                      WHERE id = ?1 AND state IN ('waiting', 'late')",
                     [id],
                 )?;
             }
             let sum = "SELECT coalesce(sum(length(CAST(arguments AS BLOB)) + coalesce(length(CAST(beside AS BLOB)), 0)
-                                           + coalesce(length(CAST(preview AS BLOB)), 0)), 0) FROM approvals";
+                                           + coalesce(length(CAST(preview AS BLOB)), 0)
+                                           + coalesce(length(CAST(changes AS BLOB)), 0)), 0) FROM approvals";
             let room: i64 = MAX_ASKED - connection.query_row(sum, [], |row| row.get::<_, i64>(0))?;
             if room < sql_number(text_length(question) as u64) {
                 return Ok(StoredQuestion::NoRoom);
@@ -317,7 +318,7 @@ fn sql_number(number: u64) -> i64 {
 
 /// Returns how much there is to read about a question, in bytes.
 fn text_length(question: &Question) -> usize {
-    let shown = [&question.beside, &question.preview].into_iter().flatten().map(|text| text.len());
+    let shown = [&question.beside, &question.preview, &question.changes].into_iter().flatten().map(|text| text.len());
     question.tool.len() + question.arguments.len() + shown.sum::<usize>()
 }
 
@@ -331,9 +332,9 @@ fn insert_question(
     connection.execute(
         "INSERT INTO approvals (id, session, number, server, tool, class, rule, reason, arguments, length, line, asked, expires,
                                 confirm, client, severity, effects, scope, beside, preview, covers, lives, again, shown, command,
-                                state)
+                                changes, state)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
-                 ?25, 'waiting')",
+                 ?25, ?26, 'waiting')",
         params![
             id,
             session,
@@ -360,6 +361,7 @@ fn insert_question(
             (question.again == Again::Compared).then_some(COMPARED),
             shown,
             server.command.to_string(),
+            question.changes.as_deref(),
         ],
     )?;
     Ok(())

@@ -21,6 +21,7 @@ pub(crate) fn question(number: u64, tool: &str, arguments: &str) -> Question {
         reason: None,
         arguments: arguments.into(),
         beside: None,
+        changes: None,
         preview: None,
         scope: ApprovalScope::Tool,
         again: Again::No,

@@ -31,6 +31,7 @@ fn entry(id: &str, state: ApprovalState) -> ApprovalEntry {
         effects: Effects::ALL.to_vec(),
         scope: ApprovalScope::Arguments,
         beside: Some("{\"task\":{\"ttl\":1}}".to_owned()),
+        changes: Some("high: + argument `sidenote`: free text".to_owned()),
         preview: Some("Spring sale".to_owned()),
         covers: None,
         lives: ApprovalLifetime::Client,
