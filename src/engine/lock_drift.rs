@@ -230,6 +230,8 @@ pub(super) fn advise_unread(refused: Refused<'_>, drift: Option<Drift>) -> Refus
 /// `high: + argument `sidenote`: free text, now: …`, on one line.
 fn describe_change(change: &Change) -> String {
     let Change { risk, sentence, after, kind, .. } = change;
+    // It may name a key or values of any length.
+    let sentence = shorten(sentence, 2 * MAX_ASKED_TEXT);
     let description =
         |definition: &str| view::find_member(definition, "description").and_then(view::decode_lossy).map(Into::into);
     let new = match (kind, after) {

@@ -13,7 +13,6 @@ use crate::proxy::StartError;
 use crate::proxy::probe_server::ProbeExit;
 use crate::shell::Shell;
 use crate::visible::{count_of, escape_invisible};
-use crate::wire::fault::Fault;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProbeError {
@@ -77,8 +76,8 @@ pub(crate) enum ExchangeError {
     Requests,
     #[error("one of its answers is not a JSON-RPC message")]
     Answer,
-    #[error("one of its answers cannot be read: {0}")]
-    Unreadable(Fault),
+    #[error("its answer to {0} cannot be read: {1}")]
+    Unreadable(&'static str, String),
     #[error("one of its answers is inside an array (a batch), which no session takes")]
     Batch,
     #[error("one of its answers is not UTF-8, as MCP wants it")]
@@ -126,7 +125,7 @@ impl FailedProbe<'_> {
         };
         let not_mcp = |otherwise: &str| self.not_mcp_remedy().unwrap_or(otherwise).to_owned();
         match (&self.gone, self.transcript.abuse.as_ref().or(self.error.as_ref())) {
-            (_, Some(error @ (Refused(..) | NoList(..)))) => (
+            (_, Some(error @ (Refused(..) | NoList(..) | Unreadable(..)))) => (
                 format!(
                     "the server `{command}` does not list what it offers: {}",
                     escape_invisible(&error.to_string())
@@ -137,7 +136,7 @@ impl FailedProbe<'_> {
                 format!("the server `{command}` was stopped: {error}"),
                 "have it write UTF-8; for a Python server set `PYTHONUTF8=1` in its environment (`env`)".to_owned(),
             ),
-            (_, Some(error @ (Items(_) | Pages(_) | Flood | Requests | Answer | Unreadable(_) | Batch))) => (
+            (_, Some(error @ (Items(_) | Pages(_) | Flood | Requests | Answer | Batch))) => (
                 format!("the server `{command}` was stopped: {error}"),
                 "check that the command is right; a server that does this is broken, or not to be trusted".to_owned(),
             ),

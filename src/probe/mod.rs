@@ -259,15 +259,20 @@ async fn list_others(
         (capabilities.resources.is_some(), "resources/templates/list", "resourceTemplates", &mut offer.templates),
     ] {
         if is_offered {
-            use ExchangeError::{Items, NoList, Pages, Refused};
+            use ExchangeError::{Items, NoList, Pages, Refused, Unreadable};
             match list_pages(peer, transcript, method, key, protocol, &mut offer.notes).await {
-                Err(error @ (Refused(..) | NoList(..) | Items(_) | Pages(_))) => offer.notes.push(error.to_string()),
+                Err(error @ (Refused(..) | NoList(..) | Unreadable(..) | Items(_) | Pages(_))) => {
+                    offer.notes.push(error.to_string())
+                }
                 listed => *items = listed?,
             }
         }
     }
     Ok(())
 }
+
+/// The code of our own error in the place of an answer that cannot be read.
+const UNREADABLE: i32 = crate::wire::reply::ErrorCode::UpstreamUnreadable.number();
 
 /// From this revision on, an empty cursor is one like any other. Before it, servers end lists with one
 /// (modelcontextprotocol/java-sdk#575, modelcontextprotocol/csharp-sdk#1072).
@@ -292,6 +297,9 @@ async fn list_pages(
         match peer.send_request(request).await {
             Ok(_) => {}
             Err(ServiceError::McpError(error)) if error.code == ErrorCode::METHOD_NOT_FOUND => return Ok(items),
+            Err(ServiceError::McpError(error)) if error.code.0 == UNREADABLE => {
+                return Err(ExchangeError::Unreadable(method, error.message.into_owned()));
+            }
             Err(ServiceError::McpError(error)) => {
                 return Err(ExchangeError::Refused(method, error.code.0, error.message.into_owned()));
             }

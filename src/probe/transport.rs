@@ -15,7 +15,9 @@ use tokio::process::{ChildStdin, ChildStdout};
 use super::error::ExchangeError;
 use super::lenient::read_value;
 use crate::limits::{MAX_OFFER, MAX_OFFER_REQUESTS, MAX_STRAY};
+use crate::wire::fault::Fault;
 use crate::wire::frame::{Frame, Framer};
+use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::{Shape, skim_line};
 use crate::wire::strict::Reader;
 use crate::wire::text_around::find_message;
@@ -82,8 +84,11 @@ impl ProbeTransport {
                 let skim = skim_line(line);
                 // The request would never be answered.
                 if skim.shape == Shape::Response && skim.id.is_some() {
-                    let is_text = std::str::from_utf8(line).is_ok();
-                    return Err(if is_text { ExchangeError::Unreadable(fault) } else { ExchangeError::Encoding });
+                    if std::str::from_utf8(line).is_err() {
+                        return Err(ExchangeError::Encoding);
+                    }
+                    transcript.lines.push(ProbeLine::Server(line.to_vec()));
+                    return Ok(skim.id.and_then(|id| unreadable_answer(id.as_str(), &fault)));
                 }
                 transcript.keep_stray(line);
                 return Ok(None);
@@ -128,6 +133,12 @@ fn is_answer(value: &Value) -> bool {
 fn parse_answer(reader: &mut Reader, text: &[u8]) -> Option<RxJsonRpcMessage<RoleClient>> {
     let message = JsonRpcMessage::deserialize(leave_out_nulls(read_value(reader, text).ok()?)).ok()?;
     matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)).then_some(message)
+}
+
+/// What a session would tell its client instead of an answer that cannot be read.
+fn unreadable_answer(id: &str, fault: &Fault) -> Option<RxJsonRpcMessage<RoleClient>> {
+    let line = reply::error_line(Some(id), ErrorCode::UpstreamUnreadable, &fault.to_string());
+    JsonRpcMessage::deserialize(serde_json::from_slice::<Value>(&line).ok()?).ok()
 }
 
 /// Leaves out what some servers write for what is absent.

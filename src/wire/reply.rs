@@ -27,7 +27,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Returns the number on the wire.
-    pub fn number(self) -> i32 {
+    pub const fn number(self) -> i32 {
         match self {
             Self::Parse => -32700,
             Self::InvalidRequest => -32600,

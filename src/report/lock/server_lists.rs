@@ -41,14 +41,14 @@ pub(crate) fn lock_offer(offer: &ServerOffer, policy: &Arc<Policy>) -> Result<Lo
             }
             ProbeLine::Server(line) => {
                 engine.handle_server_line(line, Now::default(), &mut actions);
+                let method_of =
+                    |id: Option<IdKey>| asked.iter().find(|(of, _)| Some(of) == id.as_ref()).map(|(_, of)| of);
+                if let Some((id, why)) = actions.iter().find_map(find_error) {
+                    let method = method_of(id).map_or("a request", String::as_str);
+                    return Err(CannotLock::Withheld(method.to_owned(), why));
+                }
                 let line = str::from_utf8(line).unwrap_or_default();
-                let id = id_of(line);
-                if let Some((_, method)) = asked.iter().find(|(other, _)| Some(other) == id.as_ref())
-                    && let Some(result) = find_member(line, "result")
-                {
-                    if let Some(why) = actions.iter().find_map(find_error) {
-                        return Err(CannotLock::Withheld(method.clone(), why));
-                    }
+                if let (Some(method), Some(result)) = (method_of(id_of(line)), find_member(line, "result")) {
                     add_result(&mut lock, &engine, policy, method, result)?;
                 }
             }
@@ -63,10 +63,11 @@ fn id_of(line: &str) -> Option<IdKey> {
 }
 
 /// What a session would tell its client instead of an answer.
-fn find_error(action: &Action) -> Option<String> {
+fn find_error(action: &Action) -> Option<(Option<IdKey>, String)> {
     let Action::ToClient(Payload::Written(line)) = action else { return None };
-    let error = find_member(str::from_utf8(line).ok()?.trim_ascii(), "error")?;
-    find_member(error, "message").and_then(decode_lossy).map(Cow::into_owned)
+    let line = str::from_utf8(line).ok()?.trim_ascii();
+    let message = find_member(find_member(line, "error")?, "message").and_then(decode_lossy)?;
+    Some((id_of(line), message.into_owned()))
 }
 
 fn add_result(lock: &mut Lock, engine: &Engine, policy: &Policy, method: &str, result: &str) -> Result<(), CannotLock> {
