@@ -371,7 +371,11 @@ fn register_locks_what_it_is_told_to_and_says_how_otherwise() {
     let told = register(&[&["shop"], &command[..]].concat());
     assert!(told.code == Some(0) && told.err.contains("`policylayer lock shop`"), "{}", told.err);
     let locked = register(&["shop", "--lock"]);
-    assert!(locked.code == Some(0) && locked.err.contains("Locked ") && locked.err.contains(": 2 tools"), "{}", locked.err);
+    assert!(
+        locked.code == Some(0) && locked.err.contains("Locked ") && locked.err.contains(": 2 tools"),
+        "{}",
+        locked.err
+    );
     let again = register(&["shop", "--lock"]);
     assert!(again.code == Some(0) && again.err.contains("has a lock: `policylayer lock diff shop`"), "{}", again.err);
     // The entry is in its place, whatever became of the lock.
