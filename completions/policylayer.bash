@@ -2118,7 +2118,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__register)
-            opts="-h --client --all-clients --all --yes --format --server --policy --observe --enforce --env --dry-run --help"
+            opts="-h --client --all-clients --all --yes --format --server --policy --observe --enforce --lock --env --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -86,6 +86,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --yes 'With --all: do not ask'
             cand --observe 'Only observe: log what the policy would refuse, and enforce nothing'
             cand --enforce 'Enforce the policy of a server that was only observed'
+            cand --lock 'Lock the server as well, as `policylayer lock` does: it is started once'
             cand --dry-run 'Print what would change, and write nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

@@ -100,6 +100,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l all
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l yes -d 'With --all: do not ask'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l observe -d 'Only observe: log what the policy would refuse, and enforce nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l enforce -d 'Enforce the policy of a server that was only observed'
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l lock -d 'Lock the server as well, as `policylayer lock` does: it is started once'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
