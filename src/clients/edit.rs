@@ -11,14 +11,19 @@ use jsonc_parser::cst::CstRootNode;
 use toml_edit::DocumentMut;
 
 use super::document::{BadDocument, ClientDocument, ClientFormat, TextEdit};
-use super::entry::{Args, Launch, Wrapped};
-use super::table::Row;
+use super::entry::{Args, CommandForm, Launch, Word, Wrapped, is_table_of_servers};
+use super::table::{Layout, Row};
 use crate::policy::tree::DocumentNode;
 use crate::record::Enforcement;
 
 /// Returns the edits that put `program wrap OPTIONS --` before a command.
 pub fn wrap_edits(document: &ClientDocument, launch: &Launch, program: &str, options: &[String]) -> Vec<TextEdit> {
     let ours = ["wrap"].into_iter().chain(options.iter().map(String::as_str)).chain(["--"]);
+    if let (CommandForm::Joined, Some(args)) = (launch.form, &launch.args) {
+        let between = item_separator(document, args.span.start, &launch.program, args.words.first());
+        let front = [program].into_iter().chain(ours).map(|word| format!("{},{between}", quote_string(word)));
+        return vec![(launch.program.span.start..launch.program.span.start, front.collect())];
+    }
     let mut words: Vec<String> = ours.map(quote_string).collect();
     words.push(document.text_of(launch.program.span.clone()).to_owned());
     let added = match &launch.args {
@@ -37,11 +42,16 @@ pub fn wrap_edits(document: &ClientDocument, launch: &Launch, program: &str, opt
 /// Returns the separator of two arguments: a line break with its indentation if the first one has a line of its own.
 fn argument_separator<'d>(document: &'d ClientDocument, args: &Args) -> &'d str {
     let Some(first) = args.words.first() else { return " " };
-    let before = document.text_of(args.span.start + 1..first.span.start);
+    item_separator(document, args.span.start, first, args.words.get(1))
+}
+
+/// The same for any list, which begins at `start`.
+fn item_separator<'d>(document: &'d ClientDocument, start: usize, first: &Word, second: Option<&Word>) -> &'d str {
+    let before = document.text_of(start + 1..first.span.start);
     if let Some(line) = last_line(before) {
         return line;
     }
-    let gap = args.words.get(1).map(|second| document.text_of(first.span.end..second.span.start));
+    let gap = second.map(|second| document.text_of(first.span.end..second.span.start));
     if gap == Some(",") { "" } else { " " }
 }
 
@@ -126,6 +136,9 @@ pub fn unwrap_edits(document: &ClientDocument, launch: &Launch, wrapped: &Wrappe
     let (Some(first), Some(program)) = (args.words.first(), args.words.get(wrapped.before - 1)) else {
         return Vec::new();
     };
+    if launch.form == CommandForm::Joined {
+        return vec![(launch.program.span.start..program.span.start, String::new())];
+    }
     let mut edits = vec![(launch.program.span.clone(), document.text_of(program.span.clone()).to_owned())];
     if let Some(next) = args.words.get(wrapped.before) {
         edits.push((first.span.start..next.span.start, String::new()));
@@ -193,6 +206,12 @@ pub struct NewServer {
     pub env: Vec<(String, String)>,
 }
 
+/// Returns the keys that lead to where a new server is added.
+pub fn keys_of_new_server(document: &ClientDocument, row: &Row) -> &'static [&'static str] {
+    let is_nested = || document.find_table(&["mcp", "servers"]).ok().flatten().is_some_and(is_table_of_servers);
+    if row.layout == Layout::OpenCode && is_nested() { &["mcp", "servers"] } else { row.keys }
+}
+
 /// Returns the edits that add a server.
 ///
 /// # Errors
@@ -201,7 +220,8 @@ pub fn add_server(document: &ClientDocument, row: &Row, server: &NewServer) -> R
     let name = server.name.as_str();
     let text = document.text.as_str();
     let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let [keys @ .., last] = row.keys else { return Ok(Vec::new()) };
+    let all_keys = keys_of_new_server(document, row);
+    let [keys @ .., last] = all_keys else { return Ok(Vec::new()) };
     if row.format == ClientFormat::Toml {
         let servers = document.find_table(row.keys)?;
         if let Some(servers) = servers.filter(|servers| document.text_of(servers.span.clone()).starts_with('{')) {
@@ -231,11 +251,11 @@ pub fn add_server(document: &ClientDocument, row: &Row, server: &NewServer) -> R
     Ok(match document.unique_member(parent, last)? {
         Some((_, servers)) => {
             document.unique_members(servers)?;
-            let depth = row.keys.len() + 1;
+            let depth = all_keys.len() + 1;
             add_member(document, style, servers, (name, write_server(row, server, style, depth)), depth - 1)
         }
         None => {
-            let depth = row.keys.len();
+            let depth = all_keys.len();
             let value = style.write_object(depth, &[(name, write_server(row, server, style, depth + 1))]);
             add_member(document, style, parent, (last, value), depth - 1)
         }
@@ -308,15 +328,19 @@ impl<'d> Style<'d> {
 fn server_members<'r>(row: &'r Row, server: &NewServer, comma: &str) -> Vec<(&'r str, String)> {
     let mut members: Vec<(&str, String)> = row.extra.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
     let words: Vec<_> = server.command.iter().map(|word| quote_string(word)).collect();
-    let (program, args) = words.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
-    members.extend([("command", program.to_owned()), ("args", format!("[{}]", args.join(comma)))]);
+    if row.layout == Layout::OpenCode {
+        members.push(("command", format!("[{}]", words.join(comma))));
+    } else {
+        let (program, args) = words.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
+        members.extend([("command", program.to_owned()), ("args", format!("[{}]", args.join(comma)))]);
+    }
     if !server.env.is_empty() {
         let assigned = if row.format == ClientFormat::Toml { " = ".to_owned() } else { comma.replace(',', ":") };
         let vars =
             server.env.iter().map(|(key, value)| format!("{}{assigned}{}", quote_string(key), quote_string(value)));
         let vars = vars.collect::<Vec<_>>().join(comma);
         let blank = comma.trim_start_matches(',');
-        members.push(("env", format!("{{{blank}{vars}{blank}}}")));
+        members.push((row.env_key(), format!("{{{blank}{vars}{blank}}}")));
     }
     members
 }

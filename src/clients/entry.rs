@@ -15,6 +15,8 @@ pub struct ClientEntry {
     pub transport: Transport,
     /// Whether the entry tells the client not to start it.
     pub is_disabled: bool,
+    /// The names of its variables.
+    pub variables: Vec<String>,
 }
 
 /// How a client reaches a server.
@@ -27,6 +29,8 @@ pub enum Transport {
         /// The URL, if the entry has one.
         url: Option<String>,
     },
+    /// The entry has neither a command nor a URL.
+    Bare(BadDocument),
     /// The entry is unclear, for this reason.
     Unclear(BadDocument),
 }
@@ -39,6 +43,16 @@ pub struct Launch {
     pub(super) program_key: Range<usize>,
     /// The arguments; `None` if the entry has no list of them.
     pub(super) args: Option<Args>,
+    pub(super) form: CommandForm,
+}
+
+/// How the words of a command are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CommandForm {
+    /// The program is a value of its own.
+    Split,
+    /// The program is the first item of the list of arguments.
+    Joined,
 }
 
 /// The list of arguments.
@@ -98,7 +112,62 @@ fn read_entry(document: &ClientDocument, (key, node): &DocumentMember) -> Client
         name: key.name.clone(),
         transport: read_transport(document, node).unwrap_or_else(Transport::Unclear),
         is_disabled: flag("disabled") == Some(true) || flag("enabled") == Some(false),
+        variables: list_variables(node),
     }
+}
+
+fn list_variables(node: &DocumentNode) -> Vec<String> {
+    let members = node.member("env").map(DocumentNode::members).unwrap_or_default();
+    members.iter().map(|(key, _)| key.name.clone()).collect()
+}
+
+/// Reads the server of an extension's manifest. Without a command of its own, the client knows how to start it.
+pub(super) fn read_extension(document: &ClientDocument, keys: &[&str], id: &str) -> ClientEntry {
+    let name = document.root.member("name").and_then(DocumentNode::as_text).filter(|name| !name.is_empty());
+    let unclear = |bad| (Transport::Unclear(bad), Vec::new());
+    let (transport, variables) = match document.find_table(keys) {
+        Ok(Some(node)) => {
+            let os = if cfg!(windows) {
+                "win32"
+            } else if cfg!(target_os = "macos") {
+                "darwin"
+            } else {
+                "linux"
+            };
+            let own = node.member("platform_overrides").and_then(|all| all.member(os));
+            (read_manifest(document, node, own).unwrap_or_else(Transport::Unclear), list_variables(node))
+        }
+        Ok(None) => unclear(document.error_at(0, "the manifest does not say what is started".to_owned())),
+        Err(bad) => unclear(bad),
+    };
+    ClientEntry { name: name.unwrap_or(id).to_owned(), transport, is_disabled: false, variables }
+}
+
+/// Reads what a manifest starts. `own` has what is different on this system.
+fn read_manifest(
+    document: &ClientDocument,
+    node: &DocumentNode,
+    own: Option<&DocumentNode>,
+) -> Result<Transport, BadDocument> {
+    let find = |key| own.and_then(|own| find_member(own, key)).or_else(|| find_member(node, key));
+    let Some(program) = find("command") else { return read_transport(document, node) };
+    let args = find("args").map(|args| read_args(document, args)).transpose()?;
+    let (program_key, program) = (program.0.span.clone(), read_word(document, &program.1)?);
+    Ok(Transport::Stdio(Launch { program, program_key, args, form: CommandForm::Split }))
+}
+
+fn find_member<'n>(node: &'n DocumentNode, key: &str) -> Option<&'n DocumentMember> {
+    node.members().iter().find(|(own, _)| own.name == key)
+}
+
+/// Whether this has servers, and is not one itself: what is of any other kind in it is an option of a server.
+pub(super) fn is_table_of_servers(node: &DocumentNode) -> bool {
+    let is_table = |node: &DocumentNode| matches!(node.value, DocumentValue::Table(_));
+    is_table(node) && !node.members().iter().any(|(key, value)| is_option(&key.name) && !is_table(value))
+}
+
+fn is_option(key: &str) -> bool {
+    matches!(key, "type" | "enabled" | "disabled" | "command" | "url")
 }
 
 fn read_transport(document: &ClientDocument, node: &DocumentNode) -> Result<Transport, BadDocument> {
@@ -115,12 +184,15 @@ fn read_transport(document: &ClientDocument, node: &DocumentNode) -> Result<Tran
         if is_remote || url.is_some() {
             return Ok(Transport::Remote { url: url.map(str::to_owned) });
         }
-        let message = "the entry has neither a command nor a URL; an extension of the client may bring them";
-        return Err(document.error_at(node.span.start, message.to_owned()));
+        let message = "the entry has neither a command nor a URL";
+        return Ok(Transport::Bare(document.error_at(node.span.start, message.to_owned())));
     };
     if is_remote || url.is_some() {
         let message = "the entry has a command and a URL, and clients differ in which one they take; keep one of them";
         return Err(document.error_at(command.0.span.start, message.to_owned()));
+    }
+    if text("type")? == Some("local") && matches!(command.1.value, DocumentValue::Array(_)) {
+        return read_list(document, command).map(Transport::Stdio);
     }
     // Zed's older format has the command in an object of its own.
     let (holder, (key, program)) = match &command.1.value {
@@ -135,12 +207,23 @@ fn read_transport(document: &ClientDocument, node: &DocumentNode) -> Result<Tran
     if word.text.is_empty() {
         return Err(document.error_at(program.span.start, "the command is empty".to_owned()));
     }
-    Ok(Transport::Stdio(Launch { program: word, program_key: key.span.clone(), args }))
+    let (program_key, form) = (key.span.clone(), CommandForm::Split);
+    Ok(Transport::Stdio(Launch { program: word, program_key, args, form }))
+}
+
+/// Reads a command whose words are all in one list.
+fn read_list(document: &ClientDocument, member: &DocumentMember) -> Result<Launch, BadDocument> {
+    let mut args = read_args(document, member)?;
+    if args.words.first().is_none_or(|word| word.text.is_empty()) {
+        return Err(document.error_at(member.1.span.start, "the command is empty".to_owned()));
+    }
+    let program = args.words.remove(0);
+    Ok(Launch { program, program_key: member.0.span.clone(), args: Some(args), form: CommandForm::Joined })
 }
 
 fn read_args(document: &ClientDocument, (key, node): &DocumentMember) -> Result<Args, BadDocument> {
     if !matches!(node.value, DocumentValue::Array(_)) {
-        let message = format!("`args` is {} instead of a list", describe_kind(node));
+        let message = format!("`{}` is {} instead of a list", key.name, describe_kind(node));
         return Err(document.error_at(node.span.start, message));
     }
     let words = node.items().iter().map(|item| read_word(document, item)).collect::<Result<_, _>>()?;

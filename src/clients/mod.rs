@@ -6,6 +6,7 @@
 
 pub(crate) mod apply;
 pub mod backup;
+pub mod bundle;
 pub mod document;
 pub mod edit;
 pub mod entry;

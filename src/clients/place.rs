@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::table::{Access, ConfigScope, ROWS, Row};
+use super::bundle::{self, Bundle};
+use super::table::{Access, ConfigScope, Layout, ROWS, Row};
 use crate::env::Env;
 use crate::visible::visible_path;
 
@@ -42,6 +43,8 @@ pub struct ClientFile {
     pub sign: PathBuf,
     /// The Windows package whose file this is, by its directory's name; `None` if the client was installed otherwise.
     pub package: Option<String>,
+    /// The extension or the plugin that the file belongs to.
+    pub bundle: Option<Bundle>,
     /// What exists of it.
     pub presence: Presence,
 }
@@ -75,11 +78,25 @@ pub fn find_files(os: Os, env: &Env) -> Vec<ClientFile> {
                 continue;
             }
             // If the file was moved by a variable, its directory is the client's own.
-            let named =
-                row.sign.filter(|_| moved_file(row, env).is_none()).and_then(|sign| resolve_path(sign, os, env));
+            let named = row.sign.filter(|_| moved_file(row, env).is_none());
+            let named = named.and_then(|sign| resolve_paths(sign, os, env).into_iter().next());
             let sign = named.unwrap_or_else(|| file.parent().unwrap_or(&file).to_owned());
-            let presence = check_presence(row, &file, &sign);
-            places.push(ClientFile { row, file, sign, package, presence });
+            let place = |file: PathBuf, bundle| {
+                let presence = check_presence(row, &file, &sign);
+                ClientFile { row, file, sign: sign.clone(), package: package.clone(), bundle, presence }
+            };
+            match row.layout {
+                Layout::Plugin => match bundle::find_plugins(&file, env) {
+                    Some(found) => places.extend(found.into_iter().map(|(file, bundle)| place(file, Some(bundle)))),
+                    // It says itself why it cannot be read.
+                    None => places.push(place(file, None)),
+                },
+                Layout::Extension => {
+                    let bundle = bundle::find_extension(&file);
+                    places.push(place(file, bundle));
+                }
+                Layout::Named | Layout::OpenCode => places.push(place(file, None)),
+            }
         }
     }
     places
@@ -108,13 +125,15 @@ fn files_of(row: &Row, os: Os, env: &Env) -> Vec<(PathBuf, Option<String>)> {
         return vec![(file, None)];
     }
     let Some((base, package, rest)) = in_package(written) else {
-        return resolve_path(written, os, env).map(|file| (file, None)).into_iter().collect();
+        return resolve_paths(written, os, env).into_iter().map(|file| (file, None)).collect();
     };
-    let Some(base) = resolve_path(base, os, env) else { return Vec::new() };
+    let Some(base) = resolve_paths(base, os, env).into_iter().next() else { return Vec::new() };
     let found = find_packages(&base, package);
     let names = if found.is_empty() { vec![package.to_owned()] } else { found };
-    let file = |name: String| (rest.split('/').fold(base.join(&name), |path, part| path.join(part)), Some(name));
-    names.into_iter().map(file).collect()
+    let files = |name: String| {
+        join_parts(base.join(&name), rest).into_iter().map(move |file| (file, Some(name.clone()))).collect::<Vec<_>>()
+    };
+    names.into_iter().flat_map(files).collect()
 }
 
 /// Splits a path of the table that is in a Windows package: the directory of all packages, the package, the rest.
@@ -146,15 +165,20 @@ fn moved_file(row: &Row, env: &Env) -> Option<PathBuf> {
     Some(env.working_dir().join(directory).join(file))
 }
 
-fn resolve_path(written: &str, os: Os, env: &Env) -> Option<PathBuf> {
-    let (base, rest) = written.split_once('/')?;
+/// Returns the paths that a path of the table stands for; none if the environment does not locate it.
+fn resolve_paths(written: &str, os: Os, env: &Env) -> Vec<PathBuf> {
+    let Some((base, rest)) = written.split_once('/') else { return Vec::new() };
+    resolve_base(base, os, env).map(|base| join_parts(base, rest)).unwrap_or_default()
+}
+
+fn resolve_base(base: &str, os: Os, env: &Env) -> Option<PathBuf> {
     let home = || env.home().map(Path::to_owned);
     let variable = |name| {
         let path = env.var(name).map(PathBuf::from)?;
         // A path that is absolute on another system does not look so here.
         (path.is_absolute() || (os != Os::current() && !path.as_os_str().is_empty())).then_some(path)
     };
-    let base = match base {
+    match base {
         "~" => home(),
         "." => Some(env.working_dir().to_owned()),
         "$XDG_CONFIG_HOME" => variable("XDG_CONFIG_HOME").or_else(|| Some(home()?.join(".config"))),
@@ -163,7 +187,34 @@ fn resolve_path(written: &str, os: Os, env: &Env) -> Option<PathBuf> {
         "%ProgramFiles%" => variable("ProgramFiles").or_else(|| Some(PathBuf::from(r"C:\Program Files"))),
         "%APPDATA%" => variable("APPDATA").or_else(|| Some(home()?.join("AppData").join("Roaming"))),
         "%LOCALAPPDATA%" => variable("LOCALAPPDATA").or_else(|| Some(home()?.join("AppData").join("Local"))),
+        "%ProgramData%" => variable("ProgramData").or_else(|| Some(PathBuf::from(r"C:\ProgramData"))),
+        "$OPENCODE_CONFIG_DIR" => variable("OPENCODE_CONFIG_DIR"),
         _ => None,
-    }?;
-    Some(rest.split('/').fold(base, |path, part| path.join(part)))
+    }
+}
+
+/// Adds the parts of a path of the table. A `*` that stands for nothing stays, so that it can be said what was looked for.
+fn join_parts(base: PathBuf, rest: &str) -> Vec<PathBuf> {
+    rest.split('/').fold(vec![base], |paths, part| match part.strip_prefix('*') {
+        None => paths.into_iter().map(|path| path.join(part)).collect(),
+        Some(ending) => paths
+            .into_iter()
+            .flat_map(|path| {
+                let found = list_entries(&path, ending);
+                if found.is_empty() { vec![path.join(part)] } else { found }
+            })
+            .collect(),
+    })
+}
+
+/// Returns the files with this ending, or the directories if there is none, in the order of their names.
+fn list_entries(directory: &Path, ending: &str) -> Vec<PathBuf> {
+    let is_one = |path: &PathBuf| match ending {
+        "" => path.is_dir(),
+        _ => !path.is_dir() && path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(ending)),
+    };
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries.map(|entry| entry.path()).filter(is_one).collect();
+    found.sort();
+    found
 }

@@ -207,7 +207,9 @@ impl<'c> Registration<'_, 'c> {
 
     fn add_to(&self, file: &'c ClientFile, server: &NewServer, notes: &[String]) -> Result<EntryChange<'c>, Refusal> {
         let (clients, key) = (self.selection.clients, server.name.as_str());
-        let keys: Vec<String> = file.row.keys.iter().map(|key| (*key).to_owned()).collect();
+        let opened = clients.opened_file(&file.file);
+        let keys = opened.map_or(file.row.keys, |opened| edit::keys_of_new_server(&opened.document, file.row));
+        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
         let unchanged = EntryChange::without_change(file, &keys, key);
         let sections = clients.sections_of(file).map_err(|error| left_alone(file, &error))?;
         if let Some(entry) = sections.iter().flat_map(|section| &section.entries).find(|entry| entry.name == key) {
@@ -224,11 +226,11 @@ impl<'c> Registration<'_, 'c> {
                 file.row.id
             )));
         }
-        let document = document_of(clients.opened_file(&file.file), file);
+        let document = document_of(opened, file);
         let edits = document.and_then(|document| edit::add_server(&document, file.row, server));
         let edits = edits.map_err(|bad| left_alone(file, &bad))?;
         let mut notes = notes.to_vec();
-        notes.extend(clients.opened_file(&file.file).and_then(|opened| note_oddity(opened, file)));
+        notes.extend(opened.and_then(|opened| note_oddity(opened, file)));
         let expected = server.command.clone();
         let enforcement = self.enforcement.unwrap_or(Enforcement::Enforced);
         Ok(EntryChange { action: EntryAction::Added, edits, expected, notes, enforcement, ..unchanged })
@@ -292,9 +294,7 @@ pub(crate) fn unwrap_existing<'c>(
     }
     let key = visible_key(key.unwrap_or_default());
     if changes.is_empty() && bare.is_empty() {
-        return Err(Refusal::Failed(format!(
-            "{key} has no command, so it is not wrapped: it is reached over HTTP, or its entry is unclear."
-        )));
+        return Err(Refusal::Failed(format!("{key} has no command that is wrapped here: nothing was changed.")));
     }
     let note = changes.is_empty().then(|| format!("{key} of {} is not wrapped: nothing was changed.", bare.join(", ")));
     Ok(RegisterPlan { changes, exit, note })
@@ -336,7 +336,7 @@ fn find_original(selection: &Selection<'_>, candidate: &Candidate<'_>) -> Option
     let (row, opened) = (candidate.file.row, candidate.opened);
     let path: Vec<&str> = candidate.keys.iter().map(String::as_str).chain([candidate.entry.name.as_str()]).collect();
     let entry = opened.document.find_table(&path).ok()??;
-    let vars = entry.member("env").map(|vars| vars.members()).unwrap_or_default();
+    let vars = entry.member(row.env_key()).map(|vars| vars.members()).unwrap_or_default();
     let env = vars.iter().map(|(key, value)| Some((key.name.clone(), value.as_text()?.to_owned())));
     let server = NewServer {
         name: candidate.entry.name.clone(),

@@ -9,7 +9,7 @@ use super::file::Opened;
 use super::key::{find_key, key_word, visible_key};
 use super::place::{ClientFile, Presence};
 use super::servers::{Clients, ServerSection, is_here};
-use super::table::{Access, ConfigScope, client_ids};
+use super::table::{Access, ConfigScope, client_ids, source_of_bare_entry};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::policy::nearest_word;
@@ -105,18 +105,33 @@ fn not_installed(place: &ClientFile) -> Refusal {
 impl Candidate<'_> {
     /// Returns the command that can be changed in the file.
     pub(super) fn editable_launch(&self) -> Option<&Launch> {
-        self.entry.launch().filter(|_| !matches!(self.file.row.access, Access::Read(_)))
+        self.entry.launch().filter(|_| !self.is_kept())
+    }
+
+    /// Whether its file is only read.
+    fn is_kept(&self) -> bool {
+        matches!(self.file.row.access, Access::Read(_))
     }
 
     pub(super) fn out_of_reach(&self) -> String {
         let (key, file, name) = (visible_key(&self.entry.name), self.file.display_name(), self.file.row.name);
-        if let (Access::Read(remedy), Some(_)) = (self.file.row.access, self.entry.launch()) {
-            return format!(
-                "{key} of {name} is left alone, because {file} is not changed from here. To do it: {remedy}."
-            );
+        match &self.entry.transport {
+            Transport::Remote { .. } => {}
+            _ if let Some((_, why, remedy)) = self.file.describe_kept(&self.entry) => {
+                return format!("{key} of {name} is left alone: {why}.\nwhat to do: {remedy}");
+            }
+            Transport::Bare(_) if let Some(source) = source_of_bare_entry(self.file.row.id) => {
+                return format!(
+                    "{key} of {name} has no command in {file}, since {source} brings it: there is nothing to put the policy \
+                     before. Add the server with its command: policylayer register NAME --client {} {} COMMAND",
+                    self.file.row.id,
+                    as_word("--")
+                );
+            }
+            _ => {}
         }
         match &self.entry.transport {
-            Transport::Unclear(bad) => {
+            Transport::Unclear(bad) | Transport::Bare(bad) => {
                 format!("{key} of {name} is left alone, because its entry in {file} is unclear: {bad}. Fix it first.")
             }
             _ => format!(
@@ -144,9 +159,15 @@ impl<'c> Selection<'c> {
             Some(key) => find_key(key, all.iter().map(|found| found.entry.name.as_str())).to_owned(),
             None => self.only_one(&all, wanted)?,
         };
-        let (found, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|candidate| candidate.entry.name == key);
+        let (mut found, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|candidate| candidate.entry.name == key);
         if found.is_empty() {
             return Err(self.unknown_server(&key, &others, wanted));
+        }
+        // What is only read may have the name of a server that can be changed, and does not keep it from that.
+        if found.iter().any(|candidate| !candidate.is_kept()) {
+            let kept = found.iter().filter(|candidate| candidate.is_kept() && !candidate.entry.is_disabled);
+            kept.for_each(|candidate| self.record_warning(candidate.out_of_reach()));
+            found.retain(|candidate| !candidate.is_kept());
         }
         let files: BTreeSet<_> = found.iter().map(|candidate| &candidate.file.file).collect();
         if files.len() > 1 && self.named.is_empty() && !self.all_clients {
@@ -187,21 +208,16 @@ impl<'c> Selection<'c> {
             return Err(first.map_or_else(|| Refusal::Failed(NO_CLIENT.to_owned()), not_installed));
         }
         let (mut all, mut unread): (Vec<Candidate<'c>>, Vec<UnreadFile<'c>>) = (Vec::new(), Vec::new());
-        for file in self.clients.places.iter().filter(|file| file.presence == Presence::File) {
-            if !self.named.is_empty() && !self.named.iter().any(|id| id == file.row.id) {
-                continue;
-            }
-            let sections = match self.clients.sections_of(file) {
+        for (file, sections) in self.clients.read_places(self.named) {
+            let sections = match sections {
                 Ok(sections) => sections,
-                // One file for two scopes is reported once.
-                Err(_) if unread.iter().any(|(other, _)| other.file == file.file) => continue,
                 Err(error) => {
                     unread.push((file, error));
                     continue;
                 }
             };
             let Some(opened) = self.clients.opened_file(&file.file) else { continue };
-            let is_meant = |section: &ServerSection| reach == Reach::Everywhere || is_here(file.row, section, self.env);
+            let is_meant = |section: &ServerSection| reach == Reach::Everywhere || is_here(section, self.env);
             for section in sections.into_iter().filter(is_meant) {
                 let ServerSection { keys, dir, entries } = section;
                 let candidate = |entry| Candidate { file, keys: keys.clone(), dir: dir.clone(), entry, opened };

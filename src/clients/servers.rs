@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::document::{BadDocument, ClientDocument};
-use super::entry::{ClientEntry, read_entries};
+use super::entry::{ClientEntry, is_table_of_servers, read_entries, read_extension};
 use super::file::{Opened, open_client_file};
 use super::place::{ClientFile, Os, Presence, find_files};
-use super::table::{ConfigScope, Row};
+use super::table::Layout;
 use crate::env::Env;
 use crate::policy::tree::DocumentValue;
 use crate::state::file::real_path;
@@ -47,31 +47,95 @@ impl Clients {
         self.opened.get(file)?.as_ref().ok()
     }
 
+    /// Returns the servers of every client that is there, of all or of those with these ids. A file that cannot be read comes
+    /// once, also if it has servers of several scopes.
+    pub(crate) fn read_places<'c>(
+        &'c self,
+        ids: &[String],
+    ) -> impl Iterator<Item = (&'c ClientFile, Result<Vec<ServerSection>, BadDocument>)> {
+        let mut unread: Vec<&Path> = Vec::new();
+        let is_asked = |place: &&ClientFile| {
+            place.presence != Presence::Nothing && (ids.is_empty() || ids.iter().any(|id| id == place.row.id))
+        };
+        self.places.iter().filter(is_asked).filter_map(move |place| {
+            let sections = self.sections_of(place);
+            if sections.is_err() {
+                if unread.contains(&place.file.as_path()) {
+                    return None;
+                }
+                unread.push(&place.file);
+            }
+            Some((place, sections))
+        })
+    }
+
     /// Returns the servers of a file; none if there is no file.
     ///
     /// # Errors
     /// Returns an error if the file cannot be read, or something else is in the place of the servers.
     pub fn sections_of(&self, place: &ClientFile) -> Result<Vec<ServerSection>, BadDocument> {
-        match self.opened.get(&place.file) {
-            None => Ok(Vec::new()),
-            Some(Err(bad)) => Err(bad.clone()),
-            Some(Ok(opened)) => read_sections(&opened.document, place.row),
+        let opened = match self.opened.get(&place.file) {
+            None => return Ok(Vec::new()),
+            Some(Err(bad)) => return Err(bad.clone()),
+            Some(Ok(opened)) => opened,
+        };
+        let mut sections = read_sections(&opened.document, place)?;
+        if let Some(bundle) = &place.bundle {
+            for section in &mut sections {
+                section.dir.clone_from(&bundle.project);
+                section.entries.iter_mut().for_each(|entry| entry.is_disabled |= bundle.is_off);
+            }
         }
+        Ok(sections)
     }
 }
 
-fn read_sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSection>, BadDocument> {
-    let [first, "*", rest @ ..] = row.keys else {
-        let keys = row.keys.iter().map(|key| (*key).to_owned()).collect();
-        return Ok(vec![ServerSection { keys, dir: None, entries: read_entries(document, row.keys)? }]);
+fn read_sections(document: &ClientDocument, place: &ClientFile) -> Result<Vec<ServerSection>, BadDocument> {
+    let row = place.row;
+    let section = |keys: &[&str]| {
+        let entries = read_entries(document, keys)?;
+        Ok(ServerSection { keys: keys.iter().map(|key| (*key).to_owned()).collect(), dir: None, entries })
     };
+    match row.layout {
+        Layout::Named => {}
+        Layout::Extension => {
+            let name = place.bundle.as_ref().map_or("", |bundle| bundle.name.as_str());
+            let keys = row.keys.iter().map(|key| (*key).to_owned()).collect();
+            return Ok(vec![ServerSection { keys, dir: None, entries: vec![read_extension(document, row.keys, name)] }]);
+        }
+        Layout::Plugin => {
+            let is_manifest = place.file.file_name().is_some_and(|name| name == "plugin.json");
+            return match document.root.member("mcpServers").map(|servers| &servers.value) {
+                Some(DocumentValue::Table(_)) => Ok(vec![section(row.keys)?]),
+                // The manifest names other files, or none.
+                Some(_) => Ok(Vec::new()),
+                None if is_manifest => Ok(Vec::new()),
+                None => Ok(vec![section(&[])?]),
+            };
+        }
+        Layout::OpenCode => {
+            let mut own = section(row.keys)?;
+            let servers = document.find_table(row.keys)?;
+            let is_table =
+                |name: &str| servers.and_then(|servers| servers.member(name)).is_some_and(is_table_of_servers);
+            own.entries.retain(|entry| !matches!(entry.name.as_str(), "servers" | "timeout") || !is_table(&entry.name));
+            let nested = is_table("servers").then(|| section(&["mcp", "servers"])).transpose()?;
+            return Ok([own].into_iter().chain(nested).collect());
+        }
+    }
+    let [first, "*", rest @ ..] = row.keys else { return Ok(vec![section(row.keys)?]) };
+    read_projects(document, first, rest)
+}
+
+/// Reads the servers of the user for each project.
+fn read_projects(document: &ClientDocument, first: &str, rest: &[&str]) -> Result<Vec<ServerSection>, BadDocument> {
     let Some(projects) = document.find_table(&[first])? else { return Ok(Vec::new()) };
     let mut sections = Vec::new();
     for (key, node) in document.unique_members(projects)? {
         if !matches!(node.value, DocumentValue::Table(_)) {
             continue;
         }
-        let path: Vec<&str> = [*first, key.name.as_str()].into_iter().chain(rest.iter().copied()).collect();
+        let path: Vec<&str> = [first, key.name.as_str()].into_iter().chain(rest.iter().copied()).collect();
         let entries = read_entries(document, &path)?;
         if !entries.is_empty() {
             let keys = path.into_iter().map(str::to_owned).collect();
@@ -82,8 +146,8 @@ fn read_sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSecti
 }
 
 /// Whether a section applies in the working directory.
-pub fn is_here(row: &Row, section: &ServerSection, env: &Env) -> bool {
-    let Some(project) = section.dir.as_deref().filter(|_| row.scope == ConfigScope::Folder) else { return true };
+pub fn is_here(section: &ServerSection, env: &Env) -> bool {
+    let Some(project) = section.dir.as_deref() else { return true };
     let here = env.working_dir();
     // Windows directories are written with either slash.
     let plain = |path: &str| path.replace('\\', "/").trim_end_matches('/').to_owned();

@@ -32,8 +32,32 @@ pub enum Access {
     Add,
     /// Its servers are changed, and none added: the client has a better file for them.
     Change,
-    /// It is only read, because a change would not last or is not this user's to make: what to do instead.
-    Read(&'static str),
+    /// It is only read, because a change would not last or is not this user's to make.
+    Read(Keeper),
+}
+
+/// Who writes a file that is only read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// An administrator, for every user.
+    Administrator,
+    /// The client, from an extension that it has unpacked.
+    Extension,
+    /// The client, from a plugin that it has fetched.
+    Plugin,
+}
+
+/// How servers stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// By name, under the keys of the row.
+    Named,
+    /// The same, the words of a command in one list; under `servers` there are more.
+    OpenCode,
+    /// One server, under the keys of the row: the manifest of an extension.
+    Extension,
+    /// By name, under the keys of the row or at the top. The file of the row lists the plugins.
+    Plugin,
 }
 
 /// A file of a client.
@@ -47,7 +71,7 @@ pub struct Row {
     pub scope: ConfigScope,
     /// The file on Linux, macOS and Windows. `~` is the home directory, `.` the working directory, and
     /// `$XDG_CONFIG_HOME` is `~/.config` if it is not set. The component after `Packages` stands for every package of
-    /// that name.
+    /// that name, `*` for every directory, and `*.json` for every such file.
     pub files: [&'static str; 3],
     /// A variable that names another directory for the file, and the file's name there.
     pub moved_by: Option<(&'static str, &'static str)>,
@@ -61,6 +85,15 @@ pub struct Row {
     pub extra: &'static [(&'static str, &'static str)],
     /// What may be done with it.
     pub access: Access,
+    /// How servers stand in it.
+    pub layout: Layout,
+}
+
+impl Row {
+    /// Returns the key of a server's variables.
+    pub fn env_key(&self) -> &'static str {
+        if self.layout == Layout::OpenCode { "environment" } else { "env" }
+    }
 }
 
 const fn everywhere(file: &'static str) -> [&'static str; 3] {
@@ -81,6 +114,7 @@ const PLAIN: Row = Row {
     keys: SERVERS,
     extra: &[],
     access: Access::Add,
+    layout: Layout::Named,
 };
 
 /// What the rows of one client have in common.
@@ -111,6 +145,27 @@ const COPILOT_CLI: Row =
     Row { id: "copilot-cli", name: "Copilot CLI", extra: &[("type", "\"local\""), ("tools", "[\"*\"]")], ..PLAIN };
 const KIRO: Row = Row { id: "kiro", name: "Kiro", ..PLAIN };
 const AMAZON_Q: Row = Row { id: "amazon-q", name: "Amazon Q", ..PLAIN };
+const AMAZON_Q_AGENTS: Row = Row { name: "Amazon Q agent", access: Access::Change, ..AMAZON_Q };
+const OPENCODE: Row = Row {
+    id: "opencode",
+    name: "OpenCode",
+    format: ClientFormat::Jsonc,
+    keys: &["mcp"],
+    extra: &[("type", "\"local\"")],
+    layout: Layout::OpenCode,
+    ..PLAIN
+};
+const OPENCODE_MORE: Row = Row { access: Access::Change, ..OPENCODE };
+const OPENCODE_PROJECT: Row = Row { scope: ConfigScope::Project, ..OPENCODE };
+const OPENCODE_MANAGED: Row =
+    Row { name: "OpenCode, managed", access: Access::Read(Keeper::Administrator), ..OPENCODE };
+const EXTENSIONS: Row = Row {
+    name: "Claude Desktop extension",
+    keys: &["server", "mcp_config"],
+    access: Access::Read(Keeper::Extension),
+    layout: Layout::Extension,
+    ..CLAUDE_DESKTOP
+};
 const ROO_CODE: Row = Row { id: "roo-code", name: "Roo Code", ..PLAIN };
 const CLINE: Row = Row { id: "cline", name: "Cline", ..PLAIN };
 
@@ -137,6 +192,26 @@ pub const ROWS: &[Row] = &[
         ],
         ..CLAUDE_DESKTOP
     },
+    // Its extensions (.mcpb, before 2025-09 .dxt) are unpacked there, each with a manifest.json whose `server.mcp_config` starts
+    // it: https://github.com/anthropics/mcpb/blob/main/MANIFEST.md. The client replaces them as they are updated, and keeps in
+    // "Claude Extensions Settings/ID.json" which are switched on (`isEnabled`):
+    // https://github.com/Northbeams-Labs/agentsurface (internal packages, desktopExtensions).
+    Row {
+        files: [
+            "",
+            "",
+            "%LOCALAPPDATA%/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/Claude Extensions/*/manifest.json",
+        ],
+        ..EXTENSIONS
+    },
+    Row {
+        files: [
+            "$XDG_CONFIG_HOME/Claude/Claude Extensions/*/manifest.json",
+            "~/Library/Application Support/Claude/Claude Extensions/*/manifest.json",
+            "%APPDATA%/Claude/Claude Extensions/*/manifest.json",
+        ],
+        ..EXTENSIONS
+    },
     // https://code.claude.com/docs/en/mcp (MCP installation scopes): `user` is the top of ~/.claude.json, `local` (the
     // default of `claude mcp add`) is under projects.DIRECTORY there, and `project` is .mcp.json. CLAUDE_CONFIG_DIR:
     // https://code.claude.com/docs/en/settings.
@@ -155,7 +230,8 @@ pub const ROWS: &[Row] = &[
         ..CLAUDE_CODE
     },
     Row { scope: ConfigScope::Project, files: everywhere("./.mcp.json"), ..CLAUDE_CODE },
-    // https://code.claude.com/docs/en/mcp (Managed MCP configuration): what an administrator sets for every user.
+    // https://code.claude.com/docs/en/managed-mcp: what an administrator sets for every user. On Windows it was under
+    // ProgramData before 2.1.75: https://code.claude.com/docs/en/settings.
     Row {
         name: "Claude Code, managed",
         files: [
@@ -163,9 +239,18 @@ pub const ROWS: &[Row] = &[
             "/Library/Application Support/ClaudeCode/managed-mcp.json",
             "%ProgramFiles%/ClaudeCode/managed-mcp.json",
         ],
-        access: Access::Read(
-            "ask the administrator who manages the file to put `policylayer wrap --` before the command",
-        ),
+        access: Access::Read(Keeper::Administrator),
+        ..CLAUDE_CODE
+    },
+    // https://code.claude.com/docs/en/plugins-reference (MCP servers): each installed plugin may have `.mcp.json`, and
+    // `mcpServers` or the names of more files in `.claude-plugin/plugin.json`, with ${CLAUDE_PLUGIN_ROOT}. installed_plugins.json
+    // says where each is, `enabledPlugins` of settings.json which are enabled; an update fetches a plugin into another directory.
+    Row {
+        name: "Claude Code plugin",
+        files: everywhere("~/.claude/plugins/installed_plugins.json"),
+        moved_by: Some(("CLAUDE_CONFIG_DIR", "plugins/installed_plugins.json")),
+        access: Access::Read(Keeper::Plugin),
+        layout: Layout::Plugin,
         ..CLAUDE_CODE
     },
     // https://cursor.com/docs/context/mcp (Configuration locations).
@@ -193,8 +278,9 @@ pub const ROWS: &[Row] = &[
         ..VSCODE
     },
     Row { scope: ConfigScope::Project, files: everywhere("./.vscode/mcp.json"), ..VSCODE },
-    // Before mcp.json (1.102), servers were under `mcp` in the settings, and are still read there:
-    // https://code.visualstudio.com/updates/v1_102.
+    // Before mcp.json (1.102), servers were under `mcp` in the settings: https://code.visualstudio.com/updates/v1_102. Since then
+    // VS Code moves those of the user's settings to mcp.json when it starts, as they are, with a wrapper if they have one:
+    // src/vs/workbench/contrib/mcp/browser/mcpMigration.ts of microsoft/vscode.
     Row {
         name: "VS Code settings",
         files: [
@@ -276,19 +362,69 @@ pub const ROWS: &[Row] = &[
         access: Access::Change,
         ..AMAZON_Q
     },
+    // https://github.com/aws/amazon-q-developer-cli/blob/main/docs/agent-file-locations.md and agent-format.md beside it: each
+    // agent of the command line has its own `mcpServers`.
+    Row { files: everywhere("~/.aws/amazonq/cli-agents/*.json"), ..AMAZON_Q_AGENTS },
+    Row {
+        scope: ConfigScope::Project,
+        files: everywhere("./.amazonq/cli-agents/*.json"),
+        ..AMAZON_Q_AGENTS
+    },
     // https://lmstudio.ai/docs/app/mcp: it follows Cursor's notation.
     Row { id: "lm-studio", name: "LM Studio", files: everywhere("~/.lmstudio/mcp.json"), ..PLAIN },
+    // https://opencode.ai/docs/config (Locations, which are merged) and https://opencode.ai/docs/mcp-servers: `type: "local"`, the
+    // words in `command`, `environment`. Version 2 has them under `mcp.servers` and reads both, as version 1 does:
+    // packages/opencode/src/config/{paths,v2-compat}.ts of anomalyco/opencode. It looks under ~/.config on every system.
+    Row { files: everywhere("$XDG_CONFIG_HOME/opencode/opencode.json"), ..OPENCODE },
+    Row { files: everywhere("$XDG_CONFIG_HOME/opencode/opencode.jsonc"), ..OPENCODE },
+    Row { files: everywhere("$XDG_CONFIG_HOME/opencode/config.json"), ..OPENCODE_MORE },
+    Row { files: everywhere("~/.opencode/opencode.json"), ..OPENCODE_MORE },
+    Row { files: everywhere("~/.opencode/opencode.jsonc"), ..OPENCODE_MORE },
+    Row { files: everywhere("$OPENCODE_CONFIG_DIR/opencode.json"), ..OPENCODE_MORE },
+    Row { files: everywhere("$OPENCODE_CONFIG_DIR/opencode.jsonc"), ..OPENCODE_MORE },
+    Row { files: everywhere("./opencode.json"), ..OPENCODE_PROJECT },
+    Row { files: everywhere("./opencode.jsonc"), ..OPENCODE_PROJECT },
+    Row { files: everywhere("./.opencode/opencode.json"), ..OPENCODE_PROJECT },
+    Row { files: everywhere("./.opencode/opencode.jsonc"), ..OPENCODE_PROJECT },
+    Row {
+        files: [
+            "/etc/opencode/opencode.json",
+            "/Library/Application Support/opencode/opencode.json",
+            "%ProgramData%/opencode/opencode.json",
+        ],
+        ..OPENCODE_MANAGED
+    },
+    Row {
+        files: [
+            "/etc/opencode/opencode.jsonc",
+            "/Library/Application Support/opencode/opencode.jsonc",
+            "%ProgramData%/opencode/opencode.jsonc",
+        ],
+        ..OPENCODE_MANAGED
+    },
 ];
 
 /// What is not looked into, for those who look for a server there.
-pub(crate) const NOT_LOOKED_INTO: [&str; 6] = [
-    "Claude Desktop: extensions (.mcpb), which bring their own command",
-    "Claude Code: servers that plugins bring along",
+pub(crate) const NOT_LOOKED_INTO: [&str; 7] = [
+    "Claude Desktop and Claude Code: connectors of an account (claude.ai), which run elsewhere",
+    "Claude Code: plugins that only `--plugin-dir` or a marketplace's own list brings along, and servers of --mcp-config",
     "VS Code: profiles other than the default one, portable installations, remote machines, servers of extensions",
-    "Amazon Q: agents other than the default one",
+    "Kiro: agents with servers of their own",
     "Gemini CLI: extensions, and what an administrator sets",
-    "other clients, such as OpenCode: see docs/clients.md, By hand",
+    "OpenCode: what OPENCODE_CONFIG, OPENCODE_CONFIG_CONTENT or an organization's address gives, and files of directories above",
+    "other clients: see docs/clients.md, By hand",
 ];
+
+/// Returns what brings the command of an entry that has none, in a client where that is usual.
+pub(crate) fn source_of_bare_entry(id: &str) -> Option<&'static str> {
+    match id {
+        // https://zed.dev/docs/extensions/mcp-extensions: the settings only have options for it.
+        "zed" => Some("an extension of Zed"),
+        // https://opencode.ai/docs/mcp-servers (Overriding remote defaults).
+        "opencode" => Some("the configuration of an organization"),
+        _ => None,
+    }
+}
 
 /// Whether a client writes its file itself while it runs, and may write back what it had.
 pub(crate) fn writes_while_it_runs(id: &str) -> bool {

@@ -14,7 +14,7 @@ use crate::cli::StatusArgs;
 use crate::clients::key::visible_key;
 use crate::exit::Exit;
 use crate::policy::{Tally, ToolsTally};
-use crate::report::doctor::ServerState;
+use crate::report::doctor::{Barrier, LockState, ServerState};
 use crate::report::status::{ClientStatus, ServerStatus, StateCounts, StatusReport};
 use crate::term::path::shorten_path;
 use crate::term::style::{DIM, ERROR};
@@ -125,14 +125,12 @@ impl<'s> Screen<'s> {
             }
             ServerState::Unprotected => lines.extend(reason.map(|why| format!("it cannot start either: {why}"))),
             // The URL of a remote server has no room here.
-            ServerState::OutOfReach if server.reason.as_ref().is_none_or(|why| why.contains("over HTTP")) => {
+            ServerState::OutOfReach if server.out_of_reach == Some(Barrier::Http) => {
                 lines.push("reached over HTTP, where no policy of this program applies".to_owned());
             }
-            ServerState::OutOfReach => {
-                lines.extend(reason.into_iter().chain(remedy));
-            }
-            ServerState::Broken => lines.extend(reason.into_iter().chain(remedy)),
+            ServerState::OutOfReach | ServerState::Broken => lines.extend(reason.into_iter().chain(remedy)),
         }
+        lines.extend(server.lock.and_then(describe_lock).map(str::to_owned));
         lines.extend(Some(describe_activity(server)).filter(|activity| !activity.is_empty()));
         if server.disabled {
             lines.push("its client is told not to start it".to_owned());
@@ -143,6 +141,16 @@ impl<'s> Screen<'s> {
     fn describe_policy(&self, server: &ServerStatus) -> String {
         let room = self.width.saturating_sub(self.names + STATE + 6);
         describe_policy(server.policy.as_deref(), server.tools.as_ref(), self.home, room)
+    }
+}
+
+/// Describes a lock. That there is none is what is usual.
+fn describe_lock(lock: LockState) -> Option<&'static str> {
+    match lock {
+        LockState::Held => Some("locked"),
+        LockState::Differs => Some("another package than the locked one would start: `policylayer lock diff`"),
+        LockState::Unreadable => Some("its lock cannot be used: `policylayer doctor` says why"),
+        LockState::Nothing | LockState::Off => None,
     }
 }
 

@@ -85,7 +85,7 @@ pub(crate) struct FoundServed {
     pub(crate) servers: Vec<Served>,
     /// What the servers of all clients are called: their keys and names.
     pub(crate) names: BTreeSet<String>,
-    /// The client of a server with that key that has no command.
+    /// The client of a server with that key that has no command, or one that only the client can start.
     pub(crate) without_command: Option<&'static str>,
     /// Whether a client's file cannot be read.
     pub(crate) has_broken: bool,
@@ -102,7 +102,8 @@ pub(crate) fn find_served(question: &ServedQuestion<'_>) -> FoundServed {
     let (mut by_key, mut by_name, mut by_catalogue) = (Vec::new(), Vec::new(), Vec::new());
     for (target, keys, entry) in found.entries() {
         let has_key = question.name.is_some_and(|name| is_key(name, &entry.name));
-        let Some(launch) = entry.launch() else {
+        // How a bundle's server is started, its client alone knows.
+        let Some(launch) = entry.launch().filter(|_| target.place.bundle.is_none()) else {
             if has_key {
                 result.without_command = Some(target.place.row.name);
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use super::doctor::{EntryState, ServerState, StepId};
+use super::doctor::{Barrier, EntryState, LockState, ServerState, StepId};
 use crate::clients::entry::{ClientEntry, Launch, Transport, parse_wrapped};
 use crate::clients::file::Opened;
 use crate::clients::place::{ClientFile, Presence};
@@ -83,8 +83,12 @@ pub(crate) struct ClientServer {
     pub(crate) disabled: bool,
     /// The key in the client's file.
     pub(crate) key: String,
+    /// Its lock, as far as that can be told without starting the server; `null` without a policy in front.
+    pub(crate) lock: Option<LockState>,
     /// The program in front of the command, if it no longer exists.
     pub(crate) missing_program: Option<String>,
+    /// Why it is out of reach; `null` in any other state.
+    pub(crate) out_of_reach: Option<Barrier>,
     /// The policy file that the wrapper finds, also if it is invalid, or `built-in`.
     pub(crate) policy: Option<String>,
     /// Why no policy can be put in force.
@@ -139,8 +143,7 @@ struct Question<'q> {
 impl Question<'_> {
     fn report_clients(&self, clients: &Clients) -> Vec<ClientReport> {
         let mut reports = Vec::new();
-        let mut failed: Option<&Path> = None;
-        for place in clients.places.iter().filter(|place| place.presence != Presence::Nothing) {
+        for (place, sections) in clients.read_places(&[]) {
             let opened = clients.opened_file(&place.file);
             let name = place.row.name;
             let note = opened.and_then(|opened| opened.describe_oddity(name));
@@ -156,11 +159,8 @@ impl Question<'_> {
                 scope: place.row.scope.as_str(),
                 servers,
             };
-            match clients.sections_of(place) {
-                // One file for two scopes is reported once.
-                Err(_) if failed == Some(&place.file) => {}
+            match sections {
                 Err(error) => {
-                    failed = Some(&place.file);
                     let (line, column) = error.place.unzip();
                     let error = ClientFileError { column, line, message: error.to_string() };
                     reports.push(report(None, Some(error), Vec::new()));
@@ -172,11 +172,18 @@ impl Question<'_> {
                 Ok(sections)
                     if place.row.access != Access::Add && sections.iter().all(|section| section.entries.is_empty()) => {
                 }
-                Ok(sections) => reports.extend(sections.into_iter().map(|section| {
-                    let judge = |entry| self.report_server(place, opened, (&section.keys, entry));
-                    let servers = section.entries.iter().map(judge).collect();
-                    report(section.dir, None, servers)
-                })),
+                Ok(sections) => {
+                    let first = reports.len();
+                    for section in sections {
+                        let judge = |entry| self.report_server(place, opened, (&section.keys, entry));
+                        let servers: Vec<_> = section.entries.iter().map(judge).collect();
+                        // Servers under several keys are together.
+                        match reports.get_mut(first..).and_then(<[ClientReport]>::last_mut) {
+                            Some(last) if last.folder == section.dir => last.servers.extend(servers),
+                            _ => reports.push(report(section.dir, None, servers)),
+                        }
+                    }
+                }
             }
         }
         reports
@@ -189,7 +196,7 @@ impl Question<'_> {
         (keys, entry): (&[String], &ClientEntry),
     ) -> ClientServer {
         let program = self.program.as_deref();
-        let EntryState { state, failed, reason, remedy, server, policy, state_dir, tools } =
+        let EntryState { state, barrier, lock, failed, reason, remedy, server, policy, state_dir, tools } =
             EntryState::of_entry(place, opened, (keys, entry), program, self.env);
         let words = entry.launch().map(Launch::words).unwrap_or_default();
         let wrapped = parse_wrapped(&words, program);
@@ -201,7 +208,9 @@ impl Question<'_> {
             command: secret::redact_words(words.get(before..).unwrap_or_default()),
             disabled: entry.is_disabled,
             key: entry.name.clone(),
+            lock,
             missing_program: missing.map(|path| path.display().to_string()),
+            out_of_reach: barrier,
             policy,
             policy_error: reason.clone().filter(|_| is_about_policy && state == ServerState::Broken),
             reason,
@@ -213,7 +222,7 @@ impl Question<'_> {
             transport: match &entry.transport {
                 Transport::Stdio(_) => Some("stdio"),
                 Transport::Remote { .. } => Some("http"),
-                Transport::Unclear(_) => None,
+                Transport::Bare(_) | Transport::Unclear(_) => None,
             },
             url: match &entry.transport {
                 Transport::Remote { url } => url.as_deref().map(secret::redact_url),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::doctor::{EntryState, ServerState, StepId};
+use super::doctor::{Barrier, EntryState, ServerState, StepId};
 use crate::clients::apply::{FileOutcome, FileResult};
 use crate::clients::document::{BadDocument, ClientDocument};
 use crate::clients::entry::{ClientEntry, Launch, parse_wrapped, read_entries};
@@ -38,7 +38,7 @@ word_enum! {
     "unprotect" => Unprotect,
     /// It is as it should be.
     "none" => Nothing,
-    /// It has no command, so no policy can be put in front of it.
+    /// It has no command that can be changed, so no policy can be put in front of it.
     "out_of_reach" => OutOfReach,
     /// It should be changed and cannot.
     "left_alone" => LeftAlone,
@@ -249,6 +249,10 @@ fn judge_server(planned: &mut PlannedServer<'_>, selection: &Selection<'_>) -> R
     let mut words: Vec<String> =
         candidate.entry.launch().map(Launch::words).unwrap_or_default().into_iter().map(str::to_owned).collect();
     let mut notes = Vec::new();
+    // What is left out can often be registered in another way.
+    if action == ServerAction::OutOfReach && state.barrier != Some(Barrier::Http) {
+        notes.extend(state.remedy.as_ref().map(|remedy| format!("what to do: {remedy}")));
+    }
     if let PlannedStep::Change(change) = &planned.step
         && action != ServerAction::LeftAlone
     {

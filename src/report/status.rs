@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::clients::{ClientFileError, ClientOverview, ClientReport, ClientServer};
-use super::doctor::ServerState;
+use super::doctor::{Barrier, LockState, ServerState};
 use super::log_records::LogRecords;
 use crate::audit::count_sessions;
 use crate::clients::key::key_word;
@@ -58,8 +58,12 @@ pub(crate) struct ClientStatus {
 pub(crate) struct ServerStatus {
     /// Whether the client is told not to start it.
     pub(crate) disabled: bool,
+    /// Its lock, as far as that can be told without starting the server; `null` without a policy in front.
+    pub(crate) lock: Option<LockState>,
     /// The key in the client's file.
     pub(crate) name: String,
+    /// Why it is out of reach; `null` in any other state.
+    pub(crate) out_of_reach: Option<Barrier>,
     /// The policy file that the wrapper finds, also if it is invalid, or `built-in`.
     pub(crate) policy: Option<String>,
     /// Why it is broken or out of reach; for an unprotected server, why it cannot start, if that is so.
@@ -89,7 +93,7 @@ pub(crate) struct StateCounts {
     pub(crate) observed: usize,
     /// Started without the wrapper.
     pub(crate) unprotected: usize,
-    /// Reached over HTTP.
+    /// Where no policy of this program can be in front.
     pub(crate) out_of_reach: usize,
     /// Cannot start.
     pub(crate) broken: usize,
@@ -148,13 +152,17 @@ impl ClientStatus {
 
 impl ServerStatus {
     fn new(server: ClientServer, activity: &Activity) -> Self {
-        let ClientServer { disabled, key, policy, reason, remedy, server, state, state_dir, tools, .. } = server;
+        let ClientServer {
+            disabled, key, lock, out_of_reach, policy, reason, remedy, server, state, state_dir, tools, ..
+        } = server;
         let is_behind = matches!(state, ServerState::Protected | ServerState::Observed | ServerState::Broken);
         // A client that keeps its state elsewhere has a log of its own.
         let seen = server.as_deref().filter(|_| is_behind && state_dir.is_some() && state_dir == activity.state_dir);
         Self {
             disabled,
+            lock,
             name: key,
+            out_of_reach,
             policy,
             reason,
             refused_last_day: seen

@@ -13,7 +13,7 @@ use policylayer::clients::edit;
 use policylayer::clients::entry::{ClientEntry, Launch, Transport, parse_wrapped, read_entries};
 use policylayer::clients::file;
 use policylayer::clients::place::{Os, find_files};
-use policylayer::clients::table::{Access, ConfigScope, ROWS, Row, client_ids};
+use policylayer::clients::table::{Access, ConfigScope, Layout, ROWS, Row, client_ids};
 use policylayer::env::Env;
 use proptest::prelude::*;
 
@@ -56,6 +56,7 @@ fn each_client_has_the_ids_that_are_documented_and_a_fixture() {
         "kiro",
         "amazon-q",
         "lm-studio",
+        "opencode",
     ];
     assert_eq!(client_ids(), expected);
     let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md")).unwrap();
@@ -100,6 +101,15 @@ fn files_are_where_each_system_has_them() {
         "vscode project /srv/project/.vscode/settings.json",
         "claude-code user /etc/claude-code/managed-mcp.json",
         "lm-studio user /home/me/.lmstudio/mcp.json",
+        "claude-desktop user /home/me/.config/Claude/Claude Extensions/*/manifest.json",
+        "claude-code user /home/me/.claude/plugins/installed_plugins.json",
+        "amazon-q user /home/me/.aws/amazonq/cli-agents/*.json",
+        "amazon-q project /srv/project/.amazonq/cli-agents/*.json",
+        "opencode user /home/me/.config/opencode/opencode.json",
+        "opencode user /home/me/.config/opencode/opencode.jsonc",
+        "opencode user /etc/opencode/opencode.json",
+        "opencode project /srv/project/opencode.jsonc",
+        "opencode project /srv/project/.opencode/opencode.json",
     ] {
         has(&linux, line);
     }
@@ -112,6 +122,9 @@ fn files_are_where_each_system_has_them() {
         "cursor user /Users/me/.cursor/mcp.json",
         "claude-code user /Library/Application Support/ClaudeCode/managed-mcp.json",
         "vscode user /Users/me/Library/Application Support/Code/User/settings.json",
+        "claude-desktop user /Users/me/Library/Application Support/Claude/Claude Extensions/*/manifest.json",
+        "opencode user /elsewhere/opencode/opencode.json",
+        "opencode user /Library/Application Support/opencode/opencode.json",
     ] {
         has(&mac, line);
     }
@@ -125,6 +138,10 @@ fn files_are_where_each_system_has_them() {
         "zed user C:/Users/me/AppData/Roaming/Zed/settings.json",
         "windsurf user /C/Users/me/.codeium/windsurf/mcp_config.json",
         "claude-code user C:/Program Files/ClaudeCode/managed-mcp.json",
+        "claude-desktop user C:/Users/me/AppData/Roaming/Claude/Claude Extensions/*/manifest.json",
+        "claude-desktop user C:/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/Claude Extensions/*/manifest.json",
+        "opencode user /C/Users/me/.config/opencode/opencode.json",
+        "opencode user C:/ProgramData/opencode/opencode.json",
         "cline user C:/Users/me/AppData/Roaming/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
     ] {
         has(&windows, line);
@@ -143,7 +160,8 @@ fn packages(folders: &[&str]) -> Vec<String> {
     }
     let vars = [("HOME", "/C/Users/me"), ("APPDATA", APPDATA), ("LOCALAPPDATA", local.path().to_str().unwrap())];
     let all = find_files(Os::Windows, &Env::new(vars, "/srv/project"));
-    let of_claude = all.into_iter().filter(|place| place.row.id == "claude-desktop");
+    let of_claude =
+        all.into_iter().filter(|place| place.row.id == "claude-desktop" && place.row.layout == Layout::Named);
     let line = |place: policylayer::clients::place::ClientFile| {
         let file = place.file.strip_prefix(local.path()).unwrap_or(&place.file).to_str().unwrap().replace('\\', "/");
         format!("{} {file} {:?}", place.package.unwrap_or_else(|| "-".to_owned()), place.presence)
@@ -214,14 +232,21 @@ fn variables_move_them() {
     has(&all, "codex user /c/config.toml");
     has(&all, "claude-code user /d/.claude.json");
     has(&all, "vscode user /x/Code/User/mcp.json");
+    has(&all, "claude-code user /d/plugins/installed_plugins.json");
     let nobody = listed(Os::Linux, &[]);
-    let is_of_nobody = |line: &String| line.contains(" project ") || line.contains("/etc/claude-code/");
+    let is_of_nobody = |line: &String| line.contains(" project ") || line.contains(" /etc/");
     assert!(nobody.iter().all(is_of_nobody), "{nobody:#?}");
 }
 
-/// The settings of VS Code are another file than its mcp.json.
+/// Some files of a client are unlike its others.
 fn fixture_name(row: &Row) -> &'static str {
-    if row.keys == ["mcp", "servers"] { "vscode-settings" } else { row.id }
+    match (row.layout, row.name) {
+        (Layout::Extension, _) => "claude-desktop-extension",
+        (Layout::Plugin, _) => "claude-code-plugin",
+        (_, "VS Code settings") => "vscode-settings",
+        (_, "Amazon Q agent") => "amazon-q-agent",
+        _ => row.id,
+    }
 }
 
 fn fixture(id: &str) -> (PathBuf, Vec<u8>) {
@@ -278,7 +303,8 @@ fn round_trip(bytes: &[u8], format: ClientFormat, keys: &[&str], name: &str, opt
 #[test]
 fn every_fixture_comes_back_as_it_was() {
     let mut seen = 0;
-    for row in ROWS {
+    // What is written in a manifest is never changed.
+    for row in ROWS.iter().filter(|row| row.layout != Layout::Extension) {
         let (file, bytes) = fixture(fixture_name(row));
         let document = ClientDocument::parse(&bytes, row.format).unwrap();
         let all = servers(&document, row.keys);
@@ -447,7 +473,7 @@ fn files_that_are_unclear_are_left_alone_with_the_place() {
         let text = format!("{{\"mcpServers\": {{\"s\": {entry}}}}}");
         let document = ClientDocument::parse(text.as_bytes(), ClientFormat::Json).unwrap();
         match &read_entries(&document, &["mcpServers"]).unwrap()[0].transport {
-            Transport::Unclear(error) => assert!(error.to_string().contains(words), "{entry}: {error}"),
+            Transport::Unclear(error) | Transport::Bare(error) => assert!(error.to_string().contains(words), "{entry}: {error}"),
             other => panic!("{entry}: {other:?}"),
         }
     }
@@ -472,9 +498,9 @@ fn added(text: &str, row: &Row) -> String {
     let new = String::from_utf8(document.apply_edits(edit::add_server(&document, row, &new_server(&command)).unwrap()))
         .unwrap();
     let after = ClientDocument::parse(new.as_bytes(), row.format).unwrap_or_else(|error| panic!("{error}\n{new}"));
-    let all = read_entries(&after, row.keys).unwrap();
+    let all = read_entries(&after, edit::keys_of_new_server(&document, row)).unwrap();
     assert_eq!(launch(&all, "new").words(), command, "{new}");
-    for before in read_entries(&document, row.keys).unwrap() {
+    for before in read_entries(&document, edit::keys_of_new_server(&document, row)).unwrap() {
         assert!(all.iter().any(|entry| entry.name == before.name), "{new}");
     }
     new
@@ -560,7 +586,7 @@ fn the_clients_of_a_home_are_listed() {
     let wrapped =
         |args: &str| format!("{{\"command\":{},\"args\":[{args}],\"env\":{config}}}", serde_json::Value::from(program));
     let servers = [
-        ("bare", r#"{"command":"npx","args":["-y","x-mcp","--api-key","sesame"],"env":{"KEY":"open"}}"#.to_owned()),
+        ("bare", r#"{"command":"npx","args":["-y","x-mcp","--api-key","sesame"],"env":{"KEY":"swordfish"}}"#.to_owned()),
         ("shop", wrapped(&format!(r#""wrap","--server","shop","--",{own}"#))),
         ("seen", wrapped(&format!(r#""wrap","--observe","--server","shop","--",{own}"#))),
         ("bad", wrapped(&format!(r#""wrap","--server","bad","--",{own}"#))),
@@ -568,7 +594,7 @@ fn the_clients_of_a_home_are_listed() {
         ("named", wrapped(&format!(r#""wrap","--policy","{absolute}","--","srv""#))),
         ("gone", format!(r#"{{"command":"{gone}","args":["wrap","--","srv"]}}"#)),
         ("off", r#"{"command":"x","disabled":true}"#.to_owned()),
-        ("web", r#"{"url":"https://u:p@x.test/mcp?key=sesame","headers":{"Authorization":"open"}}"#.to_owned()),
+        ("web", r#"{"url":"https://u:p@x.test/mcp?key=sesame","headers":{"Authorization":"swordfish"}}"#.to_owned()),
         ("odd\u{1b}[31m", r#"{"command":7}"#.to_owned()),
     ];
     let text: Vec<_> =
@@ -581,7 +607,7 @@ fn the_clients_of_a_home_are_listed() {
 
     let text = home.good(&["clients"]);
     let json = home.json(&["clients", "--format", "json"]);
-    for secret in ["sesame", "open", "u:p", "me@example.com", "\u{1b}["] {
+    for secret in ["sesame", "swordfish", "u:p", "me@example.com", "\u{1b}["] {
         assert!(!text.contains(secret) && !json.to_string().contains(secret), "{secret}: {text}");
     }
     let clients = json["clients"].as_array().unwrap();

@@ -33,6 +33,7 @@ mod audit_files;
 mod catalogue;
 mod check;
 mod classifier;
+mod client_places;
 mod clients;
 mod columns;
 mod completions;

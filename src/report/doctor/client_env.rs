@@ -73,8 +73,9 @@ impl EnvOrigin {
             "claude-desktop" | "lm-studio" => Self::Desktop,
             // https://developers.openai.com/codex/mcp: `env_vars` names what else to pass on.
             "codex" | "copilot-cli" => Self::Terminal,
-            // https://github.com/anthropics/claude-code/issues/28332, https://geminicli.com/docs/tools/mcp-server.
-            "claude-code" | "gemini-cli" => Self::PassesAll,
+            // https://github.com/anthropics/claude-code/issues/28332, https://geminicli.com/docs/tools/mcp-server; OpenCode:
+            // packages/opencode/src/mcp/index.ts of anomalyco/opencode (connectLocal).
+            "claude-code" | "gemini-cli" | "opencode" => Self::PassesAll,
             // https://github.com/microsoft/vscode/issues/1033, and the editors derived from it; Zed does the same.
             _ => Self::AsksShell,
         }
@@ -91,15 +92,18 @@ pub(crate) struct ClientEnv {
     secrets: Vec<String>,
     /// Values for the names between `${` and `}`.
     known: Env,
-    /// Whether `$NAME` stands for a value as well.
-    bare_names: BareNames,
+    style: VariableStyle,
 }
 
-/// What a client makes of `$NAME`.
+/// How variables are written in a client's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BareNames {
-    Literal,
-    Expanded,
+enum VariableStyle {
+    /// `${NAME}`.
+    Braced,
+    /// The same, and `$NAME`.
+    Bare,
+    /// `{env:NAME}`, and `{file:PATH}`, which only the client reads.
+    OpenCode,
 }
 
 impl ClientEnv {
@@ -111,7 +115,7 @@ impl ClientEnv {
             unfilled: Vec::new(),
             secrets: Vec::new(),
             known: env.clone(),
-            bare_names: BareNames::Literal,
+            style: VariableStyle::Braced,
         }
     }
 
@@ -128,10 +132,13 @@ impl ClientEnv {
             // These clients start servers in any directory: a relative path must not be found by chance.
             given.dir = env.home().map_or_else(|| PathBuf::from("/"), Path::to_owned);
         }
-        // https://geminicli.com/docs/tools/mcp-server: `$VAR_NAME` and `${VAR_NAME}`.
-        if id == "gemini-cli" {
-            given.bare_names = BareNames::Expanded;
-        }
+        given.style = match id {
+            // https://geminicli.com/docs/tools/mcp-server: `$VAR_NAME` and `${VAR_NAME}`.
+            "gemini-cli" => VariableStyle::Bare,
+            // https://opencode.ai/docs/config (Variables).
+            "opencode" => VariableStyle::OpenCode,
+            _ => VariableStyle::Braced,
+        };
         if let Some(opened) = opened {
             let path: Vec<_> = keys.iter().map(String::as_str).chain([name]).collect();
             given.add_entry(&opened.document, &path, env);
@@ -155,7 +162,8 @@ impl ClientEnv {
             self.add_env_file(file);
         }
         // Zed's older format has the command in an object of its own.
-        let vars = entry.member("env").or_else(|| entry.member("command")?.member("env"));
+        let key = if self.style == VariableStyle::OpenCode { "environment" } else { "env" };
+        let vars = entry.member(key).or_else(|| entry.member("command")?.member("env"));
         for (DocumentKey { name, .. }, node) in vars.map(DocumentNode::members).unwrap_or_default() {
             let written = match &node.value {
                 DocumentValue::String(text) => text.as_str(),
@@ -214,6 +222,9 @@ impl ClientEnv {
         if self.origin == EnvOrigin::Desktop {
             return Some(text.to_owned());
         }
+        if self.style == VariableStyle::OpenCode {
+            return self.fill_in_opencode(text);
+        }
         let (mut out, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once('$') {
             out.push_str(before);
@@ -223,7 +234,7 @@ impl ClientEnv {
                     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
                     let end = after.find(|c| !is_part(c)).unwrap_or(after.len());
                     let is_name = end > 0 && !after.starts_with(|c: char| c.is_ascii_digit());
-                    if self.bare_names == BareNames::Literal || !is_name {
+                    if self.style != VariableStyle::Bare || !is_name {
                         out.push('$');
                         rest = after;
                         continue;
@@ -244,6 +255,21 @@ impl ClientEnv {
         Some(out + rest)
     }
 
+    /// The same for OpenCode, for which a variable that is not set is empty.
+    fn fill_in_opencode(&self, text: &str) -> Option<String> {
+        if text.contains("{file:") {
+            return None;
+        }
+        let (mut out, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once("{env:") {
+            let (name, after) = after.split_once('}').filter(|(name, _)| !name.is_empty())?;
+            out.push_str(before);
+            out.push_str(self.known.var(name).and_then(OsStr::to_str).unwrap_or_default());
+            rest = after;
+        }
+        Some(out + rest)
+    }
+
     /// Expands the words of a command, and notes which have a part that only the client knows.
     pub(super) fn fill_in_words(&mut self, words: &[&str]) -> Vec<String> {
         let mut filled = Vec::with_capacity(words.len());
@@ -251,6 +277,11 @@ impl ClientEnv {
             let value = self.fill_in(word);
             if value.is_none() {
                 // The part alone: the rest of a word may be a secret.
+                if self.style == VariableStyle::OpenCode {
+                    self.unfilled.push("{file:…}".to_owned());
+                    filled.push((*word).to_owned());
+                    continue;
+                }
                 let part = word.split_once('$').map_or("", |(_, rest)| rest.split('}').next().unwrap_or_default());
                 self.unfilled.push(format!("${part}{}", if part.starts_with('{') { "}" } else { "" }));
             }

@@ -8,6 +8,7 @@ use super::{ChainReport, LaunchChain, StepId, StepReport, StepStatus, command, w
 use crate::clients::entry::ClientEntry;
 use crate::clients::file::Opened;
 use crate::clients::place::ClientFile;
+use crate::clients::table::Keeper;
 use crate::env::Env;
 use crate::paths;
 use crate::policy::ToolsTally;
@@ -23,16 +24,60 @@ word_enum! {
     "observed" => Observed,
     /// The client starts it without the wrapper.
     "unprotected" => Unprotected,
-    /// The client reaches it over HTTP, or without a command of its own.
+    /// There is no command of it that the policy could be put before: see the barrier.
     "out_of_reach" => OutOfReach,
     /// It cannot start: the entry or the policy is invalid, or a program is missing.
     "broken" => Broken,
+}
+
+word_enum! {
+    /// Why a server is out of reach.
+    pub(crate) enum Barrier;
+    /// The client reaches it over HTTP or server-sent events.
+    "http" => Http,
+    /// It is in a file of an administrator.
+    "administrator" => Administrator,
+    /// An extension of the client brings it along.
+    "extension" => Extension,
+    /// A plugin of the client brings it along.
+    "plugin" => Plugin,
+    /// The client has its command from elsewhere.
+    "elsewhere" => Elsewhere,
+}
+
+impl From<Keeper> for Barrier {
+    fn from(keeper: Keeper) -> Self {
+        match keeper {
+            Keeper::Administrator => Self::Administrator,
+            Keeper::Extension => Self::Extension,
+            Keeper::Plugin => Self::Plugin,
+        }
+    }
+}
+
+word_enum! {
+    /// What there is of a server's lock, as far as that can be told without starting the server.
+    pub(crate) enum LockState;
+    /// It has one, and what would start is not known to differ from it.
+    "held" => Held,
+    /// What would start is another package than the locked one.
+    "differs" => Differs,
+    /// It has none.
+    "none" => Nothing,
+    /// It has one that cannot be used.
+    "unreadable" => Unreadable,
+    /// Its policy says that locks are not read.
+    "off" => Off,
 }
 
 /// The state of one entry.
 #[derive(Debug)]
 pub(crate) struct EntryState {
     pub(crate) state: ServerState,
+    /// Why it is out of reach.
+    pub(crate) barrier: Option<Barrier>,
+    /// Its lock; `None` without a wrapper.
+    pub(crate) lock: Option<LockState>,
     /// The step that the reason is about.
     pub(crate) failed: Option<StepId>,
     /// Why it is broken or out of reach, in one line; for a server without a policy, why it cannot start, if that is so.
@@ -79,6 +124,8 @@ impl EntryState {
         });
         Self {
             state,
+            barrier: report.barrier,
+            lock: found.as_ref().map(|found| found.lock),
             failed: step.map(|step| step.id),
             reason: step.map(|step| first_line(&step.detail)),
             remedy: step.and_then(|step| step.remedy.clone()),

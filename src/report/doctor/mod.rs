@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use self::client_env::ClientEnv;
-pub(crate) use self::entry_state::{EntryState, ServerState};
+pub(crate) use self::entry_state::{Barrier, EntryState, LockState, ServerState};
 use self::targets::Target;
 use crate::clients::entry::Wrapped;
 use crate::clients::key::key_word;
@@ -44,6 +44,9 @@ pub(crate) struct DoctorReport {
 /// A chain from a client to a server.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct ChainReport {
+    /// Why the server is out of reach.
+    #[serde(skip)]
+    barrier: Option<Barrier>,
     /// The client; `null` for a command.
     pub(crate) client: Option<&'static str>,
     /// The client, as its users call it.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{ChainReport, Finding, LaunchChain, Problem, StepId};
+use super::{ChainReport, Finding, LaunchChain, LockState, Problem, StepId};
 use crate::engine::Asks;
 use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
 use crate::policy::{LockMode, Server, ServerName};
@@ -20,6 +20,7 @@ pub(super) struct PolicyFound {
     pub(super) file: Option<PathBuf>,
     /// The policy; `None` if it cannot be put in force.
     pub(super) loaded: Option<LoadedPolicy>,
+    pub(super) lock: LockState,
 }
 
 /// Adds the steps for config.toml and for the policy, and returns what was found if the server is known.
@@ -63,6 +64,13 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
             found => found.transpose(),
         }
     });
+    let state = match &status {
+        _ if mode == LockMode::Off => LockState::Off,
+        None | Some(Err(PolicyError::NoLock(..))) => LockState::Nothing,
+        Some(Err(_)) => LockState::Unreadable,
+        Some(Ok(LockStatus { mismatch: Some(_), .. })) => LockState::Differs,
+        Some(Ok(_)) => LockState::Held,
+    };
     report.push_step(StepId::Identity, describe_identity(chain, known, status));
     let checked = match &loaded {
         Ok(loaded) if !is_named => check_loaded(chain, server.name(), file.as_deref(), loaded),
@@ -73,7 +81,7 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
     if let Some(step) = report.steps.last_mut().filter(|_| chain.wrapped.is_none()) {
         step.detail.insert_str(0, "once it is registered: ");
     }
-    Some(PolicyFound { server: server.name().clone(), file, loaded: loaded.ok() })
+    Some(PolicyFound { server: server.name().clone(), file, loaded: loaded.ok(), lock: state })
 }
 
 /// Adds what is known of a client that does not ask a person, which matters where the policy needs an approval.

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::client_env::ClientEnv;
-use super::{ChainReport, Doctor, LaunchChain, Problem, ServerState, StepId, StepStatus};
+use super::{Barrier, ChainReport, Doctor, LaunchChain, Problem, ServerState, StepId, StepStatus};
 use crate::clients::entry::{ClientEntry, Transport, parse_wrapped};
 use crate::clients::file::Opened;
 use crate::clients::key::{is_key, key_word, visible_key};
-use crate::clients::place::{ClientFile, Presence};
+use crate::clients::place::ClientFile;
 use crate::clients::secret;
 use crate::clients::servers::{Clients, is_here};
-use crate::clients::table::Access;
+use crate::clients::table::{Access, Keeper, source_of_bare_entry};
 use crate::env::Env;
 use crate::policy::nearest_word;
 use crate::report::client_servers::{ServedQuestion, find_served};
@@ -53,22 +53,17 @@ pub(crate) fn find_entries<'c>(
     is_meant: &dyn Fn(&ClientEntry) -> bool,
 ) -> FoundEntries<'c> {
     let mut found = FoundEntries { targets: Vec::new(), names: BTreeSet::new(), broken: BTreeSet::new() };
-    let is_asked = |place: &&ClientFile| {
-        place.presence == Presence::File && (ids.is_empty() || ids.iter().any(|id| id == place.row.id))
-    };
-    for place in clients.places.iter().filter(is_asked) {
-        let sections = match clients.sections_of(place) {
+    for (place, sections) in clients.read_places(ids) {
+        let sections = match sections {
             Ok(sections) => sections,
             Err(error) => {
-                // One file for two scopes is reported once.
-                if found.broken.insert(&place.file) {
-                    found.targets.push(Target { place, entry: Err(error.to_string()), opened: None });
-                }
+                found.broken.insert(&place.file);
+                found.targets.push(Target { place, entry: Err(error.to_string()), opened: None });
                 continue;
             }
         };
         let opened = clients.opened_file(&place.file);
-        for section in sections.into_iter().filter(|section| is_here(place.row, section, env)) {
+        for section in sections.into_iter().filter(|section| is_here(section, env)) {
             for entry in section.entries {
                 found.names.insert(entry.name.clone());
                 if is_meant(&entry) {
@@ -155,7 +150,7 @@ impl Target<'_> {
             file: Some(file.clone()),
             server: self.entry.as_ref().ok().map(|(_, entry)| entry.name.clone()),
             state: Some(ServerState::Broken),
-            steps: Vec::new(),
+            ..ChainReport::default()
         };
         let (keys, entry) = match &self.entry {
             Ok(found) => found,
@@ -166,26 +161,13 @@ impl Target<'_> {
             }
         };
         report.push_step(StepId::File, Ok(file.clone()));
-        let launch = match &entry.transport {
-            Transport::Stdio(launch) => launch,
-            Transport::Unclear(bad) => {
-                let problem = Problem::failed(format!("it is unclear: {bad}"), format!("fix the entry in {file}"));
-                report.stop_at(StepId::Entry, problem);
-                return (None, report);
-            }
-            Transport::Remote { url } => {
-                report.state = Some(ServerState::OutOfReach);
-                report.stop_at(StepId::Entry, describe_remote(url.as_deref()));
-                return (None, report);
-            }
-        };
-        // What an administrator has wrapped is judged like any other.
-        if let (Access::Read(remedy), false) = (row.access, entry.is_wrapped(program)) {
-            report.state = Some(ServerState::OutOfReach);
-            let what = format!("{} starts it from {file}, which is not changed from here", row.name);
-            report.stop_at(StepId::Entry, Problem::failed(what, remedy));
+        let Some(launch) = entry.launch().filter(|_| !self.is_kept(entry, program)) else {
+            let (barrier, problem) = self.describe_barrier(entry);
+            report.state = Some(if barrier.is_some() { ServerState::OutOfReach } else { ServerState::Broken });
+            report.barrier = barrier;
+            report.stop_at(StepId::Entry, problem);
             return (None, report);
-        }
+        };
         let mut env = ClientEnv::from_entry(row.id, self.opened, keys, &entry.name, here);
         let literal = launch.words();
         report.push_step(
@@ -209,6 +191,52 @@ impl Target<'_> {
             here,
         };
         (Some(chain), report)
+    }
+}
+
+impl Target<'_> {
+    /// Whether the file is only read. What an administrator has wrapped is judged like any other; what comes with a bundle may
+    /// have any program beside it that is called so.
+    fn is_kept(&self, entry: &ClientEntry, program: Option<&str>) -> bool {
+        match self.place.row.access {
+            Access::Read(Keeper::Administrator) => !entry.is_wrapped(program),
+            Access::Read(_) => true,
+            Access::Add | Access::Change => false,
+        }
+    }
+
+    /// Says why the client does not start a command that the policy could be put before.
+    fn describe_barrier(&self, entry: &ClientEntry) -> (Option<Barrier>, Problem) {
+        let (row, file) = (self.place.row, self.place.file.display());
+        if let Transport::Remote { url } = &entry.transport {
+            return (Some(Barrier::Http), describe_remote(url.as_deref()));
+        }
+        if let Some((keeper, why, remedy)) = self.place.describe_kept(entry) {
+            // What is switched off starts nothing.
+            let problem = match entry.is_disabled {
+                true => Problem::warning(format!("it is switched off; {why}"), "nothing, as long as it stays so"),
+                false => Problem::failed(why, remedy),
+            };
+            return (Some(keeper.into()), problem);
+        }
+        match (&entry.transport, source_of_bare_entry(row.id)) {
+            (Transport::Bare(_), Some(source)) => (
+                Some(Barrier::Elsewhere),
+                Problem::failed(
+                    format!("{source} brings its command, and {file} has only its options"),
+                    format!(
+                        "take it out there, and add it with its command: policylayer register NAME --client {} {} COMMAND",
+                        row.id,
+                        as_word("--")
+                    ),
+                ),
+            ),
+            (Transport::Bare(bad) | Transport::Unclear(bad), _) => {
+                (None, Problem::failed(format!("it is unclear: {bad}"), format!("fix the entry in {file}")))
+            }
+            // It has a command, and is not kept.
+            _ => (None, Problem::failed("it is unclear", format!("fix the entry in {file}"))),
+        }
     }
 }
 
