@@ -66,7 +66,8 @@ fn files_of_plugin(root: &Path) -> Vec<PathBuf> {
         Value::Array(all) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
     });
-    let is_inside = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let is_inside =
+        |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     let named = named.unwrap_or_default().into_iter().map(PathBuf::from).filter(|path| is_inside(path));
     let mut files = vec![root.join(".mcp.json"), manifest];
     for path in named.map(|path| root.join(path.components().collect::<PathBuf>())) {

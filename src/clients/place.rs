@@ -211,7 +211,9 @@ fn join_parts(base: PathBuf, rest: &str) -> Vec<PathBuf> {
 fn list_entries(directory: &Path, ending: &str) -> Vec<PathBuf> {
     let is_one = |path: &PathBuf| match ending {
         "" => path.is_dir(),
-        _ => !path.is_dir() && path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(ending)),
+        _ => {
+            !path.is_dir() && path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(ending))
+        }
     };
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut found: Vec<_> = entries.map(|entry| entry.path()).filter(is_one).collect();

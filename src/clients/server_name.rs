@@ -2,13 +2,15 @@
 //!
 //! `wrap` derives the name from the command. `--server` is written only if `wrap` would find no name, or if there is a
 //! policy for the server's key and none for the name that it would find, or if the key is that name and more: a second
-//! account of the same server.
+//! account of the same server. A name that is made from the key is no other server's.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use super::entry::Wrapped;
+use super::entry::{Launch, Wrapped, parse_wrapped};
 use super::key::{key_word, visible_key};
 use super::select::Refusal;
+use super::servers::Clients;
 use crate::env::Env;
 use crate::paths::{self, POLICY_VARIABLE, PolicyError};
 use crate::policy::{Server, ServerName, server};
@@ -22,6 +24,8 @@ pub(crate) struct Naming<'n> {
     policy: Option<PathBuf>,
     settings: &'n Settings,
     env: Env,
+    /// The names of servers, each with its own command.
+    taken: RefCell<Vec<(ServerName, Vec<String>)>>,
 }
 
 impl<'n> Naming<'n> {
@@ -38,7 +42,42 @@ impl<'n> Naming<'n> {
             let _ = paths::load_policy(Some(file), &Server::by_name(&server), settings, env)?;
         }
         // A client may lack what is in this shell's environment.
-        Ok(Self { server, policy, settings, env: env.clone().without_var(POLICY_VARIABLE) })
+        let env = env.clone().without_var(POLICY_VARIABLE);
+        Ok(Self { server, policy, settings, env, taken: RefCell::default() })
+    }
+
+    /// Takes note of the names that the servers of all clients have, or would have by their commands.
+    pub(crate) fn note_names(&self, clients: &Clients, program: &str) {
+        let places = clients.read_places(&[]).filter(|(place, _)| place.bundle.is_none());
+        let sections = places.filter_map(|(_, sections)| sections.ok()).flatten();
+        for entry in sections.flat_map(|section| section.entries) {
+            let words = entry.launch().map(Launch::words).unwrap_or_default();
+            let wrapped = parse_wrapped(&words, Some(program));
+            let own = words.get(wrapped.as_ref().map_or(0, |wrapped| wrapped.before)..).unwrap_or_default();
+            let named = wrapped.and_then(|wrapped| ServerName::parse(&wrapped.server?).ok());
+            let name = named.or_else(|| self.derive_name(own).ok().flatten());
+            if let Some(name) = name.filter(|_| !own.is_empty()) {
+                self.take_name(name, own);
+            }
+        }
+    }
+
+    fn take_name(&self, name: ServerName, words: &[&str]) {
+        self.taken.borrow_mut().push((name, words.iter().map(|word| (*word).to_owned()).collect()));
+    }
+
+    /// Returns the name for a key that no server with another command has: this one, or `db-2`, `db-3`.
+    fn free_name(&self, key: &str, words: &[&str]) -> Option<ServerName> {
+        let plain = name_of_key(key);
+        let is_free = |name: &ServerName| {
+            let taken = self.taken.borrow();
+            !taken.iter().any(|(other, of)| other.as_str().eq_ignore_ascii_case(name.as_str()) && of != words)
+        };
+        let numbered = |number: usize| ServerName::from_derived(&format!("{plain}-{number}"));
+        let more = (2..=self.taken.borrow().len() + 2).filter_map(numbered);
+        let name = std::iter::once(plain.clone()).chain(more).find(is_free)?;
+        self.take_name(name.clone(), words);
+        Some(name)
     }
 
     /// Returns the name that `wrap` derives from a command.
@@ -51,7 +90,10 @@ impl<'n> Naming<'n> {
         let derived = self.derive_name(words);
         let name = match &self.server {
             Some(name) => (derived.ok().flatten().as_ref() != Some(name)).then(|| name.clone()),
-            None => self.needed_name(key, derived?),
+            None => match derived? {
+                None => self.free_name(key, words),
+                Some(derived) => self.needed_name(key, derived),
+            },
         };
         let mut options: Vec<String> =
             name.map(|name| ["--server".to_owned(), name.to_string()]).into_iter().flatten().collect();
@@ -65,13 +107,11 @@ impl<'n> Naming<'n> {
         Ok(options)
     }
 
-    fn needed_name(&self, key: &str, derived: Option<ServerName>) -> Option<ServerName> {
+    fn needed_name(&self, key: &str, derived: ServerName) -> Option<ServerName> {
         let key = ServerName::from_derived(key)?;
-        match derived {
-            None => Some(key),
-            Some(name) if key.is_account_of(&name) => Some(key),
-            Some(name) => (name != key && self.has_file(&key) && !self.has_file(&name)).then_some(key),
-        }
+        let is_needed =
+            key.is_account_of(&derived) || (derived != key && self.has_file(&key) && !self.has_file(&derived));
+        is_needed.then_some(key)
     }
 
     fn has_file(&self, name: &ServerName) -> bool {
@@ -88,6 +128,8 @@ impl<'n> Naming<'n> {
         };
         let name = named.unwrap_or_else(ServerName::unknown);
         let derived = self.derive_name(words).ok().flatten();
+        let plain = name_of_key(key);
+        let renamed = derived.is_none() && self.server.is_none() && name != plain;
         let of_other = derived.filter(|derived| *derived != name && self.has_file(derived) && !self.has_file(&name));
         let mut notes = vec![match paths::find_policy(None, &name, self.settings, &self.env) {
             Ok(Some(file)) => format!("The policy is {}.", visible_path(&file)),
@@ -101,6 +143,9 @@ impl<'n> Naming<'n> {
             ),
             Err(error) => error.to_string(),
         }];
+        if renamed {
+            notes.push(format!("Another server here is called {plain}, so this one is called {name}."));
+        }
         if let Some(other) = of_other {
             notes.push(format!(
                 "The policy of {other} does not hold for {name}. If it should, copy it to the file policies/{name}.toml."
@@ -135,4 +180,14 @@ impl<'n> Naming<'n> {
             key_word(key)
         )))
     }
+}
+
+/// Returns the name for a key: the key itself, or what of it can be in a name.
+fn name_of_key(key: &str) -> ServerName {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
+    let text: String = key.chars().map(plain).collect();
+    let parts: Vec<&str> = text.split('-').filter(|part| !part.is_empty()).collect();
+    ServerName::from_derived(key)
+        .or_else(|| ServerName::from_derived(&parts.join("-")))
+        .unwrap_or_else(ServerName::unknown)
 }

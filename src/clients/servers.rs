@@ -101,7 +101,11 @@ fn read_sections(document: &ClientDocument, place: &ClientFile) -> Result<Vec<Se
         Layout::Extension => {
             let name = place.bundle.as_ref().map_or("", |bundle| bundle.name.as_str());
             let keys = row.keys.iter().map(|key| (*key).to_owned()).collect();
-            return Ok(vec![ServerSection { keys, dir: None, entries: vec![read_extension(document, row.keys, name)] }]);
+            return Ok(vec![ServerSection {
+                keys,
+                dir: None,
+                entries: vec![read_extension(document, row.keys, name)],
+            }]);
         }
         Layout::Plugin => {
             let is_manifest = place.file.file_name().is_some_and(|name| name == "plugin.json");

@@ -365,11 +365,7 @@ pub const ROWS: &[Row] = &[
     // https://github.com/aws/amazon-q-developer-cli/blob/main/docs/agent-file-locations.md and agent-format.md beside it: each
     // agent of the command line has its own `mcpServers`.
     Row { files: everywhere("~/.aws/amazonq/cli-agents/*.json"), ..AMAZON_Q_AGENTS },
-    Row {
-        scope: ConfigScope::Project,
-        files: everywhere("./.amazonq/cli-agents/*.json"),
-        ..AMAZON_Q_AGENTS
-    },
+    Row { scope: ConfigScope::Project, files: everywhere("./.amazonq/cli-agents/*.json"), ..AMAZON_Q_AGENTS },
     // https://lmstudio.ai/docs/app/mcp: it follows Cursor's notation.
     Row { id: "lm-studio", name: "LM Studio", files: everywhere("~/.lmstudio/mcp.json"), ..PLAIN },
     // https://opencode.ai/docs/config (Locations, which are merged) and https://opencode.ai/docs/mcp-servers: `type: "local"`, the

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use anstyle::Style;
 
+use super::clients::state_label;
 use super::output::{print_report, show_start};
 use super::{Env, count_of};
 use crate::cli::{DoctorArgs, Format};
+use crate::clients::key::visible_key;
 use crate::exit::Exit;
-use crate::report::doctor::{DoctorQuestion, DoctorReport, StepId, StepReport, StepStatus};
+use crate::report::doctor::{BareServer, DoctorQuestion, DoctorReport, ServerState, StepId, StepReport, StepStatus};
 use crate::term::message::print_error;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::visible::escape_invisible;
@@ -49,9 +51,30 @@ fn write_text(out: &mut dyn Write, report: &DoctorReport) -> io::Result<()> {
         count => format!(", with {}", count_of(count as u64, "warning")),
     };
     let all: usize = report.checks.iter().map(|check| check.steps.len()).sum();
+    let whose = if report.without_policy.is_empty() { "" } else { " with what is behind a policy" };
     match report.count_status(StepStatus::Failed) {
-        0 => writeln!(out, "{SUCCESS}All is well{warnings}.{SUCCESS:#}"),
-        failed => writeln!(out, "{ERROR}{failed} of {} failed{warnings}.{ERROR:#}", count_of(all as u64, "step")),
+        0 => writeln!(out, "{SUCCESS}All is well{whose}{warnings}.{SUCCESS:#}")?,
+        failed => writeln!(out, "{ERROR}{failed} of {} failed{warnings}.{ERROR:#}", count_of(all as u64, "step"))?,
+    }
+    write_bare(out, report)
+}
+
+/// Names the servers that were not checked. One may have come after `register --all`.
+fn write_bare(out: &mut dyn Write, report: &DoctorReport) -> io::Result<()> {
+    if report.without_policy.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nNot behind a policy of this program, and not checked:")?;
+    for bare in &report.without_policy {
+        let (label, style) = state_label(bare.state);
+        let off = if bare.disabled { ", disabled" } else { "" };
+        writeln!(out, "  {} of {}: {style}{label}{style:#}{off}", visible_key(&bare.server), bare.client)?;
+    }
+    let is_open = |bare: &BareServer| bare.state == ServerState::Unprotected;
+    let protect = "  what to do: `policylayer register --all` puts the policy in front of what is unprotected";
+    match report.without_policy.iter().any(is_open) {
+        true => writeln!(out, "{protect}"),
+        false => writeln!(out, "  `policylayer status` says why, and what to do"),
     }
 }
 

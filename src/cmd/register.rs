@@ -30,6 +30,7 @@ pub(crate) fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     let program = program::path_to_write(env)?;
     let naming = Naming::new(args.server.clone(), args.policy.as_deref(), &settings, env)?;
     let clients = Clients::find_all(env);
+    naming.note_names(&clients, &program);
     let Which { client, all_clients } = &args.which;
     let selection = Selection::new(&clients, client, &program, env);
     let selection = Selection { all_clients: *all_clients, dry_run: args.dry_run, ..selection };

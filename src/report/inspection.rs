@@ -58,6 +58,17 @@ pub(crate) struct InspectReport<'v> {
     pub(crate) tools: Vec<InspectedTool<'v>>,
     /// The entries of the policy that match no tool.
     pub(crate) unmatched_entries: Vec<UnmatchedEntry<'v>>,
+    /// The server's answers of which the agent gets nothing.
+    pub(crate) withheld: Vec<WithheldAnswer>,
+}
+
+/// An answer of the server that is not passed on.
+#[derive(Debug, Serialize)]
+pub(crate) struct WithheldAnswer {
+    /// The method of the request.
+    pub(crate) method: String,
+    /// Why, as the agent is told.
+    pub(crate) reason: String,
 }
 
 /// The total length of the answers to tools/list, in bytes.
@@ -245,7 +256,6 @@ impl<'v> InspectReport<'v> {
         let names: Vec<_> = tools.iter().map(|tool| tool.name).collect();
         let unmatched = policy.entries_without(&names).into_iter().map(|(rule, name)| UnmatchedEntry { name, rule });
         let mut notes = offer.notes.clone();
-        notes.extend(seen.notes);
         let (all, named) = (offer.tools.len(), tools.len());
         if all > named {
             notes.push(format!("{} of its {all} tools have no name of their own, and are left out here", all - named));
@@ -271,6 +281,7 @@ impl<'v> InspectReport<'v> {
             template_list: templates,
             tools,
             unmatched_entries: unmatched.collect(),
+            withheld: seen.withheld,
         }
     }
 
@@ -339,7 +350,7 @@ struct AgentView {
     tools: HashSet<String>,
     prompts: HashSet<String>,
     bytes: ListBytes,
-    notes: Vec<String>,
+    withheld: Vec<WithheldAnswer>,
 }
 
 impl AgentView {
@@ -385,7 +396,7 @@ impl AgentView {
         names.extend(items.filter_map(|item| Some(item.get("name")?.as_str()?.to_owned())));
         if let Some(error) = message.get("error").filter(|_| passed != written) {
             let why = error.get("message").and_then(Value::as_str).unwrap_or_default();
-            self.notes.push(format!("the agent would get none of this answer to {method}: {why}"));
+            self.withheld.push(WithheldAnswer { method: method.to_owned(), reason: why.to_owned() });
         }
     }
 }

@@ -153,7 +153,18 @@ impl ClientStatus {
 impl ServerStatus {
     fn new(server: ClientServer, activity: &Activity) -> Self {
         let ClientServer {
-            disabled, key, lock, out_of_reach, policy, reason, remedy, server, state, state_dir, tools, ..
+            disabled,
+            key,
+            lock,
+            out_of_reach,
+            policy,
+            reason,
+            remedy,
+            server,
+            state,
+            state_dir,
+            tools,
+            ..
         } = server;
         let is_behind = matches!(state, ServerState::Protected | ServerState::Observed | ServerState::Broken);
         // A client that keeps its state elsewhere has a log of its own.

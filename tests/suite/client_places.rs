@@ -12,8 +12,7 @@ use crate::support::log::Home;
 use crate::support::system::{native, program};
 
 /// The directory of Claude Desktop.
-const DESKTOP: &str =
-    if cfg!(target_os = "macos") { "Library/Application Support/Claude" } else { "config/Claude" };
+const DESKTOP: &str = if cfg!(target_os = "macos") { "Library/Application Support/Claude" } else { "config/Claude" };
 
 fn write(home: &Home, file: &str, text: impl AsRef<[u8]>) -> PathBuf {
     let path = native(&home.path().join(file));
@@ -52,9 +51,11 @@ fn server(status: &Value, name: &str) -> Value {
 #[test]
 fn extensions_of_claude_desktop_are_named_and_left_alone() {
     let home = Home::new();
-    let extension = |id: &str, text: &str| write(&home, &format!("{DESKTOP}/Claude Extensions/{id}/manifest.json"), text);
+    let extension =
+        |id: &str, text: &str| write(&home, &format!("{DESKTOP}/Claude Extensions/{id}/manifest.json"), text);
     let manifest = extension("ant.dir.iterable", &fixture("claude-desktop-extension.json"));
-    let own = r#"{"name":"own","server":{"mcp_config":{"command":"${__dirname}/policylayer","args":["wrap","--","x"]}}}"#;
+    let own =
+        r#"{"name":"own","server":{"mcp_config":{"command":"${__dirname}/policylayer","args":["wrap","--","x"]}}}"#;
     extension("local.own", own);
     extension("local.off", r#"{"name":"off","server":{"mcp_config":{"command":"off-mcp","args":[]}}}"#);
     extension("local.runtime", r#"{"name":"runtime","server":{"type":"uv","entry_point":"src/server.py"}}"#);
@@ -128,7 +129,11 @@ fn plugins_of_claude_code_are_found_where_they_are_installed() {
     write(&home, &cache("shop/1.0.0/.mcp.json"), r#"{"mcpServers":{"outdated":{"command":"old-mcp"}}}"#);
     write(&home, &cache("shop/2.0.0/.mcp.json"), fixture("claude-code-plugin.json"));
     // Without a key above the servers.
-    write(&home, &cache("flat/1/.mcp.json"), r#"{"flat":{"command":"flat-mcp"},"web":{"type":"http","url":"https://x.test"}}"#);
+    write(
+        &home,
+        &cache("flat/1/.mcp.json"),
+        r#"{"flat":{"command":"flat-mcp"},"web":{"type":"http","url":"https://x.test"}}"#,
+    );
     let inline = r#"{"name":"inline","mcpServers":{"inline":{"command":"policylayer","args":["wrap","--","x"]}}}"#;
     write(&home, &cache("inline/1/.claude-plugin/plugin.json"), inline);
     let named = r#"{"name":"named","mcpServers":["./servers.json","../../shop/1.0.0/.mcp.json"]}"#;
@@ -183,7 +188,8 @@ fn opencode_goes_there_and_back_in_both_of_its_versions() {
     let home = Home::new();
     let before = fixture("opencode.json");
     let file = write(&home, "config/opencode/opencode.jsonc", &before);
-    let project = write(&home, ".opencode/opencode.json", r#"{"mcp":{"here":{"type":"local","command":["here-mcp"]}}}"#);
+    let project =
+        write(&home, ".opencode/opencode.json", r#"{"mcp":{"here":{"type":"local","command":["here-mcp"]}}}"#);
     let now = status(&home);
     assert_eq!(
         servers(&now, "opencode"),
@@ -215,7 +221,9 @@ fn opencode_goes_there_and_back_in_both_of_its_versions() {
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
     // A new server stands where the file has the others.
     home.good(&["register", "new", "--client", "opencode", "--", "new-mcp", "a"]);
-    assert!(fs::read_to_string(&file).unwrap().contains("\"new\": {\n        \"type\": \"local\",\n        \"command\": ["));
+    assert!(
+        fs::read_to_string(&file).unwrap().contains("\"new\": {\n        \"type\": \"local\",\n        \"command\": [")
+    );
     home.good(&["unregister", "new", "--client", "opencode", "--remove"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
 }

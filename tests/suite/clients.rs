@@ -473,7 +473,9 @@ fn files_that_are_unclear_are_left_alone_with_the_place() {
         let text = format!("{{\"mcpServers\": {{\"s\": {entry}}}}}");
         let document = ClientDocument::parse(text.as_bytes(), ClientFormat::Json).unwrap();
         match &read_entries(&document, &["mcpServers"]).unwrap()[0].transport {
-            Transport::Unclear(error) | Transport::Bare(error) => assert!(error.to_string().contains(words), "{entry}: {error}"),
+            Transport::Unclear(error) | Transport::Bare(error) => {
+                assert!(error.to_string().contains(words), "{entry}: {error}")
+            }
             other => panic!("{entry}: {other:?}"),
         }
     }
@@ -586,7 +588,10 @@ fn the_clients_of_a_home_are_listed() {
     let wrapped =
         |args: &str| format!("{{\"command\":{},\"args\":[{args}],\"env\":{config}}}", serde_json::Value::from(program));
     let servers = [
-        ("bare", r#"{"command":"npx","args":["-y","x-mcp","--api-key","sesame"],"env":{"KEY":"swordfish"}}"#.to_owned()),
+        (
+            "bare",
+            r#"{"command":"npx","args":["-y","x-mcp","--api-key","sesame"],"env":{"KEY":"swordfish"}}"#.to_owned(),
+        ),
         ("shop", wrapped(&format!(r#""wrap","--server","shop","--",{own}"#))),
         ("seen", wrapped(&format!(r#""wrap","--observe","--server","shop","--",{own}"#))),
         ("bad", wrapped(&format!(r#""wrap","--server","bad","--",{own}"#))),

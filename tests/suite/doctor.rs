@@ -808,3 +808,43 @@ fn a_person_who_has_seen_enough_leaves_nothing_running() {
         fs::remove_file(&pid).unwrap();
     }
 }
+
+#[test]
+fn what_came_after_everything_was_registered_is_named() {
+    let home = Home::new();
+    let path = home.path().join(".cursor/mcp.json");
+    let set = |path: &Path, text: String| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let stub = example("stub_server");
+    set(&path, json!({ "mcpServers": { "shop": { "command": stub, "args": [] } } }).to_string());
+    home.good(&["register", "--all", "--yes"]);
+    let doctor = |args: &[&str]| {
+        let ran = home.run(&[&["doctor", "--format", "json"], args].concat());
+        serde_json::from_str::<Value>(&ran.out).unwrap()
+    };
+    assert_eq!(doctor(&[])["without_policy"], json!([]));
+    assert!(home.run(&["doctor"]).out.contains("All is well"), "{}", home.run(&["doctor"]).out);
+    let mut desk: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    desk["mcpServers"]["late"] = json!({ "command": stub, "args": ["--late"] });
+    desk["mcpServers"]["web"] = json!({ "url": "https://x.test/mcp?token=sesame" });
+    set(&path, desk.to_string());
+    let report = doctor(&[]);
+    let found: Vec<_> = report["without_policy"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        (&found[0]["server"], &found[0]["state"], &found[0]["client"]),
+        (&json!("late"), &json!("unprotected"), &json!("cursor"))
+    );
+    assert_eq!((&found[1]["server"], &found[1]["out_of_reach"]), (&json!("web"), &json!("http")));
+    assert_eq!(report["ok"], true, "what is checked is well");
+    let ran = home.run(&["doctor"]);
+    assert!(ran.out.contains("All is well with what is behind a policy"), "{}", ran.out);
+    assert!(
+        ran.out.contains("late of cursor: unprotected") && ran.out.contains("policylayer register --all"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(doctor(&["shop"])["without_policy"], json!([]), "one was asked for");
+    assert_eq!(doctor(&["--client", "cursor"])["without_policy"].as_array().unwrap().len(), 2);
+}

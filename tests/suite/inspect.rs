@@ -353,10 +353,12 @@ fn a_line_that_two_parsers_could_read_differently_reaches_no_agent_here_either()
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let view: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(view["tools"][0]["visible"], false);
-    assert!(
-        view["notes"][0].as_str().unwrap().starts_with("the agent would get none of this answer to tools/list: "),
-        "{view}"
-    );
+    assert_eq!(view["withheld"][0]["method"], "tools/list", "{view}");
+    let reason = view["withheld"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("name"), "{reason}");
+    // It is the first thing that a person reads.
+    let ran = offered(&home, &[], &[("tools/list", json!(twice))]);
+    assert!(ran.out.starts_with("The agent gets none of this server's answer to tools/list: "), "{}", ran.out);
 }
 
 #[test]

@@ -589,3 +589,86 @@ fn whoever_writes_its_file_itself_is_to_be_quit_first() {
     let ran = home.run(&["register", "iterable", "--client", "claude-desktop"]);
     assert!(ran.out.contains("Quit Claude Desktop first"), "{}", ran.out);
 }
+
+/// The name after `--server` of each entry, if it has one.
+fn names(file: &Path) -> BTreeMap<String, Option<String>> {
+    let text: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let of = |entry: &Value| {
+        let args: Vec<_> = entry["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
+        assert_eq!(args[0], "wrap", "{args:?}");
+        args.iter().position(|arg| *arg == "--server").map(|at| args[at + 1].to_owned())
+    };
+    text["mcpServers"].as_object().unwrap().iter().map(|(key, entry)| (key.clone(), of(entry))).collect()
+}
+
+#[test]
+fn two_servers_never_share_a_name_that_is_made_from_their_keys() {
+    let home = Home::new();
+    let entry = |args: &[&str]| json!({ "command": "sh", "args": args });
+    let one = json!({ "mcpServers": { "db": entry(&["-c", "one"]), "my shop": entry(&["-c", "two"]) } });
+    let two = json!({ "mcpServers": {
+        "db": entry(&["-c", "three"]), "my-shop": entry(&["-c", "four"]), "\u{43c}": entry(&["-c", "five"]),
+        "\u{43d}": entry(&["-c", "six"]),
+    } });
+    // The same server again keeps its name.
+    let three = json!({ "mcpServers": { "db": entry(&["-c", "one"]) } });
+    let files =
+        [(".cursor/mcp.json", &one), (".codeium/windsurf/mcp_config.json", &two), (".kiro/settings/mcp.json", &three)];
+    let write_desk = || files.map(|(file, text)| write(&home, file, text.to_string()));
+    let paths = write_desk();
+    let report = run_json(&home, &["register", "--all", "--yes", "--format", "json"], 0);
+    let together: Vec<_> = paths.iter().map(|path| names(path)).collect();
+    let name = |file: usize, key: &str| together[file][key].clone().unwrap();
+    assert_eq!((name(0, "db").as_str(), name(1, "db").as_str(), name(2, "db").as_str()), ("db", "db-2", "db"));
+    assert_eq!((name(0, "my shop").as_str(), name(1, "my-shop").as_str()), ("my-shop", "my-shop-2"));
+    assert_ne!(name(1, "\u{43c}"), name(1, "\u{43d}"));
+    assert!(report.to_string().contains("Another server here is called db, so this one is called db-2."), "{report:#}");
+    // One after the other it is the same, and a second run changes nothing.
+    write_desk();
+    for (key, client) in
+        [("db", "cursor"), ("my shop", "cursor"), ("db", "windsurf"), ("my-shop", "windsurf"), ("db", "kiro")]
+    {
+        code(&home.run(&["register", key, "--client", client]), 0);
+    }
+    code(&home.run(&["register", "--all", "--yes"]), 0);
+    assert_eq!(paths.iter().map(|path| names(path)).collect::<Vec<_>>(), together);
+    let before = snapshot(&home);
+    code(&home.run(&["register", "--all", "--yes"]), 0);
+    assert_eq!(snapshot(&home), before);
+}
+
+/// Each file is written in one step, so whatever ends a run leaves some files as they were and the others as they should be, and
+/// perhaps a backup of the one that was next.
+#[test]
+fn after_a_crash_between_two_files_a_second_run_and_the_undo_complete() {
+    let home = desk();
+    let original = snapshot(&home);
+    code(&home.run(&["register", "--all", "--yes"]), 0);
+    let complete = snapshot(&home);
+    let changed: Vec<_> =
+        original.iter().filter(|(path, bytes)| complete[*path] != **bytes).map(|(path, _)| path.clone()).collect();
+    assert!(changed.len() > 5, "{changed:?}");
+    code(&home.run(&["unregister", "--all", "--yes"]), 0);
+    assert_eq!(snapshot(&home), original);
+    for written in 0..=changed.len() {
+        let crash = || {
+            for (index, path) in changed.iter().enumerate() {
+                fs::write(path, if index < written { &complete[path] } else { &original[path] }).unwrap();
+                let mut backup = path.clone().into_os_string();
+                backup.push(".policylayer-backup");
+                let _ = fs::remove_file(&backup);
+                if index <= written {
+                    fs::write(&backup, &original[path]).unwrap();
+                }
+            }
+        };
+        crash();
+        code(&home.run(&["register", "--all", "--yes"]), 0);
+        assert_eq!(snapshot(&home), complete, "{written}");
+        code(&home.run(&["unregister", "--all", "--yes"]), 0);
+        assert_eq!(snapshot(&home), original, "{written}");
+        crash();
+        code(&home.run(&["unregister", "--all", "--yes"]), 0);
+        assert_eq!(snapshot(&home), original, "{written}");
+    }
+}

@@ -176,6 +176,35 @@ fn sessions_that_run_and_what_was_refused_are_counted() {
 }
 
 #[test]
+fn what_is_locked_is_said() {
+    let home = Home::new();
+    for name in ["held", "broken", "off", "none"] {
+        let lock = if name == "off" { "lock = \"off\"\n" } else { "" };
+        home.policy(&format!("{name}.toml"), &format!("version = \"1\"\ndefault = \"allow\"\n{lock}"));
+    }
+    let desk: serde_json::Map<_, _> = ["held", "broken", "off", "none"]
+        .into_iter()
+        .map(|name| (name.to_owned(), entry(&["--server", name])))
+        .chain([("bare".to_owned(), json!({ "command": program() }))])
+        .collect();
+    write(&home, ".claude.json", &json!({ "mcpServers": desk }));
+    home.run(&["lock", "held"]);
+    home.run(&["lock", "off"]);
+    home.policy("broken.lock.json", "{");
+    let status = status(&home);
+    let of = |name: &str| {
+        let all = status["clients"][0]["servers"].as_array().unwrap();
+        all.iter().find(|server| server["name"] == name).unwrap()["lock"].clone()
+    };
+    assert_eq!(
+        (of("held"), of("broken"), of("off"), of("none")),
+        (json!("held"), json!("unreadable"), json!("off"), json!("none"))
+    );
+    assert_eq!(of("bare"), Value::Null);
+    assert!(home.good(&["status"]).contains("locked"));
+}
+
+#[test]
 fn a_file_that_cannot_be_read_hides_no_other() {
     let home = Home::new();
     fs::create_dir_all(home.path().join(".cursor")).unwrap();

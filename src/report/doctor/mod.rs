@@ -39,6 +39,25 @@ pub(crate) struct DoctorReport {
     /// What to do if there is nothing to check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) remedy: Option<String>,
+    /// The servers that are not checked because no policy of this program is in front of them; empty if a server was named.
+    pub(crate) without_policy: Vec<BareServer>,
+}
+
+/// A server that no policy of this program is in front of.
+#[derive(Debug, Serialize)]
+pub(crate) struct BareServer {
+    /// The client, as `--client` takes it.
+    pub(crate) client: &'static str,
+    /// Whether the client is told not to start it.
+    pub(crate) disabled: bool,
+    /// The client's file.
+    pub(crate) file: String,
+    /// Why it is out of reach; `null` in any other state.
+    pub(crate) out_of_reach: Option<Barrier>,
+    /// The key in the client's file.
+    pub(crate) server: String,
+    /// Whether it is unprotected, out of reach or broken.
+    pub(crate) state: ServerState,
 }
 
 /// A chain from a client to a server.
@@ -179,9 +198,13 @@ impl DoctorReport {
     /// Returns an error if a person interrupts it, or the system cannot watch a process.
     pub(crate) fn run_checks(question: &DoctorQuestion<'_>) -> Result<Self, ProbeError> {
         let doctor = Doctor { question, program: program::path_to_write(question.env).ok() };
-        let mut report = Self { checks: Vec::new(), error: None, ok: true, remedy: None };
+        let (checks, without_policy) = (Vec::new(), Vec::new());
+        let mut report = Self { checks, error: None, ok: true, remedy: None, without_policy };
         if question.command.is_empty() {
             let clients = Clients::find_all(question.env);
+            if question.server.is_none() {
+                report.without_policy = doctor.list_bare(&clients);
+            }
             match doctor.find_targets(&clients) {
                 Ok(targets) => {
                     for target in &targets {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::client_env::ClientEnv;
-use super::{Barrier, ChainReport, Doctor, LaunchChain, Problem, ServerState, StepId, StepStatus};
+use super::{BareServer, Barrier, ChainReport, Doctor, LaunchChain, Problem, ServerState, StepId, StepStatus};
 use crate::clients::entry::{ClientEntry, Transport, parse_wrapped};
 use crate::clients::file::Opened;
 use crate::clients::key::{is_key, key_word, visible_key};
@@ -98,6 +98,32 @@ impl Doctor<'_> {
             return Ok(targets);
         }
         Err(self.describe_no_target(&names, !broken.is_empty()))
+    }
+
+    /// Lists the servers of the asked clients that no policy of this program is in front of.
+    pub(super) fn list_bare(&self, clients: &Clients) -> Vec<BareServer> {
+        let (program, env) = (self.program.as_deref(), self.question.env);
+        let found = find_entries(clients, self.question.clients, env, &|_| true);
+        let mut bare = Vec::new();
+        for (target, _, entry) in found.entries() {
+            let (chain, report) = target.open_chain(program, env);
+            if chain.as_ref().is_some_and(|chain| chain.wrapped.is_some()) {
+                continue;
+            }
+            bare.push(BareServer {
+                client: target.place.row.id,
+                disabled: entry.is_disabled,
+                file: target.place.file.display().to_string(),
+                out_of_reach: report.barrier,
+                server: entry.name.clone(),
+                state: if chain.is_some() {
+                    ServerState::Unprotected
+                } else {
+                    report.state.unwrap_or(ServerState::Broken)
+                },
+            });
+        }
+        bare
     }
 
     /// Returns why there is nothing to check, and what to do.

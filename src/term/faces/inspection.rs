@@ -63,6 +63,10 @@ fn write_head(
         Mode::Patch => format!("{file}, laid over the built-in policy for {server}"),
         Mode::Standalone => file.to_owned(),
     };
+    for withheld in &report.withheld {
+        let (method, reason) = (&withheld.method, escape_invisible(withheld.reason.trim_end_matches('.')));
+        writeln!(out, "{ERROR}The agent gets none of this server's answer to {method}:{ERROR:#} {reason}.")?;
+    }
     writeln!(out, "Server  {name}{version}, protocol {}", shorten_name(report.protocol))?;
     writeln!(out, "Known   {}", report.identity)?;
     report.lock.iter().try_for_each(|lock| writeln!(out, "Lock    {lock}"))?;
