@@ -130,6 +130,7 @@ impl<'s> Screen<'s> {
             }
             ServerState::OutOfReach | ServerState::Broken => lines.extend(reason.into_iter().chain(remedy)),
         }
+        lines.extend(server.tools.as_ref().map(describe_classes).filter(|classes| !classes.is_empty()));
         lines.extend(server.lock.and_then(describe_lock).map(str::to_owned));
         lines.extend(Some(describe_activity(server)).filter(|activity| !activity.is_empty()));
         if server.disabled {
@@ -193,6 +194,16 @@ impl FileHeading<'_> {
         let file = shorten_path(&escape_invisible(self.file), home, room);
         writeln!(out, "{bold}{head}{bold:#}  {DIM}{file}{DIM:#}")
     }
+}
+
+/// Describes what happens to the tools of each class.
+fn describe_classes(tools: &ToolsTally) -> String {
+    let classes = tools.by_class.iter().map(|(class, tally)| {
+        let counts =
+            [(tally.allowed, "allowed"), (tally.asking, "ask"), (tally.refused, "refused"), (tally.hidden, "hidden")];
+        format!("{}: {}", class.as_str(), describe_present(&counts).collect::<Vec<_>>().join(", "))
+    });
+    classes.collect::<Vec<_>>().join("; ")
 }
 
 fn describe_tally(Tally { allowed, asking, refused, hidden, .. }: Tally) -> String {

@@ -131,6 +131,20 @@ pub(crate) fn find_served(question: &ServedQuestion<'_>) -> FoundServed {
     result
 }
 
+/// Returns the name that a wrapper is given, or that `register` would give it; `None` if the command tells the name.
+pub(crate) fn name_for_wrapper(
+    wrapped: Option<&Wrapped>,
+    (key, words): (&str, &[&str]),
+    settings: &Settings,
+    env: &Env,
+) -> Result<Option<ServerName>, ServedError> {
+    let given = match wrapped {
+        Some(wrapped) => wrapped.server.clone(),
+        None => Naming::new(None, None, settings, env)?.wrap_options(key, words)?.into_iter().nth(1),
+    };
+    Ok(given.map(|name| ServerName::parse(&name)).transpose()?)
+}
+
 impl Served {
     fn new(
         target: &Target<'_>,
@@ -169,12 +183,8 @@ impl Served {
 
     /// Returns the name that its wrapper is given or would be given; `None` if the command tells it.
     pub(crate) fn named_server(&self, settings: &Settings) -> Result<Option<ServerName>, ServedError> {
-        let Some(wrapped) = &self.wrapped else {
-            let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-            let options = Naming::new(None, None, settings, &self.env)?.wrap_options(&self.key, &words)?;
-            return Ok(options.get(1).map(|name| ServerName::parse(name)).transpose()?);
-        };
-        Ok(wrapped.server.as_ref().map(|name| ServerName::parse(name)).transpose()?)
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        name_for_wrapper(self.wrapped.as_ref(), (&self.key, &words), settings, &self.env)
     }
 
     /// Returns the server as its wrapper sees it.

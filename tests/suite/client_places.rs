@@ -214,9 +214,10 @@ fn opencode_goes_there_and_back_in_both_of_its_versions() {
         serde_json::from_value(value["mcp"]["here"]["command"].clone()).unwrap()
     };
     assert_eq!(words(&project)[1..], ["wrap", "--", "here-mcp"]);
-    home.good(&["register", "iterable", "--client", "opencode", "--observe"]);
-    assert_eq!(server(&status(&home), "iterable")["state"], "observed");
-    home.good(&["register", "iterable", "--client", "opencode", "--enforce"]);
+    home.good(&["register", "here", "--client", "opencode", "--observe"]);
+    assert_eq!(words(&project)[1..], ["wrap", "--observe", "--", "here-mcp"]);
+    home.good(&["register", "here", "--client", "opencode", "--enforce"]);
+    assert_eq!(words(&project)[1..], ["wrap", "--", "here-mcp"]);
     home.good(&["unregister", "--all", "--yes"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
     // A new server stands where the file has the others.

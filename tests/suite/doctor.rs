@@ -811,40 +811,32 @@ fn a_person_who_has_seen_enough_leaves_nothing_running() {
 
 #[test]
 fn what_came_after_everything_was_registered_is_named() {
-    let home = Home::new();
-    let path = home.path().join(".cursor/mcp.json");
-    let set = |path: &Path, text: String| {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    let stub = example("stub_server");
-    set(&path, json!({ "mcpServers": { "shop": { "command": stub, "args": [] } } }).to_string());
-    home.good(&["register", "--all", "--yes"]);
-    let doctor = |args: &[&str]| {
-        let ran = home.run(&[&["doctor", "--format", "json"], args].concat());
-        serde_json::from_str::<Value>(&ran.out).unwrap()
+    let home = home();
+    let offer = home.path().join("offer.json");
+    let shop = json!({ "command": stub(), "args": ["--offer", offer] });
+    let path = client(&home, ".cursor/mcp.json", &[("shop", shop)]);
+    let register = ["register", "shop", "--server", "shop", "--client", "cursor"];
+    assert_eq!(home.run(&register).code, Some(0));
+    let doctor = |args: &[&str]| -> Value {
+        let ran = run(command(&home, &[&["--format", "json"], args].concat()), &home);
+        serde_json::from_str(&ran.out).unwrap()
     };
     assert_eq!(doctor(&[])["without_policy"], json!([]));
-    assert!(home.run(&["doctor"]).out.contains("All is well"), "{}", home.run(&["doctor"]).out);
+    assert!(run(command(&home, &[]), &home).out.contains("All is well"));
     let mut desk: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    desk["mcpServers"]["late"] = json!({ "command": stub, "args": ["--late"] });
+    desk["mcpServers"]["late"] = json!({ "command": stub(), "args": ["--late"] });
     desk["mcpServers"]["web"] = json!({ "url": "https://x.test/mcp?token=sesame" });
-    set(&path, desk.to_string());
+    fs::write(&path, desk.to_string()).unwrap();
     let report = doctor(&[]);
-    let found: Vec<_> = report["without_policy"].as_array().unwrap().iter().collect();
-    assert_eq!(
-        (&found[0]["server"], &found[0]["state"], &found[0]["client"]),
-        (&json!("late"), &json!("unprotected"), &json!("cursor"))
-    );
+    let found = report["without_policy"].as_array().unwrap();
+    let late = ["server", "state", "client"].map(|key| found[0][key].as_str().unwrap());
+    assert_eq!(late, ["late", "unprotected", "cursor"]);
     assert_eq!((&found[1]["server"], &found[1]["out_of_reach"]), (&json!("web"), &json!("http")));
     assert_eq!(report["ok"], true, "what is checked is well");
-    let ran = home.run(&["doctor"]);
+    let ran = run(command(&home, &[]), &home);
     assert!(ran.out.contains("All is well with what is behind a policy"), "{}", ran.out);
-    assert!(
-        ran.out.contains("late of cursor: unprotected") && ran.out.contains("policylayer register --all"),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.contains("late of cursor: unprotected") && ran.out.contains("register --all"), "{}", ran.out);
+    assert!(!ran.out.contains("sesame"), "{}", ran.out);
     assert_eq!(doctor(&["shop"])["without_policy"], json!([]), "one was asked for");
     assert_eq!(doctor(&["--client", "cursor"])["without_policy"].as_array().unwrap().len(), 2);
 }

@@ -604,14 +604,14 @@ fn names(file: &Path) -> BTreeMap<String, Option<String>> {
 #[test]
 fn two_servers_never_share_a_name_that_is_made_from_their_keys() {
     let home = Home::new();
-    let entry = |args: &[&str]| json!({ "command": "sh", "args": args });
-    let one = json!({ "mcpServers": { "db": entry(&["-c", "one"]), "my shop": entry(&["-c", "two"]) } });
+    let entry = |bin: &str| json!({ "command": "cargo", "args": ["run", "--bin", bin] });
+    let one = json!({ "mcpServers": { "db": entry("one"), "my shop": entry("two") } });
     let two = json!({ "mcpServers": {
-        "db": entry(&["-c", "three"]), "my-shop": entry(&["-c", "four"]), "\u{43c}": entry(&["-c", "five"]),
-        "\u{43d}": entry(&["-c", "six"]),
+        "db": entry("three"), "my-shop": entry("four"), "\u{43c}": entry("five"),
+        "\u{43d}": entry("six"),
     } });
     // The same server again keeps its name.
-    let three = json!({ "mcpServers": { "db": entry(&["-c", "one"]) } });
+    let three = json!({ "mcpServers": { "db": entry("one") } });
     let files =
         [(".cursor/mcp.json", &one), (".codeium/windsurf/mcp_config.json", &two), (".kiro/settings/mcp.json", &three)];
     let write_desk = || files.map(|(file, text)| write(&home, file, text.to_string()));

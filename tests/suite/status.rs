@@ -182,14 +182,27 @@ fn what_is_locked_is_said() {
         let lock = if name == "off" { "lock = \"off\"\n" } else { "" };
         home.policy(&format!("{name}.toml"), &format!("version = \"1\"\ndefault = \"allow\"\n{lock}"));
     }
+    let offer = json!({
+        "initialize": { "protocolVersion": "2025-06-18", "serverInfo": {}, "capabilities": { "tools": {} } },
+        "tools/list": { "tools": [{ "name": "get_it", "inputSchema": {} }] },
+    });
+    write(&home, "offer.json", &offer);
+    let offer = home.path().join("offer.json");
+    let entry = |options: &[&str]| {
+        let mut entry = entry(options);
+        entry["args"].as_array_mut().unwrap().extend([json!("--offer"), json!(offer)]);
+        entry
+    };
     let desk: serde_json::Map<_, _> = ["held", "broken", "off", "none"]
         .into_iter()
         .map(|name| (name.to_owned(), entry(&["--server", name])))
         .chain([("bare".to_owned(), json!({ "command": program() }))])
         .collect();
     write(&home, ".claude.json", &json!({ "mcpServers": desk }));
-    home.run(&["lock", "held"]);
-    home.run(&["lock", "off"]);
+    for name in ["held", "off"] {
+        let ran = home.run(&["lock", name, "--yes"]);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    }
     home.policy("broken.lock.json", "{");
     let status = status(&home);
     let of = |name: &str| {

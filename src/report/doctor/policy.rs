@@ -7,6 +7,7 @@ use super::{ChainReport, Finding, LaunchChain, LockState, Problem, StepId};
 use crate::engine::Asks;
 use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
 use crate::policy::{LockMode, Server, ServerName};
+use crate::report::client_servers::{ServedError, name_for_wrapper};
 use crate::report::identity::Identity;
 use crate::report::lock_status::LockStatus;
 use crate::settings::{Channel, KnownClient, Settings};
@@ -107,13 +108,16 @@ fn check_channels(chain: &LaunchChain<'_>, settings: &Settings, found: String) -
 }
 
 fn find_server(chain: &LaunchChain<'_>, settings: &Settings) -> Result<Server, Problem> {
-    let named = chain.wrapped.as_ref().and_then(|wrapped| wrapped.server.as_deref()).map(ServerName::parse);
-    let named = named.transpose().map_err(|error| {
-        Problem::failed(format!("--server: {error}"), format!("correct --server in {}", chain.entry_place()))
-    })?;
-    settings
-        .server_of_command(named.as_ref(), chain.own_words())
-        .map_err(|error| Problem::failed(error.to_string(), "make the `match` of one of the two in config.toml longer"))
+    let (own, env) = (chain.own_words(), chain.env.as_env());
+    let words: Vec<&str> = own.iter().map(String::as_str).collect();
+    let describe = |error: ServedError| match error {
+        ServedError::BadName(error) => {
+            Problem::failed(format!("--server: {error}"), format!("correct --server in {}", chain.entry_place()))
+        }
+        error => Problem::failed(error.to_string(), "make the `match` of one of the two in config.toml longer"),
+    };
+    let named = name_for_wrapper(chain.wrapped.as_ref(), (chain.key, &words), settings, &env).map_err(describe)?;
+    settings.server_of_command(named.as_ref(), own).map_err(|error| describe(error.into()))
 }
 
 fn describe_settings_error(error: SettingsError) -> Problem {
