@@ -48,7 +48,8 @@ pub(super) fn find_plugins(list: &Path, env: &Env) -> Option<Vec<(PathBuf, Bundl
         // Once a plugin was installed once.
         let all = installed.as_array().map_or_else(|| vec![installed], |all| all.iter().collect());
         for one in all {
-            let Some(root) = one["installPath"].as_str().map(PathBuf::from) else { continue };
+            let root = one["installPath"].as_str().map(PathBuf::from).filter(|root| root.is_absolute());
+            let Some(root) = root else { continue };
             let project = one["projectPath"].as_str().filter(|_| one["scope"] != "user");
             let is_off = is_plugin_off(list, name, project.map_or(env.working_dir(), Path::new));
             let bundle = Bundle { name: name.clone(), root, is_off, project: project.map(str::to_owned) };

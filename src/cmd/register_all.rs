@@ -128,6 +128,8 @@ fn write_files(
     format: Format,
 ) -> anyhow::Result<()> {
     let (mut written, mut failed, mut clients) = (0, 0, BTreeSet::new());
+    // Whoever stops reading what is said does not stop the changes halfway.
+    let mut said = Ok(());
     for outcome in apply_changes(selection, plan.changes()) {
         report.record_outcome(&outcome);
         let (changes, result) = outcome;
@@ -138,7 +140,8 @@ fn write_files(
                 if format == Format::Text {
                     let file = changes.first().map(|change| change.file.display_name()).unwrap_or_default();
                     let backup = result.backup().map(|backup| format!("\n  The old file is kept as {backup}"));
-                    print(|out| writeln!(out, "{SUCCESS}Changed{SUCCESS:#} {file}{}", backup.unwrap_or_default()))?;
+                    let backup = backup.unwrap_or_default();
+                    said = said.and_then(|()| print(|out| writeln!(out, "{SUCCESS}Changed{SUCCESS:#} {file}{backup}")));
                 }
             }
             Err(error) => {
@@ -156,6 +159,7 @@ fn write_files(
             if written == 1 { "stays" } else { "stay" },
         ));
     }
+    said?;
     if format == Format::Json || written == 0 {
         return Ok(());
     }

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use crate::support::log::{Home, Ran};
 use crate::support::system::{may_link, native, program, symlink};
@@ -671,4 +673,20 @@ fn after_a_crash_between_two_files_a_second_run_and_the_undo_complete() {
         code(&home.run(&["unregister", "--all", "--yes"]), 0);
         assert_eq!(snapshot(&home), original, "{written}");
     }
+}
+
+/// As with `register --all --yes | head`.
+#[test]
+fn a_reader_that_leaves_early_stops_no_change() {
+    let home = desk();
+    let before = snapshot(&home);
+    let mut command = home.command(&["register", "--all", "--yes"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().starts_with("Changed ")));
+    drop(said);
+    child.wait().unwrap();
+    let after = snapshot(&home);
+    let unchanged: Vec<_> = before.iter().filter(|(path, bytes)| after[*path] == **bytes).collect();
+    assert!(unchanged.is_empty(), "{unchanged:?}");
 }
