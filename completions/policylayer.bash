@@ -901,7 +901,7 @@ _policylayer() {
             fi
             case "${prev}" in
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio opencode" -- "${cur}"))
                     return 0
                     ;;
                 --timeout)
@@ -1659,7 +1659,7 @@ _policylayer() {
                     return 0
                     ;;
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio opencode" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1689,7 +1689,7 @@ _policylayer() {
                     return 0
                     ;;
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio opencode" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1745,7 +1745,7 @@ _policylayer() {
                     return 0
                     ;;
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio opencode" -- "${cur}"))
                     return 0
                     ;;
                 --policy)
@@ -1779,7 +1779,7 @@ _policylayer() {
                     return 0
                     ;;
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio opencode" -- "${cur}"))
                     return 0
                     ;;
                 --policy)
@@ -1813,7 +1813,7 @@ _policylayer() {
                     return 0
                     ;;
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio opencode" -- "${cur}"))
                     return 0
                     ;;
                 --policy)
@@ -2125,7 +2125,7 @@ _policylayer() {
             fi
             case "${prev}" in
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio opencode" -- "${cur}"))
                     return 0
                     ;;
                 --format)
@@ -2339,7 +2339,7 @@ _policylayer() {
             fi
             case "${prev}" in
                 --client)
-                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio opencode" -- "${cur}"))
                     return 0
                     ;;
                 --format)

@@ -89,7 +89,8 @@ roo-code\t''
 copilot-cli\t''
 kiro\t''
 amazon-q\t''
-lm-studio\t''"
+lm-studio\t''
+opencode\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l format -d 'With --all: the output format of the plan and the result' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l server -d 'The server\'s name, which finds its policy, instead of the one that `wrap` derives from its command' -r
@@ -117,7 +118,8 @@ roo-code\t''
 copilot-cli\t''
 kiro\t''
 amazon-q\t''
-lm-studio\t''"
+lm-studio\t''
+opencode\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l format -d 'With --all: the output format of the plan and the result' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; with a command for `register`, every installed client'
@@ -140,7 +142,8 @@ roo-code\t''
 copilot-cli\t''
 kiro\t''
 amazon-q\t''
-lm-studio\t''"
+lm-studio\t''
+opencode\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l timeout -d 'How many seconds a server may take to open a session, and again to list its tools' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program'"
@@ -163,7 +166,8 @@ roo-code\t''
 copilot-cli\t''
 kiro\t''
 amazon-q\t''
-lm-studio\t''"
+lm-studio\t''
+opencode\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l server -d 'The server, by its key in the clients\' files or by its name; with a command, its name instead of the one derived from the command' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
@@ -180,7 +184,8 @@ roo-code\t''
 copilot-cli\t''
 kiro\t''
 amazon-q\t''
-lm-studio\t''"
+lm-studio\t''
+opencode\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l policy -d 'The policy file that the lock is beside, instead of the one that `wrap` would find' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l timeout -d 'How many seconds the server may take to open a session, and again for its lists' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and not __fish_seen_subcommand_from diff accept help" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
@@ -206,7 +211,8 @@ roo-code\t''
 copilot-cli\t''
 kiro\t''
 amazon-q\t''
-lm-studio\t''"
+lm-studio\t''
+opencode\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l policy -d 'The policy file that the lock is beside, instead of the one that `wrap` would find' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l timeout -d 'How many seconds the server may take to open a session, and again for its lists' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from diff" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
@@ -227,7 +233,8 @@ roo-code\t''
 copilot-cli\t''
 kiro\t''
 amazon-q\t''
-lm-studio\t''"
+lm-studio\t''
+opencode\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l policy -d 'The policy file that the lock is beside, instead of the one that `wrap` would find' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l timeout -d 'How many seconds the server may take to open a session, and again for its lists' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand lock; and __fish_seen_subcommand_from accept" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
@@ -257,7 +264,8 @@ roo-code\t''
 copilot-cli\t''
 kiro\t''
 amazon-q\t''
-lm-studio\t''"
+lm-studio\t''
+opencode\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l force -d 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l lock -d 'Lock the server as well, as `policylayer lock` does'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l full -d 'Start nothing: write the whole built-in policy for the server'

@@ -131,7 +131,9 @@ impl<'s> Screen<'s> {
             ServerState::OutOfReach | ServerState::Broken => lines.extend(reason.into_iter().chain(remedy)),
         }
         lines.extend(server.tools.as_ref().map(describe_classes).filter(|classes| !classes.is_empty()));
-        lines.extend(server.lock.and_then(describe_lock).map(str::to_owned));
+        // What is broken about a lock is the reason.
+        let lock = server.lock.filter(|_| server.state != ServerState::Broken);
+        lines.extend(lock.and_then(describe_lock).map(str::to_owned));
         lines.extend(Some(describe_activity(server)).filter(|activity| !activity.is_empty()));
         if server.disabled {
             lines.push("its client is told not to start it".to_owned());

@@ -183,7 +183,7 @@ fn what_is_locked_is_said() {
         home.policy(&format!("{name}.toml"), &format!("version = \"1\"\ndefault = \"allow\"\n{lock}"));
     }
     let offer = json!({
-        "initialize": { "protocolVersion": "2025-06-18", "serverInfo": {}, "capabilities": { "tools": {} } },
+        "initialize": { "protocolVersion": "2025-06-18", "serverInfo": { "name": "shop", "version": "1" }, "capabilities": { "tools": {} } },
         "tools/list": { "tools": [{ "name": "get_it", "inputSchema": {} }] },
     });
     write(&home, "offer.json", &offer);
