@@ -188,6 +188,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --method 'Instead of a tool: a method of the client that the protocol does not know, or a request of the server such as `sampling/createMessage`'
             cand --args 'The arguments of the call or prompt, or the parameters of the method, as a JSON object, or `-` to read them from stdin; without it there are none'
             cand --input 'What the call answers to the server''s questions (`inputResponses`, what conditions on `input.…` look at), as a JSON object; without it, nothing'
+            cand --result 'A file with what the server answers, as a JSON object: print also what `results` of the policy makes of it'
             cand --policy 'The policy file; without it, the policy that `wrap` would use for the server'
             cand --server 'The server that has the tool, by its key in a client''s file or by its name; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name'
             cand --format 'Output format: for a person, or for a program'

@@ -254,6 +254,9 @@ pub(crate) struct DecideArgs {
     /// object; without it, nothing
     #[arg(long, value_name = "JSON", allow_hyphen_values = true, conflicts_with = "method")]
     pub input: Option<String>,
+    /// A file with what the server answers, as a JSON object: print also what `results` of the policy makes of it
+    #[arg(long, value_name = "FILE")]
+    pub result: Option<PathBuf>,
     /// The policy file; without it, the policy that `wrap` would use for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -273,13 +276,14 @@ Examples:
   policylayer decide send_campaign --args '{\"campaignId\": 77}'
   policylayer decide --server files --resource file:///srv/reports/may.csv
   policylayer decide --policy new.toml create_list --args - < args.json
+  policylayer decide get_user_by_email --result answer.json
 
 The call is judged as the first one of a session. A tool that is in no catalogue is judged by its name alone; what the \
 server lists about it may raise its class. `policylayer test` tries several calls, and limits over time.
 
 Exit codes:
   0 allowed   1 something failed   2 wrong usage   3 the policy is invalid
-  4 refused or hidden   5 needs a person's approval";
+  4 refused, hidden, or its result withheld   5 needs a person's approval";
 
 #[derive(Debug, Args)]
 #[command(after_help = TEST)]

@@ -1,6 +1,8 @@
 //! `policylayer decide`: what would happen to a call, and which rule decides it. Nothing is counted or sent.
 
+use std::fs::File;
 use std::io::{self, Read as _, Write};
+use std::path::Path;
 
 use anyhow::Context as _;
 
@@ -11,12 +13,12 @@ use crate::engine::TrialInput;
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
 use crate::policy::{self, Colour, Diagnostic, Effect, RequestSubject, Source};
-use crate::report::decision::{CallLimit, DecisionReport, document_of_rule};
+use crate::report::decision::{CallLimit, DecisionReport, ResultReport, document_of_rule};
 use crate::report::limit::WindowText;
 use crate::term::message;
 use crate::term::style::{ERROR, SUCCESS, WARN, stderr_width};
 use crate::term::table::{self, Cell};
-use crate::visible::escape_invisible;
+use crate::visible::{count_of, escape_invisible, visible_path};
 use crate::wire::arguments::Arguments;
 
 /// Decides one call under the named policy, or under the one in force for the server.
@@ -43,12 +45,16 @@ pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     let given = |name, text: &Option<String>| read_arguments(name, text.as_deref());
     let Some(arguments) = given("--args", &args.args)? else { return Ok(Exit::Usage) };
     let Some(input) = given("--input", &args.input)? else { return Ok(Exit::Usage) };
-    let report = DecisionReport::new(&policy, subject, TrialInput { arguments: &arguments, input: &input }).map_err(
-        |fault| UsageError(format!("No client can send such a call: {fault}. Correct the tool, --args or --input.")),
-    )?;
+    let Some(result) = args.result.as_deref().map_or(Ok(Some(None)), read_result)? else { return Ok(Exit::Usage) };
+    let input = TrialInput { arguments: &arguments, input: &input };
+    let report = DecisionReport::new(&policy, subject, input, result.as_ref()).map_err(|fault| {
+        UsageError(format!("No client can send such a call: {fault}. Correct the tool, --args or --input."))
+    })?;
     print_report(&report, args.format, write_text)?;
     tool.into_iter().for_each(|tool| tool_server::note_near_tool(tool, &policy, &place));
+    let is_withheld = report.result.as_ref().is_some_and(|result| result.withheld.is_some());
     Ok(match report.effect {
+        Effect::Allow if is_withheld => Exit::Refused,
         Effect::Allow => Exit::Ok,
         Effect::Deny | Effect::Hide => Exit::Refused,
         Effect::RequireApproval => Exit::NeedsApproval,
@@ -67,17 +73,31 @@ fn read_arguments(name: &str, given: Option<&str>) -> anyhow::Result<Option<Argu
         }
         Some(text) => (name, text.to_owned()),
     };
+    Ok(parse_object(name, text, "such as '{\"campaignId\": 77}'"))
+}
+
+/// Reads the file of --result: `Some(Some(…))` is what it holds. If no server can answer it, prints what is wrong.
+fn read_result(path: &Path) -> anyhow::Result<Option<Option<Arguments>>> {
+    let name = visible_path(path);
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_MESSAGE as u64).read_to_string(&mut text));
+    read.with_context(|| format!("{name} cannot be read. Give the file as UTF-8"))?;
+    Ok(parse_object(&name, text, "such as {\"content\": []}: the `result` of an answer alone").map(Some))
+}
+
+/// Parses an object that every parser reads alike, or prints what is wrong with it.
+fn parse_object(name: &str, text: String, example: &str) -> Option<Arguments> {
     let fault = match Arguments::parse(&text) {
-        Ok(arguments) => return Ok(Some(arguments)),
+        Ok(arguments) => return Some(arguments),
         Err(fault) => fault,
     };
     let source = Source::new(name, policy::Format::Json, text);
     let at = fault.byte_offset().unwrap_or_default();
     let text = fault.to_string();
     // The place is shown by line and column.
-    let message = format!("these arguments are refused: {}", text.split(" (at byte").next().unwrap_or_default());
+    let message = format!("this is refused: {}", text.split(" (at byte").next().unwrap_or_default());
     let diagnostic = Diagnostic::error("bad-arguments", at..at + 1, message)
-        .with_hint("write one JSON object that every parser reads alike, such as '{\"campaignId\": 77}'");
+        .with_hint(format!("write one JSON object that every parser reads alike, {example}"));
     let rendered = policy::render_diagnostics_within(
         &source,
         &[diagnostic],
@@ -85,7 +105,7 @@ fn read_arguments(name: &str, given: Option<&str>) -> anyhow::Result<Option<Argu
         stderr_width().unwrap_or(policy::WIDE),
     );
     message::print_styled(&rendered);
-    Ok(None)
+    None
 }
 
 fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()> {
@@ -122,6 +142,9 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
             report.server
         )?;
     }
+    if let Some(result) = &report.result {
+        write_result(out, result)?;
+    }
     if report.limits.is_empty() {
         return Ok(());
     }
@@ -132,6 +155,22 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
     writeln!(out, "{heading}")?;
     let rows: Vec<_> = report.limits.iter().map(limit_row).collect();
     table::write_table(out, &["LIMIT", "MAX", "WINDOW", "COUNTED FOR", "THIS CALL"], &rows)
+}
+
+fn write_result(out: &mut dyn Write, result: &ResultReport) -> io::Result<()> {
+    let ResultReport { withheld, reason, stripped, cut, .. } = result;
+    match withheld {
+        Some(rule) => {
+            let reason = reason.as_deref().map_or_else(String::new, |reason| format!(": {}", escape_invisible(reason)));
+            let stop = if reason.ends_with(['.', '!', '?']) { "" } else { "." };
+            writeln!(out, "The result is withheld by the rule {}{reason}{stop}", escape_invisible(rule))
+        }
+        None if stripped + cut == 0 => writeln!(out, "The result passes as it is."),
+        None => {
+            let (stripped, cut) = (count_of(*stripped, "character"), count_of(*cut, "text"));
+            writeln!(out, "The result passes, with {stripped} taken out and {cut} cut.")
+        }
+    }
 }
 
 fn limit_row(CallLimit { limit, counts }: &CallLimit<'_>) -> Vec<Cell> {

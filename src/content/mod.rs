@@ -13,11 +13,13 @@ mod phone;
 mod secret;
 mod secret_formats;
 mod signed_url;
+mod text_edits;
 mod words;
 
 use std::ops::Range;
 
 use decoded_text::TextReading;
+pub use text_edits::{EditCounts, Strip, TextEdits, edit_texts};
 
 /// What a detector finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

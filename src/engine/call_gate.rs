@@ -52,7 +52,7 @@ impl CountedCall {
 
 /// Returns what conditions look at in a call.
 fn condition_input<'l>(call: &CallParams<'l>) -> ConditionInput<'l> {
-    ConditionInput { args: call.arguments.unwrap_or("{}"), input: call.input_responses(), uri: None }
+    ConditionInput { args: call.arguments.unwrap_or("{}"), input: call.input_responses(), uri: None, result: None }
 }
 
 /// Judges a call of a tool, and does not count it. `look_alike` is the name that a server may take the call's name for.

@@ -130,7 +130,8 @@ impl Engine {
                 }
             }
         };
-        let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None };
+        let results = policy.common_result_plan();
+        let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None, results };
         self.forward_call(id, key, (subject, name), payload, pending, turn);
         Ok(())
     }
@@ -174,7 +175,7 @@ impl Engine {
         };
         let is_page = method == "resources/read" && self.tools.lock.is_in_force() && is_app(&call.name);
         let lists = if is_page { Some(ListKind::Pages) } else { ListKind::of_answer(method) };
-        let shape = AnswerShape::Other;
+        let (shape, results) = (AnswerShape::Other, policy.item_result_plan(item));
         if need == Need::Room {
             let facts = facts(Effect::Deny, LOCK_RULE);
             self.refuse_uncompared(&request, (subject, item.name), (shape, facts), turn);
@@ -186,7 +187,8 @@ impl Engine {
             Ok(AdmittedCall { decision, asking, counted, .. }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
                 let facts = Facts { enforcement, ..facts(decision.effect, decision.rule) };
-                let pending = PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape, lists };
+                let draft = self.recorder.draft_decision(&facts, turn);
+                let pending = PendingCall { counted, draft, shape, lists, results };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
                     let shown = match subject {
                         SubjectKind::Method => Cow::Borrowed(method),
@@ -217,7 +219,7 @@ impl Engine {
                 let facts = facts(why.decision.effect, why.decision.rule);
                 let refusal = format_refusal(advise_unread(why, item.drift), subject, item.name);
                 match self.refuse_request(id, shape, &refusal, facts, turn) {
-                    ControlFlow::Continue(draft) => PendingCall { counted: None, draft, shape, lists },
+                    ControlFlow::Continue(draft) => PendingCall { counted: None, draft, shape, lists, results },
                     ControlFlow::Break(()) => return Ok(()),
                 }
             }
@@ -445,7 +447,7 @@ impl Engine {
         let mut pending = match admitted {
             Ok(AdmittedCall { counted, .. }) => {
                 let draft = self.recorder.draft_decision(&facts, turn);
-                PendingCall { counted, draft, shape: AnswerShape::Other, lists: None }
+                PendingCall { counted, draft, shape: AnswerShape::Other, lists: None, results: None }
             }
             Err(why) => {
                 let facts = Facts { effect: why.decision.effect, rule: why.decision.rule, ..facts };
@@ -460,7 +462,7 @@ impl Engine {
                 }
                 turn.push_note(format!("observing, so passed on: would have {text}"));
                 let draft = self.recorder.draft_decision(&facts, turn);
-                PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None }
+                PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None, results: None }
             }
         };
         if self.ended.is_some() {

@@ -28,6 +28,7 @@ mod previews;
 mod recorder;
 mod refusal;
 mod resource_index;
+mod results;
 mod rounds;
 mod stray_lines;
 mod tasks;
@@ -60,7 +61,7 @@ use recorder::Recorder;
 use resource_index::ResourceIndex;
 use tasks::Tasks;
 use tool_index::{IsComplete, ToolIndex};
-pub use trial::{Trial, TrialDecision, TrialInput, find_item};
+pub use trial::{Trial, TrialDecision, TrialInput, TrialResult, find_item};
 
 use crate::lock::ItemKind;
 use crate::policy::{Decision, Policy, Section, ToolRef};
@@ -439,7 +440,7 @@ impl Engine {
             _ if !is_of_server(method) && !self.admit_notification(Direction::Server, method, params, turn) => return,
             _ => {}
         }
-        turn.forward_to_client();
+        self.forward_notification(line, method, params, turn);
     }
 
     fn handle_server_response(&mut self, line: &[u8], id: &str, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) {
@@ -457,17 +458,11 @@ impl Engine {
         };
         let is_list = matches!(open.kind, RequestKind::List(..));
         let edited = match (open.kind, answer) {
-            (RequestKind::Call(call), answer) => {
-                let lists = call.lists;
-                self.handle_call_answer(call, answer, turn);
-                match (lists, answer) {
-                    (Some(list), Answer::Result(result)) => self.filter_list(line, result, (list, ListPart::Rest)),
-                    _ => Ok(None),
-                }
-            }
+            (RequestKind::Call(call), answer) => self.treat_call_answer((&open.id, call), line, answer, turn),
             (RequestKind::Task(request), answer) => {
+                let treated = self.treat_task_answer((&open.id, &request), line, turn);
                 self.handle_task_answer(request, answer, turn);
-                Ok(None)
+                Ok(treated)
             }
             (RequestKind::Subscription, Answer::Error(error)) if self.listeners.can_serve(key, error) => {
                 // The server has no subscriptions. A change of the policy is ours to announce.

@@ -7,6 +7,7 @@ use super::list_filter::{ListKind, ListPart};
 use super::rounds::RoundCall;
 use super::tasks::TaskRequest;
 use crate::limits::{MAX_CANCELLED, MAX_OPEN, MAX_OPEN_BYTES};
+use crate::policy::ResultPlan;
 use crate::record::{Approval, Draft};
 use crate::wire::id::IdKey;
 use crate::wire::message::AnswerShape;
@@ -72,6 +73,8 @@ pub(super) struct PendingCall {
     pub(super) shape: AnswerShape,
     /// What its answer lists, which is filtered.
     pub(super) lists: Option<ListKind>,
+    /// What happens to its result; `None` if nothing does.
+    pub(super) results: Option<ResultPlan>,
 }
 
 impl PendingCall {

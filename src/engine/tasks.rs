@@ -16,8 +16,8 @@ use super::recorder::outcome_of_answer;
 use super::refusal::{Refused, Remedy, SubjectKind, format_refusal};
 use super::{ClientRequest, Engine};
 use crate::limits::{MAX_ID, MAX_TASK_BYTES, MAX_TASKS};
-use crate::policy::{ConditionInput, Decision, Effect, Section};
-use crate::record::{self, Digest, Direction, Draft, Facts, LogEntry, Outcome};
+use crate::policy::{ConditionInput, Decision, Effect, ResultPlan, Section};
+use crate::record::{self, Digest, Direction, Draft, Facts, LogEntry, Outcome, ResultRecord};
 use crate::wire::fault::Fault;
 use crate::wire::message::{self, Answer, AnswerShape};
 use crate::wire::method;
@@ -41,6 +41,8 @@ struct CallTask {
     /// `None` once the call is settled. The task is still known then: the client may ask for it again.
     call: Option<PendingCall>,
     tool: Box<str>,
+    /// What happens to its result, also if the client asks for it again.
+    results: Option<ResultPlan>,
     /// When the server said that the task is complete without giving its result (2025-11-25).
     completed: Option<Duration>,
     /// The digest of the input that it has asked for last, if that has passed.
@@ -116,6 +118,24 @@ impl Tasks {
         self.by_id.values_mut().for_each(|task| task.asked = None);
     }
 
+    /// Returns what happens to the result of a task; `None` if nothing does.
+    pub(super) fn find_results(&self, id: &str) -> Option<ResultPlan> {
+        self.by_id.get(id)?.results.clone()
+    }
+
+    /// Returns what happens to the results of the tasks.
+    pub(super) fn result_plans(&self) -> impl Iterator<Item = &ResultPlan> {
+        self.by_id.values().filter_map(|task| task.results.as_ref())
+    }
+
+    /// Adds to the record of a task's call what was done to its result, unless the call is settled.
+    pub(super) fn add_result(&mut self, id: &str, result: ResultRecord) {
+        let call = self.by_id.get_mut(id).and_then(|task| task.call.as_mut());
+        if let Some(draft) = call.and_then(|call| call.draft.as_mut()) {
+            draft.add_result(result);
+        }
+    }
+
     fn take_call(&mut self, id: &str) -> Option<PendingCall> {
         let task = self.by_id.get_mut(id)?;
         self.bytes -= task.weight();
@@ -135,7 +155,8 @@ impl Engine {
             return Some(call);
         };
         let tool = call.round().map(|round| round.tool.clone()).unwrap_or_default();
-        let task = CallTask { call: Some(call), tool, completed: None, asked: None };
+        let results = call.results.clone();
+        let task = CallTask { call: Some(call), tool, results, completed: None, asked: None };
         for dropped in self.tasks.add_task(&id, task) {
             turn.push_note(
                 "a task is no longer followed: its id was used again, or too many tasks are open".to_owned(),
@@ -202,7 +223,8 @@ impl Engine {
         };
         if let ControlFlow::Continue(draft) = self.refuse_request(request.id, AnswerShape::Other, &refusal, facts, turn)
         {
-            let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None };
+            let results = self.policy.common_result_plan();
+            let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None, results };
             self.client_requests.insert(request.key.clone(), request.id, RequestKind::Call(pending));
             turn.forward_to_server();
         }
@@ -222,7 +244,7 @@ impl Engine {
         let (arguments, is_approved) = round.map_or((None, false), |round| (round.arguments(), round.is_approved));
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.find_tool(&name);
-        let input = ConditionInput { args: arguments.unwrap_or("{}"), input: Some(inputs), uri: None };
+        let input = ConditionInput { args: arguments.unwrap_or("{}"), input: Some(inputs), uri: None, result: None };
         let judgement = policy.judge_call(tool, input);
         let decision = judgement.decision;
         let facts = Facts {

@@ -57,6 +57,7 @@ impl Engine {
         let subject = record::Subject::Tool(&call.name);
         let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, subject, &call, rule) };
         let mut need = Need::Nothing;
+        let results = policy.result_plan(tool);
         let pending = match self.gate.judge_call(&policy, &call, (tool, look_alike), turn.now) {
             Ok(AdmittedCall { decision, asking, counted, preview }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
@@ -75,8 +76,8 @@ impl Engine {
                     }
                 }
                 let facts = Facts { effect: decision.effect, enforcement, ..facts(decision.rule) };
-                let pending =
-                    PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape, lists: None };
+                let draft = self.recorder.draft_decision(&facts, turn);
+                let pending = PendingCall { counted, draft, shape, lists: None, results };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
                     let call = &call;
                     let (item, preview) = (None, preview.map(|of| (of, known.preview.clone())));
@@ -98,7 +99,7 @@ impl Engine {
                 let ControlFlow::Continue(draft) = self.refuse_request(id, shape, &refusal, facts, turn) else {
                     return Ok(());
                 };
-                PendingCall { counted: None, draft, shape, lists: None }
+                PendingCall { counted: None, draft, shape, lists: None, results }
             }
         };
         let payload = request.payload();

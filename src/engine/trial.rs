@@ -8,9 +8,12 @@ use super::limits::{Memory, Store};
 use super::refusal::{Refused, SubjectKind, format_refusal};
 use super::resource_index::is_app;
 use super::tool_index::ToolIndex;
+use crate::content::EditCounts;
 use crate::lock::ItemKind;
-use crate::policy::{ConditionInput, Effect, Item, Policy, RequestSubject, Section, ToolRef};
-use crate::record::Outcome;
+use crate::policy::{
+    ConditionInput, Effect, Item, Policy, RequestSubject, Section, ToolRef, TreatedResult, WithheldBy,
+};
+use crate::record::{Outcome, ResultRecord};
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
 use crate::wire::message::CallParams;
@@ -40,7 +43,7 @@ pub struct TrialInput<'a> {
 
 impl<'a> From<TrialInput<'a>> for ConditionInput<'a> {
     fn from(TrialInput { arguments, input }: TrialInput<'a>) -> Self {
-        Self { args: arguments.as_str(), input: Some(input.as_str()), uri: None }
+        Self { args: arguments.as_str(), input: Some(input.as_str()), uri: None, result: None }
     }
 }
 
@@ -56,6 +59,17 @@ pub struct TrialDecision {
     pub reason: Option<String>,
     /// After how many seconds the same call passes, if a limit refuses it.
     pub retry_after: Option<u64>,
+}
+
+/// What a client would get of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialResult {
+    /// The result as the client gets it.
+    pub becomes: String,
+    /// What was done to it.
+    pub record: ResultRecord,
+    /// The rule that withholds it.
+    pub withheld: Option<WithheldBy>,
 }
 
 impl Default for Trial {
@@ -188,6 +202,22 @@ impl Trial {
                 TrialDecision { effect, rule: rule.to_owned(), reason: Some(reason), retry_after }
             }
         }
+    }
+}
+
+impl TrialResult {
+    /// Tries what a policy makes of a result, an object, before the server has listed anything.
+    pub fn new(policy: &Policy, subject: RequestSubject<&str>, result: &Arguments) -> Self {
+        let plan = match subject.section() {
+            None => policy.result_plan(subject.name()),
+            Some((section, name)) => policy.item_result_plan(find_item(policy, section, name)),
+        };
+        let treated = plan.map(|plan| plan.treat_result(result.as_str())).unwrap_or_default();
+        let TreatedResult { edited, counts: EditCounts { stripped, cut }, withheld } = treated;
+        let rule = withheld.as_ref().map(|by| by.rule.clone());
+        let (stripped, cut) = if rule.is_some() { (0, 0) } else { (stripped, cut) };
+        let record = ResultRecord { stripped, cut, withheld: rule };
+        Self { becomes: edited.unwrap_or_else(|| result.as_str().to_owned()), record, withheld }
     }
 }
 

@@ -11,6 +11,7 @@ use super::entry::Rule;
 use super::keys::words::word_enum;
 use super::lock_terms::{LockMode, PolicyLock};
 use super::name_table::NameTable;
+use super::results::ResultRules;
 use super::section::SectionRule;
 use super::server::Server;
 use crate::risk::{Catalogue, Class};
@@ -29,6 +30,10 @@ pub struct Policy {
     pub(super) all_tools: Option<Arc<Rule>>,
     /// The rules for everything but tools, the most specific first.
     pub(super) sections: Vec<SectionRule>,
+    /// What happens to everything that the server answers.
+    pub(super) results: Option<Arc<ResultRules>>,
+    /// Whether something happens to some of it.
+    pub(super) has_result_rules: bool,
     pub(super) beside_tools: BesideTools,
     pub(super) trusted_hints: Option<TrustedHints>,
     pub(super) lock_mode: Option<LockMode>,
@@ -60,6 +65,8 @@ impl Policy {
             tool_classes: NameTable::default(),
             all_tools: None,
             sections: Vec::new(),
+            results: None,
+            has_result_rules: false,
             beside_tools: BesideTools::Builtin,
             trusted_hints: None,
             lock_mode: None,
@@ -136,6 +143,12 @@ impl Policy {
             self.sections.extend(entries.iter().flat_map(|entry| SectionRule::from_entry(*section, entry)));
         }
         self.sections.sort_by_key(|rule| std::cmp::Reverse(rule.weight()));
+        self.results = document.results.clone();
+        let tools = document.tools.iter().flatten().map(|entry| &entry.rule);
+        let classes = document.classes.iter().flatten().map(|entry| &entry.rule);
+        let others = document.sections.iter().flat_map(|(_, entries)| entries).map(|entry| &entry.rule);
+        let has_results = tools.chain(classes).chain(others).any(|rule| rule.results.is_some());
+        self.has_result_rules = self.results.is_some() || has_results;
         self.named.sort_globs();
         self.tool_classes.sort_globs();
     }

@@ -14,6 +14,7 @@ use super::keys::words::{Words as _, list_words, nearest_word, words};
 use super::keys::{Family, FromDocument, ReadTable as _, TableSpec, ValueKind, read_text, table, table_kind};
 use super::limit_keys::LimitKeys;
 use super::lock_terms::LockMode;
+use super::results::{PolicyResults, ResultKeys, ResultRules};
 use super::section::{Section, SectionMembers};
 use super::server::ServerName;
 use super::source::Span;
@@ -23,9 +24,18 @@ use crate::risk::{Catalogue, Class};
 
 pub(super) const POLICY: Family = Family {
     tables: || {
-        const { &[DocumentKeys::SPEC, EntryKeys::SPEC, LimitKeys::SPEC, GroupKeys::SPEC, GroupedCondition::SPEC] }
-            .iter()
-            .collect()
+        const {
+            &[
+                DocumentKeys::SPEC,
+                EntryKeys::SPEC,
+                LimitKeys::SPEC,
+                GroupKeys::SPEC,
+                GroupedCondition::SPEC,
+                ResultKeys::SPEC,
+            ]
+        }
+        .iter()
+        .collect()
     },
     reserved: &[("when", "`when` is reserved: write conditions under `deny_if`, `require` or `approve_if`")],
 };
@@ -67,6 +77,9 @@ table! {
     "requests" => requests: SectionMembers,
     /// Methods of the client that the protocol does not know, by name or glob.
     "methods" => methods: SectionMembers,
+    /// What happens to everything that the server answers: what is taken out of texts, how long they may be, and what is
+    /// withheld.
+    "results" => results: PolicyResults,
     /// What holds for resources, prompts, requests and methods without an entry: `"default"`, or `"builtin"` for the
     /// built-in rules. Without the key, it is `"builtin"` in a document that is laid over the built-in policy.
     "beside_tools" => beside_tools: BesideTools,
@@ -127,6 +140,7 @@ pub(super) struct PolicyDocument {
     pub(super) classes: Option<Vec<PolicyEntry<Class>>>,
     pub(super) tools: Option<Vec<PolicyEntry<ToolName>>>,
     pub(super) sections: Vec<(Section, Vec<PolicyEntry<ToolName>>)>,
+    pub(super) results: Option<Arc<ResultRules>>,
     pub(super) beside_tools: Option<BesideTools>,
     pub(super) trust_hints: Option<Located<TrustedHints>>,
     pub(super) lock: Option<Located<LockMode>>,
@@ -251,6 +265,7 @@ pub(super) fn read_document(root: &DocumentNode, origin: Origin<'_>, report: &mu
         .into_iter()
         .filter_map(|(section, members)| Some((section, members?.compile(section, origin, report))));
     let sections = sections.collect();
+    let results = keys.results.map(|results| results.compile(origin, report));
     let (default, unlisted) = (keys.default, keys.unlisted);
     let (all_tools, beside_tools, trust_hints) = (first, keys.beside_tools, keys.trust_hints);
     let (lock, catalogue) = (keys.lock, keys.catalogue.map(|known| known.0));
@@ -262,6 +277,7 @@ pub(super) fn read_document(root: &DocumentNode, origin: Origin<'_>, report: &mu
         classes,
         tools,
         sections,
+        results,
         beside_tools,
         trust_hints,
         lock,
@@ -277,9 +293,10 @@ impl PolicyDocument {
         let classes = self.classes.iter().flatten().map(|entry| (&entry.span, &entry.rule));
         let tools = self.tools.iter().flatten().map(|entry| (&entry.span, &entry.rule));
         let sections = self.sections.iter().flat_map(|(_, entries)| entries).map(|entry| (&entry.span, &entry.rule));
-        let mut conditions = 0;
+        let mut conditions = self.results.as_ref().map_or(0, |results| results.count_conditions());
         for (span, rule) in all.chain(classes).chain(tools).chain(sections) {
             conditions += rule.conditions().count();
+            conditions += rule.results.as_ref().map_or(0, |results| results.count_conditions());
             if conditions > MAX_CONDITIONS {
                 let message = format!("the policy has more than {MAX_CONDITIONS} conditions");
                 return report.push_error("too-many-conditions", span, message, "use `in` for several values");

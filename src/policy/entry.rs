@@ -1,6 +1,7 @@
 //! An entry, `tools.NAME`, `classes.CLASS` or `all_tools`: its keys, and the rule that they make.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::approval_terms::{ApprovalLifetime, ApprovalScope, Asking};
 use super::condition::{Condition, ConditionGroup, GroupKind, Path};
@@ -14,6 +15,7 @@ use super::keys::{TableSpec, table};
 use super::limit::{CounterId, Limit};
 use super::limit_keys::{AmountArgument, CounterName, LimitKeys, RateLimit, Spend, spend_limit};
 use super::preview::{Again, Preview, PreviewKeys};
+use super::results::{ResultKeys, ResultRules};
 use super::rule_keys::RuleKeys;
 use super::server::ServerName;
 use super::source::Span;
@@ -64,6 +66,8 @@ table! {
     "preview" => preview: PreviewKeys,
     /// Whether that read is made again before an approved call is sent: if its answer differs, the person is asked anew.
     "preview_again" => preview_again: bool = false,
+    /// What happens to what the server answers, beside what `results` of the policy says.
+    "results" => results: ResultKeys,
 }
 
 /// The table of `all_tools`, and of `tools."*"`, which means the same.
@@ -72,7 +76,7 @@ pub(super) const ALL_TOOLS: TableSpec = TableSpec {
     definition: "AllTools",
     example: "{ rate_limit = \"100/minute\" }",
     doc: &["What applies to every tool."],
-    without: &["action", "class"],
+    without: &["action", "class", "results"],
     ..EntryKeys::SPEC
 };
 
@@ -99,6 +103,8 @@ pub(super) struct Rule {
     pub(super) reason: Option<String>,
     /// `None` for most entries.
     pub(super) checks: Option<Box<Checks>>,
+    /// What happens to what the server answers.
+    pub(super) results: Option<Arc<ResultRules>>,
 }
 
 /// What an entry asks of a call's arguments, and how it counts the call.
@@ -114,7 +120,7 @@ pub(super) struct Checks {
 
 impl Rule {
     pub(super) fn without_checks(effect: Effect, path: impl Into<String>, reason: Option<String>) -> Self {
-        Self { effect, path: path.into(), reason, checks: None }
+        Self { effect, path: path.into(), reason, checks: None, results: None }
     }
 
     /// Whether the entry can ask a person.
@@ -145,14 +151,11 @@ impl EntryKeys {
             scope: self.approval_scope,
             lives: self.approval_for,
         };
-        let mut entry = EntryCompiler {
-            server,
-            path: &path,
-            reason: self.reason.as_deref(),
-            counters: HashMap::new(),
-            checks: Checks { asking, ..Checks::default() },
-            report,
-        };
+        let reason = self.reason.as_deref();
+        let compile = |keys: ResultKeys| keys.compile(server, &format!("{path}.results"), reason, report);
+        let results = self.results.map(compile);
+        let mut entry = EntryCompiler::new(server, &path, reason, report);
+        entry.checks.asking = asking;
         for (key, kind, groups) in
             [("deny_if", GroupKind::Denial, self.deny_if), ("require", GroupKind::Requirement, self.require)]
         {
@@ -180,7 +183,7 @@ impl EntryKeys {
         let has_no_check = refusals.is_empty() && approve_if.is_empty() && limits.is_empty();
         let is_empty = has_no_check && *asking == Asking::default() && preview.is_none();
         let checks = (!is_empty).then_some(Box::new(entry.checks));
-        Rule { effect: self.action.unwrap_or(Effect::Allow), path, reason: self.reason, checks }
+        Rule { effect: self.action.unwrap_or(Effect::Allow), path, reason: self.reason, checks, results }
     }
 }
 
@@ -196,7 +199,11 @@ pub(super) struct EntryCompiler<'e> {
     pub(super) report: &'e mut Report,
 }
 
-impl EntryCompiler<'_> {
+impl<'e> EntryCompiler<'e> {
+    pub(super) fn new(server: &'e ServerName, path: &'e str, reason: Option<&'e str>, report: &'e mut Report) -> Self {
+        Self { server, path, reason, counters: HashMap::new(), checks: Checks::default(), report }
+    }
+
     pub(super) fn new_check(&self, place: &str, kind: GroupKind, group: ConditionGroup) -> GroupCheck {
         let reason = group.reason.or_else(|| self.reason.map(str::to_owned));
         GroupCheck { path: format!("{}.{place}", self.path), kind, group: ConditionGroup { reason, ..group } }

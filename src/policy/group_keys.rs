@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::condition::{Condition, ConditionGroup, Evaluation, GroupKind, Match, Operator, OperatorTest, Path};
+use super::condition::{
+    Condition, ConditionGroup, Evaluation, GroupKind, Match, Operator, OperatorTest, Path, PathsOf,
+};
 use super::diagnostic::{Report, quote_for_message};
 use super::document::POLICY;
 use super::entry::EntryCompiler;
@@ -44,7 +46,7 @@ impl GroupedCondition {
     };
 
     pub(super) fn compile(node: &DocumentNode, report: &mut Report) -> Option<Condition> {
-        Self::read(node, Self::SPEC.of, report)?.0.compile(report)
+        Self::read(node, Self::SPEC.of, report)?.0.compile(PathsOf::Call, report)
     }
 }
 
@@ -76,8 +78,8 @@ pub(super) struct GroupOrCondition {
 }
 
 impl GroupOrCondition {
-    fn compile(self, report: &mut Report) -> Option<ConditionGroup> {
-        let conditions: Vec<_> = self.conditions.into_iter().map(|condition| condition.compile(report)).collect();
+    fn compile(self, of: PathsOf, report: &mut Report) -> Option<ConditionGroup> {
+        let conditions: Vec<_> = self.conditions.into_iter().map(|condition| condition.compile(of, report)).collect();
         let conditions = conditions.into_iter().collect::<Option<_>>()?;
         Some(ConditionGroup { conditions, join: self.join, reason: self.reason })
     }
@@ -149,8 +151,19 @@ impl GroupCheck {
 impl Groups {
     /// Compiles the groups, and leaves out those that were reported as wrong.
     pub(super) fn compile(self, key: &str, kind: GroupKind, entry: &mut EntryCompiler<'_>) -> Vec<GroupCheck> {
+        self.compile_paths_of(PathsOf::Call, key, kind, entry)
+    }
+
+    /// Compiles the groups, whose paths lead into `of`.
+    pub(super) fn compile_paths_of(
+        self,
+        of: PathsOf,
+        key: &str,
+        kind: GroupKind,
+        entry: &mut EntryCompiler<'_>,
+    ) -> Vec<GroupCheck> {
         let check = |(place, group): (String, GroupOrCondition)| {
-            let group = group.compile(entry.report)?;
+            let group = group.compile(of, entry.report)?;
             Some(entry.new_check(&format!("{key}{place}"), kind, group))
         };
         self.0.into_iter().filter_map(check).collect()
@@ -173,8 +186,20 @@ impl Groups {
 }
 
 impl ConditionKeys {
-    fn compile(self, report: &mut Report) -> Option<Condition> {
+    fn compile(self, of: PathsOf, report: &mut Report) -> Option<Condition> {
         if !self.table.has("path") {
+            return None;
+        }
+        if let Some(path) = self.path.as_ref().filter(|path| path.value.paths_of() != of) {
+            let (message, hint) = match of {
+                PathsOf::Call => {
+                    ("what the server answers is not known yet", "put this condition under `deny_if` of `results`")
+                }
+                PathsOf::Result => {
+                    ("`results` is about what the server answers", "start the path with `result.`, as in `result.**`")
+                }
+            };
+            report.push_error("bad-path", &path.span, message, hint);
             return None;
         }
         let operator = self.op?.value;
@@ -217,8 +242,9 @@ impl FromDocument for Operand {
 impl FromDocument for Path {
     fn value_kind() -> ValueKind {
         ValueKind::new("a path such as `\"args.email\"`", "ConditionPath", |_| {
-            let examples = ["args.email", "args.items[0].id", "args.items[*].id", "args.\"a.b\"", "args.**"];
-            json!({ "type": "string", "pattern": r"^(args\..|input\..|uri$|state\.)", "examples": examples })
+            let examples =
+                ["args.email", "args.items[0].id", "args.items[*].id", "args.\"a.b\"", "args.**", "result.**"];
+            json!({ "type": "string", "pattern": r"^(args\..|input\..|result\..|uri$|state\.)", "examples": examples })
         })
     }
 

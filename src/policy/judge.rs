@@ -317,6 +317,11 @@ impl Policy {
         (own, RulesInForce { rules: [Some(own), class.and_then(by_class), all], alike, others })
     }
 
+    /// Returns the rules that hold for a tool.
+    pub(super) fn rules_of(&self, tool: ToolRef<'_>) -> RulesInForce<'_> {
+        self.find_rules(tool).1
+    }
+
     fn find_hidden(&self, name: &str, folded: &str) -> Option<&Arc<Rule>> {
         let alike = || self.hidden.find_alike(folded).first().map(|(_, rule)| rule);
         let named = self.hidden.find(name).or_else(alike);

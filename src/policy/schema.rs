@@ -10,6 +10,7 @@ use super::entry::EntryKeys;
 use super::group_keys::{ConditionKeys, GroupKeys};
 use super::keys::{Definitions, TableSpec};
 use super::limit_keys::LimitKeys;
+use super::results::ResultKeys;
 use super::rule_keys::{CounterKeys, RuleKeys};
 use super::testfile::FileKeys;
 
@@ -37,7 +38,7 @@ fn make_schema(table: &TableSpec, name: &str) -> Value {
 
 /// Returns the tables of keys in docs/policy.md as Markdown, each with its name in the schema.
 pub fn key_tables() -> Vec<(&'static str, String)> {
-    const TABLES: [TableSpec; 7] = [
+    const TABLES: [TableSpec; 8] = [
         DocumentKeys::SPEC,
         EntryKeys::SPEC,
         LimitKeys::SPEC,
@@ -45,6 +46,7 @@ pub fn key_tables() -> Vec<(&'static str, String)> {
         ConditionKeys::SPEC,
         RuleKeys::SPEC,
         CounterKeys::SPEC,
+        ResultKeys::SPEC,
     ];
     TABLES.iter().map(|table| (table.definition, table.to_markdown())).collect()
 }
@@ -82,6 +84,7 @@ mod tests {
             ("BareCondition", ConditionKeys::SPEC),
             ("Rule", RuleKeys::SPEC),
             ("State", CounterKeys::SPEC),
+            ("Results", ResultKeys::SPEC),
         ] {
             assert_eq!(words(&schema, definition), table.names().collect(), "{}", table.of);
             let closed = if definition.is_empty() { &schema } else { &schema["$defs"][definition] };

@@ -134,6 +134,12 @@ impl SectionMembers {
                 let hint = "write \"allow\" or \"deny\": the client itself asks a person about what a server requests";
                 report.push_error("bad-value", &entry.span, message, hint);
             }
+            if section == Section::Requests && entry.rule.results.is_some() {
+                let message = "the server does not answer its own requests";
+                let hint =
+                    "put `results` at the top of the policy, or into an entry of `tools`, `resources` or `prompts`";
+                report.push_error("bad-value", &entry.span, message, hint);
+            }
             entries.push(entry);
         }
         entries
@@ -269,7 +275,7 @@ impl SectionRule {
 
     /// Whether the entry can refuse anything, or ask about it.
     fn restricts(&self) -> bool {
-        self.rule.effect != Effect::Allow || self.rule.checks.is_some()
+        self.rule.effect != Effect::Allow || self.rule.checks.is_some() || self.rule.results.is_some()
     }
 
     /// Whether it is about what the client sends.
@@ -353,8 +359,7 @@ impl Policy {
         let looks_at_uri = |rule: &&Rule| rule.conditions().any(|condition| condition.path().is_uri());
         let is_looked_at = item.section == Section::Resources && rules.iter().any(|rule| looks_at_uri(&rule));
         let uri = is_looked_at.then(|| UriForms::new(item.name));
-        let ConditionInput { args, input, .. } = input.into();
-        let judgement = self.judge_rules(rules, base, ConditionInput { args, input, uri: uri.as_ref() });
+        let judgement = self.judge_rules(rules, base, ConditionInput { uri: uri.as_ref(), ..input.into() });
         self.hold_judgement(judgement, item.drift)
     }
 
@@ -412,7 +417,7 @@ impl Policy {
     /// An entry permits only the spelling that it gives. It restricts every spelling that some server could read as that
     /// one, unless a more specific entry permits the spelling at hand and the entry matches that spelling itself, or a more
     /// specific one permits the URI. So no spelling is milder than another.
-    fn find_item_rules<'p>(&'p self, item: Item<'p>) -> (RulesInForce<'p>, Decision<'p>) {
+    pub(super) fn find_item_rules<'p>(&'p self, item: Item<'p>) -> (RulesInForce<'p>, Decision<'p>) {
         let Item { section, name, standing, .. } = item;
         let default = self.decide_without_entry(section, standing);
         let rules = || self.sections.iter().filter(|rule| rule.section == section);

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 pub use arguments::{ArgumentRecorder, ArgumentsLogged, DigestKey};
@@ -90,6 +90,26 @@ impl LateVerdict {
     }
 }
 
+/// What was done to a result that the policy has rules for: counts, and never what was in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultRecord {
+    /// How many characters were taken out of texts.
+    pub stripped: u64,
+    /// How many texts were cut.
+    pub cut: u64,
+    /// The rule that withheld the result.
+    pub withheld: Option<String>,
+}
+
+impl ResultRecord {
+    /// Adds what was done to a further answer to the same call.
+    pub fn add(&mut self, other: Self) {
+        self.stripped = self.stripped.saturating_add(other.stripped);
+        self.cut = self.cut.saturating_add(other.cut);
+        self.withheld = other.withheld.or_else(|| self.withheld.take());
+    }
+}
+
 /// When a decision was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
@@ -120,6 +140,8 @@ pub struct Draft {
     /// When the message was passed on, since the session began.
     passed_on: Duration,
     approval: Option<Box<Approval>>,
+    /// `None` if nothing was done to the result.
+    result: Option<Box<ResultRecord>>,
     /// Where `body` says who sent the message.
     direction: Range<usize>,
     /// Where `body` has the effect, the rule and the reason.
@@ -174,6 +196,7 @@ impl Draft {
             made,
             passed_on: made.session,
             approval: None,
+            result: None,
             direction,
             decision,
             under: Under::default(),
@@ -227,6 +250,13 @@ impl Draft {
     /// Adds what a person was asked, and answered.
     pub fn set_approval(&mut self, approval: Approval) {
         self.approval = Some(Box::new(approval));
+    }
+
+    /// Adds what was done to its result.
+    pub fn add_result(&mut self, result: ResultRecord) {
+        if result != ResultRecord::default() {
+            self.result.get_or_insert_default().add(result);
+        }
     }
 
     /// Sets when the message was passed on, if that was later than the decision: `session` after the session began.
@@ -299,6 +329,11 @@ impl LogEntry {
         }
         out.push(b',');
         out.extend_from_slice(&self.draft.body);
+        if let Some(result) = &self.draft.result {
+            out.extend_from_slice(b"\"result\":");
+            write_json(result, out);
+            out.push(b',');
+        }
         out.extend_from_slice(b"\"outcome\":\"");
         out.extend_from_slice(self.outcome.as_str().as_bytes());
         out.extend_from_slice(b"\",\"duration_ms\":");

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::chain::Digest;
-use super::{Direction, LateVerdict, Outcome, RELOAD_RULE, Subject, VERSION};
+use super::{Direction, LateVerdict, Outcome, RELOAD_RULE, ResultRecord, Subject, VERSION};
 use crate::wire::method;
 
 /// A line of the log.
@@ -83,6 +83,8 @@ pub struct Record<'l> {
     pub duration_ms: Option<f64>,
     /// What a person was asked, and answered.
     pub approval: Option<RecordedApproval>,
+    /// What was done to the result; only where something was.
+    pub result: Option<ResultRecord>,
 }
 
 impl Record<'_> {

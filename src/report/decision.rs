@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::limit::LimitSummary;
 use super::lock::is_app;
-use crate::engine::{Trial, TrialInput, find_item};
+use crate::engine::{Trial, TrialInput, TrialResult, find_item};
 use crate::lock::ItemKind;
 use crate::policy::{Amount, Effect, LOCK_RULE, Mode, Policy, RequestSubject};
 use crate::risk::Class;
+use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
 
 /// The decision about a hypothetical call.
@@ -38,6 +40,33 @@ pub(crate) struct DecisionReport<'p> {
     pub(crate) locked: Option<bool>,
     /// The limits that the call counts for.
     pub(crate) limits: Vec<CallLimit<'p>>,
+    /// What becomes of the result; only where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) result: Option<ResultReport>,
+}
+
+/// What becomes of a result.
+#[derive(Debug, Serialize)]
+pub(crate) struct ResultReport {
+    /// The rule that withholds it; `null` if none does.
+    pub(crate) withheld: Option<String>,
+    /// What the agent is told; `null` if it is not withheld, or if the policy gives no reason.
+    pub(crate) reason: Option<String>,
+    /// How many characters are taken out of its texts.
+    pub(crate) stripped: u64,
+    /// How many of its texts are cut.
+    pub(crate) cut: u64,
+    /// What the client gets; `null` if it is withheld.
+    pub(crate) becomes: Option<Box<RawValue>>,
+}
+
+impl ResultReport {
+    fn new(policy: &Policy, subject: RequestSubject<&str>, result: &Arguments) -> Self {
+        let TrialResult { becomes, record, withheld } = TrialResult::new(policy, subject, result);
+        let becomes = if withheld.is_some() { None } else { RawValue::from_string(becomes).ok() };
+        let reason = withheld.and_then(|by| by.reason);
+        Self { withheld: record.withheld, reason, stripped: record.stripped, cut: record.cut, becomes }
+    }
 }
 
 /// A limit, and how much of it a call takes.
@@ -59,6 +88,7 @@ impl<'p> DecisionReport<'p> {
         policy: &'p Policy,
         subject: RequestSubject<&'p str>,
         input: TrialInput<'_>,
+        result: Option<&Arguments>,
     ) -> Result<Self, Fault> {
         let verdict = Trial::default().try_request(policy, subject, input, Duration::ZERO)?;
         let judgement = match subject.section() {
@@ -81,6 +111,7 @@ impl<'p> DecisionReport<'p> {
             class: if let RequestSubject::Tool(tool) = subject { Some(policy.class_of(tool)) } else { None },
             locked: find_in_lock(policy, subject),
             limits: limits.collect(),
+            result: result.map(|result| ResultReport::new(policy, subject, result)),
         })
     }
 }

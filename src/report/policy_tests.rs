@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::engine::{Trial, TrialDecision, TrialInput};
+use crate::engine::{Trial, TrialDecision, TrialInput, TrialResult};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError, tested_policy_stem};
 use crate::policy::{
-    self, Colour, Expected, Format, Policy, RequestSubject, Server, ServerName, Source, TestCase, TestFile, TestStep,
+    self, Colour, Effect, Expected, Format, Policy, RequestSubject, Server, ServerName, Source, TestCase, TestFile,
+    TestStep,
 };
 use crate::settings::Settings;
 use crate::visible::escape_invisible;
@@ -81,7 +82,7 @@ pub(crate) struct FailedCall {
 /// One thing that was compared.
 #[derive(Debug, Serialize)]
 pub(crate) struct ComparedPart {
-    /// `effect`, `rule`, `reason`, `retry_after`, or `call` for a call that no client can send.
+    /// `effect`, `rule`, `reason`, `retry_after`, `becomes`, or `call` for a call that no client can send.
     pub(crate) what: &'static str,
     /// Whether it is what was expected.
     pub(crate) matches: bool,
@@ -216,7 +217,7 @@ impl TestedCase {
             (1..=step.times).find_map(|call| {
                 let input = TrialInput { arguments: &step.arguments, input: &step.input };
                 let parts = match trial.try_request(policy, step.subject.as_deref(), input, step.at) {
-                    Ok(verdict) => compare_parts(&step.expected, &verdict),
+                    Ok(verdict) => try_result(policy, step, verdict),
                     Err(fault) => {
                         let (expected, got) = (Some("one that can be sent".to_owned()), Some(fault.to_string()));
                         vec![ComparedPart { what: "call", matches: false, expected, got }]
@@ -227,6 +228,36 @@ impl TestedCase {
         });
         Self { name: case.name, line: case.line, passed: failure.is_none(), failure }
     }
+}
+
+/// Compares what becomes of a call, and of its result if the step has one: a withheld result counts as refused.
+fn try_result(policy: &Policy, step: &TestStep, verdict: TrialDecision) -> Vec<ComparedPart> {
+    let result = step.result.as_ref().filter(|_| verdict.effect == Effect::Allow);
+    let Some(result) = result.map(|result| TrialResult::new(policy, step.subject.as_deref(), result)) else {
+        return compare_parts(&step.expected, &verdict);
+    };
+    let verdict = match result.withheld {
+        Some(by) => TrialDecision { effect: Effect::Deny, rule: by.rule, reason: by.reason, retry_after: None },
+        None => verdict,
+    };
+    let mut parts = compare_parts(&step.expected, &verdict);
+    if let Some(expected) = &step.expected.becomes {
+        let is_same = is_same_json(expected.as_str(), &result.becomes) && verdict.effect == Effect::Allow;
+        let got = if verdict.effect == Effect::Allow { result.becomes.as_str() } else { "nothing: it is withheld" };
+        let shown = |text: &str| Some(escape_invisible(text));
+        parts.push(ComparedPart {
+            what: "becomes",
+            matches: is_same,
+            expected: shown(expected.as_str()),
+            got: shown(got),
+        });
+    }
+    parts
+}
+
+fn is_same_json(one: &str, other: &str) -> bool {
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    one == other || read(one).is_some_and(|one| Some(one) == read(other))
 }
 
 fn compare_parts(expected: &Expected, got: &TrialDecision) -> Vec<ComparedPart> {

@@ -39,6 +39,8 @@ pub(crate) struct StatsReport {
     pub(crate) refusals: Vec<RefusalStats>,
     /// How close the calls came to the limits of the policies in force now, by server and rule.
     pub(crate) limits: Vec<LimitPeak>,
+    /// What was kept back of results.
+    pub(crate) results: ResultTotals,
     /// The sessions, by name.
     pub(crate) sessions: Vec<SessionStats>,
     /// The number of servers in the sessions.
@@ -47,6 +49,17 @@ pub(crate) struct StatsReport {
     /// Warnings about policies that cannot be loaded, so that limits are left out, and about lines that cannot be read.
     #[serde(skip)]
     pub(crate) warnings: Vec<String>,
+}
+
+/// What was kept back of results, by the rules that the policy has for them.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct ResultTotals {
+    /// How many results were withheld.
+    pub(crate) withheld: u64,
+    /// How many texts were cut.
+    pub(crate) cut: u64,
+    /// How many characters were taken out of texts.
+    pub(crate) stripped: u64,
 }
 
 /// The calls of a tool.
@@ -178,6 +191,12 @@ impl StatsTally {
             About::Event(Event::Resumed { .. }) | About::Reload(_) | About::LateAnswer(_) => {}
             About::Decision(record) => {
                 report.decisions += 1;
+                if let Some(result) = &record.result {
+                    let totals = &mut report.results;
+                    totals.withheld += u64::from(result.withheld.is_some());
+                    totals.cut = totals.cut.saturating_add(result.cut);
+                    totals.stripped = totals.stripped.saturating_add(result.stripped);
+                }
                 let listed = [
                     self.add_to_session(line, record),
                     self.add_to_tool(line, record),

@@ -14,7 +14,7 @@ pub mod params;
 pub mod reply;
 pub mod skim;
 pub mod strict;
-mod text;
+pub(crate) mod text;
 pub mod text_around;
 pub mod uri;
 pub mod uri_places;

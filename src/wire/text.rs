@@ -113,7 +113,7 @@ fn push_unit(unit: u16, into: &mut String) {
 
 /// Returns the character of a `u` with four digits, or of a pair of them, and the number of bytes it takes. A lone
 /// surrogate is an error.
-fn unicode_escape(escape: &str) -> (Result<char, u16>, usize) {
+pub(crate) fn unicode_escape(escape: &str) -> (Result<char, u16>, usize) {
     let unit = |at: usize| escape.get(at..at + 4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
     let first = unit(1).unwrap_or_default();
     let second = escape.get(5..7).filter(|next| *next == "\\u").and_then(|_| unit(7));

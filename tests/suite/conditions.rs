@@ -500,7 +500,7 @@ fn inputs_and_uris_are_roots_beside_the_arguments() {
     let [srv, etc, hidden, alias, ambiguous] =
         ["file:///srv/a", "file:///etc/a", "file:///%73rv/A%41", "file://localhost/srv/x?q", "file:///srv/..%2fetc"]
             .map(UriForms::new);
-    let input = |args, input, uri| ConditionInput { args, input, uri };
+    let input = |args, input, uri| ConditionInput { args, input, uri, result: None };
     for (path, op, value, judged, refused) in [
         ("input.q.to", "eq", "\"all\"", input("{}", Some(r#"{"q":{"to":"all"}}"#), None), true),
         ("input.q.to", "eq", "\"all\"", input("{}", Some(r#"{"q":{"to":"one"}}"#), None), false),

@@ -44,6 +44,9 @@ action = "deny" # no model
 
 [methods."x-vendor/*"]
 action = "deny"
+
+[results]
+max_text = "4KiB"
 "##;
 
 const YAML: &str = r##"# Ours.
@@ -71,6 +74,7 @@ prompts:
 requests:
   sampling: { action: deny } # no model
 methods: { "x-vendor/*": { action: deny } }
+results: { max_text: 4KiB }
 "##;
 
 /// A value for each key.
@@ -93,6 +97,7 @@ fn full() -> Value {
         "prompts": { "weekly_*": { "action": "deny" } },
         "requests": { "sampling": { "action": "deny" } },
         "methods": { "x-vendor/*": { "action": "deny" } },
+        "results": { "max_text": "4KiB" },
     })
 }
 
@@ -270,7 +275,9 @@ enum Fate {
 
 fn fate_of(key: &str) -> Fate {
     match key {
-        "hide" | "all_tools" | "classes" | "tools" | "resources" | "prompts" | "requests" | "methods" => Fate::Merged,
+        "hide" | "all_tools" | "classes" | "tools" | "results" | "resources" | "prompts" | "requests" | "methods" => {
+            Fate::Merged
+        }
         "default" | "unlisted" | "beside_tools" | "trust_hints" | "lock" | "catalogue" => Fate::Stays,
         "$schema" | "version" | "description" => Fate::DecidesNothing,
         _ => panic!("what becomes of {key}?"),

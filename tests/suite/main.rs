@@ -87,6 +87,7 @@ mod reload;
 mod replay;
 #[cfg(target_os = "linux")]
 mod report_json;
+mod results;
 mod rounds;
 mod schema;
 mod server_name;

@@ -51,7 +51,8 @@ impl Pasted {
             let diagnostics = report.into_diagnostics(&source);
             return Err(CannotEdit::Invalid { which: Which::Pasted, document: Box::new(source), diagnostics });
         };
-        let merged = ["hide", "tools", "classes", "all_tools"].into_iter().chain(Section::ALL.map(Section::as_str));
+        let merged =
+            ["hide", "tools", "classes", "all_tools", "results"].into_iter().chain(Section::ALL.map(Section::as_str));
         let merged: Vec<_> = merged.collect();
         if merged.iter().all(|key| root.member(key).is_none()) {
             return CannotEdit::refuse_edit(format!(
@@ -65,7 +66,7 @@ impl Pasted {
 }
 
 /// Merges a pasted document into a policy. `hide` lists are joined. A pasted entry replaces the whole existing entry,
-/// and a pasted key of `all_tools` replaces the existing key; a note says so. `version`, `description`, `default`,
+/// and a pasted key of `all_tools` or `results` replaces the existing key; a note says so. `version`, `description`, `default`,
 /// `unlisted`, `beside_tools`, `trust_hints` and `lock` of the policy stay.
 ///
 /// # Errors
@@ -106,8 +107,10 @@ pub fn merge_pasted(
             replace_values(&mut edit, &[DocumentChange::Set(path, node.clone())], &mut replaced)?;
         }
     }
-    let changes = set_members(&["classes".to_owned()], edit.now.root.member("classes"), classes);
-    replace_values(&mut edit, &changes, &mut replaced)?;
+    for (key, pasted) in [("classes", classes), ("results", members("results"))] {
+        let changes = set_members(&[key.to_owned()], edit.now.root.member(key), pasted);
+        replace_values(&mut edit, &changes, &mut replaced)?;
+    }
     if !all.is_empty() {
         merge_all_tools(&mut edit, &ToolKey::parse("*")?, all, &mut replaced)?;
     }

@@ -10,7 +10,7 @@ use jiff::Zoned;
 use super::super::count_of;
 use crate::cli::Format;
 use crate::limits::ALIGNED_ROWS;
-use crate::record::{self, About, Direction, Event, LogLine, Outcome, Record, RecordedApproval, Subject};
+use crate::record::{self, About, Direction, Event, LogLine, Outcome, Record, RecordedApproval, ResultRecord, Subject};
 use crate::term::style::{
     DIM, ERROR, SUCCESS, WARN, format_duration, format_local_time, format_milliseconds, terminal_width,
 };
@@ -138,7 +138,7 @@ fn decision_cells(record: &Record<'_>) -> [Cell; 6] {
     // A preview is a call of ours, and no agent has made it; a late answer is about a call of an agent.
     let is_ours = record.direction == Direction::Wrapper.as_str() && record.approval.is_none();
     let by = if is_ours { " (made by policylayer)" } else { "" };
-    let approval = format!("{approval}{by}");
+    let approval = format!("{approval}{by}{}", record.result.as_ref().map_or_else(String::new, result_text));
     let why = match (&record.reason, &*record.effect) {
         (Some(reason), _) => Cell::new(format_args!("{rule}{approval}: {reason}")),
         (None, "allow") => Cell::styled(format_args!("{rule}{approval}"), DIM),
@@ -185,6 +185,17 @@ fn approval_text(approval: &RecordedApproval) -> String {
         text.push_str(&format!(", saying {note:?}"));
     }
     text
+}
+
+/// Returns what was done to a result.
+fn result_text(result: &ResultRecord) -> String {
+    let ResultRecord { stripped, cut, withheld } = result;
+    match withheld {
+        Some(rule) => format!(" (result withheld by {rule})"),
+        None => {
+            format!(" (of its result: {} stripped, {} cut)", count_of(*stripped, "character"), count_of(*cut, "text"))
+        }
+    }
 }
 
 /// Returns the effect; for a decision that was only observed, what would have happened.

@@ -12,7 +12,7 @@ use super::super::{Env, count_of};
 use crate::cli::{Format, StatsArgs};
 use crate::exit::Exit;
 use crate::report::limit::WindowText;
-use crate::report::stats::{ClientClaim, StatsReport, ToolStats};
+use crate::report::stats::{ClientClaim, ResultTotals, StatsReport, ToolStats};
 use crate::term::message;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, format_milliseconds};
 use crate::term::table::{self, Cell};
@@ -58,6 +58,12 @@ fn write_stats(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Re
     }
     if report.killed > 0 {
         writeln!(out, "{WARN}{} killed; its last records may be missing.{WARN:#}", count_of(report.killed, "session"))?;
+    }
+    let ResultTotals { withheld, cut, stripped } = report.results;
+    if withheld + cut + stripped > 0 {
+        let (withheld, cut) = (count_of(withheld, "result"), count_of(cut, "text"));
+        let stripped = count_of(stripped, "character");
+        writeln!(out, "Of what the server answered: {withheld} withheld, {cut} cut, {stripped} stripped.")?;
     }
     if report.not_told_apart > 0 {
         writeln!(

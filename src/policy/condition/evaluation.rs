@@ -15,11 +15,13 @@ pub struct ConditionInput<'l> {
     pub input: Option<&'l str>,
     /// What `uri` is: the URI of a resource. Without it, the path is missing.
     pub uri: Option<&'l UriForms>,
+    /// The object of `result.…`: what the server answers. Without it, every such path is missing.
+    pub result: Option<&'l str>,
 }
 
 impl<'l, T: AsRef<str> + ?Sized> From<&'l T> for ConditionInput<'l> {
     fn from(args: &'l T) -> Self {
-        Self { args: args.as_ref(), input: None, uri: None }
+        Self { args: args.as_ref(), input: None, uri: None, result: None }
     }
 }
 
@@ -29,6 +31,7 @@ pub(super) enum PathRoot {
     Args,
     Input,
     Uri,
+    Result,
 }
 
 /// The judgement of one message, whose work is bounded however many conditions look at it.
@@ -41,7 +44,10 @@ pub(in crate::policy) struct Evaluation<'l> {
 
 impl<'l> Evaluation<'l> {
     pub(in crate::policy) fn new(input: ConditionInput<'l>) -> Self {
-        let length = input.args.len() + input.input.map_or(0, str::len) + input.uri.map_or(0, UriForms::len);
+        let length = input.args.len()
+            + input.input.map_or(0, str::len)
+            + input.uri.map_or(0, UriForms::len)
+            + input.result.map_or(0, str::len);
         let work = JUDGE_WORK.saturating_add(length.saturating_mul(JUDGE_WORK_PER_BYTE));
         Self { input, left: Cell::new(Some(work)), names_prototype: Default::default() }
     }
@@ -84,12 +90,14 @@ impl<'l> Evaluation<'l> {
             PathRoot::Args => Some(self.input.args),
             PathRoot::Input => self.input.input,
             PathRoot::Uri => None,
+            PathRoot::Result => self.input.result,
         }
     }
 
     /// Whether a key at any depth of a root is one that JavaScript takes for an object's prototype.
     pub(super) fn names_prototype(&self, root: PathRoot) -> bool {
-        let Some(object) = self.object(root) else { return false };
+        // Who reads a result is a model.
+        let Some(object) = self.object(root).filter(|_| root != PathRoot::Result) else { return false };
         let [args, input] = &self.names_prototype;
         *if root == PathRoot::Args { args } else { input }.get_or_init(|| {
             // Out of work, it counts as named: the message is refused either way.

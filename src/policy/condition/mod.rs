@@ -53,6 +53,7 @@ pub use evaluation::ConditionInput;
 pub(super) use evaluation::Evaluation;
 pub use operator::Operator;
 use path::PathValue;
+pub(super) use path::PathsOf;
 pub use path::{Path, PathError};
 pub(super) use test::OperatorTest;
 

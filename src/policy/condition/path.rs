@@ -8,14 +8,23 @@ use crate::limits::MAX_PATH_STEPS;
 use crate::wire::lookalike::{is_alike, may_become_ascii};
 use crate::wire::view::{self, Leaf};
 
-/// A path: `args.a.b`, `args.items[0].id`, `args.items[*].id`, `args."a.b"`, `args.**`, the same after `input`, or
-/// `uri`.
+/// A path: `args.a.b`, `args.items[0].id`, `args.items[*].id`, `args."a.b"`, `args.**`, the same after `input` or
+/// `result`, or `uri`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
     text: String,
     root: PathRoot,
     /// The steps beneath the root; the first is a key or `**`.
     steps: Vec<PathStep>,
+}
+
+/// What the paths of conditions lead into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::policy) enum PathsOf {
+    /// What is asked for.
+    Call,
+    /// What the server answers.
+    Result,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,15 +69,16 @@ impl Path {
         let fail = |offset, message, hint| Err(PathError { offset, message, hint });
         let beneath =
             |root: &str| text.strip_prefix(root).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
-        let (root, mut rest) = match (beneath("args"), beneath("input"), beneath("uri")) {
-            (Some(rest), ..) => (PathRoot::Args, rest),
-            (_, Some(rest), _) => (PathRoot::Input, rest),
-            (.., Some("")) => (PathRoot::Uri, ""),
-            (.., Some(_)) => {
+        let objects = [("args", PathRoot::Args), ("input", PathRoot::Input), ("result", PathRoot::Result)];
+        let object = objects.into_iter().find_map(|(name, root)| Some((root, beneath(name)?)));
+        let (root, mut rest) = match (object, beneath("uri")) {
+            (Some(object), _) => object,
+            (None, Some("")) => (PathRoot::Uri, ""),
+            (None, Some(_)) => {
                 return fail("uri".len(), "`uri` is one text, with nothing beneath it", "write `uri` alone");
             }
             _ => {
-                let message = "a path starts with `args.` or `input.`, or is `uri`";
+                let message = "a path starts with `args.`, `input.` or `result.`, or is `uri`";
                 return fail(0, message, "name the argument after `args.`, as in `args.email`");
             }
         };
@@ -115,6 +125,11 @@ impl Path {
             Some(PathStep::Key(key)) if self.root == PathRoot::Args => Some(key),
             _ => None,
         }
+    }
+
+    /// What the path leads into.
+    pub(in crate::policy) fn paths_of(&self) -> PathsOf {
+        if self.root == PathRoot::Result { PathsOf::Result } else { PathsOf::Call }
     }
 
     /// Whether the path is `uri`.

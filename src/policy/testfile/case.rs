@@ -38,6 +38,8 @@ pub struct TestStep {
     pub arguments: Arguments,
     /// What the call answers to the server's questions.
     pub input: Arguments,
+    /// What the server answers, if that is tested.
+    pub result: Option<Arguments>,
     /// The expected outcome of every one of the calls.
     pub expected: Expected,
     /// How often that is done, all at the same time.
@@ -57,6 +59,8 @@ pub struct Expected {
     pub reason: Option<String>,
     /// The number of seconds after which the agent is told to try again.
     pub retry_after: Option<u64>,
+    /// What the client gets of the result.
+    pub becomes: Option<Arguments>,
 }
 
 table! {
@@ -85,6 +89,10 @@ table! {
     "args" => args: Arguments,
     /// What it answers to the server's questions (`inputResponses`).
     "input" => input: Arguments,
+    /// What the server answers (`result`), to test what `results` of the policy makes of it.
+    "result" => result: Arguments,
+    /// What the client gets of the result. If it is withheld, `expect` is `"deny"` and `rule` the rule of `results`.
+    "becomes" => becomes: Arguments,
     /// What happens.
     "expect" => expect: Effect,
     /// The path of the rule that says so.
@@ -122,7 +130,7 @@ impl StepKeys {
 table_kind!(StepKeys, Self::SPEC, |read| Self(read));
 
 /// The keys of a case that belong in its steps, if it has any.
-const EXPECTATIONS: [&str; 5] = ["expect", "rule", "reason", "times", "retry_after"];
+const EXPECTATIONS: [&str; 7] = ["expect", "rule", "reason", "times", "retry_after", "result", "becomes"];
 
 /// The keys that say what is asked for.
 const SUBJECTS: [&str; 4] = ["tool", "resource", "prompt", "method"];
@@ -174,6 +182,10 @@ impl CaseKeys {
             report.push_error("missing-key", &self.table.span, format!("the {of} has no `expect`"), hint);
         }
         self.check_subject(of, report);
+        if let Some(span) = self.table.span_of("becomes").filter(|_| !self.table.has("result")) {
+            let hint = "add `result`: what the server answers";
+            report.push_error("missing-key", span, format!("the {of} has no `result` that becomes this"), hint);
+        }
         let at = self.step_time(before, report);
         let arguments = if self.table.has("args") { self.args } else { Some(Arguments::default()) };
         let input = if self.table.has("input") { self.input } else { Some(Arguments::default()) };
@@ -186,11 +198,13 @@ impl CaseKeys {
                 .or_else(|| self.method.map(RequestSubject::Method))?,
             arguments: arguments?,
             input: input?,
+            result: self.result,
             expected: Expected {
                 effect: self.expect?,
                 rule: self.rule,
                 reason: self.reason,
                 retry_after: self.retry_after.map(|wait| wait.0.as_secs()),
+                becomes: self.becomes,
             },
             times: self.times?.0,
             at: at?,

@@ -1,0 +1,290 @@
+//! Edits of the texts in a JSON value: what a person does not see is taken out, and what is too long is cut. Every other byte
+//! stays what it was.
+
+use std::ops::Range;
+
+use unicode_general_category::{GeneralCategory, get_general_category};
+
+use crate::unicode::is_default_ignorable;
+use crate::wire::text::unicode_escape;
+use crate::wire::view::{self, Leaf};
+
+/// What is taken out of texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Strip {
+    /// Characters that show nothing, and control characters other than tabs and line breaks.
+    Invisible,
+    /// The escape sequences of terminals.
+    Ansi,
+}
+
+/// How texts are edited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TextEdits {
+    /// Whether invisible characters are taken out.
+    pub invisible: bool,
+    /// Whether escape sequences are taken out.
+    pub ansi: bool,
+    /// How long a text may be, in bytes.
+    pub max_text: Option<usize>,
+}
+
+/// What was done to the texts of one value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EditCounts {
+    /// How many characters were taken out.
+    pub stripped: u64,
+    /// How many texts were cut.
+    pub cut: u64,
+}
+
+impl TextEdits {
+    /// Whether nothing is edited.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Takes out `strip` as well.
+    pub fn add_strip(&mut self, strip: Strip) {
+        match strip {
+            Strip::Invisible => self.invisible = true,
+            Strip::Ansi => self.ansi = true,
+        }
+    }
+
+    /// Whether something in the inside of a string, as written, may have to be taken out.
+    fn may_strip(&self, inside: &str) -> bool {
+        let is_seen = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'\\';
+        (self.invisible || self.ansi) && !inside.bytes().all(is_seen)
+    }
+}
+
+/// Edits the strings of a JSON object that the strict reader has read; `None` if nothing changes. Keys stay, and so does
+/// `requestState`, which belongs to the server, and base64 is not cut.
+pub fn edit_texts(json: &str, edits: &TextEdits, counts: &mut EditCounts) -> Option<String> {
+    let is_state = |member: &view::Member<'_>| member.key().as_deref() == Some("requestState");
+    let state = view::members(json).find(is_state).map(|member| member.range);
+    let mut edited = String::new();
+    let mut copied = 0;
+    let mut key = "";
+    for leaf in view::leaves(json) {
+        let text = match leaf {
+            Leaf::Key(written) => {
+                key = written;
+                continue;
+            }
+            Leaf::Scalar(text) => text,
+        };
+        let Some(inside) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else { continue };
+        let max_text = edits.max_text.filter(|max| inside.len() > *max && !is_base64(key, inside));
+        if max_text.is_none() && !edits.may_strip(inside) {
+            continue;
+        }
+        let Range { start, end } = view::range_of(json.as_bytes(), inside);
+        if state.as_ref().is_some_and(|state| state.contains(&start)) {
+            continue;
+        }
+        if let Some(text) = edit_string(inside, &TextEdits { max_text, ..*edits }, counts) {
+            edited.push_str(json.get(copied..start)?);
+            edited.push_str(&text);
+            copied = end;
+        }
+    }
+    (copied > 0).then(|| edited + json.get(copied..).unwrap_or_default())
+}
+
+fn is_base64(key: &str, inside: &str) -> bool {
+    let is_data = matches!(key, "\"data\"" | "\"blob\"");
+    is_data
+        && inside
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\\'))
+}
+
+/// Edits the inside of a JSON string as written; `None` if nothing changes.
+fn edit_string(inside: &str, edits: &TextEdits, counts: &mut EditCounts) -> Option<String> {
+    let mut text = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    // How long the text that stays is, decoded, and what came before.
+    let mut length = 0;
+    let mut before = None;
+    let mut half = None;
+    while let Some((c, used)) = read_char(inside, at) {
+        let own_half = find_half(inside, at);
+        // What stood between two halves of a pair is gone: the second must not make a character of them.
+        let joins =
+            copied == at && copied > 0 && half == Some(SurrogateHalf::High) && own_half == Some(SurrogateHalf::Low);
+        let removed = if joins { used } else { edits.find_removed(inside, at, c, before) };
+        if removed > 0 {
+            counts.stripped += count_chars(inside, at..at + removed);
+            text.push_str(inside.get(copied..at)?);
+            at += removed;
+            copied = at;
+            continue;
+        }
+        if edits.max_text.is_some_and(|max| length + c.len_utf8() > max) {
+            let left = decoded_length(inside, at);
+            // Without a word about it, a text that was cut would be taken for the whole.
+            if left > 0 {
+                counts.cut += 1;
+                text.push_str(inside.get(copied..at)?);
+                text.push_str(&format!(" [policylayer: {left} bytes are left out here]"));
+                return Some(text);
+            }
+        }
+        length += c.len_utf8();
+        (before, half) = (Some(c), own_half);
+        at += used;
+    }
+    (copied > 0).then(|| text + inside.get(copied..).unwrap_or_default())
+}
+
+impl TextEdits {
+    /// How many bytes of a string, as written, are taken out at a place.
+    fn find_removed(&self, inside: &str, at: usize, c: char, before: Option<char>) -> usize {
+        if c.is_ascii() && !c.is_ascii_control() {
+            return 0;
+        }
+        if self.ansi
+            && let Some(end) = find_sequence_end(inside, at, c)
+        {
+            return end - at;
+        }
+        let used = || read_char(inside, at).map_or(0, |(_, used)| used);
+        if self.invisible && is_unseen(c) && !is_part_of_sign(inside, at, c, before) { used() } else { 0 }
+    }
+}
+
+/// Whether the character shows nothing: what Unicode calls ignorable, controls of format and of terminals.
+fn is_unseen(c: char) -> bool {
+    let is_control = c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    // Signs of Arabic and other scripts that stand before a number, and are seen.
+    let is_sign = matches!(c, '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{110bd}' | '\u{110cd}');
+    let is_format = !c.is_ascii() && get_general_category(c) == GeneralCategory::Format && !is_sign;
+    is_control || is_format || is_default_ignorable(c)
+}
+
+/// Whether an invisible character changes how those beside it look: one that joins, or that asks for a picture. More than one
+/// in a row hides something.
+fn is_part_of_sign(inside: &str, at: usize, c: char, before: Option<char>) -> bool {
+    let is_letter = |c: char| !c.is_ascii() && !is_unseen(c);
+    let after = || read_char(inside, at).and_then(|(_, used)| read_char(inside, at + used)).map(|(c, _)| c);
+    let is_selector = |c: char| matches!(c, '\u{fe0e}' | '\u{fe0f}');
+    match c {
+        // Some signs of ASCII have a picture as well: the keys of a telephone.
+        c if is_selector(c) => before.is_some_and(|c| is_letter(c) || matches!(c, '0'..='9' | '#' | '*')),
+        '\u{200c}' | '\u{200d}' => {
+            before.is_some_and(|c| is_letter(c) || is_selector(c)) && after().is_some_and(is_letter)
+        }
+        _ => false,
+    }
+}
+
+/// Where the escape sequence ends that starts with this character; `None` if none does.
+fn find_sequence_end(inside: &str, start: usize, c: char) -> Option<usize> {
+    let (_, used) = read_char(inside, start)?;
+    let mut at = start + used;
+    let kind = match c {
+        '\u{1b}' => match read_char(inside, at) {
+            Some((kind @ ('[' | ']' | 'P' | 'X' | '^' | '_'), used)) => {
+                at += used;
+                kind
+            }
+            Some((' '..='/', _)) => {
+                at = skip_chars(inside, at, ' '..='/');
+                return Some(
+                    read_char(inside, at).filter(|(c, _)| ('0'..='~').contains(c)).map_or(at, |(_, used)| at + used),
+                );
+            }
+            Some(('0'..='~', used)) => return Some(at + used),
+            _ => return Some(at),
+        },
+        '\u{9b}' => '[',
+        '\u{9d}' => ']',
+        '\u{90}' => 'P',
+        _ => return None,
+    };
+    if kind == '[' {
+        at = skip_chars(inside, at, '0'..='?');
+        at = skip_chars(inside, at, ' '..='/');
+        return Some(read_char(inside, at).filter(|(c, _)| ('@'..='~').contains(c)).map_or(at, |(_, used)| at + used));
+    }
+    // Up to its end, or, if that does not come, only what starts it: a person would see the rest.
+    let opened = at;
+    while let Some((c, used)) = read_char(inside, at) {
+        let next = at + used;
+        match (c, read_char(inside, next)) {
+            ('\u{7}' | '\u{9c}', _) => return Some(next),
+            ('\u{1b}', Some(('\\', used))) => return Some(next + used),
+            ('\u{1b}' | '\n' | '\u{80}'..='\u{9f}', _) => return Some(opened),
+            _ => at = next,
+        }
+    }
+    Some(opened)
+}
+
+fn skip_chars(inside: &str, mut at: usize, chars: std::ops::RangeInclusive<char>) -> usize {
+    while let Some((_, used)) = read_char(inside, at).filter(|(c, _)| chars.contains(c)) {
+        at += used;
+    }
+    at
+}
+
+/// Reads the character at a place of a string as written, and how many bytes it takes. A lone surrogate is U+FFFD.
+fn read_char(inside: &str, at: usize) -> Option<(char, usize)> {
+    let rest = inside.get(at..)?;
+    let c = rest.chars().next()?;
+    if c != '\\' {
+        return Some((c, c.len_utf8()));
+    }
+    let escape = rest.get(1..)?;
+    Some(match escape.bytes().next()? {
+        b'u' => {
+            let (c, used) = unicode_escape(escape);
+            (c.unwrap_or(char::REPLACEMENT_CHARACTER), 1 + used)
+        }
+        b'b' => ('\u{8}', 2),
+        b'f' => ('\u{c}', 2),
+        b'n' => ('\n', 2),
+        b'r' => ('\r', 2),
+        b't' => ('\t', 2),
+        other => (char::from(other), 2),
+    })
+}
+
+/// Half of a pair of escapes that stands alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SurrogateHalf {
+    High,
+    Low,
+}
+
+fn find_half(inside: &str, at: usize) -> Option<SurrogateHalf> {
+    let unit = inside.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+    let is_half = read_char(inside, at)?.0 == char::REPLACEMENT_CHARACTER;
+    match u16::from_str_radix(unit, 16).ok().filter(|_| is_half)? {
+        0xd800..=0xdbff => Some(SurrogateHalf::High),
+        0xdc00..=0xdfff => Some(SurrogateHalf::Low),
+        _ => None,
+    }
+}
+
+fn count_chars(inside: &str, range: Range<usize>) -> u64 {
+    let mut count = 0;
+    let mut at = range.start;
+    while let Some((_, used)) = read_char(inside, at).filter(|_| at < range.end) {
+        at += used;
+        count += 1;
+    }
+    count
+}
+
+fn decoded_length(inside: &str, mut at: usize) -> usize {
+    let mut length = 0;
+    while let Some((c, used)) = read_char(inside, at) {
+        length += c.len_utf8();
+        at += used;
+    }
+    length
+}

@@ -1,0 +1,244 @@
+//! `results`: what happens to what the server answers.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::compile::Policy;
+use super::condition::{ConditionInput, Evaluation, GroupKind, PathsOf};
+use super::diagnostic::Report;
+use super::document::{Origin, POLICY};
+use super::entry::EntryCompiler;
+use super::group_keys::{GroupCheck, Groups};
+use super::keys::words::words;
+use super::keys::{FromDocument, TableSpec, ValueKind, read_text, table, table_kind, wrong_type};
+use super::section::Item;
+use super::server::ServerName;
+use super::tool_ref::ToolRef;
+use super::tree::{DocumentNode, DocumentValue};
+use crate::content::{EditCounts, Strip, TextEdits, edit_texts};
+use crate::size::Size;
+
+table! {
+    /// What happens to what the server answers.
+    pub(super) ResultKeys = TableSpec {
+        of: "`results`",
+        many: "results",
+        definition: "Results",
+        example: "{ strip = [\"invisible\", \"ansi\"], max_text = \"200KiB\" }",
+        place: "it belongs to `results`: put it into `[results]` or an entry's `results`",
+        family: POLICY,
+        ..TableSpec::EMPTY
+    };
+    /// What is taken out of every text: characters that a person does not see, escape sequences of terminals.
+    "strip" => strip: Vec<Strip>,
+    /// How long a text may be. A longer one is cut between characters, and says how much is missing.
+    "max_text" => max_text: TextLength,
+    /// The result is withheld when one of the groups holds. The paths start with `result.`.
+    "deny_if" => deny_if: Groups,
+    /// The reason that the agent gets if a result is withheld.
+    "reason" | "on_deny" => reason: String,
+}
+
+/// The `results` of a document.
+#[derive(Clone, Debug)]
+pub(crate) struct PolicyResults(ResultKeys);
+
+table_kind!(PolicyResults, ResultKeys::SPEC, |read| Self(read));
+
+impl PolicyResults {
+    pub(super) fn compile(self, origin: Origin<'_>, report: &mut Report) -> Arc<ResultRules> {
+        self.0.compile(origin.server, &format!("{}results", origin.prefix), None, report)
+    }
+}
+
+words! {
+    for Strip("Strip");
+    /// Characters that show nothing, and control characters other than tabs and line breaks.
+    "invisible" => Invisible,
+    /// The escape sequences of terminals.
+    "ansi" => Ansi,
+}
+
+/// The length of a text, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TextLength(usize);
+
+/// The smallest length: what is left of a text has to say something.
+const SHORTEST: usize = 64;
+
+impl FromDocument for TextLength {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("a size such as `\"200KiB\"`", "TextLength", |_| {
+            json!({ "anyOf": [
+                { "type": "string", "pattern": "^[0-9]+ *(B|KiB|K|k|MiB|M|GiB|G|KB|kB|MB|GB)?$", "examples": ["200KiB"] },
+                { "type": "integer", "minimum": SHORTEST },
+            ] })
+        })
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let parse = |text: &str| {
+            let hint = "write it with a unit, such as \"200KiB\"";
+            match text.parse() {
+                Ok(Size(length)) if length >= SHORTEST => Ok(Self(length)),
+                Ok(_) => Err(("bad-value", format!("{what} is at least {SHORTEST} bytes"), hint)),
+                Err(error) => Err(("bad-value", format!("{what}: {error}"), hint)),
+            }
+        };
+        match &node.value {
+            DocumentValue::Integer(text) => {
+                parse(text).map_err(|(code, message, hint)| report.push_error(code, &node.span, message, hint)).ok()
+            }
+            DocumentValue::String(_) => read_text(node, what, report, parse),
+            _ => {
+                report.push(wrong_type(node, what, "a size").with_hint("such as \"200KiB\""));
+                None
+            }
+        }
+    }
+}
+
+/// The compiled `results` of a document or an entry.
+#[derive(Debug)]
+pub(super) struct ResultRules {
+    edits: TextEdits,
+    deny_if: Vec<GroupCheck>,
+}
+
+impl ResultRules {
+    /// How many conditions there are.
+    pub(super) fn count_conditions(&self) -> usize {
+        self.deny_if.iter().map(|check| check.group.conditions.len()).sum()
+    }
+}
+
+impl ResultKeys {
+    /// Compiles the rules at this path; `reason` is that of the entry.
+    pub(super) fn compile(
+        self,
+        server: &ServerName,
+        path: &str,
+        reason: Option<&str>,
+        report: &mut Report,
+    ) -> Arc<ResultRules> {
+        let mut edits = TextEdits { max_text: self.max_text.map(|length| length.0), ..TextEdits::default() };
+        self.strip.into_iter().flatten().for_each(|strip| edits.add_strip(strip));
+        if let Some(groups) = &self.deny_if {
+            groups.warn_of_every_element(report);
+        }
+        let reason = self.reason.as_deref().or(reason);
+        let mut entry = EntryCompiler::new(server, path, reason, report);
+        let compile =
+            |groups: Groups| groups.compile_paths_of(PathsOf::Result, "deny_if", GroupKind::Denial, &mut entry);
+        let deny_if = self.deny_if.map(compile).unwrap_or_default();
+        Arc::new(ResultRules { edits, deny_if })
+    }
+}
+
+/// What holds for the result of one request: the rules for all results, and those of its entries.
+#[derive(Clone, Debug)]
+pub struct ResultPlan {
+    rules: Vec<Arc<ResultRules>>,
+}
+
+/// A rule that withholds a result, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithheldBy {
+    /// The rule's path in the policy.
+    pub rule: String,
+    /// The reason that the policy gives.
+    pub reason: Option<String>,
+}
+
+/// What becomes of a result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TreatedResult {
+    /// The result with its texts edited; `None` if it stays as it came.
+    pub edited: Option<String>,
+    /// What was done to its texts.
+    pub counts: EditCounts,
+    /// The rule that withholds it.
+    pub withheld: Option<WithheldBy>,
+}
+
+impl ResultPlan {
+    fn new<'p>(rules: impl Iterator<Item = &'p Arc<ResultRules>>) -> Option<Self> {
+        let mut plan = Self { rules: Vec::new() };
+        rules.for_each(|rules| plan.add(rules));
+        (!plan.rules.is_empty()).then_some(plan)
+    }
+
+    fn add(&mut self, rules: &Arc<ResultRules>) {
+        if !self.rules.iter().any(|known| Arc::ptr_eq(known, rules)) {
+            self.rules.push(Arc::clone(rules));
+        }
+    }
+
+    /// Adds the rules of another plan.
+    pub fn join(&mut self, other: &Self) {
+        other.rules.iter().for_each(|rules| self.add(rules));
+    }
+
+    /// Edits a result, an object that the strict reader has read, and judges what is left of it.
+    pub fn treat_result(&self, result: &str) -> TreatedResult {
+        let edits = self.edits();
+        let mut counts = EditCounts::default();
+        let edited = if edits.is_empty() { None } else { edit_texts(result, &edits, &mut counts) };
+        let withheld = self.find_withheld(edited.as_deref().unwrap_or(result));
+        TreatedResult { edited, counts, withheld }
+    }
+
+    /// How texts are edited: as each rule says, and the shortest length.
+    fn edits(&self) -> TextEdits {
+        self.rules.iter().fold(TextEdits::default(), |edits, rules| TextEdits {
+            invisible: edits.invisible || rules.edits.invisible,
+            ansi: edits.ansi || rules.edits.ansi,
+            max_text: [edits.max_text, rules.edits.max_text].into_iter().flatten().min(),
+        })
+    }
+
+    /// Returns the first rule that withholds a result, as written. Takes time
+    /// linear in its length, however many rules there are: a result that would take longer is withheld.
+    fn find_withheld(&self, result: &str) -> Option<WithheldBy> {
+        let checks = || self.rules.iter().flat_map(|rules| &rules.deny_if);
+        if checks().next().is_none() {
+            return None;
+        }
+        let evaluation = Evaluation::new(ConditionInput { result: Some(result), ..ConditionInput::from("{}") });
+        let check = checks().find(|check| check.stops(&evaluation) || evaluation.is_exhausted())?;
+        let too_much =
+            "It is too long for the number of conditions that the policy has for it, so they were not all checked.";
+        let reason = if evaluation.is_exhausted() { Some(too_much.to_owned()) } else { check.group.reason.clone() };
+        Some(WithheldBy { rule: check.path.clone(), reason })
+    }
+}
+
+impl Policy {
+    /// Returns what holds for the results of a tool; `None` if nothing does. The rules of its class hold beside those of its
+    /// own entry.
+    pub fn result_plan<'t>(&self, tool: impl Into<ToolRef<'t>>) -> Option<ResultPlan> {
+        if !self.has_result_rules {
+            return None;
+        }
+        let tool = tool.into();
+        let class = self.classes.get(&self.class_of(tool));
+        let named = self.rules_of(tool);
+        let rules = named.iter().chain(class.map(|rule| &**rule)).filter_map(|rule| rule.results.as_ref());
+        ResultPlan::new(self.results.iter().chain(rules))
+    }
+
+    /// Returns what holds for the answer to a request about an item; `None` if nothing does.
+    pub fn item_result_plan(&self, item: Item<'_>) -> Option<ResultPlan> {
+        if !self.has_result_rules {
+            return None;
+        }
+        let (rules, _) = self.find_item_rules(item);
+        ResultPlan::new(self.results.iter().chain(rules.iter().filter_map(|rule| rule.results.as_ref())))
+    }
+
+    /// Returns what holds for everything that the server answers; `None` if nothing does.
+    pub fn common_result_plan(&self) -> Option<ResultPlan> {
+        ResultPlan::new(self.results.iter())
+    }
+}
