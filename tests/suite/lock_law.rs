@@ -237,7 +237,7 @@ impl Session {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
     fn a_session_shows_and_calls_what_was_agreed_to(steps in prop::collection::vec(step(), 1..40)) {
