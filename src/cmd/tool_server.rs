@@ -112,7 +112,10 @@ pub(super) fn load_held_place(place: &PolicyPlace) -> anyhow::Result<LoadedPolic
 /// Notes the tool that was probably meant, if nothing here knows the named one.
 pub(super) fn note_near_tool(tool: &str, policy: &Policy, place: &PolicyPlace) {
     let lock = paths::lock_path(place.named.as_deref(), place.server.name(), &place.settings, &place.env).ok();
-    let known = ToolNames::of_policy(policy, lock.as_deref());
+    let mut known = ToolNames::of_policy(policy, lock.as_deref());
+    if let (false, Ok(state)) = (known.has(tool), paths::state_dir(&place.env)) {
+        known.add_logged(&state.join(paths::AUDIT_DIR), place.server.name());
+    }
     if let Some(near) = known.nearest(tool).filter(|_| !known.has(tool)) {
         message::print_note(&format!(
             "No tool {} of {} is known here. Did you mean {}?",

@@ -55,7 +55,7 @@ pub(crate) struct RuleDecision<'p> {
     pub(crate) rule: &'p str,
     /// The reason that the agent is given.
     pub(crate) reason: Option<&'p str>,
-    /// The limits on calls that pass, such as `10 a minute`.
+    /// The limits on calls that pass, such as `10 per minute`.
     pub(crate) limits: Vec<String>,
 }
 

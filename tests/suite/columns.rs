@@ -45,7 +45,7 @@ tools = { send_campaign = { action = "require_approval", reason = "It mails a mi
 "#;
 
 /// A home with several clients, policies, a lock, logs, calls that wait and edits: a real desk.
-fn desk() -> Home {
+pub(crate) fn desk() -> Home {
     let home = Home::new();
     let stub = example("stub_server");
     let offer = home.path().join("offer.json");

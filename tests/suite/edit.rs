@@ -228,7 +228,7 @@ fn entries_beside_tools_are_merged_and_shown() {
     let rows: Vec<Vec<&str>> = ran.out.lines().map(|line| line.split_whitespace().collect()).collect();
     for row in [
         vec!["resources.\"file:///srv/**\"", "allow", "deny"],
-        vec!["prompts.weekly", "no", "entry", "allow,", "5", "a", "hour"],
+        vec!["prompts.weekly", "no", "entry", "allow,", "5", "per", "hour"],
     ] {
         assert!(rows.contains(&row), "{row:?} {}", ran.out);
     }
@@ -250,7 +250,7 @@ fn each_verb_does_what_it_says_and_shows_it() {
     let file = home.policy("iterable.toml", "version = \"1\"\ndefault = \"deny\"\nhide = [\"cancel_*\", \"get_lists\"]\n\n[classes.read]\n[classes.execute]\naction = \"require_approval\"\nrate_limit = \"30/minute\"\n");
     let ran = good(&home, &["limit", "start_export_job", "10/minute"]);
     assert!(
-        ran.out.contains("require_approval, 30 a minute") && ran.out.contains("require_approval, 10 a minute"),
+        ran.out.contains("require_approval, 30 per minute") && ran.out.contains("require_approval, 10 per minute"),
         "{}",
         ran.out
     );

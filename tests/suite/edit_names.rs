@@ -189,6 +189,13 @@ fn questions_name_what_is_near() {
     }
     let ran = home.run(&["decide", "get_lists", "--server", "iterable"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    // What the log has is known, too.
+    home.policy("shop.toml", "version = \"1\"\ndefault = \"deny\"\n");
+    Log::new(&home, "shop").add(&passed(0, "refund", Class::Write)).seal();
+    for words in [["decide", "refnd"], ["explain", "refnd"], ["reset", "refnd"]] {
+        let ran = home.run(&[&words[..], &["--server", "shop"]].concat());
+        assert!(ran.err.contains("Did you mean refund?"), "{words:?}: {}{}", ran.out, ran.err);
+    }
 }
 
 #[test]

@@ -44,6 +44,7 @@ mod decide;
 mod demo;
 mod detectors;
 mod doctor;
+mod documents;
 mod edit;
 mod edit_history;
 mod edit_names;

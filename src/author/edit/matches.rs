@@ -60,6 +60,10 @@ pub(super) fn is_over_entries(tool: &ToolKey, order: &Order) -> bool {
 }
 
 fn describe_matching(tool: &ToolKey, count: usize) -> String {
-    let entries = if count == 1 { "1 entry or tool".to_owned() } else { format!("{count} entries or tools") };
-    format!("{} matches {entries} of the policy.", quote_for_message(&tool.key))
+    let entries = match count {
+        0 => "no entry or tool of the policy; it holds for later ones".to_owned(),
+        1 => "1 entry or tool of the policy".to_owned(),
+        count => format!("{count} entries or tools of the policy"),
+    };
+    format!("{} matches {entries}.", quote_for_message(&tool.key))
 }
