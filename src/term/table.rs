@@ -213,12 +213,12 @@ mod tests {
     fn lines_end_where_the_terminal_does() {
         let mut out = Vec::new();
         let mut table = Table::new(&["ONE", "TWO"], Some(22));
-        table.write_rows(&mut out, &[vec![Cell::new("a"), Cell::new("äbcdefghijklmnopqr")]]).unwrap();
+        table.write_rows(&mut out, &[vec![Cell::new("a"), Cell::new("äbcdefghijklmn")]]).unwrap();
         table.write_rows(&mut out, &[vec![Cell::new("longer than all"), Cell::new("x")]]).unwrap();
         table.write_rows(&mut out, &[vec![Cell::new("all of the columns of it")]]).unwrap();
         table.write_rows(&mut out, &[vec![Cell::new("b"), Cell::new("c")]]).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
-        let expected = "  ONE  TWO\n  a    äbcdefghijklmn…\n  ONE\n      TWO\n  longer than all\n      x\n  all of the columns\n  \
+        let expected = "  ONE  TWO\n  a    äbcdefghijklmn\n  ONE\n      TWO\n  longer than all\n      x\n  all of the columns\n  \
                         of it\n  b\n      c\n";
         assert_eq!(text, expected);
     }

@@ -124,7 +124,7 @@ mod tests {
             ("  note: two three four five", "  note: two three\n  four five"),
             ("Name  two three four five", "Name  two three four\n      five"),
             ("run `a b c d` and `e f g h`", "run `a b c d` and\n`e f g h`"),
-            ("so `a b c d e f g h i j k` is", "so `a b c d e f g h\ni j k` is"),
+            ("so `a b c d e f g h i j k` is", "so\n`a b c d e f g h i j\nk` is"),
             ("incomprehensibilities: it", "incomprehensibilities:\nit"),
             ("2 | a line of source that is wide", "2 | a line of source that is wide"),
         ] {
