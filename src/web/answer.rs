@@ -32,6 +32,11 @@ impl WebAnswer {
         Self::new(status, markup.into_string().into(), "text/html; charset=utf-8", "no-store")
     }
 
+    /// A text for the script of the page.
+    pub(super) fn text(status: StatusCode, text: String) -> Self {
+        Self::new(status, text.into(), "text/plain; charset=utf-8", "no-store")
+    }
+
     /// A file that never changes under its name.
     pub(super) fn asset(text: &'static str, kind: &'static str) -> Self {
         let cache = "public, max-age=31536000, immutable";

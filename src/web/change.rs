@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::answer::WebAnswer;
 use super::form::Fields;
 use super::page::{in_code, show_page};
-use super::server::{FormTrouble, ServerPlace, find_last_edit, show_diagnostics, show_place};
+use super::server::{FormTrouble, ServerPlace, find_last_edit, name_effect, show_diagnostics, show_place};
 use super::site::Site;
 use crate::author::edit::{
     self, CannotEdit, EditAction, Edited, Order, Pasted, carry_out_order, merge_pasted, write_out_builtin,
@@ -276,9 +276,8 @@ fn show_decisions(before: &Policy, after: &Policy) -> Markup {
 }
 
 fn show_decision(decision: &RuleDecision<'_>) -> Markup {
-    let word = super::server::EFFECTS.iter().find(|(known, _)| *known == decision.effect);
     html! {
-        span class={ "state effect-" (decision.effect) } { (word.map_or(decision.effect, |(_, word)| word)) }
+        span class={ "state effect-" (decision.effect) } { (name_effect(decision.effect)) }
         @for limit in &decision.limits { p { "at most " (limit) } }
         @if let Some(reason) = decision.reason { p { (escape_invisible(reason)) } }
     }

@@ -11,8 +11,11 @@ mod assets;
 pub(crate) mod browser;
 mod change;
 mod form;
+mod inbox;
+mod log;
 mod overview;
 mod page;
+mod peer;
 mod server;
 mod site;
 mod tool;
@@ -93,11 +96,14 @@ impl WebServer {
         let slots = Arc::new(Semaphore::new(MAX_UI_CONNECTIONS));
         let accept = async {
             loop {
-                let Ok((stream, _)) = listener.accept().await else {
+                let Ok((stream, peer)) = listener.accept().await else {
                     // Too many open files, for example: others are closed meanwhile.
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 };
+                if stream.local_addr().is_ok_and(|here| peer::is_foreign(here, peer)) {
+                    continue;
+                }
                 // A connection above the limit is closed by being dropped.
                 let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
                 let site = Arc::clone(&self.site);

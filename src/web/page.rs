@@ -10,7 +10,7 @@ use super::site::Site;
 use crate::visible::escape_invisible;
 
 /// The pages that the navigation leads to: the path, and what it is called.
-const PAGES: [(&str, &str); 1] = [("", "Overview")];
+const PAGES: [(&str, &str); 3] = [("", "Overview"), ("inbox", "Inbox"), ("log", "Log")];
 
 /// Shows a page of the site. `here` is the path of its place in the navigation.
 pub(super) fn show_page(site: &Site, status: StatusCode, here: &str, title: &str, content: Markup) -> WebAnswer {
@@ -64,6 +64,14 @@ fn show_document(title: &str, leads_to: Option<&str>, body: Markup) -> Markup {
             body { (body) }
         }
     }
+}
+
+/// Makes a sentence of a message: its first letter is a capital, and it has an end.
+pub(super) fn as_sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let end = if message.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
 }
 
 /// Shows a sentence of ours, in which what stands between backquotes is code.

@@ -7,10 +7,10 @@ use maud::{Markup, html};
 
 use super::answer::WebAnswer;
 use super::form::{Fields, write_query};
-use super::page::{in_code, show_page};
+use super::page::{as_sentence, in_code, show_page};
 use super::site::Site;
 use crate::author::policy_file::{EditTarget, PolicyBefore};
-use crate::paths;
+use crate::paths::{self, SessionPlace};
 use crate::policy::{self, Colour, Diagnostic, Policy, Severity, Source};
 use crate::record::Digest;
 use crate::report::client_servers::{FoundBy, FoundPlaces, find_places};
@@ -30,6 +30,8 @@ pub(super) struct ServerPlace {
     /// Which of several policies was meant.
     file: Option<String>,
     pub(super) target: EditTarget,
+    /// Where a session finds its policy and its lock.
+    pub(super) session: SessionPlace,
 }
 
 impl ServerPlace {
@@ -70,8 +72,10 @@ impl ServerPlace {
         let Some(place) = place else {
             return Err(fail(StatusCode::NOT_FOUND, "Nothing on this machine uses a server of this name."));
         };
+        let (named, server) = (place.file.clone(), place.server.clone());
+        let session = SessionPlace { named, server, settings: place.settings.clone(), env: place.env.clone() };
         let target = EditTarget::from_place(place).map_err(|error| fail(StatusCode::CONFLICT, &error.to_string()))?;
-        Ok(Self { name: name.to_owned(), file, target })
+        Ok(Self { name: name.to_owned(), file, target, session })
     }
 
     /// Returns a link to one of its pages.
@@ -158,8 +162,8 @@ pub(super) fn show_diagnostics(source: &Source, diagnostics: &[Diagnostic]) -> M
             @for diagnostic in diagnostics {
                 @let at = source.place_of(diagnostic.span.start);
                 li class=(if diagnostic.severity == Severity::Error { "bad" } else { "warn" }) {
-                    "Line " (at.line) ", column " (at.column) ": " (in_code(&diagnostic.message)) ". "
-                    @if let Some(hint) = &diagnostic.hint { span.hint { "To fix it: " (in_code(hint)) "." } }
+                    "Line " (at.line) ", column " (at.column) ": " (in_code(&as_sentence(&diagnostic.message))) " "
+                    @if let Some(hint) = &diagnostic.hint { span.hint { "What to do: " (in_code(hint)) } }
                 }
             }
         }
@@ -174,7 +178,7 @@ fn show_policy(place: &ServerPlace, before: &PolicyBefore) -> Markup {
             Some(source) => {
                 p.file { "Policy: " code { (source.name()) } }
                 @if before.is_valid {
-                    p { (in_code(&before.policy.summarize().to_string())) }
+                    p { (in_code(&as_sentence(&before.policy.summarize().to_string()))) }
                 } @else {
                     p.bad { "This policy is invalid, so no server starts with it. Fix it below." }
                     (show_diagnostics(source, &before.diagnostics))
@@ -182,7 +186,7 @@ fn show_policy(place: &ServerPlace, before: &PolicyBefore) -> Markup {
             }
             None => {
                 p.file { "Policy: built-in. The first change writes " code { (visible_path(&target.path)) } "." }
-                p { (in_code(&before.policy.summarize().to_string())) }
+                p { (in_code(&as_sentence(&before.policy.summarize().to_string()))) }
             }
         }
     }
@@ -232,6 +236,11 @@ impl ToolFilter<'_> {
 pub(super) const EFFECTS: [(&str, &str); 4] =
     [("allow", "allowed"), ("require_approval", "asks"), ("deny", "refused"), ("hide", "hidden")];
 
+/// Returns what an effect is called here.
+pub(super) fn name_effect(effect: &str) -> &str {
+    EFFECTS.iter().find(|(known, _)| *known == effect).map_or(effect, |(_, word)| word)
+}
+
 fn show_tools(site: &Site, place: &ServerPlace, policy: &Policy, fields: &Fields) -> Markup {
     let known = place.known_tools(policy);
     let rows = list_tools(policy, &known);
@@ -261,7 +270,7 @@ fn show_tools(site: &Site, place: &ServerPlace, policy: &Policy, fields: &Fields
             form method="post" action=(site.link_to("change")) {
                 (place.hidden_fields())
                 input type="hidden" name="q" value=(filter.text);
-                (show_actions(fields))
+                (show_actions(fields, None))
                 table.stacked {
                     thead { tr {
                         th scope="col" { "Tool" }
@@ -300,18 +309,18 @@ pub(super) const ACTIONS: [(&str, &str); 6] = [
     ("reset", "Remove its own rule"),
 ];
 
-/// The fields of a change of tools.
-pub(super) fn show_actions(fields: &Fields) -> Markup {
+/// The fields of a change: of one tool, or of those that are ticked.
+pub(super) fn show_actions(fields: &Fields, tool: Option<&str>) -> Markup {
     let chosen = fields.value("action").unwrap_or("ask");
     let value = |name| fields.value(name).unwrap_or_default();
     html! {
         fieldset.actions {
-            legend { "With the tools that are ticked" }
+            legend { @match tool { Some(tool) => { "With " (escape_invisible(tool)) } None => "With the tools that are ticked", } }
             div.choices { @for (action, label) in ACTIONS {
                 label { input type="radio" name="action" value=(action) checked[action == chosen]; " " (label) }
             } }
             div.details {
-                label { "and those named " input name="names" value=(value("names")) placeholder="delete_* send_proof" size="18"; }
+                @if tool.is_none() { label { "and those named " input name="names" value=(value("names")) placeholder="delete_* send_proof" size="18"; } }
                 label { "rate, to limit " input name="rate" value=(value("rate")) placeholder="10/minute" size="10"; }
                 label { "time, to ask " input name="timeout" value=(value("timeout")) placeholder="10m" size="6"; }
                 label { "reason for the agent " input name="reason" value=(value("reason")) size="24"; }
@@ -324,7 +333,6 @@ pub(super) fn show_actions(fields: &Fields) -> Markup {
 fn show_tool_row(site: &Site, place: &ServerPlace, row: &ToolRow<'_>, is_checked: bool) -> Markup {
     let name = escape_invisible(&row.tool);
     let effect = row.decision.effect;
-    let word = EFFECTS.iter().find(|(known, _)| *known == effect).map_or(effect, |(_, word)| word);
     html! {
         tr {
             th scope="row" data-label="Tool" {
@@ -334,7 +342,7 @@ fn show_tool_row(site: &Site, place: &ServerPlace, row: &ToolRow<'_>, is_checked
             }
             td data-label="Risk" { (row.severity.as_str()) span.note { ", " (row.class.as_str()) } }
             td data-label="A call is" {
-                span class={ "state effect-" (effect) } { (word) }
+                span class={ "state effect-" (effect) } { (name_effect(effect)) }
                 @for limit in &row.decision.limits { p { "at most " (limit) } }
             }
             td data-label="Because of" {

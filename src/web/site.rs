@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::access::{Access, Denial, Destination, NO_SUCH_PAGE};
 use super::answer::WebAnswer;
 use super::form::Fields;
-use super::{assets, change, overview, page, server, tool};
+use super::{assets, change, inbox, log, overview, page, server, tool};
 use crate::env::Env;
 use crate::limits::{MAX_UI_FORM, UI_REQUEST_TIME};
 
@@ -108,6 +108,11 @@ impl Site {
             ("", None) => overview::show_overview(self),
             ("server", None) => server::show_server(self, &request.query),
             ("tool", None) => tool::show_tool(self, &request.query),
+            ("try", Some(form)) => tool::show_tool(self, form),
+            ("inbox", None) => inbox::show_inbox(self, &request.query),
+            ("inbox/open", None) => inbox::list_open(self),
+            ("answer", Some(form)) => inbox::answer_call(self, form),
+            ("log", None) => log::show_log(self, &request.query),
             ("change", Some(form)) => change::show_change(self, form),
             ("save", Some(form)) => change::save_change(self, form),
             ("undo", Some(form)) => change::undo_change(self, form),

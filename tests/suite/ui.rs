@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod access;
+mod inbox;
+mod log;
 mod overview;
 mod server;
 
@@ -11,7 +13,7 @@ use crate::support::system::PATIENCE;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// A running `policylayer ui`.
 struct Ui {
@@ -52,7 +54,10 @@ impl Got {
 
 impl Ui {
     fn start(home: &Home) -> Self {
-        let mut command = home.command(&["ui", "--no-open"]);
+        Self::start_with(home.command(&["ui", "--no-open"]))
+    }
+
+    fn start_with(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

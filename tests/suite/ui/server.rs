@@ -141,7 +141,7 @@ fn an_order_that_is_not_one_loses_nothing() {
     assert!(row.contains(" checked"), "{row}");
     assert_eq!(fs::read_to_string(&file).unwrap(), POLICY);
     let limit = change(&browser, &[("names", "get_*"), ("action", "limit"), ("rate", "10/m")]);
-    assert!(limit.body.contains("at most 10 a minute"), "{}", limit.body);
+    assert!(limit.body.contains("at most 10 per minute"), "{}", limit.body);
 }
 
 #[test]
