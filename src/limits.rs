@@ -111,6 +111,12 @@ pub const JUDGE_WORK: usize = 32 * 1024 * 1024;
 /// nanoseconds: `cargo bench` measures 500 rules on calls of 20 MB, and none takes a second.
 pub const JUDGE_WORK_PER_BYTE: usize = 16;
 
+/// How much work the judgement of one line may take, its names and its conditions together, in the same units. 10,000 names of
+/// 64 characters under 500 globs take half of it at most.
+pub const LINE_WORK: usize = 256 * 1024 * 1024;
+/// How much more it may take for each byte of the line. Past it, what the line is about is refused, and a list is withheld.
+pub const LINE_WORK_PER_BYTE: usize = JUDGE_WORK_PER_BYTE;
+
 // A session: its start, its server, its end.
 
 /// How long the server has to end by itself once its stdin is closed, unless config.toml says otherwise.
@@ -320,8 +326,15 @@ pub const JOURNAL_IDLE_TICK: Duration = Duration::from_secs(1);
 pub const JOURNAL_IDLE: Duration = Duration::from_secs(10);
 /// The size from which on answered calls are removed from a journal, in bytes.
 pub const JOURNAL_COMPACT: u64 = 1024 * 1024;
-/// The largest journal of a session, in bytes.
-pub const MAX_JOURNAL: u64 = 16 * 1024 * 1024;
+/// The largest journal of a session, in bytes: all that can be open in both directions and as tasks, each with what a line
+/// has besides. So whatever is open is in it.
+pub const MAX_JOURNAL: u64 =
+    (2 * (MAX_OPEN_BYTES + MAX_OPEN * JOURNAL_LINE) + MAX_TASK_BYTES + MAX_TASKS * JOURNAL_LINE) as u64;
+/// The most that a line of the journal has beyond what is counted of its call: its head, the policy's digest, and what a
+/// person was asked and answered.
+pub const JOURNAL_LINE: usize = 4 * 1024;
+/// How much of the journal is written at once, in bytes.
+pub const JOURNAL_CHUNK: usize = 1024 * 1024;
 /// How many sessions a verification of the audit log distinguishes.
 pub const MAX_VERIFIED_SESSIONS: usize = 1_000_000;
 /// How many notes a verification of the audit log keeps; the rest are only counted.

@@ -3,15 +3,20 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
 use super::lines::{LogLines, parse_line};
 use super::paths::LogPaths;
 use super::session_lock::lock_journal;
-use crate::limits::{JOURNAL_COMPACT, MAX_JOURNAL};
+use crate::limits::{JOURNAL_CHUNK, JOURNAL_COMPACT, MAX_JOURNAL};
 use crate::record::{About, Digest, LogEntry, SessionName};
 use crate::state::file::{self, FileLock};
+
+/// The journal has no room for more calls.
+#[derive(Debug, thiserror::Error)]
+#[error("it is full: the calls that it holds take up {} MiB", MAX_JOURNAL >> 20)]
+pub(super) struct JournalFull;
 
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -54,7 +59,7 @@ impl Journal {
         if self.file.is_none() {
             // A file that was closed to be replaced, and could not be replaced, still exists.
             self.file = Some(match self.size {
-                0 => self.make_file(&[])?,
+                0 => self.make_file(None)?.0,
                 _ => file::open_file(File::options().read(true).write(true), &self.path)?,
             });
         }
@@ -73,6 +78,13 @@ impl Journal {
     /// Writes those unanswered calls that were already unanswered at the last tick.
     pub(super) fn write_unanswered(&mut self, unanswered: &[LogEntry]) -> io::Result<()> {
         self.buffer.clear();
+        let written = self.write_known(unanswered);
+        let highest = unanswered.iter().map(LogEntry::call_number).max();
+        self.known = self.known.max(highest.unwrap_or_default());
+        written
+    }
+
+    fn write_known(&mut self, unanswered: &[LogEntry]) -> io::Result<()> {
         let mut added = Vec::new();
         for entry in unanswered {
             let number = entry.call_number();
@@ -80,11 +92,16 @@ impl Journal {
                 entry.write_line(&self.session, Digest::START, &mut self.buffer);
                 added.push(number);
             }
+            if self.buffer.len() >= JOURNAL_CHUNK {
+                self.write_buffer()?;
+                self.open.extend(added.drain(..));
+                self.buffer.clear();
+            }
         }
-        let highest = unanswered.iter().map(LogEntry::call_number).max();
-        let written = if self.buffer.is_empty() { self.compact_file() } else { self.write_buffer() };
-        self.known = self.known.max(highest.unwrap_or_default());
-        written?;
+        if added.is_empty() {
+            return self.compact_file();
+        }
+        self.write_buffer()?;
         self.open.extend(added);
         Ok(())
     }
@@ -96,19 +113,33 @@ impl Journal {
         }
     }
 
-    pub(super) fn read_open_calls(&self) -> io::Result<Vec<Vec<u8>>> {
-        let mut left = Vec::new();
-        if let Some(file) = self.file.as_ref().filter(|_| !self.open.is_empty()) {
-            let mut lines = LogLines::new(file.try_clone()?, 0, self.size)?;
-            while let Some(line) = lines.read_line()? {
-                if let Some(About::Decision(record)) = parse_line(line).map(|line| line.about)
-                    && self.open.contains(&record.call)
-                {
-                    left.push(line.to_vec());
-                }
+    /// Hands out the lines of the calls that the log does not have, some at a time.
+    pub(super) fn read_open_calls(&self, mut take: impl FnMut(&[Vec<u8>]) -> io::Result<()>) -> io::Result<()> {
+        let Some(file) = self.file.as_ref().filter(|_| !self.open.is_empty()) else { return Ok(()) };
+        let (mut lines, mut size) = (Vec::new(), 0);
+        self.for_each_open_call(file.try_clone()?, |line| {
+            size += line.len();
+            lines.push(line.to_vec());
+            if size >= JOURNAL_CHUNK {
+                take(&lines)?;
+                lines.clear();
+                size = 0;
+            }
+            Ok(())
+        })?;
+        if lines.is_empty() { Ok(()) } else { take(&lines) }
+    }
+
+    fn for_each_open_call(&self, file: File, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut lines = LogLines::new(file, 0, self.size)?;
+        while let Some(line) = lines.read_line()? {
+            if let Some(About::Decision(record)) = parse_line(line).map(|line| line.about)
+                && self.open.contains(&record.call)
+            {
+                each(line)?;
             }
         }
-        Ok(left)
+        Ok(())
     }
 
     pub(super) fn remove(&mut self) {
@@ -127,7 +158,10 @@ impl Journal {
         self.compact_file()?;
         let length = self.buffer.len() as u64;
         if self.size + length > MAX_JOURNAL {
-            return Err(io::Error::other("too many calls are unanswered for it"));
+            self.rewrite_file()?;
+        }
+        if self.size + length > MAX_JOURNAL {
+            return Err(io::Error::other(JournalFull));
         }
         let Some(file) = &mut self.file else { return Ok(()) };
         let written = file::wait_for_release(&self.path, || {
@@ -148,20 +182,26 @@ impl Journal {
             file.set_len(0)?;
             (self.size, self.compact) = (0, JOURNAL_COMPACT);
         } else if self.size >= self.compact {
-            let left = self.read_open_calls()?;
-            if cfg!(windows) {
-                // Not every Windows file system can replace an open file.
-                self.file = None;
-            }
-            self.file = Some(self.make_file(&left)?);
-            self.size = left.iter().map(|line| line.len() as u64).sum();
-            self.compact = (self.size * 2).max(JOURNAL_COMPACT);
+            self.rewrite_file()?;
         }
         Ok(())
     }
 
-    /// Creates the file with these lines. It gets its name only once the session is locked, so nobody takes it over.
-    fn make_file(&mut self, lines: &[Vec<u8>]) -> io::Result<File> {
+    fn rewrite_file(&mut self) -> io::Result<()> {
+        let Some(old) = self.file.as_ref().map(File::try_clone).transpose()? else { return Ok(()) };
+        if cfg!(windows) {
+            // Not every Windows file system can replace an open file.
+            self.file = None;
+        }
+        let (file, size) = self.make_file(Some(old))?;
+        (self.file, self.size) = (Some(file), size);
+        self.compact = (size * 2).max(JOURNAL_COMPACT);
+        Ok(())
+    }
+
+    /// Creates the file with the open calls of the old one, and returns its size as well. It gets its name only once the session
+    /// is locked, so nobody takes it over.
+    fn make_file(&mut self, old: Option<File>) -> io::Result<(File, u64)> {
         if let Some(dir) = self.path.parent() {
             file::create_private_dir(dir)?;
         }
@@ -171,11 +211,19 @@ impl Journal {
         let new = self.path.with_extension("new");
         let mut file = file::open_private(File::options().read(true).write(true).create(true).truncate(true), &new)?;
         lock_journal(&file)?;
-        let made =
-            lines.iter().try_for_each(|line| file.write_all(line)).and_then(|()| file::rename_file(&new, &self.path));
+        let mut size = 0;
+        let copied = old.map_or(Ok(()), |old| {
+            let mut out = BufWriter::new(&mut file);
+            self.for_each_open_call(old, |line| {
+                size += line.len() as u64;
+                out.write_all(line)
+            })?;
+            out.flush()
+        });
+        let made = copied.and_then(|()| file::rename_file(&new, &self.path));
         if made.is_err() {
             let _ = file::remove_file(&new);
         }
-        made.map(|()| file)
+        made.map(|()| (file, size))
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::journal::JournalFull;
 use crate::state::file::is_held_open;
 use crate::visible::visible_path;
 
@@ -48,9 +49,13 @@ pub(super) fn describe_unwritable(path: &Path, error: &io::Error) -> String {
 }
 
 pub(super) fn describe_unwritable_journal(path: &Path, error: &io::Error) -> String {
+    let is_full = error.get_ref().is_some_and(|why| why.is::<JournalFull>());
+    let remedy = match is_full {
+        true => "Wait for some of their answers, or keep less of the arguments ([audit] arguments).",
+        false => "Make its directory writable for the user who runs policylayer, and make room on the disk.",
+    };
     format!(
-        "The journal {} cannot be written ({error}), so unanswered calls are not recorded if this session is killed. Make its \
-         directory writable for the user who runs policylayer, and make room on the disk.",
+        "The journal {} cannot be written ({error}), so unanswered calls are not recorded if this session is killed. {remedy}",
         visible_path(path)
     )
 }

@@ -32,14 +32,33 @@ pub(super) struct Writer {
     /// When a failure was last reported, and whether its end has to be reported.
     said: Option<Instant>,
     owes_end: bool,
-    journal_failed: bool,
+    journal_trouble: Trouble,
     next_tick: Instant,
     /// When there last was something to record.
     busy: Instant,
     /// When the written files are to be synced, and the thread that syncs those before.
     sync_at: Option<Instant>,
     syncing: Option<JoinHandle<io::Result<()>>>,
-    sync_failed: bool,
+    sync_trouble: Trouble,
+}
+
+/// Something that fails from time to time, and when it was last reported.
+#[derive(Default)]
+struct Trouble {
+    is_there: bool,
+    said: Option<Instant>,
+}
+
+impl Trouble {
+    /// Returns whether a failure has to be reported: what fails again and again is not reported each time.
+    fn is_news(&mut self, failed: bool) -> bool {
+        let begins = failed && !std::mem::replace(&mut self.is_there, failed);
+        let is_news = begins && self.said.is_none_or(|said| said.elapsed() >= LOG_SAY_AGAIN);
+        if is_news {
+            self.said = Some(Instant::now());
+        }
+        is_news
+    }
 }
 
 impl Writer {
@@ -62,12 +81,12 @@ impl Writer {
             retry: None,
             said: None,
             owes_end: false,
-            journal_failed: false,
+            journal_trouble: Trouble::default(),
             next_tick: now + JOURNAL_TICK,
             busy: now,
             sync_at: None,
             syncing: None,
-            sync_failed: false,
+            sync_trouble: Trouble::default(),
         }
     }
 
@@ -202,9 +221,9 @@ impl Writer {
     }
 
     fn record_journal_result(&mut self, written: io::Result<()>) {
-        let was_failing = std::mem::replace(&mut self.journal_failed, written.is_err());
+        let is_news = self.journal_trouble.is_news(written.is_err());
         // If the log itself fails too, that report is enough.
-        if let (Err(error), false, None) = (written, was_failing, self.retry) {
+        if let (Err(error), true, None) = (written, is_news, self.retry) {
             let why = describe_unwritable_journal(lock_ignoring_poison(&self.shared.journal).path(), &error);
             (self.say)(LogNotice::Beside(why));
         }
@@ -242,8 +261,8 @@ impl Writer {
     }
 
     fn record_sync_result(&mut self, done: io::Result<()>) {
-        let was_failing = std::mem::replace(&mut self.sync_failed, done.is_err());
-        if let (Err(error), false, None) = (done, was_failing, self.retry) {
+        let is_news = self.sync_trouble.is_news(done.is_err());
+        if let (Err(error), true, None) = (done, is_news, self.retry) {
             (self.say)(LogNotice::Beside(describe_unsynced(&self.shared.paths.current_file(), &error)));
         }
     }
@@ -251,9 +270,7 @@ impl Writer {
     fn finish_log(mut self) {
         if self.retry.is_none() {
             let mut journal = lock_ignoring_poison(&self.shared.journal);
-            let done = journal
-                .read_open_calls()
-                .and_then(|left| if left.is_empty() { Ok(()) } else { self.appender.append_raw(&left) });
+            let done = journal.read_open_calls(|lines| self.appender.append_raw(lines));
             // Otherwise the journal is left for the next session.
             if done.is_ok() {
                 journal.remove();

@@ -15,8 +15,11 @@ use policylayer::audit::{
     LogNotice, LogOptions, LogPaths, PolicyText, VerifyReport, list_policies, list_recorded_servers, load_key,
     verify_log,
 };
+use policylayer::limits::{MAX_JOURNAL, MAX_OPEN_BYTES};
 use policylayer::policy::{Format, Source};
-use policylayer::record::{About, Digest, Outcome, Under, read_line};
+use policylayer::record::{
+    About, ArgumentRecorder, ArgumentsLogged, Digest, Direction, Draft, Facts, Moment, Outcome, Subject, Under, read_line,
+};
 
 use crate::support::audit_log::{draft, entry, log, open_entry, server, start};
 use crate::support::system::PATIENCE;
@@ -474,6 +477,49 @@ fn unanswered_calls_are_in_the_journal_and_taken_over() {
     assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(sound(folder.path()).lines, 3);
     assert!(!journal.exists());
+    assert_eq!(*said.lock().unwrap(), []);
+}
+
+/// As many calls as can be open in both directions are in the journal, also while others of them are answered.
+#[test]
+fn all_that_can_be_open_is_in_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = |number: u64| {
+        let arguments = format!("{{\"text\":\"{}\"}}", "x".repeat(60_000));
+        let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Full, Box::new(|| None));
+        let subject = Some(Subject::Tool("get_lists"));
+        let facts = Facts {
+            subject,
+            arguments: Some(&arguments),
+            ..Facts::new(Direction::Client, Some("tools/call"), "default")
+        };
+        let made = Moment { number, unix: Duration::from_secs(1_800_000_000), session: Duration::ZERO };
+        Draft::new(&facts, None, &mut keyed, made).finish(Outcome::Unknown, Duration::ZERO)
+    };
+    let most = (2 * MAX_OPEN_BYTES / large(1).weight() + 2) as u64;
+    let open = Arc::new(Mutex::new((1..=most).map(large).collect::<Vec<_>>()));
+    let (log, said) = start(folder.path(), LogOptions::default(), Arc::clone(&open));
+    let journal = place(folder.path()).journal_file(&log.session().id);
+    let journalled = || -> BTreeSet<u64> {
+        let text = fs::read_to_string(&journal).unwrap_or_default();
+        let number = |line: &str| match read_line(line).ok()?.about {
+            About::Decision(record) => Some(record.call),
+            _ => None,
+        };
+        text.split_inclusive('\n').filter_map(number).collect()
+    };
+    let has = |numbers: std::ops::RangeInclusive<u64>| journalled().is_superset(&numbers.collect());
+    until("every call", || has(1..=most));
+    // Half of them are answered, and as many come.
+    let half = most / 2;
+    open.lock().unwrap().drain(..half as usize);
+    log.push(&mut (1..=half).map(entry).collect());
+    until("the answers", || sound(folder.path()).lines == half);
+    open.lock().unwrap().extend((most + 1..=most + half).map(large));
+    until("those that came", || has(half + 1..=most + half));
+    assert!(fs::metadata(&journal).unwrap().len() <= MAX_JOURNAL);
+    assert_eq!(log.finish(PATIENCE), 0);
+    assert_eq!(sound(folder.path()).lines, most + half);
     assert_eq!(*said.lock().unwrap(), []);
 }
 
