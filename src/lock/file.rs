@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::{ItemKind, Lock, LockedItem, LockedPackage, canonical_instructions, name_of};
 use crate::limits::{MAX_LISTED_TOOLS, MAX_LOCK};
 use crate::risk::Class;
-use crate::visible::{escape_invisible, shorten};
+use crate::visible::{escape_invisible, escape_invisible_json, shorten};
 use crate::wire::canonical::{Canonicalizer, Layout};
 use crate::wire::fault::Fault;
 
@@ -185,7 +185,8 @@ pub(super) fn write(lock: &Lock) -> String {
         out.push_str(if lock.items(kind).is_empty() { "]" } else { "\n  ]" });
     }
     out.push_str("\n}\n");
-    out
+    // A person reads it, and the definitions are the server's. To a reader of JSON it is the same.
+    escape_invisible_json(&out)
 }
 
 fn push_item(item: &LockedItem, out: &mut String) {

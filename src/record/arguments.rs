@@ -9,7 +9,7 @@ use sha2::Sha256;
 use super::chain::Digest;
 use super::write_json;
 use crate::limits::{MAX_LOGGED_ARGUMENTS, MAX_LOGGED_KEY, MAX_LOGGED_KEYS};
-use crate::visible::shorten;
+use crate::visible::{escape_invisible_json, shorten};
 use crate::wire::view;
 
 /// How much of the arguments the log keeps.
@@ -116,7 +116,10 @@ fn write_redacted(value: &str, out: &mut Vec<u8>) {
                     out.push(b',');
                 }
                 // The key as written, so that no two keys become one.
-                out.extend_from_slice(member.written_key().as_bytes());
+                match member.written_key() {
+                    key if key.is_ascii() => out.extend_from_slice(key.as_bytes()),
+                    key => out.extend_from_slice(escape_invisible_json(key).as_bytes()),
+                }
                 out.push(b':');
                 write_redacted(member.value, out);
             }

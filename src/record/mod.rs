@@ -31,7 +31,7 @@ use traceparent::parse_traceparent;
 use crate::limits::MAX_LOGGED_NAME;
 use crate::policy::Effect;
 use crate::risk::Class;
-use crate::visible::shorten;
+use crate::visible::{escape_invisible_json, shorten};
 
 /// The version of the lines that this program writes.
 pub const VERSION: u64 = 1;
@@ -393,9 +393,19 @@ fn write_name(member: &str, name: Option<&str>, out: &mut Vec<u8>) {
     write_member(member, name.map(|name| shorten(name, MAX_LOGGED_NAME)).as_deref(), out);
 }
 
+/// Writes a value, with what is invisible in it as codes: names and words from elsewhere are read where the log is.
 fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+    let start = out.len();
     // Serializing strings and numbers to memory cannot fail.
-    let _ = serde_json::to_writer(out, value);
+    let _ = serde_json::to_writer(&mut *out, value);
+    let written = out.get(start..).unwrap_or_default();
+    if !written.is_ascii()
+        && let Ok(text) = std::str::from_utf8(written)
+    {
+        let escaped = escape_invisible_json(text);
+        out.truncate(start);
+        out.extend_from_slice(escaped.as_bytes());
+    }
 }
 
 /// Returns a time in milliseconds, with three decimals.

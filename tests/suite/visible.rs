@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use policylayer::engine::{LocalChannel as _, Question};
+use policylayer::lock::{ItemKind, Lock};
 use policylayer::policy::ApprovalLifetime;
 use policylayer::record::{ArgumentsLogged, Event};
 use policylayer::risk::Class;
@@ -132,7 +133,34 @@ fn a_server_cannot_hide_what_it_lists() {
         assert_visible(&file, &written);
         hostile.run(&["check", &file, "--server", "shop"]);
     }
+    hostile.run_on_server(&["lock", "--server", "shop"]);
+    let lock = fs::read_to_string(hostile.home.path().join("config/policylayer/policies/shop.lock.json")).unwrap();
+    assert_visible("shop.lock.json", &lock);
+    // Its digests are of what the server lists, and a lock that an earlier version wrote is the same lock.
+    let parsed = Lock::parse(&lock).unwrap();
+    assert!(parsed.items(ItemKind::Tool).iter().any(|tool| tool.name() == hostile.name), "{lock}");
+    let raw = serde_json::from_str::<serde_json::Value>(&lock).unwrap().to_string();
+    assert_eq!((raw.contains('\u{202e}'), Lock::parse(&raw)), (true, Ok(parsed)));
     hostile.run_on_server(&["demo"]);
+}
+
+/// What a log has of names and words can be read where it is written. Arguments in full are as they came.
+#[test]
+fn a_file_of_the_log_hides_nothing() {
+    let (home, name) = (Home::new(), hostile());
+    let arguments = json!({&name: name}).to_string();
+    for (server, kept) in [("keys", ArgumentsLogged::Keys), ("redacted", ArgumentsLogged::Redacted)] {
+        let mut log = Log::keeping(&home, server, kept);
+        log.add(&Decision { arguments: Some(&arguments), inputs: Some(&arguments), ..refused(1, &name, &name, &name) });
+        log.add(&Decision { method: Some(&name), ..passed(2, &name, Class::Read) });
+        log.event(3, &Event::Gap { lost: 7, why: name.clone() });
+        log.seal();
+        let text = fs::read_to_string(home.audit().join(format!("{server}.jsonl"))).unwrap();
+        assert_visible(server, &text);
+        let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!((&first["tool"], &first["reason"]), (&json!(name), &json!(name)));
+        assert_eq!(home.run(&["log", "verify", "--server", server]).code, Some(0));
+    }
 }
 
 #[test]
@@ -180,8 +208,20 @@ fn a_command_line_cannot_hide_what_it_names() {
         hostile.run(&[order, "x", "--policy", name]);
     }
     hostile.run(&["deny", "x", "--server", "shop", "--reason", name]);
-    let written = fs::read_to_string(hostile.home.path().join("config/policylayer/policies/shop.toml")).unwrap();
-    assert_visible("shop.toml", &written);
+    for (server, file, empty) in [
+        ("shop", "shop.toml", ""),
+        ("json", "json.json", r#"{"version":"1","default":"allow"}"#),
+        ("yaml", "yaml.yaml", "version: '1'\ndefault: allow\n"),
+    ] {
+        if !empty.is_empty() {
+            hostile.home.policy(file, empty);
+            hostile.run(&["hide", name, "--server", server]);
+            hostile.run(&["deny", "x", "--server", server, "--reason", name]);
+        }
+        let written = fs::read_to_string(hostile.home.path().join("config/policylayer/policies").join(file)).unwrap();
+        assert_visible(file, &written);
+        assert!(written.contains("202e"), "{file} has the name or the reason:\n{written}");
+    }
     hostile.run(&["limit", name, "10/minute", "--server", "shop"]);
     for args in [&["log", "--server", name][..], &["log", "--tool", name], &["approvals", "show", name], &[name]] {
         hostile.run(args);
