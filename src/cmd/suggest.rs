@@ -69,7 +69,8 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
         (None, None) => io::stdout().lock().write_all(suggested.text().as_bytes())?,
     }
     if source.as_ref().is_some_and(|source| source.text() == suggested.text()) {
-        let is_complete = after.refused.is_empty() && after.refused_items.is_empty();
+        let is_complete =
+            after.refused.is_empty() && after.refused_items.is_empty() && after.refused_templates.is_empty();
         let what = if is_complete { "everything that was used" } else { "what was used, except for this" };
         message::print_note(&format!("Nothing to add: the policy {name} lets through {what}."));
     }
@@ -198,6 +199,16 @@ fn print_refused(
             item.0.item_noun(),
             escape_invisible(&item.1),
             escape_invisible(rule)
+        ));
+    }
+    for (template, count) in &survey.refused_templates {
+        let path = |(key, _): (String, _)| format!(" ({})", escape_invisible(&Section::Resources.rule_path(&key)));
+        message::print_warning(&format!(
+            "{} for the template {} would be refused. Nothing is suggested for it, because an entry for the template{} lets in \
+             every resource that fits it. Add one yourself if that is meant.",
+            count_of(*count, "completion"),
+            escape_invisible(template),
+            Section::key_for_template(template).map(path).unwrap_or_default()
         ));
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct UsageSurvey {
     pub(crate) refused: BTreeMap<(String, String), u64>,
     /// The same for the items.
     pub(crate) refused_items: BTreeMap<((Section, String), String), u64>,
+    /// How many completions for a template the policy refuses.
+    pub(crate) refused_templates: BTreeMap<String, u64>,
     /// Tools whose calls never succeeded, and those of which a person refused a call, with the number of such calls.
     pub(crate) failed: BTreeMap<String, FailedUse>,
     /// How many are left out because there are too many tools or items.
@@ -67,16 +69,23 @@ impl UsageSurvey {
         let mut survey = Self::default();
         let mut minutes = LastMinute::default();
         let mut replayer = Replayer::new(policy);
-        survey.warnings = records.for_each_call(since, |call| {
-            if call.is_template() {
-                return;
-            }
-            match call.outcome {
-                Outcome::Ok => survey.add_call(call, &mut minutes, &mut replayer),
-                _ => survey.add_failed(call),
-            }
+        survey.warnings = records.for_each_call(since, |call| match call.outcome {
+            Outcome::Ok if call.is_template() => survey.add_completion(call, &mut replayer),
+            _ if call.is_template() => {}
+            Outcome::Ok => survey.add_call(call, &mut minutes, &mut replayer),
+            _ => survey.add_failed(call),
         })?;
         Ok(survey)
+    }
+
+    fn add_completion(&mut self, call: &RecordedCall, replayer: &mut Replayer<'_>) {
+        // What asks a person about a template refuses its completions.
+        let passes = replayer.decide_call(call).is_ok_and(|verdict| verdict.effect == Effect::Allow);
+        if let Some((_, template)) = call.section().filter(|_| !passes)
+            && let Some(count) = entry_if_room(&mut self.refused_templates, template.to_owned(), u64::default)
+        {
+            *count += 1;
+        }
     }
 
     fn add_failed(&mut self, call: &RecordedCall) {

@@ -133,7 +133,10 @@ fn what_was_used_beside_tools_is_suggested_too() {
     log.add(&passed(0, "get_lists", Class::Read));
     beside_tools(&mut log, "builtin:default");
     log.write();
-    let (text, _) = suggested(&home, &[]);
+    let (text, err) = suggested(&home, &[]);
+    let why = "1 completion for the template db://{table} would be refused. Nothing is suggested for it, because an entry for the \
+               template (resources.\"db://*\") lets in every resource that fits it.";
+    assert!(err.contains(why), "{err}");
     assert!(text.contains("1 call of 1 tool, and 7 items beside tools.\n"), "{text}");
     for entry in [
         "# 7 times, at most 7 in a minute; twice that, rounded up.\n[resources.\"file:///srv/may.csv\"]\nrate_limit = \"20/minute\"\n",
