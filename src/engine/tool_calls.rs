@@ -16,7 +16,7 @@ use super::refusal::{Refusal, Refused, Remedy, SubjectKind, format_refusal};
 use super::tasks::result_type;
 use super::{ClientRequest, Engine, Now};
 use crate::lock::ItemKind;
-use crate::policy::{Decision, Effect, LOCK_RULE, Policy, ToolRef};
+use crate::policy::{Decision, Effect, LOCK_RULE, ToolRef};
 use crate::record::{self, Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -67,11 +67,9 @@ impl Engine {
                         counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
                         return Ok(());
                     }
-                    if let Some(absent) = self.decide_absent(&call.name, &policy) {
+                    if self.is_absent(&call.name) {
                         counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
-                        // A server may run what it does not list, so a default that allows does not lift the rule that asks.
-                        let refuses = if absent.refuses() { absent } else { decision };
-                        self.refuse_absent_tool(&request, &call, Decision { reason: None, ..refuses }, turn);
+                        self.refuse_absent_tool(&request, &call, decision, turn);
                         return Ok(());
                     }
                 }
@@ -134,14 +132,13 @@ impl Engine {
         !self.policy.has_in_catalogue(tool) && !self.tools.has_listed(tool) && !self.tools.is_complete()
     }
 
-    /// Returns the decision about a tool that the server does not have: by the policy's default, whatever entry may
-    /// match its name, for nobody is asked about what is not there.
-    fn decide_absent<'p>(&self, tool: &str, policy: &'p Policy) -> Option<Decision<'p>> {
-        let is_absent = !policy.has_in_catalogue(tool) && self.tools.is_complete() && !self.tools.has_listed(tool);
-        is_absent.then(|| policy.decide_absent_tool())
+    /// Whether the server is known not to have a tool.
+    fn is_absent(&self, tool: &str) -> bool {
+        !self.policy.has_in_catalogue(tool) && self.tools.is_complete() && !self.tools.has_listed(tool)
     }
 
-    /// Refuses a call of a tool that the server does not have, about which a person would be asked otherwise.
+    /// Refuses a call of a tool that the server does not have, about which a person would be asked otherwise: by the rule that
+    /// asks. A server may run what it does not list, and nobody is asked about what is not there.
     fn refuse_absent_tool(
         &mut self,
         request: &ClientRequest<'_>,
@@ -149,8 +146,8 @@ impl Engine {
         decision: Decision<'_>,
         turn: &mut Turn<'_>,
     ) {
-        let effect = if decision.refuses() { decision.effect } else { Effect::Deny };
-        let decision = Decision { effect, ..decision };
+        let effect = Effect::Deny;
+        let decision = Decision { effect, reason: None, ..decision };
         let subject = record::Subject::Tool(&call.name);
         let facts = Facts { effect, ..call_facts(request.method, subject, call, decision.rule) };
         let why = "The server does not list a tool of this name.".to_owned();

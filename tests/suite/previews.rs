@@ -420,7 +420,7 @@ const ALLOWS: &str = r#"{"version":"1","default":"allow","tools":{"send_*":{"act
 
 #[test]
 fn nobody_is_asked_about_a_tool_that_is_not_there() {
-    for (policy, rule) in [(ASKS, "default"), (ALLOWS, "send_*")] {
+    for (policy, rule) in [(ASKS, "send_*"), (ALLOWS, "send_*")] {
         let mut session = Recorded::new(policy);
         // Nobody has listed the tools yet, so the wrapper does, through all pages.
         let first = own(&call(&mut session, 1, "send_nothing"));
