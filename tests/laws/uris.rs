@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use policylayer::policy::{Effect, Item, Policy, Section};
 use policylayer::wire::uri;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::compiled;
 
@@ -74,17 +75,20 @@ struct Server {
     decodes: usize,
     is_windows: bool,
     keeps_empty_segments: bool,
+    /// To the form that macOS and many frameworks compare names in.
+    normalizes: bool,
 }
 
 impl Server {
     fn all() -> impl Iterator<Item = Self> {
         let whens = [When::Never, When::BeforeDecoding, When::AfterDecoding];
-        (0..81).map(move |n| Self {
+        (0..108).map(move |n| Self {
             splits_query: whens[n % 3],
             drops_parameters: whens[n / 3 % 3],
             decodes: n / 9 % 3,
             is_windows: n / 27 == 1,
             keeps_empty_segments: n / 27 == 2,
+            normalizes: n / 27 == 3,
         })
     }
 
@@ -107,6 +111,9 @@ impl Server {
                 (0..self.decodes).for_each(|_| text = unquote(&text));
                 if self.decodes == 0 {
                     text = text.replace("%2e", ".");
+                }
+                if self.normalizes {
+                    text = text.nfkc().collect();
                 }
             }
         }

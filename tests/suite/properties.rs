@@ -256,7 +256,7 @@ fn every_short_uri_has_one_normal_form() {
 /// What hides where a path leads.
 const PATH_PARTS: &[&str] = &[
     "/", "..", "%2f", "?", "%3F", ";", "\\", "s", "%2e", "#", "%23", "%3b", "%5c", "%25", ".c", "%252f", ".", "d",
-    "%00",
+    "%00", ".C", "D", "\u{ff1f}", "\u{ff1b}", "\u{ff0f}", "\u{ff23}",
 ];
 
 #[test]
