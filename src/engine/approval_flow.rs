@@ -17,7 +17,7 @@ use super::refusal::{Refused, Remedy, SubjectKind, format_refusal, format_second
 use super::{Engine, Now};
 use crate::limits::{LATE_APPROVAL, MAX_QUOTED, READING_TIME};
 use crate::lock::ItemKind;
-use crate::policy::{Decision, Effect, LOCK_RULE, Policy, ToolRef};
+use crate::policy::{Decision, Effect, Judgement, LOCK_RULE, Policy, ToolRef};
 use crate::record::{Approval, Outcome, PROTOCOL_RULE};
 use crate::visible::{escape_invisible, shorten};
 use crate::wire::fault::Fault;
@@ -273,6 +273,24 @@ impl Engine {
         about: &'p RequestSubject,
         (line, rule): (&[u8], &str),
     ) -> Result<(), Refused<'p>> {
+        // The line at hand is only the answer.
+        policy.work().begin_line(line.len());
+        let judged = self.judge_held_line(policy, about, line);
+        policy.work().end_line();
+        let decision = judged?.decision;
+        if decision.rule == LOCK_RULE && *rule != *LOCK_RULE {
+            // The person was asked before it differed.
+            return Err(Refused { decision, otherwise: None, remedy: Remedy::AskAgain });
+        }
+        Ok(())
+    }
+
+    fn judge_held_line<'p>(
+        &self,
+        policy: &'p Policy,
+        about: &'p RequestSubject,
+        line: &[u8],
+    ) -> Result<Judgement<'p>, Refused<'p>> {
         let line = std::str::from_utf8(line).unwrap_or_default().trim_ascii();
         let params = view::find_member(line, "params").filter(|params| *params != "null");
         // They were read before, so this cannot fail.
@@ -280,7 +298,7 @@ impl Engine {
             let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };
             Refused { decision, otherwise: Some(fault.to_string()), remedy: Remedy::Restart }
         };
-        let judged = match about {
+        match about {
             RequestSubject::Tool(tool) => {
                 let call = CallParams::read(params).map_err(unreadable)?;
                 let drift = self.tools.lock.find_used_drift(ItemKind::Tool, tool);
@@ -293,13 +311,7 @@ impl Engine {
                 let look_alike = self.find_item_look_alike(policy, *section, name);
                 judge_item(policy, self.find_item(policy, *section, name), &call, look_alike)
             }
-        };
-        let decision = judged?.decision;
-        if decision.rule == LOCK_RULE && *rule != *LOCK_RULE {
-            // The person was asked before it differed.
-            return Err(Refused { decision, otherwise: None, remedy: Remedy::AskAgain });
         }
-        Ok(())
     }
 
     /// Handles the client's answer to a request of ours. Returns whether it was one.

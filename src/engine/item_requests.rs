@@ -310,6 +310,7 @@ impl Engine {
     ) -> Result<ControlFlow<()>, Fault> {
         let policy = Arc::clone(&self.policy);
         for uri in params::read_subscriptions(request.params)? {
+            policy.work().spend_uri(&uri);
             let judgement = policy.judge_item(self.resources.find_resource(&uri, &policy, &self.tools), "{}");
             let judged = judgement.decision;
             let refused = match self.gate.admit(judgement, "{}", None, turn.now) {

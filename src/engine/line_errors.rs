@@ -26,10 +26,11 @@ pub(super) fn describe_admit_error(error: AdmitError, id: &str, sender: &str) ->
 }
 
 pub(super) fn describe_fault(what: &str, fault: &Fault) -> String {
-    format!(
-        "policylayer refused this {what} and did not pass it on: {fault}. A message must be one JSON-RPC 2.0 object on \
-         one line that every JSON parser reads the same way."
-    )
+    let rule = match fault {
+        Fault::Work => "Write fewer globs, or have the server list less on one page.",
+        _ => "A message must be one JSON-RPC 2.0 object on one line that every JSON parser reads the same way.",
+    };
+    format!("policylayer refused this {what} and did not pass it on: {fault}. {rule}")
 }
 
 pub(super) fn describe_oversize(what: &str, max: usize) -> String {

@@ -12,6 +12,12 @@ use crate::wire::fault::Fault;
 use crate::wire::view::find_member;
 
 impl Engine {
+    /// Returns of each listed prompt, and of each resource and template, whether it is hidden.
+    pub(super) fn find_hidden_items(&self) -> (Option<Vec<bool>>, Option<Vec<bool>>) {
+        let prompts = self.tools.find_hidden_prompts(&self.policy);
+        (prompts, self.resources.find_hidden(&self.policy, &self.tools))
+    }
+
     /// Returns the line without the items that the policy hides; `None` if it hides none.
     pub(super) fn filter_list(
         &mut self,
@@ -31,6 +37,15 @@ impl Engine {
         }
         let mut filter = |is_raised: &mut bool| {
             list_filter::filter_result(result, list, |name, item| {
+                let work = policy.work();
+                if list.has_uris() {
+                    work.spend_uri(&name)
+                } else {
+                    work.spend_name(&name)
+                }
+                if work.is_exhausted() {
+                    return true;
+                }
                 let is_hidden = match list {
                     ListKind::Tools => {
                         resources.record_app(&name, item);
@@ -68,6 +83,9 @@ impl Engine {
         let filtered = filter(&mut is_raised)?;
         // A tool whose class is raised may also be earlier in the list, with a milder one; and so with what differs from the lock.
         let filtered = if is_raised { filter(&mut false)? } else { filtered };
+        if policy.work().is_exhausted() {
+            return if enforcement == Enforcement::Enforced { Err(Fault::Work) } else { Ok(None) };
+        }
         let has_list = || find_member(result, list.result_key()).is_some_and(|list| list.starts_with('['));
         // Both look through the whole result, so they do it once only.
         let may_be_whole = locked.is_some() || list == ListKind::Tools && !self.tools.is_complete();

@@ -65,6 +65,11 @@ impl ListKind {
         }
     }
 
+    /// Whether its items have URIs instead of names.
+    pub(super) fn has_uris(self) -> bool {
+        self.item_key() != "name"
+    }
+
     /// Returns the list that a request asks for.
     pub(super) fn of_method(method: &str) -> Option<Self> {
         let lists = [Self::Tools, Self::Prompts, Self::Resources, Self::Templates, Self::Skills];

@@ -99,7 +99,7 @@ impl Engine {
         // What is no app itself may fit a template that is as the lock says.
         let template = match section {
             Section::Resources if self.tools.lock.is_in_force() => {
-                self.resources.find_unread_template(name, &self.tools)
+                self.resources.find_unread_template(name, &self.policy, &self.tools)
             }
             _ => None,
         };

@@ -327,7 +327,7 @@ fn key_of(kind: ItemKind, name: &str) -> Cow<'_, str> {
     match kind {
         ItemKind::Tool | ItemKind::Prompt => fold(name),
         ItemKind::Template | ItemKind::App | ItemKind::AppPage => {
-            ComparedName::of_uri(name).folded().first().cloned().unwrap_or_default().into()
+            ComparedName::of_uri(name).folded().first().map(|place| place.to_string()).unwrap_or_default().into()
         }
     }
 }

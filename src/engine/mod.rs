@@ -144,7 +144,12 @@ impl Engine {
 
     /// Handles a line from the client, with or without its newline.
     pub fn handle_client_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
-        let turn = &mut Turn::new(now, actions);
+        self.policy.work().begin_line(line.len());
+        self.read_client_line(line, &mut Turn::new(now, actions));
+        self.policy.work().end_line();
+    }
+
+    fn read_client_line(&mut self, line: &[u8], turn: &mut Turn<'_>) {
         let message =
             self.reader.read_line(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::from_envelope(&envelope));
         let handled = message.and_then(|message| match message {
@@ -184,7 +189,12 @@ impl Engine {
 
     /// Handles a line from the server, with or without its newline.
     pub fn handle_server_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
-        let turn = &mut Turn::new(now, actions);
+        self.policy.work().begin_line(line.len());
+        self.read_server_line(line, &mut Turn::new(now, actions));
+        self.policy.work().end_line();
+    }
+
+    fn read_server_line<'l>(&mut self, line: &'l [u8], turn: &mut Turn<'l>) {
         let message =
             self.reader.read_line(line, StrictDepth::ENVELOPE).and_then(|envelope| Message::from_envelope(&envelope));
         match message {
@@ -252,27 +262,25 @@ impl Engine {
     /// Puts another policy in force from the next line on, and tells the client which lists it would see otherwise.
     pub fn replace_policy(&mut self, policy: Arc<Policy>, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(Now::default(), actions);
+        [&self.policy, &policy].into_iter().for_each(|policy| policy.work().begin_line(0));
         // What was listed without a lock has not been held against it.
         let begins_lock = self.policy.locked().is_none() && policy.locked().is_some();
         let tools_differ = self.tools.shows_differ(&self.policy, &policy);
         let (prompts, resources) = self.find_hidden_items();
         self.tools.use_policy(&policy);
-        self.policy = policy;
+        let before = std::mem::replace(&mut self.policy, policy);
         self.tasks.forget_asked();
         let now = self.find_hidden_items();
         // `None` is more than can be remembered.
         let differ = [tools_differ, prompts.is_none() || prompts != now.0, resources.is_none() || resources != now.1];
+        // What takes too long to compare may differ.
+        let is_open = before.work().is_exhausted() || self.policy.work().is_exhausted();
+        self.policy.work().end_line();
         for (list, differs) in ChangingList::ALL.into_iter().zip(differ) {
-            if self.ended.is_none() && (begins_lock || differs) {
+            if self.ended.is_none() && (begins_lock || is_open || differs) {
                 self.listeners.list_changed_lines(list).into_iter().for_each(|line| turn.send_to_client(line));
             }
         }
-    }
-
-    /// Returns of each listed prompt, and of each resource and template, whether it is hidden.
-    fn find_hidden_items(&self) -> (Option<Vec<bool>>, Option<Vec<bool>>) {
-        let prompts = self.tools.find_hidden_prompts(&self.policy);
-        (prompts, self.resources.find_hidden(&self.policy, &self.tools))
     }
 
     fn handle_client_request(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {

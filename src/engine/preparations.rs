@@ -371,6 +371,8 @@ impl Engine {
     pub(super) fn resume_call(&mut self, line: &[u8], since: Duration, known: Preparation, turn: &mut Turn<'_>) {
         let message =
             self.reader.read_line(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::from_envelope(&envelope));
+        // The line at hand is another one.
+        self.policy.work().begin_line(line.len());
         // It was read before.
         if let Ok(Message::Request { id, key, method, params }) = message {
             let request = ClientRequest { id, key, method: &method, params, line, received: Received::Before(since) };
@@ -380,6 +382,7 @@ impl Engine {
                 _ => self.handle_prepared_item(request, section_of(&method), &known, turn),
             };
         }
+        self.policy.work().end_line();
     }
 
     /// Handles the answer to a request of the wrapper's own; `None` is one that cannot be read. Returns whether it was one.

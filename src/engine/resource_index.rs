@@ -130,23 +130,27 @@ impl ResourceIndex {
             return Standing::OfTool(decision);
         }
         // What servers read in several ways is none that this one has listed.
-        let is_in_list = || {
-            let listed = ComparedName::of_uri(name.exact());
-            self.uris.contains(name.exact()) && !name.is_ambiguous() && listed.folded() == name.folded()
-        };
+        let is_alike = || name.exact() == uri || ComparedName::of_uri(name.exact()).folded() == name.folded();
+        let is_in_list = || self.uris.contains(name.exact()) && !name.is_ambiguous() && is_alike();
         // A template that was not agreed to vouches for nothing.
         let vouches =
             |template: &str| policy.decide_template(template, tools.lock.find_used_drift(ItemKind::Template, template));
         let is_listed = is_in_list()
-            || self.templates.iter().any(|(text, template)| template.fits(&name) && vouches(text).rule != LOCK_RULE);
+            || self
+                .templates
+                .iter()
+                .any(|(text, template)| template.fits(&name, policy.work()) && vouches(text).rule != LOCK_RULE);
         if is_listed { Standing::Listed } else { Standing::Unknown }
     }
 
     /// Returns a template that a resource fits, and of which only the server's list tells how it differs from the lock.
-    pub(super) fn find_unread_template(&self, uri: &str, tools: &ToolIndex) -> Option<&str> {
+    pub(super) fn find_unread_template(&self, uri: &str, policy: &Policy, tools: &ToolIndex) -> Option<&str> {
         let name = ComparedName::of_uri(uri);
         let waits = |text: &str| tools.lock.waits_for_list(ItemKind::Template, text);
-        self.templates.iter().find(|(text, template)| template.fits(&name) && waits(text)).map(|(text, _)| &**text)
+        self.templates
+            .iter()
+            .find(|(text, template)| template.fits(&name, policy.work()) && waits(text))
+            .map(|(text, _)| &**text)
     }
 
     /// Decides about the app of a tool. That of several tools is hidden only if all of them are. What a server could take

@@ -243,6 +243,8 @@ impl Engine {
         let (name, round) = (tool.clone(), call.as_ref().and_then(PendingCall::round));
         let (arguments, is_approved) = round.map_or((None, false), |round| (round.arguments(), round.is_approved));
         let policy = Arc::clone(&self.policy);
+        // The arguments came in another line.
+        policy.work().begin_line(arguments.map_or(0, str::len).saturating_add(inputs.len()));
         let tool = self.tools.find_tool(&name);
         let input = ConditionInput { args: arguments.unwrap_or("{}"), input: Some(inputs), uri: None, result: None };
         let judgement = policy.judge_call(tool, input);

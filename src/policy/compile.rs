@@ -14,9 +14,10 @@ use super::name_table::NameTable;
 use super::results::ResultRules;
 use super::section::SectionRule;
 use super::server::Server;
+use super::work::Work;
 use crate::risk::{Catalogue, Class};
 
-/// A compiled, immutable policy.
+/// A compiled policy.
 #[derive(Debug)]
 pub struct Policy {
     pub(super) server: Server,
@@ -39,6 +40,7 @@ pub struct Policy {
     pub(super) lock_mode: Option<LockMode>,
     pub(super) lock: Option<PolicyLock>,
     pub(super) otherwise: Arc<Rule>,
+    pub(super) work: Work,
 }
 
 word_enum! {
@@ -72,7 +74,13 @@ impl Policy {
             lock_mode: None,
             lock: None,
             otherwise: Arc::new(otherwise),
+            work: Work::default(),
         }
+    }
+
+    /// What may still be done for the line at hand.
+    pub fn work(&self) -> &Work {
+        &self.work
     }
 
     pub(crate) fn mode(&self) -> Mode {

@@ -3,9 +3,17 @@
 //! A backslash makes the next character literal. Alternatives are expanded when the policy is loaded, up to a bound, so
 //! matching works on a flat list of tokens, in time bounded by glob length times name length.
 
+mod form;
 mod frame;
+mod parse;
 
-use crate::limits::{MAX_GLOB_ALTERNATIVES, MAX_GLOB_LENGTH};
+pub use form::Form;
+pub(super) use form::Sketch;
+pub(super) use parse::escape_wildcards;
+use parse::{bad_glob, expand_alternatives, push_token};
+
+use super::work::Work;
+use crate::limits::MAX_GLOB_LENGTH;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NamePattern {
@@ -14,11 +22,23 @@ pub(super) enum NamePattern {
     Glob(Vec<Pattern>),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Pattern {
+    /// What every match has, begins with and ends with. Almost no name has all of it, and then nothing else is looked at.
+    sketch: Sketch,
+    start: String,
+    end: String,
     tokens: Vec<Token>,
     literal: usize,
 }
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.tokens == other.tokens
+    }
+}
+
+impl Eq for Pattern {}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
@@ -43,6 +63,9 @@ pub struct BadToolGlob {
 }
 
 impl NamePattern {
+    /// The work of one look at a sketch.
+    pub(super) const LOOK: usize = Pattern::LOOK;
+
     /// Parses a name or glob. A text without wildcards, or with all of them escaped, is an exact name.
     pub(super) fn parse(text: &str) -> Result<Self, BadToolGlob> {
         if text.is_empty() {
@@ -74,6 +97,25 @@ impl NamePattern {
         match self {
             Self::Exact(exact) => exact == name,
             Self::Glob(patterns) => patterns.iter().any(|pattern| pattern.matches(name)),
+        }
+    }
+
+    /// As [`matches`](Self::matches), if there is enough work left for it.
+    pub(super) fn matches_within(&self, name: &Form<'_>, work: &Work) -> bool {
+        match self {
+            Self::Exact(exact) => {
+                work.spend(Pattern::LOOK);
+                **exact == **name
+            }
+            Self::Glob(patterns) => patterns.iter().any(|pattern| pattern.matches_within(name, work)),
+        }
+    }
+
+    /// Whether some text may match of those that a sketch is of.
+    pub(super) fn may_match_some(&self, sketch: &Sketch) -> bool {
+        match self {
+            Self::Exact(_) => true,
+            Self::Glob(patterns) => patterns.iter().any(|pattern| pattern.may_match_some(sketch)),
         }
     }
 
@@ -192,9 +234,35 @@ impl NamePattern {
 }
 
 impl Pattern {
+    /// The work of looking at the sketch of a name, at how the name begins and ends, and of a step of a match.
+    const LOOK: usize = 8;
+    const LOOK_CLOSELY: usize = 64;
+    const STEP: usize = 4;
+
     fn new(tokens: Vec<Token>) -> Self {
         let literal = tokens.iter().filter(|token| matches!(token, Token::Char(_))).count();
-        Self { tokens, literal }
+        let start = tokens.iter().map_while(Token::as_char).collect();
+        let end: Vec<char> = tokens.iter().rev().map_while(Token::as_char).collect();
+        let mut sketch = Sketch::default();
+        for text in tokens.split(|token| token.as_char().is_none()) {
+            sketch.add(&text.iter().filter_map(Token::as_char).collect::<String>());
+        }
+        Self { sketch, start, end: end.into_iter().rev().collect(), tokens, literal }
+    }
+
+    /// Whether some text may match of those that a sketch is of.
+    pub(super) fn may_match_some(&self, sketch: &Sketch) -> bool {
+        sketch.may_have(&self.sketch)
+    }
+
+    /// Whether a name has what every match has, if there is enough work left to look.
+    fn may_match(&self, name: &Form<'_>, work: &Work) -> bool {
+        work.spend(Self::LOOK);
+        if work.is_exhausted() || !name.sketch.may_have(&self.sketch) {
+            return false;
+        }
+        work.spend(Self::LOOK_CLOSELY);
+        name.starts_with(&self.start) && name.ends_with(&self.end)
     }
 
     pub(super) fn map_text(&self, part: impl Fn(&str) -> String) -> Self {
@@ -229,13 +297,34 @@ impl Pattern {
         self.literal
     }
 
-    /// Whether the pattern matches all of `name`. Only the last star of each kind is ever retried, which suffices for
-    /// globs: what stands before a star need not match later than where it matches first.
+    /// Whether the pattern matches all of `name`.
     pub(super) fn matches(&self, name: &str) -> bool {
+        self.match_in_steps(name, usize::MAX, &mut 0)
+    }
+
+    /// As [`matches`](Self::matches), if there is enough work left for it.
+    pub(super) fn matches_within(&self, name: &Form<'_>, work: &Work) -> bool {
+        if !self.may_match(name, work) {
+            return false;
+        }
+        let most = work.left() / Self::STEP;
+        let mut steps = 0;
+        let is_match = self.match_in_steps(name, most, &mut steps);
+        work.spend((steps + 1).saturating_mul(Self::STEP));
+        is_match
+    }
+
+    /// Only the last star of each kind is ever retried, which suffices for globs: what stands before a star need not match
+    /// later than where it matches first. Gives up past `most` steps.
+    fn match_in_steps(&self, name: &str, most: usize, steps: &mut usize) -> bool {
         let mut at = 0;
         let mut rest = name.chars();
         let mut retries = [None, None];
         loop {
+            *steps += 1;
+            if *steps > most {
+                return false;
+            }
             match self.tokens.get(at) {
                 Some(Token::Star) => {
                     at += 1;
@@ -248,6 +337,7 @@ impl Pattern {
                     continue;
                 }
                 Some(token) => {
+                    *steps += token.ranges() / 4;
                     let mut next = rest.clone();
                     if next.next().is_some_and(|c| token.accepts_char(c)) {
                         (at, rest) = (at + 1, next);
@@ -343,6 +433,11 @@ impl Token {
         Self::Set(all)
     }
 
+    /// How many ranges of characters the token is made of.
+    fn ranges(&self) -> usize {
+        if let Self::Set(ranges) = self { ranges.len() } else { 0 }
+    }
+
     fn as_char(&self) -> Option<char> {
         if let Self::Char(c) = self { Some(*c) } else { None }
     }
@@ -365,127 +460,6 @@ impl Token {
             _ => true,
         }
     }
-}
-
-fn expand_alternatives(text: &str) -> Result<Vec<Vec<Token>>, BadToolGlob> {
-    let mut done: Vec<Vec<Token>> = vec![Vec::new()];
-    // Inside braces: the complete alternatives, and the current one.
-    let mut braces: Option<(Vec<Vec<Token>>, Vec<Token>)> = None;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        let token = match (c, &mut braces) {
-            ('\\', _) => match chars.next() {
-                Some(next) if !next.is_alphanumeric() => Token::Char(next),
-                _ => {
-                    return bad_glob(
-                        "there is a backslash before a character that needs none",
-                        "write `\\\\` for a backslash; only `*`, `?`, `[`, `]`, `{`, `}` and `,` need one before them",
-                    );
-                }
-            },
-            ('*', _) => Token::Star,
-            ('?', _) => Token::One,
-            ('[', _) => parse_set(&mut chars)?,
-            (']', _) => {
-                return bad_glob("`]` closes nothing", "open the set with `[`, or write `\\]` for the character");
-            }
-            ('{', None) => {
-                braces = Some((Vec::new(), Vec::new()));
-                continue;
-            }
-            ('{', Some(_)) => return bad_glob("alternatives do not nest", "write them as one list: `{a,b,c}`"),
-            (',', Some((complete, current))) => {
-                complete.push(std::mem::take(current));
-                continue;
-            }
-            ('}', None) => {
-                return bad_glob(
-                    "`}` closes nothing",
-                    "open the alternatives with `{`, or write `\\}` for the character",
-                );
-            }
-            ('}', Some((complete, current))) => {
-                complete.push(std::mem::take(current));
-                done = combine_alternatives(&done, complete)?;
-                braces = None;
-                continue;
-            }
-            (c, _) => Token::Char(c),
-        };
-        match &mut braces {
-            Some((_, current)) => push_token(current, token),
-            None => done.iter_mut().for_each(|tokens| push_token(tokens, token.clone())),
-        }
-    }
-    if braces.is_some() {
-        return bad_glob("`{` is never closed", "close the alternatives with `}`, or write `\\{` for the character");
-    }
-    Ok(done)
-}
-
-/// Merges two stars in a row into one.
-fn push_token(tokens: &mut Vec<Token>, token: Token) {
-    if !(matches!(token, Token::Star) && matches!(tokens.last(), Some(Token::Star))) {
-        tokens.push(token);
-    }
-}
-
-fn combine_alternatives(heads: &[Vec<Token>], tails: &[Vec<Token>]) -> Result<Vec<Vec<Token>>, BadToolGlob> {
-    if heads.len() * tails.len() > MAX_GLOB_ALTERNATIVES {
-        return bad_glob("the alternatives expand to more than 64 patterns", "split the glob into several");
-    }
-    let mut out = Vec::with_capacity(heads.len() * tails.len());
-    for head in heads {
-        for tail in tails {
-            let mut tokens = head.clone();
-            tail.iter().for_each(|token| push_token(&mut tokens, token.clone()));
-            out.push(tokens);
-        }
-    }
-    Ok(out)
-}
-
-fn parse_set(chars: &mut std::str::Chars<'_>) -> Result<Token, BadToolGlob> {
-    let never_closed = bad_glob("`[` is never closed", "close the set with `]`, or write `\\[` for the character");
-    let mut ranges = Vec::new();
-    loop {
-        let Some(c) = chars.next() else { return never_closed };
-        let low = match c {
-            ']' if ranges.is_empty() => return bad_glob("the set is empty", "put characters into it: `[a-z]`"),
-            ']' => return Ok(Token::Set(ranges)),
-            '!' | '^' if ranges.is_empty() => {
-                return bad_glob("a set cannot be negated", "list the characters that are meant: `[a-z0-9]`");
-            }
-            '\\' => match chars.next() {
-                Some(c) => c,
-                None => return never_closed,
-            },
-            c => c,
-        };
-        let mut ahead = chars.clone();
-        let high = match (ahead.next(), ahead.next()) {
-            (Some('-'), Some(']')) | (Some('-'), None) => low,
-            (Some('-'), Some(high)) => {
-                *chars = ahead;
-                if high == '\\' { chars.next().unwrap_or(high) } else { high }
-            }
-            _ => low,
-        };
-        if high < low {
-            return bad_glob("a range in the set runs backwards", "put the lower character first: `[a-z]`");
-        }
-        ranges.push((low, high));
-    }
-}
-
-/// Returns the glob that matches only this text.
-pub(super) fn escape_wildcards(text: &str) -> String {
-    let special = |c| matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\');
-    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
-}
-
-fn bad_glob<T>(message: &'static str, hint: &'static str) -> Result<T, BadToolGlob> {
-    Err(BadToolGlob { message, hint })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The decision: which rule applies to a tool, and what it does with a call's arguments.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::approval_terms::Asking;
 use super::compile::Policy;
@@ -19,6 +19,13 @@ use crate::wire::fold::fold;
 /// The reason of a refusal because the policy has too many conditions for a long call.
 const TOO_MUCH_WORK: &str = "The arguments are too long for the number of conditions that the policy has for them, so \
                              they were not all checked. Shorten the arguments.";
+
+/// What is refused because the policy has too many globs for the names of a line.
+static TOO_MANY_GLOBS: LazyLock<Rule> = LazyLock::new(|| {
+    let why = "The names in this message are too long, or too many, for the number of globs that the policy has, so they were \
+               not all compared. Shorten the names, or send fewer of them.";
+    Rule::without_checks(Effect::Deny, "protocol", Some(why.to_owned()))
+});
 
 /// Whether the server has listed a tool with a given name in this session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,19 +163,30 @@ impl Policy {
         rules: RulesInForce<'p>,
         input: ConditionInput<'_>,
     ) -> Judgement<'p> {
-        let refused = |decision| Judgement { decision, rules: RulesInForce::default(), asking: Asking::default() };
         if decision.refuses() {
-            return refused(decision);
+            return Judgement { decision, rules: RulesInForce::default(), asking: Asking::default() };
         }
-        let evaluation = Evaluation::new(input);
-        let stops = |check: &&GroupCheck| check.stops(&evaluation) || evaluation.is_exhausted();
+        let evaluation = Evaluation::within(input, self.work.left());
+        let judgement = self.judge_checks_within(decision, rules, &evaluation);
+        self.work.spend(evaluation.spent());
+        judgement
+    }
+
+    fn judge_checks_within<'p>(
+        &'p self,
+        decision: Decision<'p>,
+        rules: RulesInForce<'p>,
+        evaluation: &Evaluation<'_>,
+    ) -> Judgement<'p> {
+        let refused = |decision| Judgement { decision, rules: RulesInForce::default(), asking: Asking::default() };
+        let stops = |check: &&GroupCheck| check.stops(evaluation) || evaluation.is_exhausted();
         let refusal = rules.checks().flat_map(|checks| &checks.refusals).find(stops);
         if let Some(check) = refusal.filter(|_| !evaluation.is_exhausted()) {
             return refused(self.decision_of_check(Effect::Deny, check));
         }
         let asks = || rules.checks().flat_map(|checks| &checks.approve_if).find(stops);
         let stopped = refusal.or_else(asks);
-        let is_out_of_work = |limit: &&Limit| limit.increment.spend_work(&evaluation).is_none();
+        let is_out_of_work = |limit: &&Limit| limit.increment.spend_work(evaluation).is_none();
         let uncounted = rules.checks().flat_map(|checks| &checks.limits).find(is_out_of_work);
         if evaluation.is_exhausted() {
             let limit = || uncounted.map_or(decision.rule, |limit| &limit.rule);
@@ -211,14 +229,6 @@ impl Policy {
         (exists || is_refused()).then_some(decision)
     }
 
-    /// Decides about a tool that the server does not have: as about any that the policy does not list, but nobody is
-    /// asked.
-    pub fn decide_absent_tool(&self) -> Decision<'_> {
-        let decision = self.decision_of_rule(&self.otherwise);
-        let effect = if decision.effect == Effect::RequireApproval { Effect::Deny } else { decision.effect };
-        Decision { effect, ..decision }
-    }
-
     /// The server that the policy is for.
     pub fn server(&self) -> &ServerName {
         self.server.name()
@@ -239,7 +249,7 @@ impl Policy {
     /// that it was locked with, if that is stricter and the policy does not say otherwise.
     pub fn class_of<'t>(&self, tool: impl Into<ToolRef<'t>>) -> Class {
         let tool = tool.into();
-        self.tool_classes.find(tool.name).copied().unwrap_or_else(|| {
+        self.tool_classes.find(tool.name, &self.work).copied().unwrap_or_else(|| {
             let class = match self.catalogue().map(|catalogue| catalogue.find_tool(tool.name)) {
                 Some(Some(known)) => known.class,
                 Some(None) => tool.guess_class().max(Class::Execute),
@@ -251,7 +261,7 @@ impl Policy {
 
     /// Whether the policy itself sets the tool's class.
     pub fn names_class_of(&self, tool: &str) -> bool {
-        self.tool_classes.find(tool).is_some()
+        self.tool_classes.find(tool, &self.work).is_some()
     }
 
     /// Whether the tool is in the server's catalogue, so that nothing the server says about it matters.
@@ -302,17 +312,30 @@ impl Policy {
     /// Looks for a hidden name first, then the exact name, the most specific glob, the class, and the default. Adds what
     /// restricts other spellings of the name: of a name that a server may take for this one.
     fn find_rules(&self, tool: ToolRef<'_>) -> (&Rule, RulesInForce<'_>) {
+        let found = self.collect_rules(tool);
+        match self.find_exhausted() {
+            Some(rule) => (rule, RulesInForce::new(Some(rule), Vec::new())),
+            None => found,
+        }
+    }
+
+    /// Returns the rule that refuses everything once there is no work left for the line at hand.
+    pub(super) fn find_exhausted(&self) -> Option<&Rule> {
+        self.work.is_exhausted().then(|| &*TOO_MANY_GLOBS)
+    }
+
+    fn collect_rules(&self, tool: ToolRef<'_>) -> (&Rule, RulesInForce<'_>) {
         let (name, folded, all) = (tool.name, fold(tool.name), self.all_tools.as_deref());
         if let Some(own) = self.find_hidden(name, &folded) {
             return (own, RulesInForce { rules: [Some(own), all, None], ..RulesInForce::default() });
         }
         let by_class = |class| self.classes.get(&class).map(Arc::as_ref);
         let has_classes = !self.classes.is_empty();
-        let named = self.named.find(name).map(Arc::as_ref);
+        let named = self.named.find(name, &self.work).map(Arc::as_ref);
         let own = named.or_else(|| if has_classes { by_class(self.class_of(tool)) } else { None });
         let own = own.unwrap_or(&self.otherwise);
         let class = if has_classes { self.class_of_other_spelling(name, &folded) } else { None };
-        let others = self.named.find_globs_of_others(name, &folded).into_iter().map(Arc::as_ref).collect();
+        let others = self.named.find_globs_of_others(name, &folded, &self.work).into_iter().map(Arc::as_ref).collect();
         let alike = self.named.find_alike(&folded);
         (own, RulesInForce { rules: [Some(own), class.and_then(by_class), all], alike, others })
     }
@@ -324,21 +347,25 @@ impl Policy {
 
     fn find_hidden(&self, name: &str, folded: &str) -> Option<&Arc<Rule>> {
         let alike = || self.hidden.find_alike(folded).first().map(|(_, rule)| rule);
-        let named = self.hidden.find(name).or_else(alike);
-        named.or_else(|| self.hidden.find_globs_of_others(name, folded).first().copied())
+        let named = self.hidden.find(name, &self.work).or_else(alike);
+        named.or_else(|| self.hidden.find_globs_of_others(name, folded, &self.work).first().copied())
     }
 
     fn find_named_rule(&self, name: &str) -> Option<&Arc<Rule>> {
         let folded = fold(name);
         let alike = || self.named.find_alike(&folded).first().map(|(_, rule)| rule);
-        let named = self.find_hidden(name, &folded).or_else(|| self.named.find(name)).or_else(alike);
-        named.or_else(|| self.named.find_globs_of_others(name, &folded).first().copied())
+        let named = self.find_hidden(name, &folded).or_else(|| self.named.find(name, &self.work)).or_else(alike);
+        named.or_else(|| self.named.find_globs_of_others(name, &folded, &self.work).first().copied())
     }
 
     /// The class that the catalogue gives to another spelling of a name, if that decides about that one.
     fn class_of_other_spelling(&self, name: &str, folded: &str) -> Option<Class> {
         let known = self.catalogue()?.find_alike(folded)?;
-        (known.name != name && self.named.find(&known.name).is_none()).then_some(known.class)
+        (known.name != name && self.named.find(&known.name, &self.work).is_none()).then_some(known.class)
+    }
+
+    pub(super) fn decision_of_exhausted(&self) -> Decision<'_> {
+        self.decision_of_rule(&TOO_MANY_GLOBS)
     }
 
     pub(super) fn decision_of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {

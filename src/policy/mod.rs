@@ -1,4 +1,5 @@
-//! The policy: a document as written, its diagnostics, and the compiled, immutable [`Policy`] that decides.
+//! The policy: a document as written, its diagnostics, and the compiled [`Policy`] that decides. Nothing in it
+//! changes but how much [`Work`] may still be done for the line at hand.
 //!
 //! ```text
 //! text ─ decode ─▶ tree ─ document ─▶ Document ─ compile ─▶ Policy ─▶ Decision
@@ -45,6 +46,7 @@ mod tool_glob;
 mod tool_ref;
 pub(crate) mod tree;
 pub(crate) mod window;
+mod work;
 
 pub use amount::{Amount, AmountError};
 pub use approval_terms::{ApprovalLifetime, ApprovalScope, Asking};
@@ -55,7 +57,7 @@ pub use condition::ConditionInput;
 pub use decision::{Decision, Effect};
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{BesideTools, TrustedHints};
-pub use glob::BadToolGlob;
+pub use glob::{BadToolGlob, Form};
 pub use json::as_json;
 pub use judge::{Judgement, ToolSeen};
 pub(crate) use keys::words::nearest_word;
@@ -75,6 +77,7 @@ pub use testfile::{Expected, LoadedTests, TestCase, TestFile, TestStep, load_tes
 pub use tool_glob::ToolGlob;
 pub use tool_ref::{Listing, ToolRef};
 pub use window::{BadWindow, Calendar, Window};
+pub use work::Work;
 
 use diagnostic::Report;
 

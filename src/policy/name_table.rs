@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::glob::{NamePattern, Pattern};
+use super::glob::{Form, NamePattern, Pattern};
+use super::work::Work;
 use crate::wire::fold::{find_frame, fold};
 
 /// The exact name wins, then the first glob that matches. What restricts also holds for all names with the same fold.
@@ -21,6 +22,8 @@ pub(super) struct NameTable<T> {
 struct FramedGlob<T> {
     exact: Pattern,
     frame: Pattern,
+    /// Whether both are the same.
+    is_own_frame: bool,
     value: T,
 }
 
@@ -42,10 +45,9 @@ impl<T: Clone> NameTable<T> {
             }
             NamePattern::Glob(patterns) => {
                 self.globs.extend(patterns.iter().map(|pattern| (pattern.clone(), value.clone())));
-                self.frames.extend(patterns.iter().map(|exact| FramedGlob {
-                    exact: exact.clone(),
-                    frame: exact.frame(),
-                    value: value.clone(),
+                self.frames.extend(patterns.iter().map(|exact| {
+                    let frame = exact.frame();
+                    FramedGlob { is_own_frame: *exact == frame, exact: exact.clone(), frame, value: value.clone() }
                 }));
             }
         }
@@ -57,8 +59,12 @@ impl<T: Clone> NameTable<T> {
         self.frames.sort_by_key(|glob| std::cmp::Reverse(glob.exact.literal_length()));
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<&T> {
-        self.exact.get(name).or_else(|| find_glob(&self.globs, name))
+    pub(super) fn find(&self, name: &str, work: &Work) -> Option<&T> {
+        let find_glob = || {
+            let name = Form::new(name);
+            self.globs.iter().find(|(pattern, _)| pattern.matches_within(&name, work))
+        };
+        self.exact.get(name).or_else(|| if self.globs.is_empty() { None } else { find_glob().map(|(_, value)| value) })
     }
 
     /// Returns the names with this fold, and their values.
@@ -68,12 +74,18 @@ impl<T: Clone> NameTable<T> {
 
     /// Returns the values of the globs that match another spelling of a name, and not the name itself. However specific
     /// they are, what they restrict is restricted: which of the spellings a server means is open.
-    pub(super) fn find_globs_of_others(&self, name: &str, folded: &str) -> Vec<&T> {
-        let frame = find_frame(folded);
-        let is_plain = frame == name;
+    pub(super) fn find_globs_of_others(&self, name: &str, folded: &str, work: &Work) -> Vec<&T> {
+        if self.frames.is_empty() {
+            return Vec::new();
+        }
+        let frame = Form::new(find_frame(folded));
+        let is_plain = *frame == *name;
+        let name = Form::new(name);
         let is_of_other = |glob: &&FramedGlob<T>| {
             // A glob that is its own frame matches such a name either way, or neither.
-            !(is_plain && glob.exact == glob.frame) && glob.frame.matches_frame(&frame) && !glob.exact.matches(name)
+            !(is_plain && glob.is_own_frame)
+                && glob.frame.matches_frame(&frame, work)
+                && !glob.exact.matches_within(&name, work)
         };
         self.frames.iter().filter(is_of_other).map(|glob| &glob.value).collect()
     }
@@ -82,8 +94,4 @@ impl<T: Clone> NameTable<T> {
     pub(super) fn find_name(&self, folded: &str) -> Option<&str> {
         self.by_fold.get(folded)?.first().map(|(name, _)| name.as_str())
     }
-}
-
-fn find_glob<'t, T>(globs: &'t [(Pattern, T)], name: &str) -> Option<&'t T> {
-    globs.iter().find(|(pattern, _)| pattern.matches(name)).map(|(_, value)| value)
 }

@@ -388,11 +388,15 @@ impl Policy {
         let name = ComparedName::of_uri(template);
         let shape = NamePattern::of_template(name.exact());
         let is_about = |rule: &&SectionRule| {
-            let is_restricted = rule.rule.effect != Effect::Allow && rule.key.touches(&name);
-            rule.section == Section::Resources
-                && (is_restricted || !rule.refuses() && rule.key.exact.overlaps_with(&shape))
+            let is_restricted = || rule.rule.effect != Effect::Allow && rule.key.touches(&name, &self.work);
+            let overlaps = || {
+                self.work.spend(shape.count_tokens().saturating_mul(rule.key.exact.count_tokens()));
+                !self.work.is_exhausted() && rule.key.exact.overlaps_with(&shape)
+            };
+            rule.section == Section::Resources && (is_restricted() || !rule.refuses() && overlaps())
         };
         let decision = match self.sections.iter().find(is_about) {
+            _ if self.work.is_exhausted() => return self.decision_of_exhausted(),
             Some(rule) => self.decision_of_rule(&rule.rule),
             None => self.decide_without_entry(Section::Resources, Standing::Listed),
         };
@@ -418,6 +422,14 @@ impl Policy {
     /// one, unless a more specific entry permits the spelling at hand and the entry matches that spelling itself, or a more
     /// specific one permits the URI. So no spelling is milder than another.
     pub(super) fn find_item_rules<'p>(&'p self, item: Item<'p>) -> (RulesInForce<'p>, Decision<'p>) {
+        let found = self.collect_item_rules(item);
+        match self.find_exhausted() {
+            Some(rule) => (RulesInForce::default(), self.decision_of_rule(rule)),
+            None => found,
+        }
+    }
+
+    fn collect_item_rules<'p>(&'p self, item: Item<'p>) -> (RulesInForce<'p>, Decision<'p>) {
         let Item { section, name, standing, .. } = item;
         let default = self.decide_without_entry(section, standing);
         let rules = || self.sections.iter().filter(|rule| rule.section == section);
@@ -425,31 +437,34 @@ impl Policy {
             return (RulesInForce::default(), default);
         }
         let name = ComparedName::of(section, name);
-        let permit = rules().find(|rule| rule.key.covers(&name));
+        let permit = rules().find(|rule| rule.key.covers(&name, &self.work));
         // Only an entry that names it exactly takes an item from the tool that it belongs to.
         let is_of_refused_tool = matches!(standing, Standing::OfTool(decision) if is_refusal(decision.effect));
         let permit = permit.filter(|rule| !is_of_refused_tool || rule.refuses() || rule.weight() == usize::MAX);
         let weight = permit.map_or(0, SectionRule::weight);
-        let is_about_another =
-            |rule: &SectionRule| section != Section::Resources && !rule.key.exact.matches(name.exact());
-        let restricting = || {
-            rules()
-                .filter(|rule| rule.restricts() && (rule.weight() >= weight || is_about_another(rule)))
-                .filter(|rule| rule.key.touches(&name) || name.is_ambiguous())
+        let is_about_another = |rule: &SectionRule| {
+            section != Section::Resources && !rule.key.exact.matches_within(name.exact_form(), &self.work)
         };
+        // Each with whether it is about a place to which the name may lead.
+        let restricting: Vec<_> = rules()
+            .filter(|rule| rule.restricts() && (rule.weight() >= weight || is_about_another(rule)))
+            .map(|rule| (rule, rule.key.touches(&name, &self.work)))
+            .filter(|(_, touches)| *touches || name.is_ambiguous())
+            .collect();
         // Of equals, the last is taken.
-        let strictest = restricting().rev().max_by_key(|rule| rule.rule.effect.strictness());
+        let by_strictness = |(rule, _): &&(&SectionRule, bool)| rule.rule.effect.strictness();
+        let strictest = restricting.iter().rev().max_by_key(by_strictness).map(|(rule, _)| &*rule.rule);
         let base = permit.map_or(default, |rule| self.decision_of_rule(&rule.rule));
         // Only where every place gets the same does it not matter which one is meant.
         if name.is_ambiguous()
             && rules().any(|rule| !rule.key.exact.matches_all() && (rule.restricts() || is_refusal(base.effect)))
         {
-            let read = restricting().rev().filter(|rule| rule.key.touches(&name));
-            let named = read.max_by_key(|rule| rule.rule.effect.strictness());
-            let others = iter::once(&*AMBIGUOUS).chain(strictest.map(|rule| &*rule.rule));
-            return (RulesInForce::new(named.map(|rule| &*rule.rule), others.collect()), base);
+            let read = restricting.iter().rev().filter(|(_, touches)| *touches);
+            let named = read.max_by_key(by_strictness).map(|(rule, _)| &*rule.rule);
+            let others = iter::once(&*AMBIGUOUS).chain(strictest);
+            return (RulesInForce::new(named, others.collect()), base);
         }
-        let others = strictest.into_iter().chain(restricting()).map(|rule| &*rule.rule);
+        let others = strictest.into_iter().chain(restricting.iter().map(|(rule, _)| &*rule.rule));
         (RulesInForce::new(permit.map(|rule| &*rule.rule), others.collect()), base)
     }
 

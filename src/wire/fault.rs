@@ -92,6 +92,9 @@ pub enum Fault {
     /// A URI that is longer than any resource's.
     #[error("the URI is longer than {max} bytes", max = MAX_URI)]
     UriLength,
+    /// A list with more names than the policy's globs may be compared with.
+    #[error("comparing its names with the globs of the policy takes too long")]
+    Work,
     /// Neither a request, a notification nor a response.
     #[error("it is neither a request nor a notification nor a response")]
     Shape,

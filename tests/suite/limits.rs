@@ -334,6 +334,94 @@ fn resources_templates_and_apps() {
     }
 }
 
+/// 500 globs of which no two match one name.
+fn many_globs(glob: &str) -> Vec<String> {
+    (0..500).map(|id| glob.replace('N', &format!("{id:03}"))).collect()
+}
+
+/// Globs that take long for a name of many `a`.
+fn slow_globs() -> Vec<String> {
+    (1..=60).map(|count| format!("*{}[b-c]*", "a?".repeat(count))).collect()
+}
+
+fn with_globs(table: &str, globs: &[String], entry: &str) -> Engine {
+    let entries: Vec<_> = globs.iter().map(|glob| format!("\"{glob}\":{entry}")).collect();
+    engine(&format!(r#"{{"version":"1","default":"allow","{table}":{{{}}}}}"#, entries.join(",")))
+}
+
+/// However many globs a list is compared with, it takes time linear in its length: a list that needs more is withheld, and
+/// what comes after it is judged as ever.
+#[test]
+fn many_globs_on_a_long_list() {
+    let asks = |method: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
+    let answer = |key: &str, member: &str, names: &[String]| {
+        let items: Vec<_> =
+            names.iter().map(|name| format!(r#"{{"{member}":"{name}","description":"{:200}"}}"#, "")).collect();
+        format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"{key}":[{}]}}}}"#, items.join(","))
+    };
+    let names = |count: usize, length: usize| -> Vec<_> {
+        (0..count)
+            .map(|id| format!("getName_t{id:03}x_{}", "a_ta".repeat(length / 4)).split_at(length).0.to_owned())
+            .collect()
+    };
+    for (table, method, key, member, before) in [
+        ("tools", "tools/list", "tools", "name", ""),
+        ("prompts", "prompts/list", "prompts", "name", ""),
+        ("resources", "resources/list", "resources", "uri", "file:///"),
+        ("resources", "resources/templates/list", "resourceTemplates", "uriTemplate", "file:///{a}/"),
+    ] {
+        let named = |count, length| -> Vec<_> {
+            names(count, length).into_iter().map(|name| format!("{before}{name}")).collect()
+        };
+        for glob in ["?et_N*", "*_N?x", "*a?*a_tN", "*_t?N", "get*_a?N"] {
+            let mut engine = with_globs(table, &many_globs(glob), r#"{"action":"deny"}"#);
+            client(&mut engine, &asks(method));
+            let short = answer(key, member, &named(200, 64));
+            assert_eq!(server(&mut engine, &short), [TO_CLIENT], "{method} {glob}");
+        }
+        let mut engine = with_globs(table, &slow_globs(), r#"{"action":"deny"}"#);
+        client(&mut engine, &asks(method));
+        let slow: Vec<_> = (0..100).map(|id| format!("{before}{}{id}", "a".repeat(4_000))).collect();
+        let withheld = server(&mut engine, &answer(key, member, &slow));
+        let withheld = to_client(&withheld);
+        assert!(withheld.contains("with the globs of the policy takes too long. Write fewer globs"), "{withheld}");
+        client(&mut engine, &asks(method));
+        assert_eq!(server(&mut engine, &answer(key, member, &named(10, 64))), [TO_CLIENT], "{method}");
+    }
+}
+
+/// The same for what the client names: it is refused with words, and recorded.
+#[test]
+fn many_globs_on_many_names() {
+    let listen = |uris: &[String]| {
+        let uris: Vec<_> = uris.iter().map(|uri| format!("\"{uri}\"")).collect();
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}},"notifications":{{"resourceSubscriptions":[{}]}}}}}}"#,
+            uris.join(",")
+        )
+    };
+    let uris = |count: usize, length: usize| -> Vec<_> {
+        (0..count).map(|id| format!("file:///{}?a#{id}", "a".repeat(length))).collect()
+    };
+    let condition = r#"{"deny_if":[{"conditions":[{"path":"uri","op":"regex","value":"(a|b)*c(a|b){12}"}]}]}"#;
+    for (globs, entry) in [(slow_globs(), r#"{"action":"deny"}"#), (vec!["*".to_owned()], condition)] {
+        let mut engine = with_globs("resources", &globs, entry);
+        let refused = client(&mut engine, &listen(&uris(500, 4_000)));
+        let refused = to_client(&refused);
+        assert!(refused.contains("too long"), "{refused}");
+        let ping = r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#;
+        assert_eq!(client(&mut engine, ping), [TO_SERVER]);
+    }
+    let entries: Vec<_> = slow_globs().iter().map(|glob| format!(r#""{glob}":{{"action":"deny"}}"#)).collect();
+    let mut session =
+        Recorded::new(&format!(r#"{{"version":"1","default":"allow","resources":{{{}}}}}"#, entries.join(",")));
+    let line: serde_json::Value = serde_json::from_str(&listen(&uris(500, 8_000))).unwrap();
+    session.client(&line);
+    let record = session.recorded(&["outcome", "rule", "reason"]).pop().unwrap();
+    assert_eq!((&record[0], &record[1]), (&"refused".into(), &"protocol".into()), "{record}");
+    assert!(record[2].as_str().unwrap().contains("they were not all compared"), "{record}");
+}
+
 /// However many rules look at a call, judging it takes time linear in its length: a call that needs more is refused.
 #[test]
 fn many_rules_on_a_long_argument() {

@@ -9,7 +9,7 @@ use crate::author::section_keys::{MAX_KEYS, SectionKey, choose_keys, choose_reso
 use crate::author::{readable, text_member};
 use crate::engine::find_item;
 use crate::policy::tree::DocumentMember;
-use crate::policy::{ComparedName, Effect, Item, Policy, Section, Standing, UriTemplate};
+use crate::policy::{ComparedName, Effect, Item, Policy, Section, Standing, UriTemplate, Work};
 use crate::probe::ServerOffer;
 use crate::risk::Listed;
 use crate::visible::count_of;
@@ -71,7 +71,7 @@ impl ItemPlan {
         for (name, claim) in resources {
             let compared = ComparedName::of_uri(name);
             let normal = uri::normalize(name);
-            match templates.iter().find(|(_, template)| template.fits(&compared)) {
+            match templates.iter().find(|(_, template)| template.fits(&compared, &Work::default())) {
                 _ if apps.contains(&normal) => plan.of_tools[0] += 1,
                 Some((at, _)) => {
                     plan.entries.get_mut(*at).into_iter().for_each(|entry| entry.names.push(normal.clone()))

@@ -37,6 +37,8 @@ pub(super) enum PathRoot {
 /// The judgement of one message, whose work is bounded however many conditions look at it.
 pub(in crate::policy) struct Evaluation<'l> {
     input: ConditionInput<'l>,
+    /// All that it may take.
+    work: usize,
     /// The units of work that are left, about a nanosecond each; `None` once they did not suffice.
     left: Cell<Option<usize>>,
     names_prototype: [OnceCell<bool>; 2],
@@ -44,12 +46,22 @@ pub(in crate::policy) struct Evaluation<'l> {
 
 impl<'l> Evaluation<'l> {
     pub(in crate::policy) fn new(input: ConditionInput<'l>) -> Self {
+        Self::within(input, usize::MAX)
+    }
+
+    /// Begins a judgement that may take no more work than `most`.
+    pub(in crate::policy) fn within(input: ConditionInput<'l>, most: usize) -> Self {
         let length = input.args.len()
             + input.input.map_or(0, str::len)
             + input.uri.map_or(0, UriForms::len)
             + input.result.map_or(0, str::len);
-        let work = JUDGE_WORK.saturating_add(length.saturating_mul(JUDGE_WORK_PER_BYTE));
-        Self { input, left: Cell::new(Some(work)), names_prototype: Default::default() }
+        let work = JUDGE_WORK.saturating_add(length.saturating_mul(JUDGE_WORK_PER_BYTE)).min(most);
+        Self { input, work, left: Cell::new(Some(work)), names_prototype: Default::default() }
+    }
+
+    /// How much work it has taken.
+    pub(in crate::policy) fn spent(&self) -> usize {
+        self.work - self.left.get().unwrap_or_default()
     }
 
     /// Takes work from the budget; `None` if it does not suffice, and from then on.

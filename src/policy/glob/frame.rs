@@ -1,7 +1,8 @@
 //! Globs for the [frames](crate::wire::fold::find_frame) of names, in which a character has become several, or none.
 
-use super::{Pattern, Token};
-use crate::wire::fold::{LONGEST_FRAME, find_char_frame, is_char_frame};
+use super::{Form, Pattern, Token};
+use crate::policy::work::Work;
+use crate::wire::fold::{find_char_frame, find_frame_lengths};
 
 impl Pattern {
     /// Returns the glob for the frames of all names that this one matches.
@@ -9,29 +10,35 @@ impl Pattern {
         Self::new(self.tokens.iter().flat_map(Token::frame).collect())
     }
 
-    /// Whether the glob matches all of a frame. Its tokens stand for texts of several lengths.
-    pub(in crate::policy) fn matches_frame(&self, frame: &str) -> bool {
+    /// Whether the glob matches all of a frame, if there is enough work left. Its tokens stand for texts of several lengths.
+    pub(in crate::policy) fn matches_frame(&self, frame: &Form<'_>, work: &Work) -> bool {
         if !self.tokens.iter().any(|token| matches!(token, Token::Frame | Token::Frames(_))) {
-            return self.matches(frame);
+            return self.matches_within(frame, work);
+        }
+        if !self.may_match(frame, work) {
+            return false;
         }
         let chars: Vec<char> = frame.chars().collect();
         // Where a match of the tokens so far can end.
         let mut ends = vec![false; chars.len() + 1];
         ends.first_mut().into_iter().for_each(|start| *start = true);
+        let mut next = vec![false; ends.len()];
         for token in &self.tokens {
-            let mut next = vec![false; ends.len()];
-            for (at, rest) in
-                (0..).map_while(|at| Some((at, chars.get(at..)?))).filter(|(at, _)| ends.get(*at) == Some(&true))
-            {
-                let is_long = matches!(token, Token::Star | Token::Segment);
-                let longest = if is_long { rest.len() } else { LONGEST_FRAME };
-                let reached = next.iter_mut().skip(at).take(longest + 1).enumerate();
-                reached.filter(|(length, end)| !**end && token.accepts(rest, *length)).for_each(|(_, end)| *end = true);
+            next.fill(false);
+            let mut cost = ends.len();
+            for (at, _) in ends.iter().enumerate().filter(|(_, is_end)| **is_end) {
+                let (rest, after) = (chars.get(at..).unwrap_or_default(), next.get_mut(at..).unwrap_or_default());
+                cost = cost.saturating_add(token.mark_ends(rest, after));
+                // A star reaches all that comes after.
                 if matches!(token, Token::Star) {
                     break;
                 }
             }
-            ends = next;
+            work.spend(cost);
+            if work.is_exhausted() || !next.contains(&true) {
+                return false;
+            }
+            std::mem::swap(&mut ends, &mut next);
         }
         ends.last() == Some(&true)
     }
@@ -59,16 +66,36 @@ impl Token {
         }
     }
 
-    /// Whether the token can stand for that many characters of what comes next.
-    fn accepts(&self, rest: &[char], length: usize) -> bool {
-        let Some(text) = rest.get(..length) else { return false };
-        match (self, text) {
-            (Self::Star, _) => true,
-            (Self::Segment, text) => !text.contains(&'/'),
-            (Self::Frame, text) => is_char_frame(text),
-            (Self::Frames(frames), text) => frames.iter().any(|frame| frame.chars().eq(text.iter().copied())),
-            (token, [c]) => token.accepts_char(*c),
-            _ => false,
+    /// Marks where what the token stands for can end at the beginning of `rest`, by length, and returns the work that it took.
+    fn mark_ends(&self, rest: &[char], ends: &mut [bool]) -> usize {
+        const FRAME_WORK: usize = 64;
+        let mut mark = |length: usize| ends.get_mut(length).map_or((), |end| *end = true);
+        match self {
+            Self::Star | Self::Segment => {
+                let is_whole = matches!(self, Self::Star);
+                let reach = rest.iter().position(|c| *c == '/' && !is_whole).unwrap_or(rest.len());
+                (0..=reach).for_each(mark);
+                reach
+            }
+            Self::Frame => {
+                find_frame_lengths(rest).for_each(mark);
+                FRAME_WORK
+            }
+            Self::Frames(frames) => {
+                for frame in frames {
+                    let length = frame.chars().count();
+                    if rest.get(..length).is_some_and(|text| frame.chars().eq(text.iter().copied())) {
+                        mark(length);
+                    }
+                }
+                frames.len() * Pattern::LOOK
+            }
+            token => {
+                if rest.first().is_some_and(|c| token.accepts_char(*c)) {
+                    mark(1);
+                }
+                Pattern::STEP + token.ranges()
+            }
         }
     }
 }

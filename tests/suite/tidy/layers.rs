@@ -54,7 +54,7 @@ const STD: [&str; 31] = [
 ];
 
 /// What the core may use of `std::sync`: nothing that waits.
-const STD_SYNC: [&str; 7] = ["Arc", "LazyLock", "Mutex", "MutexGuard", "OnceLock", "PoisonError", "Weak"];
+const STD_SYNC: [&str; 8] = ["atomic", "Arc", "LazyLock", "Mutex", "MutexGuard", "OnceLock", "PoisonError", "Weak"];
 
 /// The macros of `std` that the core may call.
 const STD_MACROS: [&str; 15] = [
