@@ -84,8 +84,8 @@ fn is_plugin_off(list: &Path, name: &str, directory: &Path) -> bool {
     let own = list.parent().and_then(Path::parent).map(|home| home.join("settings.json"));
     let project = directory.join(".claude");
     let files = own.into_iter().chain([project.join("settings.json"), project.join("settings.local.json")]);
-    let said = files.filter_map(|file| read_json(&file)?["enabledPlugins"][name].as_bool());
-    said.last() == Some(false)
+    let mut said = files.filter_map(|file| read_json(&file)?["enabledPlugins"][name].as_bool());
+    said.next_back() == Some(false)
 }
 
 fn read_json(file: &Path) -> Option<Value> {

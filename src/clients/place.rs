@@ -62,7 +62,7 @@ pub enum Presence {
     /// Its file exists.
     File,
     /// Its directory exists, but no file yet.
-    Folder,
+    Directory,
     /// Nothing exists.
     Nothing,
 }
@@ -107,7 +107,7 @@ fn check_presence(row: &Row, file: &Path, sign: &Path) -> Presence {
     if fs::symlink_metadata(file).is_ok() {
         Presence::File
     } else if row.scope == ConfigScope::User && row.access == Access::Add && sign.is_dir() {
-        Presence::Folder
+        Presence::Directory
     } else {
         Presence::Nothing
     }

@@ -293,9 +293,9 @@ impl<'c> Selection<'c> {
         // A packaged client reads only its own file, even if it has none yet and an earlier installation has left one.
         let rank = |file: &&ClientFile| match file.presence {
             Presence::File if file.package.is_some() => 0,
-            Presence::Folder if file.package.is_some() => 1,
+            Presence::Directory if file.package.is_some() => 1,
             Presence::File => 2,
-            Presence::Folder => 3,
+            Presence::Directory => 3,
             Presence::Nothing => 4,
         };
         let is_home = |file: &&'c ClientFile| file.row.scope == ConfigScope::User && file.row.access == Access::Add;

@@ -9,7 +9,7 @@ pub enum ConfigScope {
     /// The user's, for every project.
     User,
     /// The user's, for one project: the servers are in the user's file under the project's directory.
-    Folder,
+    Directory,
     /// A project's, in its directory, shared by everybody who works on it.
     Project,
 }
@@ -19,7 +19,7 @@ impl ConfigScope {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
-            Self::Folder => "folder",
+            Self::Directory => "folder",
             Self::Project => "project",
         }
     }
@@ -222,7 +222,7 @@ pub const ROWS: &[Row] = &[
         ..CLAUDE_CODE
     },
     Row {
-        scope: ConfigScope::Folder,
+        scope: ConfigScope::Directory,
         files: everywhere("~/.claude.json"),
         moved_by: Some(("CLAUDE_CONFIG_DIR", ".claude.json")),
         sign: Some("~/.claude"),

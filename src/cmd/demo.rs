@@ -98,7 +98,7 @@ const SMUGGLED: &str = concat!(
 );
 
 fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
-    let source = Source::new("policy.json", Format::Json, &POLICY.concat());
+    let source = Source::new("policy.json", Format::Json, POLICY.concat());
     let policy = policy::load_policy(&source, &Server::by_name(&ServerName::parse(SERVER)?)).policy;
     let policy = Arc::new(policy.context("the demo failed, please report this: its policy does not load")?);
     // What the server itself lists, before the wrapper hides some of it.

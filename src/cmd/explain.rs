@@ -39,7 +39,7 @@ pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
     let known = loaded.as_ref().map_or_else(|_| identity.clone(), |loaded| loaded.policy.identity().clone());
     let shown = loaded.as_ref().map_err(ToString::to_string);
     let question = ToolQuestion {
-        tool: tool,
+        tool,
         server: &server,
         place: file.into_iter().chain(named).collect::<Vec<_>>().join(" "),
         format: args.policy.as_deref().and_then(|file| Format::from_ending(file.extension()?.to_str()?)),
@@ -80,7 +80,7 @@ fn refuse_server_alone(name: &str, env: &Env) -> anyhow::Result<()> {
     let is_policy =
         || paths::list_policies(env).is_ok_and(|found| found.servers.iter().any(|one| one.as_str() == name));
     let is_served = || !find_served(&ServedQuestion { name: Some(name), clients: &[], env }).servers.is_empty();
-    let is_known = Catalogue::for_server(&name.to_ascii_lowercase()).is_some();
+    let is_known = Catalogue::for_server(name.to_ascii_lowercase()).is_some();
     if !Catalogue::with_tool(name).is_empty() || !(is_known || is_policy() || is_served()) {
         return Ok(());
     }

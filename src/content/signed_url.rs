@@ -29,7 +29,7 @@ pub(super) fn find_signatures(text: &str) -> Vec<Range<usize>> {
 fn is_signature(name: Option<&str>) -> bool {
     let name = name.unwrap_or_default();
     let starts = |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    super::words::is_one_of(name, NAMES) || PREFIXES.iter().any(|prefix| starts(&prefix))
+    super::words::is_one_of(name, NAMES) || PREFIXES.iter().any(starts)
 }
 
 /// Whether a range is inside one of them.

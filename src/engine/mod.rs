@@ -393,7 +393,9 @@ impl Engine {
         if !self.handle_dialogue_answer(&key, unreadable, turn)
             && let Some(open) = self.server_requests.take_waiting(&key)
         {
-            turn.send_to_server(reply::error_line(Some(&open.id), ErrorCode::InvalidRequest, why));
+            if self.ended.is_none() {
+                turn.send_to_server(reply::error_line(Some(&open.id), ErrorCode::InvalidRequest, why));
+            }
             if let RequestKind::Call(request) = open.kind {
                 turn.record_outcome(request.draft, Outcome::Error);
             }

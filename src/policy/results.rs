@@ -202,9 +202,7 @@ impl ResultPlan {
     /// linear in its length, however many rules there are: a result that would take longer is withheld.
     fn find_withheld(&self, result: &str) -> Option<WithheldBy> {
         let checks = || self.rules.iter().flat_map(|rules| &rules.deny_if);
-        if checks().next().is_none() {
-            return None;
-        }
+        checks().next()?;
         let evaluation = Evaluation::new(ConditionInput { result: Some(result), ..ConditionInput::from("{}") });
         let check = checks().find(|check| check.stops(&evaluation) || evaluation.is_exhausted())?;
         let too_much =

@@ -165,7 +165,7 @@ impl Question<'_> {
                     let error = ClientFileError { column, line, message: error.to_string() };
                     reports.push(report(None, Some(error), Vec::new()));
                 }
-                Ok(sections) if sections.is_empty() && place.row.scope != ConfigScope::Folder => {
+                Ok(sections) if sections.is_empty() && place.row.scope != ConfigScope::Directory => {
                     reports.push(report(None, None, Vec::new()));
                 }
                 // A file that is for other things is only named for its servers.

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::iter;
 use std::ops::Range;
 
 use anstyle::Style;
@@ -106,7 +107,7 @@ impl Table {
     /// Returns which columns stand on each line of a row. What does not fit beside the others goes below them, so that no
     /// column is lost in a narrow terminal.
     fn break_rows(&self) -> Vec<Range<usize>> {
-        let Some(width) = self.width else { return vec![0..self.widths.len()] };
+        let Some(width) = self.width else { return iter::once(0..self.widths.len()).collect() };
         let (mut lines, mut start, mut left) = (Vec::new(), 0, width);
         for (column, natural) in self.widths.iter().enumerate() {
             let is_last = column + 1 == self.widths.len();

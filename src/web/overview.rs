@@ -67,8 +67,11 @@ pub(super) fn label_state(state: ServerState) -> (&'static str, &'static str) {
     }
 }
 
-/// What happens to tools, in the order of drawing: how it is called, and how many of a tally it happens to.
-const DECISIONS: [(&str, fn(&Tally) -> usize); 4] = [
+/// How many of a tally something happens to.
+type CountOf = fn(&Tally) -> usize;
+
+/// What happens to tools, in the order of drawing, and how it is called.
+const DECISIONS: [(&str, CountOf); 4] = [
     ("allowed", |tally| tally.allowed),
     ("ask", |tally| tally.asking),
     ("refused", |tally| tally.refused),

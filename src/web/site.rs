@@ -89,7 +89,7 @@ impl Site {
             }
             Err(denial) => Err(denial),
         };
-        answer.unwrap_or_else(|denial| page::show_denial(denial)).into_response()
+        answer.unwrap_or_else(page::show_denial).into_response()
     }
 
     fn open_entrance(&self, head: &Parts) -> Result<WebAnswer, Denial> {

@@ -698,14 +698,15 @@ fn fill(place: &str, kind: &str, mut value: impl FnMut() -> String) -> String {
         }
         text += part;
     }
-    text.replace('\u{1}', "@").replace('\u{2}', "@")
+    text.replace(['\u{1}', '\u{2}'], "@")
 }
 
 /// Returns the strings, marked.
 pub(super) fn generate() -> Vec<String> {
     let mut series = Series::new(19);
     let mut strings = Vec::new();
-    let makers: [(&str, fn(&mut Series) -> String, &[&str]); 5] = [
+    type Maker = fn(&mut Series) -> String;
+    let makers: [(&str, Maker, &[&str]); 5] = [
         ("email", email, EMAIL_PLACES),
         ("card", card, CARD_PLACES),
         ("iban", iban, IBAN_PLACES),

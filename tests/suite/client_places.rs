@@ -168,7 +168,9 @@ fn plugins_of_claude_code_are_found_where_they_are_installed() {
         ]
     );
     let remedy = server(&now, "db")["remedy"].as_str().unwrap().to_owned();
-    assert!(remedy.starts_with("`claude plugin disable shop@market`, and put its command"), "{remedy}");
+    // A shell of Windows reads "@" as its own, so the name is quoted there.
+    let unquoted = remedy.replace('"', "");
+    assert!(unquoted.starts_with("`claude plugin disable shop@market`, and put its command"), "{remedy}");
     assert!(remedy.contains("register db --client claude-code") && !remedy.contains("CLAUDE_PLUGIN_ROOT"), "{remedy}");
     assert!(remedy.contains(installed("shop/2.0.0").to_str().unwrap()), "{remedy}");
     let files = now["clients"].as_array().unwrap();

@@ -575,6 +575,7 @@ mod questions {
             terminal.type_in(&keys);
             at = terminal.wait_from(at, "\u{1b}[?25h");
         }
+        leave_unlocked(&mut terminal);
         assert!(terminal.end().success(), "{}", terminal.written());
         is_given_back(&terminal);
         assert_eq!(written(&home).decide_tool("get_lists").effect, Effect::RequireApproval);

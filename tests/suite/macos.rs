@@ -227,7 +227,7 @@ fn a_folder_is_the_same_in_every_spelling_that_the_file_system_takes() {
     let (one, other) = (home.path().join("caf\u{e9}"), home.path().join("cafe\u{301}"));
     fs::create_dir(&one).unwrap();
     fs::create_dir(home.path().join("Shop")).unwrap();
-    let row = ROWS.iter().find(|row| row.scope == ConfigScope::Folder).unwrap();
+    let row = ROWS.iter().find(|row| row.scope == ConfigScope::Directory).unwrap();
     let here = |folder: &Path, written: &Path| {
         let section = ServerSection {
             keys: Vec::new(),

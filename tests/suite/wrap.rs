@@ -2,9 +2,6 @@
 #![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[cfg(target_os = "linux")]
-#[cfg(target_os = "macos")]
-use crate::support::processes;
 use crate::support::system::{PATIENCE, at_home, program};
 use crate::support::wrapped;
 
@@ -619,8 +616,16 @@ fn what_has_left_the_group_ends_while_its_parent_lives() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_watcher_that_is_killed_takes_the_session_and_all_strays_with_it() {
-    let mut session = with_strays(&["--ignore-signals", "--ignore-eof", "--silent"]);
+    let seen = tempfile::NamedTempFile::new().unwrap();
+    let record = ["--record", seen.path().to_str().unwrap()];
+    let mut session = with_strays(&[&["--ignore-signals", "--ignore-eof", "--silent"][..], &record].concat());
     session.request("1");
+    // Before the server has got it, the wrapper may still wait for the watcher to be ready.
+    let start = Instant::now();
+    while fs::read(seen.path()).unwrap().is_empty() {
+        assert!(start.elapsed() < PATIENCE, "the request never came");
+        thread::sleep(Duration::from_millis(5));
+    }
     kill(session.pid_of("watch-server"), libc::SIGKILL);
     let answer = session.line();
     assert!(answer.contains("\"id\":1") && answer.contains("its watcher"), "{answer}");

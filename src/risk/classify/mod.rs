@@ -72,9 +72,10 @@ pub fn classify_tool(tool: &Listed<'_>) -> Classification {
     let texts = Texts::read(tool);
     // A description settles a doubt where the words of the name that are not known are things in it.
     let is_explained =
-        facts::find_secret(&tool.name).is_none() && told.unknown.iter().all(|word| texts.description.mentions(word));
+        || facts::find_secret(&tool.name).is_none() && told.unknown.iter().all(|word| texts.description.mentions(word));
     // `manage_users` tells as little as `users`: what such a tool does is what its argument "action" can be.
-    let action = schema::sign_of_action(tool).filter(|_| is_explained && (told.class.is_none() || told.manages));
+    let is_open = told.class.is_none() || told.manages;
+    let action = if is_open { schema::sign_of_action(tool).filter(|_| is_explained()) } else { None };
     let named = action.as_ref().or(told.class.as_ref()).map(|(class, _)| *class);
     let said = texts.claim();
     // What it opens with is what the tool does, if nothing in the texts says more.
@@ -90,10 +91,11 @@ pub fn classify_tool(tool: &Listed<'_>) -> Classification {
     }
     let said = strongest_claim([said, texts.claim_to_manage()]);
     let opening = opening.filter(|opening| said.as_ref().is_some_and(|(class, _)| class <= opening));
-    let settled = opening.filter(|_| is_explained);
-    let Some((class, word)) = told.class else { return classify_without_name(said, declared, settled) };
+    let settled = || opening.filter(|_| is_explained());
+    let Some((class, word)) = &told.class else { return classify_without_name(said, declared, settled()) };
+    let class = *class;
     let claim = strongest_claim([said, declared]);
-    let by_name = format!("Its name has the word \"{}\".", schema::quote_for_reason(&word));
+    let by_name = format!("Its name has the word \"{}\".", schema::quote_for_reason(word));
     match claim {
         // A class that is critical by the name stays: talk of money must not evade a rule against deleting.
         Some((claimed, reason)) if claimed > class && class < Class::Destructive => {
@@ -107,7 +109,7 @@ pub fn classify_tool(tool: &Listed<'_>) -> Classification {
             let reason = format!("{by_name} What it returns may be keys or passwords.");
             Classification { class, confidence: Confidence::Medium, reason }
         }
-        _ if class <= Class::Write && !told.unknown.is_empty() && settled.is_none_or(|settled| settled > class) => {
+        _ if class <= Class::Write && !told.unknown.is_empty() && settled().is_none_or(|settled| settled > class) => {
             let reason = format!("{by_name} What else the name says is not known.");
             Classification { class, confidence: Confidence::Medium, reason }
         }

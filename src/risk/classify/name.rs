@@ -102,11 +102,11 @@ pub(super) fn is_known_object(word: &str) -> bool {
 }
 
 #[derive(Debug, Default)]
-struct NameReader {
+struct NameReader<'n> {
     objects: Objects,
     found: Option<(Class, String)>,
     /// The first verb.
-    verb: Option<String>,
+    verb: Option<&'n str>,
     /// There is a verb of the class write or execute.
     changes: bool,
     creates: bool,
@@ -127,7 +127,7 @@ struct NameReader {
 /// More unknown words than these are not kept. One that no description has stands for the others.
 const MAX_UNKNOWN: usize = 4;
 
-impl NameReader {
+impl<'n> NameReader<'n> {
     /// Keeps the more harmful class, so `get_or_create` creates.
     fn raise_class(&mut self, class: Class, word: &str) {
         if self.found.as_ref().is_none_or(|(known, _)| class > *known) {
@@ -143,7 +143,7 @@ impl NameReader {
         }
     }
 
-    fn read_verbs(&mut self, chunks: &[Chunk]) {
+    fn read_verbs(&mut self, chunks: &'n [Chunk]) {
         let (mut first, mut thing, mut previous) = (true, false, "");
         // Whether no word so far can be a verb that is not known.
         let mut known = true;
@@ -175,7 +175,7 @@ impl NameReader {
                 let class = class_with_object(word, class, chunks.iter().flat_map(Chunk::words));
                 self.raise_class(class, word);
                 self.read_verb(class, word);
-                self.verb = self.verb.take().or_else(|| Some(word.to_owned()));
+                self.verb = self.verb.or(Some(word));
             } else if let Some((verb, class)) = find_glued_verb(word) {
                 self.raise_class(class, verb);
             } else {
@@ -201,7 +201,7 @@ impl NameReader {
     fn is_read_thing(&self, first: bool, word: &str, next: &str) -> bool {
         let is_read = !first && self.found.as_ref().is_some_and(|(class, _)| *class == Class::Read);
         is_read
-            && match self.verb.as_deref() {
+            && match self.verb {
                 Some("list") if is_handled_thing(word) => true,
                 Some("fetch" | "get" | "list") if !next.is_empty() => {
                     find_verb(word).is_some_and(|verb| verb.class < Class::Destructive)
@@ -239,7 +239,7 @@ impl NameReader {
     /// Raises the class by what is changed.
     fn read_noun(&mut self, word: &str) {
         // A contract on a chain is written to; one on paper is created and updated.
-        if self.changes && is_money(word) && self.verb.as_deref() != Some(word)
+        if self.changes && is_money(word) && self.verb != Some(word)
             || self.writes && matches!(word, "contract" | "onchain")
             || self.deals && is_deal(word)
         {
