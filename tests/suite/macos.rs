@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use policylayer::clients::entry::ClientEntry;
 use policylayer::clients::servers::{ServerSection, is_here};
-use policylayer::clients::table::{ConfigScope, ROWS};
 use policylayer::env::Env;
 use serde_json::{Value, json};
 
@@ -227,14 +226,13 @@ fn a_folder_is_the_same_in_every_spelling_that_the_file_system_takes() {
     let (one, other) = (home.path().join("caf\u{e9}"), home.path().join("cafe\u{301}"));
     fs::create_dir(&one).unwrap();
     fs::create_dir(home.path().join("Shop")).unwrap();
-    let row = ROWS.iter().find(|row| row.scope == ConfigScope::Directory).unwrap();
     let here = |folder: &Path, written: &Path| {
         let section = ServerSection {
             keys: Vec::new(),
             dir: Some(written.to_str().unwrap().to_owned()),
             entries: Vec::<ClientEntry>::new(),
         };
-        is_here(row, &section, &Env::new([("HOME", home.path())], folder))
+        is_here(&section, &Env::new([("HOME", home.path())], folder))
     };
     assert!(here(&one, &one));
     for (folder, written) in [(&one, &other), (&home.path().join("Shop"), &home.path().join("shop"))] {
