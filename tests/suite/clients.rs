@@ -191,7 +191,10 @@ fn every_package_of_claude_desktop_is_looked_into() {
         "Packages/Claude_",
         "Packages/Other.Claude_x",
     ];
-    assert_eq!(packages(&folders), [file("Claude_pzs8sxrjxfjjc", "Folder"), file("claude_0abc", "Nothing"), classic]);
+    assert_eq!(
+        packages(&folders),
+        [file("Claude_pzs8sxrjxfjjc", "Directory"), file("claude_0abc", "Nothing"), classic]
+    );
 }
 
 #[cfg(windows)]
