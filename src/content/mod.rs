@@ -1,7 +1,7 @@
 //! What stands inside texts: addresses, numbers of phones, cards and accounts, IP addresses, keys and tokens.
 //!
 //! A detector knows a grammar or a checksum, nothing of what a text means: it finds no names. Each takes time linear in the
-//! text. A text is read as it is written and as a program further on may decode it (see [`decoded_text`]), so that an escape, a
+//! text. A text is read as it is written and as a program further on may decode it (see `decoded_text`), so that an escape, a
 //! digit of another script or a character that shows nothing is no way past.
 
 mod card;
