@@ -14,7 +14,7 @@ mod text;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use self::config::{SETTINGS_FILE, SettingsError, load_settings, read_settings};
+pub use self::config::{SETTINGS_FILE, SettingsError, load_confirm, load_settings, read_settings};
 pub use self::lock::{LockFileError, lock_path, read_lock};
 pub use self::policy_list::{PolicyList, list_policies, tested_policy_stem};
 pub(crate) use self::replace::remove_unchanged;

@@ -19,7 +19,6 @@ use crate::limits::MAX_NOTE;
 use crate::paths;
 use crate::policy::{ServerName, nearest_word};
 use crate::report::client_servers::{ServedQuestion, find_served};
-use crate::settings::LocalConfirm;
 use crate::state::approvals::{
     ApprovalEntry, ApprovalState, Confirm, EntryKey, NotAnswered, StoredApprovals, unix_time,
 };
@@ -68,7 +67,7 @@ pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
         Some(ApprovalsCommand::Show(args)) => show_approval(&mut find_store(stored, &args.id, env)?, args),
         Some(ApprovalsCommand::Approve(args)) => approve_call(&mut find_store(stored, &args.id, env)?, args, env),
         Some(ApprovalsCommand::Deny(args)) => deny_call(&mut find_store(stored, &args.id, env)?, args),
-        Some(ApprovalsCommand::Watch) => watch::run(&mut stored, required_confirm(env)?, env),
+        Some(ApprovalsCommand::Watch) => watch::run(&mut stored, paths::load_confirm(env)?, env),
     }
 }
 
@@ -136,7 +135,7 @@ fn show_approval(stored: &mut StoredApprovals, args: &ApprovalsShowArgs) -> anyh
 }
 
 fn approve_call(stored: &mut StoredApprovals, args: &ApprovalsApproveArgs, env: &Env) -> anyhow::Result<Exit> {
-    let required = required_confirm(env)?;
+    let required = paths::load_confirm(env)?;
     let all = stored.list_all()?;
     let entry = find_entry(&all, &args.id)?;
     let needed = entry.confirm.max(required);
@@ -225,12 +224,4 @@ fn unknown_id(id: &str, all: &[ApprovalEntry]) -> ApprovalError {
         (None, _) => "`policylayer approvals` lists what waits.".to_owned(),
     };
     ApprovalError::Unknown { id: escape_invisible(id), remedy }
-}
-
-/// Returns the confirmation that config.toml requires now. A session also keeps the one that it started with.
-fn required_confirm(env: &Env) -> anyhow::Result<Confirm> {
-    Ok(match paths::load_settings(env)?.approvals.local_confirm {
-        LocalConfirm::None => Confirm::None,
-        LocalConfirm::Code => Confirm::Code,
-    })
 }

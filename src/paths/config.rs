@@ -9,7 +9,8 @@ use crate::env::Env;
 use crate::exit::Exit;
 use crate::limits::MAX_SETTINGS_FILE;
 use crate::policy::{self, Colour, Format, Source};
-use crate::settings::{self, Settings};
+use crate::settings::{self, LocalConfirm, Settings};
+use crate::state::approvals::Confirm;
 use crate::state::file::is_missing;
 use crate::visible::visible_path;
 
@@ -47,6 +48,18 @@ pub fn load_settings(env: &Env) -> Result<Settings, SettingsError> {
     loaded.settings.ok_or_else(|| {
         let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
         SettingsError::Invalid(source.name().to_owned(), rendered)
+    })
+}
+
+/// Returns the confirmation that config.toml requires now for answers on this machine. A session also keeps the one that it
+/// started with.
+///
+/// # Errors
+/// As [`load_settings`].
+pub fn load_confirm(env: &Env) -> Result<Confirm, SettingsError> {
+    Ok(match load_settings(env)?.approvals.local_confirm {
+        LocalConfirm::None => Confirm::None,
+        LocalConfirm::Code => Confirm::Code,
     })
 }
 

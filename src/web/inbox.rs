@@ -1,8 +1,5 @@
 //! The calls that wait for a person, and the answers to them: the store and the words of `policylayer approvals`.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use hyper::StatusCode;
 use maud::{Markup, html};
 
@@ -11,11 +8,10 @@ use super::form::{Fields, write_query};
 use super::page::{in_code, show_page};
 use super::site::Site;
 use crate::engine::{ApprovalAnswer, Channel};
-use crate::limits::{MAX_NOTE, OUTCOME_PATIENCE, OUTCOME_POLL};
+use crate::limits::MAX_NOTE;
 use crate::paths;
-use crate::settings::LocalConfirm;
 use crate::state::approvals::{
-    AnswerOutcome, ApprovalEntry, ApprovalState, Confirm, NotAnswered, StoreError, StoredApprovals, unix_time,
+    ApprovalEntry, ApprovalState, Confirm, NotAnswered, StoreError, StoredApprovals, unix_time,
 };
 use crate::term::faces::approvals::card::{content_lines, list_facts};
 use crate::term::faces::approvals::outcome::describe_outcome;
@@ -70,7 +66,7 @@ pub(super) fn show_inbox(site: &Site, query: &Fields) -> WebAnswer {
 
 fn show_with(site: &Site, status: StatusCode, done: Option<&str>, trouble: Option<&InboxError>) -> WebAnswer {
     let listed = open_store(site).and_then(|mut stored| Ok(stored.list_all()?));
-    let content = match listed.and_then(|all| Ok((all, required_confirm(site)?))) {
+    let content = match listed.and_then(|all| Ok((all, paths::load_confirm(site.env())?))) {
         Ok((all, required)) => html! {
             @if let Some(trouble) = trouble { div.box.trouble role="alert" { p.bad { (in_code(&trouble.to_string())) } } }
             @if let Some(entry) = all.iter().find(|entry| done == Some(entry.id.as_str())) { (show_outcome(entry)) }
@@ -201,13 +197,13 @@ fn record_answer(site: &Site, form: &Fields) -> Result<String, InboxError> {
         return Err(if entry.state.is_open() { InboxError::Changed } else { InboxError::Over });
     }
     let is_approval = !matches!(verdict, ApprovalAnswer::Refused { .. });
-    if is_approval && entry.state.is_open() && entry.confirm.max(required_confirm(site)?) == Confirm::Code {
+    if is_approval && entry.state.is_open() && entry.confirm.max(paths::load_confirm(site.env())?) == Confirm::Code {
         return Err(InboxError::NeedsCode(entry.id.clone()));
     }
     let id = entry.id.clone();
     match stored.answer_question(&entry.key(), &verdict, Confirm::None)? {
         Ok(_) => {
-            wait_for_outcome(&mut stored, &id)?;
+            stored.wait_for_outcome(&id, |_| {})?;
             Ok(id)
         }
         Err(NotAnswered::Unknown) => Err(InboxError::Unknown),
@@ -217,22 +213,4 @@ fn record_answer(site: &Site, form: &Fields) -> Result<String, InboxError> {
         Err(NotAnswered::Cut) => Err(InboxError::Cut),
         Err(NotAnswered::NoSession) => Err(InboxError::NoSession),
     }
-}
-
-/// Waits until the session that asked has acted on the answer, or for as long as that is worth waiting for.
-fn wait_for_outcome(stored: &mut StoredApprovals, id: &str) -> Result<(), StoreError> {
-    let start = Instant::now();
-    let is_known = |entry: &ApprovalEntry| entry.outcome.is_some_and(|outcome| outcome != AnswerOutcome::Taken);
-    while stored.find_entry(id)?.is_some_and(|entry| !is_known(&entry)) && start.elapsed() < OUTCOME_PATIENCE {
-        thread::sleep(OUTCOME_POLL.max(Duration::from_millis(50)));
-    }
-    Ok(())
-}
-
-/// Returns the confirmation that config.toml requires now.
-fn required_confirm(site: &Site) -> Result<Confirm, InboxError> {
-    Ok(match paths::load_settings(site.env())?.approvals.local_confirm {
-        LocalConfirm::None => Confirm::None,
-        LocalConfirm::Code => Confirm::Code,
-    })
 }

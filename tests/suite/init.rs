@@ -554,13 +554,23 @@ mod questions {
         assert_eq!(written(&home).decide_tool("delete_list").effect, Effect::Hide);
     }
 
+    /// Answers the questions about classes, in this order.
+    fn answer_each(terminal: &mut Terminal, answers: &[(&str, String)]) {
+        let mut at = 0;
+        for (class, keys) in answers {
+            at = terminal.wait_from(at, &format!("{class}:"));
+            at = terminal.wait_from(at, "(recommended)");
+            terminal.type_in(keys);
+            at = terminal.wait_from(at, "\u{1b}[?25h");
+        }
+    }
+
     #[test]
     fn one_can_step_back_and_answer_again() {
         const LEFT: &str = "\u{1b}[D";
         let home = Home::new();
         let mut terminal = start(&home, &[]);
-        let mut at = 0;
-        for (class, keys) in [
+        let answers = [
             // Before the first question there is none.
             ("read", "\u{7f}".to_owned()),
             ("read", "\r".to_owned()),
@@ -569,12 +579,8 @@ mod questions {
             ("write", "\r".to_owned()),
             ("execute", "\r".to_owned()),
             ("destructive", "\r".to_owned()),
-        ] {
-            at = terminal.wait_from(at, &format!("{class}:"));
-            at = terminal.wait_from(at, "(recommended)");
-            terminal.type_in(&keys);
-            at = terminal.wait_from(at, "\u{1b}[?25h");
-        }
+        ];
+        answer_each(&mut terminal, &answers);
         leave_unlocked(&mut terminal);
         assert!(terminal.end().success(), "{}", terminal.written());
         is_given_back(&terminal);
@@ -585,19 +591,14 @@ mod questions {
     fn another_answer_holds_for_its_class() {
         let home = Home::new();
         let mut terminal = start(&home, &[]);
-        let mut at = 0;
-        for (class, keys) in [
+        let answers = [
             // Recommended, hide, ask, deny, limit.
             ("read", format!("{DOWN}{DOWN}\r")),
             ("write", format!("{DOWN}\r")),
             ("execute", format!("{DOWN}{DOWN}\r")),
             ("destructive", format!("{DOWN}\r")),
-        ] {
-            at = terminal.wait_from(at, &format!("{class}:"));
-            at = terminal.wait_from(at, "(recommended)");
-            terminal.type_in(&keys);
-            at = terminal.wait_from(at, "\u{1b}[?25h");
-        }
+        ];
+        answer_each(&mut terminal, &answers);
         leave_unlocked(&mut terminal);
         assert!(terminal.end().success(), "{}", terminal.written());
         is_given_back(&terminal);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{ApprovalError, Env, explain_closed, outcome};
+use super::{ApprovalError, Env, explain_closed};
 use crate::engine::ApprovalAnswer;
 use crate::exit::Exit;
 use crate::limits::OUTCOME_PATIENCE;
@@ -88,7 +88,7 @@ fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mu
         // What cannot be read now is read later.
         if let Some((id, until)) = &awaited
             && let Ok(entry) = stored.find_entry(id)
-            && entry.as_ref().is_none_or(|entry| outcome::has_outcome(entry) || Instant::now() >= *until)
+            && entry.as_ref().is_none_or(|entry| entry.has_outcome() || Instant::now() >= *until)
         {
             let came = entry.map(|entry| describe_outcome(&entry, unix_time()));
             came.into_iter().for_each(|came| watch.message = came.unwrap_or_else(|why| why));

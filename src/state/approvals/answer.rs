@@ -1,14 +1,19 @@
 //! The answering side: finds and answers questions from any terminal of the user.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::entry::{ApprovalEntry, ApprovalState, Confirm, EntryKey};
 use super::{LOCKS, alive, change_approvals, revoke_granted, sweep_expired, unix_time};
 use crate::engine::{ApprovalAnswer, Channel};
+use crate::limits::{OUTCOME_PATIENCE, OUTCOME_POLL};
 use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
+
+/// How often to check whether the session has ended, while its outcome is waited for.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// The questions of all sessions of a user.
 #[derive(Debug)]
@@ -111,6 +116,33 @@ impl StoredApprovals {
     pub fn find_entry(&mut self, id: &str) -> Result<Option<ApprovalEntry>, StoreError> {
         let entry = self.database.read_transaction(|transaction| find_row(transaction, id));
         entry.map_err(|fault| self.explain_error(&fault))
+    }
+
+    /// Waits until the session that asked has acted on an answer, and returns the question as it is then; `None` if it is gone.
+    /// Gives up after [`OUTCOME_PATIENCE`]. `on_wait` is told how long it has waited, each time that it goes on.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be used.
+    pub fn wait_for_outcome(
+        &mut self,
+        id: &str,
+        mut on_wait: impl FnMut(Duration),
+    ) -> Result<Option<ApprovalEntry>, StoreError> {
+        let (start, mut swept) = (Instant::now(), Duration::ZERO);
+        loop {
+            let entry = self.find_entry(id)?;
+            let waited = start.elapsed();
+            if entry.as_ref().is_none_or(ApprovalEntry::has_outcome) || waited >= OUTCOME_PATIENCE {
+                return Ok(entry);
+            }
+            on_wait(waited);
+            // That a session has ended is seen when all are listed.
+            if waited.saturating_sub(swept) >= SWEEP {
+                swept = waited;
+                self.list_all()?;
+            }
+            thread::sleep(OUTCOME_POLL);
+        }
     }
 
     fn explain_error(&self, fault: &DatabaseError) -> StoreError {

@@ -235,6 +235,11 @@ fn as_outcome<S: Serializer>(outcome: &Option<AnswerOutcome>, serializer: S) -> 
 }
 
 impl ApprovalEntry {
+    /// Returns whether it is known what came of the answer.
+    pub fn has_outcome(&self) -> bool {
+        self.outcome.is_some_and(|outcome| outcome != AnswerOutcome::Taken)
+    }
+
     pub(super) fn read_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         let arguments: Option<String> = row.get("arguments")?;
         let length = row.get::<_, i64>("length")?.unsigned_abs();
