@@ -34,9 +34,11 @@ pub(crate) enum PlannedStep<'c> {
 impl<'c> AllPlan<'c> {
     fn new(
         selection: &Selection<'c>,
+        is_meant: impl Fn(&Candidate<'c>) -> bool,
         step: impl Fn(&Candidate<'c>, &Launch) -> PlannedStep<'c>,
     ) -> Result<Self, Refusal> {
-        let (candidates, unread) = selection.list_servers(Reach::Everywhere)?;
+        let (mut candidates, unread) = selection.list_servers(Reach::Everywhere)?;
+        candidates.retain(is_meant);
         let plan = |candidate: Candidate<'c>| {
             let step = candidate.editable_launch().map(|launch| step(&candidate, launch));
             PlannedServer { step: step.unwrap_or(PlannedStep::OutOfReach), candidate }
@@ -46,11 +48,19 @@ impl<'c> AllPlan<'c> {
 
     /// Plans to take the wrapper out of every server's command. Servers without one are left out.
     pub(crate) fn unwrap_all(selection: &Selection<'c>) -> Result<Self, Refusal> {
-        let mut plan =
-            Self::new(selection, |candidate, launch| match parse_wrapped(&launch.words(), Some(selection.program)) {
-                Some(found) => PlannedStep::Change(unwrap_candidate(candidate, launch, &found)),
-                None => PlannedStep::AsItIs,
-            })?;
+        Self::unwrap_meant(selection, |_| true)
+    }
+
+    /// The same for the servers that are meant.
+    pub(crate) fn unwrap_meant(
+        selection: &Selection<'c>,
+        is_meant: impl Fn(&Candidate<'c>) -> bool,
+    ) -> Result<Self, Refusal> {
+        let step = |candidate: &Candidate<'c>, launch: &Launch| {
+            let found = parse_wrapped(&launch.words(), Some(selection.program));
+            found.map_or(PlannedStep::AsItIs, |found| PlannedStep::Change(unwrap_candidate(candidate, launch, &found)))
+        };
+        let mut plan = Self::new(selection, is_meant, step)?;
         plan.servers.retain(|server| matches!(server.step, PlannedStep::Change(_)));
         Ok(plan)
     }
@@ -66,7 +76,12 @@ impl<'c> AllPlan<'c> {
 impl<'c> Registration<'_, 'c> {
     /// Plans to wrap every server. What is enforced stays so: `--observe` is for servers that are not wrapped yet.
     pub(crate) fn wrap_all(&self) -> Result<AllPlan<'c>, Refusal> {
-        let plan = AllPlan::new(self.selection, |candidate, launch| {
+        self.wrap_meant(|_| true)
+    }
+
+    /// The same for the servers that are meant.
+    pub(crate) fn wrap_meant(&self, is_meant: impl Fn(&Candidate<'c>) -> bool) -> Result<AllPlan<'c>, Refusal> {
+        let plan = AllPlan::new(self.selection, is_meant, |candidate, launch| {
             let is_wrapped = parse_wrapped(&launch.words(), Some(self.selection.program)).is_some();
             let wanted = self.enforcement.filter(|wanted| !is_wrapped || *wanted == Enforcement::Enforced);
             match self.wrap_candidate(candidate, launch, wanted) {

@@ -1,6 +1,5 @@
 //! `policylayer register`: puts the wrapper before a server in a client's configuration.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::lock::{LockOffer, offer_lock};
@@ -10,18 +9,18 @@ use super::{Env, variables};
 use crate::cli::{RegisterArgs, Which};
 use crate::clients::apply::{FileResult, apply_changes};
 use crate::clients::key::{key_word, visible_key};
-use crate::clients::place::ClientFile;
 use crate::clients::program;
 use crate::clients::register::{EntryAction, EntryChange, RegisterPlan, Registration};
 use crate::clients::secret;
 use crate::clients::select::{Refusal, Selection};
 use crate::clients::server_name::Naming;
 use crate::clients::servers::Clients;
-use crate::clients::table::{self, ConfigScope};
+use crate::clients::table::ConfigScope;
 use crate::exit::Exit;
 use crate::paths;
 use crate::record::Enforcement;
 use crate::report::lock::LockQuestion;
+use crate::report::registration::describe_writers;
 use crate::term::{diff, message};
 use crate::visible::{escape_invisible, visible_path};
 
@@ -187,20 +186,8 @@ fn show_next_step(out: &mut dyn Write, first: &EntryChange<'_>, changes: &[&Entr
     let mut clients: Vec<_> = changes.iter().map(|change| change.file.row.name).collect();
     clients.dedup();
     writeln!(out, "Restart {} for this to take effect.{undo}", clients.join(" and "))?;
-    warn_of_writers(out, changes.iter().map(|change| change.file))
-}
-
-/// Says which clients may write back what their file held.
-pub(super) fn warn_of_writers<'c>(out: &mut dyn Write, files: impl Iterator<Item = &'c ClientFile>) -> io::Result<()> {
-    let names: BTreeSet<_> =
-        files.filter(|file| table::writes_while_it_runs(file.row.id)).map(|file| file.row.name).collect();
-    if names.is_empty() {
-        return Ok(());
+    match describe_writers(changes.iter().map(|change| change.file)) {
+        Some(writers) => writeln!(out, "{writers}"),
+        None => Ok(()),
     }
-    let names = names.into_iter().collect::<Vec<_>>().join(" and ");
-    writeln!(
-        out,
-        "Quit {names} first if it runs: it writes its file itself, and may write back what it had. `policylayer status` shows \
-         whether the change is still there."
-    )
 }

@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::count_of;
 use super::output::{print, print_verbatim};
-use super::register::{show_outcome, warn_of_writers};
+use super::register::show_outcome;
 use super::status::{FileHeading, LONGEST_NAME, describe_policy, describe_unread};
 use crate::cli::{All, Format};
 use crate::clients::apply::apply_changes;
@@ -20,7 +20,9 @@ use crate::clients::select::Selection;
 use crate::exit::Exit;
 use crate::proxy::notification;
 use crate::report::doctor::ServerState;
-use crate::report::registration::{FileStatus, RegisteredFile, RegisteredServer, RegistrationReport, ServerAction};
+use crate::report::registration::{
+    FileStatus, RegisteredFile, RegisteredServer, RegistrationReport, ServerAction, describe_writers,
+};
 use crate::report::to_json;
 use crate::term::message;
 use crate::term::prompt::Prompter;
@@ -68,7 +70,8 @@ pub(super) fn run(
         print(|out| PlanScreen::new(&report, selection).write(out, direction, &changes))?;
     }
     if format == Format::Text && servers > 0 {
-        print(|out| warn_of_writers(out, plan.changes().map(|change| change.file)))?;
+        let writers = describe_writers(plan.changes().map(|change| change.file));
+        writers.map_or(Ok(()), |writers| print(|out| writeln!(out, "{writers}")))?;
     }
     let consent = match (servers, selection.dry_run) {
         (0, _) | (_, true) => None,

@@ -16,7 +16,7 @@ use crate::clients::plan::{AllPlan, PlannedServer, PlannedStep};
 use crate::clients::register::{EntryAction, EntryChange};
 use crate::clients::secret;
 use crate::clients::select::Selection;
-use crate::clients::table::ConfigScope;
+use crate::clients::table::{self, ConfigScope};
 use crate::policy::ToolsTally;
 use crate::policy::keys::words::word_enum;
 use crate::record::Enforcement;
@@ -207,6 +207,19 @@ impl RegisteredServer {
     pub(crate) fn is_changed(&self) -> bool {
         !matches!(self.action, ServerAction::Nothing | ServerAction::OutOfReach | ServerAction::LeftAlone)
     }
+}
+
+/// Says which clients may write back what their files held; `None` if none of them does.
+pub(crate) fn describe_writers<'c>(files: impl Iterator<Item = &'c ClientFile>) -> Option<String> {
+    let names: BTreeSet<_> =
+        files.filter(|file| table::writes_while_it_runs(file.row.id)).map(|file| file.row.name).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(" and ");
+    (!names.is_empty()).then(|| {
+        format!(
+            "Quit {names} first if it runs: it writes its file itself, and may write back what it had. `policylayer status` \
+             shows whether the change is still there."
+        )
+    })
 }
 
 fn real_file(file: &ClientFile) -> PathBuf {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::answer::WebAnswer;
 use super::form::Fields;
-use super::page::{in_code, show_page};
+use super::page::{in_code, show_lines, show_page};
 use super::server::{FormTrouble, ServerPlace, find_last_edit, name_effect, show_diagnostics, show_place};
 use super::site::Site;
 use crate::author::edit::{
@@ -16,7 +16,6 @@ use crate::policy::{self, Format, Mode, Policy, Source, ToolGlob};
 use crate::report::edit::{RuleDecision, compare_decisions, compare_entries};
 use crate::report::policy_tests::{TestedFile, find_tests_beside};
 use crate::shell::as_word;
-use crate::term::diff::write_hunks;
 use crate::visible::{count_of, escape_invisible, visible_path};
 
 /// What a person asks for.
@@ -321,18 +320,8 @@ fn show_difference(place: &ServerPlace, edited: &Edited) -> Markup {
         None if edited.policy.mode() == Mode::Patch => ("no file yet".to_owned(), String::new()),
         None => (format!("the built-in policy for {}", target.server), builtin()),
     };
-    let mut hunks = Vec::new();
-    // Writing to memory does not fail.
-    drop(write_hunks(&mut hunks, &old, edited.source.text()));
-    let hunks = String::from_utf8_lossy(&hunks).into_owned();
-    let plain = anstream::adapter::strip_str(&hunks).to_string();
     html! {
         p.file { (name) " → " code { (visible_path(&target.path)) } }
-        pre.diff tabindex="0" aria-label="Lines that change" {
-            @for line in plain.lines() {
-                @let kind = match line.chars().next() { Some('+') => "add", Some('-') => "remove", Some('@') => "place", _ => "same" };
-                span class=(kind) { (line) "\n" }
-            }
-        }
+        (show_lines(&old, edited.source.text()))
     }
 }

@@ -16,6 +16,11 @@ impl Fields {
         self.0.iter().find(|(other, value)| other == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
+    /// Returns the first value of a name, also if it is empty.
+    pub(super) fn written(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
+    }
+
     /// Returns every value of a name that is not empty.
     pub(super) fn all_values<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
         self.iter().filter(move |(other, value)| *other == name && !value.is_empty()).map(|(_, value)| value)

@@ -16,6 +16,7 @@ mod log;
 mod overview;
 mod page;
 mod peer;
+mod registration;
 mod server;
 mod site;
 mod tool;

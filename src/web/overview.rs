@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::answer::WebAnswer;
 use super::form::write_query;
 use super::page::{in_code, show_page};
+use super::registration::{show_link_for_all, show_links};
 use super::site::Site;
 use crate::clients::key::visible_key;
 use crate::policy::{Tally, ToolsTally};
@@ -20,6 +21,7 @@ pub(super) fn show_overview(site: &Site) -> WebAnswer {
     let report = StatusReport::collect(site.env(), SystemTime::now());
     let content = html! {
         (show_counts(report.counts))
+        @if report.counts.unprotected > 1 { (show_link_for_all(site)) }
         @if let Some(next) = &report.next {
             div.next {
                 p { (escape_invisible(&next.why)) }
@@ -161,14 +163,14 @@ fn show_client(site: &Site, at: usize, client: &ClientStatus) -> Markup {
                         th scope="col" { "Tools" }
                         th scope="col" { "Now" }
                     } }
-                    tbody { @for server in &client.servers { (show_server(site, server)) } }
+                    tbody { @for server in &client.servers { (show_server(site, client, server)) } }
                 },
             }
         }
     }
 }
 
-fn show_server(site: &Site, server: &ServerStatus) -> Markup {
+fn show_server(site: &Site, client: &ClientStatus, server: &ServerStatus) -> Markup {
     let (word, class) = label_state(server.state);
     let tools = server.tools.as_ref().map(|tools| {
         let parts = DECISIONS.iter().map(|(name, count)| (name, count(&tools.all))).filter(|(_, count)| *count > 0);
@@ -190,6 +192,7 @@ fn show_server(site: &Site, server: &ServerStatus) -> Markup {
                 @if server.state == ServerState::Observed { p { "Nothing is enforced." } }
                 @if let Some(reason) = &server.reason { p { (in_code(reason)) } }
                 @if let Some(remedy) = &server.remedy { p { "What to do: " (in_code(remedy)) } }
+                (show_links(site, client, server))
             }
             td data-label="Policy" {
                 @match server.policy.as_deref().filter(|_| is_behind || server.state == ServerState::Broken) {

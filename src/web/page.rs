@@ -7,6 +7,7 @@ use super::access::Denial;
 use super::answer::WebAnswer;
 use super::assets::{SCRIPT, STYLE};
 use super::site::Site;
+use crate::term::diff::write_hunks;
 use crate::visible::escape_invisible;
 
 /// The pages that the navigation leads to: the path, and what it is called.
@@ -72,6 +73,22 @@ pub(super) fn as_sentence(message: &str) -> String {
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     let end = if message.ends_with(['.', '?', '!']) { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
+}
+
+/// Shows the lines of a file that change.
+pub(super) fn show_lines(old: &str, new: &str) -> Markup {
+    let mut hunks = Vec::new();
+    // Writing to memory does not fail.
+    drop(write_hunks(&mut hunks, old, new));
+    let plain = anstream::adapter::strip_str(&String::from_utf8_lossy(&hunks)).to_string();
+    html! {
+        pre.diff tabindex="0" aria-label="Lines that change" {
+            @for line in plain.lines() {
+                @let kind = match line.chars().next() { Some('+') => "add", Some('-') => "remove", Some('@') => "place", _ => "same" };
+                span class=(kind) { (line) "\n" }
+            }
+        }
+    }
 }
 
 /// Shows a sentence of ours, in which what stands between backquotes is code.

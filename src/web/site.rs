@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::access::{Access, Denial, Destination, NO_SUCH_PAGE};
 use super::answer::WebAnswer;
 use super::form::Fields;
-use super::{assets, change, inbox, log, overview, page, server, tool};
+use super::{assets, change, inbox, log, overview, page, registration, server, tool};
 use crate::env::Env;
 use crate::limits::{MAX_UI_FORM, UI_REQUEST_TIME};
 
@@ -106,6 +106,8 @@ impl Site {
     fn answer_page(&self, request: &PageRequest) -> WebAnswer {
         match (request.path.as_str(), &request.form) {
             ("", None) => overview::show_overview(self),
+            ("register", None) => registration::show_registration(self, &request.query),
+            ("register", Some(form)) => registration::carry_out_registration(self, form),
             ("server", None) => server::show_server(self, &request.query),
             ("tool", None) => tool::show_tool(self, &request.query),
             ("try", Some(form)) => tool::show_tool(self, form),

@@ -6,6 +6,7 @@ mod access;
 mod inbox;
 mod log;
 mod overview;
+mod registration;
 mod server;
 
 use crate::support::log::Home;

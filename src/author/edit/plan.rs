@@ -157,15 +157,7 @@ impl<'s> PolicyEdit<'s> {
         entries: &[String],
         notes: Vec<String>,
     ) -> Result<Edited, CannotEdit> {
-        let Self { before, now, begun } = self;
-        let size = now.source.in_file(now.source.text()).len();
-        if size > MAX_POLICY_FILE {
-            return CannotEdit::refuse_edit(format!(
-                "With this change, {} would have {size} bytes, and a policy may have at most {MAX_POLICY_FILE}. Nothing was \
-                 written. Remove what is no longer needed.",
-                now.source.name()
-            ));
-        }
+        let Self { before, now, .. } = &self;
         let names = before.policy.known_tools().into_iter().chain(now.policy.known_tools()).chain([NOBODYS.to_owned()]);
         let mut others = names.filter(|name| !is_named(name));
         let other = others.find(|name| !decide_alike(&before.policy, &now.policy, name));
@@ -175,6 +167,20 @@ impl<'s> PolicyEdit<'s> {
                  check it with `policylayer check`.",
                 quote_for_message(&other),
                 before.source.name()
+            ));
+        }
+        self.finish_everywhere(notes)
+    }
+
+    /// Ends an edit that may change everything.
+    pub(super) fn finish_everywhere(self, notes: Vec<String>) -> Result<Edited, CannotEdit> {
+        let Self { now, begun, .. } = self;
+        let size = now.source.in_file(now.source.text()).len();
+        if size > MAX_POLICY_FILE {
+            return CannotEdit::refuse_edit(format!(
+                "With this change, {} would have {size} bytes, and a policy may have at most {MAX_POLICY_FILE}. Nothing was \
+                 written. Remove what is no longer needed.",
+                now.source.name()
             ));
         }
         let is_changed = begun != now.source.text();
@@ -321,7 +327,7 @@ pub(super) fn check_limit_allowed(
 }
 
 /// Returns the changes that make the tool's entry say what is ordered. A missing entry is created.
-fn change_entry(
+pub(super) fn change_entry(
     state: &EditState<'_>,
     tool: &ToolKey,
     order: &Order,
