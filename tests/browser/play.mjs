@@ -1,179 +1,380 @@
-// The page of `policylayer ui` in Chromium: from a home with two clients to a changed policy that a running session obeys, an approved and
-// a denied call, a second tab, text that tries to be more than text. On every page: no violation that axe-core finds, nothing wider than
-// the window at 360 and 1920 pixels, light and dark, and nothing that the browser refuses to load. SHOTS=DIR keeps a picture of each.
+// The page of `policylayer ui` in Chromium, from an empty home with three clients: a real server is put behind its policy, a change made
+// with the keyboard alone is obeyed by the running session, calls are approved and denied, in two tabs, while programs are killed and
+// the disk is full; text that tries to be more than text stays text. Every view passes axe-core, light and dark, and fits 360 pixels.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
-import { createRequire } from "node:module";
-import os from "node:os";
-import path from "node:path";
-import readline from "node:readline";
 
-const { PROGRAM: program, STUB: stub, TOOLS: tools, SHOTS: shots, CHROMIUM: chromiumPath = "/usr/bin/chromium" } = process.env;
-const require = createRequire(path.join(tools, "package.json"));
-const { chromium } = require("playwright-core");
-const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+import { Home, Person, end, program, startApi, startBrowser, stub, upstream } from "./stage.mjs";
 
-const home = fs.mkdtempSync(path.join(os.tmpdir(), "policylayer-browser-"));
-const policy = path.join(home, ".config/policylayer/policies/stub.toml");
-fs.mkdirSync(path.dirname(policy), { recursive: true });
-fs.writeFileSync(policy, '# Kept.\nversion = "1"\ndefault = "deny"\n\n[tools.free]\naction = "allow"\n\n[tools.send]\naction = "require_approval"\n');
-const entry = { command: program, args: ["wrap", "--server", "stub", "--", stub] };
-fs.mkdirSync(path.join(home, ".cursor"));
-fs.writeFileSync(
-  path.join(home, ".cursor/mcp.json"),
-  JSON.stringify({
-    mcpServers: {
-      stub: entry,
-      iterable: { command: program, args: ["wrap", "--server", "iterable", "--", "npx", "-y", "@iterable/mcp"] },
-      "<img src=x onerror=alert(1)>": { command: "/nowhere/<script>alert(1)</script>" },
-    },
-  }),
-);
-fs.writeFileSync(path.join(home, ".claude.json"), JSON.stringify({ mcpServers: { bare: { command: stub } } }));
-const env = { PATH: process.env.PATH, HOME: home };
+const HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script>"onmouseover="alert(3)';
+/** Ends up as text that is seen: a right-to-left override, a zero-width joiner, an escape. */
+const INVISIBLE = "\u202egnp\u200d\u001b[31m";
 
-// A session of the stub server behind its policy.
-const session = spawn(program, entry.args, { env, cwd: home, stdio: ["pipe", "pipe", "ignore"] });
-const answers = new Map();
-readline.createInterface({ input: session.stdout }).on("line", (line) => {
-  const message = JSON.parse(line);
-  answers.get(message.id)?.(message);
-});
-let last = 0;
-const ask = (method, params) => {
-  const id = (last += 1);
-  session.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`);
-  return new Promise((done) => answers.set(id, done));
+const ASK_ALL = 'version = "1"\ndefault = "deny"\n\n[classes.execute]\naction = "require_approval"\n';
+
+const browser = await startBrowser();
+const api = await startApi();
+const homes = [];
+const newHome = () => {
+  const home = new Home();
+  homes.push(home);
+  return home;
 };
-const call = (name, args) => ask("tools/call", { name, arguments: args });
+/** What a server called `stub` offers, as a client starts it behind its policy. */
+const wrapped = (name, ...habits) => ({ command: program, args: ["wrap", "--server", name, "--", stub, ...habits] });
+const HELLO = { initialize: { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: "stub", version: "1" } } };
+const tool = (name, description = "") => ({ name, description, inputSchema: { type: "object", properties: { to: { type: "string" } } } });
 
-const ui = spawn(program, ["ui", "--no-open"], { env, cwd: home, stdio: ["ignore", "pipe", "ignore"] });
-const address = await new Promise((done) => readline.createInterface({ input: ui.stdout }).once("line", done));
-const browser = await chromium.launch({
-  executablePath: chromiumPath,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-});
+const acts = {
+  async "a real server is put behind its policy, and its session obeys what is changed in the page"() {
+    const home = newHome();
+    home.write(".config/Claude/claude_desktop_config.json", { mcpServers: { files: { command: "npx", args: ["-y", "@modelcontextprotocol/server-filesystem", home.path] } } });
+    home.write(".cursor/mcp.json", { mcpServers: { iterable: { command: "npx", args: ["-y", "@iterable/mcp"], env: api.env } } });
+    home.write(".config/Code/User/mcp.json", { servers: { notes: { type: "stdio", command: stub, args: [] } } });
+    const { address } = await home.startUi();
+    const person = await Person.open(browser, address);
+    assert(!person.base.includes("token"));
+    for (const name of ["Claude Desktop", "Cursor", "VS Code"]) await person.page.getByRole("heading", { name }).waitFor();
+    await person.check("overview, nothing protected");
 
-try {
-  const context = await browser.newContext();
-  const wrong = [];
-  const open = async () => {
-    const page = await context.newPage();
-    // That a tab is told that the file has changed is an answer with that status.
-    const isTold = (text) => text.includes("status of 409");
-    page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type()) && !isTold(message.text())) wrong.push(message.text());
+    home.run("register", "iterable", "--client", "cursor");
+    await person.go("");
+    const { command, args, env } = JSON.parse(home.read(".cursor/mcp.json")).mcpServers.iterable;
+    assert(args.includes("wrap") && env.ITERABLE_API_KEY, args.join(" "));
+    const session = await home.connect({ command, args, env }, "cursor", upstream);
+    assert.match((await session.call("get_lists")).text, /Everyone/);
+    await person.go("");
+    await person.reads("1 session running");
+    await person.check("overview");
+
+    await changeByKeyboard(person, home);
+    const refused = await until(() => session.call("get_lists"), (answer) => answer.isError);
+    assert.match(refused.text, /Ask Ada first\./);
+    assert.deepEqual(api.arrived.filter((route) => route === "GET /api/lists").length, 1 + refused.tries, "what is refused does not arrive");
+    await person.check("server");
+    await person.go("tool?name=iterable&tool=send_campaign");
+    await person.check("tool");
+    await person.press("What would happen?");
+    await person.reads("The call is");
+    await person.check("trial");
+
+    await answerRealCalls(person, session);
+    await person.go("log?verify=1");
+    await person.reads("intact");
+    await person.check("log");
+    await onlyOneBrowserGetsIn(person, address);
+  },
+
+  async "text that tries to be more than text"() {
+    const home = newHome();
+    home.write("offer.json", {
+      ...HELLO,
+      "tools/list": { tools: [tool(HOSTILE, `${HOSTILE} ${INVISIBLE}`), tool(`send${INVISIBLE}`, HOSTILE), tool("</td></tr></table><h1>x"), tool("plain", "Ordinary.")] },
     });
-    page.on("pageerror", (error) => wrong.push(String(error)));
-    page.on("dialog", (dialog) => wrong.push(dialog.message()));
-    page.on("request", (request) => new URL(request.url()).hostname === "127.0.0.1" || wrong.push(request.url()));
-    return page;
-  };
-  const page = await open();
-  await page.goto(address);
-  await page.waitForURL((url) => url.pathname !== "/start");
-  const base = page.url();
-  assert(!base.includes("token"));
-  const go = (where, tab = page) => tab.goto(base + where);
-  const see = async (name) => {
-    for (const [width, colorScheme] of [[360, "light"], [360, "dark"], [1280, "light"], [1920, "dark"]]) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.emulateMedia({ colorScheme });
-      const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert(wider <= 0, `${name} is ${wider} pixels wider than ${width}`);
-      await page.evaluate(axe);
-      const found = await page.evaluate(async () => (await globalThis.axe.run()).violations);
-      assert.deepEqual(found.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), [], name);
-      if (shots) await page.screenshot({ path: path.join(shots, `${name}-${width}-${colorScheme}.png`) });
+    home.write(home.policy("stub"), `${ASK_ALL}\n[tools.plain]\naction = "allow"\nreason = ${JSON.stringify(HOSTILE)}\n`);
+    home.write(".cursor/mcp.json", {
+      mcpServers: { stub: wrapped("stub", "--offer", home.file("offer.json")), [HOSTILE]: { command: `/nowhere/${HOSTILE}`, args: [INVISIBLE] }, [INVISIBLE]: { command: stub } },
+    });
+    home.write(".claude.json", "{ <script>alert(1)</script>");
+    home.run("lock", "stub");
+    const { address } = await home.startUi();
+    const person = await Person.open(browser, address);
+    const staysText = async (name, ...texts) => {
+      const [shown, ...labels] = await person.page.evaluate(() => [
+        document.body.innerText,
+        document.title,
+        ...[...document.querySelectorAll("[aria-label]")].map((part) => part.ariaLabel),
+      ]);
+      for (const text of texts) assert(shown.includes(text), `${name}: ${text} is not in ${shown}`);
+      // What would be invisible has been made visible.
+      assert.doesNotMatch([shown, ...labels].join("\n"), /[\u202e\u200d\u001b]/, name);
+      assert.equal(await person.page.locator("main img, main script, main [onmouseover]").count(), 0, name);
+      await person.check(name);
+    };
+    await staysText("hostile overview", HOSTILE, "\\u{202e}gnp");
+    await person.go("server?name=stub");
+    await staysText("hostile server", HOSTILE, "\\u{202e}gnp", "</td></tr></table><h1>x");
+    await person.page.getByLabel(`Choose ${HOSTILE}`).check();
+    await person.page.getByLabel("reason for the agent").fill(HOSTILE + INVISIBLE);
+    await person.press("Show what changes");
+    await person.page.waitForURL(/change/);
+    await staysText("hostile change", HOSTILE);
+    await person.press("Save");
+    await person.page.waitForURL(/server/);
+    await staysText("hostile history", HOSTILE);
+    await person.go(`tool?name=stub&tool=${encodeURIComponent(HOSTILE)}`);
+    await staysText("hostile tool", HOSTILE);
+    await person.go(`server?name=${encodeURIComponent(HOSTILE)}`);
+    await staysText("hostile name", HOSTILE);
+    await person.go(`log?tool=${encodeURIComponent(HOSTILE)}&session=${encodeURIComponent(HOSTILE)}&server=${encodeURIComponent(HOSTILE)}`);
+    await staysText("hostile query");
+    const session = await home.connect(wrapped("stub", "--offer", home.file("offer.json")), HOSTILE + INVISIBLE);
+    await person.go("inbox");
+    const sent = session.call(HOSTILE, { to: HOSTILE + INVISIBLE, [HOSTILE]: INVISIBLE });
+    await person.reads(HOSTILE);
+    await staysText("hostile call", HOSTILE, "\\u{202e}gnp");
+    await person.page.getByLabel("Note to the agent").fill(HOSTILE + INVISIBLE);
+    await person.press("Deny");
+    assert((await sent).isError);
+    await person.page.waitForURL(/inbox/);
+    await staysText("hostile answer", HOSTILE);
+    await person.go("log");
+    await staysText("hostile log", HOSTILE);
+  },
+
+  async "two tabs, and a killed session"() {
+    const home = newHome();
+    home.write(home.policy("stub"), ASK_ALL);
+    const server = wrapped("stub", "--pid", home.file("pid"));
+    home.write(".cursor/mcp.json", { mcpServers: { stub: server } });
+    let session = await home.connect(server);
+    const { address, ui } = await home.startUi();
+    const person = await Person.open(browser, address);
+    await person.go("inbox");
+    const other = await person.openTab("inbox");
+    const send = async () => {
+      const sent = session.call("send", { to: "ada" });
+      for (const tab of [person.page, other]) await tab.getByRole("button", { name: "Approve this call" }).waitFor();
+      await person.page.waitForFunction(() => document.title.startsWith("(1) "));
+      return sent;
+    };
+    // The first answer counts, and the other tab is told without a click.
+    const sent = send();
+    await other.getByRole("button", { name: "Approve this call" }).waitFor();
+    await person.press("Approve this call");
+    await person.reads("Approved: send of stub goes on");
+    assert(!(await sent).isError);
+    await other.getByText("This call was answered elsewhere").waitFor();
+    assert(await other.getByRole("button", { name: "Approve this call" }).isDisabled());
+
+    // A change that was shown in one tab is stale once another has saved.
+    await person.go("server?name=stub");
+    await other.goto(`${person.base}server?name=stub`);
+    for (const tab of [person.page, other]) {
+      await tab.getByLabel("and those named").fill("send*");
+      await tab.getByLabel("Deny (stays visible)").check();
+      await person.press("Show what changes", tab);
+      await tab.waitForURL(/change/);
     }
-    await page.setViewportSize({ width: 1280, height: 900 });
-  };
-  const press = (name, tab = page) => tab.getByRole("button", { name, exact: true }).click();
+    await person.press("Save");
+    await person.page.waitForURL(/server/);
+    const saved = home.read(home.policy("stub"));
+    await person.press("Save", other);
+    await other.getByText(/already says this|changed since/).first().waitFor();
+    assert.equal(home.read(home.policy("stub")), saved);
+    await person.press("Undo it");
+    await person.page.waitForURL(/server/);
 
-  await go("");
-  assert.match(await page.textContent("main"), /<img src=x onerror=alert\(1\)>/);
-  await see("overview");
+    // The server is killed while its call waits: there is nothing to answer any more. Then its whole session.
+    for (const kill of [() => process.kill(Number(home.read("pid")), "SIGKILL"), () => end(session.child, "SIGKILL")]) {
+      session = await home.connect(server);
+      await person.go("inbox");
+      await other.goto(`${person.base}inbox`);
+      void session.call("send", { to: "bob" });
+      await other.getByRole("button", { name: "Approve this call" }).waitFor();
+      await kill();
+      await other.getByText("This call was answered elsewhere, has changed, or is over").waitFor();
+      await person.go("inbox");
+      assert.equal(await person.page.getByRole("button", { name: "Approve this call" }).count(), 0);
+    }
+    person.checkNothingWrong("two tabs");
 
-  // A change, as it is made: by the keyboard alone.
-  await ask("initialize", { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } });
-  assert(!(await call("free", {})).error);
-  await page.getByRole("link", { name: "stub" }).focus();
-  await page.keyboard.press("Enter");
-  await page.waitForURL(/server/);
-  await see("server");
-  await page.getByLabel("Choose free").focus();
-  await page.keyboard.press("Space");
-  await page.getByLabel("Deny (stays visible)").check();
-  await page.getByLabel("reason for the agent").fill("Not <b>now</b>.");
-  await page.keyboard.press("Enter");
-  await page.waitForURL(/change/);
-  assert.match(await page.textContent("main"), /Not <b>now<\/b>\./);
-  await see("change");
-  const other = await open();
-  await go("server?name=stub", other);
-  await press("Save");
-  await page.waitForURL(/server/);
-  // The session obeys at once, and a tab that was open before is told.
-  for (;;) {
-    const answer = JSON.stringify(await call("free", {}));
-    if (answer.includes("Not <b>now</b>.")) break;
+    // The page itself ends: the tab says so.
+    await end(ui, "SIGKILL");
+    await person.reads("The list is not up to date");
+  },
+
+  async "a policy that does not load is repaired"() {
+    const home = newHome();
+    const good = '# Kept.\nversion = "1"\ndefault = "deny"\n\n[tools.free]\naction = "allow"\n';
+    home.write(home.policy("stub"), good.replace('"deny"', '"dney"'));
+    home.write(".cursor/mcp.json", { mcpServers: { stub: wrapped("stub") } });
+    const { address } = await home.startUi();
+    const person = await Person.open(browser, address);
+    await person.check("overview, broken");
+    await person.go("server?name=stub");
+    await person.reads("This policy is invalid");
+    await person.check("invalid");
+    // What is not better is not written, and stays in the field.
+    await person.page.getByLabel("The whole policy").fill(good.replace("version", "versoin"));
+    await person.press("Show what changes");
+    await person.reads("This is not a valid policy, so nothing was written.");
+    assert.match(await person.page.getByLabel("The whole policy").inputValue(), /versoin/);
+    await person.check("still invalid");
+    await person.page.getByLabel("The whole policy").fill(good);
+    await person.press("Show what changes");
+    await person.press("Save");
+    await person.page.waitForURL(/server/);
+    assert.equal(home.read(home.policy("stub")), good);
+  },
+
+  async "a full disk loses nothing"() {
+    const home = newHome();
+    home.write(home.policy("stub"), `# Kept.\n${ASK_ALL}`);
+    home.write(".cursor/mcp.json", { mcpServers: { stub: wrapped("stub") } });
+    const session = await home.connect(wrapped("stub"));
+    // Such a program is told by an error, and not by a signal.
+    const { address, ui } = await home.startUi("trap '' XFSZ;");
+    const person = await Person.open(browser, address);
+    const before = home.read(home.policy("stub"));
+    await person.go("server?name=stub");
+    await person.page.getByLabel("and those named").fill("delete_*");
+    await person.page.getByLabel("reason for the agent").fill("Ask Ada.");
+    await person.page.getByLabel("Deny (stays visible)").check();
+    await person.press("Show what changes");
+    await person.page.waitForURL(/change/);
+    const waiting = session.call("send", {});
+    const other = await person.openTab("inbox");
+    await other.getByRole("button", { name: "Approve this call" }).waitFor();
+
+    const empty = fillDisk(ui);
+    await person.press("Save");
+    await person.page.getByRole("alert").waitFor();
+    assert.equal(home.read(home.policy("stub")), before);
+    await person.check("full disk");
+    await person.press("Approve this call", other);
+    await other.getByText(/disk|write|large|full/i).first().waitFor();
+    empty();
+    // What was typed is still there, and what was asked still waits.
+    await person.press("Save");
+    await person.page.waitForURL(/server/);
+    assert.match(home.read(home.policy("stub")), /# Kept\.[^]*Ask Ada\./);
+    await other.goto(`${person.base}inbox`);
+    await person.press("Approve this call", other);
+    assert(!(await waiting).isError);
+  },
+
+  async "a server of 500 tools"() {
+    const home = newHome();
+    const tools = Array.from({ length: 500 }, (_, at) => tool(`${["get", "update", "send", "delete"][at % 4]}_item_${at}`, `Works with item ${at} of the shop.`));
+    home.write("offer.json", { ...HELLO, "tools/list": { tools } });
+    home.write(home.policy("stub"), 'version = "1"\ndefault = "deny"\n');
+    home.write(".cursor/mcp.json", { mcpServers: { stub: wrapped("stub", "--offer", home.file("offer.json")) } });
+    home.run("lock", "stub");
+    const { address } = await home.startUi();
+    const person = await Person.open(browser, address);
+    const times = [];
+    for (let visit = 0; visit < 5; visit += 1) {
+      await person.go("server?name=stub");
+      await person.reads("500 of 500 tools");
+      times.push(await person.page.evaluate(() => {
+        const [{ responseStart, responseEnd, requestStart, domContentLoadedEventEnd }] = performance.getEntriesByType("navigation");
+        return { made: responseEnd - requestStart, shown: domContentLoadedEventEnd - requestStart, first: responseStart - requestStart };
+      }));
+    }
+    times.sort((a, b) => a.shown - b.shown);
+    const { made, shown } = times[2];
+    console.log(`    made and sent in ${made.toFixed(0)} ms, in the document after ${shown.toFixed(0)} ms (the median of 5)`);
+    assert(shown < 60_000);
+    await person.check("500 tools");
+  },
+};
+
+/** Tries until an answer is the one that is waited for; a running session takes up a policy a moment after it was saved. */
+async function until(ask, isIt) {
+  for (let tries = 0; ; tries += 1) {
+    const answer = await ask();
+    if (isIt(answer)) return { ...answer, tries };
   }
-  await other.getByText("Edit the file as text").click();
-  await other.getByLabel("The whole policy").fill('version = "1"\ndefault = "allow"\n');
-  await other.locator("form:has(textarea#text) button").click();
-  await other.getByText("was changed since you opened its text").waitFor();
-  await other.close();
-  await press("Undo it");
-  await page.waitForURL(/server/);
-  assert.match(fs.readFileSync(policy, "utf8"), /^# Kept\.[^]*action = "allow"/);
+}
 
-  // A policy that does not load.
-  const good = fs.readFileSync(policy, "utf8");
-  fs.writeFileSync(policy, good.replace('"deny"', '"dney"'));
-  await go("server?name=stub");
-  await page.getByText("This policy is invalid").waitFor();
-  await see("invalid");
-  await page.getByLabel("The whole policy").fill(good);
-  await press("Show what changes");
-  await press("Save");
-  await page.waitForURL(/server/);
-  assert.equal(fs.readFileSync(policy, "utf8"), good);
-
-  await go("tool?name=iterable&tool=send_campaign");
-  await press("What would happen?");
-  await page.getByText("The call is").waitFor();
-  await see("tool");
-
-  // An approved and a denied call; the page finds them by itself.
-  await go("inbox");
-  const sent = call("send", { to: "<script>alert(1)</script>" });
-  await page.getByText("<script>alert(1)</script>").waitFor();
-  await page.waitForFunction(() => document.title.startsWith("(1) "));
-  await see("inbox");
-  await press("Approve this call");
-  await page.getByText("Approved: send of stub goes on").waitFor();
-  assert(!(await sent).error);
-  const refused = call("send", { to: "all" });
-  await page.getByLabel("Note to the agent").fill("Not today.");
+/** Refuses get_lists, from the overview on, by keys alone. */
+async function changeByKeyboard({ page, base }, home) {
+  await page.goto(base);
+  const focused = () => page.evaluate(() => {
+    const at = document.activeElement;
+    return at.getAttribute("aria-label") ?? at.labels?.[0]?.innerText ?? at.innerText ?? "";
+  });
+  const moveTo = async (name, key = "Tab") => {
+    for (let presses = 0; (await focused()).trim() !== name; presses += 1) {
+      assert(presses < 400, `${key} does not lead to ${name}`);
+      await page.keyboard.press(key);
+    }
+    // Where the focus is can be seen.
+    assert(await page.evaluate(() => document.activeElement.matches(":focus-visible") && getComputedStyle(document.activeElement).outlineStyle !== "none"), name);
+  };
+  const enter = async (where) => {
+    await page.keyboard.press("Enter");
+    await page.waitForURL(where);
+  };
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "Skip to the content");
   await page.keyboard.press("Enter");
-  assert.match(JSON.stringify(await refused), /Not today\./);
+  await moveTo("iterable");
+  await enter(/server/);
+  await moveTo("Search");
+  await page.keyboard.type("get_lists");
+  await enter(/q=get_lists/);
+  await moveTo("Ask a person");
+  while ((await focused()).trim() !== "Deny (stays visible)") await page.keyboard.press("ArrowDown");
+  await moveTo("Choose get_lists");
+  await page.keyboard.press("Space");
+  await moveTo("reason for the agent", "Shift+Tab");
+  await page.keyboard.type("Ask Ada first.");
+  await enter(/change/);
+  await moveTo("Save");
+  await enter(/server/);
+  assert.match(home.read(home.policy("iterable")), /Ask Ada first\./);
+}
 
-  await go("log?verify=1");
-  await page.getByText("intact").waitFor();
-  await see("log");
+/** A call of the real server is approved, and one denied: the first arrives at its API, once. */
+async function answerRealCalls(person, session) {
+  const sends = () => api.arrived.filter((route) => route.startsWith("POST")).length;
+  const before = sends();
+  await person.go("inbox");
+  const approved = session.call("send_campaign", { campaignId: 78 });
+  await person.reads("send_campaign of iterable");
+  await person.page.waitForFunction(() => document.title.startsWith("(1) "));
+  assert.equal(sends(), before);
+  await person.check("inbox");
+  await person.press("Approve this call");
+  await person.reads("Approved: send_campaign of iterable goes on");
+  assert(!(await approved).isError, (await approved).text);
+  assert.equal(sends(), before + 1);
+  await person.check("answered");
+  const denied = session.call("send_campaign", { campaignId: 79 });
+  await person.page.getByLabel("Note to the agent").fill("Not before Monday.");
+  // Enter in the note never approves.
+  await person.page.keyboard.press("Enter");
+  const { isError, text } = await denied;
+  assert(isError && text.includes("Not before Monday."), text);
+  assert.equal(sends(), before + 1);
+}
 
-  // What the browser is told to load and what it loads is the same, and nobody else gets in.
-  assert.deepEqual(wrong, []);
-  const stranger = await (await browser.newContext()).newPage();
-  assert.equal((await stranger.goto(base)).status(), 403);
-  assert.equal((await stranger.goto(address)).status(), 403);
+async function onlyOneBrowserGetsIn(person, address) {
+  for (const where of [person.base, address]) {
+    const stranger = await (await browser.newContext()).newPage();
+    assert.equal((await stranger.goto(where)).status(), 403);
+    await stranger.context().close();
+  }
+  const [cookie, ...others] = await person.context.cookies();
+  assert.deepEqual([others.length, cookie.httpOnly, cookie.sameSite], [0, true, "Strict"]);
+}
+
+/** Lets a program write nothing more, as on a full disk, until the returned function is called. */
+function fillDisk({ pid }) {
+  const limit = (size) => assert.equal(spawnSync("prlimit", ["--pid", String(pid), `--fsize=${size}:unlimited`]).status, 0);
+  limit(0);
+  return () => limit("unlimited");
+}
+
+const wanted = process.argv.slice(2);
+try {
+  for (const [name, act] of Object.entries(acts)) {
+    if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) continue;
+    const started = Date.now();
+    console.log(`  ${name}`);
+    await act();
+    console.log(`    ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  }
   console.log("the page works");
+} catch (error) {
+  await Person.last?.keepPictures();
+  throw error;
 } finally {
   await browser.close();
-  session.kill();
-  ui.kill();
-  // They may still be writing.
-  fs.rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+  api.close();
+  for (const home of homes) await home.remove();
 }
