@@ -107,9 +107,10 @@ impl Access {
     /// Checks all that the head of a request tells.
     pub(super) fn check_request<'r>(&self, head: &'r Parts) -> Result<Destination<'r>, Denial> {
         let host = only_value(&head.headers, &HOST).ok_or(NOT_THIS_HOST)?;
-        if ![format!("127.0.0.1:{}", self.port), format!("localhost:{}", self.port)]
-            .contains(&host.to_ascii_lowercase())
-        {
+        let names = [format!("127.0.0.1:{}", self.port), format!("localhost:{}", self.port)];
+        let is_ours = |host: &str| names.contains(&host.to_ascii_lowercase());
+        // What a proxy is asked for has a host in its first line as well.
+        if !is_ours(host) || head.uri.authority().is_some_and(|other| !is_ours(other.as_str())) {
             return Err(NOT_THIS_HOST);
         }
         let path = head.uri.path();

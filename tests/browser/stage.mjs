@@ -10,7 +10,7 @@ import os from "node:os";
 import path from "node:path";
 import readline from "node:readline";
 
-const root = path.resolve(import.meta.dirname, "../..");
+export const root = path.resolve(import.meta.dirname, "../..");
 const { TOOLS: tools = path.join(root, "target/tools/browser"), CHROMIUM: chromiumPath = "/usr/bin/chromium" } = process.env;
 export const { PROGRAM: program = path.join(root, "target/debug/policylayer") } = process.env;
 export const stub = path.join(root, "target/debug/examples/stub_server");
@@ -159,10 +159,10 @@ export function startBrowser() {
 /** A person with one browser window, in which several tabs can be open. */
 export class Person {
   /** Opens the address of the page. */
-  static async open(browser, address) {
+  static async open(browser, address, options = {}) {
     const person = new Person();
     Person.last = person;
-    person.context = await browser.newContext();
+    person.context = await browser.newContext(options);
     person.wrong = [];
     person.page = await person.openTab();
     await person.page.goto(address);

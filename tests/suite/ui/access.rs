@@ -103,6 +103,12 @@ fn another_host_or_site_gets_nothing() {
         assert!(matches!(got.status, 400 | 421), "{host}: {}", got.status);
     }
     let host = format!("Host: {}\r\n", ui.host);
+    // As a proxy is asked: the first line has a host as well.
+    for (name, status) in [(ui.host.as_str(), 200), ("evil.test", 421), ("evil.test@127.0.0.1", 421)] {
+        let (base, cookie) = (&browser.base, &browser.cookie);
+        let got = ui.send(&format!("GET http://{name}{base} HTTP/1.1\r\nConnection: close\r\nCookie: {cookie}\r\n{host}\r\n"));
+        assert_eq!(got.status, status, "{name}");
+    }
     for site in ["cross-site", "same-site", "", "same-origin\r\nSec-Fetch-Site: cross-site"] {
         let got = ask("GET", &format!("{host}Sec-Fetch-Site: {site}\r\n"));
         assert_eq!(got.status, 403, "{site}");
