@@ -39,8 +39,15 @@ const acts = {
     for (const name of ["Claude Desktop", "Cursor", "VS Code"]) await person.page.getByRole("heading", { name }).waitFor();
     await person.check("overview, nothing protected");
 
-    home.run("register", "iterable", "--client", "cursor");
-    await person.go("");
+    const before = home.read(".cursor/mcp.json");
+    await person.page.getByRole("link", { name: "Put behind a policy: iterable" }).click();
+    await person.reads("Nothing is written yet.");
+    assert(!(await person.page.textContent("main")).includes(api.env.ITERABLE_API_KEY), "a key is shown");
+    await person.check("registration");
+    assert.equal(home.read(".cursor/mcp.json"), before);
+    await person.press("Write 1 file");
+    await person.reads("Restart Cursor");
+    await person.check("registered");
     const { command, args, env } = JSON.parse(home.read(".cursor/mcp.json")).mcpServers.iterable;
     assert(args.includes("wrap") && env.ITERABLE_API_KEY, args.join(" "));
     const session = await home.connect({ command, args, env }, "cursor", upstream);

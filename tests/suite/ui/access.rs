@@ -106,7 +106,8 @@ fn another_host_or_site_gets_nothing() {
     // As a proxy is asked: the first line has a host as well.
     for (name, status) in [(ui.host.as_str(), 200), ("evil.test", 421), ("evil.test@127.0.0.1", 421)] {
         let (base, cookie) = (&browser.base, &browser.cookie);
-        let got = ui.send(&format!("GET http://{name}{base} HTTP/1.1\r\nConnection: close\r\nCookie: {cookie}\r\n{host}\r\n"));
+        let got = ui
+            .send(&format!("GET http://{name}{base} HTTP/1.1\r\nConnection: close\r\nCookie: {cookie}\r\n{host}\r\n"));
         assert_eq!(got.status, status, "{name}");
     }
     for site in ["cross-site", "same-site", "", "same-origin\r\nSec-Fetch-Site: cross-site"] {
