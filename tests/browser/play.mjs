@@ -40,7 +40,7 @@ const acts = {
     await person.check("overview, nothing protected");
 
     const before = home.read(".cursor/mcp.json");
-    await person.page.getByRole("link", { name: "Put behind a policy: iterable" }).click();
+    await person.page.getByRole("link", { name: /^Put behind a policy.*iterable/ }).click();
     await person.reads("Nothing is written yet.");
     assert(!(await person.page.textContent("main")).includes(api.env.ITERABLE_API_KEY), "a key is shown");
     await person.check("registration");
@@ -292,7 +292,7 @@ async function changeByKeyboard({ page, base }, home) {
   await page.goto(base);
   const focused = () => page.evaluate(() => {
     const at = document.activeElement;
-    return at.getAttribute("aria-label") ?? at.labels?.[0]?.innerText ?? at.innerText ?? "";
+    return at.getAttribute("aria-label") ?? at.labels?.[0]?.textContent ?? at.innerText ?? "";
   });
   const moveTo = async (name, key = "Tab") => {
     for (let presses = 0; (await focused()).trim() !== name; presses += 1) {
