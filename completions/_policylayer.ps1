@@ -292,7 +292,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;limit' {
-            [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]')
+            [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Which calls are counted together: those of a session, of all sessions that one process of a client starts, or of all sessions with the server [default: session]')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'What the agent is told if the limit is reached')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first')

@@ -1711,7 +1711,7 @@ _policylayer() {
             fi
             case "${prev}" in
                 --scope)
-                    COMPREPLY=($(compgen -W "session server" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "session client server" -- "${cur}"))
                     return 0
                     ;;
                 --reason)

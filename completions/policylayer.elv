@@ -261,7 +261,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;limit'= {
-            cand --scope 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]'
+            cand --scope 'Which calls are counted together: those of a session, of all sessions that one process of a client starts, or of all sessions with the server [default: session]'
             cand --reason 'What the agent is told if the limit is reached'
             cand --server 'The server whose policy is edited, by its key in a client''s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file'
             cand --policy 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first'

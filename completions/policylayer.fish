@@ -333,7 +333,8 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l anyway 
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l new -d 'Write a policy for a server although nothing on this machine uses one of that name'
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l scope -d 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]' -r -f -a "session\t'Those of one session'
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l scope -d 'Which calls are counted together: those of a session, of all sessions that one process of a client starts, or of all sessions with the server [default: session]' -r -f -a "session\t'Those of one session'
+client\t'Those of all sessions that one process of a client starts'
 server\t'Those of all sessions with the server, across restarts'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l reason -d 'What the agent is told if the limit is reached' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l server -d 'The server whose policy is edited, by its key in a client\'s file or by its name; without it, the one that the policy file is named after, or the only one with a policy file' -r

@@ -53,7 +53,8 @@ pub(crate) struct LimitArgs {
     /// How many calls may pass in a period: 10/minute, 10/min, 5/h, 100/day, 3/90s
     #[arg(value_name = "RATE", value_parser = edit::read_rate)]
     pub rate: String,
-    /// Which calls are counted together: those of a session, or those of all sessions with the server [default: session]
+    /// Which calls are counted together: those of a session, of all sessions that one process of a client starts, or of all
+    /// sessions with the server [default: session]
     #[arg(long, value_name = "SCOPE", value_enum)]
     pub scope: Option<LimitScope>,
     /// What the agent is told if the limit is reached
@@ -71,6 +72,8 @@ pub(crate) struct LimitArgs {
 pub(crate) enum LimitScope {
     /// Those of one session.
     Session,
+    /// Those of all sessions that one process of a client starts.
+    Client,
     /// Those of all sessions with the server, across restarts.
     Server,
 }
@@ -79,6 +82,7 @@ impl From<LimitScope> for Scope {
     fn from(scope: LimitScope) -> Self {
         match scope {
             LimitScope::Session => Self::Session,
+            LimitScope::Client => Self::Client,
             LimitScope::Server => Self::Server,
         }
     }

@@ -15,14 +15,14 @@ use super::Env;
 use super::output::exit_code;
 use crate::audit::{self, PolicyText};
 use crate::cli::{LogLevel, WrapArgs};
-use crate::engine::limits::Store;
+use crate::engine::limits::{Limits, Store};
 use crate::engine::{ApprovalOptions, Engine, LocalChannel, RoundApproval};
 use crate::exit::Exit;
 use crate::package::{HeldStart, check_package, hold_package};
 use crate::paths::{self, InForce, LoadedSession, SessionLock, SessionPlace};
 use crate::policy::{Colour, LockMode, Server, ServerName};
 use crate::proxy::stderr::Stderr;
-use crate::proxy::{self, LogPlace, Reload, Wrap, notification, start_failure};
+use crate::proxy::{self, LogPlace, Reload, Wrap, client_process, notification, start_failure};
 use crate::record::{ArgumentRecorder, Digest, Enforcement, Required};
 use crate::report::identity::Identity;
 use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm};
@@ -225,10 +225,14 @@ fn asking(
     Ok((engine.with_approvals(asks), Box::new(local)))
 }
 
-/// Returns the store of the counts that outlive a session. It is opened when the first limit needs it.
+/// Returns the stores of the counts that outlive a session. They are opened when the first limit needs it.
 fn store(env: &Env) -> Box<dyn Store> {
     match paths::state_dir(env) {
-        Ok(dir) => Box::new(Sqlite::new(dir.join(paths::STATE_FILE))),
+        Ok(dir) => {
+            let file = dir.join(paths::STATE_FILE);
+            let client = Sqlite::for_client(&file, client_process::name_client_process);
+            Box::new(Limits::with_shared(Box::new(client), Box::new(Sqlite::new(file))))
+        }
         Err(error) => Box::new(Nowhere(error.to_string())),
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn refuse_look_alike<'p>(name: &str, other: &str) -> Refused<'p> {
 }
 
 impl CallGate {
-    /// Creates a gate whose counts begin at zero, except those of the scope `server`, which are in `store`.
+    /// Creates a gate whose counts begin at zero, except those of the scopes `client` and `server`, which are in `store`.
     pub(super) fn new(store: Box<dyn Store>) -> Self {
         Self { counts: Limits::new(store), rounds: Rounds::default() }
     }
@@ -212,7 +212,7 @@ impl CallGate {
         self.counts.reserve_charges(&charges, now).map_err(|denied| {
             let limit = match &denied {
                 Denied::Exceeded { limit, .. } => limits.get(*limit),
-                Denied::Unavailable(_) => limits.iter().find(|limit| limit.scope == Scope::Server),
+                Denied::Unavailable(_) => limits.iter().find(|limit| limit.scope != Scope::Session),
             };
             let Some(limit) = limit.or(limits.first()) else { return decision.into() };
             match denied {

@@ -97,7 +97,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts a session under a policy. `store` keeps the counts of the scope `server`.
+    /// Starts a session under a policy. `store` keeps the counts of the scopes `client` and `server`.
     pub fn new(policy: Arc<Policy>, store: Box<dyn Store>) -> Self {
         Self {
             tools: ToolIndex::for_policy(&policy),

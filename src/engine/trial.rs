@@ -24,8 +24,8 @@ use crate::wire::strict::{Reader, StrictDepth};
 /// When trials begin, as time since 1970: 2026-01-01T00:00:00Z.
 const BEGIN: Duration = Duration::from_secs(1_767_225_600);
 
-/// A session in which calls are only tried. All its counts are its own and begin at zero, also those of the scope
-/// `server`.
+/// A session in which calls are only tried. All its counts are its own and begin at zero, also those of the scopes
+/// `client` and `server`.
 #[derive(Debug)]
 pub struct Trial {
     gate: CallGate,
@@ -79,7 +79,7 @@ impl Default for Trial {
 }
 
 impl Trial {
-    /// Starts a session whose counts of the scope `server` are in `store`, which other sessions may share.
+    /// Starts a session whose counts of the scopes `client` and `server` are in `store`, which other sessions may share.
     pub fn with_store(store: Box<dyn Store>) -> Self {
         Self { gate: CallGate::new(store), reader: Reader::default() }
     }

@@ -29,6 +29,8 @@ words! {
     pub enum Scope("Scope");
     /// One run of the wrapper.
     "session" => Session,
+    /// All wrappers of this server that one process of a client starts.
+    "client" => Client,
     /// All wrappers of this server by this user, across restarts.
     "server" | "grant" => Server,
 }

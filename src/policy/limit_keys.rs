@@ -35,7 +35,8 @@ table! {
     /// Whether windows slide, so that no interval as long as the window lets more through, or are the minutes, hours and
     /// days of UTC.
     "align" => align: Align = "sliding",
-    /// Which calls are counted together. `"session"` counts in memory and from zero, `"server"` across restarts.
+    /// Which calls are counted together. `"session"` counts in memory and from zero, `"client"` all sessions that one
+    /// process of a client starts, `"server"` across restarts.
     "scope" => scope: Scope = "session",
     /// The name of the count; without one, the limit's path in the file. A count that has a name is kept when the limit
     /// moves in its list. An entry uses each name once.

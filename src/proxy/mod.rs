@@ -6,6 +6,7 @@
 mod approval_worker;
 mod child;
 mod client_input;
+pub mod client_process;
 mod client_read_state;
 pub mod notification;
 mod outbox;

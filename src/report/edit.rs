@@ -82,7 +82,11 @@ impl<'p> RuleDecision<'p> {
 }
 
 fn describe_limit(limit: &Limit) -> String {
-    let whose = if limit.scope == Scope::Server { " over all sessions" } else { "" };
+    let whose = match limit.scope {
+        Scope::Session => "",
+        Scope::Client => " over all sessions of a client",
+        Scope::Server => " over all sessions",
+    };
     format!("{} per {}{whose}", limit.max, WindowText(limit.window))
 }
 

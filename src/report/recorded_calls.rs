@@ -243,7 +243,8 @@ impl CallOrder {
 }
 
 /// Decides recorded calls under another policy. Each session has its own counts, and all sessions share those of the
-/// scope `server`; both follow the recorded times.
+/// scope `server`, and those of the scope `client` as well: the log does not tell the processes of a client apart. All follow the
+/// recorded times.
 #[derive(Debug)]
 pub(crate) struct Replayer<'p> {
     policy: &'p Policy,

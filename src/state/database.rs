@@ -314,8 +314,8 @@ pub(super) fn explain_error(error: &DatabaseError, path: &Path, cannot: &str) ->
         (DatabaseError::Version(_) | DatabaseError::Clock, _) => error.to_string(),
         (DatabaseError::Foreign, _) => format!("{error}. Move {store} away"),
         (_, Some(ErrorCode::DiskFull)) => format!(
-            "it cannot grow: the disk is full, or it has reached {} MiB. Make room on the disk, or use fewer limits of the scope \
-             server",
+            "it cannot grow: the disk is full, or it has reached {} MiB. Make room on the disk, or use fewer limits of the scopes \
+             client and server",
             MAX_STATE >> 20
         ),
         // A missing table or column, or a value of another type: somebody changed the file.

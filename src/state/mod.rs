@@ -1,4 +1,4 @@
-//! State that wrappers share and that outlives them, in one SQLite file: the counts of the scope `server`, and the
+//! State that wrappers share and that outlives them, in one SQLite file: the counts of the scopes `client` and `server`, and the
 //! questions for people at this machine.
 
 pub mod approvals;

@@ -4,6 +4,9 @@
 use crate::support::system::state_in;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+#[cfg(unix)]
+use std::process::Stdio;
 use std::thread;
 
 use crate::support::wrapped;
@@ -12,6 +15,11 @@ use wrapped::{Wrapped, command, home, stub};
 
 /// A wrapper in this home, whose policy limits the tool `a`.
 fn limited(home: &Path, limit: &str) -> Wrapped {
+    limited_below(home, limit, |command| command)
+}
+
+/// The same, started by another command.
+fn limited_below(home: &Path, limit: &str, start: impl FnOnce(Command) -> Command) -> Wrapped {
     let policy = format!(r#"{{"version":"1","default":"deny","tools":{{"a":{{"limits":[{limit}]}},"b":{{}}}}}}"#);
     // Written once: another wrapper that starts here must not find it half written.
     if fs::read_to_string(home.join("policy.json")).unwrap() != policy {
@@ -19,7 +27,7 @@ fn limited(home: &Path, limit: &str) -> Wrapped {
     }
     // The session's own home only holds its stderr.
     let own = wrapped::home();
-    let mut command = command(home, &[], &[stub().to_str().unwrap()]);
+    let mut command = start(command(home, &[], &[stub().to_str().unwrap()]));
     command.stderr(fs::File::create(own.path().join("stderr")).unwrap());
     Wrapped::start(own, command)
 }
@@ -84,6 +92,58 @@ fn wrappers_of_one_server_share_a_count_and_so_do_later_ones() {
     }
     assert_eq!(burst(&mut limited(home.path(), limit), 5).0, 0, "the count outlives the wrappers");
     assert!(state_in(home.path()).join("state.sqlite3").exists());
+}
+
+#[test]
+fn a_client_counts_over_all_the_sessions_that_its_process_starts() {
+    let home = home();
+    let limit = r#"{"max":5,"window":"hour","scope":"client"}"#;
+    for passes in [3, 2, 0] {
+        let mut session = limited(home.path(), limit);
+        let (passed, refusals) = burst(&mut session, 3);
+        assert_eq!(passed, passes);
+        for refusal in refusals {
+            assert_eq!(refusal["rule"], "tools.a.limits[0]");
+            assert!(refusal["retry_after"].as_u64().unwrap() > 3000, "{refusal}");
+        }
+        session.kill();
+    }
+    // What `server` counts is another count of the same limit.
+    assert_eq!(burst(&mut limited(home.path(), &limit.replace("client", "server")), 9).0, 5);
+}
+
+/// A shell that runs this command, and waits for it.
+#[cfg(unix)]
+fn run_by(shell: &Path, command: &Command) -> Command {
+    let mut run = Command::new(shell);
+    run.arg("-c").arg("\"$0\" \"$@\"; exit $?").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => run.env(name, value),
+            None => run.env_remove(name),
+        };
+    }
+    crate::support::system::leads_a_group(run.stdin(Stdio::piped()).stdout(Stdio::piped()));
+    run
+}
+
+#[cfg(unix)]
+#[test]
+fn a_shell_in_between_is_no_client_and_another_process_is_another() {
+    let (home, place) = (home(), tempfile::tempdir().unwrap());
+    let limit = r#"{"max":5,"window":"hour","scope":"client"}"#;
+    let session = |shell: Option<&Path>| {
+        let start = |command: Command| match shell {
+            Some(shell) => run_by(shell, &command),
+            None => command,
+        };
+        burst(&mut limited_below(home.path(), limit, start), 4).0
+    };
+    assert_eq!([session(None), session(Some(Path::new("/bin/sh"))), session(None)], [4, 1, 0]);
+    // A shell by another name stands for a client, once for each start.
+    let client = place.path().join("some-client");
+    fs::copy("/bin/sh", &client).unwrap();
+    assert_eq!([session(Some(&client)), session(Some(&client)), session(None)], [4, 4, 0]);
 }
 
 #[test]

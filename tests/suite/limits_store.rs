@@ -477,3 +477,32 @@ fn the_state_folder() {
         assert!(state_dir(&nothing).unwrap_err().to_string().contains("to an absolute path"));
     }
 }
+
+#[test]
+fn the_processes_of_clients_count_apart_from_each_other_and_from_the_server() {
+    let (folder, counter) = (folder(), id());
+    let path = folder.path().join("state.sqlite3");
+    let client = |name: &'static str| Sqlite::for_client(&path, move || name.to_owned());
+    assert!(passes(&mut client("7@1"), 2) && passes(&mut client("7@1"), 2) && !passes(&mut client("7@1"), 2));
+    assert!(passes(&mut client("7@2"), 1), "another process with the number");
+    assert!(passes(&mut Sqlite::new(&path), 1), "the server's count");
+    // All or none, in both scopes.
+    let mut limits = Limits::with_shared(Box::new(client("8@1")), Box::new(Sqlite::new(&path)));
+    let of_client = Charge { scope: Scope::Client, limit: 1, ..charge(&counter, 1) };
+    for _ in 0..2 {
+        let denied = limits.reserve_charges(&[of_client, charge(&counter, 1)], at(0));
+        assert!(matches!(denied, Err(Denied::Exceeded { limit: 0, .. })), "{denied:?}");
+    }
+    let reserved = limits.reserve_charges(&[of_client, charge(&counter, 2)], at(0)).unwrap();
+    assert!(limits.reserve_charges(&[of_client], at(0)).is_err());
+    limits.refund_reserved(reserved, at(0)).unwrap();
+    assert!(limits.reserve_charges(&[of_client, charge(&counter, 2)], at(0)).is_ok(), "both were given back");
+}
+
+#[test]
+fn nobody_is_asked_who_the_client_is_before_a_limit_needs_it() {
+    let (folder, counter) = (folder(), id());
+    let mut store = Sqlite::for_client(folder.path().join("state.sqlite3"), || panic!("it was asked"));
+    assert!(store.reserve_charges(&[Charge { amount: Amount::ZERO, ..charge(&counter, 1) }], at(0)).is_ok());
+    assert!(store.reserve_charges(&[], at(0)).is_ok());
+}

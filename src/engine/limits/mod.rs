@@ -1,8 +1,8 @@
 //! Counts calls, and refuses those that are over a limit.
 //!
 //! ```text
-//! Charge… ─▶ Limits ─▶ session: Memory        all fit: Reserved, to refund if the call is not sent
-//!                  └─▶ server: another Store   one does not: Denied, and nothing is taken
+//! Charge… ─▶ Limits ─▶ session: Memory              all fit: Reserved, to refund if the call is not sent
+//!                  └─▶ client, server: other Stores  one does not: Denied, and nothing is taken
 //! ```
 //! Time is passed in, and counts are exact. Neither a clock that is set back nor an argument lowers a count.
 
@@ -74,7 +74,7 @@ pub enum Denied {
         /// [`Charge::limit`] of the first charge that does not fit.
         limit: usize,
         /// How long the same call does not fit, if nothing else is let through meanwhile. `None` if it never fits. If a
-        /// limit of the session is reached, those of the server were not checked, and may be reached as well.
+        /// limit of the session is reached, those of the client and the server were not checked, and may be reached as well.
         retry_after: Option<Duration>,
     },
     /// The counts cannot be read or written.
@@ -102,43 +102,53 @@ pub trait Store: fmt::Debug + Send {
     fn refund_reserved(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable>;
 }
 
-/// The counts of both scopes.
+/// The counts of one scope, beside those of the others.
 #[derive(Debug)]
 pub struct Limits {
-    session: Memory,
-    server: Box<dyn Store>,
+    scope: Scope,
+    of_scope: Box<dyn Store>,
+    others: Box<dyn Store>,
 }
 
 impl Limits {
-    /// Creates counts that begin at zero for the session, beside those of `server`, which is only used if a charge
-    /// needs it.
-    pub fn new(server: Box<dyn Store>) -> Self {
-        Self { session: Memory::default(), server }
+    /// Creates counts that begin at zero for the session, beside those of the other scopes, which are only used if a charge
+    /// needs them.
+    pub fn new(others: Box<dyn Store>) -> Self {
+        Self { scope: Scope::Session, of_scope: Box::new(Memory::default()), others }
+    }
+
+    /// Creates counts of the scopes `client` and `server`, each in a store of its own.
+    pub fn with_shared(client: Box<dyn Store>, server: Box<dyn Store>) -> Self {
+        Self { scope: Scope::Client, of_scope: client, others: server }
     }
 }
 
 impl Store for Limits {
     fn reserve_charges(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied> {
-        if charges.iter().all(|charge| charge.scope == Scope::Session) {
-            return self.session.reserve_charges(charges, now);
+        if charges.iter().all(|charge| charge.scope == self.scope) {
+            return self.of_scope.reserve_charges(charges, now);
         }
-        let (session, server): (Vec<_>, Vec<_>) =
-            charges.iter().copied().partition(|charge| charge.scope == Scope::Session);
-        // The session comes first: its refusal costs no I/O, and its refund cannot fail.
-        let taken = self.session.reserve_charges(&session, now)?;
-        match self.server.reserve_charges(&server, now) {
+        let (of_scope, others): (Vec<_>, Vec<_>) =
+            charges.iter().copied().partition(|charge| charge.scope == self.scope);
+        // The narrower scope comes first: a session's refusal costs no I/O, and its refund cannot fail.
+        let taken = self.of_scope.reserve_charges(&of_scope, now)?;
+        match self.others.reserve_charges(&others, now) {
             Ok(reserved) => Ok(Reserved { taken: [taken.taken, reserved.taken].concat() }),
             Err(denied) => {
-                self.session.refund_reserved(taken, now)?;
+                self.of_scope.refund_reserved(taken, now)?;
                 Err(denied)
             }
         }
     }
 
     fn refund_reserved(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable> {
-        let (session, server): (Vec<_>, Vec<_>) =
-            reserved.taken.into_iter().partition(|taken| taken.scope == Scope::Session);
-        self.session.refund_reserved(Reserved { taken: session }, now)?;
-        if server.is_empty() { Ok(()) } else { self.server.refund_reserved(Reserved { taken: server }, now) }
+        let (of_scope, others): (Vec<_>, Vec<_>) =
+            reserved.taken.into_iter().partition(|taken| taken.scope == self.scope);
+        // What one store cannot give back is no reason for the other to keep it.
+        let refunded = self.of_scope.refund_reserved(Reserved { taken: of_scope }, now);
+        if !others.is_empty() {
+            self.others.refund_reserved(Reserved { taken: others }, now)?;
+        }
+        refunded
     }
 }

@@ -463,12 +463,14 @@ fn windows_are_words_seconds_and_units_and_slide_unless_they_are_aligned() {
 fn scopes_are_session_unless_the_state_store_is_named_by_any_of_its_words() {
     let scope = |limit: &policylayer::policy::Limit| match limit.scope {
         Scope::Session => "session".to_owned(),
+        Scope::Client => "client".to_owned(),
         Scope::Server => "server".to_owned(),
     };
     for (entry, expected) in [
         (r#"{"rate_limit":"1/minute"}"#, "session"),
         (r#"{"limits":[{"max":1,"window":1}]}"#, "session"),
         (r#"{"limits":[{"max":1,"window":1,"scope":"session"}]}"#, "session"),
+        (r#"{"limits":[{"max":1,"window":1,"scope":"client"}]}"#, "client"),
         (r#"{"limits":[{"max":1,"window":1,"scope":"server"}]}"#, "server"),
         (r#"{"limits":[{"max":1,"window":1,"scope":"grant"}]}"#, "server"),
         (r#"{"rate_limit":{"max":1,"window":1,"scope":"server"}}"#, "server"),
