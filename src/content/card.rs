@@ -3,33 +3,38 @@
 
 use std::ops::Range;
 
+use super::runs::LongRuns;
 use super::{byte_at, byte_before, run_length, words};
 
+const SHORTEST: usize = 14;
 const LONGEST: usize = 19;
 /// The groups in which cards show their numbers.
 const GROUPINGS: [&[usize]; 4] = [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
 
 pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    // Where the first of the groups starts that stand one behind the other.
-    let mut first = 0;
-    while let Some(byte) = bytes.get(at) {
-        if !byte.is_ascii_digit() {
-            at += 1;
-            continue;
-        }
-        let is_next = is_separator(byte_before(bytes, at)) && at >= 2 && byte_before(bytes, at - 1).is_ascii_digit();
-        if !is_next {
-            first = at;
-        }
-        if let Some(end) = find_end(text, at, first) {
-            if !found(at..end) {
-                return;
+    for run in LongRuns::new(bytes, SHORTEST, |byte| byte.is_ascii_digit() || is_separator(byte)) {
+        let mut at = run.start;
+        // Where the first of the groups starts that stand one behind the other.
+        let mut first = at;
+        while at < run.end {
+            if !byte_at(bytes, at).is_ascii_digit() {
+                at += 1;
+                continue;
             }
-            at = end;
+            let is_next =
+                is_separator(byte_before(bytes, at)) && at >= 2 && byte_before(bytes, at - 1).is_ascii_digit();
+            if !is_next {
+                first = at;
+            }
+            if let Some(end) = find_end(text, at, first) {
+                if !found(at..end) {
+                    return;
+                }
+                at = end;
+            }
+            at += run_length(bytes, at, usize::MAX, |byte| byte.is_ascii_digit()).max(1);
         }
-        at += run_length(bytes, at, usize::MAX, |byte| byte.is_ascii_digit()).max(1);
     }
 }
 

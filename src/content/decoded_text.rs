@@ -13,6 +13,7 @@ use std::ops::Range;
 use unicode_general_category::{GeneralCategory, get_general_category};
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::runs::has_byte;
 use crate::visible::is_invisible;
 
 pub(super) struct TextReading<'t> {
@@ -44,16 +45,15 @@ enum Meaning {
 
 impl<'t> TextReading<'t> {
     /// Returns the readings of a text, the most decoded one first.
-    pub(super) fn of(text: &'t str) -> Vec<Self> {
+    pub(super) fn of(text: &'t str) -> impl Iterator<Item = Self> {
         let plain = Self { text: Cow::Borrowed(text), shifts: Vec::new() };
-        if !text.bytes().any(is_special) {
-            return vec![plain];
+        let (mut decoded, mut kept) = (None, None);
+        if has_byte(text.as_bytes(), is_special) && find_special(text, 0).is_some() {
+            let (reading, removed) = decode(text, Invisible::Remove);
+            kept = (removed > 0).then(|| decode(text, Invisible::Keep).0);
+            decoded = Some(reading);
         }
-        let (decoded, removed) = decode(text, Invisible::Remove);
-        if removed > 0 {
-            return vec![decoded, decode(text, Invisible::Keep).0, plain];
-        }
-        if decoded.shifts.is_empty() { vec![plain] } else { vec![decoded, plain] }
+        [decoded, kept, Some(plain)].into_iter().flatten()
     }
 
     /// Returns which bytes of the original a range of the reading stands for.
@@ -73,39 +73,52 @@ impl<'t> TextReading<'t> {
 }
 
 fn is_special(byte: u8) -> bool {
-    byte >= 0x80 || matches!(byte, b'\\' | b'%' | b'&')
+    (byte >= 0x80) | (byte == b'\\') | (byte == b'%') | (byte == b'&')
+}
+
+/// Where the next piece of the text is that a program may take for another one: what for, and its length.
+fn find_special(text: &str, mut at: usize) -> Option<(usize, Meaning, usize)> {
+    loop {
+        let rest = text.as_bytes().get(at..)?;
+        at += rest.iter().position(|byte| is_special(*byte))?;
+        match read_special(text.get(at..)?) {
+            (Some(meaning), length) => return Some((at, meaning, length)),
+            (None, length) => at += length,
+        }
+    }
 }
 
 /// Decodes the text, and counts the characters that show nothing.
 fn decode(text: &str, invisible: Invisible) -> (TextReading<'_>, usize) {
     let mut read = String::with_capacity(text.len());
     let mut shifts: Vec<Shift> = Vec::new();
-    let mut offset = 0;
     let mut removed = 0;
-    let mut at = 0;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let plain = rest.bytes().position(is_special).unwrap_or(rest.len());
-        let (meaning, decoded) = if plain > 0 { (None, plain) } else { read_special(rest) };
+    // Up to where the text is read, and how far before that the reading is.
+    let (mut at, mut offset) = (0_usize, 0);
+    let mut push = |piece: &str, original: usize, (length, decoded): (usize, usize)| {
+        let is_decoded = decoded > 0;
+        if !piece.is_empty() {
+            if is_decoded || original.wrapping_sub(read.len()) != offset {
+                shifts.push(Shift { read: read.len(), original, length, decoded });
+            }
+            offset = original.wrapping_sub(read.len());
+            read.push_str(piece);
+        }
+    };
+    while let Some((special, meaning, length)) = find_special(text, at) {
+        push(text.get(at..special).unwrap_or_default(), at, (0, 0));
         let mut buffer = [0; 4];
         let piece = match meaning {
-            Some(Meaning::Nothing) => {
+            Meaning::Nothing => {
                 removed += 1;
                 if invisible == Invisible::Keep { "\u{200b}" } else { "" }
             }
-            Some(Meaning::Char(c)) => c.encode_utf8(&mut buffer),
-            None => rest.get(..decoded).unwrap_or_default(),
+            Meaning::Char(c) => c.encode_utf8(&mut buffer),
         };
-        if !piece.is_empty() {
-            let is_decoded = meaning.is_some();
-            if is_decoded || at.wrapping_sub(read.len()) != offset {
-                let (length, decoded) = if is_decoded { (piece.len(), decoded) } else { (0, 0) };
-                shifts.push(Shift { read: read.len(), original: at, length, decoded });
-            }
-            offset = at.wrapping_sub(read.len());
-            read.push_str(piece);
-        }
-        at += decoded;
+        push(piece, special, (piece.len(), length));
+        at = special + length;
     }
+    push(text.get(at..).unwrap_or_default(), at, (0, 0));
     (TextReading { text: Cow::Owned(read), shifts }, removed)
 }
 
@@ -158,9 +171,15 @@ fn read_entity(rest: &str) -> Option<(char, usize)> {
     Some((char::from_u32(code.ok()?)?, "&#;".len() + end))
 }
 
+/// Whether the character is one of the blocks that have nothing but letters, and most texts their letters from.
+fn is_letter(c: char) -> bool {
+    matches!(c, '\u{c0}'..='\u{24f}' | '\u{391}'..='\u{3a1}' | '\u{3a3}'..='\u{481}' | '\u{5d0}'..='\u{5ea}'
+        | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
+}
+
 /// What many programs take a character for; `None` if for itself.
 fn find_meaning(c: char) -> Option<Meaning> {
-    if c.is_ascii() {
+    if c.is_ascii() || is_letter(c) {
         return None;
     }
     if is_invisible(c) {
@@ -190,4 +209,19 @@ fn find_digit(c: char) -> Option<char> {
         |code: u32| char::from_u32(code).is_some_and(|c| get_general_category(c) == GeneralCategory::DecimalNumber);
     let before = (1..LONGEST_ROW).take_while(|back| is_digit(u32::from(c).saturating_sub(*back))).count();
     char::from_digit(before as u32 % 10, 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_that_are_passed_over_mean_themselves() {
+        for c in ('\u{80}'..=char::MAX).filter(|c| is_letter(*c)) {
+            assert!(!is_invisible(c), "{c}");
+            let category = get_general_category(c);
+            use GeneralCategory::{DashPunctuation, DecimalNumber, SpaceSeparator};
+            assert!(!matches!(category, DashPunctuation | DecimalNumber | SpaceSeparator), "{c}");
+        }
+    }
 }

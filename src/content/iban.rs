@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::runs::BLOCK;
 use super::{byte_at, byte_before};
 
 /// Countries and the lengths of their numbers, as of release 99 of the registry.
@@ -99,21 +100,39 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
 
 pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
     let bytes = text.as_bytes();
-    let mut end = 0;
-    // Each starts with two letters and two digits.
-    for (at, four) in bytes.windows(4).enumerate() {
-        let &[one, two, three, four] = four else { continue };
-        let is_start = one.is_ascii_alphabetic() && two.is_ascii_alphabetic();
-        if !is_start || !three.is_ascii_digit() || !four.is_ascii_digit() || at < end {
+    let mut at = 0;
+    while let Some(start) = bytes.get(at..at + START) {
+        if let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk())
+            && !has_start(block)
+        {
+            at += BLOCK;
             continue;
         }
-        if let Some(number_end) = find_end(bytes, at) {
-            end = number_end;
-            if !found(at..end) {
-                return;
-            }
+        let end = if is_start(start) { find_end(bytes, at) } else { None };
+        if let Some(end) = end
+            && !found(at..end)
+        {
+            return;
         }
+        at = end.unwrap_or(at + 1);
     }
+}
+
+/// How many bytes each starts with: two letters and two digits.
+const START: usize = 4;
+
+fn is_start(four: &[u8]) -> bool {
+    matches!(four, &[one, two, three, four, ..] if one.is_ascii_alphabetic() & two.is_ascii_alphabetic() & three.is_ascii_digit() & four.is_ascii_digit())
+}
+
+/// Whether one may start within a block.
+fn has_start(bytes: &[u8; BLOCK + START - 1]) -> bool {
+    let [one, two, three, four] = std::array::from_fn(|at| bytes.get(at..at + BLOCK).unwrap_or_default());
+    let mut any = false;
+    for (((one, two), three), four) in one.iter().zip(two).zip(three).zip(four) {
+        any |= one.is_ascii_alphabetic() & two.is_ascii_alphabetic() & three.is_ascii_digit() & four.is_ascii_digit();
+    }
+    any
 }
 
 fn find_end(bytes: &[u8], start: usize) -> Option<usize> {

@@ -17,7 +17,12 @@ pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
         if at < next {
             continue;
         }
-        let address = if byte_at(bytes, at) == b'.' { find_four(text, at) } else { find_six(text, at) };
+        let (before, after) = (byte_before(bytes, at), byte_at(bytes, at + 1));
+        let address = match byte_at(bytes, at) {
+            b'.' if before.is_ascii_digit() && after.is_ascii_digit() => find_four(text, at),
+            b':' if after == b':' || (before.is_ascii_hexdigit() && after.is_ascii_hexdigit()) => find_six(text, at),
+            _ => None,
+        };
         if let Some(range) = address {
             next = range.end;
             if !found(range) {
@@ -86,6 +91,11 @@ fn find_six(text: &str, colon: usize) -> Option<Range<usize>> {
         end -= 1;
     }
     let address = text.get(start..end)?;
+    // A time has fewer, and is what most colons between digits belong to.
+    const FEWEST_COLONS: usize = 6;
+    if address.bytes().filter(|byte| *byte == b':').count() < FEWEST_COLONS && !address.contains("::") {
+        return None;
+    }
     let groups = read_six(address)?;
     let before = byte_before(bytes, start);
     let is_cut = before.is_ascii_alphanumeric()

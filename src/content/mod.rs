@@ -10,6 +10,7 @@ mod email;
 mod iban;
 mod ip;
 mod phone;
+mod runs;
 mod secret;
 mod secret_formats;
 mod signed_url;

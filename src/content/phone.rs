@@ -1,8 +1,10 @@
 //! Telephone numbers: E.164 with the lengths of their countries, those of North America in their usual forms, and others where
 //! the word before says that it is one.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use super::runs::LongRuns;
 use super::{byte_at, byte_before, run_length, words};
 
 const SHORTEST_NATIONAL: usize = 7;
@@ -54,66 +56,42 @@ const LONG_CODES: &[&str] = &[
     "88", "96", "97", "99",
 ];
 
-const WORDS: &[&str] = &[
-    "tel",
-    "fax",
-    "call",
-    "dial",
-    "ring",
-    "mobile",
-    "mobil",
-    "mob",
-    "cell",
-    "cellphone",
-    "telefon",
-    "telefono",
-    "teléfono",
-    "telefone",
-    "téléphone",
-    "tél",
-    "handy",
-    "móvil",
-    "movil",
-    "celular",
-    "cellulare",
-    "portable",
-    "whatsapp",
-    "sms",
-    "text",
-    "тел",
-    "телефон",
-    "моб",
-];
 const WORD_ENDS: &[&str] = &["phone", "phones", "电话", "電話", "手机", "手機", "携帯", "전화", "전화번호"];
 const NO_PHONES: &[&str] = &["iphone", "smartphone", "headphone", "headphones", "microphone", "earphones", "saxophone"];
-const FILLERS: &[&str] = &[
-    "number", "no", "nr", "num", "numero", "número", "nummer", "is", "at", "on", "me", "us", "my", "our", "the",
-    "work", "home", "office", "direct", "line", "mobile", "private", "business", "de", "support", "him", "her", "them",
-    "ist", "est", "es", "main", "text",
-];
 
 pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let range = match byte {
-            b'+' => find_international(text, at, at + 1),
-            b'0'..=b'9' => find_at_digit(text, at),
-            _ => {
-                at += 1;
-                continue;
-            }
-        };
-        match range {
-            Some(range) => {
-                at = range.end;
-                if !found(range) {
-                    return;
+    for run in LongRuns::new(bytes, SHORTEST_NATIONAL, |byte| byte.is_ascii_digit() || is_separator(byte)) {
+        let digits = bytes.get(run.clone()).unwrap_or_default().iter().filter(|byte| byte.is_ascii_digit());
+        if digits.take(SHORTEST_NATIONAL).count() < SHORTEST_NATIONAL {
+            continue;
+        }
+        let mut at = if byte_before(bytes, run.start) == b'+' { run.start - 1 } else { run.start };
+        while at < run.end {
+            let range = match byte_at(bytes, at) {
+                b'+' => find_international(text, at, at + 1),
+                b'0'..=b'9' => find_at_digit(text, at),
+                _ => {
+                    at += 1;
+                    continue;
                 }
+            };
+            match range {
+                Some(range) => {
+                    at = range.end;
+                    if !found(range) {
+                        return;
+                    }
+                }
+                None => at += run_length(bytes, at, usize::MAX, |byte| byte.is_ascii_digit()).max(1),
             }
-            None => at += run_length(bytes, at, usize::MAX, |byte| byte.is_ascii_digit()).max(1),
         }
     }
+}
+
+/// What people put between the digits of a number.
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')')
 }
 
 /// The number that starts at a group of digits.
@@ -142,12 +120,10 @@ fn read_groups(bytes: &[u8], mut at: usize) -> Groups {
     let mut groups = Groups { ends: Vec::new(), is_longer: false };
     let mut count = 0;
     loop {
-        let mut separators =
-            run_length(bytes, at, MOST_SEPARATORS + 1, |byte| matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')'));
-        if bytes.get(at..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"(0)")) {
-            let blanks = run_length(bytes, at, MOST_SEPARATORS, |byte| byte == b' ');
-            let after = at + blanks + "(0)".len();
-            at = after;
+        let mut separators = run_length(bytes, at, MOST_SEPARATORS + 1, is_separator);
+        let blanks = run_length(bytes, at, MOST_SEPARATORS, |byte| byte == b' ');
+        if bytes.get(at + blanks..).is_some_and(|rest| rest.starts_with(b"(0)")) {
+            at += blanks + "(0)".len();
             separators = run_length(bytes, at, MOST_SEPARATORS + 1, |byte| matches!(byte, b' ' | b'-' | b'/'));
         }
         let start = at + separators;
@@ -246,20 +222,95 @@ fn find_national(text: &str, start: usize) -> Option<Range<usize>> {
 
 fn has_word_before(text: &str, at: usize) -> bool {
     for word in words::words_before(text, at).take(MOST_FILLERS + 1) {
-        let word = word.to_lowercase();
+        let is_lower = word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let word = if is_lower { Cow::Borrowed(word) } else { Cow::Owned(word.to_lowercase()) };
         if is_word(&word) {
             return true;
         }
-        if !FILLERS.contains(&word.as_str()) {
+        if !is_filler(&word) {
             return false;
         }
     }
     false
 }
 
+fn is_phone_word(word: &str) -> bool {
+    matches!(
+        word,
+        "tel"
+            | "fax"
+            | "call"
+            | "dial"
+            | "ring"
+            | "mobile"
+            | "mobil"
+            | "mob"
+            | "cell"
+            | "cellphone"
+            | "telefon"
+            | "telefono"
+            | "teléfono"
+            | "telefone"
+            | "téléphone"
+            | "tél"
+            | "handy"
+            | "móvil"
+            | "movil"
+            | "celular"
+            | "cellulare"
+            | "portable"
+            | "whatsapp"
+            | "sms"
+            | "text"
+            | "тел"
+            | "телефон"
+            | "моб"
+    )
+}
+
+/// Whether a word may stand between the word for a telephone and its number.
+fn is_filler(word: &str) -> bool {
+    matches!(
+        word,
+        "number"
+            | "no"
+            | "nr"
+            | "num"
+            | "numero"
+            | "número"
+            | "nummer"
+            | "is"
+            | "at"
+            | "on"
+            | "me"
+            | "us"
+            | "my"
+            | "our"
+            | "the"
+            | "work"
+            | "home"
+            | "office"
+            | "direct"
+            | "line"
+            | "mobile"
+            | "private"
+            | "business"
+            | "de"
+            | "support"
+            | "him"
+            | "her"
+            | "them"
+            | "ist"
+            | "est"
+            | "es"
+            | "main"
+            | "text"
+    )
+}
+
 fn is_word(word: &str) -> bool {
     let is_compound = word.starts_with("phone") || WORD_ENDS.iter().any(|end| word.ends_with(end));
-    WORDS.contains(&word)
+    is_phone_word(word)
         || (is_compound && !NO_PHONES.contains(&word))
         || word.starts_with("tele") && word.ends_with("phone")
 }

@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use super::runs::LongRuns;
 use super::secret_formats::{Chars, FORMATS, Part, TokenFormat};
 use super::{byte_at, byte_before, run_length};
 
@@ -17,6 +18,10 @@ const LONGEST_KEY: usize = 16 * 1024;
 const LONGEST_HEADER: usize = 1024;
 /// The shortest signature of a JWT, in characters.
 const SHORTEST_SIGNATURE: usize = 20;
+/// How long the longest run of letters, digits, `-` and `_` is in each key, at least.
+const SHORTEST_RUN: usize = 20;
+/// What a private key begins with.
+const BEGIN: &[u8] = b"-----BEGIN ";
 /// The shortest run of base64 in a private key.
 const SHORTEST_BODY: usize = 16;
 
@@ -30,22 +35,35 @@ static BY_FIRST: LazyLock<[Vec<&'static TokenFormat>; 128]> = LazyLock::new(|| {
 
 pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
     let bytes = text.as_bytes();
-    let by_first = &*BY_FIRST;
     let mut at = 0;
-    let mut before = 0_u8;
-    while let Some(byte) = bytes.get(at).copied() {
-        let is_start = (byte.is_ascii_alphanumeric() || byte == b'-') && !before.is_ascii_alphanumeric();
-        before = byte;
-        if is_start && let Some(end) = find_end(text, at, by_first) {
-            if !found(at..end) {
-                return;
+    for place in find_places(bytes) {
+        at = at.max(place.start);
+        while at < place.end {
+            let byte = byte_at(bytes, at);
+            let is_start =
+                (byte.is_ascii_alphanumeric() || byte == b'-') && !byte_before(bytes, at).is_ascii_alphanumeric();
+            match if is_start { find_end(text, at, &BY_FIRST) } else { None } {
+                Some(end) if !found(at..end) => return,
+                Some(end) => at = end,
+                None => at += 1,
             }
-            at = end;
-            before = byte_before(bytes, end);
-        } else {
-            at += 1;
         }
     }
+}
+
+/// Where a key can start: before a run that is as long as the longest one in each key has to be, and where a private key begins.
+fn find_places(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut places: Vec<Range<usize>> = memchr::memmem::find_iter(bytes, BEGIN).map(|at| at..at + 1).collect();
+    let mut end = 0;
+    for run in LongRuns::new(bytes, SHORTEST_RUN, |byte| Chars::Url.has(byte)) {
+        // What may stand before the run in a key.
+        let is_part = |byte: &&u8| Chars::Url.has(**byte) || matches!(**byte, b'.' | b':' | b'/');
+        let before = bytes.get(end..run.start).unwrap_or_default().iter().rev().take_while(is_part).count();
+        end = run.end;
+        places.push(run.start - before..end);
+    }
+    places.sort_by_key(|place| place.start);
+    places
 }
 
 fn find_end(text: &str, at: usize, by_first: &[Vec<&TokenFormat>; 128]) -> Option<usize> {
@@ -99,7 +117,6 @@ fn find_bot_token(bytes: &[u8], start: usize) -> Option<usize> {
 /// A private key as in a file, or what is left of one.
 fn find_private_key(bytes: &[u8], start: usize) -> Option<usize> {
     const LONGEST_LABEL: usize = 40;
-    const BEGIN: &[u8] = b"-----BEGIN ";
     const DASHES: &[u8] = b"-----";
     let rest = bytes.get(start..)?.strip_prefix(BEGIN)?;
     let length = run_length(rest, 0, LONGEST_LABEL, |byte| byte.is_ascii_uppercase() || byte == b' ');
@@ -171,6 +188,26 @@ impl Chars {
             Self::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
             Self::Alnum => byte.is_ascii_alphanumeric(),
             Self::Url => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_has_a_run_that_is_looked_for() {
+        for format in FORMATS {
+            let mut shortest = format.prefix.to_owned();
+            for part in format.parts {
+                match part {
+                    Part::Text(text) => shortest += text,
+                    Part::Run(_, least, _) => shortest += &"A".repeat(*least),
+                }
+            }
+            let places = find_places(shortest.as_bytes());
+            assert!(places.first().is_some_and(|place| place.start == 0), "{}: {places:?}", format.prefix);
         }
     }
 }

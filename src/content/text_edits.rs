@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
+use super::run_length;
+use super::runs::{has_byte, has_pair};
 use crate::unicode::is_default_ignorable;
 use crate::wire::text::unicode_escape;
 use crate::wire::view::{self, Leaf};
@@ -54,8 +56,10 @@ impl TextEdits {
 
     /// Whether something in the inside of a string, as written, may have to be taken out.
     fn may_strip(&self, inside: &str) -> bool {
-        let is_seen = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'\\';
-        (self.invisible || self.ansi) && !inside.bytes().all(is_seen)
+        let is_escape = |byte: u8, next: u8| (byte == b'\\') & ((next == b'u') | (next == b'b') | (next == b'f'));
+        (self.invisible || self.ansi)
+            && (has_byte(inside.as_bytes(), |byte| (byte < b' ') | (byte > b'~'))
+                || has_pair(inside.as_bytes(), is_escape))
     }
 }
 
@@ -110,7 +114,13 @@ fn edit_string(inside: &str, edits: &TextEdits, counts: &mut EditCounts) -> Opti
     let mut length = 0;
     let mut before = None;
     let mut half = None;
-    while let Some((c, used)) = read_char(inside, at) {
+    while at < inside.len() {
+        let plain = plain_length(inside.as_bytes(), at).min(edits.max_text.map_or(usize::MAX, |max| max - length));
+        if plain > 0 {
+            (at, length, half) = (at + plain, length + plain, None);
+            before = inside.as_bytes().get(at - 1).map(|byte| char::from(*byte));
+        }
+        let Some((c, used)) = read_char(inside, at) else { break };
         let own_half = find_half(inside, at);
         // What stood between two halves of a pair is gone: the second must not make a character of them.
         let joins =
@@ -138,6 +148,23 @@ fn edit_string(inside: &str, edits: &TextEdits, counts: &mut EditCounts) -> Opti
         at += used;
     }
     (copied > 0).then(|| text + inside.get(copied..).unwrap_or_default())
+}
+
+/// Whether the byte is a character that is seen, and not the start of an escape.
+fn is_plain(byte: u8) -> bool {
+    (byte >= b' ') & (byte <= b'~') & (byte != b'\\')
+}
+
+/// How many such bytes there are from a place on.
+fn plain_length(bytes: &[u8], start: usize) -> usize {
+    const BLOCK: usize = 16;
+    let mut at = start;
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>())
+        && block.iter().fold(true, |all, byte| all & is_plain(*byte))
+    {
+        at += BLOCK;
+    }
+    at - start + run_length(bytes, at, usize::MAX, is_plain)
 }
 
 impl TextEdits {

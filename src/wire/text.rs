@@ -23,6 +23,51 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
     at
 }
 
+/// Returns where the quote is that ends a string which was read before, whose inside goes on at `at`.
+pub(super) fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    const SHORT: usize = 64;
+    let long = at + SHORT;
+    while at < long {
+        at = plain_end(bytes, at, long);
+        match bytes.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => break,
+        }
+    }
+    let mut base = at;
+    while let Some(block) = bytes.get(base..).and_then(|rest| rest.first_chunk()) {
+        let mut stops = stop_bits(block);
+        while stops != 0 {
+            let here = base + stops.trailing_zeros() as usize;
+            stops &= stops - 1;
+            if here >= at {
+                match bytes.get(here)? {
+                    b'"' => return Some(here),
+                    b'\\' => at = here + 2,
+                    _ => {}
+                }
+            }
+        }
+        base = at.max(base + block.len());
+    }
+    loop {
+        base += memchr::memchr2(b'"', b'\\', bytes.get(base..)?)?;
+        if bytes.get(base) == Some(&b'"') {
+            return Some(base);
+        }
+        base += 2;
+    }
+}
+
+/// How far an escape is looked for without a call, in bytes: they often stand close together.
+pub(super) const NEAR: usize = 32;
+
+fn find_backslash(bytes: &[u8], from: usize) -> Option<usize> {
+    let at = plain_end(bytes, from, from + NEAR);
+    if bytes.get(at)? == &b'\\' { Some(at) } else { Some(at + memchr::memchr(b'\\', bytes.get(at..)?)?) }
+}
+
 /// Returns which of these bytes are quotes, backslashes or control bytes, the first byte in the lowest bit. It has no
 /// branch, so that it is compiled to vector instructions.
 #[inline]
@@ -43,28 +88,32 @@ fn is_stop(byte: u8) -> bool {
 
 /// Decodes the inside of a JSON string that was read before. A lone surrogate becomes U+FFFD, as in many parsers.
 pub(super) fn push_decoded(inside: &str, into: &mut String) {
-    let mut rest = inside;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        into.push_str(plain);
-        let mut chars = escape.chars();
-        match chars.next() {
-            Some('u') => {
+    into.reserve(inside.len());
+    // What is before has been pushed, and what is before the other has been looked at: a quote stands for itself.
+    let (mut copied, mut from) = (0, 0);
+    while let Some(at) = find_backslash(inside.as_bytes(), from) {
+        into.push_str(inside.get(copied..at).unwrap_or_default());
+        let escape = inside.get(at + 1..).unwrap_or_default();
+        let (c, used) = match escape.bytes().next() {
+            Some(b'u') => {
                 let (c, used) = unicode_escape(escape);
-                into.push(c.unwrap_or(char::REPLACEMENT_CHARACTER));
-                rest = escape.get(used..).unwrap_or_default();
+                (c.unwrap_or(char::REPLACEMENT_CHARACTER), used)
+            }
+            Some(b'b') => ('\u{8}', 1),
+            Some(b'f') => ('\u{c}', 1),
+            Some(b'n') => ('\n', 1),
+            Some(b'r') => ('\r', 1),
+            Some(b't') => ('\t', 1),
+            _ => {
+                // It stands for itself, and goes with what follows.
+                (copied, from) = (at + 1, at + 2);
                 continue;
             }
-            Some('b') => into.push('\u{8}'),
-            Some('f') => into.push('\u{c}'),
-            Some('n') => into.push('\n'),
-            Some('r') => into.push('\r'),
-            Some('t') => into.push('\t'),
-            Some(c) => into.push(c),
-            None => {}
-        }
-        rest = chars.as_str();
+        };
+        into.push(c);
+        (copied, from) = (at + 1 + used, at + 1 + used);
     }
-    into.push_str(rest);
+    into.push_str(inside.get(copied..).unwrap_or_default());
 }
 
 /// Rewrites the inside of a JSON string that was read before, so that equal texts are written alike: only what must be
@@ -128,6 +177,20 @@ pub(crate) fn unicode_escape(escape: &str) -> (Result<char, u16>, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_string_is_seen_wherever_it_stands() {
+        for before in 0..300 {
+            for escapes in ["", "\\\"", "\\\\", "\\n", "\t"] {
+                for after in [0, 1, 63, 64, 200] {
+                    let inside = format!("{}{escapes}{}", "é".repeat(before / 2), "x".repeat(after));
+                    let text = format!("{inside}\"x\\\"\"");
+                    assert_eq!(string_end(text.as_bytes(), 0), Some(inside.len()), "{text}");
+                    assert_eq!(string_end(inside.as_bytes(), 0), None, "{inside}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn stops_are_seen_wherever_they_stand() {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
-use super::text::push_decoded;
+use super::text::{push_decoded, string_end};
 
 /// A member of an object: the key with its quotes, and the value, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,15 +180,8 @@ impl<'l> Walk<'l> {
     }
 
     fn skip_string(&mut self) -> Option<()> {
-        self.at += 1;
-        loop {
-            self.at += memchr::memchr2(b'"', b'\\', self.bytes.get(self.at..)?)?;
-            if self.peek()? == b'"' {
-                self.at += 1;
-                return Some(());
-            }
-            self.at += 2;
-        }
+        self.at = string_end(self.bytes, self.at + 1)? + 1;
+        Some(())
     }
 
     fn skip_scalar(&mut self) {

@@ -1,0 +1,93 @@
+//! Where a value can be at all. Most of a text holds none, so a detector looks closely only there; the rest is passed many bytes
+//! at a time.
+
+use std::ops::Range;
+
+/// How many bytes are looked at together. The compiler makes vector instructions of it.
+pub(super) const BLOCK: usize = 64;
+
+/// Whether one of the bytes is of a kind.
+pub(super) fn has_byte(bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> bool {
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    blocks.iter().any(|block| block.iter().fold(false, |any, byte| any | is_kind(*byte)))
+        || rest.iter().any(|byte| is_kind(*byte))
+}
+
+/// Whether two bytes in a row are of a kind.
+pub(super) fn has_pair(bytes: &[u8], is_kind: impl Fn(u8, u8) -> bool) -> bool {
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    let (next_blocks, next_rest) = bytes.get(1..).unwrap_or_default().as_chunks::<BLOCK>();
+    let pairs =
+        |one: &[u8], next: &[u8]| one.iter().zip(next).fold(false, |any, (byte, next)| any | is_kind(*byte, *next));
+    // The last block may have no next one that is whole.
+    let last = blocks.get(next_blocks.len()).map_or(rest, |block| block.as_slice());
+    blocks.iter().zip(next_blocks).any(|(one, next)| pairs(one, next)) || pairs(last, next_rest)
+}
+
+/// The runs of at least so many bytes of a kind, in their order. Between two of them only every `least`th byte is looked at, and
+/// what is around it if it is of the kind.
+pub(super) struct LongRuns<'t, K> {
+    bytes: &'t [u8],
+    least: usize,
+    is_part: K,
+    /// No run that has not been seen starts before.
+    from: usize,
+}
+
+impl<'t, K: Fn(u8) -> bool> LongRuns<'t, K> {
+    pub(super) fn new(bytes: &'t [u8], least: usize, is_part: K) -> Self {
+        Self { bytes, least, is_part, from: 0 }
+    }
+}
+
+impl<K: Fn(u8) -> bool> Iterator for LongRuns<'_, K> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        loop {
+            let last = self.from + self.least - 1;
+            let window = self.bytes.get(self.from..=last)?;
+            // A run that starts here takes all of it.
+            if let Some(other) = window.iter().rposition(|byte| !(self.is_part)(*byte)) {
+                self.from += other + 1;
+                continue;
+            }
+            let rest = self.bytes.get(last + 1..).unwrap_or_default();
+            let more = rest.iter().position(|byte| !(self.is_part)(*byte)).unwrap_or(rest.len());
+            let run = self.from..last + 1 + more;
+            self.from = run.end + 1;
+            return Some(run);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_long_run_is_found_and_no_other() {
+        let mut bits = 1_u32;
+        for length in 0..300 {
+            let text: Vec<u8> = (0..length)
+                .map(|_| {
+                    bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    if bits >> 29 == 0 { b' ' } else { b'x' }
+                })
+                .collect();
+            for least in 1..12 {
+                let runs: Vec<_> = LongRuns::new(&text, least, |byte| byte == b'x').collect();
+                let mut expected = Vec::new();
+                let mut at = 0;
+                for piece in text.split(|byte| *byte == b' ') {
+                    expected.extend((piece.len() >= least).then_some(at..at + piece.len()));
+                    at += piece.len() + 1;
+                }
+                assert_eq!(runs, expected, "{least} of {:?}", String::from_utf8_lossy(&text));
+            }
+            let is_pair = |one, next| one == b' ' && next == b'x';
+            assert_eq!(has_pair(&text, is_pair), text.windows(2).any(|pair| is_pair(pair[0], pair[1])));
+            assert_eq!(has_byte(&text, |byte| byte == b' '), text.contains(&b' '));
+        }
+    }
+}
