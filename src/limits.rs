@@ -447,6 +447,21 @@ pub const UI_IDLE: Duration = Duration::from_secs(60 * 60);
 pub const UI_REQUEST_TIME: Duration = Duration::from_secs(10);
 /// How many connections are served at once; others are closed.
 pub const MAX_UI_CONNECTIONS: usize = 64;
+/// How many pages are kept up to date at once; the oldest gives way. A browser has six connections to one place, and needs some
+/// for what the person clicks.
+pub const MAX_UI_STREAMS: usize = 4;
+/// How often a page that is kept up to date looks at the files for changes.
+pub const UI_LOOK: Duration = Duration::from_millis(500);
+/// How often it looks for what no file tells: that a session has ended, or the time of a call is over.
+pub const UI_SWEEP: Duration = Duration::from_secs(2);
+/// How often it says that it is still there.
+pub const UI_BEAT: Duration = Duration::from_secs(15);
+/// How many new lines of the log are sent to a page at once; of more, only that they are there.
+pub const MAX_UI_LINES: usize = 50;
+/// How many logs that pages show are kept open, to be followed.
+pub const MAX_UI_FOLLOWED: usize = 8;
+/// How long the terminal asks for the code of one call until it may ask for that of another.
+pub const UI_CODE_TIME: Duration = Duration::from_secs(120);
 /// How long the head of a request may be, in bytes.
 pub const MAX_UI_HEAD: usize = 16 * 1024;
 /// How long a form may be, in bytes: a policy of [`MAX_POLICY_FILE`], of which every byte is written as three, and what goes with it.

@@ -18,7 +18,7 @@ pub use super::paths::list_servers;
 use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
 use crate::policy::ServerName;
 use crate::record::{self, LineError, LogLine};
-use crate::state::file;
+use crate::state::file::{self, Mark};
 
 /// A line of the log and its position.
 #[derive(Debug)]
@@ -78,6 +78,12 @@ impl Reader {
     /// Returns the servers whose logs are read.
     pub fn servers(&self) -> impl ExactSizeIterator<Item = &ServerName> {
         self.cursors.keys()
+    }
+
+    /// Returns the times and lengths by which a change is seen: of the directory, and of the files that are written.
+    pub(crate) fn marks(&self) -> Vec<Mark> {
+        let written = self.cursors.values().map(|cursor| cursor.paths.current_file());
+        std::iter::once(self.dir.clone()).chain(written).map(|file| file::mark(&file)).collect()
     }
 
     /// Looks for new logs, and for lines that were added since [`Reader::read_next`] returned `None`.

@@ -25,6 +25,14 @@ impl Latency {
         self.count += 1;
     }
 
+    /// Adds all durations of another.
+    pub(crate) fn add_all(&mut self, other: Self) {
+        for (step, count) in other.counts {
+            *self.counts.entry(step).or_default() += count;
+        }
+        self.count += other.count;
+    }
+
     /// Returns the milliseconds within which this percentage of the answers came; `None` if there are none.
     pub(crate) fn percentile(&self, percent: u64) -> Option<f64> {
         let wanted = (self.count * percent).div_ceil(100).max(1);

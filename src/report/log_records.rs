@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::limits::MAX_UNREADABLE_TOLD;
 use crate::policy::{ServerName, ToolGlob};
 use crate::record::{About, LogLine, Subject};
+use crate::state::file::Mark;
 use crate::visible::{escape_invisible, visible_path};
 
 /// How much a warning quotes of why a line cannot be read, in characters. The reason may quote the whole line.
@@ -171,6 +172,11 @@ impl LogRecords {
             on(&next);
         }
         Ok(warnings)
+    }
+
+    /// Returns the times and lengths by which it is seen that there may be new lines.
+    pub(crate) fn marks(&self) -> Vec<Mark> {
+        self.reader.marks()
     }
 
     /// Looks for lines that were written since.

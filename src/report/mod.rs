@@ -3,7 +3,9 @@
 //! A report does not know how it is shown. `cmd` turns it into text; `--format json` prints the serialized type, so its
 //! field names are a promise: fields are added and never removed.
 
+pub(crate) mod approval_stores;
 pub(crate) mod approval_watch;
+pub(crate) mod call_counts;
 pub(crate) mod catalogue;
 pub(crate) mod check;
 mod client_limits;

@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::latency::Latency;
+use super::call_counts::{CallCounts, CallTimes, StretchStats};
 use super::limit_peaks::{LimitPeak, LimitPeaks};
 use super::log_records::{LogError, LogFilter, LogRecords};
 use super::recorded_calls::{CallOrder, RecordedCall, entry_if_room};
 use crate::env::Env;
 use crate::paths;
 use crate::policy::Server;
-use crate::record::{About, Event, LogLine, Outcome, Record};
+use crate::record::{About, Event, LogLine, Record};
 use crate::wire::method;
 
 /// Totals of the lines of the log.
@@ -35,6 +35,8 @@ pub(crate) struct StatsReport {
     pub(crate) not_told_apart: u64,
     /// The calls of each tool, by server and name.
     pub(crate) tools: Vec<ToolStats>,
+    /// The calls of all tools by time: at most 48 stretches of one length, from the first call to the last.
+    pub(crate) times: Vec<StretchStats>,
     /// What each rule refused, most frequent first.
     pub(crate) refusals: Vec<RefusalStats>,
     /// How close the calls came to the limits of the policies in force now, by server and rule.
@@ -71,25 +73,9 @@ pub(crate) struct ToolStats {
     pub(crate) tool: String,
     /// Its risk class when it was last called.
     pub(crate) class: Option<String>,
-    /// How many calls there were.
-    pub(crate) calls: u64,
-    /// How many were allowed.
-    pub(crate) allow: u64,
-    /// How many were denied.
-    pub(crate) deny: u64,
-    /// How many were refused because the tool is hidden.
-    pub(crate) hide: u64,
-    /// How many needed an approval.
-    pub(crate) require_approval: u64,
-    /// How many would have been refused but were passed on (`wrap --observe`).
-    pub(crate) observed: u64,
-    /// How many were not passed on.
-    pub(crate) refused: u64,
-    /// How many the server answered with an error, or never answered.
-    pub(crate) failed: u64,
-    /// How long the answers took: `p50_ms` and `p99_ms`.
+    /// What became of its calls.
     #[serde(flatten)]
-    pub(crate) latency: Latency,
+    pub(crate) counts: CallCounts,
 }
 
 /// What one rule refused.
@@ -158,6 +144,7 @@ struct StatsTally {
     tools: BTreeMap<(String, String), ToolStats>,
     /// By server and rule.
     refusals: BTreeMap<(String, String), RefusalStats>,
+    times: CallTimes,
     sessions: BTreeMap<String, SessionStats>,
     limits: BTreeMap<String, (CallOrder, LimitPeaks)>,
 }
@@ -239,29 +226,13 @@ impl StatsTally {
             self.report.other_decisions += 1;
             return Some(());
         };
+        self.times.add_record(line.time, record);
         let (server, tool) = (line.server.to_string(), tool.to_string());
         let key = (server.clone(), tool.clone());
         let stats = entry_if_room(&mut self.tools, key, || ToolStats { server, tool, ..ToolStats::default() })?;
-        stats.calls += 1;
-        *match &*record.effect {
-            "allow" => &mut stats.allow,
-            "hide" => &mut stats.hide,
-            "require_approval" => &mut stats.require_approval,
-            _ => &mut stats.deny,
-        } += 1;
+        stats.counts.add_record(record);
         if let Some(class) = &record.class {
             stats.class = Some(class.to_string());
-        }
-        match record.outcome {
-            Outcome::Refused => stats.refused += 1,
-            Outcome::Ok | Outcome::Cancelled => {}
-            Outcome::ToolError | Outcome::Error | Outcome::ServerDied | Outcome::Unknown => stats.failed += 1,
-        }
-        if record.effect != "allow" && record.outcome != Outcome::Refused {
-            stats.observed += 1;
-        }
-        if let (Some(ms), Outcome::Ok | Outcome::ToolError | Outcome::Error) = (record.duration_ms, record.outcome) {
-            stats.latency.add_milliseconds(ms);
         }
         Some(())
     }
@@ -301,6 +272,7 @@ impl StatsTally {
         StatsReport {
             servers: servers.len(),
             tools: self.tools.into_values().collect(),
+            times: self.times.into_stretches(),
             refusals,
             limits: limits.collect(),
             sessions: self.sessions.into_values().collect(),

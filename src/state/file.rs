@@ -14,6 +14,7 @@ mod replace;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 pub(crate) use self::holder::{
     if_there, is_held_open, is_missing, open_file, open_to_read, read_file, wait_for_release,
@@ -53,6 +54,15 @@ pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     holder::open_or_create(options, path)
+}
+
+/// When a file was written last, and how long it is; `None` if there is none.
+pub(crate) type Mark = Option<(SystemTime, u64)>;
+
+/// Marks what a file is now. Another mark later shows that it was written; the file is not opened.
+pub(crate) fn mark(path: &Path) -> Mark {
+    let found = path.metadata().ok()?;
+    Some((found.modified().ok()?, found.len()))
 }
 
 /// Makes renames and new files in a directory survive a power cut.

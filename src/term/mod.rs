@@ -1,5 +1,6 @@
-//! The terminal: colours, messages, tables, diffs, prompts, a spinner, a screen of its own, and the faces of reports.
+//! The terminal: colours, messages, codes to type back, tables, diffs, prompts, a spinner, a screen of its own, and the faces of reports.
 
+pub(crate) mod confirm;
 pub(crate) mod diff;
 pub(crate) mod faces;
 pub(crate) mod guard;

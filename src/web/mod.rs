@@ -10,8 +10,11 @@ mod answer;
 mod assets;
 pub(crate) mod browser;
 mod change;
+mod charts;
+mod code_desk;
 mod form;
 mod inbox;
+mod live;
 mod log;
 mod overview;
 mod page;
@@ -85,7 +88,7 @@ impl WebServer {
 
     /// Serves until the person ends it, or nobody has used it for an hour.
     pub(crate) fn run(self) -> Result<WebEnd, WebError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build()?;
         let end = runtime.block_on(self.serve(UI_IDLE));
         // A page that is being made writes whole files or nothing, and is not waited for.
         runtime.shutdown_background();

@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::access::Denial;
 use super::answer::WebAnswer;
 use super::assets::{SCRIPT, STYLE};
+use super::live;
 use super::site::Site;
 use crate::term::diff::write_hunks;
 use crate::visible::escape_invisible;
@@ -22,7 +23,9 @@ pub(super) fn show_page(site: &Site, status: StatusCode, here: &str, title: &str
             nav aria-label="Pages" {
                 ul {
                     @for (path, name) in PAGES {
-                        li { a href=(site.link_to(path)) aria-current=[(path == here).then_some("page")] { (name) } }
+                        li { a href=(site.link_to(path)) aria-current=[(path == here).then_some("page")] {
+                            (name) @if path == "inbox" { span #waiting {} }
+                        } }
                     }
                 }
             }
@@ -32,23 +35,24 @@ pub(super) fn show_page(site: &Site, status: StatusCode, here: &str, title: &str
             (content)
         }
     };
-    WebAnswer::page(status, show_document(title, None, body))
+    WebAnswer::page(status, show_document(title, None, Some(&site.link_to(live::PATH)), body))
 }
 
 /// Shows why a request was refused.
 pub(super) fn show_denial(Denial(status, why): Denial) -> WebAnswer {
     let title = if status == StatusCode::NOT_FOUND { "Not found" } else { "Refused" };
     let body = html! { main.alone { h1 { (title) } p { (in_code(why)) } } };
-    WebAnswer::page(status, show_document(title, None, body))
+    WebAnswer::page(status, show_document(title, None, None, body))
 }
 
 /// Shows the page that the printed address opens: it leads on by itself.
 pub(super) fn show_entrance(link: &str) -> WebAnswer {
     let body = html! { main.alone { h1 { "policylayer" } p { a href=(link) { "Open the overview" } } } };
-    WebAnswer::page(StatusCode::OK, show_document("policylayer", Some(link), body))
+    WebAnswer::page(StatusCode::OK, show_document("policylayer", Some(link), None, body))
 }
 
-fn show_document(title: &str, leads_to: Option<&str>, body: Markup) -> Markup {
+/// A whole page: `leads_to` is where it goes on by itself, and `live` is what keeps it up to date.
+fn show_document(title: &str, leads_to: Option<&str>, live: Option<&str>, body: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -62,7 +66,7 @@ fn show_document(title: &str, leads_to: Option<&str>, body: Markup) -> Markup {
                 link rel="stylesheet" href=(STYLE.path());
                 script src=(SCRIPT.path()) defer {}
             }
-            body { (body) }
+            body data-live=[live] { (body) }
         }
     }
 }

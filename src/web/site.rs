@@ -2,16 +2,18 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::{Instant, timeout};
 
 use super::access::{Access, Denial, Destination, NO_SUCH_PAGE};
-use super::answer::WebAnswer;
+use super::answer::{WebAnswer, WebBody};
+use super::code_desk::CodeDesk;
 use super::form::Fields;
-use super::{assets, change, inbox, log, overview, page, registration, server, tool};
+use super::live::{self, Streams};
+use super::{assets, change, charts, inbox, log, overview, page, registration, server, tool};
 use crate::env::Env;
 use crate::limits::{MAX_UI_FORM, UI_REQUEST_TIME};
 
@@ -28,6 +30,8 @@ pub(super) struct Site {
     access: Access,
     env: Env,
     last_use: Mutex<Instant>,
+    streams: Streams,
+    codes: CodeDesk,
 }
 
 /// A page that is asked for, or a change.
@@ -41,7 +45,8 @@ pub(super) struct PageRequest {
 
 impl Site {
     pub(super) fn new(access: Access, env: Env) -> Self {
-        Self { access, env, last_use: Mutex::new(Instant::now()) }
+        let (streams, codes) = (Streams::default(), CodeDesk::default());
+        Self { access, env, last_use: Mutex::new(Instant::now()), streams, codes }
     }
 
     pub(super) fn access(&self) -> &Access {
@@ -50,6 +55,14 @@ impl Site {
 
     pub(super) fn env(&self) -> &Env {
         &self.env
+    }
+
+    pub(super) fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    pub(super) fn codes(&self) -> &CodeDesk {
+        &self.codes
     }
 
     /// Returns a link to a page.
@@ -70,11 +83,16 @@ impl Site {
     pub(super) async fn answer_request(
         self: std::sync::Arc<Self>,
         request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<WebBody> {
         let (head, body) = request.into_parts();
         let answer = match self.access.check_request(&head) {
             Ok(Destination::Asset(name)) => assets::find_asset(name).ok_or(NO_SUCH_PAGE),
             Ok(Destination::Entrance) => self.open_entrance(&head),
+            // That a page is kept up to date is no use of it.
+            Ok(Destination::Page(live::PATH)) if head.method == Method::GET => {
+                let query = Fields::parse(head.uri.query().unwrap_or_default().as_bytes());
+                Ok(live::open_stream(&self, &query))
+            }
             Ok(Destination::Page(path)) => {
                 self.note_use();
                 match read_form(&head, body).await {
@@ -112,9 +130,9 @@ impl Site {
             ("tool", None) => tool::show_tool(self, &request.query),
             ("try", Some(form)) => tool::show_tool(self, form),
             ("inbox", None) => inbox::show_inbox(self, &request.query),
-            ("inbox/open", None) => inbox::list_open(self),
             ("answer", Some(form)) => inbox::answer_call(self, form),
             ("log", None) => log::show_log(self, &request.query),
+            ("charts", None) => charts::show_charts(self, &request.query),
             ("change", Some(form)) => change::show_change(self, form),
             ("save", Some(form)) => change::save_change(self, form),
             ("undo", Some(form)) => change::undo_change(self, form),

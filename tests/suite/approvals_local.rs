@@ -66,7 +66,7 @@ fn what_is_approved_is_what_runs_and_it_runs_once() {
     assert!(wrapper.line().contains("\"id\":7"));
     assert_eq!(received(home.path(), "record"), line, "the very bytes");
     assert!(listed(home.path()).is_empty());
-    assert!(fails(home.path(), &["approve", id]).contains("was already approved with `policylayer approvals`"));
+    assert!(fails(home.path(), &["approve", id]).contains("was already approved on this machine"));
     assert!(fails(home.path(), &["deny", id]).contains("already approved"));
     assert!(prints(home.path(), &["show", id]).contains("no longer kept"), "what was answered needs no arguments");
 

@@ -4,6 +4,7 @@
 
 mod access;
 mod inbox;
+mod live;
 mod log;
 mod overview;
 mod registration;
@@ -18,7 +19,8 @@ use std::process::{Child, Command, Stdio};
 
 /// A running `policylayer ui`.
 struct Ui {
-    child: Child,
+    /// `None` if it runs in a terminal, which ends it.
+    child: Option<Child>,
     /// What it has printed.
     address: String,
     host: String,
@@ -62,9 +64,15 @@ impl Ui {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim_end().to_owned();
+        let mut ui = Self::at(line.trim_end());
+        ui.child = Some(child);
+        ui
+    }
+
+    /// One that runs already, and has printed this address.
+    fn at(address: &str) -> Self {
         let host = address.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
-        Self { child, address, host }
+        Self { child: None, address: address.to_owned(), host }
     }
 
     /// The address without its host.
@@ -105,12 +113,54 @@ impl Ui {
 
 impl Drop for Ui {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The events that keep a page up to date, as they come.
+struct Events {
+    stream: TcpStream,
+    text: String,
+}
+
+impl Events {
+    /// Waits until this has come, and returns all that came until then; the next wait begins behind it.
+    fn wait(&mut self, part: &str) -> String {
+        let mut bytes = [0; 4096];
+        loop {
+            if let Some(at) = self.text.find(part) {
+                let rest = self.text.split_off(at + part.len());
+                return std::mem::replace(&mut self.text, rest);
+            }
+            let read = self.stream.read(&mut bytes).unwrap_or_default();
+            assert!(read > 0, "{part:?} never came: {}", self.text);
+            self.text.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        }
+    }
+
+    /// Reads until the stream ends.
+    fn rest(mut self) -> String {
+        let mut bytes = Vec::new();
+        self.stream.read_to_end(&mut bytes).unwrap();
+        self.text + &String::from_utf8_lossy(&bytes)
     }
 }
 
 impl Browser<'_> {
+    /// Begins to listen, for the page that the query names.
+    fn listen(&self, query: &str) -> Events {
+        let (host, base, headers) = (&self.ui.host, &self.base, self.headers());
+        let mut stream = self.ui.connect();
+        write!(stream, "GET {base}live?{query} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n").unwrap();
+        let mut events = Events { stream, text: String::new() };
+        let head = events.wait("\r\n\r\n");
+        assert!(head.starts_with("HTTP/1.1 200") && head.contains("content-type: text/event-stream"), "{head}");
+        events
+    }
+
     fn headers(&self) -> String {
         format!("Cookie: {}\r\nSec-Fetch-Site: same-origin\r\n", self.cookie)
     }

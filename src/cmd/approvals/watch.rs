@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{ApprovalError, Env, explain_closed};
+use super::Env;
 use crate::engine::ApprovalAnswer;
 use crate::exit::Exit;
 use crate::limits::OUTCOME_PATIENCE;
+use crate::report::approval_stores::ApprovalStores;
 use crate::report::approval_watch::{ApprovalWatch, GivenAnswer, NoCode, WatchMode};
-use crate::state::approvals::{ApprovalEntry, Confirm, NotAnswered, StoreError, StoredApprovals, unix_time};
+use crate::state::approvals::{ApprovalEntry, Confirm, StoreError, unix_time};
 use crate::term::faces::approvals::frame::Painter;
 use crate::term::faces::approvals::outcome::describe_outcome;
+use crate::term::faces::approvals::refusal::{AnswerError, explain_refusal};
 use crate::term::screen::Screen;
 
 /// How often the store is checked for waiting calls.
@@ -40,7 +42,7 @@ enum KeyAction {
 }
 
 /// Watches until a person quits or a signal ends it.
-pub(super) fn run(stored: &mut StoredApprovals, required: Confirm, env: &Env) -> anyhow::Result<Exit> {
+pub(super) fn run(stores: &mut ApprovalStores, required: Confirm, env: &Env) -> anyhow::Result<Exit> {
     if !env.stdin_is_terminal() {
         return Err(WatchError::NoTerminal("stdin").into());
     }
@@ -48,16 +50,16 @@ pub(super) fn run(stored: &mut StoredApprovals, required: Confirm, env: &Env) ->
         return Err(WatchError::NoTerminal("stdout").into());
     }
     // Before the terminal is taken over, so that an error of the store is shown as usual.
-    let all = stored.list_all()?;
+    let all = stores.list_all()?;
     let mut watch = ApprovalWatch::new(required);
     watch.update_entries(all, unix_time());
     let mut screen = Screen::open(env).map_err(WatchError::Terminal)?;
-    let watched = run_loop(stored, &mut watch, &mut screen);
+    let watched = run_loop(stores, &mut watch, &mut screen);
     drop(screen);
     watched.map(|()| Exit::Ok)
 }
 
-fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mut Screen) -> anyhow::Result<()> {
+fn run_loop(stores: &mut ApprovalStores, watch: &mut ApprovalWatch, screen: &mut Screen) -> anyhow::Result<()> {
     let mut painter = Painter::default();
     let mut looked = Instant::now();
     let mut awaited = None;
@@ -72,22 +74,22 @@ fn run_loop(stored: &mut StoredApprovals, watch: &mut ApprovalWatch, screen: &mu
             return Ok(());
         }
         if let KeyAction::Answer(given) = action {
-            watch.message = match give_answer(stored, &given) {
+            watch.message = match give_answer(stores, &given) {
                 Ok(message) => {
                     awaited = Some((given.of.id().to_owned(), Instant::now() + OUTCOME_PATIENCE));
                     message
                 }
                 Err(message) => message,
             };
-            take_entries(watch, stored.list_all())?;
+            take_entries(watch, stores.list_all())?;
         }
         if looked.elapsed() >= LOOK {
-            take_entries(watch, stored.list_all())?;
+            take_entries(watch, stores.list_all())?;
             looked = Instant::now();
         }
         // What cannot be read now is read later.
         if let Some((id, until)) = &awaited
-            && let Ok(entry) = stored.find_entry(id)
+            && let Ok(entry) = stores.find_entry(id)
             && entry.as_ref().is_none_or(|entry| entry.has_outcome() || Instant::now() >= *until)
         {
             let came = entry.map(|entry| describe_outcome(&entry, unix_time()));
@@ -111,21 +113,12 @@ fn take_entries(watch: &mut ApprovalWatch, all: Result<Vec<ApprovalEntry>, Store
 }
 
 /// Stores an answer. The errors are messages as well: the call can be answered again.
-fn give_answer(stored: &mut StoredApprovals, given: &GivenAnswer) -> Result<String, String> {
+fn give_answer(stores: &mut ApprovalStores, given: &GivenAnswer) -> Result<String, String> {
     let GivenAnswer { of, approval, confirm } = given;
-    let id = of.id();
-    match stored.answer_question(of, approval, *confirm) {
+    match stores.answer_question(of, approval, *confirm).map_err(AnswerError::Store) {
         Ok(Ok(_)) => Ok("Answered. Waiting for the session to pick it up.".to_owned()),
-        Ok(Err(NotAnswered::Over(entry))) => Err(explain_closed(&entry, unix_time())),
-        Ok(Err(NotAnswered::Unknown)) => Err(format!("The call {id} is no longer there.")),
-        Ok(Err(NotAnswered::Changed)) => Err(ApprovalError::Changed(id.to_owned()).to_string()),
-        // The model has already asked for a code if the approval needs one.
-        Ok(Err(NotAnswered::NeedsCode)) => Err(format!("The call {id} can only be approved with a code.")),
-        Ok(Err(NotAnswered::Cut)) => Err(ApprovalError::Cut(id.to_owned()).to_string()),
-        Ok(Err(NotAnswered::NoSession)) => {
-            Err(format!("The session of the call {id} has ended: approve the one call, with y."))
-        }
-        Err(error) => Err(format!("Nothing was answered: {error}")),
+        Ok(Err(why)) => Err(explain_refusal(why, of, stores).to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

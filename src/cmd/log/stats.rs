@@ -91,8 +91,8 @@ fn write_table(out: &mut dyn Write, title: &str, header: &[&str], rows: &[Vec<Ce
 
 fn write_calls(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
     let mut tools: Vec<_> = report.tools.iter().collect();
-    tools.sort_by_key(|tool| Reverse(tool.calls));
-    let Some(most) = tools.first().map(|tool| tool.calls) else { return Ok(()) };
+    tools.sort_by_key(|tool| Reverse(tool.counts.calls));
+    let Some(most) = tools.first().map(|tool| tool.counts.calls) else { return Ok(()) };
     let count = |count: u64, width: usize, style: Style| match count {
         0 => Cell::styled(format!("{:>width$}", "-"), DIM),
         count => Cell::styled(format!("{count:>width$}"), style),
@@ -102,15 +102,15 @@ fn write_calls(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
         vec![
             name_cell(report, &tool.server, &tool.tool),
             tool.class.as_ref().map_or_else(|| Cell::styled("-", DIM), Cell::new),
-            count(tool.calls, 6, Style::new()),
-            count(tool.allow, 6, SUCCESS),
-            count(tool.deny, 6, ERROR),
-            count(tool.hide, 6, ERROR),
-            count(tool.require_approval, 6, WARN),
-            count(tool.observed, 8, WARN),
-            count(tool.failed, 6, WARN),
-            ms(tool.latency.percentile(50)),
-            ms(tool.latency.percentile(99)),
+            count(tool.counts.calls, 6, Style::new()),
+            count(tool.counts.allow, 6, SUCCESS),
+            count(tool.counts.deny, 6, ERROR),
+            count(tool.counts.hide, 6, ERROR),
+            count(tool.counts.require_approval, 6, WARN),
+            count(tool.counts.observed, 8, WARN),
+            count(tool.counts.failed, 6, WARN),
+            ms(tool.counts.latency.percentile(50)),
+            ms(tool.counts.latency.percentile(99)),
             Cell::new(draw_bar(tool, most)),
         ]
     };
@@ -124,8 +124,8 @@ fn write_calls(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
 
 fn draw_bar(tool: &ToolStats, most: u64) -> String {
     let length = |count: u64| (count * BAR).div_ceil(most.max(1));
-    let all = length(tool.calls).max(1);
-    let refused = length(tool.refused).min(all);
+    let all = length(tool.counts.calls).max(1);
+    let refused = length(tool.counts.refused).min(all);
     let times = |text: &str, count: u64| text.repeat(usize::try_from(count).unwrap_or_default());
     times("█", all - refused) + &times("░", refused)
 }

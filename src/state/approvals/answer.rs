@@ -60,6 +60,11 @@ impl StoredApprovals {
         Self { database: Database::new(dir.join(store)), locks: dir.join(LOCKS) }
     }
 
+    /// The file of the store.
+    pub fn file(&self) -> &Path {
+        self.database.path()
+    }
+
     /// Lists every known question, the oldest first.
     ///
     /// # Errors
@@ -114,6 +119,9 @@ impl StoredApprovals {
     /// # Errors
     /// Returns an error if the store cannot be used.
     pub fn find_entry(&mut self, id: &str) -> Result<Option<ApprovalEntry>, StoreError> {
+        if !self.database.path().exists() {
+            return Ok(None);
+        }
         let entry = self.database.read_transaction(|transaction| find_row(transaction, id));
         entry.map_err(|fault| self.explain_error(&fault))
     }

@@ -5,3 +5,4 @@ pub(crate) mod explanation;
 pub(crate) mod inspection;
 pub(crate) mod junit;
 pub(crate) mod lock;
+pub(crate) mod log;

@@ -92,6 +92,18 @@ fn describe_over(entry: &ApprovalEntry, what: &str) -> Result<String, String> {
     }
 }
 
+/// Says how a question ended, in a few words that stay true.
+pub(crate) fn describe_end(entry: &ApprovalEntry) -> String {
+    match (entry.state, &entry.successor) {
+        (ApprovalState::Expired, Some(successor)) => format!("made again: {successor} has taken its place"),
+        (ApprovalState::Expired, None) => "expired".to_owned(),
+        _ => {
+            let (answer, outcome) = summarize_answer(entry);
+            format!("{answer}: {outcome}")
+        }
+    }
+}
+
 /// Returns how a question was answered, and what came of that, in a few words each.
 pub(super) fn summarize_answer(entry: &ApprovalEntry) -> (&'static str, &'static str) {
     let answer = match (entry.state, entry.outcome) {
