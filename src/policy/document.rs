@@ -174,6 +174,26 @@ impl FromDocument for KnownServer {
     }
 }
 
+impl PolicyDocument {
+    /// Returns the span of the key of the entry that is, or holds, the rule with this path.
+    pub(super) fn find_rule(&self, path: &str) -> Option<Span> {
+        let of_tools = |entries: &Option<Vec<PolicyEntry<ToolName>>>| {
+            let entries = entries.iter().flatten();
+            entries.map(|entry| (entry.rule.path.clone(), entry.span.clone())).collect::<Vec<_>>()
+        };
+        let mut known = [of_tools(&self.hide), of_tools(&self.tools)].concat();
+        known.extend(self.classes.iter().flatten().map(|entry| (entry.rule.path.clone(), entry.span.clone())));
+        known.extend(self.all_tools.iter().map(|entry| (entry.rule.path.clone(), entry.span.clone())));
+        let sections = self.sections.iter().flat_map(|(_, entries)| entries);
+        known.extend(sections.map(|entry| (entry.rule.path.clone(), entry.span.clone())));
+        known.extend(self.default.iter().map(|default| ("default".to_owned(), default.span.clone())));
+        known.extend(self.unlisted.iter().map(|unlisted| ("unlisted".to_owned(), unlisted.span.clone())));
+        let holds = |entry: &str| path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        let found = known.into_iter().filter(|(entry, _)| holds(entry));
+        found.max_by_key(|(entry, _)| entry.len()).map(|(_, span)| span)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct PolicyEntry<K> {
     /// The span of the key.

@@ -98,6 +98,14 @@ pub(crate) fn report_errors(root: &tree::DocumentNode, report: &mut Report) {
     lint::report_contradictions(&document, report);
 }
 
+/// Returns the span of the key that is, or holds, the rule with this path; `None` if the document has none.
+pub(crate) fn find_rule(source: &Source, server: &Server, rule: &str) -> Option<Span> {
+    let mut report = Report::default();
+    let origin = document::Origin { server: server.name(), prefix: "" };
+    let root = decode::decode(source, &mut report)?;
+    document::read_document(&root, origin, &mut report).find_rule(rule)
+}
+
 /// Loads a document as the policy for a server. Never panics; reports errors only as diagnostics.
 pub fn load_policy(source: &Source, server: &Server) -> Loaded {
     let mut report = Report::default();

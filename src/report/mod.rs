@@ -32,6 +32,7 @@ pub(crate) mod section_explanation;
 pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod survey;
+pub(crate) mod tool_arguments;
 pub(crate) mod tool_list;
 pub(crate) mod tool_names;
 pub(crate) mod update_changes;

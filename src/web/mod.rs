@@ -20,9 +20,11 @@ mod overview;
 mod page;
 mod peer;
 mod registration;
+mod rule;
 mod server;
 mod site;
 mod tool;
+mod trial;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};

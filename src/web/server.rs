@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::answer::WebAnswer;
 use super::form::{Fields, write_query};
 use super::page::{as_sentence, in_code, show_page};
+use super::rule::link_rule;
 use super::site::Site;
 use crate::author::policy_file::{EditTarget, PolicyBefore};
 use crate::paths::{self, SessionPlace};
@@ -346,7 +347,7 @@ fn show_tool_row(site: &Site, place: &ServerPlace, row: &ToolRow<'_>, is_checked
                 @for limit in &row.decision.limits { p { "at most " (limit) } }
             }
             td data-label="Because of" {
-                code { (escape_invisible(row.decision.rule)) }
+                (link_rule(site, place, row.decision.rule))
                 @if let Some(reason) = row.decision.reason { p { (escape_invisible(reason)) } }
             }
         }

@@ -13,7 +13,7 @@ use super::answer::{WebAnswer, WebBody};
 use super::code_desk::CodeDesk;
 use super::form::Fields;
 use super::live::{self, Streams};
-use super::{assets, change, charts, inbox, log, overview, page, registration, server, tool};
+use super::{assets, change, charts, inbox, log, overview, page, registration, rule, server, tool};
 use crate::env::Env;
 use crate::limits::{MAX_UI_FORM, UI_REQUEST_TIME};
 
@@ -127,6 +127,7 @@ impl Site {
             ("register", None) => registration::show_registration(self, &request.query),
             ("register", Some(form)) => registration::carry_out_registration(self, form),
             ("server", None) => server::show_server(self, &request.query),
+            ("rule", None) => rule::show_rule(self, &request.query),
             ("tool", None) => tool::show_tool(self, &request.query),
             ("try", Some(form)) => tool::show_tool(self, form),
             ("inbox", None) => inbox::show_inbox(self, &request.query),
