@@ -18,7 +18,7 @@ pub use super::paths::list_servers;
 use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
 use crate::policy::ServerName;
 use crate::record::{self, LineError, LogLine};
-use crate::state::file::{self, Mark};
+use crate::state::file::{self, FileMark};
 
 /// A line of the log and its position.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl Reader {
     }
 
     /// Returns the times and lengths by which a change is seen: of the directory, and of the files that are written.
-    pub(crate) fn marks(&self) -> Vec<Mark> {
+    pub(crate) fn marks(&self) -> Vec<FileMark> {
         let written = self.cursors.values().map(|cursor| cursor.paths.current_file());
         std::iter::once(self.dir.clone()).chain(written).map(|file| file::mark(&file)).collect()
     }

@@ -188,7 +188,8 @@ impl PolicyDocument {
         known.extend(sections.map(|entry| (entry.rule.path.clone(), entry.span.clone())));
         known.extend(self.default.iter().map(|default| ("default".to_owned(), default.span.clone())));
         known.extend(self.unlisted.iter().map(|unlisted| ("unlisted".to_owned(), unlisted.span.clone())));
-        let holds = |entry: &str| path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        let holds =
+            |entry: &str| path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
         let found = known.into_iter().filter(|(entry, _)| holds(entry));
         found.max_by_key(|(entry, _)| entry.len()).map(|(_, span)| span)
     }

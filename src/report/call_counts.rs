@@ -103,7 +103,8 @@ impl CallTimes {
 
     /// Takes longer stretches until there are few enough.
     fn lengthen(&mut self) {
-        while self.span().is_some_and(|(first, last)| last - first >= MAX_STRETCHES) && self.length + 1 < LENGTHS.len() {
+        while self.span().is_some_and(|(first, last)| last - first >= MAX_STRETCHES) && self.length + 1 < LENGTHS.len()
+        {
             let shorter = self.seconds();
             self.length += 1;
             for (number, counts) in std::mem::take(&mut self.stretches) {
@@ -157,7 +158,10 @@ mod tests {
             assert_eq!((found.len(), found.iter().map(|(_, calls)| calls).sum::<u64>()), (10, 3), "{found:?}");
         }
         let year = stretches(&[0, 86_400 * 365]);
-        assert!(year.len() <= 48 && year.first() == Some(&(0, 1)) && year.last().is_some_and(|last| last.1 == 1), "{year:?}");
+        assert!(
+            year.len() <= 48 && year.first() == Some(&(0, 1)) && year.last().is_some_and(|last| last.1 == 1),
+            "{year:?}"
+        );
         // Of what no length can hold, the last is shown.
         let ages = stretches(&[-62_135_596_800, 0]);
         assert!(ages.len() == 48 && ages.last().is_some_and(|last| last.1 == 1), "{ages:?}");

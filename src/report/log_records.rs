@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::limits::MAX_UNREADABLE_TOLD;
 use crate::policy::{ServerName, ToolGlob};
 use crate::record::{About, LogLine, Subject};
-use crate::state::file::Mark;
+use crate::state::file::FileMark;
 use crate::visible::{escape_invisible, visible_path};
 
 /// How much a warning quotes of why a line cannot be read, in characters. The reason may quote the whole line.
@@ -175,7 +175,7 @@ impl LogRecords {
     }
 
     /// Returns the times and lengths by which it is seen that there may be new lines.
-    pub(crate) fn marks(&self) -> Vec<Mark> {
+    pub(crate) fn marks(&self) -> Vec<FileMark> {
         self.reader.marks()
     }
 

@@ -71,7 +71,9 @@ impl ArgumentKind {
             Self::Text => return Ok(Value::from(typed).to_string()),
             Self::Choice(values) => {
                 let found = values.iter().find(|value| *value == text);
-                return found.cloned().ok_or_else(|| "This is none of the values of the schema. Choose one of them.".to_owned());
+                return found
+                    .cloned()
+                    .ok_or_else(|| "This is none of the values of the schema. Choose one of them.".to_owned());
             }
             Self::Number(Wholeness::Whole) => (text.chars().all(digits), "no whole number. Write one such as 77"),
             Self::Number(Wholeness::Any) => (text.starts_with(digits), "no number. Write one such as 7.5"),
@@ -88,7 +90,9 @@ impl ArgumentKind {
         match Arguments::parse(&format!("{{\"x\":{text}}}")) {
             Ok(_) if is_one => Ok(text.to_owned()),
             _ if what.is_empty() => Err("This is no JSON. Write a text in quotes: \"…\".".to_owned()),
-            _ if matches!(self, Self::Array | Self::Object) => Err("This is no JSON that every parser reads alike.".to_owned()),
+            _ if matches!(self, Self::Array | Self::Object) => {
+                Err("This is no JSON that every parser reads alike.".to_owned())
+            }
             _ => Err(format!("This is {what}.")),
         }
     }
@@ -183,7 +187,10 @@ mod tests {
             (r#"{"type":["null","integer"]}"#, ArgumentKind::Number(Wholeness::Whole)),
             (r#"{"anyOf":[{"type":"number"},{"type":"null"}]}"#, ArgumentKind::Number(Wholeness::Any)),
             (r#"{"type":"boolean"}"#, ArgumentKind::Boolean),
-            (r#"{"type":"string","enum":["a",1,null]}"#, ArgumentKind::Choice(vec!["\"a\"".into(), "1".into(), "null".into()])),
+            (
+                r#"{"type":"string","enum":["a",1,null]}"#,
+                ArgumentKind::Choice(vec!["\"a\"".into(), "1".into(), "null".into()]),
+            ),
             (r#"{"const":true}"#, ArgumentKind::Choice(vec!["true".into()])),
             (r#"{"type":"array","items":{}}"#, ArgumentKind::Array),
             (r#"{"type":"object"}"#, ArgumentKind::Object),
@@ -195,7 +202,8 @@ mod tests {
         ] {
             assert_eq!(read_kind(&serde_json::from_str(declared).unwrap()), kind, "{declared}");
         }
-        let schema = r#"{"properties":{"b":{"description":"d","default":[1]},"a":{"type":"string"}},"required":["b",7]}"#;
+        let schema =
+            r#"{"properties":{"b":{"description":"d","default":[1]},"a":{"type":"string"}},"required":["b",7]}"#;
         let fields = read_schema(&serde_json::from_str(schema).unwrap());
         let [b, a] = &fields[..] else { panic!("{fields:?}") };
         assert_eq!((b.name.as_str(), b.is_required, a.is_required), ("b", true, false));

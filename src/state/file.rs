@@ -57,10 +57,10 @@ pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result
 }
 
 /// When a file was written last, and how long it is; `None` if there is none.
-pub(crate) type Mark = Option<(SystemTime, u64)>;
+pub(crate) type FileMark = Option<(SystemTime, u64)>;
 
 /// Marks what a file is now. Another mark later shows that it was written; the file is not opened.
-pub(crate) fn mark(path: &Path) -> Mark {
+pub(crate) fn mark(path: &Path) -> FileMark {
     let found = path.metadata().ok()?;
     Some((found.modified().ok()?, found.len()))
 }

@@ -54,7 +54,9 @@ pub(super) fn show_charts(site: &Site, fields: &Fields) -> WebAnswer {
             records = LogRecords::open(&dir, query.server.as_ref()).map_err(|error| error.to_string())?;
         }
         let report = match query.is_right() {
-            true => Some(StatsReport::collect(&mut records, &query.filter, site.env()).map_err(|error| error.to_string())?),
+            true => {
+                Some(StatsReport::collect(&mut records, &query.filter, site.env()).map_err(|error| error.to_string())?)
+            }
             false => None,
         };
         Ok((report, servers))

@@ -29,7 +29,9 @@ pub(super) enum DeskError {
          or run `policylayer approvals approve {0}` in another terminal."
     )]
     Background(String),
-    #[error("The terminal asks for the code of the call {0} at the moment. Type that there first, or only Enter to drop it.")]
+    #[error(
+        "The terminal asks for the code of the call {0} at the moment. Type that there first, or only Enter to drop it."
+    )]
     Busy(String),
     #[error(transparent)]
     Code(#[from] ConfirmError),
@@ -76,7 +78,8 @@ impl CodeDesk {
         state.asked = Some(AskedCode { of: entry.key(), approval, code, since: Instant::now() });
         if !state.is_reading {
             let (desk, env) = (Arc::clone(&self.0), env.clone());
-            let started = thread::Builder::new().name("code".to_owned()).spawn(move || read_codes(&terminal, &desk, &env));
+            let started =
+                thread::Builder::new().name("code".to_owned()).spawn(move || read_codes(&terminal, &desk, &env));
             started.map_err(DeskError::System)?;
             state.is_reading = true;
         }
@@ -100,7 +103,10 @@ fn read_codes(terminal: &OwnTerminal, desk: &Mutex<DeskState>, env: &Env) {
         let asked = lock(desk).asked.take();
         let said = match asked {
             Some(asked) if is_code(&typed, &asked.code) => approve_call(&asked, env),
-            _ => "Nothing was approved: that was not the code. The call still waits; the page can ask for another code.".to_owned(),
+            _ => {
+                "Nothing was approved: that was not the code. The call still waits; the page can ask for another code."
+                    .to_owned()
+            }
         };
         // A terminal that cannot be written to has nobody before it.
         let _ = terminal.write(&format!("{said}\n"));

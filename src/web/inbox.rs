@@ -198,8 +198,12 @@ fn call_word(entry: &ApprovalEntry) -> String {
 pub(super) fn describe_open(all: &[ApprovalEntry]) -> String {
     let (open, over): (Vec<_>, Vec<_>) = all.iter().partition(|entry| entry.state.is_open());
     let open: Vec<_> = open.into_iter().map(call_word).collect();
-    let over: BTreeMap<_, _> =
-        over.into_iter().rev().take(RECENT).map(|entry| (call_word(entry), escape_invisible(&describe_end(entry)))).collect();
+    let over: BTreeMap<_, _> = over
+        .into_iter()
+        .rev()
+        .take(RECENT)
+        .map(|entry| (call_word(entry), escape_invisible(&describe_end(entry))))
+        .collect();
     serde_json::json!({ "open": open, "over": over }).to_string()
 }
 

@@ -19,7 +19,7 @@ use super::log::FollowedLog;
 use super::site::Site;
 use crate::limits::{MAX_UI_FOLLOWED, MAX_UI_STREAMS, UI_BEAT, UI_LOOK, UI_SWEEP};
 use crate::report::approval_stores::ApprovalStores;
-use crate::state::file::{Mark, mark};
+use crate::state::file::{FileMark, mark};
 
 /// Where the events come from, below the directory of all pages.
 pub(super) const PATH: &str = "live";
@@ -152,7 +152,7 @@ struct LiveState {
 struct InboxLook {
     stores: ApprovalStores,
     /// When and how long the files were at the last look.
-    marks: Vec<Mark>,
+    marks: Vec<FileMark>,
     looked: Instant,
     has_open: bool,
     told: String,
@@ -200,7 +200,7 @@ impl InboxLook {
 }
 
 /// Marks the file of a store, and that of what was written to it last.
-fn mark_files(store: &Path) -> [Mark; 2] {
+fn mark_files(store: &Path) -> [FileMark; 2] {
     let mut wal = store.as_os_str().to_owned();
     wal.push("-wal");
     [mark(store), mark(Path::new(&wal))]

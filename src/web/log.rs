@@ -17,7 +17,7 @@ use crate::policy::{ServerName, ToolGlob};
 use crate::record::{self, About, Direction, LogLine, Outcome, Record};
 use crate::report::log_records::{LogError, LogFilter, LogRecords};
 use crate::report::verification::VerificationReport;
-use crate::state::file::Mark;
+use crate::state::file::FileMark;
 use crate::term::faces::log::{approval_text, event_text, result_text};
 use crate::term::style::{format_local_time, format_milliseconds};
 use crate::visible::{count_of, escape_invisible, escape_invisible_json};
@@ -36,8 +36,12 @@ const OUTCOMES: [Outcome; 7] = [
 ];
 
 /// The stretches of time that can be chosen: the hours until now, and what they are called.
-const STRETCHES: [(&str, i64, &str); 4] =
-    [("1h", 1, "the last hour"), ("24h", 24, "the last day"), ("7d", 168, "the last week"), ("30d", 720, "the last 30 days")];
+const STRETCHES: [(&str, i64, &str); 4] = [
+    ("1h", 1, "the last hour"),
+    ("24h", 24, "the last day"),
+    ("7d", 168, "the last week"),
+    ("30d", 720, "the last 30 days"),
+];
 
 /// The lines that were found.
 struct FoundLines {
@@ -68,7 +72,8 @@ impl LogQuery {
         let server = query.value("server").map(ServerName::parse).transpose();
         let server = server.map_err(|error| note("server", error.to_string())).ok().flatten();
         let hours = query.value("since").and_then(|since| STRETCHES.iter().find(|(word, ..)| *word == since));
-        let since = hours.and_then(|(_, hours, _)| Timestamp::now().checked_sub(SignedDuration::from_hours(*hours)).ok());
+        let since =
+            hours.and_then(|(_, hours, _)| Timestamp::now().checked_sub(SignedDuration::from_hours(*hours)).ok());
         let (effect, outcome, session) = (value("effect"), value("outcome"), value("session"));
         Self { server, filter: LogFilter { tool, effect, outcome, session, since }, faults }
     }
@@ -86,7 +91,7 @@ impl LogQuery {
 pub(super) struct FollowedLog {
     records: LogRecords,
     query: LogQuery,
-    marks: Vec<Mark>,
+    marks: Vec<FileMark>,
 }
 
 impl FollowedLog {

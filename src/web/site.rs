@@ -80,10 +80,7 @@ impl Site {
     }
 
     /// Answers a request, whoever sends it.
-    pub(super) async fn answer_request(
-        self: std::sync::Arc<Self>,
-        request: Request<Incoming>,
-    ) -> Response<WebBody> {
+    pub(super) async fn answer_request(self: std::sync::Arc<Self>, request: Request<Incoming>) -> Response<WebBody> {
         let (head, body) = request.into_parts();
         let answer = match self.access.check_request(&head) {
             Ok(Destination::Asset(name)) => assets::find_asset(name).ok_or(NO_SUCH_PAGE),

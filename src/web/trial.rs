@@ -65,7 +65,12 @@ impl Typed<'_> {
         if let Some(more) = self.fields.value(MORE) {
             match Arguments::parse(more) {
                 Ok(more) => {
-                    let inner = more.as_str().strip_prefix('{').and_then(|more| more.strip_suffix('}')).unwrap_or_default().trim();
+                    let inner = more
+                        .as_str()
+                        .strip_prefix('{')
+                        .and_then(|more| more.strip_suffix('}'))
+                        .unwrap_or_default()
+                        .trim();
                     members.extend((!inner.is_empty()).then(|| inner.to_owned()));
                 }
                 Err(fault) => self.note(MORE, format!("These arguments are refused: {fault}.")),
@@ -145,7 +150,8 @@ fn show_field(typed: &Typed<'_>, field: &ArgumentField, at: usize) -> Markup {
         ArgumentKind::Boolean => Some(vec!["true".to_owned(), "false".to_owned()]),
         _ => None,
     };
-    let is_long = value.len() > LONG || value.contains('\n') || matches!(field.kind, ArgumentKind::Array | ArgumentKind::Object);
+    let is_long =
+        value.len() > LONG || value.contains('\n') || matches!(field.kind, ArgumentKind::Array | ArgumentKind::Object);
     html! {
         div.argument {
             label for=(id) {
@@ -196,7 +202,8 @@ fn try_call(site: &Site, place: &ServerPlace, loaded: &LoadedPolicy, tool: &str,
         Ok(report) => report,
         Err(fault) => return html! { p.bad { (in_code(&format!("No client can send such a call: {fault}."))) } },
     };
-    let missing: Vec<_> = typed.known.iter().filter(|field| field.is_required && !has_member(&arguments, &field.name)).collect();
+    let missing: Vec<_> =
+        typed.known.iter().filter(|field| field.is_required && !has_member(&arguments, &field.name)).collect();
     html! {
         p {
             "The call is " span class={ "state effect-" (report.effect.as_str()) } { (name_effect(report.effect.as_str())) } " by "

@@ -10,9 +10,7 @@ use crate::cli::Format;
 use crate::limits::ALIGNED_ROWS;
 use crate::record::{self, About, Direction, LogLine, Outcome, Record, Subject};
 use crate::term::faces::log::{approval_text, event_text, result_text};
-use crate::term::style::{
-    DIM, ERROR, SUCCESS, WARN, format_local_time, format_milliseconds, terminal_width,
-};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, format_milliseconds, terminal_width};
 use crate::term::table::{Cell, Table};
 use crate::visible::escape_invisible_json;
 use crate::wire::method;
@@ -121,7 +119,10 @@ fn decision_cells(record: &Record<'_>) -> [Cell; 6] {
     // A preview is a call of ours, and no agent has made it; a late answer is about a call of an agent.
     let is_ours = record.direction == Direction::Wrapper.as_str() && record.approval.is_none();
     let by = if is_ours { " (made by policylayer)" } else { "" };
-    let approval = format!("{approval}{by}{}", record.result.as_ref().map_or_else(String::new, |result| format!(" ({})", result_text(result))));
+    let approval = format!(
+        "{approval}{by}{}",
+        record.result.as_ref().map_or_else(String::new, |result| format!(" ({})", result_text(result)))
+    );
     let why = match (&record.reason, &*record.effect) {
         (Some(reason), _) => Cell::new(format_args!("{rule}{approval}: {reason}")),
         (None, "allow") => Cell::styled(format_args!("{rule}{approval}"), DIM),

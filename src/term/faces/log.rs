@@ -10,7 +10,9 @@ use crate::visible::count_of;
 pub(crate) fn event_text(event: &Event, server: &str) -> String {
     match event {
         Event::Gap { lost, why } => format!("{lost} decisions of {server} are missing from here on: {why}"),
-        Event::Killed { unanswered: 0 } => format!("the session of {server} was killed; its last records may be missing"),
+        Event::Killed { unanswered: 0 } => {
+            format!("the session of {server} was killed; its last records may be missing")
+        }
         Event::Killed { unanswered } => format!(
             "the session of {server} was killed; {} unanswered, and its last records may be missing",
             count_of(*unanswered, "call")

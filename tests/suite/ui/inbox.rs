@@ -59,7 +59,13 @@ fn what_is_approved_in_the_page_runs_once() {
     assert_eq!(received(home.path(), "record"), line, "the very bytes");
     // The other page, and the terminal, are told.
     let late = press(&browser, &page, &[("answer", "deny")]);
-    assert!(late.status == 409 && late.body.contains("already approved on this machine") && late.body.contains("The first answer counts"), "{}", late.body);
+    assert!(
+        late.status == 409
+            && late.body.contains("already approved on this machine")
+            && late.body.contains("The first answer counts"),
+        "{}",
+        late.body
+    );
     assert!(fails(home.path(), &["deny", &id]).contains("already approved"));
 }
 
@@ -75,7 +81,11 @@ fn what_is_denied_gets_the_note_and_a_terminal_may_be_first() {
     let page = browser.get("inbox");
     let long = press(&browser, &page, &[("answer", "deny"), ("note", &("<b>".to_owned() + &"x".repeat(500)))]);
     assert!(long.status == 409 && long.body.contains("Shorten it"), "{}", long.body);
-    assert!(long.body.contains(&format!("value=\"&lt;b&gt;{}\"", "x".repeat(500))), "what was typed stays: {}", long.body);
+    assert!(
+        long.body.contains(&format!("value=\"&lt;b&gt;{}\"", "x".repeat(500))),
+        "what was typed stays: {}",
+        long.body
+    );
     // Enter in the note presses the first button of its form.
     let form = page.body.split("<form").find(|form| form.contains("name=\"note\"")).unwrap();
     assert!(
@@ -94,7 +104,13 @@ fn what_is_denied_gets_the_note_and_a_terminal_may_be_first() {
     let page = browser.get("inbox");
     prints(home.path(), &["approve", &id]);
     let late = press(&browser, &page, &[("answer", "deny")]);
-    assert!(late.status == 409 && late.body.contains("already approved on this machine") && late.body.contains("The first answer counts"), "{}", late.body);
+    assert!(
+        late.status == 409
+            && late.body.contains("already approved on this machine")
+            && late.body.contains("The first answer counts"),
+        "{}",
+        late.body
+    );
 }
 
 #[test]
@@ -111,7 +127,11 @@ fn without_a_terminal_the_page_asks_for_no_code() {
     let id = the_one(home.path());
     let got = press(&browser, &browser.get("inbox"), &[("answer", "once")]);
     let remedy = format!("policylayer approvals approve {id}");
-    assert!(got.status == 409 && got.body.contains("not started in a terminal") && got.body.contains(&remedy), "{}", got.body);
+    assert!(
+        got.status == 409 && got.body.contains("not started in a terminal") && got.body.contains(&remedy),
+        "{}",
+        got.body
+    );
     wait_for(home.path(), 1, "waiting");
     assert_eq!(received(home.path(), "record"), "");
     // Refusing needs no code.

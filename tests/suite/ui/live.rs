@@ -135,20 +135,41 @@ fn the_charts_have_the_numbers_of_the_subcommand() {
     }
     log.add(&refused(400, "<b>drop</b>\u{202e}", "tools.\"<i>\"", "No </td>.")).write();
     let page = browser.get("charts").body;
-    for part in ["6 decisions in", "At most 1 call.", "&lt;b&gt;drop&lt;/b&gt;\\u{202e}", "tools.\"&lt;i&gt;", "No &lt;/td&gt;.", "<title id=\"times-title\">"] {
+    for part in [
+        "6 decisions in",
+        "At most 1 call.",
+        "&lt;b&gt;drop&lt;/b&gt;\\u{202e}",
+        "tools.\"&lt;i&gt;",
+        "No &lt;/td&gt;.",
+        "<title id=\"times-title\">",
+    ] {
         assert!(page.contains(part) || page.contains(&part.replace('"', "&quot;")), "{part}: {page}");
     }
-    assert!(!page.contains("<b>") && !page.contains("<i>") && !page.contains('\u{202e}') && !page.contains(" style="), "{page}");
+    assert!(
+        !page.contains("<b>") && !page.contains("<i>") && !page.contains('\u{202e}') && !page.contains(" style="),
+        "{page}"
+    );
     let stats = home.json(&["log", "stats", "--format", "json"]);
     let times = stats["times"].as_array().unwrap();
-    assert_eq!((times.len(), times[0]["calls"].as_u64(), times[6]["deny"].as_u64()), (7, Some(1), Some(1)), "{times:?}");
-    assert_eq!(page.matches("<tr><th scope=\"row\" data-label=\"From\">").count(), 6, "stretches without a call are left out");
+    assert_eq!(
+        (times.len(), times[0]["calls"].as_u64(), times[6]["deny"].as_u64()),
+        (7, Some(1), Some(1)),
+        "{times:?}"
+    );
+    assert_eq!(
+        page.matches("<tr><th scope=\"row\" data-label=\"From\">").count(),
+        6,
+        "stretches without a call are left out"
+    );
     let page = browser.get("charts?tool=get_*").body;
     assert!(page.contains("5 decisions in") && !page.contains("drop"), "{page}");
     // What no filter can mean is said beside its field, and nothing is lost.
     for path in ["charts", "log"] {
         let page = browser.get(&format!("{path}?tool=%5Bx&session=ab")).body;
-        assert!(page.contains("aria-invalid=\"true\"") && page.contains("value=\"[x\"") && page.contains("value=\"ab\""), "{page}");
+        assert!(
+            page.contains("aria-invalid=\"true\"") && page.contains("value=\"[x\"") && page.contains("value=\"ab\""),
+            "{page}"
+        );
     }
     fs::remove_dir_all(home.audit()).unwrap();
     assert_eq!(browser.get("charts").status, 200);

@@ -78,32 +78,61 @@ fn a_call_is_tried_by_the_schema_of_its_tool() {
     let ui = Ui::start(&home);
     let browser = ui.open();
     let page = browser.get("tool?name=shop&tool=refund").body;
-    for part in ["a whole number, required by the server", "&lt;b&gt;How much\\u{202e}&lt;/b&gt;", "the server takes <code>5</code>", "<option value=\"&quot;&lt;i&gt;&quot;\">", "name=\"arg:&lt;script&gt;&quot;\""] {
+    for part in [
+        "a whole number, required by the server",
+        "&lt;b&gt;How much\\u{202e}&lt;/b&gt;",
+        "the server takes <code>5</code>",
+        "<option value=\"&quot;&lt;i&gt;&quot;\">",
+        "name=\"arg:&lt;script&gt;&quot;\"",
+    ] {
         assert!(page.contains(part), "{part}: {page}");
     }
-    assert!(!page.contains("<b>") && !page.contains("<i>") && !page.contains("<script>") && !page.contains('\u{202e}'), "{page}");
+    assert!(
+        !page.contains("<b>") && !page.contains("<i>") && !page.contains("<script>") && !page.contains('\u{202e}'),
+        "{page}"
+    );
     let attempt = |fields: &[(&str, &str)]| {
         browser.submit("try", &[&[("name", "shop"), ("tool", "refund"), ("tried", "1")], fields].concat()).body
     };
-    let page = attempt(&[("arg%3Aamount", "500"), ("arg%3Awhy", "a \"b\""), ("arg%3Afast", "true"), ("arg%3Akind", "7"), ("args", "{\"x\": [1]}")]);
+    let page = attempt(&[
+        ("arg%3Aamount", "500"),
+        ("arg%3Awhy", "a \"b\""),
+        ("arg%3Afast", "true"),
+        ("arg%3Akind", "7"),
+        ("args", "{\"x\": [1]}"),
+    ]);
     assert!(page.contains(">refused</span>") && page.contains("Too much."), "{page}");
     let sent = "{&quot;amount&quot;:500,&quot;fast&quot;:true,&quot;kind&quot;:7,&quot;why&quot;:&quot;a \\&quot;b\\&quot;&quot;,&quot;x&quot;: [1]}";
     assert!(page.contains(sent), "{page}");
     // The rule leads to its place in the file.
     let link = page.split("rule?").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
     let place = browser.get(&format!("rule?{}", link.split('#').next().unwrap())).body;
-    assert!(place.contains("begins in line 4.") && place.contains("<mark id=\"here\">4 [tools.&quot;ref*&quot;]"), "{place}");
+    assert!(
+        place.contains("begins in line 4.") && place.contains("<mark id=\"here\">4 [tools.&quot;ref*&quot;]"),
+        "{place}"
+    );
     let place = browser.get("rule?name=shop&rule=builtin:nothing%3Cb%3E").body;
     assert!(place.contains("has no place of its own") && !place.contains("<b>"), "{place}");
     // What is wrong is said beside its field, and nothing is lost or tried.
-    let page = attempt(&[("arg%3Aamount", "5,\"why\":1"), ("arg%3Alines", "{<b>"), ("arg%3Awhy", "kept"), ("args", "{")]);
+    let page =
+        attempt(&[("arg%3Aamount", "5,\"why\":1"), ("arg%3Alines", "{<b>"), ("arg%3Awhy", "kept"), ("args", "{")]);
     assert!(page.contains("Nothing was tried: 3 fields") && !page.contains("The call is"), "{page}");
-    for part in ["no whole number", "This is no array", "These arguments are refused", "value=\"5,&quot;why&quot;:1\"", "{&lt;b&gt;</textarea>", "value=\"kept\""] {
+    for part in [
+        "no whole number",
+        "This is no array",
+        "These arguments are refused",
+        "value=\"5,&quot;why&quot;:1\"",
+        "{&lt;b&gt;</textarea>",
+        "value=\"kept\"",
+    ] {
         assert!(page.contains(part), "{part}: {page}");
     }
     let page = attempt(&[("arg%3Aamount", "5"), ("args", "{\"amount\": 500}")]);
     assert!(page.contains("one of them stands in a field above"), "{page}");
     // A result is judged as well.
     let page = attempt(&[("arg%3Awhy", "x"), ("result", &("much too long <b>".to_owned() + &"x".repeat(500)))]);
-    assert!(page.contains("1 text cut") && page.contains("requires <code>amount</code>") && !page.contains("<b>"), "{page}");
+    assert!(
+        page.contains("1 text cut") && page.contains("requires <code>amount</code>") && !page.contains("<b>"),
+        "{page}"
+    );
 }
