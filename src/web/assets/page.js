@@ -64,7 +64,7 @@ if (liveAddress) {
   const takeInbox = ({ open, over }) => {
     const count = open.length > 0 ? `(${open.length}) ` : "";
     document.title = count + title;
-    if (badge) badge.textContent = count ? ` ${count.trim()}` : "";
+    if (badge) badge.textContent = open.length > 0 ? open.length : "";
     if (heard && open.some((word) => !heard.has(word))) beep();
     heard = new Set(open);
     if (!inbox) return;
