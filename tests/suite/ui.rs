@@ -113,7 +113,7 @@ impl Ui {
 
 impl Drop for Ui {
     fn drop(&mut self) {
-        for child in &mut self.child {
+        if let Some(child) = &mut self.child {
             let _ = child.kill();
             let _ = child.wait();
         }
