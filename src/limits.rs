@@ -59,6 +59,10 @@ pub const MAX_OPEN: usize = 10_000;
 pub const MAX_OPEN_BYTES: usize = 16 * 1024 * 1024;
 /// How many cancelled requests are remembered per direction, to drop late answers.
 pub const MAX_CANCELLED: usize = 1_000;
+/// How many pages of tools/list are known again by their digests, with the numbers of what is hidden on them.
+pub const MAX_JUDGED_PAGES: usize = 64;
+/// How many hidden tools one of them may have.
+pub const MAX_JUDGED_HIDDEN: usize = 1_000;
 /// How many tool names from tools/list are remembered, to recognise prompts that are named after them and to see
 /// whether a new policy shows other tools.
 pub const MAX_LISTED_TOOLS: usize = 10_000;

@@ -133,10 +133,10 @@ impl ListKind {
 ///
 /// # Errors
 /// Returns an error if parsers could read the list differently, or an item is not an object with one string `name`.
-pub(super) fn filter_result(
-    result: &str,
+pub(super) fn filter_result<'r>(
+    result: &'r str,
     list: ListKind,
-    mut is_hidden: impl FnMut(Cow<'_, str>, &str) -> bool,
+    mut is_hidden: impl FnMut(Cow<'r, str>, &'r str) -> bool,
 ) -> Result<Option<String>, Fault> {
     if !result.starts_with('{') {
         return Err(Fault::Type { name: "result", expected: "an object" });
@@ -164,36 +164,45 @@ pub(super) fn filter_result(
 }
 
 /// `None` if no item is hidden.
-fn filter_array(
-    array: &str,
+fn filter_array<'r>(
+    array: &'r str,
     list: ListKind,
-    is_hidden: &mut impl FnMut(Cow<'_, str>, &str) -> bool,
+    is_hidden: &mut impl FnMut(Cow<'r, str>, &'r str) -> bool,
 ) -> Result<Option<String>, Fault> {
     if !array.starts_with('[') {
         return Err(Fault::Type { name: list.result_key(), expected: "an array" });
     }
-    let mut visible = String::from("[");
-    let mut is_changed = false;
-    for item in view::elements(array) {
-        let Some(item) = filter_item(array.get(item).unwrap_or_default(), list, is_hidden)? else {
-            is_changed = true;
-            continue;
-        };
-        is_changed |= matches!(item, Cow::Owned(_));
-        if visible.len() > 1 {
-            visible.push(',');
+    let items = || view::elements(array).map(|item| array.get(item).unwrap_or_default());
+    // Most lists stay as they are, so what is left of one is written only from its first change on.
+    let mut visible: Option<String> = None;
+    for (at, item) in items().enumerate() {
+        let item = filter_item(item, list, is_hidden)?;
+        if visible.is_none() && !matches!(item, Some(Cow::Borrowed(_))) {
+            let mut unchanged = String::with_capacity(array.len());
+            unchanged.push('[');
+            items().take(at).for_each(|item| push_item(item, &mut unchanged));
+            visible = Some(unchanged);
         }
-        visible.push_str(&item);
+        if let (Some(visible), Some(item)) = (&mut visible, item) {
+            push_item(&item, visible);
+        }
     }
-    visible.push(']');
-    Ok(is_changed.then_some(visible))
+    visible.iter_mut().for_each(|visible| visible.push(']'));
+    Ok(visible)
+}
+
+fn push_item(item: &str, items: &mut String) {
+    if items.len() > 1 {
+        items.push(',');
+    }
+    items.push_str(item);
 }
 
 /// `None` if nothing is hidden. A hidden item becomes `null`, since its key is required.
-fn filter_single(
-    item: &str,
+fn filter_single<'r>(
+    item: &'r str,
     list: ListKind,
-    is_hidden: &mut impl FnMut(Cow<'_, str>, &str) -> bool,
+    is_hidden: &mut impl FnMut(Cow<'r, str>, &'r str) -> bool,
 ) -> Result<Option<String>, Fault> {
     Ok(match filter_item(item, list, is_hidden)? {
         None => Some("null".to_owned()),
@@ -206,7 +215,7 @@ fn filter_single(
 fn filter_item<'i>(
     item: &'i str,
     list: ListKind,
-    is_hidden: &mut impl FnMut(Cow<'_, str>, &str) -> bool,
+    is_hidden: &mut impl FnMut(Cow<'i, str>, &'i str) -> bool,
 ) -> Result<Option<Cow<'i, str>>, Fault> {
     if is_hidden(read_item_name(item, list)?, item) {
         return Ok(None);

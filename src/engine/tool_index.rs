@@ -4,13 +4,15 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::judged_pages::JudgedPages;
 use super::list_filter::{self, ListKind};
 use super::listed_names::ListedNames;
 use super::lock_index::{Earlier, LockIndex};
+use super::text_map::TextMap;
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_NAMES, MAX_LISTED_TOOLS};
 use crate::lock::ItemKind;
 use crate::policy::{Decision, Effect, Item, Listing, Policy, Section, Standing, ToolRef, ToolSeen, TrustedHints};
-use crate::risk::{Class, Listed, SharedObjects, classify_tool, classify_tool_by_hint};
+use crate::risk::{Class, Classifier, Listed, ObjectFinder, SharedObjects};
 use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
 
@@ -28,11 +30,13 @@ pub(super) struct ToolIndex {
     /// By fold.
     prompts: ListedNames,
     /// The classes that listings give to tools that are not in a catalogue, by fold.
-    classes: HashMap<Box<str>, ListedClass>,
+    classes: TextMap<ListedClass>,
     /// The hints of the server that the policy believes.
     trusted_hints: Option<TrustedHints>,
     /// Which words of the names in the page of the list that is read are known to be no verbs.
     objects: SharedObjects,
+    classifier: Classifier,
+    pub(super) judged_pages: JudgedPages,
     /// The classes of tools that were called before they were listed, so that each name is classified once.
     unlisted: HashMap<Box<str>, Class>,
     /// The total size of their names, in bytes.
@@ -68,18 +72,29 @@ impl ToolIndex {
     /// Applies the parts of a policy that decide which class a listed tool counts as, and what it is held to.
     pub(super) fn use_policy(&mut self, policy: &Policy) {
         self.trusted_hints = policy.trusted_hints();
+        self.judged_pages.forget_all();
         self.lock.use_policy(policy);
     }
 
-    /// Learns from the names on a page of the list, before its tools are recorded.
-    pub(super) fn learn_names(&mut self, policy: &Policy, page: &str) -> Result<(), Fault> {
-        let mut names = Vec::new();
-        list_filter::filter_result(page, ListKind::Tools, |name, _| {
-            names.push(name.into_owned());
+    /// Learns from the names on a page of the list, before its tools are recorded, and returns them, each with its item as written.
+    pub(super) fn learn_names<'p>(
+        &mut self,
+        policy: &Policy,
+        page: &'p str,
+    ) -> Result<Vec<(Cow<'p, str>, &'p str)>, Fault> {
+        let (mut finder, mut items) = (ObjectFinder::default(), Vec::new());
+        list_filter::filter_result(page, ListKind::Tools, |name, item| {
+            finder.add(&name);
+            items.push((name, item));
             false
         })?;
-        self.objects = SharedObjects::among(policy.server().as_str(), names.iter().map(String::as_str));
-        Ok(())
+        self.objects = finder.find(policy.server().as_str());
+        Ok(items)
+    }
+
+    /// Ends a page of the list: what was only kept from one of its items to the next is freed.
+    pub(super) fn end_page(&mut self) {
+        self.classifier = Classifier::default();
     }
 
     /// Adds a tool with its listing, an item of tools/list as written. A server that lists a tool again can only raise
@@ -97,17 +112,21 @@ impl ToolIndex {
     }
 
     fn record_class(&mut self, tool: &str, item: &str) -> bool {
-        let class = classify_listing(tool, item, &self.objects);
+        let class = classify_listing(tool, item, &self.objects, &mut self.classifier);
         let folded = fold(tool);
-        if let Some(known) = self.classes.get_mut(&*folded) {
+        if let Some(known) = self.classes.get_mut(&folded) {
             let before = known.under(self.trusted_hints);
             known.class = known.class.raised_to(class.class);
             known.by_hint = known.by_hint.raised_to(class.by_hint);
-            return known.under(self.trusted_hints) > before;
+            let is_raised = known.under(self.trusted_hints) > before;
+            if is_raised {
+                self.judged_pages.forget_all();
+            }
+            return is_raised;
         }
         if self.classes.len() < MAX_LISTED_TOOLS && !self.tools.is_full() {
             // Beyond the limit, a tool counts as not listed.
-            self.classes.insert(folded.into(), class);
+            self.classes.add(&folded, class);
         }
         false
     }
@@ -131,7 +150,7 @@ impl ToolIndex {
 
     /// Looks up a tool. Does not allocate.
     pub(super) fn find_tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
-        let class = self.classes.get(&*fold(name)).map(|known| known.under(self.trusted_hints));
+        let class = self.classes.get(&fold(name)).map(|known| known.under(self.trusted_hints));
         let listing = class.map_or(Listing::Missing, Listing::As);
         ToolRef { name, listing, drift: self.lock.find_drift(ItemKind::Tool, name) }
     }
@@ -141,20 +160,20 @@ impl ToolIndex {
     pub(super) fn find_look_alike<'s>(&'s self, name: &str, policy: &'s Policy) -> Option<&'s str> {
         let folded = fold(name);
         let listed = self.tools.get(&join_words(&folded, '_'));
-        let mut alike = listed.iter().filter(|other| fold(other) == folded);
-        if listed.iter().any(|other| **other == *name) {
+        let mut alike = listed.clone().filter(|other| fold(other) == folded);
+        if listed.clone().any(|other| other == name) {
             return None;
         }
-        alike.next().map(AsRef::as_ref).or_else(|| policy.find_look_alike(name))
+        alike.next().or_else(|| policy.find_look_alike(name))
     }
 
     /// As [`find_look_alike`](Self::find_look_alike), for a prompt.
     pub(super) fn find_prompt_look_alike<'s>(&'s self, name: &str, policy: &'s Policy) -> Option<&'s str> {
-        let alike = self.prompts.get(&fold(name));
-        if alike.iter().any(|other| **other == *name) {
+        let mut alike = self.prompts.get(&fold(name));
+        if alike.clone().any(|other| other == name) {
             return None;
         }
-        alike.first().map(AsRef::as_ref).or_else(|| policy.find_item_look_alike(Section::Prompts, name))
+        alike.next().or_else(|| policy.find_item_look_alike(Section::Prompts, name))
     }
 
     /// Looks up a prompt, with the decision about the tool that it is named after, if there is one.
@@ -164,7 +183,7 @@ impl ToolIndex {
     /// tools, every prompt counts as named after one.
     pub(super) fn find_prompt<'p>(&self, policy: &'p Policy, prompt: &'p str) -> Item<'p> {
         let folded = fold(prompt);
-        let listed = self.tools.get(&join_words(&folded, '_')).iter();
+        let listed = self.tools.get(&join_words(&folded, '_'));
         let listed = listed.map(|tool| policy.decide_tool(self.find_tool(tool)));
         let seen = if self.tools.is_full() { ToolSeen::Tool } else { ToolSeen::Unknown };
         let spellings = [prompt.into(), join_words(&folded, '_'), join_words(&folded, '-')];
@@ -179,7 +198,7 @@ impl ToolIndex {
     /// Returns whether the client would see other tools under `new` than under `old`.
     pub(super) fn shows_differ(&self, old: &Policy, new: &Policy) -> bool {
         let is_hidden = |policy: &Policy, tool: &str| {
-            let class = self.classes.get(&*fold(tool)).map(|known| known.under(policy.trusted_hints()));
+            let class = self.classes.get(&fold(tool)).map(|known| known.under(policy.trusted_hints()));
             let listing = class.map_or(Listing::Missing, Listing::As);
             let drift = self.lock.find_drift_under(policy, ItemKind::Tool, tool);
             policy.decide_tool(ToolRef { name: tool, listing, drift }).effect == Effect::Hide
@@ -205,20 +224,19 @@ impl ToolIndex {
 
     /// Whether the server has listed a tool in this very spelling.
     pub(super) fn has_listed(&self, name: &str) -> bool {
-        let listed = self.tools.get(&join_words(&fold(name), '_'));
-        listed.iter().any(|listed| **listed == *name)
+        self.tools.get(&join_words(&fold(name), '_')).any(|listed| listed == name)
     }
 }
 
 /// Falls back to the name if the listing cannot be read or is too large.
-fn classify_listing(tool: &str, item: &str, objects: &SharedObjects) -> ListedClass {
+fn classify_listing(tool: &str, item: &str, objects: &SharedObjects, classifier: &mut Classifier) -> ListedClass {
     let by_name = ToolRef { listing: Listing::Missing, ..tool.into() };
     match Some(item).filter(|item| item.len() <= MAX_CLASSIFIED_ITEM).and_then(Listed::parse) {
-        Some(listed) => {
-            let listed = listed.among(objects);
-            let class = classify_tool(&listed).counts_as();
+        Some(mut listed) => {
+            listed.objects = classifier.find_objects(&listed.name, objects);
+            let class = classifier.count(&listed);
             let is_hinted = listed.annotations.read_only == Some(true) && class > Class::Read;
-            let by_hint = if is_hinted { classify_tool_by_hint(&listed).counts_as() } else { class };
+            let by_hint = if is_hinted { classifier.count_by_hint(&listed) } else { class };
             let other = by_name.class_of_other_spelling();
             let raise = |class: Class| other.map_or(class, |other| class.max(other));
             ListedClass { class: raise(class), by_hint: raise(by_hint) }
@@ -246,15 +264,33 @@ mod tests {
             format!(r#"{{"name":"get_notes","description":"{}"}}"#, "a ".repeat((length - empty) / 2 + 1))
         };
         assert_eq!(
-            classify_listing("get_notes", &item(MAX_CLASSIFIED_ITEM - 8), &SharedObjects::default()).class,
+            classify_listing(
+                "get_notes",
+                &item(MAX_CLASSIFIED_ITEM - 8),
+                &SharedObjects::default(),
+                &mut Classifier::default()
+            )
+            .class,
             Class::Read
         );
         assert_eq!(
-            classify_listing("get_notes", &item(MAX_CLASSIFIED_ITEM + 8), &SharedObjects::default()).class,
+            classify_listing(
+                "get_notes",
+                &item(MAX_CLASSIFIED_ITEM + 8),
+                &SharedObjects::default(),
+                &mut Classifier::default()
+            )
+            .class,
             Class::Execute
         );
         assert_eq!(
-            classify_listing("delete_notes", &item(MAX_CLASSIFIED_ITEM + 8), &SharedObjects::default()).class,
+            classify_listing(
+                "delete_notes",
+                &item(MAX_CLASSIFIED_ITEM + 8),
+                &SharedObjects::default(),
+                &mut Classifier::default()
+            )
+            .class,
             Class::Destructive
         );
     }

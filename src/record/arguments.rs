@@ -77,7 +77,10 @@ impl ArgumentRecorder {
             write_json(&left_out, out);
         }
         out.extend_from_slice(b",\"hmac_sha256\":");
-        write_json(&self.keyed_digest(arguments), out);
+        match self.keyed_digest(arguments) {
+            Some(digest) => digest.write_json(out),
+            None => out.extend_from_slice(b"null"),
+        }
         match self.logged {
             ArgumentsLogged::Keys => {}
             ArgumentsLogged::Redacted => out.extend_from_slice(b",\"redacted\":"),

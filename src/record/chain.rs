@@ -44,12 +44,19 @@ impl Digest {
 
     /// Returns its 64 digits.
     pub(crate) fn to_hex(self) -> [u8; 64] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut hex = [0; 64];
         for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
-            *pair = [byte >> 4, byte & 0xf].map(|nibble| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default());
+            let digit = |nibble: u8| b'0' + nibble + if nibble > 9 { b'a' - b'9' - 1 } else { 0 };
+            *pair = [digit(byte >> 4), digit(byte & 0xf)];
         }
         hex
+    }
+
+    /// Appends it as a JSON string.
+    pub(super) fn write_json(self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        out.extend_from_slice(&self.to_hex());
+        out.push(b'"');
     }
 }
 

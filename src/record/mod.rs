@@ -321,7 +321,7 @@ impl LogEntry {
         let is_named = |policy: &Digest| !self.draft.always_names_policy && Some(*policy) == named.policy;
         if let Some(policy) = policy.filter(|policy| !is_named(policy)) {
             out.extend_from_slice(b",\"policy\":");
-            write_json(&policy, out);
+            policy.write_json(out);
         }
         if lock != named.lock {
             out.extend_from_slice(b",\"lock\":");

@@ -17,7 +17,7 @@ pub struct Listed<'l> {
     /// What the server says it does.
     pub description: Option<Cow<'l, str>>,
     /// Its arguments, in the order of the schema.
-    pub arguments: Vec<Argument>,
+    pub arguments: Vec<Argument<'l>>,
     /// The server's hints about its behaviour.
     pub annotations: Annotations,
     /// What the server's other tools show about the words of its name.
@@ -26,13 +26,13 @@ pub struct Listed<'l> {
 
 /// An argument, as the input schema declares it at its top level.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Argument {
+pub struct Argument<'l> {
     /// Its name.
-    pub name: String,
+    pub name: Cow<'l, str>,
     /// What the server says it is for.
-    pub description: Option<String>,
+    pub description: Option<Cow<'l, str>>,
     /// The values that the schema allows, if it lists them.
-    pub values: Vec<String>,
+    pub values: Vec<Cow<'l, str>>,
 }
 
 /// The hints of `ToolAnnotations` (MCP, server/tools); `None` if the server does not give one.
@@ -86,11 +86,16 @@ impl<'l> Listed<'l> {
     /// Returns the same tool without the borrow.
     pub fn into_owned(self) -> Listed<'static> {
         let owned = |text: Cow<'l, str>| Cow::Owned(text.into_owned());
+        let argument = |argument: Argument<'l>| Argument {
+            name: owned(argument.name),
+            description: argument.description.map(owned),
+            values: argument.values.into_iter().map(owned).collect(),
+        };
         Listed {
             name: owned(self.name),
             title: self.title.map(owned),
             description: self.description.map(owned),
-            arguments: self.arguments,
+            arguments: self.arguments.into_iter().map(argument).collect(),
             annotations: self.annotations,
             objects: self.objects,
         }
@@ -115,16 +120,25 @@ impl Annotations {
     }
 }
 
-fn read_arguments(schema: &str) -> Vec<Argument> {
+fn read_arguments(schema: &str) -> Vec<Argument<'_>> {
     let properties = view::members(schema).filter(|member| member.key_lossy() == "properties");
-    let argument = |property: view::Member<'_>| {
-        let mut argument = Argument { name: property.key_lossy().into_owned(), ..Argument::default() };
-        let description = view::find_member(property.value, "description").and_then(view::decode_lossy);
-        argument.description = description.map(Cow::into_owned);
-        read_values(property.value, Alternatives::Inside, &mut argument.values);
-        argument
-    };
-    properties.flat_map(|properties| view::members(properties.value)).map(argument).collect()
+    properties.flat_map(|properties| view::members(properties.value)).map(|property| read_argument(&property)).collect()
+}
+
+fn read_argument<'l>(property: &view::Member<'l>) -> Argument<'l> {
+    let mut argument = Argument { name: property.key_lossy(), ..Argument::default() };
+    let mut is_described = false;
+    for member in view::members(property.value) {
+        match &*member.key_lossy() {
+            // Of several the first counts.
+            "description" if !is_described => {
+                is_described = true;
+                argument.description = view::decode_lossy(member.value);
+            }
+            key => read_values(key, member.value, Alternatives::Inside, &mut argument.values),
+        }
+    }
+    argument
 }
 
 /// Whether a schema's own alternatives are looked at as well.
@@ -134,20 +148,20 @@ enum Alternatives {
     Ignored,
 }
 
-/// Collects the texts that a schema allows, if it lists them itself, for the items of a list, or as alternatives.
-fn read_values(schema: &str, alternatives: Alternatives, values: &mut Vec<String>) {
+/// Collects the texts that a schema allows by one of its members, if it lists them itself, for the items of a list, or as
+/// alternatives.
+fn read_values<'l>(key: &str, value: &'l str, alternatives: Alternatives, values: &mut Vec<Cow<'l, str>>) {
     let is_outer = alternatives == Alternatives::Inside;
-    for member in view::members(schema) {
-        let value = member.value;
-        let elements = || view::elements(value).filter_map(|range| value.get(range));
-        match &*member.key_lossy() {
-            "enum" => values.extend(elements().filter_map(view::decode_lossy).map(Cow::into_owned)),
-            "const" => values.extend(view::decode_lossy(value).map(Cow::into_owned)),
-            "items" if is_outer => read_values(value, Alternatives::Ignored, values),
-            "anyOf" | "oneOf" if is_outer => {
-                elements().for_each(|schema| read_values(schema, Alternatives::Ignored, values));
-            }
-            _ => {}
-        }
+    let elements = || view::elements(value).filter_map(|range| value.get(range));
+    let mut read_inside = |schema| {
+        view::members(schema)
+            .for_each(|member| read_values(&member.key_lossy(), member.value, Alternatives::Ignored, values));
+    };
+    match key {
+        "items" if is_outer => read_inside(value),
+        "anyOf" | "oneOf" if is_outer => elements().for_each(read_inside),
+        "enum" => values.extend(elements().filter_map(view::decode_lossy)),
+        "const" => values.extend(view::decode_lossy(value)),
+        _ => {}
     }
 }

@@ -325,7 +325,8 @@ impl<'l> Scan<'_, 'l> {
         }
         let Some(Level::Object { keys }) = self.reader.levels.last().copied() else { return Ok(()) };
         let before = self.reader.keys.get(keys..).unwrap_or_default();
-        if before.len() < FEW_KEYS && before.iter().any(|other| self.key_text(*other) == text) {
+        let is_same = |other: &KeyPlace| other.len == key.len && self.key_text(*other) == text;
+        if before.len() < FEW_KEYS && before.iter().any(is_same) {
             return Err(Fault::Duplicate(excerpt(text)));
         }
         self.reader.keys.push(key);

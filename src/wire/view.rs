@@ -157,24 +157,34 @@ impl<'l> Walk<'l> {
     fn skip_value(&mut self) -> Option<Range<usize>> {
         self.skip_blanks();
         let start = self.at;
+        match self.peek()? {
+            b'"' => self.skip_string()?,
+            b'{' | b'[' => self.skip_container()?,
+            b'}' | b']' | b',' | b':' => return None,
+            _ => self.skip_scalar(),
+        }
+        Some(start..self.at)
+    }
+
+    /// Skips an object or an array. Only strings, and where something begins and ends, matter inside it.
+    fn skip_container(&mut self) -> Option<()> {
         let mut depth = 0_usize;
         loop {
+            let rest = self.bytes.get(self.at..)?;
+            self.at += rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']'))?;
             match self.peek()? {
                 b'"' => self.skip_string()?,
                 b'{' | b'[' => {
                     depth += 1;
                     self.at += 1;
                 }
-                b'}' | b']' if depth > 0 => {
+                _ => {
                     depth -= 1;
                     self.at += 1;
+                    if depth == 0 {
+                        return Some(());
+                    }
                 }
-                b',' | b':' | b' ' | b'\t' if depth > 0 => self.at += 1,
-                b'}' | b']' | b',' | b':' | b' ' | b'\t' => return None,
-                _ => self.skip_scalar(),
-            }
-            if depth == 0 {
-                return Some(start..self.at);
             }
         }
     }

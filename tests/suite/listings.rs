@@ -114,6 +114,55 @@ fn a_listing_that_changes_takes_nothing_back() {
     assert_eq!(session.call("get_forecast"), "destructive");
 }
 
+/// The same bytes are judged once, as long as nothing else has changed.
+#[test]
+fn a_page_that_was_judged_is_judged_anew_where_it_may_come_out_otherwise() {
+    let harmless = r#"{"name":"get_forecast","description":"Gets the weather."}"#;
+    let deletes = r#"{"name":"get_forecast","description":"Permanently deletes all records."}"#;
+    let mut session = Session::new("weather");
+    assert_eq!([session.list(harmless), session.list(harmless)], [Seen::Yes; 2]);
+    assert_eq!([session.list(deletes), session.list(deletes)], [Seen::No; 2]);
+    assert_eq!([session.list(harmless), session.list(harmless)], [Seen::No; 2], "another page has raised its class");
+    // Another policy.
+    let mut session = Session::new("weather");
+    assert_eq!(session.list(harmless), Seen::Yes);
+    session.reload("weather", r#"{"version":"1","default":"allow","hide":["get_*"]}"#);
+    assert_eq!([session.list(harmless), session.list(harmless)], [Seen::No; 2]);
+    session.reload("weather", r#"{"version":"1","default":"allow"}"#);
+    assert_eq!([session.list(harmless), session.list(harmless)], [Seen::Yes; 2]);
+    // What stands beside the result is read as strictly as before.
+    let line = format!(r#"{{"jsonrpc":"2.0","id":1,"x":{{"a":1,"a":2}},"result":{{"tools":[{harmless}]}}}}"#);
+    let mut actions = Vec::new();
+    session.0.handle_client_line(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Now::default(), &mut actions);
+    actions.clear();
+    session.0.handle_server_line(line.as_bytes(), Now::default(), &mut actions);
+    assert!(actions.iter().all(|action| !matches!(action, Action::ToClient(Payload::Received))), "{actions:?}");
+}
+
+/// Of a page with hidden tools the same is left each time.
+#[test]
+fn the_same_page_is_filtered_alike_each_time() {
+    let names = ["get_a", "delete_b", "get_c", "remove_d", "list_e"];
+    let tools: Vec<_> = names.iter().map(|name| format!(r#" {{"name":"{name}" ,"n":[1, 2]}}"#)).collect();
+    let list = |id: usize, cursor: &str| {
+        let tools = tools.join(" , ");
+        format!(r#"{{"result":{{ "tools" : [{tools} ] ,"nextCursor":"{cursor}"}},"id":{id},"jsonrpc":"2.0"}}"#) + "\n"
+    };
+    let mut session = Session::new("weather");
+    for (id, cursor) in [(1, "x"), (2, "x"), (3, "y"), (4, "x"), (5, "y")] {
+        let mut actions = Vec::new();
+        let request = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list","params":{{"cursor":"c"}}}}"#);
+        session.0.handle_client_line(request.as_bytes(), Now::default(), &mut actions);
+        actions.clear();
+        session.0.handle_server_line(list(id, cursor).as_bytes(), Now::default(), &mut actions);
+        let [Action::ToClient(Payload::Written(line))] = actions.as_slice() else { panic!("{actions:?}") };
+        let kept = r#"[{"name":"get_a" ,"n":[1, 2]},{"name":"get_c" ,"n":[1, 2]},{"name":"list_e" ,"n":[1, 2]}]"#;
+        let expected =
+            format!(r#"{{"result":{{ "tools" : {kept} ,"nextCursor":"{cursor}"}},"id":{id},"jsonrpc":"2.0"}}"#);
+        assert_eq!(String::from_utf8_lossy(line), expected + "\n");
+    }
+}
+
 #[test]
 fn what_deletes_by_its_listing_is_not_talked_into_something_else() {
     let deletes = r#"{"name":"run_x","description":"Permanently deletes all records."}"#;

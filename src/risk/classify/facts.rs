@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::name;
-use super::schema::{quote_for_reason, take_a_message};
-use super::words::{is_personal, is_written_by_others, split_words};
+use super::reason::{Reason, quote_for_reason};
+use super::schema::take_a_message;
+use super::words::{SplitName, is_personal, is_written_by_others, split_words};
 use crate::risk::class::Class;
 use crate::risk::tool_claims::Listed;
 
@@ -69,7 +70,7 @@ impl ToolFacts {
 
 /// Returns the facts that a tool's name, arguments and annotations tell. `class` is what it counts as.
 pub fn find_facts(tool: &Listed<'_>, class: Class) -> ToolFacts {
-    let url_argument = tool.arguments.iter().map(|argument| argument.name.as_str()).find(|name| is_address(name));
+    let url_argument = tool.arguments.iter().map(|argument| &*argument.name).find(|name| is_address(name));
     ToolFacts {
         personal: find_personal(tool),
         sends: if class >= Class::Execute { find_sending(tool) } else { None },
@@ -91,7 +92,7 @@ fn find_personal(tool: &Listed<'_>) -> Option<Cow<'static, str>> {
 }
 
 fn find_sending(tool: &Listed<'_>) -> Option<Cow<'static, str>> {
-    if name::read_name(&tool.name, tool.objects).sends {
+    if name::read_name(&SplitName::of(&tool.name), tool.objects).sends {
         return Some("Its name says that it sends.".into());
     }
     take_a_message(&tool.arguments).then_some("It takes a recipient and a text.".into())
@@ -109,8 +110,12 @@ fn find_untrusted(tool: &Listed<'_>, url_argument: Option<&str>) -> Option<Cow<'
     Some(format!("Its name has the word \"{}\".", quote_for_reason(word)).into())
 }
 
-pub(super) fn find_secret(name: &str) -> Option<String> {
-    let words = split_words(name);
+fn find_secret(name: &str) -> Option<String> {
+    Some(Reason::Word(find_secret_word(SplitName::of(name).words())?, "").to_string())
+}
+
+/// Finds the word of a name that says that the tool returns keys or passwords.
+pub(super) fn find_secret_word<'n>(mut words: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let is_pair = |one: &str, other: &str| {
         matches!(
             (one, other),
@@ -120,7 +125,7 @@ pub(super) fn find_secret(name: &str) -> Option<String> {
         )
     };
     let mut before = "";
-    let word = words.split_ascii_whitespace().find(|word| {
+    words.find(|word| {
         let previous = std::mem::replace(&mut before, word);
         is_pair(previous, word)
             || matches!(
@@ -137,8 +142,7 @@ pub(super) fn find_secret(name: &str) -> Option<String> {
                     | "secrets"
                     | "totp"
             )
-    })?;
-    Some(format!("Its name has the word \"{}\".", quote_for_reason(word)))
+    })
 }
 
 /// Whether an argument is an address that the tool connects to. One that is called back or shown is none.

@@ -7,19 +7,24 @@ mod facts;
 mod name;
 mod nouns;
 mod objects;
+mod reason;
 mod schema;
 mod text;
+mod word_table;
 mod words;
-
-use std::borrow::Cow;
 
 use serde::Serialize;
 
 use super::class::Class;
 use super::tool_claims::Listed;
 pub use facts::{Fact, ToolFact, ToolFacts, find_facts};
+use name::NameFindings;
 pub use name::Objects;
-pub use objects::SharedObjects;
+pub use objects::{ObjectFinder, SharedObjects};
+use reason::Reason;
+use schema::{ArgumentBuffers, Sign};
+use text::TextFindings;
+use words::{SplitName, Tokens};
 
 /// How reliable a verdict is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -59,146 +64,232 @@ pub struct Classification {
 impl Classification {
     /// The class by which a policy's rules are chosen: below high confidence, no tool counts as a read or a write.
     pub fn counts_as(&self) -> Class {
-        match self.confidence {
-            Confidence::High => self.class,
-            Confidence::Medium | Confidence::Low => self.class.max(Class::Execute),
-        }
+        count_as(self.class, self.confidence)
+    }
+}
+
+fn count_as(class: Class, confidence: Confidence) -> Class {
+    match confidence {
+        Confidence::High => class,
+        Confidence::Medium | Confidence::Low => class.max(Class::Execute),
     }
 }
 
 /// Classifies a tool by its name, description, arguments and annotations, in time linear in their length.
 pub fn classify_tool(tool: &Listed<'_>) -> Classification {
-    let told = name::read_name(&tool.name, tool.objects);
-    let texts = Texts::read(tool);
-    // A description settles a doubt where the words of the name that are not known are things in it.
-    let is_explained =
-        || facts::find_secret(&tool.name).is_none() && told.unknown.iter().all(|word| texts.description.mentions(word));
-    // `manage_users` tells as little as `users`: what such a tool does is what its argument "action" can be.
-    let is_open = told.class.is_none() || told.manages;
-    let action = if is_open { schema::sign_of_action(tool).filter(|_| is_explained()) } else { None };
-    let named = action.as_ref().or(told.class.as_ref()).map(|(class, _)| *class);
-    let said = texts.claim();
-    // What it opens with is what the tool does, if nothing in the texts says more.
-    let opening = texts.description.opening.filter(|opening| said.as_ref().is_some_and(|(class, _)| class <= opening));
-    let declared = claim_of_declarations(tool, named, opening);
-    if told.odd {
-        return classify_odd_name(told.class, strongest_claim([said, declared]));
-    }
-    if let Some((class, reason)) = action
-        && [&said, &declared].into_iter().flatten().all(|(claimed, _)| *claimed <= class)
-    {
-        return Classification { class, confidence: Confidence::High, reason };
-    }
-    let said = strongest_claim([said, texts.claim_to_manage()]);
-    let opening = opening.filter(|opening| said.as_ref().is_some_and(|(class, _)| class <= opening));
-    let settled = || opening.filter(|_| is_explained());
-    let Some((class, word)) = &told.class else { return classify_without_name(said, declared, settled()) };
-    let class = *class;
-    let claim = strongest_claim([said, declared]);
-    let by_name = format!("Its name has the word \"{}\".", schema::quote_for_reason(word));
-    match claim {
-        // A class that is critical by the name stays: talk of money must not evade a rule against deleting.
-        Some((claimed, reason)) if claimed > class && class < Class::Destructive => {
-            Classification { class: claimed, confidence: Confidence::Medium, reason }
-        }
-        _ if class > Class::Write && tool.annotations.read_only == Some(true) => {
-            let reason = format!("{by_name} Its server says that it only reads.");
-            Classification { class, confidence: Confidence::Medium, reason }
-        }
-        _ if class == Class::Read && facts::find_secret(&tool.name).is_some() => {
-            let reason = format!("{by_name} What it returns may be keys or passwords.");
-            Classification { class, confidence: Confidence::Medium, reason }
-        }
-        _ if class <= Class::Write && !told.unknown.is_empty() && settled().is_none_or(|settled| settled > class) => {
-            let reason = format!("{by_name} What else the name says is not known.");
-            Classification { class, confidence: Confidence::Medium, reason }
-        }
-        _ => Classification { class, confidence: Confidence::High, reason: by_name },
-    }
+    Classifier::default().judge(tool).explain()
 }
 
 /// Classifies a tool of a server whose `readOnlyHint` its user trusts: a tool with it counts as a read, unless its name or its
 /// arguments say that it does more, or its texts that it destroys something or moves money.
 pub fn classify_tool_by_hint(tool: &Listed<'_>) -> Classification {
-    let told = name::read_name(&tool.name, tool.objects);
-    let says_more = told.odd
-        || told.class.is_some_and(|(class, _)| class > Class::Read)
-        || schema::sign_of_arguments(tool, None).is_some_and(|(class, _)| class > Class::Read)
-        || Texts::read(tool).claim().is_some_and(|(class, _)| class >= Class::Destructive);
-    if says_more || tool.annotations.read_only != Some(true) {
-        return classify_tool(tool);
-    }
-    let reason = "Its server says that it only reads, which the policy trusts.".to_owned();
-    Classification { class: Class::Read, confidence: Confidence::High, reason }
+    Classifier::default().judge_by_hint(tool).explain()
 }
 
-/// A class that the server claims for a tool, and the sentence that says how.
-type Claim = Option<schema::Sign>;
-
-/// What the title and the description say.
-struct Texts {
-    title: text::TextFindings,
-    description: text::TextFindings,
+/// Classifies many tools, with the same buffers.
+#[derive(Debug, Default)]
+pub struct Classifier {
+    name: SplitName,
+    title: Tokens,
+    description: Tokens,
+    arguments: ArgumentBuffers,
 }
 
-impl Texts {
-    fn read(tool: &Listed<'_>) -> Self {
-        let read = |text: &Option<Cow<'_, str>>| text::read_text(text.as_deref().unwrap_or_default());
-        Self { title: read(&tool.title), description: read(&tool.description) }
+impl Classifier {
+    /// Returns what a tool counts as, as by [`classify_tool`].
+    pub fn count(&mut self, tool: &Listed<'_>) -> Class {
+        self.judge(tool).counts_as()
     }
 
-    fn claim(&self) -> Claim {
-        let of = |what: &str, text: &text::TextFindings| {
-            let (class, words) = text.claim.as_ref()?;
-            Some((*class, format!("Its {what} says \"{}\".", schema::quote_for_reason(words))))
+    /// Returns what a tool counts as, as by [`classify_tool_by_hint`].
+    pub fn count_by_hint(&mut self, tool: &Listed<'_>) -> Class {
+        self.judge_by_hint(tool).counts_as()
+    }
+
+    /// Returns what the server's other tools show about the words of a name, as [`SharedObjects::of`] does.
+    pub fn find_objects(&mut self, name: &str, objects: &SharedObjects) -> Objects {
+        self.name.fill(name);
+        objects.of_split(&self.name)
+    }
+
+    fn judge<'t>(&'t mut self, tool: &'t Listed<'_>) -> Verdict<'t> {
+        let (read, buffers) = self.read(tool);
+        read.judge(buffers)
+    }
+
+    fn judge_by_hint<'t>(&'t mut self, tool: &'t Listed<'_>) -> Verdict<'t> {
+        let (read, buffers) = self.read(tool);
+        if tool.annotations.read_only != Some(true) || read.says_more(buffers) {
+            return read.judge(buffers);
+        }
+        let reason = Reason::Fixed("Its server says that it only reads, which the policy trusts.");
+        Verdict { class: Class::Read, confidence: Confidence::High, reason }
+    }
+
+    fn read<'t>(&'t mut self, tool: &'t Listed<'_>) -> (ReadTool<'t>, &'t mut ArgumentBuffers) {
+        let Self { name, title, description, arguments } = self;
+        name.fill(&tool.name);
+        title.fill(tool.title.as_deref().unwrap_or_default());
+        description.fill(tool.description.as_deref().unwrap_or_default());
+        let (name, title, description) = (&*name, text::read_text(title), text::read_text(description));
+        (ReadTool { tool, name, told: name::read_name(name, tool.objects), title, description }, arguments)
+    }
+}
+
+/// A verdict whose reason is not written out.
+#[derive(Clone, Copy, Debug)]
+struct Verdict<'t> {
+    class: Class,
+    confidence: Confidence,
+    reason: Reason<'t>,
+}
+
+impl Verdict<'_> {
+    fn counts_as(self) -> Class {
+        count_as(self.class, self.confidence)
+    }
+
+    fn explain(self) -> Classification {
+        Classification { class: self.class, confidence: self.confidence, reason: self.reason.to_string() }
+    }
+}
+
+/// A tool in words, and what they say.
+struct ReadTool<'t> {
+    tool: &'t Listed<'t>,
+    name: &'t SplitName,
+    told: NameFindings<'t>,
+    title: TextFindings<'t>,
+    description: TextFindings<'t>,
+}
+
+impl<'t> ReadTool<'t> {
+    fn judge(&self, buffers: &mut ArgumentBuffers) -> Verdict<'t> {
+        let Self { tool, told, description, .. } = self;
+        // `manage_users` tells as little as `users`: what such a tool does is what its argument "action" can be.
+        let is_open = told.class.is_none() || told.manages;
+        let action = if is_open { schema::sign_of_action(tool, buffers).filter(|_| self.is_explained()) } else { None };
+        let named = action.map(|(class, _)| class).or(told.class.map(|(class, _)| class));
+        let said = self.claim();
+        // What it opens with is what the tool does, if nothing in the texts says more.
+        let opening = description.opening.filter(|opening| said.is_some_and(|(class, _)| class <= *opening));
+        let declared = self.claim_of_declarations(named.or(opening), buffers);
+        if told.odd {
+            return judge_odd_name(told.class.map(|(class, _)| class), strongest_claim([said, declared]));
+        }
+        if let Some((class, reason)) = action
+            && [said, declared].into_iter().flatten().all(|(claimed, _)| claimed <= class)
+        {
+            return Verdict { class, confidence: Confidence::High, reason };
+        }
+        let said = strongest_claim([said, self.claim_to_manage()]);
+        let opening = opening.filter(|opening| said.is_some_and(|(class, _)| class <= *opening));
+        let settled = || opening.filter(|_| self.is_explained());
+        match told.class {
+            Some(named) => self.judge_by_name(named, strongest_claim([said, declared]), settled),
+            None => judge_without_name(said, declared, settled()),
+        }
+    }
+
+    /// `settled` is what its description says, if that explains the name.
+    fn judge_by_name(
+        &self,
+        (class, word): (Class, &'t str),
+        claim: Claim<'t>,
+        settled: impl Fn() -> Option<Class>,
+    ) -> Verdict<'t> {
+        let doubted = |besides| (Confidence::Medium, Reason::Word(word, besides));
+        let is_doubted = || class <= Class::Write && !self.told.unknown.is_empty();
+        let (confidence, reason) = match claim {
+            // A class that is critical by the name stays: talk of money must not evade a rule against deleting.
+            Some((claimed, reason)) if claimed > class && class < Class::Destructive => {
+                return Verdict { class: claimed, confidence: Confidence::Medium, reason };
+            }
+            _ if class > Class::Write && self.tool.annotations.read_only == Some(true) => {
+                doubted(" Its server says that it only reads.")
+            }
+            _ if class == Class::Read && self.finds_secret() => doubted(" What it returns may be keys or passwords."),
+            _ if is_doubted() && settled().is_none_or(|settled| settled > class) => {
+                doubted(" What else the name says is not known.")
+            }
+            _ => (Confidence::High, Reason::Word(word, "")),
         };
+        Verdict { class, confidence, reason }
+    }
+
+    /// Whether more than its texts or its hints say that it does more than read, or they that it destroys something or moves money.
+    fn says_more(&self, buffers: &mut ArgumentBuffers) -> bool {
+        self.told.odd
+            || self.told.class.is_some_and(|(class, _)| class > Class::Read)
+            || schema::sign_of_arguments(self.tool, self.name, None, buffers)
+                .is_some_and(|(class, _)| class > Class::Read)
+            || self.claim().is_some_and(|(class, _)| class >= Class::Destructive)
+    }
+
+    fn finds_secret(&self) -> bool {
+        facts::find_secret_word(self.name.words()).is_some()
+    }
+
+    /// A description settles a doubt where the words of the name that are not known are things in it.
+    fn is_explained(&self) -> bool {
+        !self.finds_secret() && self.told.unknown.all(|word| self.description.mentions(word))
+    }
+
+    /// What the title and the description say.
+    fn claim(&self) -> Claim<'t> {
+        let of = |what, text: &TextFindings<'t>| text.claim.map(|(class, words)| (class, Reason::Says { what, words }));
         strongest_claim([of("title", &self.title), of("description", &self.description)])
     }
 
-    fn claim_to_manage(&self) -> Claim {
+    fn claim_to_manage(&self) -> Claim<'t> {
         let manages = self.title.manages || self.description.manages;
-        manages.then(|| (Class::Execute, "Its server says that it manages something.".to_owned()))
+        manages.then_some((Class::Execute, Reason::Fixed("Its server says that it manages something.")))
+    }
+
+    /// The claim of the arguments and the annotations. `told` is the class that the name or the opening of the description tells.
+    fn claim_of_declarations(&self, told: Option<Class>, buffers: &mut ArgumentBuffers) -> Claim<'t> {
+        let arguments = schema::sign_of_arguments(self.tool, self.name, told, buffers);
+        // The hints that raise are the ones that hold without any (MCP, ToolAnnotations). Of what changes something they tell
+        // nothing.
+        let is_told = told == Some(Class::Write);
+        let hints = if is_told { None } else { schema::sign_of_annotations(self.tool.annotations) };
+        strongest_claim([arguments, hints])
     }
 }
 
-/// The claim of the arguments and the annotations. `opening` is what the description says that the tool does.
-fn claim_of_declarations(tool: &Listed<'_>, named: Option<Class>, opening: Option<Class>) -> Claim {
-    let arguments = schema::sign_of_arguments(tool, named.or(opening));
-    // The hints that raise are the ones that hold without any (MCP, ToolAnnotations). Of what changes something they tell nothing.
-    let is_told = named.or(opening) == Some(Class::Write);
-    let hints = if is_told { None } else { schema::sign_of_annotations(tool.annotations) };
-    strongest_claim([arguments, hints])
-}
+/// A class that the server claims for a tool, and what says so.
+type Claim<'t> = Option<Sign<'t>>;
 
 /// The claim of the highest class; the first one if they are equal.
-fn strongest_claim(claims: [Claim; 2]) -> Claim {
+fn strongest_claim(claims: [Claim<'_>; 2]) -> Claim<'_> {
     claims.into_iter().flatten().reduce(|most, next| if next.0 > most.0 { next } else { most })
 }
 
-/// Classifies a tool whose name tells nothing. `settled` is what its description says, if that explains the name.
-fn classify_without_name(said: Claim, declared: Claim, settled: Option<Class>) -> Classification {
+/// Judges a tool whose name tells nothing. `settled` is what its description says, if that explains the name.
+fn judge_without_name<'t>(said: Claim<'t>, declared: Claim<'t>, settled: Option<Class>) -> Verdict<'t> {
     let confidence = match settled {
         Some(_) => Confidence::High,
         None if said.is_some() => Confidence::Medium,
         None => Confidence::Low,
     };
-    let (class, reason) = said.unwrap_or_else(|| (Class::Execute, "Nothing shows what it does.".to_owned()));
+    let (class, reason) = said.unwrap_or((Class::Execute, Reason::Fixed("Nothing shows what it does.")));
     match declared {
         Some((declared, reason)) if declared > class => {
-            Classification { class: declared, confidence: Confidence::Medium, reason }
+            Verdict { class: declared, confidence: Confidence::Medium, reason }
         }
-        _ => Classification { class, confidence, reason },
+        _ => Verdict { class, confidence, reason },
     }
 }
 
-/// Classifies a tool whose name can be mistaken for another one: it is never harmless.
-fn classify_odd_name(told: Claim, claim: Claim) -> Classification {
-    let named = told.map_or(Class::Execute, |(class, _)| class.max(Class::Execute));
-    let reason = "Its name has characters that may be taken for others or are not seen.".to_owned();
+/// Judges a tool whose name can be mistaken for another one: it is never harmless.
+fn judge_odd_name(told: Option<Class>, claim: Claim<'_>) -> Verdict<'_> {
+    let named = told.map_or(Class::Execute, |class| class.max(Class::Execute));
+    let confidence = Confidence::Low;
     match claim {
-        Some((class, reason)) if class > named && named < Class::Destructive => {
-            Classification { class, confidence: Confidence::Low, reason }
+        Some((class, reason)) if class > named && named < Class::Destructive => Verdict { class, confidence, reason },
+        _ => {
+            let reason = "Its name has characters that may be taken for others or are not seen.";
+            Verdict { class: named, confidence, reason: Reason::Fixed(reason) }
         }
-        _ => Classification { class: named, confidence: Confidence::Low, reason },
     }
 }

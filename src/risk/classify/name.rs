@@ -1,47 +1,48 @@
 //! What a tool's name says. Calls use the name, so it is the one thing about which a server cannot lie.
 
-use super::facts::find_secret;
+use super::facts::find_secret_word;
 use super::nouns::{is_information, is_noun, is_thing_or_verb};
 use super::words::{
-    Chunk, Form, MAX_VERB, Verb, VerbPlace, class_with_object, find_glued_verb, find_verb, is_browser, is_deal,
-    is_far_reaching, is_handled_thing, is_infrastructure, is_money, is_plain_thing, is_sending, is_set_off,
-    is_thing_too, split_segments, visit_base_forms,
+    Chunk, Form, MAX_VERB, Segment, SplitName, Verb, VerbPlace, class_with_object, find_glued_verb, find_verb,
+    is_browser, is_deal, is_far_reaching, is_handled_thing, is_infrastructure, is_money, is_plain_thing, is_sending,
+    is_set_off, is_thing_too, visit_base_forms,
 };
 use crate::risk::class::Class;
 
 /// The longest verb that is looked for in words without a separator between them, in bytes.
 const MAX_JOINED: usize = 12;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct NameFindings {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct NameFindings<'n> {
     /// The class, and the word that tells it; `None` if no word does.
-    pub(super) class: Option<(Class, String)>,
+    pub(super) class: Option<(Class, &'n str)>,
     /// Whether the spelling is such that a reader may take it for another name.
     pub(super) odd: bool,
     /// The words that may be verbs themselves: those before the verb (`rework_list` need not list), and those after an "and".
-    pub(super) unknown: Vec<String>,
+    pub(super) unknown: Unknown<'n>,
     /// Its only verb is "manage".
     pub(super) manages: bool,
     pub(super) sends: bool,
 }
 
 /// Reads a name, which may have a namespace before it.
-pub(super) fn read_name(name: &str, objects: Objects) -> NameFindings {
-    let told = NameFindings {
-        odd: !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | ' ')),
-        ..NameFindings::default()
+pub(super) fn read_name(name: &SplitName, objects: Objects) -> NameFindings<'_> {
+    let told = NameFindings { odd: name.is_odd(), ..NameFindings::default() };
+    let Some(last) = name.segments().next_back() else { return told };
+    let namespace = || {
+        let mut segments = name.segments();
+        segments.next_back();
+        segments
     };
-    let segments = split_segments(name);
-    let Some((last, namespace)) = segments.split_last() else { return told };
     let mut seen = NameReader { objects, ..NameReader::default() };
     seen.read_verbs(last);
     // The group may be what is done: `vaporize.view`.
     if objects == Objects::Own {
-        let group = namespace.iter().flatten().flat_map(Chunk::words);
-        group.filter(|word| !is_known_object(word)).for_each(|word| seen.doubt(word));
+        let group = namespace().flat_map(Segment::words);
+        group.filter(|word| !is_known_object(word)).for_each(|word| seen.unknown.doubt(word));
     }
     // `place_order` and the like, if nothing else tells the class. `credit_usage` is another matter.
-    let mut words = last.iter().flat_map(Chunk::words);
+    let mut words = last.words();
     if seen.found.is_none()
         && !words.clone().last().is_some_and(is_information)
         && let Some(word) = words.find(|word| is_money(word) || is_deal(word))
@@ -49,29 +50,28 @@ pub(super) fn read_name(name: &str, objects: Objects) -> NameFindings {
         seen.raise_class(Class::Financial, word);
     }
     // The part before a dot is the name of a group; it cannot make the tool harmless.
-    for segment in namespace {
+    for segment in namespace() {
         let mut group = NameReader::default();
         group.read_verbs(segment);
         let anywhere = |word: &str| find_verb(word).is_none_or(|verb| verb.place == VerbPlace::Anywhere);
         if let Some((class, word)) = group.found.filter(|(class, word)| *class > Class::Read && anywhere(word)) {
-            seen.raise_class(class, &word);
+            seen.raise_class(class, word);
         }
     }
-    let words = || segments.iter().flatten().flat_map(Chunk::words);
     // What stands after "to" or "from" is not what the verb acts on.
     let object =
-        words().take_while(|word| !matches!(*word, "by" | "for" | "from" | "in" | "on" | "to" | "with")).last();
+        name.words().take_while(|word| !matches!(*word, "by" | "for" | "from" | "in" | "on" | "to" | "with")).last();
     seen.plain = object.is_some_and(is_plain_thing);
-    words().for_each(|word| seen.read_noun(word));
-    if seen.changes && find_secret(name).is_some() {
+    name.words().for_each(|word| seen.read_noun(word));
+    if seen.changes && find_secret_word(name.words()).is_some() {
         seen.raise_class(Class::Execute, "key");
     }
     if seen.renews
-        && let Some(word) = find_paid(words())
+        && let Some(word) = find_paid(name.words())
     {
         seen.raise_class(Class::Financial, word);
     }
-    let manages = seen.found.as_ref().is_some_and(|(_, word)| word == "manage");
+    let manages = seen.found.is_some_and(|(_, word)| word == "manage");
     NameFindings { class: seen.found, manages, unknown: seen.unknown, sends: seen.sends, ..told }
 }
 
@@ -104,7 +104,7 @@ pub(super) fn is_known_object(word: &str) -> bool {
 #[derive(Debug, Default)]
 struct NameReader<'n> {
     objects: Objects,
-    found: Option<(Class, String)>,
+    found: Option<(Class, &'n str)>,
     /// The first verb.
     verb: Option<&'n str>,
     /// There is a verb of the class write or execute.
@@ -120,34 +120,50 @@ struct NameReader<'n> {
     deals: bool,
     queries: bool,
     sends: bool,
-    /// The words before the first verb and after an "and" that are not known, as far as they are so few that they can be looked for.
-    unknown: Vec<String>,
+    unknown: Unknown<'n>,
 }
 
-/// More unknown words than these are not kept. One that no description has stands for the others.
+/// More unknown words than these are not kept.
 const MAX_UNKNOWN: usize = 4;
+
+/// The words before the first verb and after an "and" that are not known, as far as they are so few that they can be looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unknown<'n> {
+    words: [&'n str; MAX_UNKNOWN],
+    count: usize,
+}
+
+impl<'n> Unknown<'n> {
+    fn doubt(&mut self, word: &'n str) {
+        if let Some(place) = self.words.get_mut(self.count) {
+            *place = word;
+        }
+        self.count += 1;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether something holds for all of them. Of too many nothing does.
+    pub(super) fn all(&self, mut holds: impl FnMut(&str) -> bool) -> bool {
+        self.words.get(..self.count).is_some_and(|words| words.iter().all(|word| holds(word)))
+    }
+}
 
 impl<'n> NameReader<'n> {
     /// Keeps the more harmful class, so `get_or_create` creates.
-    fn raise_class(&mut self, class: Class, word: &str) {
-        if self.found.as_ref().is_none_or(|(known, _)| class > *known) {
-            self.found = Some((class, word.to_owned()));
+    fn raise_class(&mut self, class: Class, word: &'n str) {
+        if self.found.is_none_or(|(known, _)| class > known) {
+            self.found = Some((class, word));
         }
     }
 
-    fn doubt(&mut self, word: &str) {
-        match self.unknown.len() {
-            0..MAX_UNKNOWN => self.unknown.push(word.to_owned()),
-            MAX_UNKNOWN => self.unknown.push(String::new()),
-            _ => {}
-        }
-    }
-
-    fn read_verbs(&mut self, chunks: &'n [Chunk]) {
+    fn read_verbs(&mut self, segment: Segment<'n>) {
         let (mut first, mut thing, mut previous) = (true, false, "");
         // Whether no word so far can be a verb that is not known.
         let mut known = true;
-        let mut words = chunks.iter().flat_map(Chunk::words).peekable();
+        let mut words = segment.words().peekable();
         while let Some(word) = words.next() {
             let before = std::mem::replace(&mut previous, word);
             // A pull request is a noun: nobody pulls.
@@ -165,14 +181,14 @@ impl<'n> NameReader<'n> {
                 first = true;
                 // `list_and_vaporize` does more than list.
                 if word != "with" && find_verb(next).is_none() && !is_known_object(next) && !next.is_empty() {
-                    self.doubt(next);
+                    self.unknown.doubt(next);
                 }
             } else if let Some(Verb { class, .. }) =
                 find_verb(word).filter(|verb| first || verb.place == VerbPlace::Anywhere || (thing && next.is_empty()))
             {
                 thing |= first && is_thing_too(word);
                 first = false;
-                let class = class_with_object(word, class, chunks.iter().flat_map(Chunk::words));
+                let class = class_with_object(word, class, segment.words());
                 self.raise_class(class, word);
                 self.read_verb(class, word);
                 self.verb = self.verb.or(Some(word));
@@ -184,13 +200,13 @@ impl<'n> NameReader<'n> {
                 if !is_object && !is_known_object(word) {
                     known = false;
                     if self.found.is_none() && self.objects == Objects::Own {
-                        self.doubt(word);
+                        self.unknown.doubt(word);
                     }
                 }
             }
         }
-        for (verb, class) in chunks.iter().filter_map(find_disguised_verb) {
-            self.raise_class(class, &verb);
+        for verb in segment.chunks().filter_map(find_disguised_verb) {
+            self.raise_class(verb.class, verb.word);
         }
         if self.found.is_none() && (known || self.objects == Objects::Shared) && is_information(previous) {
             self.raise_class(Class::Read, previous);
@@ -199,7 +215,7 @@ impl<'n> NameReader<'n> {
 
     /// Whether a word that can be a verb is part of what is read, as in `get_update`, `list_label` and `get_send_status`.
     fn is_read_thing(&self, first: bool, word: &str, next: &str) -> bool {
-        let is_read = !first && self.found.as_ref().is_some_and(|(class, _)| *class == Class::Read);
+        let is_read = !first && self.found.is_some_and(|(class, _)| class == Class::Read);
         is_read
             && match self.verb {
                 Some("list") if is_handled_thing(word) => true,
@@ -237,7 +253,7 @@ impl<'n> NameReader<'n> {
     }
 
     /// Raises the class by what is changed.
-    fn read_noun(&mut self, word: &str) {
+    fn read_noun(&mut self, word: &'n str) {
         // A contract on a chain is written to; one on paper is created and updated.
         if self.changes && is_money(word) && self.verb != Some(word)
             || self.writes && matches!(word, "contract" | "onchain")
@@ -279,29 +295,24 @@ fn find_paid<'w>(words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
 }
 
 /// Finds a verb that changes something and is written like `DeLeTe` or `de1ete`.
-fn find_disguised_verb(chunk: &Chunk) -> Option<(String, Class)> {
-    let harmful = |word: &str| {
-        let verb = find_verb(word).filter(|verb| verb.place == VerbPlace::Anywhere && verb.class > Class::Read)?;
-        Some((word.to_owned(), verb.class))
-    };
+fn find_disguised_verb(chunk: Chunk<'_>) -> Option<Verb> {
+    let harmful =
+        |word: &str| find_verb(word).filter(|verb| verb.place == VerbPlace::Anywhere && verb.class > Class::Read);
     let mut words = chunk.words();
     if !words.clone().any(|word| word == chunk.skeleton)
-        && let Some(found) = harmful(&chunk.skeleton)
+        && let Some(found) = harmful(chunk.skeleton)
     {
         return Some(found);
     }
-    let mut joined = String::new();
     while let Some(word) = words.next() {
-        joined.clear();
-        for more in words.clone() {
-            if joined.is_empty() {
-                joined.push_str(word);
-            }
-            joined.push_str(more);
-            if joined.len() > MAX_JOINED {
-                break;
-            }
-            if let Some(found) = harmful(&joined) {
+        let (mut joined, mut length) = ([0; MAX_JOINED], 0);
+        for part in std::iter::once(word).chain(words.clone()) {
+            let Some(room) = joined.get_mut(length..length + part.len()) else { break };
+            room.copy_from_slice(part.as_bytes());
+            let is_first = length == 0;
+            length += part.len();
+            let whole = joined.get(..length).and_then(|whole| str::from_utf8(whole).ok());
+            if let Some(found) = whole.filter(|_| !is_first).and_then(harmful) {
                 return Some(found);
             }
         }

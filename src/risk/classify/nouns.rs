@@ -1,18 +1,29 @@
 //! Which words of a name are not verbs: nouns, and the small words between them.
 
+use super::word_table::WordTable;
+
 /// One word a line, sorted. Nouns that are hardly ever verbs, and the nouns of software.
 const NOUNS: &str = include_str!("nouns.txt");
 
+/// Small words that stand beside them.
+const PARTICLES: &str = "active advanced all allowed any as assigned at available batch bulk by connected current for from \
+    full global in into last latest many mass me more multi multiple my new next of on other previous private protected public \
+    raw recent related self shared single take the to top via";
+
+static TABLE: WordTable<4096> = WordTable::new(&[NOUNS, PARTICLES]);
+
 /// Whether a word in lower case cannot be the verb of a name.
 pub(super) fn is_noun(word: &str) -> bool {
-    word.len() < 2 || is_particle(word) || is_in(NOUNS, word) || is_compound(word)
+    word.len() < 2 || TABLE.has(word) || is_compound(word)
 }
 
 /// Whether a word consists of two nouns, as "localstorage" and "usergroup" do.
 fn is_compound(word: &str) -> bool {
     const LEAST: usize = 4;
     const MOST: usize = 24;
-    let is_half = |half: Option<&str>| half.is_some_and(|half| half.len() >= LEAST && is_in(NOUNS, half));
+    let is_half = |half: Option<&str>| {
+        half.is_some_and(|half| half.len() >= LEAST && TABLE.find(half).is_some_and(|(group, _)| group == 0))
+    };
     word.len() <= MOST && (LEAST..word.len()).any(|at| is_half(word.get(..at)) && is_half(word.get(at..)))
 }
 
@@ -52,77 +63,6 @@ pub(super) fn is_thing_or_verb(word: &str) -> bool {
     )
 }
 
-fn is_particle(word: &str) -> bool {
-    matches!(
-        word,
-        "active"
-            | "advanced"
-            | "all"
-            | "allowed"
-            | "any"
-            | "as"
-            | "assigned"
-            | "at"
-            | "available"
-            | "batch"
-            | "bulk"
-            | "by"
-            | "connected"
-            | "current"
-            | "for"
-            | "from"
-            | "full"
-            | "global"
-            | "in"
-            | "into"
-            | "last"
-            | "latest"
-            | "many"
-            | "mass"
-            | "me"
-            | "more"
-            | "multi"
-            | "multiple"
-            | "my"
-            | "new"
-            | "next"
-            | "of"
-            | "on"
-            | "other"
-            | "previous"
-            | "private"
-            | "protected"
-            | "public"
-            | "raw"
-            | "recent"
-            | "related"
-            | "self"
-            | "shared"
-            | "single"
-            | "take"
-            | "the"
-            | "to"
-            | "top"
-            | "via"
-    )
-}
-
-/// Looks a word up among sorted lines.
-fn is_in(lines: &str, word: &str) -> bool {
-    let (mut from, mut to) = (0, lines.len());
-    while let Some(rest) = lines.get(from..to).filter(|rest| !rest.is_empty()) {
-        let middle = from + rest.len() / 2;
-        let start = lines.get(from..middle).and_then(|before| before.rfind('\n')).map_or(from, |at| from + at + 1);
-        let end = lines.get(start..to).and_then(|line| line.find('\n')).map_or(to, |at| start + at);
-        match lines.get(start..end).unwrap_or_default().cmp(word) {
-            std::cmp::Ordering::Equal => return true,
-            std::cmp::Ordering::Less => from = end + 1,
-            std::cmp::Ordering::Greater => to = start,
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,9 +71,9 @@ mod tests {
     fn the_nouns_are_sorted_and_found() {
         let nouns: Vec<&str> = NOUNS.lines().collect();
         assert!(nouns.is_sorted_by(|one, next| one < next) && NOUNS.ends_with('\n'));
-        assert!(nouns.iter().all(|noun| is_in(NOUNS, noun)));
+        assert!(nouns.iter().all(|noun| TABLE.find(noun) == Some((0, noun))));
         for word in ["", "a", "aa", "vaporize", "zap", "zzz", "dial", "\n"] {
-            assert!(!is_in(NOUNS, word), "{word:?}");
+            assert!(!TABLE.has(word), "{word:?}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::name::{Objects, is_known_object};
-use super::words::{Chunk, find_verb, split_segments, split_words};
+use super::words::{SplitName, find_verb, split_words};
 
 /// So many verbs have to stand beside a word before it is known to be none itself.
 const ENOUGH_VERBS: usize = 3;
@@ -21,34 +21,66 @@ const ENOUGH_TOOLS: usize = 4;
 #[derive(Clone, Debug, Default)]
 pub struct SharedObjects(HashSet<Box<str>>);
 
-impl SharedObjects {
-    /// Finds the objects that these names share. `server` is what the server is called, or several such names.
-    pub fn among<'n>(server: &str, names: impl IntoIterator<Item = &'n str>) -> Self {
-        let mut beside: HashMap<Box<str>, HashSet<Box<str>>> = HashMap::new();
-        let mut first: HashMap<Box<str>, usize> = HashMap::new();
-        let mut count = 0_usize;
-        for name in names {
-            count += 1;
-            let segments = split_segments(name);
-            let words: Vec<&str> = segments.iter().flatten().flat_map(Chunk::words).collect();
-            if let Some(word) = words.first().filter(|word| is_possible(word)) {
-                *first.entry((*word).into()).or_default() += 1;
+/// Collects the names among which objects are found.
+#[derive(Debug, Default)]
+pub struct ObjectFinder {
+    split: SplitName,
+    /// The words of each name on a line.
+    lines: String,
+}
+
+impl ObjectFinder {
+    /// Adds a name.
+    pub fn add(&mut self, name: &str) {
+        self.split.fill(name);
+        for word in self.split.words() {
+            self.lines.push_str(word);
+            self.lines.push(' ');
+        }
+        self.lines.push('\n');
+    }
+
+    /// Returns the objects that the names share. `server` is what the server is called, or several such names.
+    pub fn find(&self, server: &str) -> SharedObjects {
+        // Of each word the verbs beside it, as many as are enough.
+        let mut beside: HashMap<&str, [&str; ENOUGH_VERBS]> = HashMap::new();
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        let count = self.lines.lines().count();
+        for words in self.lines.lines().map(str::split_ascii_whitespace) {
+            if let Some(word) = words.clone().next().filter(|word| is_possible(word)) {
+                *first.entry(word).or_default() += 1;
             }
-            for pair in words.windows(2) {
-                let [one, other] = pair else { continue };
+            for (one, other) in words.clone().zip(words.skip(1)) {
                 for (word, verb) in [(one, other), (other, one)] {
                     if find_verb(verb).is_some() && is_possible(word) {
-                        beside.entry((*word).into()).or_default().insert((*verb).into());
+                        add_verb(beside.entry(word).or_default(), verb);
                     }
                 }
             }
         }
         let is_of_server = |tools: usize| count >= ENOUGH_TOOLS && tools * 5 >= count * 4;
         let begin = first.into_iter().filter(|(_, tools)| is_of_server(*tools)).map(|(word, _)| word);
-        let objects = beside.into_iter().filter(|(_, verbs)| verbs.len() >= ENOUGH_VERBS).map(|(word, _)| word);
+        let objects =
+            beside.into_iter().filter(|(_, verbs)| verbs.iter().all(|verb| !verb.is_empty())).map(|(word, _)| word);
         let own = split_words(server);
-        let own = own.split_ascii_whitespace().filter(|word| is_possible(word)).map(Box::from);
-        Self(begin.chain(objects).chain(own).collect())
+        let own = own.split_ascii_whitespace().filter(|word| is_possible(word));
+        SharedObjects(begin.chain(objects).chain(own).map(Box::from).collect())
+    }
+}
+
+/// Notes a verb that stands beside a word, unless there are enough.
+fn add_verb<'n>(verbs: &mut [&'n str; ENOUGH_VERBS], verb: &'n str) {
+    if let Some(place) = verbs.iter_mut().find(|known| known.is_empty() || **known == verb) {
+        *place = verb;
+    }
+}
+
+impl SharedObjects {
+    /// Finds the objects that these names share. `server` is what the server is called, or several such names.
+    pub fn among<'n>(server: &str, names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut finder = ObjectFinder::default();
+        names.into_iter().for_each(|name| finder.add(name));
+        finder.find(server)
     }
 
     /// Finds the objects that the items of tools/list share.
@@ -58,8 +90,11 @@ impl SharedObjects {
 
     /// Returns whether they explain the unknown words of a name.
     pub fn of(&self, name: &str) -> Objects {
-        let segments = split_segments(name);
-        let mut words = segments.iter().flatten().flat_map(Chunk::words).take_while(|word| find_verb(word).is_none());
+        self.of_split(&SplitName::of(name))
+    }
+
+    pub(super) fn of_split(&self, name: &SplitName) -> Objects {
+        let mut words = name.words().take_while(|word| find_verb(word).is_none());
         if !self.0.is_empty() && words.all(|word| is_known_object(word) || self.0.contains(word)) {
             Objects::Shared
         } else {

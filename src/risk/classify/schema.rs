@@ -1,85 +1,105 @@
 //! What a tool's arguments and annotations say: the server's words too, which can raise a class and never lower it.
 
 use super::name::{self, Objects};
-use super::words::{find_verb, split_words};
+use super::reason::Reason;
+use super::words::{SplitName, find_verb, split_words, split_words_into};
 use crate::risk::class::Class;
 use crate::risk::tool_claims::{Annotations, Argument, Listed};
-use crate::visible::escape_invisible;
 
-/// A class, and the sentence that explains it.
-pub(super) type Sign = (Class, String);
+/// A class, and what explains it.
+pub(super) type Sign<'t> = (Class, Reason<'t>);
+
+/// Buffers for the words of names, kept from one argument to the next.
+#[derive(Debug, Default)]
+pub(super) struct ArgumentBuffers {
+    words: String,
+    joined: String,
+    value: SplitName,
+}
 
 /// The sign of the highest class among the arguments.
 /// `named` is the class that the name tells.
-pub(super) fn sign_of_arguments(tool: &Listed<'_>, named: Option<Class>) -> Option<Sign> {
+pub(super) fn sign_of_arguments<'t>(
+    tool: &'t Listed<'_>,
+    name: &SplitName,
+    named: Option<Class>,
+    buffers: &mut ArgumentBuffers,
+) -> Option<Sign<'t>> {
     let changes = named.is_some_and(|class| class > Class::Read);
-    let mut found: Option<Sign> = None;
-    let mut raise = |class: Class, reason: &dyn Fn() -> String| {
-        if found.as_ref().is_none_or(|(known, _)| class > *known) {
-            found = Some((class, reason()));
+    let mut found: Option<Sign<'t>> = None;
+    let mut raise = |class: Class, reason: Reason<'t>| {
+        if found.is_none_or(|(known, _)| class > known) {
+            found = Some((class, reason));
         }
     };
     let mut pairs = ArgumentPairs::default();
     for argument in &tool.arguments {
-        let words = split_words(&argument.name);
-        let taken = || format!("It takes the argument \"{}\".", quote_for_reason(&argument.name));
-        if let Some(class) = of_name(&words, argument) {
-            raise(class, &taken);
+        split_words_into(&argument.name, &mut buffers.words);
+        let words = buffers.words.as_str();
+        let taken = Reason::Takes(&argument.name);
+        if let Some(class) = of_name(words, argument, &mut buffers.joined) {
+            raise(class, taken);
         }
-        if changes && is_spending(&words) {
-            raise(Class::Financial, &taken);
-        } else if changes && (is_element(&words) || is_signing_key(&words)) {
-            raise(Class::Execute, &taken);
+        if changes && is_spending(words) {
+            raise(Class::Financial, taken);
+        } else if changes && (is_element(words) || is_signing_key(words)) {
+            raise(Class::Execute, taken);
         }
-        pairs.add_words(&words);
+        pairs.add_words(words);
         let mut words = words.split_ascii_whitespace();
         if changes && words.clone().next_back().is_some_and(|word| matches!(word, "state" | "status")) {
             // A filter of a tool that reads has such values as well.
             if let Some(value) = argument.values.iter().find(|value| is_end(value)) {
-                raise(Class::Destructive, &|| can_be(argument, value));
+                raise(Class::Destructive, can_be(argument, value));
             }
             if let Some(value) = argument.values.iter().find(|value| value.eq_ignore_ascii_case("approved")) {
-                raise(Class::Execute, &|| can_be(argument, value));
+                raise(Class::Execute, can_be(argument, value));
             }
         }
         let is_mode = words.clone().next_back() == Some("mode");
         if words.next().is_some_and(is_choice) || words.next_back().is_some_and(is_choice) {
             for value in &argument.values {
-                // "dropIndexSuggestions" and "post_ids" name what is listed, and "around_post" where; "delete" and
-                // "delete_user" what is done.
-                let words = split_words(value);
-                let mut words = words.split_ascii_whitespace();
-                let is_opened = !is_mode || words.clone().next().is_some_and(|word| find_verb(word).is_some());
-                let is_short = words.clone().count() <= 2 && words.next_back() != Some("ids") && is_opened;
-                let told = name::read_name(value, Objects::Own).class;
-                if let Some((class, _)) = told.filter(|(class, _)| is_short && *class > Class::Read) {
-                    raise(class, &|| can_be(argument, value));
+                if let Some(class) = class_of_choice(value, is_mode, &mut buffers.value) {
+                    raise(class, can_be(argument, value));
                 }
             }
         }
     }
     if pairs.amount && pairs.currency {
-        raise(Class::Financial, &|| "It takes an amount and a currency.".to_owned());
+        raise(Class::Financial, Reason::Fixed("It takes an amount and a currency."));
     }
     // A draft is sent by another call.
-    let is_draft =
-        named == Some(Class::Write) && split_words(&tool.name).split_ascii_whitespace().any(|word| word == "draft");
+    let is_draft = named == Some(Class::Write) && name.words().any(|word| word == "draft");
     if pairs.is_message() && !is_draft {
-        raise(Class::Execute, &|| "It takes a recipient and a text.".to_owned());
+        raise(Class::Execute, Reason::Fixed("It takes a recipient and a text."));
     }
     found
 }
 
+/// What is done if an argument that chooses it has this value; `None` if it is not more than a read.
+fn class_of_choice(value: &str, is_mode: bool, split: &mut SplitName) -> Option<Class> {
+    split.fill(value);
+    // "dropIndexSuggestions" and "post_ids" name what is listed, and "around_post" where; "delete" and "delete_user" what
+    // is done.
+    let mut words = split.words();
+    let is_opened = !is_mode || words.clone().next().is_some_and(|word| find_verb(word).is_some());
+    let is_short = words.clone().count() <= 2 && words.by_ref().last() != Some("ids") && is_opened;
+    let (class, _) = name::read_name(split, Objects::Own).class?;
+    (is_short && class > Class::Read).then_some(class)
+}
+
 /// What the argument "action" of a tool can be at worst, if all of its values say what they do.
-pub(super) fn sign_of_action(tool: &Listed<'_>) -> Option<Sign> {
-    let is_action = |argument: &&Argument| {
-        matches!(split_words(&argument.name).trim_ascii(), "action" | "operation" | "subcommand")
-            && !argument.values.is_empty()
+pub(super) fn sign_of_action<'t>(tool: &'t Listed<'_>, buffers: &mut ArgumentBuffers) -> Option<Sign<'t>> {
+    let ArgumentBuffers { words, value: split, .. } = buffers;
+    let mut is_action = |argument: &&Argument<'_>| {
+        split_words_into(&argument.name, words);
+        matches!(words.trim_ascii(), "action" | "operation" | "subcommand") && !argument.values.is_empty()
     };
-    let argument = tool.arguments.iter().find(is_action)?;
+    let argument = tool.arguments.iter().find(&mut is_action)?;
     let mut most: Option<(Class, &str)> = None;
     for value in &argument.values {
-        let told = name::read_name(value, Objects::Own);
+        split.fill(value);
+        let told = name::read_name(split, Objects::Own);
         let (class, _) = told.class.filter(|_| !told.odd && told.unknown.is_empty())?;
         if most.is_none_or(|(known, _)| class > known) {
             most = Some((class, value));
@@ -88,7 +108,7 @@ pub(super) fn sign_of_action(tool: &Listed<'_>) -> Option<Sign> {
     most.map(|(class, value)| (class, can_be(argument, value)))
 }
 
-pub(super) fn take_a_message(arguments: &[Argument]) -> bool {
+pub(super) fn take_a_message(arguments: &[Argument<'_>]) -> bool {
     let mut pairs = ArgumentPairs::default();
     arguments.iter().for_each(|argument| pairs.add_words(&split_words(&argument.name)));
     pairs.is_message()
@@ -119,11 +139,16 @@ impl ArgumentPairs {
 }
 
 /// The class that an argument's own name tells.
-fn of_name(words: &str, argument: &Argument) -> Option<Class> {
-    let joined = words.replace(' ', "");
+fn of_name(words: &str, argument: &Argument<'_>, joined: &mut String) -> Option<Class> {
+    joined.clear();
+    joined.extend(words.split(' '));
     let first = words.split_ascii_whitespace().next().unwrap_or_default();
     let about = |signs: &[&str]| {
-        let text = argument.description.as_deref().unwrap_or_default().to_lowercase();
+        let text = argument.description.as_deref().unwrap_or_default();
+        if text.is_ascii() {
+            return signs.iter().any(|sign| has_ascii(text, sign));
+        }
+        let text = text.to_lowercase();
         signs.iter().any(|sign| text.contains(sign))
     };
     match joined.as_str() {
@@ -146,8 +171,13 @@ fn of_name(words: &str, argument: &Argument) -> Option<Class> {
     }
 }
 
-fn can_be(argument: &Argument, value: &str) -> String {
-    format!("Its argument \"{}\" can be \"{}\".", quote_for_reason(&argument.name), quote_for_reason(value))
+/// Whether a text of ASCII has another one in any case.
+fn has_ascii(text: &str, sign: &str) -> bool {
+    text.as_bytes().windows(sign.len()).any(|window| window.eq_ignore_ascii_case(sign.as_bytes()))
+}
+
+fn can_be<'t>(argument: &'t Argument<'_>, value: &'t str) -> Reason<'t> {
+    Reason::CanBe { argument: &argument.name, value }
 }
 
 /// Whether an argument says how much may be spent.
@@ -173,10 +203,8 @@ fn is_signing_key(words: &str) -> bool {
 
 /// Whether a value says that something has ended for good.
 fn is_end(value: &str) -> bool {
-    matches!(
-        value.to_ascii_lowercase().as_str(),
-        "deleted" | "void" | "voided" | "canceled" | "cancelled" | "terminated" | "removed" | "trashed"
-    )
+    let ends = ["deleted", "void", "voided", "canceled", "cancelled", "terminated", "removed", "trashed"];
+    ends.iter().any(|end| value.eq_ignore_ascii_case(end))
 }
 
 fn is_choice(word: &str) -> bool {
@@ -196,18 +224,11 @@ fn is_choice(word: &str) -> bool {
 }
 
 /// The class that the hints tell. An absent one tells nothing, and one that calls a tool harmless is only a claim.
-pub(super) fn sign_of_annotations(hints: Annotations) -> Option<Sign> {
+pub(super) fn sign_of_annotations(hints: Annotations) -> Option<Sign<'static>> {
     // The hint means something only for a tool that does not only read (MCP, ToolAnnotations). It is as often said of updates.
     if hints.destructive == Some(true) && hints.read_only != Some(true) {
-        return Some((Class::Execute, "Its server says that it may destroy something.".to_owned()));
+        return Some((Class::Execute, Reason::Fixed("Its server says that it may destroy something.")));
     }
-    (hints.read_only == Some(false)).then(|| (Class::Write, "Its server says that it does not only read.".to_owned()))
-}
-
-/// Quotes the server's words in a sentence of ours: short, and without terminal control characters.
-pub(super) fn quote_for_reason(text: &str) -> String {
-    const MOST: usize = 48;
-    let shown: String = text.chars().take(MOST).collect();
-    let cut = if shown.len() < text.len() { "…" } else { "" };
-    format!("{}{cut}", escape_invisible(&shown))
+    (hints.read_only == Some(false))
+        .then_some((Class::Write, Reason::Fixed("Its server says that it does not only read.")))
 }

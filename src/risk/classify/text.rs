@@ -1,6 +1,6 @@
 //! What a tool's title and description say. They are the server's words, so they can raise a class and never lower it.
 
-use super::schema::Sign;
+use super::word_table::WordTable;
 use super::words::{Break, Form, MAX_VERB, Tokens, VerbPlace, class_with_object, find_verb, visit_base_forms};
 use crate::risk::class::Class;
 
@@ -38,19 +38,25 @@ const PHRASES: [(&str, Class); 30] = [
     ("transfers funds", Class::Financial),
 ];
 
+/// The words that these phrases begin with.
+static PHRASE_STARTS: WordTable<64> = WordTable::new(&[
+    "arbitrary execute executes sends will can can't cannot data irrecoverable irreversible irreversibly permanent permanently \
+     overwrites overwrite moves real transfer transfers",
+]);
+
 /// What a title or a description says.
-#[derive(Debug)]
-pub(super) struct TextFindings {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TextFindings<'t> {
     /// The worst that it says, and the words that say it.
-    pub(super) claim: Option<Sign>,
+    pub(super) claim: Option<(Class, &'t str)>,
     /// What the verb that opens it says.
     pub(super) opening: Option<Class>,
     /// Whether it says that the tool manages something, which is at least execute where nothing says what that is.
     pub(super) manages: bool,
-    tokens: Tokens,
+    tokens: &'t Tokens,
 }
 
-impl TextFindings {
+impl TextFindings<'_> {
     /// Whether it has a word, or its plural or singular, as the name of a thing: not where a verb stands.
     pub(super) fn mentions(&self, word: &str) -> bool {
         let is_same = |one: &str, other: &str| one == other || one.strip_suffix('s') == Some(other);
@@ -67,20 +73,14 @@ impl TextFindings {
 /// Of so many words after a verb, one may be its object.
 const OBJECTS: usize = 8;
 
-/// Reads a title or a description, in time linear in its length.
-pub(super) fn read_text(text: &str) -> TextFindings {
-    let tokens = Tokens::split(text);
-    let (claim, opening, manages) = find_claim(&tokens);
-    TextFindings { claim, opening, manages, tokens }
-}
-
-/// Finds the worst that a text says, what the verb that opens it says, and whether it says "manage".
-fn find_claim(tokens: &Tokens) -> (Option<Sign>, Option<Class>, bool) {
-    let (mut opening_class, mut manages) = (None, false);
-    let mut found: Option<(Class, &str)> = None;
+/// Reads a title or a description, in time linear in its length: finds the worst that it says, what the verb that opens it
+/// says, and whether it says "manage".
+pub(super) fn read_text(tokens: &Tokens) -> TextFindings<'_> {
+    let (mut opening, mut manages) = (None, false);
+    let mut claim: Option<(Class, &str)> = None;
     let mut raise = |class: Class, words| {
-        if found.is_none_or(|(known, _)| class > known) {
-            found = Some((class, words));
+        if claim.is_none_or(|(known, _)| class > known) {
+            claim = Some((class, words));
         }
     };
     let mut at = TextPlace::default();
@@ -108,7 +108,7 @@ fn find_claim(tokens: &Tokens) -> (Option<Sign>, Option<Class>, bool) {
                         class.into_iter().for_each(|class| raise(class, word));
                     }
                     if at.sentence == 0 {
-                        opening_class = opening_class.or(class);
+                        opening = opening.or(class);
                     }
                     opened = Some(form);
                 }
@@ -117,12 +117,25 @@ fn find_claim(tokens: &Tokens) -> (Option<Sign>, Option<Class>, bool) {
         }
         at.before_previous = std::mem::replace(&mut at.previous, word);
     }
-    for (phrase, class) in PHRASES {
-        if tokens.find_phrase(phrase).any(|previous| !is_negation(previous)) {
-            raise(class, phrase);
+    let phrases = find_phrases(tokens);
+    let said = PHRASES.iter().enumerate().filter(|(at, _)| phrases >> at & 1 == 1);
+    said.for_each(|(_, &(phrase, class))| raise(class, phrase));
+    TextFindings { claim, opening, manages, tokens }
+}
+
+/// Returns which of the phrases stand somewhere without a negation before them, the first in the lowest bit.
+fn find_phrases(tokens: &Tokens) -> u32 {
+    let mut found = 0;
+    for (word, previous, rest) in tokens.places() {
+        if !PHRASE_STARTS.has(word) || is_negation(previous) {
+            continue;
+        }
+        for (at, (phrase, _)) in PHRASES.iter().enumerate() {
+            let is_said = rest.strip_prefix(*phrase).is_some_and(|after| after.starts_with(' '));
+            found |= u32::from(is_said) << at;
         }
     }
-    (found.map(|(class, words)| (class, words.to_owned())), opening_class, manages)
+    found
 }
 
 /// Whether what follows describes arguments and results, and not the tool.
@@ -151,20 +164,25 @@ fn is_negation(word: &str) -> bool {
     matches!(word, "not" | "never" | "without" | "cannot" | "non" | "nor" | "no") || word.ends_with("n't")
 }
 
+/// Verbs that mean something else in a text than in a name, and what they mean there.
+static TEXT_VERBS: WordTable<256> = WordTable::new(&[
+    "display download gather provide return aggregate",
+    // "Call this tool when …" and "type" say nothing about what it does, and "allows you to read" is read.
+    "accept adjust allow answer apply ask call chat control define focus format generate handle has is like load mark \
+     message note open optimize prepare print process record refresh request resolve select sign skip split status \
+     store switch test track tree type use verify",
+    "perform",
+    // Of a value: it is set to nothing.
+    "clear reset",
+]);
+
 fn verb_of_text(word: &str) -> Option<(Class, VerbPlace)> {
-    match word {
-        "display" | "download" | "gather" | "provide" | "return" => Some((Class::Read, VerbPlace::First)),
-        "aggregate" => Some((Class::Read, VerbPlace::First)),
-        // "Call this tool when …" and "type" say nothing about what it does, and "allows you to read" is read.
-        "accept" | "adjust" | "allow" | "answer" | "apply" | "ask" | "call" | "chat" | "control" | "define"
-        | "focus" | "format" | "generate" | "handle" | "has" | "is" | "like" | "load" | "mark" | "message" | "note"
-        | "open" | "optimize" | "prepare" | "print" | "process" | "record" | "refresh" | "request" | "resolve"
-        | "select" | "sign" | "skip" | "split" | "status" | "store" | "switch" | "test" | "track" | "tree" | "type"
-        | "use" | "verify" => None,
-        "perform" => Some((Class::Execute, VerbPlace::First)),
-        // Of a value: it is set to nothing.
-        "clear" | "reset" => Some((Class::Write, VerbPlace::Anywhere)),
-        word => find_verb(word).map(|verb| (verb.class, verb.place)),
+    match TEXT_VERBS.find(word) {
+        None => find_verb(word).map(|verb| (verb.class, verb.place)),
+        Some((0, _)) => Some((Class::Read, VerbPlace::First)),
+        Some((2, _)) => Some((Class::Execute, VerbPlace::First)),
+        Some((3, _)) => Some((Class::Write, VerbPlace::Anywhere)),
+        Some(_) => None,
     }
 }
 
@@ -278,6 +296,24 @@ impl TextPlace<'_> {
             // "For deleting users" says what the tool does, "for debugging" what it is good for.
             (Form::Ing, VerbPlace::First) => false,
             (Form::Ing, VerbPlace::Anywhere) => self.sentence == 0 && matches!(self.previous, "for" | "by"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_phrase_is_found() {
+        assert!(PHRASES.len() <= 32);
+        for (at, (phrase, class)) in PHRASES.into_iter().enumerate() {
+            let mut tokens = Tokens::default();
+            tokens.fill(&format!("What {phrase}, it says"));
+            assert_eq!(find_phrases(&tokens) >> at & 1, 1, "{phrase}");
+            assert!(read_text(&tokens).claim.is_some_and(|(said, _)| said >= class), "{phrase}");
+            tokens.fill(&format!("not {phrase} {phrase}s"));
+            assert_eq!(find_phrases(&tokens) >> at & 1, 0, "{phrase}");
         }
     }
 }

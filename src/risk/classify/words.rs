@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
+use super::word_table::WordTable;
 use crate::risk::class::Class;
 use crate::visible::is_invisible;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verb {
+    pub(super) word: &'static str,
     pub(super) class: Class,
     pub(super) place: VerbPlace,
 }
@@ -20,68 +22,70 @@ pub(super) enum VerbPlace {
     First,
 }
 
-/// Returns the verb for a word in lower case, in its base form.
-pub(super) fn find_verb(word: &str) -> Option<Verb> {
+/// The verbs in their base forms. Those of one group are of one class, and count in the same places.
+#[rustfmt::skip]
+const VERB_GROUPS: [&str; 10] = [
+    "analyse analyze assess audit autocomplete blame browse calculate cat check classify compare compute correlate count \
+     decode describe detect determine diagnose diff discover echo encode enumerate estimate examine exists explain explore \
+     extract fetch filter find forecast geocode get glob grep has head identify inspect introspect investigate is lint list \
+     locate lookup ls measure monitor observe parse peek ping poll predict preview query rank read recall recommend rerank \
+     research retrieve scan scrape screenshot search show stat status suggest summarise summarize tail translate tree \
+     troubleshoot validate verify view wait whoami",
+    "add append assign attach configure create customize deactivate decrement detach disable dismiss edit enable increment \
+     initialize insert modify move mutate overwrite prepend put reassign register remember rename reopen replace replicate \
+     reprioritize reschedule save subscribe unarchive unassign unapprove unfollow unhide unlike unlock unmerge unmute unpin \
+     unresolve unschedule unset unstage unstar unsubscribe unwatch update upsert write",
+    "ack acknowledge annotate block bookmark categorize change clone close comment commit complete compose convert copy \
+     define download draft draw duplicate emulate favorite favourite flag fork format freeze hide highlight import init \
+     join label link lock mark mkdir mute note organize patch pin prioritize pull react rearrange rebase record reorder \
+     reorganize resize resolve rewrite select set snooze sort stage star stash store style tag toggle touch transition undo \
+     upload redo watch",
+    "activate approve authorize click deploy dispatch downgrade drain enqueue eval evaluate exec execute impersonate \
+     install interact invoke launch manage migrate navigate notify promote provision publish reboot reject rerun resend \
+     restart restore retry revert rollback send shutdown spawn submit unpublish upgrade",
+    "aggregate answer apply ask book boot broadcast build call capture chat checkout compile connect control cordon crawl \
+     debug dial dm drag email export fill fire focus follow forward goto grant hover invite kick leave like login mail \
+     merge message pause play post press print process push release reload reply request reserve resume rollout rotate run \
+     say scale schedule scroll share simulate sms speak start stop swipe switch sync tap test track train trigger turn \
+     tweet type uncordon upvote vote",
+    // Other words that begin names, so that the next word is not a verb: `rebuild_list_items` does not list anything.
+    "accept adjust allow alter annihilate bypass decline demolish escalate generate handle hijack ingest inject load \
+     obliterate open optimize override perform permit prepare rebuild recreate refresh regenerate reindex sanitize scrub \
+     seed shuffle sign skip split squash strip suspend tweak unblock use vacuum wreck",
+    "abort cancel clear decommission del delete deprovision deregister destroy discard drop erase evict expunge flush \
+     forget kill nuke prune purge redact remove reset revoke rm rmdir shred teardown terminate trash truncate uninstall \
+     unregister wipe",
+    "archive ban burn clean cleanup deletion empty expire pop removal unlink void",
+    "buy disburse donate invest liquidate reimburse remit repay sell withdraw",
+    "bid bill borrow charge deposit invoice lend mint pay payment payout purchase redeem refund stake swap topup trade \
+     transfer unstake wire",
+];
+
+/// What each of the groups says.
+const VERB_KINDS: [(Class, VerbPlace); 10] = {
     use Class::{Destructive, Execute, Financial, Read, Write};
     use VerbPlace::{Anywhere, First};
-    #[rustfmt::skip]
-    let (class, place) = match word {
-        "analyse" | "analyze" | "assess" | "audit" | "autocomplete" | "blame" | "browse" | "calculate" | "cat" | "check"
-        | "classify" | "compare" | "compute" | "correlate" | "count" | "decode" | "describe" | "detect" | "determine" | "diagnose"
-        | "diff" | "discover" | "echo" | "encode" | "enumerate" | "estimate" | "examine" | "exists" | "explain" | "explore"
-        | "extract" | "fetch" | "filter" | "find" | "forecast" | "geocode" | "get" | "glob" | "grep" | "has" | "head" | "identify"
-        | "inspect" | "introspect" | "investigate" | "is" | "lint" | "list" | "locate" | "lookup" | "ls" | "measure" | "monitor" | "observe"
-        | "parse" | "peek" | "ping" | "poll" | "predict" | "preview" | "query" | "rank" | "read" | "recall" | "recommend" | "rerank" | "research"
-        | "retrieve" | "scan" | "scrape" | "screenshot" | "search" | "show" | "stat" | "status" | "suggest" | "summarise"
-        | "summarize" | "tail" | "translate" | "tree" | "troubleshoot" | "validate" | "verify" | "view" | "wait" | "whoami" => (Read, First),
+    [
+        (Read, First),
+        (Write, Anywhere),
+        (Write, First),
+        (Execute, Anywhere),
+        (Execute, First),
+        (Execute, First),
+        (Destructive, Anywhere),
+        (Destructive, First),
+        (Financial, Anywhere),
+        (Financial, First),
+    ]
+};
 
-        "add" | "append" | "assign" | "attach" | "configure" | "create" | "customize" | "deactivate" | "decrement" | "detach"
-        | "disable" | "dismiss" | "edit" | "enable" | "increment" | "initialize" | "insert" | "modify" | "move" | "mutate" | "overwrite"
-        | "prepend" | "put" | "reassign" | "register" | "remember" | "rename" | "reopen" | "replace" | "replicate" | "reprioritize" | "reschedule"
-        | "save" | "subscribe" | "unarchive" | "unassign" | "unapprove" | "unfollow" | "unhide" | "unlike" | "unlock" | "unmerge" | "unmute" | "unpin"
-        | "unresolve" | "unschedule" | "unset" | "unstage" | "unstar" | "unsubscribe" | "unwatch" | "update" | "upsert" | "write"
-            => (Write, Anywhere),
-        "ack" | "acknowledge" | "annotate" | "block" | "bookmark" | "categorize" | "change" | "clone" | "close" | "comment"
-        | "commit" | "complete" | "compose" | "convert" | "copy" | "define" | "download" | "draft" | "draw" | "duplicate" | "emulate" | "favorite"
-        | "favourite" | "flag" | "fork" | "format" | "freeze" | "hide" | "highlight" | "import" | "init" | "join" | "label"
-        | "link" | "lock" | "mark" | "mkdir" | "mute" | "note" | "organize" | "patch" | "pin" | "prioritize" | "pull" | "react"
-        | "rearrange" | "rebase" | "record" | "reorder" | "reorganize" | "resize" | "resolve" | "rewrite" | "select" | "set" | "snooze" | "sort" | "stage"
-        | "star" | "stash" | "store" | "style" | "tag" | "toggle" | "touch" | "transition" | "undo" | "upload" | "redo" | "watch" => (Write, First),
+static VERBS: WordTable<1024> = WordTable::new(&VERB_GROUPS);
 
-        "activate" | "approve" | "authorize" | "click" | "deploy" | "dispatch" | "downgrade" | "drain" | "enqueue"
-        | "eval" | "evaluate" | "exec" | "execute" | "impersonate" | "install" | "interact" | "invoke" | "launch" | "manage"
-        | "migrate" | "navigate" | "notify" | "promote" | "provision" | "publish" | "reboot" | "reject" | "rerun" | "resend"
-        | "restart" | "restore" | "retry" | "revert" | "rollback" | "send" | "shutdown" | "spawn" | "submit"
-        | "unpublish" | "upgrade" => (Execute, Anywhere),
-        "aggregate" | "answer" | "apply" | "ask" | "book" | "boot" | "broadcast" | "build" | "call" | "capture" | "chat" | "checkout" | "compile"
-        | "connect" | "control" | "cordon" | "crawl" | "debug" | "dial" | "dm" | "drag" | "email" | "export" | "fill" | "fire"
-        | "focus" | "follow" | "forward" | "goto" | "grant" | "hover" | "invite" | "kick" | "leave" | "like" | "login" | "mail" | "merge"
-        | "message" | "pause" | "play" | "post" | "press" | "print" | "process" | "push" | "release" | "reload" | "reply"
-        | "request" | "reserve" | "resume" | "rollout" | "rotate" | "run" | "say" | "scale" | "schedule" | "scroll" | "share"
-        | "simulate" | "sms" | "speak" | "start" | "stop" | "swipe" | "switch" | "sync" | "tap" | "test" | "track" | "train"
-        | "trigger" | "turn" | "tweet" | "type" | "uncordon" | "upvote" | "vote" => (Execute, First),
-
-        // Other words that begin names, so that the next word is not a verb: `rebuild_list_items` does not list anything.
-        "accept" | "adjust" | "allow" | "alter" | "annihilate" | "bypass" | "decline" | "demolish" | "escalate" | "generate" | "handle"
-        | "hijack" | "ingest" | "inject" | "load" | "obliterate" | "open" | "optimize" | "override" | "perform" | "permit"
-        | "prepare" | "rebuild" | "recreate" | "refresh" | "regenerate" | "reindex" | "sanitize" | "scrub" | "seed" | "shuffle"
-        | "sign" | "skip" | "split" | "squash" | "strip" | "suspend" | "tweak" | "unblock" | "use" | "vacuum" | "wreck"
-            => (Execute, First),
-
-        "abort" | "cancel" | "clear" | "decommission" | "del" | "delete" | "deprovision" | "deregister" | "destroy" | "discard"
-        | "drop" | "erase" | "evict" | "expunge" | "flush" | "forget" | "kill" | "nuke" | "prune" | "purge"
-        | "redact" | "remove" | "reset" | "revoke" | "rm" | "rmdir" | "shred" | "teardown" | "terminate" | "trash" | "truncate"
-        | "uninstall" | "unregister" | "wipe" => (Destructive, Anywhere),
-        "archive" | "ban" | "burn" | "clean" | "cleanup" | "deletion" | "empty" | "expire" | "pop" | "removal" | "unlink" | "void"
-            => (Destructive, First),
-
-        "buy" | "disburse" | "donate" | "invest" | "liquidate" | "reimburse" | "remit" | "repay" | "sell" | "withdraw"
-            => (Financial, Anywhere),
-        "bid" | "bill" | "borrow" | "charge" | "deposit" | "invoice" | "lend" | "mint" | "pay" | "payment" | "payout" | "purchase"
-        | "redeem" | "refund" | "stake" | "swap" | "topup" | "trade" | "transfer" | "unstake" | "wire" => (Financial, First),
-        _ => return None,
-    };
-    Some(Verb { class, place })
+/// Returns the verb for a word in lower case, in its base form.
+pub(super) fn find_verb(word: &str) -> Option<Verb> {
+    let (group, known) = VERBS.find(word)?;
+    let (class, place) = *VERB_KINDS.get(group)?;
+    Some(Verb { word: known, class, place })
 }
 
 /// Whether a verb for reading is as often a noun, as in `query_run` and `rework_query`.
@@ -259,23 +263,65 @@ pub(super) enum Form {
     Ing,
 }
 
-/// A piece of a name between two separators, without characters that are invisible or not ASCII.
-#[derive(Debug)]
-pub(super) struct Chunk {
+/// A name in words, split at the marks of a namespace (`iterable.get_lists`, `ns__tool`, `a/b`) and between them into chunks,
+/// the pieces between two separators. Characters that are invisible or not ASCII are left out. Its buffers are kept from one
+/// name to the next.
+#[derive(Debug, Default)]
+pub(super) struct SplitName {
     /// The words in lower case, with spaces between: `getURLById2` is "get url by id".
     words: String,
-    /// All letters in lower case, with digits and letters that look like others replaced by those.
-    pub(super) skeleton: String,
+    skeletons: String,
+    chunks: Vec<ChunkPlace>,
+    odd: bool,
 }
 
-impl Chunk {
-    fn from_text(text: &str) -> Self {
-        let mut words = String::with_capacity(text.len() + 4);
-        push_words(text, &mut words);
+#[derive(Debug)]
+struct ChunkPlace {
+    /// Which part of the namespace it is in.
+    segment: usize,
+    words: Range<usize>,
+    skeleton: Range<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chunk<'s> {
+    words: &'s str,
+    /// All letters in lower case, with digits and letters that look like others replaced by those.
+    pub(super) skeleton: &'s str,
+}
+
+/// The chunks of one part of a namespace.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment<'s> {
+    split: &'s SplitName,
+    chunks: &'s [ChunkPlace],
+}
+
+impl SplitName {
+    pub(super) fn of(name: &str) -> Self {
+        let mut split = Self::default();
+        split.fill(name);
+        split
+    }
+
+    pub(super) fn fill(&mut self, name: &str) {
+        self.words.clear();
+        self.skeletons.clear();
+        self.chunks.clear();
+        self.odd = !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | ' '));
+        let segments = name.split("__").flat_map(|part| part.split(['.', '/', ':', '\\']));
+        for (segment, text) in segments.enumerate() {
+            split_chunks(text).for_each(|chunk| self.push_chunk(segment, chunk));
+        }
+    }
+
+    fn push_chunk(&mut self, segment: usize, text: &str) {
+        let (words, skeleton) = (self.words.len(), self.skeletons.len());
+        push_words(text, &mut self.words);
         let letters = || text.chars().filter(char::is_ascii_alphanumeric);
         // A number is a number, not a word that looks like one.
         let is_number = letters().all(|c| c.is_ascii_digit());
-        let skeleton = letters().map(|c| match c {
+        self.skeletons.extend(letters().map(|c| match c {
             c if is_number => c,
             '0' => 'o',
             '1' | 'I' => 'l',
@@ -284,11 +330,53 @@ impl Chunk {
             '5' => 's',
             '7' => 't',
             c => c.to_ascii_lowercase(),
-        });
-        Self { skeleton: skeleton.collect(), words }
+        }));
+        if self.skeletons.len() == skeleton {
+            self.words.truncate(words);
+        } else {
+            let (words, skeleton) = (words..self.words.len(), skeleton..self.skeletons.len());
+            self.chunks.push(ChunkPlace { segment, words, skeleton });
+        }
     }
 
+    /// Whether its spelling is such that a reader may take it for another name.
+    pub(super) fn is_odd(&self) -> bool {
+        self.odd
+    }
+
+    /// All words.
     pub(super) fn words(&self) -> impl Iterator<Item = &str> + Clone {
+        self.words.split_ascii_whitespace()
+    }
+
+    /// The parts of the namespace that have letters or digits.
+    pub(super) fn segments(&self) -> impl DoubleEndedIterator<Item = Segment<'_>> {
+        let segments = self.chunks.chunk_by(|one, next| one.segment == next.segment);
+        segments.map(|chunks| Segment { split: self, chunks })
+    }
+}
+
+impl<'s> Segment<'s> {
+    pub(super) fn chunks(self) -> impl Iterator<Item = Chunk<'s>> {
+        let Self { split, chunks } = self;
+        chunks.iter().map(|chunk| Chunk {
+            words: split.words.get(chunk.words.clone()).unwrap_or_default(),
+            skeleton: split.skeletons.get(chunk.skeleton.clone()).unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn words(self) -> impl Iterator<Item = &'s str> + Clone {
+        let range = match self.chunks {
+            [first, .., last] => first.words.start..last.words.end,
+            [only] => only.words.clone(),
+            [] => 0..0,
+        };
+        self.split.words.get(range).unwrap_or_default().split_ascii_whitespace()
+    }
+}
+
+impl<'s> Chunk<'s> {
+    pub(super) fn words(self) -> impl Iterator<Item = &'s str> + Clone {
         self.words.split_ascii_whitespace()
     }
 }
@@ -315,20 +403,17 @@ fn split_chunks(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !c.is_ascii_control())
 }
 
-/// Splits a name at the marks of a namespace (`iterable.get_lists`, `ns__tool`, `a/b`), and the parts into chunks.
-pub(super) fn split_segments(name: &str) -> Vec<Vec<Chunk>> {
-    let segments = name.split("__").flat_map(|part| part.split(['.', '/', ':', '\\']));
-    segments
-        .map(|segment| split_chunks(segment).map(Chunk::from_text).filter(|chunk| !chunk.skeleton.is_empty()).collect())
-        .filter(|segment: &Vec<Chunk>| !segment.is_empty())
-        .collect()
-}
-
 /// Splits a short name, such as an argument's, into words in lower case with white space between.
 pub(super) fn split_words(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 8);
-    split_chunks(name).for_each(|chunk| push_words(chunk, &mut words));
+    split_words_into(name, &mut words);
     words
+}
+
+/// As [`split_words`], into a buffer.
+pub(super) fn split_words_into(name: &str, words: &mut String) {
+    words.clear();
+    split_chunks(name).for_each(|chunk| push_words(chunk, words));
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -341,8 +426,8 @@ pub(super) enum Break {
     Word,
 }
 
-/// The words of a text in lower case.
-#[derive(Debug)]
+/// The words of a text in lower case. Its buffers are kept from one text to the next.
+#[derive(Debug, Default)]
 pub(super) struct Tokens {
     /// The words, with one space between them and around them.
     text: String,
@@ -352,27 +437,51 @@ pub(super) struct Tokens {
 
 impl Tokens {
     /// Splits a text into words. An apostrophe belongs to its word.
-    pub(super) fn split(text: &str) -> Self {
-        let mut tokens =
-            Self { text: String::with_capacity(text.len() + 2), places: Vec::with_capacity(text.len() / 4) };
-        tokens.text.push(' ');
+    pub(super) fn fill(&mut self, text: &str) {
+        self.text.clear();
+        self.places.clear();
+        self.text.push(' ');
         let (mut start, mut is_in_word, mut is_after_dot) = (1, false, false);
         let (mut next, mut is_after_space, mut is_wrapped) = (Break::Sentence, false, false);
-        for c in text.chars().filter(|c| !is_invisible(*c)).chain(['\n']) {
+        // The text ends like a line.
+        let (mut rest, mut is_at_end) = (text, false);
+        while !is_at_end {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            let (plain, after) = rest.split_at(rest.bytes().position(|byte| !is_plain(byte)).unwrap_or(rest.len()));
+            if !plain.is_empty() {
+                if is_wrapped && plain.starts_with(|c: char| c.is_ascii_lowercase()) {
+                    next = Break::Word;
+                }
+                let start = self.text.len();
+                self.text.push_str(plain);
+                self.text.get_mut(start..).into_iter().for_each(str::make_ascii_lowercase);
+                (is_wrapped, is_in_word, is_after_dot, is_after_space) = (false, true, false, false);
+            }
+            let mut chars = after.chars();
+            let c = chars.next().unwrap_or('\n');
+            is_at_end = after.is_empty();
+            rest = chars.as_str();
+            if is_invisible(c) {
+                continue;
+            }
             if c.is_alphanumeric() || c == '_' || ((c == '\'' || c == '’') && is_in_word) {
                 // A line that goes on in lower case goes on with the sentence.
                 if is_wrapped && c.is_lowercase() {
                     next = Break::Word;
                 }
                 is_wrapped = false;
-                tokens.text.extend(c.to_lowercase().map(|c| if c == '’' { '\'' } else { c }));
+                match c {
+                    '’' => self.text.push('\''),
+                    c if c.is_ascii() => self.text.push(c.to_ascii_lowercase()),
+                    c => self.text.extend(c.to_lowercase()),
+                }
                 (is_in_word, is_after_dot, is_after_space) = (true, false, false);
                 continue;
             }
             if is_in_word {
-                tokens.places.push((start..tokens.text.len(), next));
-                tokens.text.push(' ');
-                (start, is_in_word, next) = (tokens.text.len(), false, Break::Word);
+                self.places.push((start..self.text.len(), next));
+                self.text.push(' ');
+                (start, is_in_word, next) = (self.text.len(), false, Break::Word);
                 is_wrapped = c == '\n';
             } else if !(c == ' ' || c == '\r') {
                 is_wrapped = false;
@@ -391,7 +500,6 @@ impl Tokens {
             is_after_space = c.is_whitespace();
             is_after_dot = c == '.';
         }
-        tokens
     }
 
     /// Returns each word, and what is before it.
@@ -399,11 +507,13 @@ impl Tokens {
         self.places.iter().map(|(range, before)| (self.text.get(range.clone()).unwrap_or_default(), *before))
     }
 
-    /// Returns, for each place where the words of a phrase stand, the word before it.
-    pub(super) fn find_phrase(&self, phrase: &'static str) -> impl Iterator<Item = &str> {
-        self.text.match_indices(phrase).filter_map(|(at, _)| {
-            let before = self.text.get(..at)?.strip_suffix(' ')?;
-            self.text.get(at + phrase.len()..)?.starts_with(' ').then(|| before.rsplit(' ').next())?
+    /// Returns each word, the word before it, and the text from it on.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let mut previous = "";
+        self.places.iter().map(move |(range, _)| {
+            let rest = self.text.get(range.start..).unwrap_or_default();
+            let word = rest.get(..range.len()).unwrap_or_default();
+            (word, std::mem::replace(&mut previous, word), rest)
         })
     }
 }

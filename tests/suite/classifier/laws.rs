@@ -61,7 +61,7 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![3 => vec(word, 0..12).prop_map(|words| words.join(" ")), 1 => any::<String>()]
 }
 
-fn argument() -> impl Strategy<Value = Argument> {
+fn argument() -> impl Strategy<Value = Argument<'static>> {
     let name = prop_oneof![
         select(vec![
             "force",
@@ -84,7 +84,11 @@ fn argument() -> impl Strategy<Value = Argument> {
         any::<String>()
     ];
     let values = vec(select(vec!["create", "delete", "get", "x"]).prop_map(str::to_owned), 0..3);
-    (name, option::of(text()), values).prop_map(|(name, description, values)| Argument { name, description, values })
+    (name, option::of(text()), values).prop_map(|(name, description, values)| Argument {
+        name: name.into(),
+        description: description.map(Cow::Owned),
+        values: values.into_iter().map(Cow::Owned).collect(),
+    })
 }
 
 fn annotations() -> impl Strategy<Value = Annotations> {
