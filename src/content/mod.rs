@@ -14,12 +14,14 @@ mod runs;
 mod secret;
 mod secret_formats;
 mod signed_url;
+mod stand_ins;
 mod text_edits;
 mod words;
 
 use std::ops::Range;
 
 use decoded_text::TextReading;
+pub use stand_ins::{FieldPattern, FieldPatternError, StandInKind, StandInRules};
 pub use text_edits::{EditCounts, Strip, TextEdits, edit_texts};
 
 /// What a detector finds.
@@ -70,6 +72,12 @@ impl ContentKinds {
     /// Whether the kind is one of them.
     pub const fn has(self, kind: ContentKind) -> bool {
         self.0 & 1 << kind as u8 != 0
+    }
+
+    /// These and others.
+    #[must_use]
+    pub const fn with(self, others: Self) -> Self {
+        Self(self.0 | others.0)
     }
 
     /// How many there are.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::compile::Policy;
 use super::condition::{ConditionInput, Evaluation, GroupKind, PathsOf};
-use super::diagnostic::Report;
+use super::diagnostic::{Report, quote_for_message};
 use super::document::{Origin, POLICY};
 use super::entry::EntryCompiler;
 use super::group_keys::{GroupCheck, Groups};
@@ -16,7 +16,9 @@ use super::section::Item;
 use super::server::ServerName;
 use super::tool_ref::ToolRef;
 use super::tree::{DocumentNode, DocumentValue};
-use crate::content::{EditCounts, Strip, TextEdits, edit_texts};
+use crate::content::{
+    EditCounts, FieldPattern, StandInKind, StandInRules, Strip, TextEdits, edit_texts,
+};
 use crate::size::Size;
 
 table! {
@@ -32,6 +34,10 @@ table! {
     };
     /// What is taken out of every text: characters that a person does not see, escape sequences of terminals.
     "strip" => strip: Vec<Strip>,
+    /// What gets a stand-in, which is put back where a later request holds it: values that are found in any text.
+    "stand_ins" => stand_ins: Vec<StandInKind>,
+    /// The fields whose texts get a stand-in, whatever they hold: the last keys of the way to them, with dots between.
+    "fields" => fields: Vec<FieldPattern>,
     /// How long a text may be. A longer one is cut between characters, and says how much is missing.
     "max_text" => max_text: TextLength,
     /// The result is withheld when one of the groups holds. The paths start with `result.`.
@@ -58,6 +64,35 @@ words! {
     "invisible" => Invisible,
     /// The escape sequences of terminals.
     "ansi" => Ansi,
+}
+
+words! {
+    for StandInKind("StandInKind");
+    /// Email addresses.
+    "email" => Email,
+    /// Telephone numbers.
+    "phone" => Phone,
+    /// Numbers of payment cards.
+    "card" => Card,
+    /// Account numbers.
+    "iban" => Iban,
+}
+
+impl FromDocument for FieldPattern {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("a field such as `\"firstName\"` or `\"dataFields.*.address\"`", "FieldPattern", |_| {
+            json!({ "type": "string", "pattern": r"^[^.]+(\.[^.]+)*$", "examples": ["firstName", "dataFields.*.address"] })
+        })
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        read_text(node, what, report, |text| {
+            let hint = "write the last keys of the way to it, such as \"firstName\" or \"dataFields.*.address\"";
+            Self::parse(text).map_err(|error| {
+                ("bad-value", format!("{what}: {} is no name of a field: {error}", quote_for_message(text)), hint)
+            })
+        })
+    }
 }
 
 /// The length of a text, in bytes.
@@ -103,6 +138,7 @@ impl FromDocument for TextLength {
 #[derive(Debug)]
 pub(super) struct ResultRules {
     edits: TextEdits,
+    stand_ins: StandInRules,
     deny_if: Vec<GroupCheck>,
 }
 
@@ -124,6 +160,8 @@ impl ResultKeys {
     ) -> Arc<ResultRules> {
         let mut edits = TextEdits { max_text: self.max_text.map(|length| length.0), ..TextEdits::default() };
         self.strip.into_iter().flatten().for_each(|strip| edits.add_strip(strip));
+        let kinds = self.stand_ins.into_iter().flatten().filter_map(StandInKind::content).collect();
+        let stand_ins = StandInRules { kinds, fields: self.fields.unwrap_or_default() };
         if let Some(groups) = &self.deny_if {
             groups.warn_of_every_element(report);
         }
@@ -132,7 +170,7 @@ impl ResultKeys {
         let compile =
             |groups: Groups| groups.compile_paths_of(PathsOf::Result, "deny_if", GroupKind::Denial, &mut entry);
         let deny_if = self.deny_if.map(compile).unwrap_or_default();
-        Arc::new(ResultRules { edits, deny_if })
+        Arc::new(ResultRules { edits, stand_ins, deny_if })
     }
 }
 
@@ -196,6 +234,13 @@ impl ResultPlan {
             ansi: edits.ansi || rules.edits.ansi,
             max_text: [edits.max_text, rules.edits.max_text].into_iter().flatten().min(),
         })
+    }
+
+    /// What gets stand-ins: what any rule says.
+    pub fn stand_in_rules(&self) -> StandInRules {
+        let mut all = StandInRules::default();
+        self.rules.iter().for_each(|rules| all.join(&rules.stand_ins));
+        all
     }
 
     /// Returns the first rule that withholds a result, as written. Takes time
