@@ -158,17 +158,22 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
 }
 
 fn write_result(out: &mut dyn Write, result: &ResultReport) -> io::Result<()> {
-    let ResultReport { withheld, reason, stripped, cut, .. } = result;
+    let ResultReport { withheld, reason, stripped, cut, stand_ins, .. } = result;
     match withheld {
         Some(rule) => {
             let reason = reason.as_deref().map_or_else(String::new, |reason| format!(": {}", escape_invisible(reason)));
             let stop = if reason.ends_with(['.', '!', '?']) { "" } else { "." };
             writeln!(out, "The result is withheld by the rule {}{reason}{stop}", escape_invisible(rule))
         }
-        None if stripped + cut == 0 => writeln!(out, "The result passes as it is."),
+        None if stripped + cut == 0 && stand_ins.is_empty() => writeln!(out, "The result passes as it is."),
         None => {
             let (stripped, cut) = (count_of(*stripped, "character"), count_of(*cut, "text"));
-            writeln!(out, "The result passes, with {stripped} taken out and {cut} cut.")
+            let kinds: Vec<_> = stand_ins.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            let stand_ins = match kinds.is_empty() {
+                true => String::new(),
+                false => format!(" It holds stand-ins: {}. Those of a session are others.", kinds.join(", ")),
+            };
+            writeln!(out, "The result passes, with {stripped} taken out and {cut} cut.{stand_ins}")
         }
     }
 }

@@ -83,7 +83,9 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
         }
         Some(lock) => hold_to_lock(args, server, lock, loaded.policy.lock_mode(), env)?,
     };
-    let engine = Engine::new(Arc::new(loaded.policy), store(env));
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(no_randomness)?;
+    let engine = Engine::new(Arc::new(loaded.policy), store(env)).with_stand_in_key(key);
     let text = loaded.source.as_ref().map_or_else(|| PolicyText::of_builtin(server), PolicyText::of_source);
     let locked = lock.as_ref().map(|lock| lock.digest);
     let (engine, log) = recording(engine, server.name(), (text, locked), &settings.audit, env)?;
@@ -191,6 +193,10 @@ fn recording(
     Ok((engine, Some(LogPlace { dir, server: server.clone(), options, policy })))
 }
 
+fn no_randomness(error: getrandom::Error) -> anyhow::Error {
+    anyhow!("The system's random number generator failed: {error}")
+}
+
 /// Makes the engine ask for approvals, and returns the channel to the persons at this machine.
 fn asking(
     engine: Engine,
@@ -198,7 +204,6 @@ fn asking(
     settings: &ApprovalSettings,
     env: &Env,
 ) -> anyhow::Result<(Engine, Box<dyn LocalChannel>)> {
-    let no_randomness = |error| anyhow!("The system's random number generator failed: {error}");
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(no_randomness)?;
     let (confirm, rounds) = match settings.local_confirm {

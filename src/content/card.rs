@@ -64,7 +64,7 @@ fn find_end(text: &str, start: usize, first: usize) -> Option<usize> {
         _ => after.is_ascii_alphanumeric() || after == b'_',
     };
     let digits: Vec<u8> = bytes.get(start..end)?.iter().filter(|byte| byte.is_ascii_digit()).copied().collect();
-    (!is_longer && !is_tracked && is_issued(&digits) && is_luhn(&digits)).then_some(end)
+    (!is_longer && !is_tracked && is_issued(&digits) && luhn_sum(&digits).is_multiple_of(10)).then_some(end)
 }
 
 fn find_groups_end(bytes: &[u8], start: usize, groups: &[usize]) -> Option<usize> {
@@ -101,8 +101,9 @@ fn is_issued(digits: &[u8]) -> bool {
     }
 }
 
-fn is_luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
+/// The Luhn sum of digits; that of a card's number is a multiple of ten.
+pub(super) fn luhn_sum(digits: &[u8]) -> u32 {
+    digits
         .iter()
         .rev()
         .enumerate()
@@ -110,6 +111,5 @@ fn is_luhn(digits: &[u8]) -> bool {
             let digit = u32::from(digit - b'0');
             if at % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit }
         })
-        .sum();
-    sum.is_multiple_of(10)
+        .sum()
 }

@@ -140,12 +140,10 @@ fn find_end(bytes: &[u8], start: usize) -> Option<usize> {
     if before.is_ascii_alphanumeric() || before == b'_' {
         return None;
     }
-    let country = [byte_at(bytes, start).to_ascii_uppercase(), byte_at(bytes, start + 1).to_ascii_uppercase()];
-    let found = LENGTHS.binary_search_by(|(other, _)| other.as_slice().cmp(&country)).ok()?;
-    let (_, length) = LENGTHS.get(found)?;
-    let mut number = Vec::with_capacity(*length);
+    let length = length_of([byte_at(bytes, start), byte_at(bytes, start + 1)])?;
+    let mut number = Vec::with_capacity(length);
     let mut at = start;
-    while number.len() < *length {
+    while number.len() < length {
         let byte = byte_at(bytes, at);
         let is_between = matches!(byte, b' ' | b'-') && byte_at(bytes, at + 1).is_ascii_alphanumeric();
         if byte.is_ascii_alphanumeric() {
@@ -159,12 +157,19 @@ fn find_end(bytes: &[u8], start: usize) -> Option<usize> {
     (!is_longer && is_one_case(&number) && checksum(&number) == 1).then_some(at)
 }
 
+/// How long the numbers of a country are.
+pub(super) fn length_of(country: [u8; 2]) -> Option<usize> {
+    let country = country.map(|letter| letter.to_ascii_uppercase());
+    let found = LENGTHS.binary_search_by(|(other, _)| (*other).cmp(&country)).ok()?;
+    LENGTHS.get(found).map(|(_, length)| *length)
+}
+
 fn is_one_case(number: &[u8]) -> bool {
     !number.iter().any(u8::is_ascii_lowercase) || !number.iter().any(u8::is_ascii_uppercase)
 }
 
 /// The number modulo 97, its first four characters moved to the end and each letter read as a number from 10 up.
-fn checksum(number: &[u8]) -> u32 {
+pub(super) fn checksum(number: &[u8]) -> u32 {
     let (start, rest) = number.split_at(number.len().min(4));
     rest.iter().chain(start).fold(0, |remainder, byte| {
         let value = char::from(*byte).to_digit(36).unwrap_or(0);

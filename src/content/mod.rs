@@ -21,7 +21,9 @@ mod words;
 use std::ops::Range;
 
 use decoded_text::TextReading;
-pub use stand_ins::{FieldPattern, FieldPatternError, StandInKind, StandInRules};
+pub use stand_ins::{
+    FieldPattern, FieldPatternError, ForeignStandIn, NotHidden, PutBack, StandInCounts, StandInKind, StandInRules, StandIns,
+};
 pub use text_edits::{EditCounts, Strip, TextEdits, edit_texts};
 
 /// What a detector finds.

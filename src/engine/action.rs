@@ -97,6 +97,13 @@ impl Commit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note(String);
 
+impl Note {
+    /// Changes its text.
+    pub(super) fn rewrite(&mut self, change: impl FnOnce(&str) -> String) {
+        self.0 = change(&self.0);
+    }
+}
+
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -110,16 +117,23 @@ pub(super) struct Turn<'a> {
     actions: &'a mut Vec<Action>,
     /// The message, if there is other text on the received line.
     message: Option<&'a [u8]>,
+    /// What the client gets instead of the message.
+    instead: Option<Vec<u8>>,
 }
 
 impl<'a> Turn<'a> {
     pub(super) fn new(now: Now, actions: &'a mut Vec<Action>) -> Self {
-        Self { now, actions, message: None }
+        Self { now, actions, message: None, instead: None }
     }
 
     /// Sets the message that shares its line with other text. Only the message is forwarded.
     pub(super) fn set_message(&mut self, message: &'a [u8]) {
         self.message = Some(message);
+    }
+
+    /// Sets the line that the client gets if the message is forwarded to it; `None` is the message itself.
+    pub(super) fn set_instead(&mut self, line: Option<Vec<u8>>) {
+        self.instead = line;
     }
 
     pub(super) fn push_action(&mut self, action: Action) {
@@ -139,6 +153,9 @@ impl<'a> Turn<'a> {
     }
 
     pub(super) fn forward_to_client(&mut self) {
+        if let Some(line) = self.instead.take() {
+            return self.send_to_client(line);
+        }
         match self.message {
             None => self.push_action(Action::ToClient(Payload::Received)),
             Some(message) => self.send_to_client([message, b"\n"].concat()),

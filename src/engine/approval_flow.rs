@@ -443,7 +443,7 @@ impl Engine {
         let refusal = format_refusal(why, subject, name);
         turn.push_note(refusal.describe(method, id));
         turn.record_outcome(pending.draft, Outcome::Refused);
-        turn.send_to_client(reply::refusal_line(id, pending.shape, &refusal.text, &refusal.meta));
+        self.tell_client(reply::refusal_line(id, pending.shape, &refusal.text, &refusal.meta), turn);
     }
 
     fn refund_call(&mut self, pending: &mut PendingCall, turn: &Turn<'_>) {

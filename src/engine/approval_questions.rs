@@ -240,6 +240,9 @@ impl Engine {
             arguments: call.arguments.unwrap_or("{}").into(),
             beside: Some(beside).filter(|beside| beside != "{}").map(Into::into),
             preview: unapproved.preview.as_ref().and_then(|(_, seen)| seen.as_ref()).map(|seen| seen.text.clone()),
+            put_back: Some(self.put_back.places(&unapproved.request.key).join(", "))
+                .filter(|places| !places.is_empty())
+                .map(Into::into),
             changes: self.describe_changes(&call.name, *item).map(Into::into),
             again: unapproved.preview.as_ref().map_or(Again::No, |(preview, _)| preview.again()),
             scope: asking.scope.unwrap_or_default(),

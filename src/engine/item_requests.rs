@@ -165,8 +165,9 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         let item = self.find_item(&policy, section, &call.name);
         let item = Item { drift: self.heed_item_drift(item, turn), ..item };
+        let shown = self.shown_name(item.name);
         let facts = |effect, rule| Facts {
-            subject: subject.recorded(item.name),
+            subject: subject.recorded(&shown),
             effect,
             arguments: (subject != SubjectKind::Resource).then_some(arguments),
             inputs: call.input_responses(),
@@ -290,8 +291,9 @@ impl Engine {
         let decision = policy.judge_item(self.resources.find_resource(&uri, &policy, &self.tools), "{}").decision;
         let refused = decision.refuses().then(|| decision.into());
         let refusal = refused.map(|refused| format_refusal(refused, SubjectKind::Resource, &uri));
+        let shown = self.shown_name(&uri);
         let facts = Facts {
-            subject: SubjectKind::Resource.recorded(&uri),
+            subject: SubjectKind::Resource.recorded(&shown),
             effect: decision.effect,
             reason: refusal.as_ref().map(|refusal| refusal.meta.reason.as_str()),
             enforcement: if refusal.is_some() { self.enforcement } else { Enforcement::Enforced },
@@ -323,8 +325,9 @@ impl Engine {
                 Err(why) => Some(why),
             };
             let decision = refused.as_ref().map_or(judged, |refused: &Refused<'_>| refused.decision);
+            let shown = self.shown_name(&uri);
             let facts = Facts {
-                subject: SubjectKind::Resource.recorded(&uri),
+                subject: SubjectKind::Resource.recorded(&shown),
                 effect: decision.effect,
                 traceparent: message::traceparent(request.params),
                 ..Facts::new(Direction::Client, Some(request.method), decision.rule)

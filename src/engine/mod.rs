@@ -31,6 +31,7 @@ mod refusal;
 mod resource_index;
 mod results;
 mod rounds;
+mod stand_ins;
 mod stray_lines;
 mod tasks;
 mod text_map;
@@ -38,6 +39,7 @@ mod tool_calls;
 mod tool_index;
 mod trial;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use action::Turn;
@@ -61,10 +63,12 @@ use open_requests::{AdmitError, OpenRequest, OpenRequests, RequestKind};
 use preparations::{Preparation, Preparations};
 use recorder::Recorder;
 use resource_index::ResourceIndex;
+use stand_ins::{PutBackValues, forward_instead};
 use tasks::Tasks;
 use tool_index::{IsComplete, ToolIndex};
 pub use trial::{Trial, TrialDecision, TrialInput, TrialResult, find_item};
 
+use crate::content::StandIns;
 use crate::lock::ItemKind;
 use crate::policy::{Decision, Policy, Section, ToolRef};
 use crate::record::{ArgumentRecorder, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE, Required};
@@ -92,6 +96,8 @@ pub struct Engine {
     recorder: Recorder,
     approvals: Approvals,
     preparations: Preparations,
+    stand_ins: StandIns,
+    put_back: PutBackValues,
     required: Required,
     enforcement: Enforcement,
     /// How the server ended; `None` while it runs.
@@ -115,6 +121,8 @@ impl Engine {
             recorder: Recorder::default(),
             approvals: Approvals::default(),
             preparations: Preparations::default(),
+            stand_ins: StandIns::new([0; 32]),
+            put_back: PutBackValues::default(),
             required: Required::No,
             enforcement: Enforcement::Enforced,
             ended: None,
@@ -146,8 +154,14 @@ impl Engine {
 
     /// Handles a line from the client, with or without its newline.
     pub fn handle_client_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
+        let first = actions.len();
         self.policy.work().begin_line(line.len());
-        self.read_client_line(line, &mut Turn::new(now, actions));
+        if let ControlFlow::Continue(put_back) = self.put_back_values(line, &mut Turn::new(now, actions)) {
+            self.read_client_line(put_back.as_deref().unwrap_or(line), &mut Turn::new(now, actions));
+            let caused = actions.get_mut(first..).unwrap_or_default();
+            put_back.iter().for_each(|line| forward_instead(caused, line));
+        }
+        self.hide_in_notes(actions.get_mut(first..).unwrap_or_default());
         self.policy.work().end_line();
     }
 
@@ -174,7 +188,7 @@ impl Engine {
             let code = if fault.is_parse_error() { ErrorCode::Parse } else { ErrorCode::InvalidRequest };
             let (skim, why) = (skim_line(line), describe_fault("message", &fault));
             self.refuse_client_line(&skim, message::find_traceparent(line), &why, turn);
-            turn.send_to_client(reply::error_line(self.id_to_answer(&skim), code, &why));
+            self.tell_client(reply::error_line(self.id_to_answer(&skim), code, &why), turn);
         }
     }
 
@@ -191,8 +205,10 @@ impl Engine {
 
     /// Handles a line from the server, with or without its newline.
     pub fn handle_server_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
+        let first = actions.len();
         self.policy.work().begin_line(line.len());
         self.read_server_line(line, &mut Turn::new(now, actions));
+        self.hide_in_notes(actions.get_mut(first..).unwrap_or_default());
         self.policy.work().end_line();
     }
 
@@ -200,9 +216,13 @@ impl Engine {
         let message =
             self.reader.read_line(line, StrictDepth::ENVELOPE).and_then(|envelope| Message::from_envelope(&envelope));
         match message {
-            Ok(Message::Request { id, key, method, params }) => {
-                self.handle_server_request((id, key), &method, params, turn);
-            }
+            Ok(Message::Request { id, key, method, params }) => match self.hide_in_request(line, params) {
+                Ok(hidden) => {
+                    turn.set_instead(hidden);
+                    self.handle_server_request((id, key), &method, params, turn);
+                }
+                Err(why) => self.refuse_unhidden((id, &method), why, turn),
+            },
             Ok(Message::Notification { method, params }) => {
                 self.handle_server_notification(line, &method, params, turn);
             }
@@ -505,7 +525,7 @@ impl Engine {
         self.resources.describe_dropped().into_iter().for_each(|note| turn.push_note(note.to_owned()));
         if let Some(why) = refused {
             turn.push_note(why.clone());
-            return turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::Refused, &why));
+            return self.tell_client(reply::error_line(Some(&open.id), ErrorCode::Refused, &why), turn);
         }
         match edited {
             Ok(None) => turn.forward_to_client(),
@@ -515,7 +535,7 @@ impl Engine {
                 turn.push_note(format!("withheld an answer from the server: {why}"));
                 let facts = Facts::new(Direction::Server, None, PROTOCOL_RULE);
                 self.recorder.record_unacceptable(&facts, &why, turn);
-                turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamUnreadable, &why));
+                self.tell_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamUnreadable, &why), turn);
             }
         }
     }

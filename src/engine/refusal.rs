@@ -64,6 +64,8 @@ pub(super) enum Remedy {
     Queue,
     /// The agent can make the call anew.
     Restart,
+    /// The agent can fetch again what it has from another session.
+    FetchAgain,
     /// The user can look at what changed since the lock, and agree to it.
     Lock,
 }
@@ -147,6 +149,11 @@ pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: SubjectKind, nam
         ),
         Remedy::Restart => {
             "If it is still needed, make the call again from the start, without the server's state.".to_owned()
+        }
+        Remedy::FetchAgain => {
+            "Stand-ins take the places of personal values, and each session makes its own. Fetch the value again in this \
+             session, and use the stand-in that you get then. If there is no way to fetch it, ask the user for the value."
+                .to_owned()
         }
         Remedy::Lock => {
             "Do not retry it or look for another way to do it; carry on without it. If it is needed, tell the user, \

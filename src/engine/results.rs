@@ -93,7 +93,7 @@ impl Engine {
         }
     }
 
-    fn find_notification_plan(&self) -> Option<ResultPlan> {
+    pub(super) fn find_notification_plan(&self) -> Option<ResultPlan> {
         let calls = self.client_requests.open_calls().filter_map(|call| call.results.as_ref());
         let mut plans = calls.chain(self.tasks.result_plans()).cloned();
         let mut plan = self.policy.common_result_plan().or_else(|| plans.next())?;
@@ -132,7 +132,7 @@ impl Engine {
         let read = self.reader.read_line(line, StrictDepth::EVERYTHING);
         let read = read.map(|envelope| envelope.result.or(envelope.error).or(envelope.params).unwrap_or("{}"));
         let (text, treated) = match read {
-            Ok(text) => (text, plan.treat_result(text)),
+            Ok(text) => (text, plan.treat_result(text, &mut self.stand_ins)),
             Err(fault) => {
                 let reason =
                     Some(format!("The policy has rules for it, and not every parser reads it alike: {fault}."));
@@ -140,10 +140,10 @@ impl Engine {
                 ("", TreatedResult { withheld, ..TreatedResult::default() })
             }
         };
-        let TreatedResult { edited, counts, withheld } = treated;
+        let TreatedResult { edited, counts, stand_ins, withheld } = treated;
         let record = match &withheld {
             Some(by) => ResultRecord { withheld: Some(by.rule.clone()), ..ResultRecord::default() },
-            None => ResultRecord { stripped: counts.stripped, cut: counts.cut, withheld: None },
+            None => ResultRecord::new(counts, stand_ins),
         };
         let edited = edited.map(|edited| {
             let place = range_of(line, text);

@@ -194,7 +194,7 @@ impl Engine {
             Enforcement::Enforced => {
                 turn.push_note(text);
                 self.recorder.record_refusal(&facts, turn);
-                turn.send_to_client(reply::refusal_line(id, shape, &refusal.text, &refusal.meta));
+                self.tell_client(reply::refusal_line(id, shape, &refusal.text, &refusal.meta), turn);
                 ControlFlow::Break(())
             }
         }
@@ -207,9 +207,12 @@ impl Engine {
         key: IdKey,
         (subject, name): (SubjectKind, &str),
         payload: Payload,
-        pending: PendingCall,
+        mut pending: PendingCall,
         turn: &mut Turn<'_>,
     ) {
+        if let (Some(record), Some(draft)) = (self.put_back.take_record(&key), &mut pending.draft) {
+            draft.add_result(record);
+        }
         turn.push_action(match (self.required, &pending.draft) {
             (Required::Yes, Some(draft)) => {
                 let entry = unanswered_entry(draft, turn.now);
@@ -259,7 +262,7 @@ impl Engine {
         let refusal = format_refusal(refused, commit.subject, &commit.name);
         turn.record_outcome(call.draft, Outcome::Refused);
         turn.push_note(format!("refused a call (id {id}) by {REQUIRED_RULE}: {why}"));
-        turn.send_to_client(reply::refusal_line(&id, call.shape, &refusal.text, &refusal.meta));
+        self.tell_client(reply::refusal_line(&id, call.shape, &refusal.text, &refusal.meta), turn);
     }
 
     /// Adds a record for each call that waits for its answer, in the form that it has if no answer comes.

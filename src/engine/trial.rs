@@ -8,7 +8,7 @@ use super::limits::{Memory, Store};
 use super::refusal::{Refused, SubjectKind, format_refusal};
 use super::resource_index::is_app;
 use super::tool_index::ToolIndex;
-use crate::content::EditCounts;
+use crate::content::StandIns;
 use crate::lock::ItemKind;
 use crate::policy::{
     ConditionInput, Effect, Item, Policy, RequestSubject, Section, ToolRef, TreatedResult, WithheldBy,
@@ -206,17 +206,20 @@ impl Trial {
 }
 
 impl TrialResult {
-    /// Tries what a policy makes of a result, an object, before the server has listed anything.
+    /// Tries what a policy makes of a result, an object, before the server has listed anything. Its stand-ins are always the
+    /// same, unlike those of a session.
     pub fn new(policy: &Policy, subject: RequestSubject<&str>, result: &Arguments) -> Self {
         let plan = match subject.section() {
             None => policy.result_plan(subject.name()),
             Some((section, name)) => policy.item_result_plan(find_item(policy, section, name)),
         };
-        let treated = plan.map(|plan| plan.treat_result(result.as_str())).unwrap_or_default();
-        let TreatedResult { edited, counts: EditCounts { stripped, cut }, withheld } = treated;
+        let treated = plan.map(|plan| plan.treat_result(result.as_str(), &mut StandIns::new([0; 32]))).unwrap_or_default();
+        let TreatedResult { edited, counts, stand_ins, withheld } = treated;
         let rule = withheld.as_ref().map(|by| by.rule.clone());
-        let (stripped, cut) = if rule.is_some() { (0, 0) } else { (stripped, cut) };
-        let record = ResultRecord { stripped, cut, withheld: rule };
+        let record = match rule {
+            Some(rule) => ResultRecord { withheld: Some(rule), ..ResultRecord::default() },
+            None => ResultRecord::new(counts, stand_ins),
+        };
         Self { becomes: edited.unwrap_or_else(|| result.as_str().to_owned()), record, withheld }
     }
 }

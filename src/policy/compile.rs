@@ -35,6 +35,8 @@ pub struct Policy {
     pub(super) results: Option<Arc<ResultRules>>,
     /// Whether something happens to some of it.
     pub(super) has_result_rules: bool,
+    /// Whether something gets stand-ins.
+    pub(super) has_stand_ins: bool,
     pub(super) beside_tools: BesideTools,
     pub(super) trusted_hints: Option<TrustedHints>,
     pub(super) lock_mode: Option<LockMode>,
@@ -68,6 +70,7 @@ impl Policy {
             all_tools: None,
             sections: Vec::new(),
             results: None,
+            has_stand_ins: false,
             has_result_rules: false,
             beside_tools: BesideTools::Builtin,
             trusted_hints: None,
@@ -155,8 +158,10 @@ impl Policy {
         let tools = document.tools.iter().flatten().map(|entry| &entry.rule);
         let classes = document.classes.iter().flatten().map(|entry| &entry.rule);
         let others = document.sections.iter().flat_map(|(_, entries)| entries).map(|entry| &entry.rule);
-        let has_results = tools.chain(classes).chain(others).any(|rule| rule.results.is_some());
-        self.has_result_rules = self.results.is_some() || has_results;
+        let of_entries = tools.chain(classes).chain(others).filter_map(|rule| rule.results.as_ref());
+        let all: Vec<_> = self.results.iter().chain(of_entries).collect();
+        self.has_result_rules = !all.is_empty();
+        self.has_stand_ins = all.iter().any(|rules| rules.has_stand_ins());
         self.named.sort_globs();
         self.tool_classes.sort_globs();
     }

@@ -17,8 +17,9 @@ use super::server::ServerName;
 use super::tool_ref::ToolRef;
 use super::tree::{DocumentNode, DocumentValue};
 use crate::content::{
-    EditCounts, FieldPattern, StandInKind, StandInRules, Strip, TextEdits, edit_texts,
+    EditCounts, FieldPattern, NotHidden, StandInCounts, StandInKind, StandInRules, StandIns, Strip, TextEdits, edit_texts,
 };
+use crate::limits::MAX_STAND_INS;
 use crate::size::Size;
 
 table! {
@@ -137,12 +138,19 @@ impl FromDocument for TextLength {
 /// The compiled `results` of a document or an entry.
 #[derive(Debug)]
 pub(super) struct ResultRules {
+    /// Their path in the policy.
+    path: String,
     edits: TextEdits,
     stand_ins: StandInRules,
     deny_if: Vec<GroupCheck>,
 }
 
 impl ResultRules {
+    /// Whether they make stand-ins.
+    pub(super) fn has_stand_ins(&self) -> bool {
+        !self.stand_ins.is_empty()
+    }
+
     /// How many conditions there are.
     pub(super) fn count_conditions(&self) -> usize {
         self.deny_if.iter().map(|check| check.group.conditions.len()).sum()
@@ -170,7 +178,7 @@ impl ResultKeys {
         let compile =
             |groups: Groups| groups.compile_paths_of(PathsOf::Result, "deny_if", GroupKind::Denial, &mut entry);
         let deny_if = self.deny_if.map(compile).unwrap_or_default();
-        Arc::new(ResultRules { edits, stand_ins, deny_if })
+        Arc::new(ResultRules { path: path.to_owned(), edits, stand_ins, deny_if })
     }
 }
 
@@ -196,6 +204,8 @@ pub struct TreatedResult {
     pub edited: Option<String>,
     /// What was done to its texts.
     pub counts: EditCounts,
+    /// How many values have stand-ins in it.
+    pub stand_ins: StandInCounts,
     /// The rule that withholds it.
     pub withheld: Option<WithheldBy>,
 }
@@ -219,12 +229,46 @@ impl ResultPlan {
     }
 
     /// Edits a result, an object that the strict reader has read, and judges what is left of it.
-    pub fn treat_result(&self, result: &str) -> TreatedResult {
-        let edits = self.edits();
-        let mut counts = EditCounts::default();
-        let edited = if edits.is_empty() { None } else { edit_texts(result, &edits, &mut counts) };
-        let withheld = self.find_withheld(edited.as_deref().unwrap_or(result));
-        TreatedResult { edited, counts, withheld }
+    pub fn treat_result(&self, result: &str, stand_ins: &mut StandIns) -> TreatedResult {
+        let (edits, rules) = (self.edits(), self.stand_in_rules());
+        let mut treated = TreatedResult::default();
+        let mut edit = |edits: &TextEdits, text: &str| match edits.is_empty() {
+            true => None,
+            false => edit_texts(text, edits, &mut treated.counts),
+        };
+        let mut edited = None;
+        if rules.is_empty() {
+            edited = edit(&edits, result);
+        } else {
+            // What is not seen must not cut a value, and a cut must not leave half of one.
+            edited = edit(&TextEdits { max_text: None, ..edits }, result).or(edited);
+            match stand_ins.hide_values(edited.as_deref().unwrap_or(result), &rules, &mut treated.stand_ins) {
+                Ok(hidden) => edited = hidden.or(edited),
+                Err(why) => {
+                    treated.withheld = Some(self.withhold(why));
+                    return treated;
+                }
+            }
+            let cuts = TextEdits { max_text: edits.max_text, ..TextEdits::default() };
+            edited = edit(&cuts, edited.as_deref().unwrap_or(result)).or(edited);
+        }
+        treated.withheld = self.find_withheld(edited.as_deref().unwrap_or(result));
+        treated.edited = edited;
+        treated
+    }
+
+    /// Withholds a result whose values get no stand-ins.
+    fn withhold(&self, why: NotHidden) -> WithheldBy {
+        let rules = self.rules.iter().find(|rules| !rules.stand_ins.is_empty());
+        let rule = rules.map_or_else(String::new, |rules| {
+            let key = if rules.stand_ins.kinds.count() > 0 { "stand_ins" } else { "fields" };
+            format!("{}.{key}", rules.path)
+        });
+        let reason = match why {
+            NotHidden::Full => format!("{why}: {MAX_STAND_INS}, or fewer very long ones. A new session has room again."),
+            NotHidden::NotAlike => format!("{why}."),
+        };
+        WithheldBy { rule, reason: Some(reason) }
     }
 
     /// How texts are edited: as each rule says, and the shortest length.
@@ -278,6 +322,11 @@ impl Policy {
         }
         let (rules, _) = self.find_item_rules(item);
         ResultPlan::new(self.results.iter().chain(rules.iter().filter_map(|rule| rule.results.as_ref())))
+    }
+
+    /// Whether anything gets stand-ins.
+    pub fn has_stand_ins(&self) -> bool {
+        self.has_stand_ins
     }
 
     /// Returns what holds for everything that the server answers; `None` if nothing does.

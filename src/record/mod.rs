@@ -10,6 +10,7 @@ mod facts;
 mod read;
 mod traceparent;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub use read::{
 
 use traceparent::parse_traceparent;
 
+use crate::content::{EditCounts, StandInCounts};
 use crate::limits::MAX_LOGGED_NAME;
 use crate::policy::Effect;
 use crate::risk::Class;
@@ -38,6 +40,9 @@ pub const VERSION: u64 = 1;
 
 /// The rule that refuses messages that break the protocol; no policy can name a rule so.
 pub const PROTOCOL_RULE: &str = "protocol";
+
+/// The rule that refuses a stand-in of another session; no policy can name a rule so.
+pub const STAND_IN_RULE: &str = "stand_ins";
 
 /// The rule that refuses a call because the log cannot be written.
 pub const REQUIRED_RULE: &str = "audit.required";
@@ -97,15 +102,37 @@ pub struct ResultRecord {
     pub stripped: u64,
     /// How many texts were cut.
     pub cut: u64,
+    /// How many values have stand-ins in it, by their kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stand_ins: BTreeMap<String, u64>,
+    /// How many values took the places of stand-ins in the request.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub put_back: u64,
     /// The rule that withheld the result.
     pub withheld: Option<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl ResultRecord {
+    /// What was done to a result that passes.
+    pub fn new(edits: EditCounts, stand_ins: StandInCounts) -> Self {
+        let stand_ins = stand_ins.iter().map(|(kind, count)| (kind.as_str().to_owned(), count)).collect();
+        Self { stripped: edits.stripped, cut: edits.cut, stand_ins, ..Self::default() }
+    }
+
     /// Adds what was done to a further answer to the same call.
     pub fn add(&mut self, other: Self) {
         self.stripped = self.stripped.saturating_add(other.stripped);
         self.cut = self.cut.saturating_add(other.cut);
+        for (kind, count) in other.stand_ins {
+            let of = self.stand_ins.entry(kind).or_default();
+            *of = of.saturating_add(count);
+        }
+        self.put_back = self.put_back.saturating_add(other.put_back);
         self.withheld = other.withheld.or_else(|| self.withheld.take());
     }
 }

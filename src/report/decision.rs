@@ -1,5 +1,6 @@
 //! What would happen to one call, and which rule decides it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,6 +11,7 @@ use super::lock::is_app;
 use crate::engine::{Trial, TrialInput, TrialResult, find_item};
 use crate::lock::ItemKind;
 use crate::policy::{Amount, Effect, LOCK_RULE, Mode, Policy, RequestSubject};
+use crate::record::ResultRecord;
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
@@ -56,6 +58,8 @@ pub(crate) struct ResultReport {
     pub(crate) stripped: u64,
     /// How many of its texts are cut.
     pub(crate) cut: u64,
+    /// How many of its values have stand-ins, by their kind.
+    pub(crate) stand_ins: BTreeMap<String, u64>,
     /// What the client gets; `null` if it is withheld.
     pub(crate) becomes: Option<Box<RawValue>>,
 }
@@ -65,7 +69,8 @@ impl ResultReport {
         let TrialResult { becomes, record, withheld } = TrialResult::new(policy, subject, result);
         let becomes = if withheld.is_some() { None } else { RawValue::from_string(becomes).ok() };
         let reason = withheld.and_then(|by| by.reason);
-        Self { withheld: record.withheld, reason, stripped: record.stripped, cut: record.cut, becomes }
+        let ResultRecord { stripped, cut, stand_ins, withheld, .. } = record;
+        Self { withheld, reason, stripped, cut, stand_ins, becomes }
     }
 }
 

@@ -62,6 +62,10 @@ pub(crate) struct ResultTotals {
     pub(crate) cut: u64,
     /// How many characters were taken out of texts.
     pub(crate) stripped: u64,
+    /// How many values had stand-ins.
+    pub(crate) stand_ins: u64,
+    /// How many values took the places of stand-ins in requests.
+    pub(crate) put_back: u64,
 }
 
 /// The calls of a tool.
@@ -183,6 +187,8 @@ impl StatsTally {
                     totals.withheld += u64::from(result.withheld.is_some());
                     totals.cut = totals.cut.saturating_add(result.cut);
                     totals.stripped = totals.stripped.saturating_add(result.stripped);
+                    totals.stand_ins = totals.stand_ins.saturating_add(result.stand_ins.values().sum());
+                    totals.put_back = totals.put_back.saturating_add(result.put_back);
                 }
                 let listed = [
                     self.add_to_session(line, record),

@@ -14,6 +14,7 @@ pub mod models;
 pub mod names;
 pub mod plausible;
 pub mod policy;
+pub mod results;
 pub mod strict;
 pub mod uris;
 

@@ -576,6 +576,7 @@ fn a_store_of_an_earlier_version_is_brought_up_to_date() {
         rule: "tools.send",
         reason: None,
         changes: None,
+        put_back: None,
         preview: None,
         scope: Some(ApprovalScope::Tool),
         again: Again::No,

@@ -93,6 +93,7 @@ mod rounds;
 mod schema;
 mod server_name;
 mod settings;
+mod stand_ins;
 mod status;
 mod stderr;
 mod subscriptions;

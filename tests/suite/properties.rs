@@ -315,6 +315,11 @@ proptest! {
     }
 
     #[test]
+    fn what_has_stand_ins_comes_back(texts in prop::collection::vec(prop_oneof![4 => 128_u8.., 1 => 32_u8..127, 1 => Just(0)], 0..24)) {
+        laws::results::holds(&texts);
+    }
+
+    #[test]
     fn what_is_accepted_reads_the_same_under_every_reading(text in line()) {
         laws::strict::holds(text.as_bytes());
     }
@@ -494,7 +499,7 @@ type Law = fn(&[u8]);
 /// What fuzzing has found worth keeping: tests/fuzz/corpus, a folder a law.
 #[test]
 fn the_corpus_holds() {
-    let laws: [(&str, Law); 9] = [
+    let laws: [(&str, Law); 10] = [
         ("strict", laws::strict::holds),
         ("framing", laws::framing::holds),
         ("policy", laws::policy::holds),
@@ -504,6 +509,7 @@ fn the_corpus_holds() {
         ("names", laws::names::holds),
         ("uris", laws::uris::holds),
         ("approvals", laws::approvals::holds),
+        ("results", laws::results::holds),
     ];
     for (name, holds) in laws {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);

@@ -59,11 +59,15 @@ fn write_stats(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Re
     if report.killed > 0 {
         writeln!(out, "{WARN}{} killed; its last records may be missing.{WARN:#}", count_of(report.killed, "session"))?;
     }
-    let ResultTotals { withheld, cut, stripped } = report.results;
+    let ResultTotals { withheld, cut, stripped, stand_ins, put_back } = report.results;
     if withheld + cut + stripped > 0 {
         let (withheld, cut) = (count_of(withheld, "result"), count_of(cut, "text"));
         let stripped = count_of(stripped, "character");
         writeln!(out, "Of what the server answered: {withheld} withheld, {cut} cut, {stripped} stripped.")?;
+    }
+    if stand_ins + put_back > 0 {
+        let stand_ins = count_of(stand_ins, "value");
+        writeln!(out, "Of the values in it, the client got stand-ins for {stand_ins}; {put_back} were put back.")?;
     }
     if report.not_told_apart > 0 {
         writeln!(

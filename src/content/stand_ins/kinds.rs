@@ -91,6 +91,14 @@ pub enum FieldPatternError {
 /// The most keys of one pattern.
 const MOST_KEYS: usize = 16;
 
+impl std::str::FromStr for FieldPattern {
+    type Err = FieldPatternError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
 impl FieldPattern {
     /// Reads a pattern such as `firstName` or `dataFields.*.address`.
     ///

@@ -1,5 +1,251 @@
 //! Stand-ins for personal values: what the client gets instead of them, and what becomes of them in its requests.
+//!
+//! ```text
+//! result ─▶ values (detectors, fields, what is known) ─▶ stand-ins ─▶ client
+//! server ◀─ values ◀───────────── stand-ins in a request ◀─────────────┘
+//! ```
+//!
+//! What a result has that looks like a stand-in is a value itself. So a text with stand-ins, and with them put back, is the
+//! text that the server sent; each one that is changed is held against that before the client gets it.
 
+mod json;
 mod kinds;
+mod learned;
+mod marks;
+mod table;
+mod url;
 
+use std::borrow::Cow;
+use std::ops::Range;
+
+use json::{FoundText, MOST_NESTED, Patch, apply_patches, is_container, patch_texts};
 pub use kinds::{FieldPattern, FieldPatternError, StandInKind, StandInRules};
+use marks::find_marks;
+pub use table::StandIns;
+
+use super::{ContentKind, ContentKinds, find_content};
+
+/// How many stand-ins of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StandInCounts([u64; StandInKind::ALL.len()]);
+
+impl StandInCounts {
+    fn add(&mut self, kind: StandInKind) {
+        if let Some(count) = self.0.get_mut(kind as usize) {
+            *count += 1;
+        }
+    }
+
+    /// The kinds of which there are some.
+    pub fn iter(&self) -> impl Iterator<Item = (StandInKind, u64)> {
+        StandInKind::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+    }
+
+    /// How many there are in all.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+/// Why the values of a result get no stand-ins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotHidden {
+    /// The table is full.
+    #[error("The session has as many stand-ins as fit")]
+    Full,
+    /// The value would not come back as it was.
+    #[error("A value in it could not be put back as it is")]
+    NotAlike,
+}
+
+/// A request whose stand-ins are put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutBack {
+    /// The request with the values.
+    pub text: String,
+    /// Where they are, such as `args.email`.
+    pub places: Vec<String>,
+    /// How many of each kind.
+    pub counts: StandInCounts,
+}
+
+/// A stand-in that this session has not made, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignStandIn {
+    /// The place, such as `args.email`.
+    pub place: String,
+}
+
+impl StandIns {
+    /// Replaces the values in a result, a JSON object that the strict reader has read; `None` if there are none. `requestState`
+    /// belongs to the server, and long base64 is not read.
+    ///
+    /// # Errors
+    /// When not all values can be replaced.
+    pub fn hide_values(
+        &mut self,
+        json: &str,
+        rules: &StandInRules,
+        counts: &mut StandInCounts,
+    ) -> Result<Option<String>, NotHidden> {
+        let numbers = [ContentKind::Phone, ContentKind::Card, ContentKind::Iban];
+        if numbers.into_iter().any(|kind| rules.kinds.has(kind)) {
+            self.look_for_numbers();
+        }
+        let patches = patch_texts(json, MOST_NESTED, &mut |found| self.hide_text(found, rules, counts))?;
+        Ok((!patches.is_empty()).then(|| apply_patches(json, &patches)))
+    }
+
+    fn hide_text(
+        &mut self,
+        found: FoundText<'_>,
+        rules: &StandInRules,
+        counts: &mut StandInCounts,
+    ) -> Result<Vec<Patch>, NotHidden> {
+        let FoundText { text, way, is_key, .. } = found;
+        let is_field = !is_key && !text.trim().is_empty() && rules.names_field(way);
+        let values = match is_field {
+            true => vec![find_field_value(text, way.last())],
+            false if found.is_json => Vec::new(),
+            false => self.find_values(text, rules.kinds),
+        };
+        let mut patches = Vec::with_capacity(values.len());
+        for (range, kind) in values {
+            let value = text.get(range.clone()).unwrap_or_default();
+            // Half of a pair of surrogates is lost as the text is decoded.
+            if found.has_half && value.contains(char::REPLACEMENT_CHARACTER) {
+                return Err(NotHidden::NotAlike);
+            }
+            let text = self.stand_in_for(value, kind).map_err(|_| NotHidden::Full)?;
+            counts.add(kind);
+            patches.push(Patch { range, text });
+        }
+        if patches.is_empty() {
+            return Ok(patches);
+        }
+        let hidden = apply_patches(text, &patches);
+        // The one must be read as JSON if the other is.
+        let is_read_alike = !is_container(&hidden) && !(found.is_too_deep && is_container(text));
+        if is_read_alike && self.put_back_text(&hidden).as_deref() == Some(text) {
+            Ok(patches)
+        } else {
+            Err(NotHidden::NotAlike)
+        }
+    }
+
+    /// Finds the values in a text: in order, and none overlaps another.
+    fn find_values(&self, text: &str, kinds: ContentKinds) -> Vec<(Range<usize>, StandInKind)> {
+        let mut values: Vec<_> = find_content(text, kinds)
+            .into_iter()
+            .filter_map(|finding| Some((trim_number(text, finding.range), StandInKind::of_content(finding.kind)?)))
+            .collect();
+        values.extend(find_marks(text, self).into_iter().map(|mark| (mark.range, mark.kind)));
+        values.extend(self.learned().find(text).into_iter().map(|range| (range, StandInKind::Field)));
+        values.sort_by_key(|(range, kind)| (range.start, usize::MAX - range.end, *kind));
+        let mut apart: Vec<(Range<usize>, StandInKind)> = Vec::with_capacity(values.len());
+        for (range, kind) in values {
+            match apart.last_mut() {
+                // Of two that overlap, neither stays to be seen in part.
+                Some((last, of)) if range.start < last.end && range.end > last.end => {
+                    last.end = range.end;
+                    *of = StandInKind::Field;
+                }
+                Some((last, _)) if range.start < last.end => {}
+                _ => apart.push((range, kind)),
+            }
+        }
+        apart
+    }
+
+    /// Puts the values back in the parameters or the answer of a client; `None` if there are none. `keeps` says which ways of
+    /// keys are left alone.
+    ///
+    /// # Errors
+    /// When there is a stand-in that this session has not made.
+    pub fn put_back(
+        &self,
+        json: &str,
+        keeps: &dyn Fn(&[Cow<'_, str>]) -> bool,
+    ) -> Result<Option<PutBack>, ForeignStandIn> {
+        const MOST_PLACES: usize = 20;
+        let (mut places, mut counts) = (Vec::new(), StandInCounts::default());
+        let patches = patch_texts(json, 2 * MOST_NESTED, &mut |found: FoundText<'_>| {
+            if found.is_json || keeps(found.way) {
+                return Ok(Vec::new());
+            }
+            let mut patches = Vec::new();
+            for mark in find_marks(found.text, self) {
+                let Some((text, kind)) = self.value_of(&mark, found.text) else {
+                    return Err(ForeignStandIn { place: name_place(found.way) });
+                };
+                counts.add(kind);
+                patches.push(Patch { range: mark.range, text });
+            }
+            if !patches.is_empty() && places.len() < MOST_PLACES {
+                let place = name_place(found.way);
+                if !places.contains(&place) {
+                    places.push(place);
+                }
+            }
+            Ok(patches)
+        })?;
+        Ok((!patches.is_empty()).then(|| PutBack { text: apply_patches(json, &patches), places, counts }))
+    }
+
+    /// Puts the values back in one text; `None` if a stand-in is not of this session.
+    fn put_back_text(&self, text: &str) -> Option<String> {
+        let patch = |mark: marks::Mark| {
+            let (text, _) = self.value_of(&mark, text)?;
+            Some(Patch { range: mark.range, text })
+        };
+        let patches: Option<Vec<Patch>> = find_marks(text, self).into_iter().map(patch).collect();
+        Some(apply_patches(text, &patches?))
+    }
+
+    /// A text of ours with the stand-ins of all values that this session knows.
+    pub fn hide_known(&self, text: &str) -> String {
+        let mut hidden = text.to_owned();
+        for (value, stand_in) in self.pairs() {
+            for (value, stand_in) in [(value.into(), stand_in.into()), (url::encode_component(value), url::encode_component(stand_in))]
+            {
+                if hidden.contains(&value) {
+                    hidden = learned::replace_words(&hidden, &value, &stand_in);
+                }
+            }
+        }
+        hidden
+    }
+}
+
+/// What the value of a field is: an address or a number if it is one, as a whole.
+fn find_field_value(text: &str, key: Option<&Cow<'_, str>>) -> (Range<usize>, StandInKind) {
+    let kinds = StandInKind::ALL.into_iter().filter_map(StandInKind::content).collect();
+    // The name of the field may say what its number is.
+    let before = format!("{}: ", key.map_or("", |key| key));
+    let whole = before.len()..before.len() + text.len();
+    let labelled = before + text;
+    let found = find_content(&labelled, kinds).into_iter().find(|finding| finding.range == whole);
+    match found.and_then(|finding| StandInKind::of_content(finding.kind)) {
+        Some(kind) => (trim_number(text, 0..text.len()), kind),
+        None => (0..text.len(), StandInKind::Field),
+    }
+}
+
+/// Where a value begins behind the signs that a number keeps: `+` and brackets.
+fn trim_number(text: &str, range: Range<usize>) -> Range<usize> {
+    let mut rest = text.get(range.clone()).unwrap_or_default();
+    let is_open = |rest: &&str| rest.starts_with(['+', '(']) || rest.starts_with("%2B") || rest.starts_with("%2b");
+    while is_open(&rest) && rest.len() > 3 {
+        rest = rest.strip_prefix(['+', '(']).or_else(|| rest.get("%2B".len()..)).unwrap_or_default();
+    }
+    let is_number = rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.contains('@');
+    if is_number { range.end - rest.len()..range.end } else { range }
+}
+
+/// The place at the end of a way, as conditions name it.
+fn name_place(way: &[Cow<'_, str>]) -> String {
+    const LONGEST: usize = 100;
+    let name = way.join(".");
+    let name = name.strip_prefix("arguments").map_or_else(|| name.clone(), |rest| format!("args{rest}"));
+    crate::visible::escape_invisible(&crate::visible::shorten(&name, LONGEST))
+}

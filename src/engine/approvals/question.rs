@@ -34,6 +34,8 @@ pub struct Question {
     pub beside: Option<Box<str>>,
     /// What changed of the definition since it was locked, in lines that hide nothing.
     pub changes: Option<Box<str>>,
+    /// Where real values took the places of stand-ins, which the agent has; `None` if nowhere.
+    pub put_back: Option<Box<str>>,
     /// What the call is about: the answer to the read that the policy has for it, in lines that hide nothing.
     pub preview: Option<Box<str>>,
     /// What an approval for the rest of the session covers.
@@ -67,6 +69,7 @@ impl Question {
             rule: &self.rule,
             reason: self.reason.as_deref(),
             changes: self.changes.as_deref(),
+            put_back: self.put_back.as_deref(),
             preview: self.preview.as_deref(),
             scope: Some(self.scope),
             again: self.again,
@@ -126,6 +129,8 @@ pub struct QuestionView<'a> {
     pub reason: Option<&'a str>,
     /// What changed of the definition since it was locked, in lines that hide nothing.
     pub changes: Option<&'a str>,
+    /// Where real values took the places of stand-ins.
+    pub put_back: Option<&'a str>,
     /// What the call is about, in lines that hide nothing.
     pub preview: Option<&'a str>,
     /// What an approval for the rest of the session covers; `None` if there is none to be had.
@@ -153,6 +158,9 @@ impl QuestionView<'_> {
             },
         ));
         rows.extend(self.changes.into_iter().flat_map(preview_lines).map(|line| ("What changed", line)));
+        if let Some(places) = self.put_back {
+            rows.push(("Real values", format!("in place of the agent's stand-ins: {}", escape_invisible(places))));
+        }
         rows.extend(self.preview.into_iter().flat_map(preview_lines).map(|line| ("Preview", line)));
         if let Some(scope) = self.scope {
             let covered = match scope {

@@ -283,6 +283,7 @@ mod tests {
             rule: "tools.send",
             reason: None,
             changes: None,
+            put_back: None,
             preview: None,
             scope: None,
             again: crate::policy::Again::No,

@@ -168,6 +168,8 @@ pub struct ApprovalEntry {
     pub beside: Option<String>,
     /// What changed of the definition since it was locked.
     pub changes: Option<String>,
+    /// Where real values took the places of stand-ins.
+    pub put_back: Option<String>,
     /// What a read call of the wrapper has shown about it.
     pub preview: Option<String>,
     /// The SHA-256 of all that an approval covers.
@@ -280,6 +282,7 @@ impl ApprovalEntry {
             scope: ApprovalScope::ALL.into_iter().find(|known| is(known.as_str(), &scope)).unwrap_or_default(),
             beside: text("beside")?,
             changes: text("changes")?,
+            put_back: text("put_back")?,
             preview: text("preview")?,
             covers: text("covers")?,
             lives: ApprovalLifetime::ALL.into_iter().find(|known| is(known.as_str(), &lives)).unwrap_or_default(),
@@ -308,6 +311,7 @@ impl ApprovalEntry {
             rule: &self.rule,
             reason: self.reason.as_deref(),
             changes: self.changes.as_deref(),
+            put_back: self.put_back.as_deref(),
             preview: self.preview.as_deref(),
             scope: Some(self.scope),
             again: self.again,

@@ -62,9 +62,22 @@ pub(crate) fn approval_text(approval: &RecordedApproval) -> String {
 
 /// Returns what was done to a result.
 pub(crate) fn result_text(result: &ResultRecord) -> String {
-    let ResultRecord { stripped, cut, withheld } = result;
+    let ResultRecord { stripped, cut, stand_ins, put_back, withheld } = result;
+    let mut texts = Vec::new();
     match withheld {
-        Some(rule) => format!("result withheld by {rule}"),
-        None => format!("of its result: {} stripped, {} cut", count_of(*stripped, "character"), count_of(*cut, "text")),
+        Some(rule) => texts.push(format!("result withheld by {rule}")),
+        None if *stripped + *cut > 0 => {
+            let (stripped, cut) = (count_of(*stripped, "character"), count_of(*cut, "text"));
+            texts.push(format!("of its result: {stripped} stripped, {cut} cut"));
+        }
+        None => {}
     }
+    if !stand_ins.is_empty() && withheld.is_none() {
+        let kinds: Vec<_> = stand_ins.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        texts.push(format!("stand-ins in its result: {}", kinds.join(", ")));
+    }
+    if *put_back > 0 {
+        texts.push(format!("{} put back", count_of(*put_back, "value")));
+    }
+    texts.join("; ")
 }

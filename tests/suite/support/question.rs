@@ -22,6 +22,7 @@ pub(crate) fn question(number: u64, tool: &str, arguments: &str) -> Question {
         arguments: arguments.into(),
         beside: None,
         changes: None,
+        put_back: None,
         preview: None,
         scope: ApprovalScope::Tool,
         again: Again::No,

@@ -1,0 +1,237 @@
+//! The texts of a JSON value, also those of JSON in its texts, and changes of pieces of them. Every other byte stays.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde::de::IgnoredAny;
+
+use crate::wire::text::unicode_escape;
+
+/// How deep JSON in texts of JSON is looked into.
+pub(super) const MOST_NESTED: usize = 6;
+/// From this length on, what looks like base64 under `data` or `blob` is taken for it, in bytes.
+const SHORTEST_BASE64: usize = 256;
+
+/// A change of a piece of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Patch {
+    /// Where the piece is.
+    pub(super) range: Range<usize>,
+    /// What stands there instead.
+    pub(super) text: String,
+}
+
+/// A text of a JSON value, decoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FoundText<'a> {
+    pub(super) text: &'a str,
+    /// The keys on the way to it; of a key, those on the way to its object.
+    pub(super) way: &'a [Cow<'a, str>],
+    pub(super) is_key: bool,
+    /// Whether it is JSON: its own texts come next unless it is changed as a whole.
+    pub(super) is_json: bool,
+    /// Whether it is in so many texts of JSON that it is not read as JSON.
+    pub(super) is_too_deep: bool,
+    /// Whether half of a pair of surrogates is in it, decoded as U+FFFD.
+    pub(super) has_half: bool,
+}
+
+/// Collects what `edit` changes in each text of a JSON value that a strict reader has read.
+pub(super) fn patch_texts<E>(
+    json: &str,
+    most_nested: usize,
+    edit: &mut dyn FnMut(FoundText<'_>) -> Result<Vec<Patch>, E>,
+) -> Result<Vec<Patch>, E> {
+    patch_nested(json, (0, most_nested), edit)
+}
+
+/// Applies changes, which are in order and do not overlap.
+pub(super) fn apply_patches(text: &str, patches: &[Patch]) -> String {
+    let mut patched = String::with_capacity(text.len());
+    let mut copied = 0;
+    for Patch { range, text: piece } in patches {
+        patched.push_str(text.get(copied..range.start).unwrap_or_default());
+        patched.push_str(piece);
+        copied = range.end;
+    }
+    patched.push_str(text.get(copied..).unwrap_or_default());
+    patched
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Container {
+    List,
+    Object,
+    /// An object before a key.
+    KeyNext,
+}
+
+fn patch_nested<E>(
+    json: &str,
+    (depth, most): (usize, usize),
+    edit: &mut dyn FnMut(FoundText<'_>) -> Result<Vec<Patch>, E>,
+) -> Result<Vec<Patch>, E> {
+    let bytes = json.as_bytes();
+    let mut patches = Vec::new();
+    let (mut containers, mut way) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'{' => {
+                containers.push(Container::KeyNext);
+                way.push(Cow::Borrowed(""));
+            }
+            b'[' => containers.push(Container::List),
+            b'}' | b']' => {
+                if containers.pop().is_some_and(|container| container != Container::List) {
+                    way.pop();
+                }
+            }
+            b',' => {
+                if let Some(container @ Container::Object) = containers.last_mut() {
+                    *container = Container::KeyNext;
+                }
+            }
+            b'"' => {
+                let Some(end) = find_string_end(bytes, at) else { break };
+                let inside = json.get(at..end).unwrap_or_default();
+                let is_key = containers.last() == Some(&Container::KeyNext);
+                let decoded = Decoded::new(inside);
+                if is_key {
+                    containers.pop();
+                    containers.push(Container::Object);
+                    way.pop();
+                }
+                if !is_left_alone(depth, &way, inside) {
+                    let changed = patch_text(&decoded, (&way, is_key), (depth, most), edit)?;
+                    patches.extend(changed.into_iter().map(|patch| decoded.to_written(patch, at)));
+                }
+                if is_key {
+                    way.push(decoded.text);
+                }
+                at = end + 1;
+            }
+            _ => {}
+        }
+    }
+    Ok(patches)
+}
+
+fn patch_text<E>(
+    decoded: &Decoded<'_>,
+    (way, is_key): (&[Cow<'_, str>], bool),
+    (depth, most): (usize, usize),
+    edit: &mut dyn FnMut(FoundText<'_>) -> Result<Vec<Patch>, E>,
+) -> Result<Vec<Patch>, E> {
+    let text = &*decoded.text;
+    let is_json = !is_key && depth < most && is_container(text);
+    let is_too_deep = depth >= most;
+    let patches = edit(FoundText { text, way, is_key, is_json, is_too_deep, has_half: decoded.has_half })?;
+    if patches.is_empty() && is_json { patch_nested(text, (depth + 1, most), edit) } else { Ok(patches) }
+}
+
+/// Whether the text is that of an object or a list.
+pub(super) fn is_container(text: &str) -> bool {
+    let trimmed = text.trim_ascii();
+    let is_closed = |open, close| trimmed.starts_with(open) && trimmed.ends_with(close);
+    (is_closed('{', '}') || is_closed('[', ']')) && serde_json::from_str::<IgnoredAny>(trimmed).is_ok()
+}
+
+/// The server's state belongs to it, and base64 is not read.
+fn is_left_alone(depth: usize, way: &[Cow<'_, str>], inside: &str) -> bool {
+    let is_state = depth == 0 && way.first().is_some_and(|key| key == "requestState");
+    let is_data = || way.last().is_some_and(|key| key == "data" || key == "blob");
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\\');
+    is_state || (inside.len() >= SHORTEST_BASE64 && is_data() && inside.bytes().all(is_base64))
+}
+
+fn find_string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes.get(at) == Some(&b'"') {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+/// The inside of a JSON string, decoded, and where its pieces are as written.
+struct Decoded<'t> {
+    text: Cow<'t, str>,
+    /// Behind each escape: the place in the text, and the place as written.
+    behind: Vec<(usize, usize)>,
+    has_half: bool,
+}
+
+impl<'t> Decoded<'t> {
+    fn new(inside: &'t str) -> Self {
+        if !inside.contains('\\') {
+            return Self { text: Cow::Borrowed(inside), behind: Vec::new(), has_half: false };
+        }
+        let (mut text, mut behind, mut has_half) = (String::with_capacity(inside.len()), Vec::new(), false);
+        let mut rest = inside;
+        while let Some((plain, escape)) = rest.split_once('\\') {
+            text.push_str(plain);
+            let (c, used) = match escape.as_bytes().first() {
+                Some(b'u') => {
+                    let (c, used) = unicode_escape(escape);
+                    has_half |= c.is_err();
+                    (c.unwrap_or(char::REPLACEMENT_CHARACTER), used)
+                }
+                Some(b'b') => ('\u{8}', 1),
+                Some(b'f') => ('\u{c}', 1),
+                Some(b'n') => ('\n', 1),
+                Some(b'r') => ('\r', 1),
+                Some(b't') => ('\t', 1),
+                Some(byte) => (char::from(*byte), 1),
+                None => break,
+            };
+            text.push(c);
+            rest = escape.get(used..).unwrap_or_default();
+            behind.push((text.len(), inside.len() - rest.len()));
+        }
+        text.push_str(rest);
+        Self { text: Cow::Owned(text), behind, has_half }
+    }
+
+    /// Returns a change of the decoded text as one of the text as written, whose inside begins at `start`.
+    fn to_written(&self, patch: Patch, start: usize) -> Patch {
+        let place = |at: usize| {
+            let next = self.behind.partition_point(|(decoded, _)| *decoded <= at);
+            let (decoded, written) =
+                next.checked_sub(1).and_then(|index| self.behind.get(index)).copied().unwrap_or_default();
+            start + written + at - decoded
+        };
+        let Patch { range, text } = patch;
+        Patch { range: place(range.start)..place(range.end), text: escape(&text) }
+    }
+}
+
+/// Writes a text as the inside of a JSON string.
+fn escape(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(str::to_owned).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_change_and_all_else_stays() {
+        let json = r#" { "k\u0061@" : [1.50, "x\/a@b\u0020", {"n":"{\"d\\u0065\": [\"a\\\"@\"] }"}], "requestState":"@" ,"e":"@\ud83d\ude42@"}"#;
+        let mut ways = Vec::new();
+        let patches = patch_texts(json, MOST_NESTED, &mut |found: FoundText<'_>| {
+            ways.push(found.way.join("."));
+            if found.is_json {
+                return Ok::<_, ()>(Vec::new());
+            }
+            let at = found.text.match_indices('@');
+            Ok(at.map(|(at, _)| Patch { range: at..at + 1, text: "\"\n".to_owned() }).collect())
+        });
+        let expected = r#" { "k\u0061\"\n" : [1.50, "x\/a\"\nb\u0020", {"n":"{\"d\\u0065\": [\"a\\\"\\\"\\n\"] }"}], "requestState":"@" ,"e":"\"\n\ud83d\ude42\"\n"}"#;
+        assert_eq!(apply_patches(json, &patches.unwrap()), expected);
+        assert_eq!(ways, ["", "ka@", "ka@", "ka@.n", "", "de", "", "", "e"].map(str::to_owned).to_vec());
+    }
+}

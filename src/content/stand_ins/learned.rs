@@ -1,0 +1,144 @@
+//! Values that are known from elsewhere: where a later text has one, it is the same value, whatever stands around it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::{Bound, Range};
+
+/// How long a value is, at least, to be known again. A shorter one may be a word of its own.
+const SHORTEST: usize = 8;
+/// How many values with the same beginning are compared at a place.
+const MOST_COMPARED: usize = 64;
+const FILTER_WORDS: usize = 1024;
+
+#[derive(Default)]
+pub(super) struct Learned {
+    values: BTreeSet<Box<str>>,
+    longest: usize,
+    /// A bit for each way in which a value begins.
+    filter: Vec<u64>,
+}
+
+impl fmt::Debug for Learned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Learned").field("values", &self.values.len()).finish_non_exhaustive()
+    }
+}
+
+impl Learned {
+    pub(super) fn add(&mut self, value: &str) {
+        if value.len() < SHORTEST || is_plain(value) {
+            return;
+        }
+        self.filter.resize(FILTER_WORDS, 0);
+        let (word, bit) = filter_place(value.as_bytes());
+        if let Some(word) = self.filter.get_mut(word) {
+            *word |= bit;
+        }
+        self.longest = self.longest.max(value.len());
+        self.values.insert(value.into());
+    }
+
+    /// Where whole known values stand in a text.
+    pub(super) fn find(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let bytes = text.as_bytes();
+        if self.values.is_empty() || bytes.len() < SHORTEST {
+            return found;
+        }
+        let mut next = 0;
+        let mut before = b' ';
+        for at in 0..=bytes.len() - SHORTEST {
+            let is_start = !before.is_ascii_alphanumeric();
+            before = bytes.get(at).copied().unwrap_or_default();
+            if !is_start || at < next {
+                continue;
+            }
+            let (word, bit) = filter_place(bytes.get(at..).unwrap_or_default());
+            if self.filter.get(word).is_some_and(|word| word & bit != 0)
+                && let Some(length) = self.find_at(text, at)
+            {
+                next = at + length;
+                found.push(at..next);
+            }
+        }
+        found
+    }
+
+    /// The length of the longest known value that is a whole word at a place.
+    fn find_at(&self, text: &str, at: usize) -> Option<usize> {
+        let is_word_before = text.get(..at)?.chars().next_back().is_some_and(char::is_alphanumeric);
+        let mut end = (at + self.longest).min(text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let mut rest = Bound::Included(text.get(at..end)?);
+        for _ in 0..MOST_COMPARED {
+            let value = self.values.range::<str, _>((Bound::Unbounded, rest)).next_back()?;
+            let here = text.get(at..)?;
+            if here.starts_with(&**value) {
+                let is_word_after = here.get(value.len()..)?.starts_with(char::is_alphanumeric);
+                if !is_word_before && !is_word_after {
+                    return Some(value.len());
+                }
+                rest = Bound::Excluded(value);
+                continue;
+            }
+            let mut common = here.bytes().zip(value.bytes()).take_while(|(one, other)| one == other).count();
+            while !here.is_char_boundary(common) {
+                common -= 1;
+            }
+            rest = Bound::Included(here.get(..common).filter(|common| common.len() >= SHORTEST)?);
+        }
+        None
+    }
+}
+
+/// Whether a value is one lower-case word, which may be one of many and no name.
+fn is_plain(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+fn filter_place(bytes: &[u8]) -> (usize, u64) {
+    let start = bytes.first_chunk::<4>().copied().map_or(0, u32::from_le_bytes);
+    let hash = start.wrapping_mul(0x9e37_79b1) >> 16;
+    (hash as usize / 64 % FILTER_WORDS, 1 << (hash % 64))
+}
+
+/// Replaces a value where it stands as a whole word.
+pub(super) fn replace_words(text: &str, value: &str, with: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut copied = 0;
+    for (at, _) in text.match_indices(value) {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + value.len()..).unwrap_or_default());
+        if !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric) {
+            replaced.push_str(text.get(copied..at).unwrap_or_default());
+            replaced.push_str(with);
+            copied = at + value.len();
+        }
+    }
+    replaced + text.get(copied..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_whole_word_is_found() {
+        let mut learned = Learned::default();
+        for value in ["Anna Maria", "Anna Maria Schmidt", "Anna Mariaz", "short", "verylongword", "\u{e9}t\u{e9} 2024"] {
+            learned.add(value);
+        }
+        for (text, found) in [
+            ("Hello Anna Maria Schmidt!", vec![6..24]),
+            ("Hello Anna Maria Schmidts", vec![6..16]),
+            ("xAnna Maria, Anna Maria.", vec![13..23]),
+            ("Anna Mariazz", vec![]),
+            ("short verylongword", vec![]),
+            ("(\u{e9}t\u{e9} 2024)", vec![1..11]),
+            ("d\u{e9}t\u{e9} 2024", vec![]),
+        ] {
+            assert_eq!(learned.find(text), found, "{text}");
+        }
+    }
+}
