@@ -22,7 +22,8 @@ use std::ops::Range;
 
 use decoded_text::TextReading;
 pub use stand_ins::{
-    FieldPattern, FieldPatternError, ForeignStandIn, NotHidden, PutBack, StandInCounts, StandInKind, StandInRules, StandIns,
+    FieldPattern, FieldPatternError, ForeignStandIn, NotHidden, PutBack, StandInCounts, StandInKind, StandInRules,
+    StandIns,
 };
 pub use text_edits::{EditCounts, Strip, TextEdits, edit_texts};
 

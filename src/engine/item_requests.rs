@@ -165,7 +165,7 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         let item = self.find_item(&policy, section, &call.name);
         let item = Item { drift: self.heed_item_drift(item, turn), ..item };
-        let shown = self.shown_name(item.name);
+        let (shape, results, shown) = (AnswerShape::Other, policy.item_result_plan(item), self.shown_name(item.name));
         let facts = |effect, rule| Facts {
             subject: subject.recorded(&shown),
             effect,
@@ -176,7 +176,6 @@ impl Engine {
         };
         let is_page = method == "resources/read" && self.tools.lock.is_in_force() && is_app(&call.name);
         let lists = if is_page { Some(ListKind::Pages) } else { ListKind::of_answer(method) };
-        let (shape, results) = (AnswerShape::Other, policy.item_result_plan(item));
         if need == Need::Room {
             let facts = facts(Effect::Deny, LOCK_RULE);
             self.refuse_uncompared(&request, (subject, item.name), (shape, facts), turn);

@@ -213,7 +213,8 @@ impl TrialResult {
             None => policy.result_plan(subject.name()),
             Some((section, name)) => policy.item_result_plan(find_item(policy, section, name)),
         };
-        let treated = plan.map(|plan| plan.treat_result(result.as_str(), &mut StandIns::new([0; 32]))).unwrap_or_default();
+        let treated =
+            plan.map(|plan| plan.treat_result(result.as_str(), &mut StandIns::new([0; 32]))).unwrap_or_default();
         let TreatedResult { edited, counts, stand_ins, withheld } = treated;
         let rule = withheld.as_ref().map(|by| by.rule.clone());
         let record = match rule {

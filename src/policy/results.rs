@@ -17,7 +17,8 @@ use super::server::ServerName;
 use super::tool_ref::ToolRef;
 use super::tree::{DocumentNode, DocumentValue};
 use crate::content::{
-    EditCounts, FieldPattern, NotHidden, StandInCounts, StandInKind, StandInRules, StandIns, Strip, TextEdits, edit_texts,
+    EditCounts, FieldPattern, NotHidden, StandInCounts, StandInKind, StandInRules, StandIns, Strip, TextEdits,
+    edit_texts,
 };
 use crate::limits::MAX_STAND_INS;
 use crate::size::Size;
@@ -81,9 +82,11 @@ words! {
 
 impl FromDocument for FieldPattern {
     fn value_kind() -> ValueKind {
-        ValueKind::new("a field such as `\"firstName\"` or `\"dataFields.*.address\"`", "FieldPattern", |_| {
-            json!({ "type": "string", "pattern": r"^[^.]+(\.[^.]+)*$", "examples": ["firstName", "dataFields.*.address"] })
-        })
+        ValueKind::new(
+            "a field such as `\"firstName\"` or `\"dataFields.*.address\"`",
+            "FieldPattern",
+            |_| json!({ "type": "string", "pattern": r"^[^.]+(\.[^.]+)*$", "examples": ["firstName", "dataFields.*.address"] }),
+        )
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
@@ -265,7 +268,9 @@ impl ResultPlan {
             format!("{}.{key}", rules.path)
         });
         let reason = match why {
-            NotHidden::Full => format!("{why}: {MAX_STAND_INS}, or fewer very long ones. A new session has room again."),
+            NotHidden::Full => {
+                format!("{why}: {MAX_STAND_INS}, or fewer very long ones. A new session has room again.")
+            }
             NotHidden::NotAlike => format!("{why}."),
         };
         WithheldBy { rule, reason: Some(reason) }

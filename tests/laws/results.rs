@@ -97,11 +97,24 @@ pub fn comes_back(session: &mut StandIns, result: &Value, seen: &mut HashMap<Str
     let call = json!({"arguments": {"whole": client, "nested": hidden, "list": [[client]]}}).to_string();
     let put_back = session.put_back(&call, &|_| false).unwrap_or_else(|foreign| panic!("{foreign:?}: {call}"));
     let server: Value = serde_json::from_str(put_back.as_ref().map_or(&call, |put_back| &put_back.text)).unwrap();
-    assert_eq!(server["arguments"]["whole"], *result, "{hidden}");
-    assert_eq!(server["arguments"]["list"][0][0], *result, "{hidden}");
-    let nested = server["arguments"]["nested"].as_str().unwrap();
-    assert_eq!(serde_json::from_str::<Value>(nested).unwrap(), *result, "{hidden}");
+    let result_read = read_nested(result);
+    for came in ["/arguments/whole", "/arguments/list/0/0", "/arguments/nested"] {
+        assert_eq!(read_nested(server.pointer(came).unwrap()), result_read, "{hidden}");
+    }
     are_apart(result, &client, seen);
+}
+
+/// A value with the JSON in its texts read: it comes back as the same JSON, and not always with the same escapes.
+fn read_nested(value: &Value) -> Value {
+    match value {
+        Value::String(text) => match serde_json::from_str::<Value>(text) {
+            Ok(inner @ (Value::Array(_) | Value::Object(_))) => read_nested(&inner),
+            _ => value.clone(),
+        },
+        Value::Array(items) => items.iter().map(read_nested).collect(),
+        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), read_nested(value))).collect(),
+        other => other.clone(),
+    }
 }
 
 /// No two texts become one.
@@ -109,7 +122,7 @@ fn are_apart(server: &Value, client: &Value, seen: &mut HashMap<String, String>)
     match (server, client) {
         (Value::String(server), Value::String(client)) => {
             let known = seen.entry(client.clone()).or_insert_with(|| server.clone());
-            assert_eq!(known, server, "{client:?} stands for both");
+            assert_eq!(read_nested(&json!(known)), read_nested(&json!(server)), "{client:?} stands for both");
         }
         (Value::Array(server), Value::Array(client)) => {
             assert_eq!(server.len(), client.len());

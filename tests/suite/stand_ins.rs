@@ -64,7 +64,8 @@ fn a_value_is_hidden_and_comes_back() {
     assert!(fields["card"].as_str().unwrap().starts_with("9999-"), "{fields}");
     assert!(fields["iban"].as_str().unwrap().starts_with("DE00 "), "{fields}");
     assert_eq!(fields["age"], 41);
-    let none: Vec<_> = ["card", "iban"].iter().flat_map(|key| find_content(fields[*key].as_str().unwrap(), kinds())).collect();
+    let none: Vec<_> =
+        ["card", "iban"].iter().flat_map(|key| find_content(fields[*key].as_str().unwrap(), kinds())).collect();
     assert_eq!(none, [], "they fail their checksums");
     let counted = json!({"email": 2, "phone": 1, "card": 1, "iban": 1, "field": 2});
     assert_eq!(session.recorded(&["result"])[0][0]["stand_ins"], counted);
@@ -81,6 +82,7 @@ fn a_value_is_hidden_and_comes_back() {
     assert_eq!((&put_back["upper"], &put_back[EMAIL]), (&json!(EMAIL), &json!(1)));
     assert_eq!((&put_back["card"], &put_back["spaced"]), (&json!("4242424242424242"), &json!("4242 4242 4242 4242")));
     assert_eq!(hidden(&mut session, 3, &put_back)["all"], got, "what is echoed has the same stand-ins");
+    session.answer(2, json!({}));
     let records = session.recorded(&["result"]);
     assert!(records.iter().any(|record| record[0]["put_back"].as_u64() > Some(7)), "{records:?}");
 }
@@ -93,7 +95,7 @@ fn kinds() -> ContentKinds {
 fn all_but_the_stand_ins_stays_byte_for_byte() {
     let mut session = Recorded::new(POLICY);
     session.request(1, "tools/call", json!({"name": "get_user", "arguments": {}}));
-    let line = r#"{"jsonrpc": "2.0","id" :1, "result":{ "c" :[{"t":"a\u0040 \/ anna\u0040example.com\u00e9"}, 1.50e2 ],"requestState":"anna@example.com" }}"#;
+    let line = r#"{"jsonrpc": "2.0","id" :1, "result":{ "c" :[{"t":"a\u0040 \/ anna\u0040example.com\u00bb"}, 1.50e2 ],"requestState":"anna@example.com" }}"#;
     let mut actions = Vec::new();
     session.engine.handle_server_line(line.as_bytes(), Now::default(), &mut actions);
     let got = actions.iter().find_map(|action| match action {
@@ -103,16 +105,17 @@ fn all_but_the_stand_ins_stays_byte_for_byte() {
     let got = got.unwrap();
     let (before, rest) = got.split_once("person-").unwrap();
     assert_eq!(before, r#"{"jsonrpc": "2.0","id" :1, "result":{ "c" :[{"t":"a\u0040 \/ "#);
-    assert_eq!(&rest[8..], "@stand-in.invalid\\u00e9\"}, 1.50e2 ],\"requestState\":\"anna@example.com\" }}\n");
+    assert_eq!(&rest[8..], "@stand-in.invalid\\u00bb\"}, 1.50e2 ],\"requestState\":\"anna@example.com\" }}\n");
     let call = format!(
         r#"{{"jsonrpc":"2.0", "id":2,"method":"tools/call","params":{{"arguments":{{ "a":"\u0041person-{}\u0040stand-in.invalid","n":1.0 }} ,"name":"x"}}}}"#,
         &rest[..8]
     );
     actions.clear();
     session.engine.handle_client_line(call.as_bytes(), Now::default(), &mut actions);
-    let expected =
-        r#"{"jsonrpc":"2.0", "id":2,"method":"tools/call","params":{"arguments":{ "a":"\u0041anna@example.com","n":1.0 } ,"name":"x"}}"#;
-    let Some(Action::ToServer(Payload::Kept(line))) = actions.iter().find(|action| matches!(action, Action::ToServer(_))) else {
+    let expected = r#"{"jsonrpc":"2.0", "id":2,"method":"tools/call","params":{"arguments":{ "a":"\u0041anna@example.com","n":1.0 } ,"name":"x"}}"#;
+    let Some(Action::ToServer(Payload::Kept(line))) =
+        actions.iter().find(|action| matches!(action, Action::ToServer(_)))
+    else {
         panic!("{actions:?}")
     };
     assert_eq!(String::from_utf8_lossy(line), format!("{expected}\n"));
@@ -144,7 +147,7 @@ fn hostile_results_come_back_and_give_nothing_away() {
         ("PERSON-bcdfghjk%40STAND-IN.invalid", &["bcdfghjk"]),
         ("stand-in-bcdfghjk", &["bcdfghjk"]),
         ("+999 123 456 7890", &["456 7890"]),
-        ("9999 1234 5678 9018", &["5678"]),
+        ("9999 1234 5678 9014", &["5678"]),
         ("DE00 3704 0044 0532 0130 00", &["3704"]),
     ] {
         let mut session = Recorded::new(POLICY);
@@ -153,15 +156,31 @@ fn hostile_results_come_back_and_give_nothing_away() {
         let seen = got.to_string();
         assert!(secrets.iter().all(|secret| !seen.contains(secret)), "{text}: {seen}");
         assert_eq!(got["t"], got["again"][0], "{text}");
-        assert_eq!(received(&mut session, 2, &got), result, "{text}: {seen}");
+        // JSON in a text comes back as the same JSON.
+        assert_eq!(read(&received(&mut session, 2, &got)), read(&result), "{text}: {seen}");
         let parts = json!({"a": format!("<{}>", got["t"].as_str().unwrap()), "b": got.to_string()});
         let put_back = received(&mut session, 3, &parts);
-        assert_eq!(put_back["a"], format!("<{text}>"), "{seen}");
-        assert_eq!(serde_json::from_str::<Value>(put_back["b"].as_str().unwrap()).unwrap(), result, "{seen}");
+        if serde_json::from_str::<Value>(text).is_err() {
+            assert_eq!(put_back["a"], format!("<{text}>"), "{seen}");
+        }
+        assert_eq!(read(&put_back["b"]), read(&result), "{seen}");
     }
     // What is split over texts is not found.
     let split = json!({"content": [{"type": "text", "text": "anna@exam"}, {"type": "text", "text": "ple.com"}]});
     assert_eq!(hidden(&mut Recorded::new(POLICY), 1, &split), split);
+}
+
+/// A value with the JSON in its texts read.
+fn read(value: &Value) -> Value {
+    match value {
+        Value::String(text) => match serde_json::from_str::<Value>(text) {
+            Ok(inner @ (Value::Array(_) | Value::Object(_))) => read(&inner),
+            _ => value.clone(),
+        },
+        Value::Array(items) => items.iter().map(read).collect(),
+        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), read(value))).collect(),
+        other => other.clone(),
+    }
 }
 
 #[test]
@@ -171,7 +190,11 @@ fn every_answer_and_message_of_the_server_is_looked_at() {
     for (id, method, params) in [
         (2, "resources/read", json!({"uri": "file:///a"})),
         (3, "prompts/get", json!({"name": "p"})),
-        (4, "completion/complete", json!({"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "a", "value": "x"}})),
+        (
+            4,
+            "completion/complete",
+            json!({"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "a", "value": "x"}}),
+        ),
         (5, "x-vendor/list", json!({})),
     ] {
         session.request(id, method, params.clone());
@@ -187,7 +210,8 @@ fn every_answer_and_message_of_the_server_is_looked_at() {
     // What the server asks, and the client's answer.
     let sampling = json!({"jsonrpc":"2.0","id":"s","method":"sampling/createMessage","params":{"messages":[{"role":"user","content":{"type":"text","text":EMAIL}}],"maxTokens":9}});
     assert_eq!(told(&session.server(&sampling))["params"]["messages"][0]["content"]["text"], stand_in);
-    let answer = json!({"jsonrpc":"2.0","id":"s","result":{"content":{"type":"text","text":format!("Hello {stand_in}")}}});
+    let answer =
+        json!({"jsonrpc":"2.0","id":"s","result":{"content":{"type":"text","text":format!("Hello {stand_in}")}}});
     assert_eq!(sent(&session.client(&answer))["result"]["content"]["text"], format!("Hello {EMAIL}"));
     // Tasks.
     session.request(6, "tools/call", json!({"name": "get_user", "arguments": {}, "task": {"ttl": 60000}}));
@@ -195,18 +219,24 @@ fn every_answer_and_message_of_the_server_is_looked_at() {
     session.request(7, "tasks/result", json!({"taskId": "t"}));
     assert_eq!(told(&session.answer(7, json!({"t": EMAIL})))["result"]["t"], stand_in);
     // URIs, prompts and completions of the client.
-    let read = session.request(8, "resources/read", json!({"uri": format!("file:///{}", stand_in.replace('@', "%40"))}));
+    let read =
+        session.request(8, "resources/read", json!({"uri": format!("file:///{}", stand_in.replace('@', "%40"))}));
     assert_eq!(sent(&read)["params"]["uri"], "file:///anna%40example.com");
     let prompt = session.request(9, "prompts/get", json!({"name": "p", "arguments": {"to": stand_in}}));
     assert_eq!(sent(&prompt)["params"]["arguments"]["to"], EMAIL);
-    let complete = json!({"ref": {"type": "ref/prompt", "name": stand_in}, "argument": {"name": "a", "value": stand_in}});
+    let complete =
+        json!({"ref": {"type": "ref/prompt", "name": stand_in}, "argument": {"name": "a", "value": stand_in}});
     let complete = sent(&session.request(10, "completion/complete", complete));
-    assert_eq!((&complete["params"]["argument"]["value"], &complete["params"]["ref"]["name"]), (&json!(EMAIL), &json!(stand_in)));
+    assert_eq!(
+        (&complete["params"]["argument"]["value"], &complete["params"]["ref"]["name"]),
+        (&json!(EMAIL), &json!(stand_in))
+    );
 }
 
 #[test]
 fn what_is_real_is_judged_and_nothing_of_ours_names_it() {
     let mut session = Recorded::new(POLICY);
+    session.list_tools(&["ask", "pay", "get_user"]);
     let blocked = hidden_text(&mut session, 1, "bob@blocked.example");
     let got = session.request(2, "tools/call", json!({"name": "pay", "arguments": {"to": blocked}}));
     assert_eq!(told(&got)["result"]["_meta"]["policylayer/decision"]["rule"], "tools.pay.deny_if[0]");
@@ -240,7 +270,8 @@ fn what_is_real_is_judged_and_nothing_of_ours_names_it() {
     let (number, mut actions) = (question.number, Vec::new());
     let note = Some(format!("not to {EMAIL}").into());
     session.engine.handle_local_answer(number, ApprovalAnswer::Refused { note }, Now::default(), &mut actions);
-    let told: Vec<_> = actions.iter().filter(|action| matches!(action, Action::ToClient(_) | Action::Note(_))).collect();
+    let told: Vec<_> =
+        actions.iter().filter(|action| matches!(action, Action::ToClient(_) | Action::Note(_))).collect();
     assert!(!format!("{told:?}").contains("anna"), "{told:?}");
 }
 
@@ -253,7 +284,7 @@ fn a_stand_in_of_another_session_is_refused() {
         "stand-in-bcdfghjk",
         "+999 123 456 7890",
         "tel:+9991234567890",
-        "9999 1234 5678 9018",
+        "9999 1234 5678 9014",
         "DE00 3704 0044 0532 0130 00",
     ] {
         let got = session.request(1, "tools/call", json!({"name": "get_user", "arguments": {"a": {"b": text}}}));
@@ -262,15 +293,21 @@ fn a_stand_in_of_another_session_is_refused() {
         let said = got["result"]["content"][0]["text"].as_str().unwrap();
         assert!(said.contains("args.a.b holds a stand-in") && said.contains("Fetch the value again"), "{said}");
     }
-    for text in ["understand-invalid", "stand-in-director", "99 999", "9999", "DE00", "order 9991234567890", "stand-in.invalid"] {
+    for text in
+        ["understand-invalid", "stand-in-director", "99 999", "9999", "DE00", "order 9991234567890", "stand-in.invalid"]
+    {
         let got = session.request(1, "tools/call", json!({"name": "get_user", "arguments": {"a": text}}));
         assert_eq!(got, [TO_SERVER], "{text}");
         session.answer(1, json!({}));
     }
     // In an answer to the server, which is told instead.
     session.server(&json!({"jsonrpc":"2.0","id":"s","method":"roots/list"}));
-    let got = session.client(&json!({"jsonrpc":"2.0","id":"s","result":{"roots":[{"uri":"file:///stand-in-bcdfghjk"}]}}));
-    assert!(matches!(&got[..], [Action::ToServer(Payload::Written(line))] if String::from_utf8_lossy(line).contains("error")), "{got:?}");
+    let got =
+        session.client(&json!({"jsonrpc":"2.0","id":"s","result":{"roots":[{"uri":"file:///stand-in-bcdfghjk"}]}}));
+    assert!(
+        matches!(&got[..], [Action::ToServer(Payload::Written(line))] if String::from_utf8_lossy(line).contains("error")),
+        "{got:?}"
+    );
     // Without stand-ins in the policy, such a text is one like any other.
     let mut plain = Recorded::new(r#"{"version":"1","default":"allow","tools":{}}"#);
     let got = plain.request(1, "tools/call", json!({"name": "x", "arguments": {"a": "stand-in-bcdfghjk"}}));
@@ -303,7 +340,11 @@ fn sessions_differ_and_a_reload_keeps_the_table() {
     engine.handle_client_line(call.to_string().as_bytes(), Now::default(), &mut actions);
     assert!(actions.contains(&TO_SERVER), "{actions:?}");
     actions.clear();
-    engine.handle_server_line(json!({"jsonrpc":"2.0","id":1,"result":{"t":EMAIL}}).to_string().as_bytes(), Now::default(), &mut actions);
+    engine.handle_server_line(
+        json!({"jsonrpc":"2.0","id":1,"result":{"t":EMAIL}}).to_string().as_bytes(),
+        Now::default(),
+        &mut actions,
+    );
     assert!(actions.contains(&TO_CLIENT), "{actions:?}");
 }
 
@@ -323,7 +364,9 @@ fn a_full_table_withholds_the_result() {
     let mut long = StandIns::new([1; 32]);
     let fields = StandInRules { fields: vec!["name".parse().unwrap()], ..rules };
     let results: Vec<_> = (0..40)
-        .map(|at| long.hide_values(&json!({"name": format!("{at}{}", "x".repeat(1 << 20))}).to_string(), &fields, &mut counts))
+        .map(|at| {
+            long.hide_values(&json!({"name": format!("{at}{}", "x".repeat(1 << 20))}).to_string(), &fields, &mut counts)
+        })
         .collect();
     assert!(results[0].is_ok() && results[39].is_err(), "a bound in bytes as well");
 }
@@ -331,10 +374,17 @@ fn a_full_table_withholds_the_result() {
 #[test]
 fn a_name_that_is_known_is_known_everywhere() {
     let mut session = Recorded::new(POLICY);
-    let got = hidden(&mut session, 1, &json!({"firstName": "Anna-Maria Schmidt", "user": {"firstName": "Bo"}, "phoneNumber": "030 9018 2000"}));
+    let got = hidden(
+        &mut session,
+        1,
+        &json!({"firstName": "Anna-Maria Schmidt", "user": {"firstName": "Bo"}, "phoneNumber": "030 9018 2000"}),
+    );
     let name = got["firstName"].as_str().unwrap();
     assert_eq!(hidden_text(&mut session, 2, "No user Anna-Maria Schmidt!"), format!("No user {name}!"));
-    assert_eq!(hidden_text(&mut session, 3, "Bo is short, and Anna-Maria Schmidts another"), "Bo is short, and Anna-Maria Schmidts another");
+    assert_eq!(
+        hidden_text(&mut session, 3, "Bo is short, and Anna-Maria Schmidts another"),
+        "Bo is short, and Anna-Maria Schmidts another"
+    );
     // The name of the field says what its number is, and what is in it has its shape.
     let mut session = Recorded::new(&POLICY.replace("firstName", "phoneNumber"));
     let got = hidden(&mut session, 1, &json!({"phoneNumber": "030 9018 2000"}));
@@ -343,7 +393,21 @@ fn a_name_that_is_known_is_known_everywhere() {
 
 #[test]
 fn hiding_and_putting_back_take_linear_time() {
-    for piece in ["9", "+9", "99 ", "stand-in", "stand-in-", "@stand-in.invalid", "00", "DE00", "a@b.co ", "%40", "{\\\"a\\\":", "999.", "AB00 "] {
+    for piece in [
+        "9",
+        "+9",
+        "99 ",
+        "stand-in",
+        "stand-in-",
+        "@stand-in.invalid",
+        "00",
+        "DE00",
+        "a@b.co ",
+        "%40",
+        "{\\\"a\\\":",
+        "999.",
+        "AB00 ",
+    ] {
         let time = |size: usize| {
             let json = format!("{{\"t\":\"{}\"}}", piece.repeat(size / piece.len()));
             let rules = StandInRules { kinds: kinds(), fields: Vec::new() };
@@ -373,7 +437,8 @@ fn value() -> impl Strategy<Value = String> {
         format!("{digits}{last}")
     });
     let iban = "[0-9]{18}".prop_map(|account: String| {
-        let read = format!("{account}131400").bytes().fold(0_u32, |rest, digit| (rest * 10 + u32::from(digit - b'0')) % 97);
+        let read =
+            format!("{account}131400").bytes().fold(0_u32, |rest, digit| (rest * 10 + u32::from(digit - b'0')) % 97);
         format!("DE{:02}{account}", 98 - read)
     });
     prop_oneof![3 => email, 2 => phone, 1 => card, 1 => iban]

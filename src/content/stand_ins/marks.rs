@@ -30,7 +30,7 @@ const MOST_SEPARATORS: usize = 4;
 
 /// Something that is a stand-in or looks like one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct StandInMark {
     pub(super) range: Range<usize>,
     pub(super) kind: StandInKind,
     /// Its number in the table; `None` if it is none of this session.
@@ -52,7 +52,7 @@ pub(super) trait Known {
 }
 
 /// Finds them in a text, in their order; they do not overlap.
-pub(super) fn find_marks(text: &str, known: &dyn Known) -> Vec<Mark> {
+pub(super) fn find_marks(text: &str, known: &dyn Known) -> Vec<StandInMark> {
     let mut marks = Vec::new();
     find_words(text, known, &mut marks);
     if known.has_numbers() {
@@ -70,7 +70,7 @@ pub(super) fn find_marks(text: &str, known: &dyn Known) -> Vec<Mark> {
 }
 
 /// Finds addresses, and the stand-ins of fields.
-fn find_words(text: &str, known: &dyn Known, marks: &mut Vec<Mark>) {
+fn find_words(text: &str, known: &dyn Known, marks: &mut Vec<StandInMark>) {
     const NEEDLE: &str = "stand-in";
     let lower = text.to_ascii_lowercase();
     let bytes = lower.as_bytes();
@@ -91,21 +91,27 @@ fn find_words(text: &str, known: &dyn Known, marks: &mut Vec<Mark>) {
             };
             if length > 0 {
                 let range = local.len() - length..at + DOMAIN.len();
-                marks.push(Mark { range, kind: StandInKind::Email, entry, is_encoded, places: Vec::new() });
+                marks.push(StandInMark { range, kind: StandInKind::Email, entry, is_encoded, places: Vec::new() });
             }
         } else if rest.starts_with(FIELD) {
             let code = rest.get(FIELD.len()..FIELD.len() + CODE_LENGTH);
             if code.is_some_and(|code| code.bytes().all(|byte| CODE_ALPHABET.contains(&byte))) {
                 let range = at..at + FIELD.len() + CODE_LENGTH;
                 let entry = lower.get(range.clone()).and_then(|name| known.find(name));
-                marks.push(Mark { range, kind: StandInKind::Field, entry, is_encoded: false, places: Vec::new() });
+                marks.push(StandInMark {
+                    range,
+                    kind: StandInKind::Field,
+                    entry,
+                    is_encoded: false,
+                    places: Vec::new(),
+                });
             }
         }
     }
 }
 
 /// Finds telephone numbers and cards.
-fn find_numbers(text: &str, known: &dyn Known, marks: &mut Vec<Mark>) {
+fn find_numbers(text: &str, known: &dyn Known, marks: &mut Vec<StandInMark>) {
     let bytes = text.as_bytes();
     let mut next = 0;
     for at in memchr::memchr_iter(b'9', bytes) {
@@ -122,7 +128,7 @@ fn find_numbers(text: &str, known: &dyn Known, marks: &mut Vec<Mark>) {
             let places = places.get(..length).unwrap_or_default().to_vec();
             let range = at..places.last().map_or(at, |last| last + 1);
             next = range.end;
-            marks.push(Mark { range, kind, entry, is_encoded: false, places });
+            marks.push(StandInMark { range, kind, entry, is_encoded: false, places });
         }
     }
 }
@@ -158,7 +164,7 @@ fn find_unknown_number(bytes: &[u8], places: &[usize], digits: &str) -> Option<(
 }
 
 /// Finds account numbers.
-fn find_accounts(text: &str, known: &dyn Known, marks: &mut Vec<Mark>) {
+fn find_accounts(text: &str, known: &dyn Known, marks: &mut Vec<StandInMark>) {
     let bytes = text.as_bytes();
     for zeros in memmem::find_iter(bytes, "00") {
         let Some(at) = zeros.checked_sub(2) else { continue };
@@ -173,10 +179,10 @@ fn find_accounts(text: &str, known: &dyn Known, marks: &mut Vec<Mark>) {
         }
         let range = at..places.last().map_or(at, |last| last + 1);
         let entry = known.find(&compact(bytes, &places).to_ascii_lowercase());
-        let is_apart = !byte_before(bytes, at).is_ascii_alphanumeric()
-            && !byte_at(bytes, range.end).is_ascii_alphanumeric();
+        let is_apart =
+            !byte_before(bytes, at).is_ascii_alphanumeric() && !byte_at(bytes, range.end).is_ascii_alphanumeric();
         if entry.is_some() || is_apart {
-            marks.push(Mark { range, kind: StandInKind::Iban, entry, is_encoded: false, places });
+            marks.push(StandInMark { range, kind: StandInKind::Iban, entry, is_encoded: false, places });
         }
     }
 }

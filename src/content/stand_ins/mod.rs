@@ -10,7 +10,7 @@
 
 mod json;
 mod kinds;
-mod learned;
+mod known_values;
 mod marks;
 mod table;
 mod url;
@@ -140,7 +140,7 @@ impl StandIns {
             .filter_map(|finding| Some((trim_number(text, finding.range), StandInKind::of_content(finding.kind)?)))
             .collect();
         values.extend(find_marks(text, self).into_iter().map(|mark| (mark.range, mark.kind)));
-        values.extend(self.learned().find(text).into_iter().map(|range| (range, StandInKind::Field)));
+        values.extend(self.known_values().find(text).into_iter().map(|range| (range, StandInKind::Field)));
         values.sort_by_key(|(range, kind)| (range.start, usize::MAX - range.end, *kind));
         let mut apart: Vec<(Range<usize>, StandInKind)> = Vec::with_capacity(values.len());
         for (range, kind) in values {
@@ -194,7 +194,7 @@ impl StandIns {
 
     /// Puts the values back in one text; `None` if a stand-in is not of this session.
     fn put_back_text(&self, text: &str) -> Option<String> {
-        let patch = |mark: marks::Mark| {
+        let patch = |mark: marks::StandInMark| {
             let (text, _) = self.value_of(&mark, text)?;
             Some(Patch { range: mark.range, text })
         };
@@ -206,10 +206,11 @@ impl StandIns {
     pub fn hide_known(&self, text: &str) -> String {
         let mut hidden = text.to_owned();
         for (value, stand_in) in self.pairs() {
-            for (value, stand_in) in [(value.into(), stand_in.into()), (url::encode_component(value), url::encode_component(stand_in))]
+            for (value, stand_in) in
+                [(value.into(), stand_in.into()), (url::encode_component(value), url::encode_component(stand_in))]
             {
                 if hidden.contains(&value) {
-                    hidden = learned::replace_words(&hidden, &value, &stand_in);
+                    hidden = known_values::replace_words(&hidden, &value, &stand_in);
                 }
             }
         }

@@ -6,10 +6,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::kinds::StandInKind;
-use super::learned::Learned;
+use super::known_values::KnownValues;
 use super::marks::{
-    CARD, CARD_REST, CODE_ALPHABET, CODE_LENGTH, DOMAIN, FIELD, Known, Mark, PERSON, PHONE, SHORTEST_NUMBER, compact,
-    read_places, write_places,
+    CARD, CARD_REST, CODE_ALPHABET, CODE_LENGTH, DOMAIN, FIELD, Known, PERSON, PHONE, SHORTEST_NUMBER, StandInMark,
+    compact, read_places, write_places,
 };
 use super::url::{decode_component, encode_component};
 use crate::content::decoded_text::TextReading;
@@ -35,7 +35,7 @@ pub struct StandIns {
     /// How numbers begin that are stand-ins.
     starts: HashSet<Box<str>>,
     /// The values that are found again wherever they stand.
-    learned: Learned,
+    known: KnownValues,
     /// How many bytes the texts take.
     bytes: usize,
     looks_for_numbers: bool,
@@ -64,7 +64,7 @@ impl StandIns {
             by_value: HashMap::new(),
             by_stand_in: HashMap::new(),
             starts: HashSet::new(),
-            learned: Learned::default(),
+            known: KnownValues::default(),
             bytes: 0,
             looks_for_numbers: false,
         }
@@ -80,8 +80,8 @@ impl StandIns {
         self.entries.len()
     }
 
-    pub(super) fn learned(&self) -> &Learned {
-        &self.learned
+    pub(super) fn known_values(&self) -> &KnownValues {
+        &self.known
     }
 
     /// Looks for numbers from now on, because there may be some.
@@ -100,7 +100,7 @@ impl StandIns {
             }
             if is_number(kind) && digits.len() >= SHORTEST_NUMBER {
                 let stand_in = self.make_stand_in(kind, &digits, (&digits, true))?;
-                self.learned.add(value);
+                self.known.add(value);
                 return Ok(write_places(value, 0, &places, &stand_in));
             }
         }
@@ -111,12 +111,12 @@ impl StandIns {
             return Ok(encode_component(&self.stand_in_for(&address, kind)?));
         }
         let stand_in = self.make_stand_in(kind, value, (&decode(value), false))?;
-        self.learned.add(value);
+        self.known.add(value);
         Ok(stand_in)
     }
 
     /// Returns the text that was meant by a stand-in of this session, and its kind.
-    pub(super) fn value_of(&self, mark: &Mark, text: &str) -> Option<(String, StandInKind)> {
+    pub(super) fn value_of(&self, mark: &StandInMark, text: &str) -> Option<(String, StandInKind)> {
         let entry = usize::try_from(mark.entry?).ok().and_then(|index| self.entries.get(index))?;
         let value = if entry.is_digit_by_digit {
             write_places(text.get(mark.range.clone())?, mark.range.start, &mark.places, &entry.value)
@@ -283,7 +283,8 @@ fn number_key(digits: &str) -> String {
 fn read_number(value: &str) -> Option<(Vec<usize>, String)> {
     let bytes = value.as_bytes();
     let is_part = |byte: u8| byte.is_ascii_alphanumeric();
-    let is_account = bytes.iter().take(2).all(u8::is_ascii_alphabetic) && bytes.get(2..4)?.iter().all(u8::is_ascii_digit);
+    let is_account =
+        bytes.iter().take(2).all(u8::is_ascii_alphabetic) && bytes.get(2..4)?.iter().all(u8::is_ascii_digit);
     let places = match is_account {
         true => read_places(bytes, 0, bytes.len(), is_part),
         false => read_places(bytes, 0, bytes.len(), |byte| byte.is_ascii_digit()),

@@ -318,7 +318,10 @@ fn sql_number(number: u64) -> i64 {
 
 /// Returns how much there is to read about a question, in bytes.
 fn text_length(question: &Question) -> usize {
-    let shown = [&question.beside, &question.preview, &question.changes, &question.put_back].into_iter().flatten().map(|text| text.len());
+    let shown = [&question.beside, &question.preview, &question.changes, &question.put_back]
+        .into_iter()
+        .flatten()
+        .map(|text| text.len());
     question.tool.len() + question.arguments.len() + shown.sum::<usize>()
 }
 

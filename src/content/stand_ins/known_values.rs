@@ -11,20 +11,20 @@ const MOST_COMPARED: usize = 64;
 const FILTER_WORDS: usize = 1024;
 
 #[derive(Default)]
-pub(super) struct Learned {
+pub(super) struct KnownValues {
     values: BTreeSet<Box<str>>,
     longest: usize,
     /// A bit for each way in which a value begins.
     filter: Vec<u64>,
 }
 
-impl fmt::Debug for Learned {
+impl fmt::Debug for KnownValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Learned").field("values", &self.values.len()).finish_non_exhaustive()
+        f.debug_struct("KnownValues").field("values", &self.values.len()).finish_non_exhaustive()
     }
 }
 
-impl Learned {
+impl KnownValues {
     pub(super) fn add(&mut self, value: &str) {
         if value.len() < SHORTEST || is_plain(value) {
             return;
@@ -125,9 +125,10 @@ mod tests {
 
     #[test]
     fn the_longest_whole_word_is_found() {
-        let mut learned = Learned::default();
-        for value in ["Anna Maria", "Anna Maria Schmidt", "Anna Mariaz", "short", "verylongword", "\u{e9}t\u{e9} 2024"] {
-            learned.add(value);
+        let mut known = KnownValues::default();
+        for value in ["Anna Maria", "Anna Maria Schmidt", "Anna Mariaz", "short", "verylongword", "\u{e9}t\u{e9} 2024"]
+        {
+            known.add(value);
         }
         for (text, found) in [
             ("Hello Anna Maria Schmidt!", vec![6..24]),
@@ -138,7 +139,7 @@ mod tests {
             ("(\u{e9}t\u{e9} 2024)", vec![1..11]),
             ("d\u{e9}t\u{e9} 2024", vec![]),
         ] {
-            assert_eq!(learned.find(text), found, "{text}");
+            assert_eq!(known.find(text), found, "{text}");
         }
     }
 }
