@@ -7,9 +7,9 @@ use std::time::Duration;
 // Results.
 
 /// How many stand-ins a session has at most. A result that needs more is withheld.
-pub const MAX_STAND_INS: usize = 100_000;
+pub const MAX_STAND_INS: usize = 50_000;
 /// How many bytes the values and their stand-ins take at most.
-pub const MAX_STAND_IN_BYTES: usize = 32 * 1024 * 1024;
+pub const MAX_STAND_IN_BYTES: usize = 16 * 1024 * 1024;
 
 // Lines and messages.
 

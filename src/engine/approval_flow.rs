@@ -23,7 +23,7 @@ use crate::visible::{escape_invisible, shorten};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, CallParams};
-use crate::wire::{message, reply, view};
+use crate::wire::{message, view};
 
 const ANSWERED: &str = "It was answered elsewhere.";
 const TOO_LATE: &str = "It is too late for this call.";
@@ -260,7 +260,8 @@ impl Engine {
         }
         pending.record_approval(approval, turn.now.session);
         let (name, channel) = (about.name(), channel.as_str());
-        turn.push_note(format!("{method} of {:?} (id {id}) was approved by the {channel} channel", name.1));
+        let shown = self.shown_name(name.1);
+        turn.push_note(format!("{method} of {shown:?} (id {id}) was approved by the {channel} channel"));
         self.forward_call(&id, key, name, Payload::Kept(line.into()), pending, turn);
         Upshot::Sent
     }
@@ -441,9 +442,9 @@ impl Engine {
     ) {
         self.refund_call(&mut pending, turn);
         let refusal = format_refusal(why, subject, name);
-        turn.push_note(refusal.describe(method, id));
+        turn.push_note(self.shown_name(&refusal.describe(method, id)).into_owned());
         turn.record_outcome(pending.draft, Outcome::Refused);
-        self.tell_client(reply::refusal_line(id, pending.shape, &refusal.text, &refusal.meta), turn);
+        self.send_refusal(id, pending.shape, &refusal, turn);
     }
 
     fn refund_call(&mut self, pending: &mut PendingCall, turn: &Turn<'_>) {

@@ -189,7 +189,7 @@ impl Engine {
             let code = if fault.is_parse_error() { ErrorCode::Parse } else { ErrorCode::InvalidRequest };
             let (skim, why) = (skim_line(line), describe_fault("message", &fault));
             self.refuse_client_line(&skim, message::find_traceparent(line), &why, turn);
-            self.tell_client(reply::error_line(self.id_to_answer(&skim), code, &why), turn);
+            self.send_error(self.id_to_answer(&skim), code, &why, turn);
         }
     }
 
@@ -502,7 +502,7 @@ impl Engine {
         self.resources.describe_dropped().into_iter().for_each(|note| turn.push_note(note.to_owned()));
         if let Some(why) = refused {
             turn.push_note(why.clone());
-            return self.tell_client(reply::error_line(Some(&open.id), ErrorCode::Refused, &why), turn);
+            return self.send_error(Some(&open.id), ErrorCode::Refused, &why, turn);
         }
         match edited {
             Ok(None) => turn.forward_to_client(),
@@ -512,7 +512,7 @@ impl Engine {
                 turn.push_note(format!("withheld an answer from the server: {why}"));
                 let facts = Facts::new(Direction::Server, None, PROTOCOL_RULE);
                 self.recorder.record_unacceptable(&facts, &why, turn);
-                self.tell_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamUnreadable, &why), turn);
+                self.send_error(Some(&open.id), ErrorCode::UpstreamUnreadable, &why, turn);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use super::action::{Action, Payload, Turn};
 use super::item_requests::read_item_params;
 use super::open_requests::AdmitError;
-use super::refusal::{Refused, Remedy, SubjectKind, format_refusal};
+use super::refusal::{Refusal, Refused, Remedy, SubjectKind, format_refusal};
 use super::{ClientRequest, Engine, Received};
 use crate::content::{ForeignStandIn, NotHidden, PutBack, StandInCounts, StandIns};
 use crate::limits::MAX_OPEN;
@@ -17,7 +17,7 @@ use crate::record::{Direction, Enforcement, Facts, Outcome, ResultRecord, STAND_
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, AnswerShape, CallParams, Message};
 use crate::wire::method;
-use crate::wire::reply::{self, ErrorCode};
+use crate::wire::reply::{self, DecisionMeta, ErrorCode};
 use crate::wire::strict::StrictDepth;
 use crate::wire::view::range_of;
 
@@ -180,16 +180,23 @@ impl Engine {
         turn.send_to_server(reply::error_line(Some(id), ErrorCode::Refused, &why));
     }
 
-    /// Sends a line of ours to the client, in which no value is named that has a stand-in.
-    pub(super) fn tell_client(&self, line: Vec<u8>, turn: &mut Turn<'_>) {
-        turn.send_to_client(match String::from_utf8(line) {
-            Ok(line) if !self.stand_ins.is_empty() => self.stand_ins.hide_known(&line).into_bytes(),
-            Ok(line) => line.into_bytes(),
-            Err(line) => line.into_bytes(),
-        });
+    /// Sends a refusal to the client, in which no value is named that has a stand-in.
+    pub(super) fn send_refusal(&self, id: &str, shape: AnswerShape, refusal: &Refusal<'_>, turn: &mut Turn<'_>) {
+        let resource = refusal.meta.resource.map(|name| self.shown_name(name));
+        let meta = DecisionMeta {
+            reason: self.shown_name(&refusal.meta.reason).into_owned(),
+            resource: resource.as_deref(),
+            ..refusal.meta.clone()
+        };
+        turn.send_to_client(reply::refusal_line(id, shape, &self.shown_name(&refusal.text), &meta));
     }
 
-    /// A name from a request, as the log has it.
+    /// Sends an error to the client, in which no value is named that has a stand-in.
+    pub(super) fn send_error(&self, id: Option<&str>, code: ErrorCode, why: &str, turn: &mut Turn<'_>) {
+        turn.send_to_client(reply::error_line(id, code, &self.shown_name(why)));
+    }
+
+    /// A text of ours, or a name from a request for the log, without the values that have stand-ins.
     pub(super) fn shown_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         if self.stand_ins.is_empty() { Cow::Borrowed(name) } else { Cow::Owned(self.stand_ins.hide_known(name)) }
     }

@@ -21,7 +21,7 @@ use crate::record::{self, Direction, Draft, Enforcement, Facts, LogEntry, Outcom
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
-use crate::wire::{reply, view};
+use crate::wire::view;
 
 impl Engine {
     pub(super) fn handle_tools_call(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
@@ -194,7 +194,7 @@ impl Engine {
             Enforcement::Enforced => {
                 turn.push_note(text);
                 self.recorder.record_refusal(&facts, turn);
-                self.tell_client(reply::refusal_line(id, shape, &refusal.text, &refusal.meta), turn);
+                self.send_refusal(id, shape, refusal, turn);
                 ControlFlow::Break(())
             }
         }
@@ -262,7 +262,7 @@ impl Engine {
         let refusal = format_refusal(refused, commit.subject, &commit.name);
         turn.record_outcome(call.draft, Outcome::Refused);
         turn.push_note(format!("refused a call (id {id}) by {REQUIRED_RULE}: {why}"));
-        self.tell_client(reply::refusal_line(&id, call.shape, &refusal.text, &refusal.meta), turn);
+        self.send_refusal(&id, call.shape, &refusal, turn);
     }
 
     /// Adds a record for each call that waits for its answer, in the form that it has if no answer comes.

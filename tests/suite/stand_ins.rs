@@ -134,7 +134,7 @@ fn hostile_results_come_back_and_give_nothing_away() {
         (r#"{"e":"anna\u0040example.com","n":"{\"e\":\"anna@example.com\"}"}"#, &["example.com"]),
         ("+\u{664}\u{669} 30 901820", &["901820"]),
         ("Card \u{664}\u{662}\u{664}\u{662}424242424242", &["4242"]),
-        ("4242\u{200b}4242 4242 4242", &["4242"]),
+        ("4242 4242\u{200b} 4242 4242", &["4242"]),
         ("anna@exa\u{200b}mple.com", &["anna"]),
         ("anna@example.com,bob@example.com;4242424242424242", &["example.com", "4242"]),
         ("+4930901820@sms.example.com", &["901820", "example.com"]),
@@ -288,6 +288,7 @@ fn a_stand_in_of_another_session_is_refused() {
         "DE00 3704 0044 0532 0130 00",
     ] {
         let got = session.request(1, "tools/call", json!({"name": "get_user", "arguments": {"a": {"b": text}}}));
+        assert_ne!(got, [TO_SERVER], "{text}");
         let got = told(&got);
         assert_eq!(got["result"]["_meta"]["policylayer/decision"]["rule"], "stand_ins", "{text}: {got}");
         let said = got["result"]["content"][0]["text"].as_str().unwrap();
@@ -363,12 +364,12 @@ fn a_full_table_withholds_the_result() {
     assert!(table.hide_values(&json!({"t": "new@example.com"}).to_string(), &rules, &mut counts).is_err());
     let mut long = StandIns::new([1; 32]);
     let fields = StandInRules { fields: vec!["name".parse().unwrap()], ..rules };
-    let results: Vec<_> = (0..40)
+    let results: Vec<_> = (0..20)
         .map(|at| {
             long.hide_values(&json!({"name": format!("{at}{}", "x".repeat(1 << 20))}).to_string(), &fields, &mut counts)
         })
         .collect();
-    assert!(results[0].is_ok() && results[39].is_err(), "a bound in bytes as well");
+    assert!(results[0].is_ok() && results[19].is_err(), "a bound in bytes as well");
 }
 
 #[test]

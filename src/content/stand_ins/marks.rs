@@ -47,18 +47,14 @@ pub(super) trait Known {
     fn find(&self, compact: &str) -> Option<u32>;
     /// Whether a number begins so.
     fn starts_number(&self, digits: &str) -> bool;
-    /// Whether numbers are looked for.
-    fn has_numbers(&self) -> bool;
 }
 
 /// Finds them in a text, in their order; they do not overlap.
 pub(super) fn find_marks(text: &str, known: &dyn Known) -> Vec<StandInMark> {
     let mut marks = Vec::new();
     find_words(text, known, &mut marks);
-    if known.has_numbers() {
-        find_numbers(text, known, &mut marks);
-        find_accounts(text, known, &mut marks);
-    }
+    find_numbers(text, known, &mut marks);
+    find_accounts(text, known, &mut marks);
     marks.sort_by_key(|mark| (mark.range.start, mark.entry.is_none(), usize::MAX - mark.range.end));
     let mut end = 0;
     marks.retain(|mark| {
@@ -72,6 +68,9 @@ pub(super) fn find_marks(text: &str, known: &dyn Known) -> Vec<StandInMark> {
 /// Finds addresses, and the stand-ins of fields.
 fn find_words(text: &str, known: &dyn Known, marks: &mut Vec<StandInMark>) {
     const NEEDLE: &str = "stand-in";
+    if memchr::memchr(b'-', text.as_bytes()).is_none() {
+        return;
+    }
     let lower = text.to_ascii_lowercase();
     let bytes = lower.as_bytes();
     for at in memmem::find_iter(bytes, NEEDLE) {
@@ -165,7 +164,11 @@ fn find_unknown_number(bytes: &[u8], places: &[usize], digits: &str) -> Option<(
 
 /// Finds account numbers.
 fn find_accounts(text: &str, known: &dyn Known, marks: &mut Vec<StandInMark>) {
+    const SHORTEST: usize = 15;
     let bytes = text.as_bytes();
+    if bytes.len() < SHORTEST {
+        return;
+    }
     for zeros in memmem::find_iter(bytes, "00") {
         let Some(at) = zeros.checked_sub(2) else { continue };
         let country = [byte_at(bytes, at), byte_at(bytes, at + 1)];

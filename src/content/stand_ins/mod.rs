@@ -23,7 +23,7 @@ pub use kinds::{FieldPattern, FieldPatternError, StandInKind, StandInRules};
 use marks::find_marks;
 pub use table::StandIns;
 
-use super::{ContentKind, ContentKinds, find_content};
+use super::{ContentKinds, find_content};
 
 /// How many stand-ins of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,10 +88,6 @@ impl StandIns {
         rules: &StandInRules,
         counts: &mut StandInCounts,
     ) -> Result<Option<String>, NotHidden> {
-        let numbers = [ContentKind::Phone, ContentKind::Card, ContentKind::Iban];
-        if numbers.into_iter().any(|kind| rules.kinds.has(kind)) {
-            self.look_for_numbers();
-        }
         let patches = patch_texts(json, MOST_NESTED, &mut |found| self.hide_text(found, rules, counts))?;
         Ok((!patches.is_empty()).then(|| apply_patches(json, &patches)))
     }
@@ -135,7 +131,8 @@ impl StandIns {
 
     /// Finds the values in a text: in order, and none overlaps another.
     fn find_values(&self, text: &str, kinds: ContentKinds) -> Vec<(Range<usize>, StandInKind)> {
-        let mut values: Vec<_> = find_content(text, kinds)
+        let found = if may_hold_value(text) { find_content(text, kinds) } else { Vec::new() };
+        let mut values: Vec<_> = found
             .into_iter()
             .filter_map(|finding| Some((trim_number(text, finding.range), StandInKind::of_content(finding.kind)?)))
             .collect();
@@ -204,8 +201,10 @@ impl StandIns {
 
     /// A text of ours with the stand-ins of all values that this session knows.
     pub fn hide_known(&self, text: &str) -> String {
+        // A shorter one is found in any text.
+        const SHORTEST: usize = 3;
         let mut hidden = text.to_owned();
-        for (value, stand_in) in self.pairs() {
+        for (value, stand_in) in self.pairs().filter(|(value, _)| value.len() >= SHORTEST) {
             for (value, stand_in) in
                 [(value.into(), stand_in.into()), (url::encode_component(value), url::encode_component(stand_in))]
             {
@@ -216,6 +215,13 @@ impl StandIns {
         }
         hidden
     }
+}
+
+/// Whether a detector of ours could find something: most texts have neither an at sign nor many digits, also not as a code.
+fn may_hold_value(text: &str) -> bool {
+    const FEWEST_DIGITS: usize = 7;
+    let is_special = |byte: u8| matches!(byte, b'@' | b'%' | b'&' | b'\\') || !byte.is_ascii();
+    text.bytes().any(is_special) || text.bytes().filter(u8::is_ascii_digit).nth(FEWEST_DIGITS - 1).is_some()
 }
 
 /// What the value of a field is: an address or a number if it is one, as a whole.

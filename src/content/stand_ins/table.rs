@@ -38,7 +38,6 @@ pub struct StandIns {
     known: KnownValues,
     /// How many bytes the texts take.
     bytes: usize,
-    looks_for_numbers: bool,
 }
 
 #[derive(Debug)]
@@ -66,7 +65,6 @@ impl StandIns {
             starts: HashSet::new(),
             known: KnownValues::default(),
             bytes: 0,
-            looks_for_numbers: false,
         }
     }
 
@@ -82,11 +80,6 @@ impl StandIns {
 
     pub(super) fn known_values(&self) -> &KnownValues {
         &self.known
-    }
-
-    /// Looks for numbers from now on, because there may be some.
-    pub(super) fn look_for_numbers(&mut self) {
-        self.looks_for_numbers = true;
     }
 
     /// Returns the stand-in of a value, spelled like it, and makes one if there is none.
@@ -158,7 +151,6 @@ impl StandIns {
         let (stand_in, name) = free.ok_or(Full)?;
         let index = u32::try_from(self.entries.len()).map_err(|_| Full)?;
         if is_number(kind) {
-            self.looks_for_numbers = true;
             self.starts.extend(name.get(..8).map(Into::into));
         }
         self.by_stand_in.insert(name.into(), index);
@@ -211,10 +203,6 @@ impl Known for StandIns {
 
     fn starts_number(&self, digits: &str) -> bool {
         self.starts.contains(digits)
-    }
-
-    fn has_numbers(&self) -> bool {
-        self.looks_for_numbers
     }
 }
 
