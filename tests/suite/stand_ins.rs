@@ -141,6 +141,7 @@ fn hostile_results_come_back_and_give_nothing_away() {
         ("DE89370400440532013000 4242424242424242", &["3704", "4242"]),
         ("tel. 555 1234 and phone: (212) 555-0123", &["555"]),
         ("\"anna b\"@example.com", &["anna", "example.com"]),
+        ("9 4242 4242 4242 4242 9 +49 30 901820 99", &["4242", "901820"]),
         ("mailto:anna@example.com?cc=bob%40example.com", &["example.com"]),
         // The server's own stand-ins are values.
         ("person-bcdfghjk@stand-in.invalid", &["bcdfghjk"]),

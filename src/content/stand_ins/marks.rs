@@ -122,7 +122,12 @@ fn find_numbers(text: &str, known: &dyn Known, marks: &mut Vec<StandInMark>) {
         if !digits.starts_with(PHONE) {
             continue;
         }
-        let mark = find_known_number(&digits, known).or_else(|| find_unknown_number(bytes, &places, &digits));
+        // A digit before a stand-in does not make another number of it.
+        let is_inside = || {
+            (1..digits.len()).any(|start| find_known_number(digits.get(start..).unwrap_or_default(), known).is_some())
+        };
+        let mark = find_known_number(&digits, known)
+            .or_else(|| find_unknown_number(bytes, &places, &digits).filter(|_| !is_inside()));
         if let Some((length, kind, entry)) = mark {
             let places = places.get(..length).unwrap_or_default().to_vec();
             let range = at..places.last().map_or(at, |last| last + 1);
