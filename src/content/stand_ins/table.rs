@@ -287,5 +287,5 @@ fn is_address(text: &str) -> bool {
 
 /// The text as a program further on may decode it.
 fn decode(value: &str) -> String {
-    TextReading::of(value).first().map(|reading| reading.text.to_string()).unwrap_or_default()
+    TextReading::of(value).next().map(|reading| reading.text.to_string()).unwrap_or_default()
 }
