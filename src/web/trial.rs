@@ -236,9 +236,10 @@ fn show_result(site: &Site, place: &ServerPlace, result: &ResultReport) -> Marku
     html! {
         p { @match &result.withheld {
             Some(rule) => { "The result is " span.state.bad { "withheld" } " by " (link_rule(site, place, rule)) "." }
-            None if result.stripped + result.cut == 0 => "The result passes as it is.",
+            None if result.stripped + result.cut == 0 && result.stand_ins.is_empty() => "The result passes as it is.",
             None => {
                 "The result passes, with " (count_of(result.stripped, "character")) " taken out and " (count_of(result.cut, "text")) " cut."
+                @if !result.stand_ins.is_empty() { " It holds " (count_of(result.stand_ins.values().sum(), "stand-in")) "; those of a session are others." }
             }
         } }
         @if let Some(reason) = &result.reason { p { (as_sentence(&escape_invisible(reason))) } }
