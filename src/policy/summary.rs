@@ -21,9 +21,18 @@ impl Policy {
 
     /// Counts the known tools of the server by what happens to them; `None` if the server has no catalogue.
     pub fn tally_tools(&self) -> Option<ToolsTally> {
+        self.tally_with(|tool| self.decide_tool(tool).effect)
+    }
+
+    /// The same where no policy is in front of the server: everything passes.
+    pub fn tally_unguarded(&self) -> Option<ToolsTally> {
+        self.tally_with(|_| Effect::Allow)
+    }
+
+    fn tally_with(&self, effect_of: impl Fn(&str) -> Effect) -> Option<ToolsTally> {
         let mut tally = ToolsTally::default();
         for tool in self.catalogue()?.tools() {
-            let effect = self.decide_tool(&tool.name).effect;
+            let effect = effect_of(&tool.name);
             tally.all.add(effect);
             tally.by_class.entry(self.class_of(&tool.name)).or_default().add(effect);
         }

@@ -75,7 +75,7 @@ pub(crate) enum AppPages {
     Skip,
 }
 
-/// Probes the server that a command starts here. Must be called on the main thread.
+/// Probes the server that a command starts here. The calling thread has to live as long as the server.
 ///
 /// # Errors
 /// Returns an error if the server cannot be started, does not answer as an MCP server does, or floods; the message says
@@ -85,8 +85,8 @@ pub(crate) fn probe_command(command: &[OsString], progress: ShowProgress<'_>) ->
     probe_target(&ProbeTarget { command, shown, spawn_env: None, patience: OFFER_PATIENCE, apps }, progress)
 }
 
-/// Starts the server as the wrapper would, asks it what it offers, and stops it and its child processes. Must be called
-/// on the main thread.
+/// Starts the server as the wrapper would, asks it what it offers, and stops it and its child processes. The calling thread has
+/// to live as long as the server.
 ///
 /// # Errors
 /// As [`probe_command`].

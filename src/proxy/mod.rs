@@ -50,7 +50,7 @@ use self::server_queue::ServerQueue;
 use self::server_text::copy_stderr;
 use self::session::{PumpEvent, SessionLoop};
 use self::shared_session::{ClientWriter, ServerWriter, SessionClock, SharedSession, lock_unpoisoned};
-use self::signals::Signals;
+pub(crate) use self::signals::Signals;
 use self::stderr::Stderr;
 use crate::audit::{self, AuditLog, LogNotice};
 use crate::engine::{Engine, LocalChannel, SessionEnd};

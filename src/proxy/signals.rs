@@ -14,7 +14,7 @@ use super::child::Stop;
 
 /// SIGTERM, SIGINT and SIGHUP; on Windows Ctrl-Break, Ctrl-C and the closing of the console.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     terminate: Terminate,
     interrupt: Interrupt,
     /// `None` if it was ignored when we started: it stays ignored, also for the server.
@@ -23,7 +23,7 @@ pub(super) struct Signals {
 
 impl Signals {
     #[cfg(unix)]
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let hangup = if super::child::ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         super::child::reset_signals()?;
@@ -31,8 +31,13 @@ impl Signals {
     }
 
     #[cfg(windows)]
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self { terminate: ctrl_break()?, interrupt: ctrl_c()?, hangup: Some(ctrl_close()?) })
+    }
+
+    /// Waits for any of them.
+    pub(crate) async fn wait_for_any(&mut self) {
+        let _ = self.next_signal().await;
     }
 
     /// Cancel-safe.

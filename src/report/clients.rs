@@ -107,6 +107,9 @@ pub(crate) struct ClientServer {
     /// What the policy does to the server's known tools.
     #[serde(skip)]
     pub(crate) tools: Option<ToolsTally>,
+    /// The known tools of a server that no policy is in front of.
+    #[serde(skip)]
+    pub(crate) unguarded: Option<ToolsTally>,
     /// `stdio` or `http`; `null` if that is unclear.
     transport: Option<&'static str>,
     /// The URL of a remote server, without secrets.
@@ -196,7 +199,7 @@ impl Question<'_> {
         (keys, entry): (&[String], &ClientEntry),
     ) -> ClientServer {
         let program = self.program.as_deref();
-        let EntryState { state, barrier, lock, failed, reason, remedy, server, policy, state_dir, tools } =
+        let EntryState { state, barrier, lock, failed, reason, remedy, server, policy, state_dir, tools, unguarded } =
             EntryState::of_entry(place, opened, (keys, entry), program, self.env);
         let words = entry.launch().map(Launch::words).unwrap_or_default();
         let wrapped = parse_wrapped(&words, program);
@@ -219,6 +222,7 @@ impl Question<'_> {
             state,
             state_dir,
             tools,
+            unguarded,
             transport: match &entry.transport {
                 Transport::Stdio(_) => Some("stdio"),
                 Transport::Remote { .. } => Some("http"),

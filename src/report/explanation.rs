@@ -87,7 +87,7 @@ pub(crate) struct AttackSummary {
     /// Its name.
     pub(crate) name: &'static str,
     /// What an attacker needs.
-    needs: &'static str,
+    pub(crate) needs: &'static str,
     /// The document that describes it.
     pub(crate) source: &'static Reference,
     /// What stops it.

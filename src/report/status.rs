@@ -80,6 +80,9 @@ pub(crate) struct ServerStatus {
     pub(crate) state: ServerState,
     /// What the policy does to the server's known tools; `null` if none are known.
     pub(crate) tools: Option<ToolsTally>,
+    /// The known tools of a server that no policy is in front of: each passes.
+    #[serde(skip)]
+    pub(crate) unguarded: Option<ToolsTally>,
     /// How many calls wait for a person; `null` if that is not known here.
     pub(crate) waiting: Option<usize>,
 }
@@ -164,6 +167,7 @@ impl ServerStatus {
             state,
             state_dir,
             tools,
+            unguarded,
             ..
         } = server;
         let is_behind = matches!(state, ServerState::Protected | ServerState::Observed | ServerState::Broken);
@@ -182,6 +186,7 @@ impl ServerStatus {
             sessions: seen.and_then(|server| activity.count_sessions(server)),
             state,
             tools,
+            unguarded,
             waiting: seen.and_then(|server| Some(activity.waiting.as_ref()?.get(server).copied().unwrap_or(0))),
             server,
         }

@@ -52,7 +52,8 @@ const NO_ORIGIN: Denial = Denial(
 );
 const NOT_A_FORM: Denial = Denial(StatusCode::UNSUPPORTED_MEDIA_TYPE, "A change is sent by a form of this page.");
 const NO_SUCH_METHOD: Denial = Denial(StatusCode::METHOD_NOT_ALLOWED, "This page knows GET and POST.");
-const NO_COOKIE: Denial = Denial(
+/// Whoever sends a form so far has an `Origin` of this page.
+pub(super) const NO_COOKIE: Denial = Denial(
     StatusCode::FORBIDDEN,
     "This browser was not opened with the address that `policylayer ui` has printed. Open that, or run `policylayer ui` again for \
      a new one.",

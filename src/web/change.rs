@@ -4,12 +4,15 @@ use hyper::StatusCode;
 use maud::{Markup, html};
 
 use super::answer::WebAnswer;
-use super::form::Fields;
-use super::page::{in_code, show_lines, show_page};
-use super::server::{FormTrouble, ServerPlace, find_last_edit, name_effect, show_diagnostics, show_place};
+use super::form::{Fields, FormTrouble};
+use super::page::{in_code, show_diagnostics, show_lines, show_page};
+use super::rules::{read_action, read_rule_edit, show_rules_page};
+use super::server::{ServerPlace, find_last_edit, name_effect, show_place};
 use super::site::Site;
+use super::tool::show_tool;
 use crate::author::edit::{
-    self, CannotEdit, EditAction, Edited, Order, Pasted, carry_out_order, merge_pasted, write_out_builtin,
+    CannotEdit, EditAction, Edited, Order, Pasted, RuleEdit, carry_out_order, carry_out_rule_edit, merge_pasted,
+    write_out_builtin,
 };
 use crate::author::history::Undo;
 use crate::policy::{self, Format, Mode, Policy, Source, ToolGlob};
@@ -25,6 +28,8 @@ enum Wanted {
     Document(String),
     /// A document that is merged into the policy.
     Pasted(String),
+    /// One rule, or what happens to a class.
+    Rule(RuleEdit),
 }
 
 impl Wanted {
@@ -35,30 +40,20 @@ impl Wanted {
         if let Some(text) = fields.value("paste") {
             return Ok(Self::Pasted(text.to_owned()));
         }
+        if let Some(edit) = read_rule_edit(place, fields)? {
+            return Ok(Self::Rule(edit));
+        }
         let mut tools: Vec<String> = fields.all_values("tool").map(str::to_owned).collect();
         let named: Vec<_> = fields.value("names").unwrap_or_default().split_whitespace().collect();
         check_names(place, &named)?;
         tools.extend(named.into_iter().map(str::to_owned));
         if tools.is_empty() {
-            return Err("No tool is chosen: tick one, or name one. Nothing was changed.".to_owned().into());
+            return Err(FormTrouble::in_field(
+                "names",
+                "No tool is chosen: tick one, or name one. Nothing was changed.",
+            ));
         }
-        let action = match fields.value("action") {
-            Some("allow") => EditAction::Allow,
-            Some("deny") => EditAction::Deny,
-            Some("hide") => EditAction::Hide,
-            Some("reset") => EditAction::Reset,
-            Some("ask") => {
-                let timeout = fields.value("timeout").map(edit::read_length).transpose();
-                EditAction::Ask { timeout: timeout.map_err(|why| format!("The time to ask is not one: {why}."))? }
-            }
-            Some("limit") => {
-                let rate =
-                    fields.value("rate").ok_or("To limit tools, say the rate, such as `10/minute`.".to_owned())?;
-                let rate = edit::read_rate(rate).map_err(|why| format!("The rate is not one: {why}."))?;
-                EditAction::Limit { rate, scope: None }
-            }
-            _ => return Err("It is not said what to do with the tools: choose one of the actions.".to_owned().into()),
-        };
+        let action = read_action(fields)?;
         Ok(Self::Order(Order { action, tools, reason: fields.value("reason").map(str::to_owned) }))
     }
 
@@ -70,12 +65,15 @@ impl Wanted {
             Self::Order(order) => carry_out_order(source, &name, &target.server, order),
             Self::Pasted(text) => Pasted::read("what was pasted", None, text)
                 .and_then(|pasted| merge_pasted(source, &name, &target.server, &pasted)),
+            Self::Rule(edit) => carry_out_rule_edit(source, &name, &target.server, edit),
             Self::Document(text) => return load_document(place, text),
         };
         edited.map_err(|error| match error {
-            CannotEdit::Invalid { ref document, ref diagnostics, .. } => {
-                FormTrouble { message: error.to_string(), invalid: Some(((**document).clone(), diagnostics.clone())) }
-            }
+            CannotEdit::Invalid { ref document, ref diagnostics, .. } => FormTrouble {
+                message: error.to_string(),
+                field: None,
+                invalid: Some(((**document).clone(), diagnostics.clone())),
+            },
             error @ CannotEdit::Refused(_) => error.to_string().into(),
         })
     }
@@ -84,7 +82,11 @@ impl Wanted {
     fn describe(&self, place: &ServerPlace) -> String {
         let server = place.target.server.name();
         let Self::Order(Order { action, tools, reason }) = self else {
-            let what = if matches!(self, Self::Document(_)) { "edited as text" } else { "pasted" };
+            let what = match self {
+                Self::Document(_) => "edited as text",
+                Self::Rule(_) => "its rules by form",
+                Self::Order(_) | Self::Pasted(_) => "pasted",
+            };
             return format!("policylayer ui: the policy of {server}, {what}");
         };
         let (word, option) = match action {
@@ -117,12 +119,15 @@ fn check_names(place: &ServerPlace, names: &[&str]) -> Result<(), FormTrouble> {
             continue;
         }
         let near = known.nearest(name).map(|near| format!(" Did you mean `{}`?", escape_invisible(near)));
-        return Err(FormTrouble::from(format!(
-            "Neither the policy of {} nor its catalogue, lock or log has a tool `{}`.{} Nothing was changed.",
-            place.target.server,
-            escape_invisible(name),
-            near.unwrap_or_default()
-        )));
+        return Err(FormTrouble::in_field(
+            "names",
+            format!(
+                "Neither the policy of {} nor its catalogue, lock or log has a tool `{}`.{} Nothing was changed.",
+                place.target.server,
+                escape_invisible(name),
+                near.unwrap_or_default()
+            ),
+        ));
     }
     Ok(())
 }
@@ -142,6 +147,7 @@ fn load_document(place: &ServerPlace, text: &str) -> Result<Edited, FormTrouble>
         }
         None => Err(FormTrouble {
             message: "This is not a valid policy, so nothing was written. Fix it below.".to_owned(),
+            field: None,
             invalid: Some((source, loaded.diagnostics)),
         }),
     }
@@ -161,7 +167,31 @@ pub(super) fn show_change(site: &Site, fields: &Fields) -> WebAnswer {
             let why = "The policy was changed since you opened its text. To save this one undoes that as well: the lines below show it.";
             show_edit(site, &place, fields, &edited, is_stale.then_some(why))
         }
-        Err(trouble) => show_place(site, &place, fields, StatusCode::UNPROCESSABLE_ENTITY, Some(&trouble)),
+        Err(trouble) => show_again(site, &place, fields, StatusCode::UNPROCESSABLE_ENTITY, &trouble),
+    }
+}
+
+/// Shows the page that a form is on, with what was typed and what is wrong with it.
+fn show_again(
+    site: &Site,
+    place: &ServerPlace,
+    fields: &Fields,
+    status: StatusCode,
+    trouble: &FormTrouble,
+) -> WebAnswer {
+    // Most forms are not there as long as the policy is invalid; that of the server keeps what was typed.
+    if !place.target.load_before().is_valid {
+        return show_place(site, place, fields, status, Some(trouble));
+    }
+    let is_about_calls = matches!(fields.value("edit"), Some("condition" | "limit" | "remove"));
+    match (fields.value("edit"), fields.value("place"), fields.value("tool")) {
+        (Some("class" | "otherwise"), ..) | (_, Some("class" | "all"), _) => {
+            show_rules_page(site, fields, Some(trouble))
+        }
+        (_, None, Some(_)) if is_about_calls || fields.value("page") == Some("tool") => {
+            show_tool(site, fields, Some(trouble))
+        }
+        _ => show_place(site, place, fields, status, Some(trouble)),
     }
 }
 
@@ -174,7 +204,7 @@ pub(super) fn save_change(site: &Site, fields: &Fields) -> WebAnswer {
     let wanted = Wanted::read(&place, fields);
     let (wanted, edited) = match wanted.and_then(|wanted| wanted.make_edit(&place).map(|edited| (wanted, edited))) {
         Ok(made) => made,
-        Err(trouble) => return show_place(site, &place, fields, StatusCode::CONFLICT, Some(&trouble)),
+        Err(trouble) => return show_again(site, &place, fields, StatusCode::CONFLICT, &trouble),
     };
     if fields.value("digest") != Some(place.digest().as_str()) {
         let why = "The policy was changed since this change was shown, so nothing was written. This is what the change does now.";

@@ -7,6 +7,7 @@
 
 mod access;
 mod answer;
+mod arguments;
 mod assets;
 pub(crate) mod browser;
 mod change;
@@ -15,12 +16,14 @@ mod code_desk;
 mod form;
 mod inbox;
 mod live;
+mod lock;
 mod log;
 mod overview;
 mod page;
 mod peer;
 mod registration;
 mod rule;
+mod rules;
 mod server;
 mod site;
 mod tool;
@@ -41,6 +44,7 @@ use self::access::Access;
 use self::site::Site;
 use crate::env::Env;
 use crate::limits::{MAX_UI_CONNECTIONS, MAX_UI_HEAD, UI_IDLE, UI_REQUEST_TIME};
+use crate::proxy::Signals;
 
 /// Why no page is served. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +62,7 @@ pub(crate) enum WebError {
 /// What ended the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WebEnd {
-    /// The person, with ^C.
+    /// The person, with ^C, or the system.
     Interrupted,
     /// Nobody asked for a page for an hour.
     Idle,
@@ -99,6 +103,8 @@ impl WebServer {
 
     async fn serve(self, idle: Duration) -> Result<WebEnd, WebError> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
+        // A server that is compared with its lock takes these signals as well, and from then on they end nothing by themselves.
+        let mut signals = Signals::new()?;
         let slots = Arc::new(Semaphore::new(MAX_UI_CONNECTIONS));
         let accept = async {
             loop {
@@ -128,7 +134,7 @@ impl WebServer {
         };
         tokio::select! {
             () = accept => Ok(WebEnd::Interrupted),
-            stopped = tokio::signal::ctrl_c() => stopped.map(|()| WebEnd::Interrupted).map_err(Into::into),
+            () = signals.wait_for_any() => Ok(WebEnd::Interrupted),
             () = wait_until_idle(&self.site, idle) => Ok(WebEnd::Idle),
         }
     }

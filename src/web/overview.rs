@@ -87,8 +87,10 @@ fn show_picture(clients: &[ClientStatus]) -> Markup {
         // The same policy for the same server is drawn once, however many clients start it.
         let is_same = |(other, _): &(&ServerStatus, &ToolsTally)| {
             (&other.server, &other.policy, other.state) == (&server.server, &server.policy, server.state)
+                && (server.server.is_some() || other.name == server.name)
         };
-        if let Some(tools) = server.tools.as_ref().filter(|_| !drawn.iter().any(is_same)) {
+        if let Some(tools) = server.tools.as_ref().or(server.unguarded.as_ref()).filter(|_| !drawn.iter().any(is_same))
+        {
             drawn.push((server, tools));
         }
     }
@@ -116,6 +118,9 @@ fn draw_server(server: &ServerStatus, tools: &ToolsTally, most: usize) -> Markup
     html! {
         div.drawn {
             h3 { (escape_invisible(name)) " " span class={ "state " (class) } { (word) } }
+            @if server.state == ServerState::Unprotected { p.note { "Nothing is in front of it: each of its tools passes." } }
+            @if server.state == ServerState::Observed { p.note { "Its policy would do this. Nothing is enforced." } }
+            @if server.state == ServerState::Broken { p.note { "It does not start. Its policy would do this." } }
             dl {
                 @for (class, tally) in Class::ALL.iter().rev().filter_map(|class| Some((class, tools.by_class.get(class)?))) {
                     dt { (class.as_str()) }
@@ -181,8 +186,8 @@ fn show_server(site: &Site, client: &ClientStatus, server: &ServerStatus) -> Mar
     html! {
         tr {
             th scope="row" data-label="Server" {
-                // What is reached over HTTP has no policy.
-                @if server.server.is_some() && server.state != ServerState::OutOfReach {
+                // What is out of reach has no policy.
+                @if server.state != ServerState::OutOfReach && (server.server.is_some() || server.state == ServerState::Unprotected) {
                     a href=(site.link_to(&format!("server?{}", write_query(&[("name", &server.name)])))) { (visible_key(&server.name)) }
                 } @else { (visible_key(&server.name)) }
                 @if server.disabled { " " span.note { "(its client is told not to start it)" } }

@@ -6,8 +6,10 @@ use maud::{DOCTYPE, Markup, html};
 use super::access::Denial;
 use super::answer::WebAnswer;
 use super::assets::{SCRIPT, STYLE};
+use super::form::{Fields, FormTrouble};
 use super::live;
 use super::site::Site;
+use crate::policy::{self, Colour, Diagnostic, Severity, Source};
 use crate::term::diff::write_hunks;
 use crate::visible::escape_invisible;
 
@@ -45,6 +47,32 @@ pub(super) fn show_denial(Denial(status, why): Denial) -> WebAnswer {
     WebAnswer::page(status, show_document(title, None, None, body))
 }
 
+/// The fields into which more is typed than a word.
+const TYPED: [(&str, &str); 5] = [
+    ("text", "The policy"),
+    ("paste", "What was to be merged"),
+    ("args", "Arguments"),
+    ("reason", "Reason"),
+    ("note", "Note"),
+];
+
+/// Shows why a form was refused, and what was typed into it, to be copied.
+pub(super) fn show_lapsed(Denial(status, why): Denial, typed: &Fields) -> WebAnswer {
+    let typed: Vec<_> = TYPED.iter().filter_map(|(name, label)| Some((name, label, typed.value(name)?))).collect();
+    let body = html! {
+        main.alone {
+            h1 { "Refused" }
+            p { (in_code(why)) }
+            @if !typed.is_empty() { p { "Nothing was changed. This is what you had typed, to copy it:" } }
+            @for (name, label, text) in typed {
+                label for=(name) { (label) }
+                textarea id=(name) rows="12" readonly spellcheck="false" { "\n" (text) }
+            }
+        }
+    };
+    WebAnswer::page(status, show_document("Refused", None, None, body))
+}
+
 /// Shows the page that the printed address opens: it leads on by itself.
 pub(super) fn show_entrance(link: &str) -> WebAnswer {
     let body = html! { main.alone { h1 { "policylayer" } p { a href=(link) { "Open the overview" } } } };
@@ -77,6 +105,32 @@ pub(super) fn as_sentence(message: &str) -> String {
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     let end = if message.ends_with(['.', '?', '!']) { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
+}
+
+/// Shows what is wrong with what was sent.
+pub(super) fn show_trouble(trouble: &FormTrouble) -> Markup {
+    html! {
+        div.box.trouble role="alert" tabindex="-1" autofocus[trouble.field.is_none()] {
+            p.bad { (in_code(&trouble.message)) }
+            @if let Some((source, diagnostics)) = &trouble.invalid { (show_diagnostics(source, diagnostics)) }
+        }
+    }
+}
+
+/// Shows errors and warnings at their places.
+pub(super) fn show_diagnostics(source: &Source, diagnostics: &[Diagnostic]) -> Markup {
+    html! {
+        ul.places {
+            @for diagnostic in diagnostics {
+                @let at = source.place_of(diagnostic.span.start);
+                li class=(if diagnostic.severity == Severity::Error { "bad" } else { "warn" }) {
+                    "Line " (at.line) ", column " (at.column) ": " (in_code(&as_sentence(&diagnostic.message))) " "
+                    @if let Some(hint) = &diagnostic.hint { span.hint { "What to do: " (in_code(hint)) } }
+                }
+            }
+        }
+        pre tabindex="0" aria-label="The places in the file" { (policy::render_diagnostics(source, diagnostics, Colour::Plain)) }
+    }
 }
 
 /// Shows the lines of a file that change.

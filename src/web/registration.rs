@@ -12,7 +12,7 @@ use super::overview::label_state;
 use super::page::{as_sentence, in_code, show_lines, show_page};
 use super::site::Site;
 use crate::clients::apply::{FileResult, apply_changes};
-use crate::clients::key::{lock_word, visible_key};
+use crate::clients::key::visible_key;
 use crate::clients::plan::AllPlan;
 use crate::clients::program;
 use crate::clients::register::Registration;
@@ -267,7 +267,7 @@ impl RegistrationPage<'_, '_> {
                 div.next {
                     p { "A lock holds the server to what it has now, its package, tools and texts: what is new or differs later does not reach "
                         "the agent until you accept it." }
-                    p { "To lock it: " code { "policylayer lock " (lock_word(key)) " --client " (client) } }
+                    p { a.button href=(self.site.link_to(&format!("lock?{}", write_query(&[("name", key), ("client", client)])))) { "Lock it" } }
                 }
             } }
             @if let Some(key) = self.asked.key.filter(|_| written().next().is_some() && undo != OBSERVE) {

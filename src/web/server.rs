@@ -6,13 +6,14 @@ use hyper::StatusCode;
 use maud::{Markup, html};
 
 use super::answer::WebAnswer;
-use super::form::{Fields, write_query};
-use super::page::{as_sentence, in_code, show_page};
+use super::form::{FieldLook, Fields, FormState, FormTrouble, write_query};
+use super::page::{as_sentence, in_code, show_diagnostics, show_page, show_trouble};
 use super::rule::link_rule;
 use super::site::Site;
+use crate::author::edit::write_out_builtin;
 use crate::author::policy_file::{EditTarget, PolicyBefore};
 use crate::paths::{self, SessionPlace};
-use crate::policy::{self, Colour, Diagnostic, Policy, Severity, Source};
+use crate::policy::Policy;
 use crate::record::Digest;
 use crate::report::client_servers::{FoundBy, FoundPlaces, find_places};
 use crate::report::tool_list::{ToolRow, list_tools};
@@ -105,20 +106,6 @@ impl ServerPlace {
     }
 }
 
-/// What is wrong with what a person has sent.
-#[derive(Default)]
-pub(super) struct FormTrouble {
-    pub(super) message: String,
-    /// The document that is invalid, with its errors.
-    pub(super) invalid: Option<(Source, Vec<Diagnostic>)>,
-}
-
-impl From<String> for FormTrouble {
-    fn from(message: String) -> Self {
-        Self { message, invalid: None }
-    }
-}
-
 pub(super) fn show_server(site: &Site, fields: &Fields) -> WebAnswer {
     match ServerPlace::find(site, fields) {
         Ok(place) => show_place(site, &place, fields, StatusCode::OK, None),
@@ -136,40 +123,22 @@ pub(super) fn show_place(
 ) -> WebAnswer {
     let before = place.target.load_before();
     let content = html! {
-        @if let Some(trouble) = trouble { (show_trouble(trouble)) }
+        // What is wrong with a document is shown beside it.
+        @if let Some(trouble) = trouble.filter(|_| fields.value("text").or(fields.value("paste")).is_none()) { (show_trouble(trouble)) }
         (show_policy(place, &before))
         @for note in &place.target.notes { p.note { (in_code(note)) } }
         @if let Some(edit) = find_last_edit(site, place) { (show_last_edit(site, place, &edit)) }
-        @if before.is_valid { (show_tools(site, place, &before.policy, fields)) }
-        (show_document(site, place, fields, &before))
+        @if !before.is_valid { (show_kept(site, place, fields)) }
+        @if before.is_valid {
+            p { a href=(site.link_to(&format!("lock?{}", write_query(&[("name", &place.name)])))) { "Its lock" }
+                ": what was agreed to of the server, and what differs now. "
+                a href=(place.link_to(site, "rules", &[])) { "Rules for classes, for all tools, and for the rest" } }
+            @let known = place.known_tools(&before.policy);
+            (show_tools(site, place, (&before.policy, &known), fields, trouble))
+        }
+        (show_document(site, place, fields, &before, trouble))
     };
     show_page(site, status, "server", &place.name, content)
-}
-
-/// Shows what is wrong with what was sent.
-pub(super) fn show_trouble(trouble: &FormTrouble) -> Markup {
-    html! {
-        div.box.trouble role="alert" {
-            p.bad { (in_code(&trouble.message)) }
-            @if let Some((source, diagnostics)) = &trouble.invalid { (show_diagnostics(source, diagnostics)) }
-        }
-    }
-}
-
-/// Shows errors and warnings at their places.
-pub(super) fn show_diagnostics(source: &Source, diagnostics: &[Diagnostic]) -> Markup {
-    html! {
-        ul.places {
-            @for diagnostic in diagnostics {
-                @let at = source.place_of(diagnostic.span.start);
-                li class=(if diagnostic.severity == Severity::Error { "bad" } else { "warn" }) {
-                    "Line " (at.line) ", column " (at.column) ": " (in_code(&as_sentence(&diagnostic.message))) " "
-                    @if let Some(hint) = &diagnostic.hint { span.hint { "What to do: " (in_code(hint)) } }
-                }
-            }
-        }
-        pre tabindex="0" aria-label="The places in the file" { (policy::render_diagnostics(source, diagnostics, Colour::Plain)) }
-    }
 }
 
 fn show_policy(place: &ServerPlace, before: &PolicyBefore) -> Markup {
@@ -242,9 +211,14 @@ pub(super) fn name_effect(effect: &str) -> &str {
     EFFECTS.iter().find(|(known, _)| *known == effect).map_or(effect, |(_, word)| word)
 }
 
-fn show_tools(site: &Site, place: &ServerPlace, policy: &Policy, fields: &Fields) -> Markup {
-    let known = place.known_tools(policy);
-    let rows = list_tools(policy, &known);
+fn show_tools(
+    site: &Site,
+    place: &ServerPlace,
+    (policy, known): (&Policy, &ToolNames),
+    fields: &Fields,
+    trouble: Option<&FormTrouble>,
+) -> Markup {
+    let rows = list_tools(policy, known);
     let filter = ToolFilter {
         text: fields.value("q").unwrap_or_default(),
         class: fields.value("class"),
@@ -271,7 +245,7 @@ fn show_tools(site: &Site, place: &ServerPlace, policy: &Policy, fields: &Fields
             form method="post" action=(site.link_to("change")) {
                 (place.hidden_fields())
                 input type="hidden" name="q" value=(filter.text);
-                (show_actions(fields, None))
+                (show_actions(fields, trouble, None))
                 table.stacked {
                     thead { tr {
                         th scope="col" { "Tool" }
@@ -311,23 +285,49 @@ pub(super) const ACTIONS: [(&str, &str); 6] = [
 ];
 
 /// The fields of a change: of one tool, or of those that are ticked.
-pub(super) fn show_actions(fields: &Fields, tool: Option<&str>) -> Markup {
-    let chosen = fields.value("action").unwrap_or("ask");
-    let value = |name| fields.value(name).unwrap_or_default();
+pub(super) fn show_actions(fields: &Fields, trouble: Option<&FormTrouble>, tool: Option<&str>) -> Markup {
+    let form = FormState::new("tools", fields, trouble);
     html! {
+        (form.mark())
         fieldset.actions {
             legend { @match tool { Some(tool) => { "With " (escape_invisible(tool)) } None => "With the tools that are ticked", } }
-            div.choices { @for (action, label) in ACTIONS {
-                label { input type="radio" name="action" value=(action) checked[action == chosen]; " " (label) }
-            } }
-            div.details {
-                @if tool.is_none() { label { "and those named " input name="names" value=(value("names")) placeholder="delete_* send_proof" size="18"; } }
-                label { "rate, to limit " input name="rate" value=(value("rate")) placeholder="10/minute" size="10"; }
-                label { "time, to ask " input name="timeout" value=(value("timeout")) placeholder="10m" size="6"; }
-                label { "reason for the agent " input name="reason" value=(value("reason")) size="24"; }
-                button.main { "Show what changes" }
+            @if tool.is_none() {
+                div.details {
+                    (form.show_input("And those named", "names", FieldLook { size: 24, placeholder: "delete_* send_proof", list: None }))
+                }
             }
+            (show_action_fields(&form))
         }
+    }
+}
+
+/// The choice of what happens, and what belongs to it.
+pub(super) fn show_action_fields(form: &FormState<'_>) -> Markup {
+    let typed = form.value("action");
+    let chosen = if typed.is_empty() { "ask" } else { typed };
+    html! {
+        div.choices role="radiogroup" aria-label="What happens" aria-describedby=[form.fault_id("action")] {
+            @for (action, label) in ACTIONS {
+                label { input type="radio" name="action" value=(action) checked[action == chosen]; " " (label) }
+            }
+            (form.show_fault("action"))
+        }
+        div.details {
+            (show_rate_fields(form))
+            (form.show_input("To ask: how long", "timeout", FieldLook { size: 6, placeholder: "10m", list: None }))
+            (form.show_input("Reason for the agent", "reason", FieldLook { size: 24, ..FieldLook::default() }))
+            button.main { "Show what changes" }
+        }
+    }
+}
+
+/// How many calls pass in which time.
+pub(super) fn show_rate_fields(form: &FormState<'_>) -> Markup {
+    let list = form.field_id("windows");
+    html! {
+        (form.show_input("To limit: at most", "max", FieldLook { size: 6, placeholder: "10", list: None }))
+        (form.show_input("per", "window", FieldLook { size: 8, placeholder: "minute", list: Some(&list) }))
+        datalist id=(list) { @for window in ["second", "minute", "15m", "hour", "day", "7d"] { option value=(window) {} } }
     }
 }
 
@@ -354,24 +354,46 @@ fn show_tool_row(site: &Site, place: &ServerPlace, row: &ToolRow<'_>, is_checked
     }
 }
 
-/// Shows the document as text, to be changed there, and a place to paste a part of one.
-fn show_document(site: &Site, place: &ServerPlace, fields: &Fields, before: &PolicyBefore) -> Markup {
-    let text = match (fields.value("text"), &place.target.source) {
-        (Some(typed), _) => Some(typed),
-        (None, Some(source)) => Some(source.text()),
-        (None, None) => None,
-    };
+/// Shows what was typed into a form that is not there as long as the policy is invalid.
+fn show_kept(site: &Site, place: &ServerPlace, fields: &Fields) -> Markup {
+    const OURS: [&str; 8] = ["name", "file", "digest", "base", "form", "page", "q", "text"];
+    let typed: Vec<_> = fields.iter().filter(|(name, value)| !value.is_empty() && !OURS.contains(name)).collect();
+    let is_change = ["action", "edit", "paste"].iter().any(|name| fields.value(name).is_some());
     html! {
-        @if let Some(text) = text {
-            details.document open[!before.is_valid || fields.value("text").is_some()] {
-                summary { "Edit the file as text" }
-                form method="post" action=(site.link_to("change")) {
-                    (place.hidden_fields())
-                    input type="hidden" name="base" value=(place.digest());
-                    label for="text" { "The whole policy" }
-                    textarea #text name="text" rows="24" spellcheck="false" autocomplete="off" { "\n" (text) }
-                    p { button.main { "Show what changes" } }
-                }
+        @if is_change { form.box method="post" action=(site.link_to("change")) {
+            (place.hidden_fields())
+            p { "What you have asked for is kept. Once the policy is valid, it can be judged:" }
+            ul { @for (name, value) in &typed { li { (name) ": " code { (escape_invisible(value)) } } } }
+            @for (name, value) in fields.iter().filter(|(name, _)| !matches!(*name, "name" | "file" | "digest" | "base")) {
+                input type="hidden" name=(name) value=(value);
+            }
+            p { button { "Show what changes" } }
+        } }
+    }
+}
+
+/// Shows the document as text, to be changed there, and a place to paste a part of one.
+fn show_document(
+    site: &Site,
+    place: &ServerPlace,
+    fields: &Fields,
+    before: &PolicyBefore,
+    trouble: Option<&FormTrouble>,
+) -> Markup {
+    let typed = fields.value("text").map(str::to_owned);
+    let text = typed.unwrap_or_else(|| match &place.target.source {
+        Some(source) => source.text().to_owned(),
+        None => write_out_builtin(&place.target.server),
+    });
+    let trouble = |name| trouble.filter(|_| fields.value(name).is_some());
+    html! {
+        details.document open[!before.is_valid || fields.value("text").is_some()] {
+            summary { "Edit the file as text" }
+            form method="post" action=(site.link_to("change")) {
+                (place.hidden_fields())
+                input type="hidden" name="base" value=(fields.value("base").map_or_else(|| place.digest(), str::to_owned));
+                (show_textarea("text", "The whole policy", 24, &text, trouble("text")))
+                p { button.main { "Show what changes" } }
             }
         }
         @if before.is_valid {
@@ -379,13 +401,27 @@ fn show_document(site: &Site, place: &ServerPlace, fields: &Fields, before: &Pol
                 summary { "Paste a policy, or a part of one" }
                 form method="post" action=(site.link_to("change")) {
                     (place.hidden_fields())
-                    label for="paste" { "It is merged into the policy: what it does not name stays" }
-                    textarea #paste name="paste" rows="10" spellcheck="false" autocomplete="off" {
-                        "\n" (fields.value("paste").unwrap_or_default())
-                    }
+                    (show_textarea("paste", "It is merged into the policy: what it does not name stays", 10,
+                        fields.value("paste").unwrap_or_default(), trouble("paste")))
                     p { button.main { "Show what changes" } }
                 }
             }
         }
+    }
+}
+
+/// Shows a document that is typed, and its errors at their places beside it.
+fn show_textarea(name: &str, label: &str, rows: usize, text: &str, trouble: Option<&FormTrouble>) -> Markup {
+    let faults = format!("faults-{name}");
+    html! {
+        label for=(name) { (label) }
+        @if let Some(trouble) = trouble {
+            div.box.trouble id=(faults) role="alert" {
+                p.bad { (in_code(&trouble.message)) }
+                @if let Some((source, diagnostics)) = &trouble.invalid { (show_diagnostics(source, diagnostics)) }
+            }
+        }
+        textarea id=(name) name=(name) rows=(rows) spellcheck="false" autocomplete="off" autofocus[trouble.is_some()]
+            aria-invalid=[trouble.map(|_| "true")] aria-describedby=[trouble.map(|_| faults.as_str())] { "\n" (text) }
     }
 }

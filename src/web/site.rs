@@ -8,12 +8,13 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::{Instant, timeout};
 
-use super::access::{Access, Denial, Destination, NO_SUCH_PAGE};
+use super::access::{Access, Denial, Destination, NO_COOKIE, NO_SUCH_PAGE};
 use super::answer::{WebAnswer, WebBody};
 use super::code_desk::CodeDesk;
 use super::form::Fields;
 use super::live::{self, Streams};
-use super::{assets, change, charts, inbox, log, overview, page, registration, rule, server, tool};
+use super::lock::ShownComparisons;
+use super::{assets, change, charts, inbox, lock, log, overview, page, registration, rule, rules, server, tool};
 use crate::env::Env;
 use crate::limits::{MAX_UI_FORM, UI_REQUEST_TIME};
 
@@ -32,6 +33,7 @@ pub(super) struct Site {
     last_use: Mutex<Instant>,
     streams: Streams,
     codes: CodeDesk,
+    comparisons: Mutex<ShownComparisons>,
 }
 
 /// A page that is asked for, or a change.
@@ -45,8 +47,8 @@ pub(super) struct PageRequest {
 
 impl Site {
     pub(super) fn new(access: Access, env: Env) -> Self {
-        let (streams, codes) = (Streams::default(), CodeDesk::default());
-        Self { access, env, last_use: Mutex::new(Instant::now()), streams, codes }
+        let (streams, codes, comparisons) = (Streams::default(), CodeDesk::default(), Mutex::default());
+        Self { access, env, last_use: Mutex::new(Instant::now()), streams, codes, comparisons }
     }
 
     pub(super) fn access(&self) -> &Access {
@@ -79,6 +81,11 @@ impl Site {
         *self.last_use.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
+    /// Uses the comparisons with locks that were shown.
+    pub(super) fn with_comparisons<T>(&self, using: impl FnOnce(&mut ShownComparisons) -> T) -> T {
+        using(&mut self.comparisons.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Answers a request, whoever sends it.
     pub(super) async fn answer_request(self: std::sync::Arc<Self>, request: Request<Incoming>) -> Response<WebBody> {
         let (head, body) = request.into_parts();
@@ -101,6 +108,11 @@ impl Site {
                     }
                     Err(denial) => Err(denial),
                 }
+            }
+            // What a person has typed is not lost with the session.
+            Err(NO_COOKIE) if head.method == Method::POST => {
+                let typed = read_form(&head, body).await.ok().flatten().unwrap_or_default();
+                Ok(page::show_lapsed(NO_COOKIE, &typed))
             }
             Err(denial) => Err(denial),
         };
@@ -125,8 +137,11 @@ impl Site {
             ("register", Some(form)) => registration::carry_out_registration(self, form),
             ("server", None) => server::show_server(self, &request.query),
             ("rule", None) => rule::show_rule(self, &request.query),
-            ("tool", None) => tool::show_tool(self, &request.query),
-            ("try", Some(form)) => tool::show_tool(self, form),
+            ("tool", None) => tool::show_tool(self, &request.query, None),
+            ("rules", None) => rules::show_rules_page(self, &request.query, None),
+            ("lock", None) => lock::show_lock(self, &request.query),
+            ("lock", Some(form)) => lock::change_lock(self, form),
+            ("try", Some(form)) => tool::show_tool(self, form, None),
             ("inbox", None) => inbox::show_inbox(self, &request.query),
             ("answer", Some(form)) => inbox::answer_call(self, form),
             ("log", None) => log::show_log(self, &request.query),

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod access;
+mod bad_input;
 mod inbox;
 mod live;
+mod lock;
 mod log;
 mod overview;
 mod registration;
+mod rules;
 mod server;
 
 use crate::support::log::Home;
@@ -179,8 +182,12 @@ impl Browser<'_> {
 
     /// Sends the form of a page that was shown for `path`, as its button does.
     fn press(&self, page: &Got, path: &str) -> Got {
-        let form =
-            page.body.split("<form").find(|form| form.contains(&format!("{path}\""))).expect("the form is there");
+        self.press_form(page, &format!("{path}\""), path)
+    }
+
+    /// The same for the form with this text in it.
+    fn press_form(&self, page: &Got, text: &str, path: &str) -> Got {
+        let form = page.body.split("<form").find(|form| form.contains(text)).expect("the form is there");
         let form = form.split("</form>").next().unwrap();
         let value = |field: &str, name: &str| {
             let text = field.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?;

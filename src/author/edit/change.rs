@@ -11,6 +11,10 @@ pub(crate) enum DocumentChange {
     Remove(Vec<String>),
     Hide(String),
     Show(usize),
+    /// Adds an item at the end of the list at this path, which has items.
+    Append(Vec<String>, DocumentNode),
+    /// Removes one of several items of the list at this path.
+    Take(Vec<String>, usize),
 }
 
 /// The keys at the head of a document. A new `hide` goes after them.

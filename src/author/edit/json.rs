@@ -1,7 +1,7 @@
 //! Changes to a policy in JSON. Indentation, order and one-line layout are kept.
 
 use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
+use jsonc_parser::cst::{CstArray, CstInputValue, CstObject, CstRootNode};
 
 use super::CannotEdit;
 use super::change::{DocumentChange, HEAD, goes_after_head, nest_value};
@@ -36,10 +36,23 @@ pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> R
                 last.remove();
             }
         }
+        DocumentChange::Append(path, node) => {
+            let list = find_list(object, path).ok_or_else(otherwise)?;
+            list.append(to_input_value(node));
+        }
+        DocumentChange::Take(path, at) => {
+            let items = find_list(object, path).map(|list| list.elements()).unwrap_or_default();
+            items.into_iter().nth(*at).ok_or_else(otherwise)?.remove();
+        }
     }
     let edited = root.to_string();
     // What is invisible is written as codes, unless the rest of the file is not written so.
     Ok(if escape_invisible_json(text) == text { escape_invisible_json(&edited) } else { edited })
+}
+
+fn find_list(object: CstObject, path: &[String]) -> Option<CstArray> {
+    let (key, way) = path.split_last()?;
+    way.iter().try_fold(object, |object, key| object.object_value(key))?.array_value(key)
 }
 
 fn set_member(object: &CstObject, path: &[String], node: &DocumentNode) {
@@ -109,13 +122,23 @@ mod tests {
             ),
             (
                 "{ \"tools\": { \"a\": {\"max\" : 1, \"b\":2} } }",
-                DocumentChange::Set(path(&["tools", "a", "max"]), number),
+                DocumentChange::Set(path(&["tools", "a", "max"]), number.clone()),
                 "{ \"tools\": { \"a\": {\"max\" : 16, \"b\":2} } }",
             ),
             (
                 "{\n  \"tools\": {\n    \"a\": {},\n    \"b\": {}\n  }\n}",
                 DocumentChange::Remove(path(&["tools", "b"])),
                 "{\n  \"tools\": {\n    \"a\": {}\n  }\n}",
+            ),
+            (
+                "{ \"tools\": { \"x\": { \"limits\": [{ \"max\": 1 }, { \"max\": 2 }] } } }",
+                DocumentChange::Append(path(&["tools", "x", "limits"]), number.clone()),
+                "{ \"tools\": { \"x\": { \"limits\": [{ \"max\": 1 }, { \"max\": 2 }, 16] } } }",
+            ),
+            (
+                "{ \"tools\": { \"x\": { \"limits\": [{ \"max\": 1 }, { \"max\": 2 }] } } }",
+                DocumentChange::Take(path(&["tools", "x", "limits"]), 0),
+                "{ \"tools\": { \"x\": { \"limits\": [ { \"max\": 2 }] } } }",
             ),
             ("{\"hide\":[\"a\"]}", DocumentChange::Hide("b".to_owned()), "{\"hide\":[\"a\", \"b\"]}"),
             ("{\"hide\": [\"a\", \"b\"]}", DocumentChange::Show(0), "{\"hide\": [\"b\"]}"),

@@ -10,18 +10,22 @@ pub(super) mod change;
 mod json;
 mod matches;
 mod plan;
+mod rules;
 pub(super) mod state;
 mod toml;
 mod yaml;
 
 pub use self::add::{Pasted, merge_pasted};
 pub use self::plan::{EditAction, Order, carry_out_order};
+pub(crate) use self::rules::{
+    EntryRules, RuleEdit, RuleList, RulePlace, RuleReader, WrittenRule, carry_out_rule_edit, read_otherwise,
+};
 
 use self::change::{DocumentChange, nest_value};
 use super::render;
 use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::keys::FromDocument;
-use crate::policy::tree::DocumentNode;
+use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::policy::window::WindowLength;
 use crate::policy::{Diagnostic, Format, Policy, Server, Source, builtin_text, limit_keys};
 use crate::visible::escape_invisible;
@@ -91,10 +95,12 @@ impl CannotEdit {
     /// Reports that the document is written in a way that cannot be edited, and what to do by hand.
     fn unsupported_shape(name: &str, change: &DocumentChange) -> Self {
         let by_hand = match change {
-            DocumentChange::Set(path, node) => {
-                let text = render::yaml_members(nest_value(path, node).members(), 0);
-                let shown = text.lines().map(escape_invisible).collect::<Vec<_>>().join("\n");
-                format!("Add this by hand (shown as YAML):\n\n{shown}")
+            DocumentChange::Set(path, node) => describe_addition(path, node),
+            DocumentChange::Append(path, node) => {
+                describe_addition(path, &DocumentNode::unplaced(DocumentValue::Array(vec![node.clone()])))
+            }
+            DocumentChange::Take(path, at) => {
+                format!("Remove item {} from {} by hand.", at + 1, quote_for_message(&path.join(".")))
             }
             DocumentChange::Remove(path) => format!("Remove {} by hand.", quote_for_message(&path.join("."))),
             DocumentChange::Hide(item) => format!("Add {} to the list `hide` by hand.", quote_for_message(item)),
@@ -105,6 +111,12 @@ impl CannotEdit {
              Nothing was written. {by_hand}"
         ))
     }
+}
+
+fn describe_addition(path: &[String], node: &DocumentNode) -> String {
+    let text = render::yaml_members(nest_value(path, node).members(), 0);
+    let shown = text.lines().map(escape_invisible).collect::<Vec<_>>().join("\n");
+    format!("Add this by hand (shown as YAML):\n\n{shown}")
 }
 
 /// Returns the text to edit if a server has no policy file yet: its built-in policy, with the head of a file.

@@ -29,7 +29,7 @@ pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> R
             remove_key(document.as_item_mut(), path);
         }
         DocumentChange::Hide(item) => match document.get_mut("hide") {
-            Some(hide) => push_item(hide.as_array_mut().ok_or_else(otherwise)?, item),
+            Some(hide) => push_item(hide.as_array_mut().ok_or_else(otherwise)?, toml_text(item)),
             None => {
                 let list: Array = [toml_text(item)].into_iter().collect();
                 insert_after_head(&mut document, "hide", list.into());
@@ -38,8 +38,26 @@ pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> R
         DocumentChange::Show(at) => {
             remove_item(document.get_mut("hide").and_then(Item::as_array_mut).ok_or_else(otherwise)?, *at);
         }
+        DocumentChange::Append(path, node) => match find_item(&mut document, path) {
+            Some(Item::ArrayOfTables(tables)) => {
+                let mut table = Table::new();
+                fill_table(&mut table, node.members(), 0);
+                tables.push(table);
+            }
+            Some(Item::Value(Value::Array(list))) => push_item(list, toml_value(node, 1)),
+            _ => return Err(otherwise()),
+        },
+        DocumentChange::Take(path, at) => match find_item(&mut document, path) {
+            Some(Item::ArrayOfTables(tables)) => drop(tables.remove(*at)),
+            Some(Item::Value(Value::Array(list))) => remove_item(list, *at),
+            _ => return Err(otherwise()),
+        },
     }
     Ok(document.to_string())
+}
+
+fn find_item<'d>(document: &'d mut DocumentMut, path: &[String]) -> Option<&'d mut Item> {
+    path.iter().try_fold(document.as_item_mut(), |item, key| item.as_table_like_mut()?.get_mut(key))
 }
 
 /// Sets a value, with headers of their own for tables on this many more levels. `None` if something on the way is not a
@@ -170,12 +188,12 @@ fn insert_after_head(document: &mut DocumentMut, key: &str, value: Value) {
 }
 
 /// Adds an item at the end of a list, in the style of the others.
-fn push_item(list: &mut Array, item: &str) {
+fn push_item(list: &mut Array, mut item: Value) {
     let raw = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
     let trailing = raw(Some(list.trailing()));
     let is_over_lines = trailing.contains('\n') || list.iter().any(|item| raw(item.decor().prefix()).contains('\n'));
     if !is_over_lines || list.is_empty() {
-        list.push_formatted(toml_text(item).decorated(if list.is_empty() { "" } else { " " }, ""));
+        list.push_formatted(item.decorated(if list.is_empty() { "" } else { " " }, ""));
         return;
     }
     let first = list.get(0).map(|item| raw(item.decor().prefix())).unwrap_or_default();
@@ -193,7 +211,6 @@ fn push_item(list: &mut Array, item: &str) {
         suffix + &trailing
     };
     let comments = of_the_last.trim_end();
-    let mut item = toml_text(item);
     *item.decor_mut() = Decor::new(format!("{comments}\n{indent}"), "");
     list.push_formatted(item);
     let last_line = of_the_last.rsplit_once('\n').map(|(_, line)| line.to_owned()).unwrap_or_default();
@@ -231,6 +248,7 @@ fn remove_item(list: &mut Array, at: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::tree::DocumentKey;
 
     #[test]
     fn an_item_goes_with_its_comment_and_no_other() {
@@ -264,6 +282,35 @@ mod tests {
             let text = format!("hide = {before}\n[tools]\n");
             let edited = apply_change(&text, "test", &DocumentChange::Hide("z".to_owned())).unwrap();
             assert_eq!(edited, format!("hide = {after}\n[tools]\n"), "{before}");
+        }
+    }
+
+    #[test]
+    fn the_items_of_a_list_are_edited_however_it_is_written() {
+        let path = || ["tools", "x", "deny_if"].map(str::to_owned).to_vec();
+        let member = |text: &str| (DocumentKey::unplaced("a"), DocumentNode::unplaced_string(text));
+        let node = DocumentNode::unplaced_table(vec![member("z")]);
+        for (before, added, left) in [
+            (
+                "[tools.x]\ndeny_if = [{ a = 1 }, { a = 2 }] # D\n",
+                "[tools.x]\ndeny_if = [{ a = 1 }, { a = 2 }, { a = \"z\" }] # D\n",
+                "[tools.x]\ndeny_if = [{ a = 2 }] # D\n",
+            ),
+            (
+                "[tools]\nx = { deny_if = [\n  { a = 1 }, # A\n  { a = 2 }, # B\n] } # X\n",
+                "[tools]\nx = { deny_if = [\n  { a = 1 }, # A\n  { a = 2 }, # B\n  { a = \"z\" },\n] } # X\n",
+                "[tools]\nx = { deny_if = [\n  { a = 2 }, # B\n] } # X\n",
+            ),
+            (
+                "# A\n[[tools.x.deny_if]]\na = 1\n\n# B\n[[tools.x.deny_if]]\na = 2 # b\n\n[tools.y]\n",
+                "# A\n[[tools.x.deny_if]]\na = 1\n\n# B\n[[tools.x.deny_if]]\na = 2 # b\n\n[[tools.x.deny_if]]\na = \"z\"\n\n\
+                 [tools.y]\n",
+                "\n# B\n[[tools.x.deny_if]]\na = 2 # b\n\n[tools.y]\n",
+            ),
+        ] {
+            let edited = apply_change(before, "test", &DocumentChange::Append(path(), node.clone())).unwrap();
+            assert_eq!(edited, added, "{before}");
+            assert_eq!(apply_change(before, "test", &DocumentChange::Take(path(), 0)).unwrap(), left, "{before}");
         }
     }
 

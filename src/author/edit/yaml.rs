@@ -17,7 +17,9 @@ pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> R
             DocumentChange::Set(path, node) => edit.set_value(&root, path, node),
             DocumentChange::Remove(path) => edit.remove_member(&root, path),
             DocumentChange::Hide(item) => edit.hide_tool(&root, item),
-            DocumentChange::Show(at) => edit.show_item(&root, *at),
+            DocumentChange::Show(at) => edit.remove_item(find_pair(&root, &["hide".to_owned()])?, *at),
+            DocumentChange::Append(path, node) => edit.append_item(find_pair(&root, path)?, &yaml_line(node)),
+            DocumentChange::Take(path, at) => edit.remove_item(find_pair(&root, path)?, *at),
         }
     });
     edited.ok_or_else(|| CannotEdit::unsupported_shape(name, change))
@@ -145,32 +147,35 @@ impl Edit<'_> {
             let list = DocumentValue::Array(vec![DocumentNode::unplaced_string(item)]);
             return self.add_member(root, "hide", &DocumentNode::unplaced(list));
         };
-        let items = pair.1.items();
-        let Some(last) = items.last() else {
-            return self.splice_text(self.value_span(pair)?, &format!(": [{}]", yaml_text(item)));
-        };
-        if is_flow(self.text, &pair.1) {
-            return self.splice_text(last.span.end..last.span.end, &format!(", {}", yaml_text(item)));
-        }
-        let line_end = line_end(self.text, last.span.end);
-        let indent = " ".repeat(self.dash_column(last)?);
-        self.insert_lines(line_end, &format!("{indent}- {}\n", yaml_text(item)))
+        self.append_item(pair, &yaml_text(item))
     }
 
-    fn show_item(&self, root: &DocumentNode, at: usize) -> Option<String> {
-        let pair = root.members().iter().find(|(key, _)| key.name == "hide")?;
+    fn append_item(&self, pair: &DocumentMember, item: &str) -> Option<String> {
+        let Some(last) = pair.1.items().last() else {
+            return self.splice_text(self.value_span(pair)?, &format!(": [{item}]"));
+        };
+        let end = self.end_of_value(last)?;
+        if is_flow(self.text, &pair.1) {
+            return self.splice_text(end..end, &format!(", {item}"));
+        }
+        let indent = " ".repeat(self.dash_column(last)?);
+        self.insert_lines(line_end(self.text, end), &format!("{indent}- {item}\n"))
+    }
+
+    fn remove_item(&self, pair: &DocumentMember, at: usize) -> Option<String> {
         let items = pair.1.items();
         let item = items.get(at)?;
         if items.len() == 1 {
             return self.replace_by_empty(pair, "[]");
         }
         if !is_flow(self.text, &pair.1) {
-            let (from, to) = (line_start(self.text, item.span.start), line_end(self.text, item.span.end));
+            let end = self.end_of_value(item)?;
+            let (from, to) = (line_start(self.text, item.span.start), line_end(self.text, end));
             return self.dash_column(item).and_then(|_| self.splice_text(from..to, ""));
         }
         let span = match (items.get(at + 1), at.checked_sub(1).and_then(|before| items.get(before))) {
             (Some(next), _) => item.span.start..next.span.start,
-            (None, Some(before)) => before.span.end..item.span.end,
+            (None, Some(before)) => self.end_of_value(before)?..self.end_of_value(item)?,
             (None, None) => return None,
         };
         // A comment in between is about one of the two members, and only its author knows which.
@@ -229,6 +234,12 @@ impl Edit<'_> {
     fn splice_text(&self, span: Span, new: &str) -> Option<String> {
         Some([self.text.get(..span.start)?, new, self.text.get(span.end..)?].concat())
     }
+}
+
+/// Returns the member at the end of a path.
+fn find_pair<'n>(root: &'n DocumentNode, path: &[String]) -> Option<&'n DocumentMember> {
+    let (_, holder, rest) = walk(root, path);
+    holder.filter(|_| rest.is_empty())
 }
 
 /// Follows a path as far as it leads. Returns the last node, the member that holds it, and the rest of the path.
@@ -309,6 +320,26 @@ mod tests {
                 "hide:\n  - a\n  # about b\n  - b # B\n  - c\n",
                 DocumentChange::Show(0),
                 "hide:\n  # about b\n  - b # B\n  - c\n",
+            ),
+            (
+                "tools:\n  x:\n    limits: # L\n      - max: 1 # A\n        window: 5\n      - { max: 2 } # B\n# end\n",
+                DocumentChange::Append(path(&["tools", "x", "limits"]), entry(&[("max", "z")])),
+                "tools:\n  x:\n    limits: # L\n      - max: 1 # A\n        window: 5\n      - { max: 2 } # B\n      - { max: z }\n# end\n",
+            ),
+            (
+                "tools:\n  x:\n    limits: # L\n      - max: 1 # A\n        window: 5\n      - { max: 2 } # B\n# end\n",
+                DocumentChange::Take(path(&["tools", "x", "limits"]), 0),
+                "tools:\n  x:\n    limits: # L\n      - { max: 2 } # B\n# end\n",
+            ),
+            (
+                "tools:\n  x: { limits: [{ max: 1 }, { max: 2 }] } # X\n",
+                DocumentChange::Append(path(&["tools", "x", "limits"]), entry(&[("max", "z")])),
+                "tools:\n  x: { limits: [{ max: 1 }, { max: 2 }, { max: z }] } # X\n",
+            ),
+            (
+                "tools:\n  x: { limits: [{ max: 1 }, { max: 2 }] } # X\n",
+                DocumentChange::Take(path(&["tools", "x", "limits"]), 1),
+                "tools:\n  x: { limits: [{ max: 1 }] } # X\n",
             ),
             ("hide:\n  - a\nb: 1\n", DocumentChange::Show(0), "hide: []\nb: 1\n"),
             ("hide: # few\n  - a # A\nb: 1\n", DocumentChange::Show(0), "hide: [] # few # A\nb: 1\n"),

@@ -242,10 +242,14 @@ fn describe_exit(status: ExitStatus) -> ServerExit {
 /// inherits this, so it can be ended.
 pub(in crate::proxy) fn reset_signals() -> io::Result<()> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // A handler stays: a program that starts several servers one after the other waits for each of them by it.
+    let ignores_children = ignores_signal(libc::SIGCHLD);
     // SAFETY: sigemptyset initialises the set before anything reads it, only our own thread's mask is changed, and no
-    // handler is installed.
+    // handler is installed or removed.
     let result = unsafe {
-        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        if ignores_children {
+            libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        }
         libc::sigemptyset(set.as_mut_ptr());
         for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD] {
             libc::sigaddset(set.as_mut_ptr(), signal);
@@ -257,11 +261,15 @@ pub(in crate::proxy) fn reset_signals() -> io::Result<()> {
 
 /// Returns whether our parent ignored SIGHUP, as `nohup` does. Call this before a handler is installed.
 pub(in crate::proxy) fn ignores_hangup() -> bool {
+    ignores_signal(libc::SIGHUP)
+}
+
+fn ignores_signal(signal: libc::c_int) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: no new action is given, and the old one is written to memory of our own, of which all zeroes is a valid
     // value.
     unsafe {
-        libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) == 0
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
             && action.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }

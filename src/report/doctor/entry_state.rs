@@ -92,6 +92,8 @@ pub(crate) struct EntryState {
     pub(crate) state_dir: Option<PathBuf>,
     /// What the policy does to the server's known tools.
     pub(crate) tools: Option<ToolsTally>,
+    /// The known tools of a server that no policy is in front of: each passes.
+    pub(crate) unguarded: Option<ToolsTally>,
 }
 
 impl EntryState {
@@ -115,6 +117,8 @@ impl EntryState {
         let is_failed = |step: &&StepReport| step.status == StepStatus::Failed && step.id != StepId::Wrapped;
         let step = report.steps.iter().find(is_failed);
         let first_line = |text: &str| text.lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
+        let policy_of = |found: &PolicyFound| found.loaded.as_ref()?.policy.tally_unguarded();
+        let unguarded = found.as_ref().filter(|_| state == ServerState::Unprotected).and_then(policy_of);
         let found =
             found.filter(|_| matches!(state, ServerState::Protected | ServerState::Observed | ServerState::Broken));
         let policy = found.as_ref().and_then(|PolicyFound { file, loaded, .. }| match (file, loaded) {
@@ -133,6 +137,7 @@ impl EntryState {
             state_dir: chain.and_then(|chain| paths::state_dir(&chain.env.as_env()).ok()),
             tools: found.as_ref().and_then(|found| found.loaded.as_ref()?.policy.tally_tools()),
             server: found.map(|found| found.server.to_string()),
+            unguarded,
         }
     }
 }

@@ -38,7 +38,9 @@ fn a_server_is_put_behind_its_policy_and_taken_out_again() {
     let before = fs::read_to_string(cursor(&home)).unwrap();
     let ui = Ui::start(&home);
     let browser = ui.open();
-    let plan = follow(&browser, &browser.get(""), "protect");
+    let overview = browser.get("");
+    assert!(overview.body.contains("each of its tools passes") && overview.body.contains("<svg"), "{}", overview.body);
+    let plan = follow(&browser, &overview, "protect");
     assert_eq!(plan.status, 200, "{}", plan.body);
     for part in
         ["Nothing is written yet.", "State afterwards", "<code>built-in</code>", "class=\"add\"", "120 known tools"]

@@ -124,14 +124,15 @@ fn an_order_that_is_not_one_loses_nothing() {
     for (fields, why) in [
         (vec![("action", "hide")], "No tool is chosen"),
         (vec![("tool", "get_orders")], "It is not said what to do"),
-        (vec![("tool", "get_orders"), ("action", "limit")], "say the rate"),
-        (vec![("tool", "get_orders"), ("action", "limit"), ("rate", "often <b>")], "The rate is not one"),
+        (vec![("tool", "get_orders"), ("action", "limit")], "Say how many calls pass"),
+        (vec![("tool", "get_orders"), ("action", "limit"), ("max", "often <b>")], "as a number"),
+        (vec![("tool", "get_orders"), ("action", "limit"), ("max", "5"), ("window", "<b>")], "no length of time"),
         (vec![("tool", "get_orders"), ("action", "ask"), ("timeout", "soon")], "The time to ask is not one"),
         (vec![("names", "drop_shpo"), ("action", "hide")], "Did you mean"),
     ] {
         let got = change(&browser, &fields);
         assert!(got.status == 422 && got.body.contains(why), "{why}: {} {}", got.status, got.body);
-        for (name, value) in fields.iter().filter(|(name, _)| matches!(*name, "rate" | "timeout" | "names")) {
+        for (name, value) in fields.iter().filter(|(name, _)| matches!(*name, "max" | "window" | "timeout" | "names")) {
             let value = value.replace('<', "&lt;").replace('>', "&gt;");
             assert!(got.body.contains(&format!("name=\"{name}\" value=\"{value}\"")), "{}", got.body);
         }
@@ -140,7 +141,7 @@ fn an_order_that_is_not_one_loses_nothing() {
     let row = kept.split("<tr>").find(|row| row.contains("Choose get_orders")).unwrap();
     assert!(row.contains(" checked"), "{row}");
     assert_eq!(fs::read_to_string(&file).unwrap(), POLICY);
-    let limit = change(&browser, &[("names", "get_*"), ("action", "limit"), ("rate", "10/m")]);
+    let limit = change(&browser, &[("names", "get_*"), ("action", "limit"), ("max", "10"), ("window", "m")]);
     assert!(limit.body.contains("at most 10 per minute"), "{}", limit.body);
 }
 
@@ -179,6 +180,20 @@ fn a_pasted_part_is_merged() {
     assert_eq!(browser.press(&shown, "save").status, 303, "{}", shown.body);
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains("# harmless") && text.contains("hide = [\"drop_shop\"]"), "{text}");
+}
+
+#[test]
+fn the_recommended_rule_is_put_in_place_by_its_button() {
+    let (home, file) = shop(&POLICY.replace("\"require_approval\"", "\"allow\""));
+    let ui = Ui::start(&home);
+    let browser = ui.open();
+    let page = browser.get("tool?name=shop&tool=drop_shop");
+    assert!(page.body.contains("The recommended rule"), "{}", page.body);
+    let shown = browser.press_form(&page, "name=\"paste\"", "change");
+    assert_eq!(browser.press(&shown, "save").status, 303, "{}", shown.body);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("# What the shop may do.") && text.contains("drop_shop"), "{text}");
+    assert!(browser.get("tool?name=shop&tool=drop_shop").body.contains("That is in force."));
 }
 
 #[test]
