@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{Server, WIDE};
 use crate::report::check::{BuiltinVersion, CheckReport};
+use crate::report::client_servers::FoundBy;
 use crate::settings::Settings;
 use crate::term::style::terminal_width;
 use crate::visible::escape_invisible;
@@ -96,7 +97,11 @@ fn check_files(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<CheckReport>> 
             return Ok(reports);
         }
     };
-    reports.push(CheckReport::check_policy(place.named.as_deref(), &place.server, &place.settings, &place.env)?);
+    let report = CheckReport::check_policy(place.named.as_deref(), &place.server, &place.settings, &place.env)?;
+    reports.push(match place.found_by {
+        FoundBy::Client => report,
+        FoundBy::Traces | FoundBy::Nothing => report.by_name_alone(&place.server),
+    });
     Ok(reports)
 }
 

@@ -16,7 +16,7 @@ impl Policy {
     pub fn summarize(&self) -> Summary<'_> {
         let tools = self.tally_tools().map(|tally| tally.all);
         let otherwise = self.otherwise.effect;
-        Summary { file: self.file.as_deref(), server: self.server(), mode: self.mode, otherwise, tools }
+        Summary { file: self.file.as_deref(), server: self.server(), package: None, mode: self.mode, otherwise, tools }
     }
 
     /// Counts the known tools of the server by what happens to them; `None` if the server has no catalogue.
@@ -57,6 +57,8 @@ pub struct Summary<'p> {
     pub file: Option<&'p str>,
     /// The server that the policy is for.
     pub server: &'p ServerName,
+    /// What a command has to start for this to be in force, where no command is looked at.
+    pub package: Option<&'p str>,
     /// How the document is in force.
     pub mode: Mode,
     /// The effect for a tool that no rule names.
@@ -163,7 +165,11 @@ impl fmt::Display for Summary<'_> {
                 write!(f, "{} is laid over the built-in policy for {server}", self.file.unwrap_or("the document"))?;
                 f.write_str(if is_known { "." } else { ", which knows no tool of this server." })?;
             }
-            (Mode::Builtin, _) if is_known => write!(f, "the built-in policy for {server} is in force.")?,
+            (Mode::Builtin, _) if is_known => {
+                write!(f, "the built-in policy for {server} is in force")?;
+                self.package.map_or(Ok(()), |package| write!(f, " where the server's command starts {package}"))?;
+                f.write_str(".")?;
+            }
             (Mode::Builtin, _) => write!(
                 f,
                 "there is no policy for {server}: what is surely a read and names no address is allowed, everything else asks a \

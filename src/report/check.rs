@@ -8,7 +8,8 @@ use super::client_limits::warn_of_approvals;
 use crate::env::Env;
 use crate::paths::{self, PolicyError};
 use crate::policy::{
-    self, Colour, Diagnostic, Effect, Format, Mode, Policy, Section, SectionTally, Server, Severity, Source, Tally,
+    self, Colour, Diagnostic, Effect, Format, Mode, Policy, Section, SectionTally, Server, Severity, Source, Summary,
+    Tally,
 };
 use crate::record::Digest;
 use crate::settings::{self, Settings};
@@ -108,6 +109,18 @@ impl CheckReport {
             loaded.diagnostics.extend(warn_of_approvals(&source, settings));
         }
         Ok(Self::new(name, Some(&source), loaded.diagnostics, loaded.policy.as_ref()))
+    }
+
+    /// Adds what a command has to start, for a server whose name is all that is known: a name brings no built-in policy.
+    #[must_use]
+    pub(crate) fn by_name_alone(mut self, server: &Server) -> Self {
+        if self.mode == Some(Mode::Builtin)
+            && let Some(known) = server.catalogue()
+        {
+            let policy = policy::builtin_policy(server);
+            self.summary = Some(Summary { package: Some(known.package), ..policy.summarize() }.to_string());
+        }
+        self
     }
 
     /// Checks config.toml, and returns the settings if it is valid.

@@ -120,7 +120,8 @@ fn the_policy_in_force_is_found_in_its_order() {
 
     let builtin = in_force(&mut check(home.path()));
     assert_eq!(builtin.code, Some(0));
-    assert!(builtin.out.contains("the built-in policy for iterable is in force"), "{}", builtin.out);
+    let starts = "the built-in policy for iterable is in force where the server's command starts @iterable/mcp.";
+    assert!(builtin.out.starts_with(starts), "{}", builtin.out);
 
     let found = configure(home.path(), "iterable.toml", "version = \"1\"\ndefault = \"allow\"\n");
     let ran = in_force(&mut check(home.path()));
