@@ -101,7 +101,9 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn new(kind: ChangeKind, risk: Risk, sentence: impl Into<String>) -> Self {
-        Self { kind, risk, sentence: sentence.into(), before: None, after: None }
+        // What is quoted from a server keeps its tabs, and a sentence has none.
+        let sentence = sentence.into().replace('\t', "\\u{9}");
+        Self { kind, risk, sentence, before: None, after: None }
     }
 
     pub(super) fn with_text(self, before: Option<&str>, after: Option<&str>) -> Self {
