@@ -103,6 +103,11 @@ impl<'l> Listed<'l> {
 }
 
 impl Annotations {
+    /// Whether all hints are given, each with the value that holds without it.
+    pub(super) fn are_defaults(self) -> bool {
+        self == Self { read_only: Some(false), destructive: Some(true), open_world: Some(true) }
+    }
+
     /// Reads the hints. Returns the title, which older revisions have here.
     fn read<'l>(&mut self, annotations: &'l str) -> Option<Cow<'l, str>> {
         let mut title = None;
@@ -121,8 +126,31 @@ impl Annotations {
 }
 
 fn read_arguments(schema: &str) -> Vec<Argument<'_>> {
-    let properties = view::members(schema).filter(|member| member.key_lossy() == "properties");
-    properties.flat_map(|properties| view::members(properties.value)).map(|property| read_argument(&property)).collect()
+    let mut arguments = Vec::new();
+    for property in members_of(schema, "properties") {
+        arguments.push(read_argument(&property));
+        // What the steps of a batch can be: its tools do no more and no less than these.
+        for step in members_of(property.value, "items").filter(|items| items.key_lossy() == "properties") {
+            for choice in view::members(step.value).filter(|choice| is_choice_of_step(&choice.key_lossy())) {
+                let name = format!("{}.{}", property.key_lossy(), choice.key_lossy());
+                let argument = Argument { name: name.into(), description: None, ..read_argument(&choice) };
+                if !argument.values.is_empty() {
+                    arguments.push(argument);
+                }
+            }
+        }
+    }
+    arguments
+}
+
+/// The members of a schema's member of this name.
+fn members_of<'l>(schema: &'l str, name: &'static str) -> impl Iterator<Item = view::Member<'l>> {
+    let of_name = view::members(schema).filter(move |member| member.key_lossy() == name);
+    of_name.flat_map(|member| view::members(member.value))
+}
+
+fn is_choice_of_step(name: &str) -> bool {
+    matches!(name, "action" | "operation" | "op" | "method" | "command")
 }
 
 fn read_argument<'l>(property: &view::Member<'l>) -> Argument<'l> {

@@ -10,6 +10,7 @@ mod objects;
 mod reason;
 mod schema;
 mod text;
+mod verb_objects;
 mod word_table;
 mod words;
 
@@ -129,8 +130,8 @@ impl Classifier {
     fn read<'t>(&'t mut self, tool: &'t Listed<'_>) -> (ReadTool<'t>, &'t mut ArgumentBuffers) {
         let Self { name, title, description, arguments } = self;
         name.fill(&tool.name);
-        title.fill(tool.title.as_deref().unwrap_or_default());
-        description.fill(tool.description.as_deref().unwrap_or_default());
+        title.fill(text::skip_label(tool.title.as_deref().unwrap_or_default()));
+        description.fill(text::skip_label(tool.description.as_deref().unwrap_or_default()));
         let (name, title, description) = (&*name, text::read_text(title), text::read_text(description));
         (ReadTool { tool, name, told: name::read_name(name, tool.objects), title, description }, arguments)
     }
@@ -167,13 +168,17 @@ impl<'t> ReadTool<'t> {
     fn judge(&self, buffers: &mut ArgumentBuffers) -> Verdict<'t> {
         let Self { tool, told, description, .. } = self;
         // `manage_users` tells as little as `users`: what such a tool does is what its argument "action" can be.
-        let is_open = told.class.is_none() || told.manages;
-        let action = if is_open { schema::sign_of_action(tool, buffers).filter(|_| self.is_explained()) } else { None };
+        let is_open = told.class.is_none() || told.is_noun || told.manages;
+        let action = if is_open {
+            schema::sign_of_action(tool, self.name, buffers).filter(|_| self.is_explained())
+        } else {
+            None
+        };
         let named = action.map(|(class, _)| class).or(told.class.map(|(class, _)| class));
         let said = self.claim();
         // What it opens with is what the tool does, if nothing in the texts says more.
         let opening = description.opening.filter(|opening| said.is_some_and(|(class, _)| class <= *opening));
-        let declared = self.claim_of_declarations(named.or(opening), buffers);
+        let declared = self.claim_of_declarations(named, opening, buffers);
         if told.odd {
             return judge_odd_name(told.class.map(|(class, _)| class), strongest_claim([said, declared]));
         }
@@ -181,6 +186,15 @@ impl<'t> ReadTool<'t> {
             && [said, declared].into_iter().flatten().all(|(claimed, _)| claimed <= class)
         {
             return Verdict { class, confidence: Confidence::High, reason };
+        }
+        let is_more = |class| [said, declared].into_iter().flatten().any(|(claimed, _)| claimed > class);
+        if let Some(verdict) = self.judge_by_use().filter(|verdict| !is_more(verdict.class)) {
+            return verdict;
+        }
+        // Whoever writes the query can only read with it, says the server.
+        if told.runs && description.only_selects && !is_more(Class::Execute) {
+            let reason = Reason::Fixed("Its description says that it runs queries that only read.");
+            return Verdict { class: Class::Read, confidence: Confidence::High, reason };
         }
         let said = strongest_claim([said, self.claim_to_manage()]);
         let opening = opening.filter(|opening| said.is_some_and(|(class, _)| class <= *opening));
@@ -205,6 +219,7 @@ impl<'t> ReadTool<'t> {
             Some((claimed, reason)) if claimed > class && class < Class::Destructive => {
                 return Verdict { class: claimed, confidence: Confidence::Medium, reason };
             }
+            _ if self.told.leaves_open() && class == Class::Execute => doubted(""),
             _ if class > Class::Write && self.tool.annotations.read_only == Some(true) => {
                 doubted(" Its server says that it only reads.")
             }
@@ -217,11 +232,36 @@ impl<'t> ReadTool<'t> {
         Verdict { class, confidence, reason }
     }
 
+    /// Judges a tool whose verb says no more than that something is made, begun or posted, if the rest says for whom or what.
+    fn judge_by_use(&self) -> Option<Verdict<'t>> {
+        let Self { tool, told, description, .. } = self;
+        let (class, reason) = if told.makes {
+            let is_generated = || {
+                told.class.is_some_and(|(_, word)| word == "generate")
+                    && tool.description.as_ref().is_some_and(|text| !text.trim().is_empty())
+            };
+            if let Some(argument) = tool.arguments.iter().find(|argument| schema::is_file(argument)) {
+                (Class::Write, Reason::Takes(&argument.name))
+            } else if description.returns || is_generated() {
+                (Class::Read, Reason::Fixed("Nothing says that it keeps or sends what it makes."))
+            } else {
+                return None;
+            }
+        } else if told.prepares && description.opening == Some(Class::Read) {
+            (Class::Read, Reason::Fixed("Its description says that it reads."))
+        } else if told.posts && description.opening == Some(Class::Write) && !description.mentions("post") {
+            (Class::Write, Reason::Fixed("Its description says that it creates."))
+        } else {
+            return None;
+        };
+        Some(Verdict { class, confidence: Confidence::High, reason })
+    }
+
     /// Whether more than its texts or its hints say that it does more than read, or they that it destroys something or moves money.
     fn says_more(&self, buffers: &mut ArgumentBuffers) -> bool {
         self.told.odd
             || self.told.class.is_some_and(|(class, _)| class > Class::Read)
-            || schema::sign_of_arguments(self.tool, self.name, None, buffers)
+            || schema::sign_of_arguments(self.tool, (self.name, &self.told), None, buffers)
                 .is_some_and(|(class, _)| class > Class::Read)
             || self.claim().is_some_and(|(class, _)| class >= Class::Destructive)
     }
@@ -232,12 +272,17 @@ impl<'t> ReadTool<'t> {
 
     /// A description settles a doubt where the words of the name that are not known are things in it.
     fn is_explained(&self) -> bool {
-        !self.finds_secret() && self.told.unknown.all(|word| self.description.mentions(word))
+        !self.finds_secret() && self.told.unknown.all(|word| self.description.mentions(word) || nouns::is_no_verb(word))
     }
 
     /// What the title and the description say.
     fn claim(&self) -> Claim<'t> {
-        let of = |what, text: &TextFindings<'t>| text.claim.map(|(class, words)| (class, Reason::Says { what, words }));
+        // "Remove from favorites" is what `unfavorite` says.
+        let is_same = |words: &str| self.told.undoes && matches!(words, "remove" | "removes");
+        let of = |what, text: &TextFindings<'t>| {
+            let (class, words) = text.claim.filter(|(_, words)| !is_same(words))?;
+            Some((class, Reason::Says { what, words }))
+        };
         strongest_claim([of("title", &self.title), of("description", &self.description)])
     }
 
@@ -246,12 +291,19 @@ impl<'t> ReadTool<'t> {
         manages.then_some((Class::Execute, Reason::Fixed("Its server says that it manages something.")))
     }
 
-    /// The claim of the arguments and the annotations. `told` is the class that the name or the opening of the description tells.
-    fn claim_of_declarations(&self, told: Option<Class>, buffers: &mut ArgumentBuffers) -> Claim<'t> {
-        let arguments = schema::sign_of_arguments(self.tool, self.name, told, buffers);
+    /// The claim of the arguments and the annotations. `opening` is what the description says that the tool does.
+    fn claim_of_declarations(
+        &self,
+        named: Option<Class>,
+        opening: Option<Class>,
+        buffers: &mut ArgumentBuffers,
+    ) -> Claim<'t> {
+        let told = named.or(opening);
+        let arguments = schema::sign_of_arguments(self.tool, (self.name, &self.told), told, buffers);
         // The hints that raise are the ones that hold without any (MCP, ToolAnnotations). Of what changes something they tell
-        // nothing.
-        let is_told = told == Some(Class::Write);
+        // nothing. Libraries write all of them where their user gives none, so they tell nothing either where name and text agree.
+        let is_told = told == Some(Class::Write)
+            || self.tool.annotations.are_defaults() && named == Some(Class::Read) && opening == Some(Class::Read);
         let hints = if is_told { None } else { schema::sign_of_annotations(self.tool.annotations) };
         strongest_claim([arguments, hints])
     }

@@ -2,10 +2,11 @@
 
 use super::facts::find_secret_word;
 use super::nouns::{is_information, is_noun, is_thing_or_verb};
+use super::verb_objects::class_with_object;
 use super::words::{
-    Chunk, Form, MAX_VERB, Segment, SplitName, Verb, VerbPlace, class_with_object, find_glued_verb, find_verb,
-    is_browser, is_deal, is_far_reaching, is_handled_thing, is_infrastructure, is_money, is_plain_thing, is_sending,
-    is_set_off, is_thing_too, visit_base_forms,
+    Chunk, Form, MAX_VERB, Segment, SplitName, Verb, VerbPlace, find_glued_verb, find_verb, is_browser, is_deal,
+    is_ended_thing, is_far_reaching, is_handled_thing, is_infrastructure, is_media, is_money, is_plain_thing,
+    is_sending, is_set_off, is_thing_too, visit_base_forms,
 };
 use crate::risk::class::Class;
 
@@ -20,9 +21,30 @@ pub(super) struct NameFindings<'n> {
     pub(super) odd: bool,
     /// The words that may be verbs themselves: those before the verb (`rework_list` need not list), and those after an "and".
     pub(super) unknown: Unknown<'n>,
-    /// Its only verb is "manage".
+    /// Its verb says that something is done, and not what: "manage".
     pub(super) manages: bool,
+    /// Its verb takes back a change: `unfavorite`.
+    pub(super) undoes: bool,
+    /// No verb tells the class: it has nouns only.
+    pub(super) is_noun: bool,
+    /// Its verb is that of HTTP, or to publish: `jira_post`.
+    pub(super) posts: bool,
+    /// Its verb is one that takes what is looked for.
+    pub(super) searches: bool,
+    /// Its verb says no more than that something is begun.
+    pub(super) prepares: bool,
+    /// It queries what it is given.
+    pub(super) runs: bool,
+    /// Its verb says that it makes something, and not for whom: "export", "generate".
+    pub(super) makes: bool,
     pub(super) sends: bool,
+}
+
+impl NameFindings<'_> {
+    /// Whether its verb leaves it to the rest what is done.
+    pub(super) fn leaves_open(&self) -> bool {
+        self.manages || self.makes || self.posts || self.prepares || self.runs
+    }
 }
 
 /// Reads a name, which may have a namespace before it.
@@ -35,11 +57,17 @@ pub(super) fn read_name(name: &SplitName, objects: Objects) -> NameFindings<'_> 
         segments
     };
     let mut seen = NameReader { objects, ..NameReader::default() };
+    // The first word is that of the group, if there is one.
+    seen.is_first_known = objects == Objects::First && namespace().next().is_none();
     seen.read_verbs(last);
     // The group may be what is done: `vaporize.view`.
-    if objects == Objects::Own {
-        let group = namespace().flat_map(Segment::words);
+    if !objects.are_known() {
+        let group = namespace().flat_map(Segment::words).skip(usize::from(objects == Objects::First));
         group.filter(|word| !is_known_object(word)).for_each(|word| seen.unknown.doubt(word));
+    }
+    // What is said to become a voice or a film is made by a model.
+    if last.words().skip_while(|word| *word != "to").skip(1).any(|word| is_media(word) && word != "text") {
+        seen.raise_class(Class::Execute, "to");
     }
     // `place_order` and the like, if nothing else tells the class. `credit_usage` is another matter.
     let mut words = last.words();
@@ -49,15 +77,7 @@ pub(super) fn read_name(name: &SplitName, objects: Objects) -> NameFindings<'_> 
     {
         seen.raise_class(Class::Financial, word);
     }
-    // The part before a dot is the name of a group; it cannot make the tool harmless.
-    for segment in namespace() {
-        let mut group = NameReader::default();
-        group.read_verbs(segment);
-        let anywhere = |word: &str| find_verb(word).is_none_or(|verb| verb.place == VerbPlace::Anywhere);
-        if let Some((class, word)) = group.found.filter(|(class, word)| *class > Class::Read && anywhere(word)) {
-            seen.raise_class(class, word);
-        }
-    }
+    namespace().for_each(|segment| seen.read_group(segment));
     // What stands after "to" or "from" is not what the verb acts on.
     let object =
         name.words().take_while(|word| !matches!(*word, "by" | "for" | "from" | "in" | "on" | "to" | "with")).last();
@@ -71,13 +91,21 @@ pub(super) fn read_name(name: &SplitName, objects: Objects) -> NameFindings<'_> 
     {
         seen.raise_class(Class::Financial, word);
     }
-    let manages = seen.found.is_some_and(|(_, word)| word == "manage");
-    NameFindings { class: seen.found, manages, unknown: seen.unknown, sends: seen.sends, ..told }
+    NameFindings { unknown: seen.unknown, sends: seen.sends, ..seen.leave_open(name, told) }
 }
 
 /// Whether the next words begin with a verb that says what is done with the thing before it.
 fn is_said_next(next: &str, after_next: Option<&str>) -> bool {
     find_verb(next).is_some_and(|verb| verb.class <= Class::Write) && (!is_thing_too(next) || after_next.is_some())
+}
+
+/// Whether the last of the next words is a verb that says what is done with the things before it: `leave_application_get`.
+fn is_said_last<'w>(words: impl Iterator<Item = &'w str> + Clone) -> bool {
+    let Some(last) = words.clone().last() else { return false };
+    let before = words.clone().count().saturating_sub(1);
+    find_verb(last).is_some_and(|verb| verb.class <= Class::Write)
+        && !is_thing_too(last)
+        && words.take(before).all(|word| is_known_object(word) && find_verb(word).is_none())
 }
 
 /// Whether the unknown words before the verb of a name may be verbs themselves.
@@ -86,8 +114,18 @@ pub enum Objects {
     /// Nothing is known of them.
     #[default]
     Own,
+    /// The first one is none, as the server's other tools show.
+    First,
     /// The server's other tools show that they are none.
     Shared,
+    /// So they do, since the verbs of the server stand last.
+    Ended,
+}
+
+impl Objects {
+    fn are_known(self) -> bool {
+        matches!(self, Self::Shared | Self::Ended)
+    }
 }
 
 /// Whether a word is known, and not as a verb: a noun, or the plural of one or of a verb, as in `runs_list`.
@@ -104,6 +142,8 @@ pub(super) fn is_known_object(word: &str) -> bool {
 #[derive(Debug, Default)]
 struct NameReader<'n> {
     objects: Objects,
+    is_first_known: bool,
+    starts: bool,
     found: Option<(Class, &'n str)>,
     /// The first verb.
     verb: Option<&'n str>,
@@ -152,6 +192,38 @@ impl<'n> Unknown<'n> {
 }
 
 impl<'n> NameReader<'n> {
+    /// Adds what the verb leaves open.
+    fn leave_open(&self, name: &SplitName, told: NameFindings<'n>) -> NameFindings<'n> {
+        let is_found = |is: fn(&str) -> bool| self.found.is_some_and(|(_, word)| is(word));
+        // What another program makes costs something, and a key opens something.
+        let is_kept = |word: &str| {
+            is_media(word) || is_set_off(word) || (is_far_reaching(word) && word != "password") || is_money(word)
+        };
+        NameFindings {
+            class: self.found,
+            undoes: is_found(|word| word.starts_with("un")),
+            is_noun: self.verb.is_none(),
+            manages: is_found(|word| word == "manage"),
+            posts: is_found(|word| word == "post") && name.words().last() == Some("post"),
+            searches: matches!(self.verb, Some("filter" | "find" | "list" | "search")),
+            prepares: is_found(|word| matches!(word, "handle" | "load" | "open" | "perform" | "prepare" | "use")),
+            runs: matches!(self.verb, None | Some("query"))
+                && is_found(|word| matches!(word, "database" | "db" | "query" | "sql")),
+            makes: is_found(|word| matches!(word, "export" | "generate")) && !name.words().any(is_kept),
+            ..told
+        }
+    }
+
+    /// Reads the part before a dot. It is the name of a group, and cannot make the tool harmless.
+    fn read_group(&mut self, segment: Segment<'n>) {
+        let mut group = NameReader::default();
+        group.read_verbs(segment);
+        let anywhere = |word: &str| find_verb(word).is_none_or(|verb| verb.place == VerbPlace::Anywhere);
+        if let Some((class, word)) = group.found.filter(|(class, word)| *class > Class::Read && anywhere(word)) {
+            self.raise_class(class, word);
+        }
+    }
+
     /// Keeps the more harmful class, so `get_or_create` creates.
     fn raise_class(&mut self, class: Class, word: &'n str) {
         if self.found.is_none_or(|(known, _)| class > known) {
@@ -172,6 +244,12 @@ impl<'n> NameReader<'n> {
             let is_thing = matches!(word, "pull" | "merge") && matches!(next, "request" | "requests")
                 // So is a mail of which something is got or listed.
                 || first && is_handled_thing(word) && is_said_next(next, after_next)
+                || first && is_ended_thing(word) && is_said_last(words.clone())
+                || self.objects == Objects::Ended && !next.is_empty() && find_verb(word).is_some()
+                // Things are listed from the trash, and restored.
+                || word == "trash" && matches!(before, "from" | "in" | "list" | "get" | "search" | "view")
+                || word == "drop" && self.verb == Some("drag")
+                || word == "reverse" && matches!(next, "geocode" | "geocoding" | "lookup")
                 || matches!(before, "pull" | "merge") && word == "request"
                 || self.is_read_thing(first, word, next);
             if is_thing {
@@ -191,15 +269,18 @@ impl<'n> NameReader<'n> {
                 let class = class_with_object(word, class, segment.words());
                 self.raise_class(class, word);
                 self.read_verb(class, word);
+                // To look at another tab is no choice on its page.
+                self.drives |= word == "select" && !matches!(next, "page" | "tab" | "window");
                 self.verb = self.verb.or(Some(word));
             } else if let Some((verb, class)) = find_glued_verb(word) {
                 self.raise_class(class, verb);
             } else {
                 // An issue is read and written; a list may be issued.
                 let is_object = is_thing_or_verb(word) && find_verb(next).is_some() && !is_thing_too(next);
-                if !is_object && !is_known_object(word) {
+                let is_named = before.is_empty() && self.is_first_known;
+                if !is_object && !is_named && !is_known_object(word) {
                     known = false;
-                    if self.found.is_none() && self.objects == Objects::Own {
+                    if self.found.is_none() && !self.objects.are_known() {
                         self.unknown.doubt(word);
                     }
                 }
@@ -208,7 +289,7 @@ impl<'n> NameReader<'n> {
         for verb in segment.chunks().filter_map(find_disguised_verb) {
             self.raise_class(verb.class, verb.word);
         }
-        if self.found.is_none() && (known || self.objects == Objects::Shared) && is_information(previous) {
+        if self.found.is_none() && (known || self.objects.are_known()) && is_information(previous) {
             self.raise_class(Class::Read, previous);
         }
     }
@@ -229,8 +310,10 @@ impl<'n> NameReader<'n> {
     fn read_verb(&mut self, class: Class, word: &str) {
         self.sends |= is_sending(word);
         self.queries |= word == "query";
+        self.starts |=
+            matches!(word, "analyse" | "analyze" | "audit" | "check" | "lint" | "scan" | "validate" | "verify");
         self.changes |= matches!(class, Class::Write | Class::Execute) && word != "download";
-        self.drives |= matches!(word, "close" | "select" | "upload");
+        self.drives |= matches!(word, "close" | "upload");
         self.writes |= matches!(word, "call" | "deploy" | "execute" | "invoke" | "send" | "write");
         self.updates |= matches!(word, "edit" | "modify" | "move" | "patch" | "reschedule" | "update");
         self.renews |= matches!(
@@ -267,6 +350,9 @@ impl<'n> NameReader<'n> {
             || self.changes && is_infrastructure(word)
             || self.drives && is_browser(word)
         {
+            self.raise_class(Class::Execute, word);
+        } else if self.starts && matches!(word, "cli" | "shell" | "terminal") {
+            // Another program does it, and not the tool.
             self.raise_class(Class::Execute, word);
         } else if self.queries && matches!(word, "database" | "db" | "sql") {
             // Whoever can write the query can write one that changes something.

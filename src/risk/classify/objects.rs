@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::name::{Objects, is_known_object};
-use super::words::{SplitName, find_verb, split_words};
+use super::nouns::is_no_verb;
+use super::words::{SplitName, VerbPlace, find_verb, is_thing_too, split_words};
+use crate::risk::class::Class;
 
 /// So many verbs have to stand beside a word before it is known to be none itself.
 const ENOUGH_VERBS: usize = 3;
@@ -19,7 +21,19 @@ const ENOUGH_TOOLS: usize = 4;
 /// A server can make a word such an object by listing tools for it. It gains nothing: it could call the tool `view` at once. A
 /// word that is or looks like a verb never becomes one, so no list makes `delete_view` harmless.
 #[derive(Clone, Debug, Default)]
-pub struct SharedObjects(HashSet<Box<str>>);
+pub struct SharedObjects {
+    words: HashSet<Box<str>>,
+    style: Style,
+}
+
+/// Where the verbs of a server's names stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Style {
+    #[default]
+    Mixed,
+    /// At the end: `chat_list`, `chat_create`.
+    VerbLast,
+}
 
 /// Collects the names among which objects are found.
 #[derive(Debug, Default)]
@@ -45,11 +59,15 @@ impl ObjectFinder {
         // Of each word the verbs beside it, as many as are enough.
         let mut beside: HashMap<&str, [&str; ENOUGH_VERBS]> = HashMap::new();
         let mut first: HashMap<&str, usize> = HashMap::new();
-        let count = self.lines.lines().count();
+        let (count, mut ended) = (self.lines.lines().count(), 0_usize);
         for words in self.lines.lines().map(str::split_ascii_whitespace) {
             if let Some(word) = words.clone().next().filter(|word| is_possible(word)) {
                 *first.entry(word).or_default() += 1;
             }
+            let mut before = words.clone();
+            let last = before.next_back();
+            let is_ended = before.clone().next().is_some() && last.is_some_and(|last| find_verb(last).is_some());
+            ended += usize::from(is_ended && !before.any(is_plain_verb));
             for (one, other) in words.clone().zip(words.skip(1)) {
                 for (word, verb) in [(one, other), (other, one)] {
                     if find_verb(verb).is_some() && is_possible(word) {
@@ -64,7 +82,9 @@ impl ObjectFinder {
             beside.into_iter().filter(|(_, verbs)| verbs.iter().all(|verb| !verb.is_empty())).map(|(word, _)| word);
         let own = split_words(server);
         let own = own.split_ascii_whitespace().filter(|word| is_possible(word));
-        SharedObjects(begin.chain(objects).chain(own).map(Box::from).collect())
+        let is_ended = count >= ENOUGH_TOOLS && ended * 5 >= count * 3;
+        let style = if is_ended { Style::VerbLast } else { Style::Mixed };
+        SharedObjects { words: begin.chain(objects).chain(own).map(Box::from).collect(), style }
     }
 }
 
@@ -94,13 +114,36 @@ impl SharedObjects {
     }
 
     pub(super) fn of_split(&self, name: &SplitName) -> Objects {
+        let is_explained = |word: &str| is_known_object(word) || self.words.contains(word);
+        let is_thing =
+            |word: &str| find_verb(word).map_or(is_explained(word) || is_no_verb(word), |_| !is_plain_verb(word));
+        let count = name.words().count();
+        if self.style == Style::VerbLast
+            && name.words().last().is_some_and(|last| find_verb(last).is_some())
+            && name.words().take(count.saturating_sub(1)).all(is_thing)
+        {
+            return Objects::Ended;
+        }
         let mut words = name.words().take_while(|word| find_verb(word).is_none());
-        if !self.0.is_empty() && words.all(|word| is_known_object(word) || self.0.contains(word)) {
+        if self.words.is_empty() {
+            Objects::Own
+        } else if words.clone().all(is_explained) {
             Objects::Shared
+        } else if words.next().is_some_and(is_explained) {
+            Objects::First
         } else {
             Objects::Own
         }
     }
+}
+
+/// Whether a word is a verb wherever it stands, or what destroys or pays.
+fn is_plain_verb(word: &str) -> bool {
+    find_verb(word).is_some_and(|verb| {
+        verb.place == VerbPlace::Anywhere
+            || verb.class == Class::Destructive
+            || (verb.class == Class::Read && !is_thing_too(word))
+    })
 }
 
 /// Whether a word that is in no table can be an object: it does not look like a verb.

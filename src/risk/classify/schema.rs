@@ -2,7 +2,8 @@
 
 use super::name::{self, Objects};
 use super::reason::Reason;
-use super::words::{SplitName, find_verb, split_words, split_words_into};
+use super::verb_objects::class_with_object;
+use super::words::{SplitName, find_verb, is_far_reaching, split_words, split_words_into};
 use crate::risk::class::Class;
 use crate::risk::tool_claims::{Annotations, Argument, Listed};
 
@@ -21,10 +22,11 @@ pub(super) struct ArgumentBuffers {
 /// `named` is the class that the name tells.
 pub(super) fn sign_of_arguments<'t>(
     tool: &'t Listed<'_>,
-    name: &SplitName,
+    (name, told): (&SplitName, &name::NameFindings<'_>),
     named: Option<Class>,
     buffers: &mut ArgumentBuffers,
 ) -> Option<Sign<'t>> {
+    let has_word = |words: &[&str]| name.words().any(|word| words.contains(&word));
     let changes = named.is_some_and(|class| class > Class::Read);
     let mut found: Option<Sign<'t>> = None;
     let mut raise = |class: Class, reason: Reason<'t>| {
@@ -40,7 +42,7 @@ pub(super) fn sign_of_arguments<'t>(
         if let Some(class) = of_name(words, argument, &mut buffers.joined) {
             raise(class, taken);
         }
-        if changes && is_spending(words) {
+        if changes && (is_spending(words) || words.trim_ascii() == "budget" && has_word(&ADS)) {
             raise(Class::Financial, taken);
         } else if changes && (is_element(words) || is_signing_key(words)) {
             raise(Class::Execute, taken);
@@ -48,8 +50,9 @@ pub(super) fn sign_of_arguments<'t>(
         pairs.add_words(words);
         let mut words = words.split_ascii_whitespace();
         if changes && words.clone().next_back().is_some_and(|word| matches!(word, "state" | "status")) {
-            // A filter of a tool that reads has such values as well.
-            if let Some(value) = argument.values.iter().find(|value| is_end(value)) {
+            // A filter of a tool that reads has such values as well, and what is created so ends nothing.
+            let ends = !has_word(&["add", "create"]);
+            if let Some(value) = argument.values.iter().find(|value| ends && is_end(value)) {
                 raise(Class::Destructive, can_be(argument, value));
             }
             if let Some(value) = argument.values.iter().find(|value| value.eq_ignore_ascii_case("approved")) {
@@ -59,7 +62,7 @@ pub(super) fn sign_of_arguments<'t>(
         let is_mode = words.clone().next_back() == Some("mode");
         if words.next().is_some_and(is_choice) || words.next_back().is_some_and(is_choice) {
             for value in &argument.values {
-                if let Some(class) = class_of_choice(value, is_mode, &mut buffers.value) {
+                if let Some(class) = class_of_choice(value, is_mode, name, &mut buffers.value) {
                     raise(class, can_be(argument, value));
                 }
             }
@@ -69,27 +72,33 @@ pub(super) fn sign_of_arguments<'t>(
         raise(Class::Financial, Reason::Fixed("It takes an amount and a currency."));
     }
     // A draft is sent by another call.
-    let is_draft = named == Some(Class::Write) && name.words().any(|word| word == "draft");
-    if pairs.is_message() && !is_draft {
+    let is_draft = named == Some(Class::Write) && has_word(&["draft"]);
+    // Mails are found by whom they went to.
+    let is_filter = named == Some(Class::Read) && told.searches;
+    if pairs.is_message() && !is_draft && !is_filter {
         raise(Class::Execute, Reason::Fixed("It takes a recipient and a text."));
     }
     found
 }
 
 /// What is done if an argument that chooses it has this value; `None` if it is not more than a read.
-fn class_of_choice(value: &str, is_mode: bool, split: &mut SplitName) -> Option<Class> {
+fn class_of_choice(value: &str, is_mode: bool, name: &SplitName, split: &mut SplitName) -> Option<Class> {
     split.fill(value);
     // "dropIndexSuggestions" and "post_ids" name what is listed, and "around_post" where; "delete" and "delete_user" what
     // is done.
     let mut words = split.words();
     let is_opened = !is_mode || words.clone().next().is_some_and(|word| find_verb(word).is_some());
     let is_short = words.clone().count() <= 2 && words.by_ref().last() != Some("ids") && is_opened;
-    let (class, _) = name::read_name(split, Objects::Own).class?;
+    let class = class_of_value(value, name, split, &name::read_name(split, Objects::Own))?;
     (is_short && class > Class::Read).then_some(class)
 }
 
 /// What the argument "action" of a tool can be at worst, if all of its values say what they do.
-pub(super) fn sign_of_action<'t>(tool: &'t Listed<'_>, buffers: &mut ArgumentBuffers) -> Option<Sign<'t>> {
+pub(super) fn sign_of_action<'t>(
+    tool: &'t Listed<'_>,
+    name: &SplitName,
+    buffers: &mut ArgumentBuffers,
+) -> Option<Sign<'t>> {
     let ArgumentBuffers { words, value: split, .. } = buffers;
     let mut is_action = |argument: &&Argument<'_>| {
         split_words_into(&argument.name, words);
@@ -100,12 +109,26 @@ pub(super) fn sign_of_action<'t>(tool: &'t Listed<'_>, buffers: &mut ArgumentBuf
     for value in &argument.values {
         split.fill(value);
         let told = name::read_name(split, Objects::Own);
-        let (class, _) = told.class.filter(|_| !told.odd && told.unknown.is_empty())?;
+        let class = class_of_value(value, name, split, &told).filter(|_| !told.odd && told.unknown.is_empty())?;
         if most.is_none_or(|(known, _)| class > known) {
             most = Some((class, value));
         }
     }
     most.map(|(class, value)| (class, can_be(argument, value)))
+}
+
+/// What a value of "action" says, in a tool of this name. To start and stop what only notes what happens is no more than writing.
+fn class_of_value(value: &str, name: &SplitName, split: &SplitName, told: &name::NameFindings<'_>) -> Option<Class> {
+    // "aggregate" counts, and "totals" are shown.
+    let is_shown = || !told.odd && value != "new" && split.words().all(name::is_known_object);
+    let Some((class, _)) = told.class.filter(|_| value != "aggregate") else {
+        return (value == "aggregate" || is_shown()).then_some(Class::Read);
+    };
+    // As in a name: to add a hook is more than to add a note.
+    if class == Class::Write && name.words().any(is_far_reaching) {
+        return Some(Class::Execute);
+    }
+    Some(if matches!(value, "start" | "stop") { class_with_object(value, class, name.words()) } else { class })
 }
 
 pub(super) fn take_a_message(arguments: &[Argument<'_>]) -> bool {
@@ -166,9 +189,16 @@ fn of_name(words: &str, argument: &Argument<'_>, joined: &mut String) -> Option<
     match first {
         "overwrite" => Some(Class::Write),
         "delete" | "destroy" | "erase" | "purge" | "truncate" | "wipe" => Some(Class::Destructive),
-        "force" if !matches!(joined.as_str(), "forcereload" | "forcerefresh" | "forcefresh") => Some(Class::Execute),
+        // `force_refresh` reads anew, and `force_color` forces nothing.
+        "force" if joined == "force" || words.split_ascii_whitespace().nth(1).is_some_and(is_forced) => {
+            Some(Class::Execute)
+        }
         _ => None,
     }
+}
+
+fn is_forced(word: &str) -> bool {
+    !matches!(word, "refresh" | "reload") && find_verb(word).is_some_and(|verb| verb.class > Class::Read)
 }
 
 /// Whether a text of ASCII has another one in any case.
@@ -180,11 +210,21 @@ fn can_be<'t>(argument: &'t Argument<'_>, value: &'t str) -> Reason<'t> {
     Reason::CanBe { argument: &argument.name, value }
 }
 
+/// Whether an argument says where a file is.
+pub(super) fn is_file(argument: &Argument<'_>) -> bool {
+    let words = split_words(&argument.name);
+    let last = words.split_ascii_whitespace().next_back().unwrap_or_default();
+    matches!(last, "path" | "file" | "filename" | "filepath" | "dir" | "directory" | "folder" | "destination")
+}
+
+/// What a budget is spent on. That of a journey or a search is a wish.
+const ADS: [&str; 5] = ["ad", "ads", "adset", "campaign", "campaigns"];
+
 /// Whether an argument says how much may be spent.
 fn is_spending(words: &str) -> bool {
     let mut words = words.split_ascii_whitespace().rev();
     match words.next() {
-        Some("budget") => true,
+        Some("budget") => words.next().is_some(),
         Some("cap" | "limit") => words.next() == Some("spend"),
         Some("amount") => matches!(words.next(), Some("bid" | "budget")),
         _ => false,

@@ -1,11 +1,12 @@
 //! What a tool's title and description say. They are the server's words, so they can raise a class and never lower it.
 
+use super::verb_objects::class_with_object;
 use super::word_table::WordTable;
-use super::words::{Break, Form, MAX_VERB, Tokens, VerbPlace, class_with_object, find_verb, visit_base_forms};
+use super::words::{Break, Form, MAX_VERB, Tokens, VerbPlace, find_verb, visit_base_forms};
 use crate::risk::class::Class;
 
 /// Phrases that are used only about harmful tools.
-const PHRASES: [(&str, Class); 30] = [
+const PHRASES: [(&str, Class); 31] = [
     ("arbitrary code", Class::Execute),
     ("arbitrary command", Class::Execute),
     ("arbitrary commands", Class::Execute),
@@ -14,6 +15,7 @@ const PHRASES: [(&str, Class); 30] = [
     ("arbitrary sql", Class::Execute),
     ("execute code", Class::Execute),
     ("executes code", Class::Execute),
+    ("file input", Class::Execute),
     ("sends an email", Class::Execute),
     ("sends a message", Class::Execute),
     ("will be sent to", Class::Execute),
@@ -40,7 +42,7 @@ const PHRASES: [(&str, Class); 30] = [
 
 /// The words that these phrases begin with.
 static PHRASE_STARTS: WordTable<64> = WordTable::new(&[
-    "arbitrary execute executes sends will can can't cannot data irrecoverable irreversible irreversibly permanent permanently \
+    "arbitrary execute executes file sends will can can't cannot data irrecoverable irreversible irreversibly permanent permanently \
      overwrites overwrite moves real transfer transfers",
 ]);
 
@@ -53,6 +55,10 @@ pub(super) struct TextFindings<'t> {
     pub(super) opening: Option<Class>,
     /// Whether it says that the tool manages something, which is at least execute where nothing says what that is.
     pub(super) manages: bool,
+    /// Whether it says that the tool returns something.
+    pub(super) returns: bool,
+    /// Whether its first sentence says that the tool runs queries that only read.
+    pub(super) only_selects: bool,
     tokens: &'t Tokens,
 }
 
@@ -91,7 +97,10 @@ pub(super) fn read_text(tokens: &Tokens) -> TextFindings<'_> {
         if at.sentence > 0 && before == Break::Sentence && is_heading(word, next) {
             break;
         }
-        if word.len() <= MAX_VERB && !is_negation(at.previous) && !is_label(next) {
+        // "Gets a user - use this to check or restore it": what it is good for is not what it does.
+        at.is_advice |= word == "use" && before != Break::Word && at.opening.is_some();
+        if word.len() <= MAX_VERB && !is_negation(at.previous) && !is_label(next) && !at.is_advice && !at.is_drag(word)
+        {
             let mut opened = None;
             visit_base_forms(word, |base, form| {
                 let Some((class, place)) = verb_of_text(base) else { return };
@@ -120,7 +129,46 @@ pub(super) fn read_text(tokens: &Tokens) -> TextFindings<'_> {
     let phrases = find_phrases(tokens);
     let said = PHRASES.iter().enumerate().filter(|(at, _)| phrases >> at & 1 == 1);
     said.for_each(|(_, &(phrase, class))| raise(class, phrase));
-    TextFindings { claim, opening, manages, tokens }
+    let mut previous = "";
+    let returns = tokens.words().any(|(word, _)| {
+        let before = std::mem::replace(&mut previous, word);
+        matches!(word, "return" | "returns") && !is_negation(before)
+    });
+    TextFindings { claim, opening, manages, returns, only_selects: only_selects(tokens), tokens }
+}
+
+/// "Run a read-only SQL query".
+fn only_selects(tokens: &Tokens) -> bool {
+    const REACH: usize = 4;
+    let mut left = 0;
+    let (mut previous, mut before_previous) = ("", "");
+    for (at, (word, before)) in tokens.words().enumerate() {
+        if at > 0 && before == Break::Sentence {
+            return false;
+        }
+        let only_reads = word == "readonly" || (word == "only" && previous == "read" && !is_negation(before_previous));
+        if only_reads {
+            left = REACH;
+        } else if left > 0 {
+            left -= 1;
+            if matches!(word, "queries" | "query" | "sql" | "statement" | "statements") {
+                return true;
+            }
+        }
+        before_previous = std::mem::replace(&mut previous, word);
+    }
+    false
+}
+
+/// Skips what is in brackets before the first sentence: "[Read] Gets a user", "(beta) Lists files".
+pub(super) fn skip_label(text: &str) -> &str {
+    let text = text.trim_start();
+    let close = match text.chars().next() {
+        Some('[') => ']',
+        Some('(') => ')',
+        _ => return text,
+    };
+    text.find(close).and_then(|end| text.get(end + 1..)).filter(|rest| !rest.trim().is_empty()).unwrap_or(text)
 }
 
 /// Returns which of the phrases stand somewhere without a negation before them, the first in the lowest bit.
@@ -166,12 +214,12 @@ fn is_negation(word: &str) -> bool {
 
 /// Verbs that mean something else in a text than in a name, and what they mean there.
 static TEXT_VERBS: WordTable<256> = WordTable::new(&[
-    "display download gather provide return aggregate",
+    "display download gather obtain provide return screen aggregate",
     // "Call this tool when …" and "type" say nothing about what it does, and "allows you to read" is read.
-    "accept adjust allow answer apply ask call chat control define focus format generate handle has is like load mark \
+    "accept adjust allow answer apply ask call chat control debug define focus format generate handle has is like load mark \
      message note open optimize prepare print process record refresh request resolve select sign skip split status \
      store switch test track tree type use verify",
-    "perform",
+    "conduct perform",
     // Of a value: it is set to nothing.
     "clear reset",
 ]);
@@ -188,21 +236,21 @@ fn verb_of_text(word: &str) -> Option<(Class, VerbPlace)> {
 
 /// Whether a verb only says that something is done, and its object what: "Execute a search", "Run a find query".
 fn is_calling(verb: &str) -> bool {
-    matches!(verb, "execute" | "invoke" | "perform" | "run")
+    matches!(verb, "conduct" | "execute" | "invoke" | "perform" | "run")
 }
 
 /// The class of what a verb of calling does, by the few words after it.
 fn class_of_call<'t>(after: impl Iterator<Item = (&'t str, Break)>) -> Option<Class> {
-    const REACH: usize = 6;
+    const REACH: usize = 8;
     let mut class = None;
     for (word, _) in after.take_while(|(_, before)| *before != Break::Sentence).take(REACH) {
         match word {
-            "code" | "command" | "commands" | "javascript" | "js" | "python" | "script" | "shell" | "sql"
+            "cli" | "code" | "command" | "commands" | "javascript" | "js" | "python" | "script" | "shell" | "sql"
             | "program" => {
                 return Some(Class::Execute);
             }
-            "aggregation" | "analysis" | "audit" | "benchmark" | "check" | "checks" | "find" | "get" | "list"
-            | "lookup" | "query" | "read" | "search" | "select" => {
+            "aggregation" | "analysis" | "audit" | "benchmark" | "check" | "checks" | "diagnostics" | "find"
+            | "get" | "list" | "lookup" | "query" | "read" | "search" | "select" => {
                 class = class.or(Some(Class::Read));
             }
             "operation" | "operations" => {}
@@ -229,14 +277,21 @@ struct TextPlace<'t> {
     /// The form of the verb that opens the sentence.
     opening: Option<Form>,
     is_after_colon: bool,
+    /// What is said from here on is what the tool is good for.
+    is_advice: bool,
 }
 
 impl TextPlace<'_> {
+    /// Whether a word is that of "drag and drop".
+    fn is_drag(&self, word: &str) -> bool {
+        word == "drop" && self.before_previous == "drag"
+    }
+
     fn advance(&mut self, before: Break) {
         self.word += 1;
         if before == Break::Sentence {
             self.sentence += usize::from(self.before.is_some());
-            (self.word, self.opening, self.is_after_colon) = (0, None, false);
+            (self.word, self.opening, self.is_after_colon, self.is_advice) = (0, None, false, false);
         }
         self.is_after_colon |= before == Break::Aside;
         self.before = Some(before);
@@ -271,7 +326,20 @@ impl TextPlace<'_> {
                     | "optionally"
             )
             || (self.previous == "to" && self.sentence == 0 && self.word <= 4);
-        let begins = self.before == Some(Break::Sentence) || subject;
+        // "SEEDER: Generates rows", "Safely gets", "Lets you list".
+        let is_first = self.sentence == 0 && self.opening.is_none();
+        // "That share labels" is of the things: the verb of a tool has an "s" there.
+        let is_plural = form == Form::Base
+            && matches!(
+                self.previous,
+                "tool" | "this" | "it" | "that" | "which" | "endpoint" | "operation" | "function" | "method"
+            );
+        let begins = self.before == Some(Break::Sentence)
+            || subject && !is_plural
+            || is_first && self.before == Some(Break::Aside) && self.word <= 3
+            || is_first && self.word == 1 && self.previous.ends_with("ly")
+            || is_first && self.before_previous.starts_with("let") && self.previous == "you"
+            || is_first && self.word <= 3 && matches!(self.previous, "help" | "helps");
         let is_listed = self.before == Some(Break::Clause);
         let is_joined = matches!(self.previous, "and" | "or");
         match (form, place) {
@@ -290,7 +358,7 @@ impl TextPlace<'_> {
                 let goes_on = (is_listed || is_joined) && self.opening == Some(Form::Third);
                 // Later on, "rejects" and "retries" at the start may be of something else.
                 let is_own = if self.sentence == 0 || class >= Class::Destructive { begins } else { subject };
-                is_own || (!noun && (goes_on || class >= Class::Destructive))
+                is_own || (!noun && (goes_on || (self.sentence == 0 && class >= Class::Destructive)))
             }
             (Form::Third, VerbPlace::First) => self.sentence == 0 && begins,
             // "For deleting users" says what the tool does, "for debugging" what it is good for.

@@ -36,7 +36,7 @@ const VERB_GROUPS: [&str; 10] = [
      reprioritize reschedule save subscribe unarchive unassign unapprove unfollow unhide unlike unlock unmerge unmute unpin \
      unresolve unschedule unset unstage unstar unsubscribe unwatch update upsert write",
     "ack acknowledge annotate block bookmark categorize change clone close comment commit complete compose convert copy \
-     define download draft draw duplicate emulate favorite favourite flag fork format freeze hide highlight import init \
+     define disconnect download draft draw duplicate emulate favorite favourite flag fork format freeze hide highlight import init \
      join label link lock mark mkdir mute note organize patch pin prioritize pull react rearrange rebase record reorder \
      reorganize resize resolve rewrite select set snooze sort stage star stash store style tag toggle touch transition undo \
      upload redo watch",
@@ -83,9 +83,14 @@ static VERBS: WordTable<1024> = WordTable::new(&VERB_GROUPS);
 
 /// Returns the verb for a word in lower case, in its base form.
 pub(super) fn find_verb(word: &str) -> Option<Verb> {
-    let (group, known) = VERBS.find(word)?;
-    let (class, place) = *VERB_KINDS.get(group)?;
-    Some(Verb { word: known, class, place })
+    if let Some((group, known)) = VERBS.find(word) {
+        let (class, place) = *VERB_KINDS.get(group)?;
+        return Some(Verb { word: known, class, place });
+    }
+    // Taking back a change is one: `unfavorite`.
+    let (group, known) = word.strip_prefix("un").and_then(|rest| VERBS.find(rest))?;
+    let is_write = VERB_KINDS.get(group).is_some_and(|(class, _)| *class == Class::Write);
+    is_write.then_some(Verb { word: known, class: Class::Write, place: VerbPlace::Anywhere })
 }
 
 /// Whether a verb for reading is as often a noun, as in `query_run` and `rework_query`.
@@ -111,7 +116,7 @@ pub(super) fn is_set_off(word: &str) -> bool {
         "backup" | "broadcast" | "build" | "call" | "campaign" | "chat" | "cluster" | "container" | "deployment" | "droplet"
             | "event" | "execution" | "export" | "instance" | "invitation" | "invite" | "job" | "key" | "machine" | "meeting" | "member"
             | "message" | "notification" | "participant" | "pod" | "post" | "release" | "replica" | "run" | "sandbox" | "schedule" | "server"
-            | "service" | "sms" | "subscriber" | "tweet" | "vm")
+            | "service" | "session" | "sms" | "subscriber" | "tweet" | "vm")
 }
 
 /// Whether such an object only holds something, whatever the words before it name: a release note is no release.
@@ -130,6 +135,11 @@ pub(super) fn is_handled_thing(word: &str) -> bool {
             | "note" | "payment" | "payout" | "record" | "refund" | "release" | "schedule" | "tag" | "test" | "trigger")
 }
 
+/// Whether such a verb is a thing as well where a verb ends the name: `leave_application_get`.
+pub(super) fn is_ended_thing(word: &str) -> bool {
+    is_handled_thing(word) || matches!(word, "dm" | "fork" | "leave" | "post" | "request" | "track")
+}
+
 /// Whether a change to such an object has wider effects: it is code that runs later, or says who may do what.
 #[rustfmt::skip]
 pub(super) fn is_far_reaching(word: &str) -> bool {
@@ -140,6 +150,14 @@ pub(super) fn is_far_reaching(word: &str) -> bool {
             | "trigger" | "variable" | "webhook" | "worker" | "workflow")
 }
 
+/// Whether such a thing is made by a model or a studio, which is paid for.
+#[rustfmt::skip]
+pub(super) fn is_media(word: &str) -> bool {
+    matches!(strip_plural(word),
+        "ai" | "audio" | "avatar" | "clip" | "content" | "image" | "mesh" | "model" | "movie" | "music" | "photo" | "picture" | "song"
+            | "sound" | "speech" | "sprite" | "text" | "texture" | "video" | "voice")
+}
+
 /// Whether a tool with such a word changes what runs elsewhere.
 pub(super) fn is_infrastructure(word: &str) -> bool {
     matches!(word, "helm" | "kubectl" | "terraform")
@@ -148,42 +166,6 @@ pub(super) fn is_infrastructure(word: &str) -> bool {
 /// Whether a tool with such a word can act on pages.
 pub(super) fn is_browser(word: &str) -> bool {
     matches!(word, "browser" | "page" | "playwright" | "puppeteer" | "selenium" | "tab")
-}
-
-/// Verbs that do something else to some objects than to others.
-#[rustfmt::skip]
-const WITH_OBJECT: [(&str, &[&str], Class); 18] = {
-    use Class::{Destructive, Execute, Read, Write};
-    [
-        ("apply", &["border", "borders", "filter", "format", "formatting", "label", "labels", "shading", "style", "table"], Write),
-        ("capture", &["screenshot", "screenshots", "snapshot"], Read),
-        ("clear", &["cache", "caches", "highlight"], Write),
-        ("close", &["browser", "session", "tab"], Execute),
-        ("convert", &["currency", "temperature", "time", "timestamp", "timezone", "unit", "units"], Read),
-        ("flush", &["cache", "caches"], Write),
-        ("format", &["disk", "drive", "partition", "volume"], Destructive),
-        ("forward", &["geocode", "geocoding"], Read),
-        ("generate", &["id", "link", "locator", "types", "url", "uuid"], Read),
-        ("merge", &["cell", "cells"], Write),
-        ("move", &["cursor", "mouse"], Execute),
-        ("resize", &["cluster", "droplet", "instance", "machine", "vm"], Execute),
-        ("start", RECORDS, Write),
-        ("stop", RECORDS, Write),
-        ("test", &["connection", "connectivity"], Read),
-        ("transfer", &["issue", "issues", "task", "tasks", "ticket", "tickets"], Write),
-        ("transfer", &["call", "domain", "ownership", "project", "repository", "team", "workspace"], Execute),
-        ("verify", &["code", "domain", "email", "otp", "phone", "script", "sender"], Execute),
-    ]
-};
-
-/// What only notes what happens.
-const RECORDS: &[&str] = &["codegen", "recording", "screencast", "search", "trace", "tracing", "video"];
-
-/// The class of a verb with the words around it in a name, or after it in a text.
-pub(super) fn class_with_object<'w>(verb: &str, class: Class, words: impl Iterator<Item = &'w str> + Clone) -> Class {
-    let of_verb = WITH_OBJECT.iter().filter(|(known, ..)| *known == verb);
-    let mut found = of_verb.filter(|(_, objects, _)| words.clone().any(|word| objects.contains(&word)));
-    found.next().map_or(class, |(.., with)| *with)
 }
 
 /// Whether such an object is a deal, so that whoever creates or completes it may pay.

@@ -75,6 +75,11 @@ fn an_unknown_verb_before_a_reading_one_is_no_read() {
     assert_asks("dial_read_number");
 }
 
+/// The verbs of English, as the classifier has them.
+fn verbs() -> Vec<&'static str> {
+    include_str!("../../../src/risk/classify/verbs.txt").lines().collect()
+}
+
 proptest! {
     #[test]
     fn any_unknown_word_before_a_reading_one_is_no_read(
@@ -85,7 +90,24 @@ proptest! {
         // A word of the tables is no unknown one.
         let alone = classify_tool(&Listed::with_name(format!("{word}_info")));
         prop_assume!(alone.class > Class::Read || alone.confidence < Confidence::High);
-        assert_asks(&format!("{word}{joint}{reading}"));
+        // Nothing says that it is a thing, or that the tool reads.
+        let name = format!("{word}{joint}{reading}");
+        for description in [None, Some("All users."), Some("Users, read-only")] {
+            let tool = json!({"name": name, "description": description, "annotations": {"readOnlyHint": true}});
+            let verdict = classify_tool(&Listed::read(&tool).unwrap());
+            prop_assert!(verdict.counts_as() > Class::Write, "{} {:?} {:?}", name, description, verdict);
+        }
+    }
+
+    #[test]
+    fn no_verb_of_english_before_a_reading_one_is_a_read(
+        verb in select(verbs()),
+        reading in select(READING.to_vec()),
+        end in select(vec!["", "s"]),
+    ) {
+        let alone = classify_tool(&Listed::with_name(format!("{verb}{end}_info")));
+        prop_assume!(alone.confidence < Confidence::High);
+        assert_asks(&format!("{verb}{end}_{reading}"));
     }
 }
 

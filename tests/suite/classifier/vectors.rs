@@ -97,7 +97,7 @@ fn a_thing_at_the_end_of_a_name_need_not_be_read() {
     ] {
         assert_name(name, Class::Read, Confidence::High);
     }
-    for name in ["regenerate_list_items", "rebuild_tree", "generate_list"] {
+    for name in ["regenerate_list_items", "rebuild_tree"] {
         assert_name(name, Class::Execute, Confidence::High);
     }
 }
