@@ -55,6 +55,11 @@ fn write_catalogue(json: &[u8], packed: &Path) -> io::Result<String> {
         "\"image\"" => "Image",
         other => return Err(io::Error::other(format!("`registry` must be npm, pypi or image, not {other}"))),
     };
+    let fields_from = match head.remove("fields_from") {
+        None => String::from("None"),
+        Some(Value::String(text)) => format!("Some({text:?})"),
+        Some(_) => return Err(io::Error::other("`fields_from` must be a text")),
+    };
     let mut names = |key: &str| match head.remove(key).unwrap_or_else(|| Value::Array(Vec::new())) {
         Value::Array(names) if names.iter().all(Value::is_string) => Ok(format!("&{}", Value::Array(names))),
         _ => Err(io::Error::other(format!("`{key}` must be a list of names"))),
@@ -65,7 +70,7 @@ fn write_catalogue(json: &[u8], packed: &Path) -> io::Result<String> {
     }
     Ok(format!(
         "    Catalogue {{ server: {server}, package: {package}, registry: Registry::{registry}, version: {version}, \
-         read_from: {read_from}, programs: {programs}, images: {images}, hosts: {hosts}, \
+         read_from: {read_from}, fields_from: {fields_from}, programs: {programs}, images: {images}, hosts: {hosts}, \
          packed: include_bytes!({packed:?}), tools: OnceLock::new() }},\n"
     ))
 }

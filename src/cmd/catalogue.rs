@@ -63,6 +63,9 @@ fn write_server(out: &mut dyn Write, report: &CatalogueReport) -> io::Result<()>
     let (bold, head, width) = (Style::new().bold(), &report.head, text_width());
     writeln!(out, "{bold}{}{bold:#}: {} {}", head.server, describe_package(head), head.version)?;
     write!(out, "{}", wrap_text(&format!("How its tools were read: {}.", head.read_from), 0, width))?;
+    if let Some(from) = head.fields_from {
+        write!(out, "{}", wrap_text(&format!("Where the fields with personal data are from: {from}."), 0, width))?;
+    }
     let known = [("program", head.programs), ("image", head.images), ("host", head.hosts)];
     for (what, names) in known.iter().filter(|(_, names)| !names.is_empty()) {
         write!(out, "{}", wrap_text(&format!("Also known as the {what} {}.", names.join(", ")), 0, width))?;
@@ -89,6 +92,10 @@ fn write_tool(out: &mut dyn Write, tool: &CatalogueToolReport, width: usize) -> 
     write!(out, "{}", wrap_text(tool.does, 4, width))?;
     let differ = tool.readings.map(|[one, other]| format!(" (Read as {} and as {}.)", one.as_str(), other.as_str()));
     write!(out, "{}", wrap_text(&format!("{}{}", tool.why, differ.unwrap_or_default()), 4, width))?;
+    if !tool.personal_fields.is_empty() {
+        let fields = format!("Personal in its result: {}.", tool.personal_fields.join(", "));
+        write!(out, "{}", wrap_text(&fields, 4, width))?;
+    }
     write!(out, "{}", wrap_text(&describe_rule(tool), 4, width))
 }
 

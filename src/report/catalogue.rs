@@ -28,6 +28,9 @@ pub(crate) struct CatalogueHead {
     pub(crate) version: &'static str,
     /// What its tools were read from.
     pub(crate) read_from: &'static str,
+    /// Where the names of the fields with personal data are from; absent if none are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fields_from: Option<&'static str>,
     /// The programs in PATH that are it.
     pub(crate) programs: &'static [&'static str],
     /// The images that are it.
@@ -80,6 +83,8 @@ pub(crate) struct CatalogueToolReport {
     pub(crate) irreversible: bool,
     /// What it returns: `untrusted`, `personal`.
     pub(crate) returns: &'static [Returns],
+    /// The fields of its result that hold personal data, by the last keys of the way to them.
+    pub(crate) personal_fields: &'static [String],
     /// The argument with an address that it connects to; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url_argument: Option<&'static str>,
@@ -129,6 +134,7 @@ impl CatalogueHead {
             registry: registry_key(known.registry),
             version: known.version,
             read_from: known.read_from,
+            fields_from: known.fields_from,
             programs: known.programs,
             images: known.images,
             hosts: known.hosts,
@@ -172,6 +178,7 @@ impl CatalogueToolReport {
             sends: tool.sends,
             irreversible: tool.irreversible,
             returns: &tool.returns,
+            personal_fields: &tool.personal_fields,
             url_argument: tool.url_argument.as_deref(),
             versions: tool.versions.as_deref(),
             does: &tool.does,

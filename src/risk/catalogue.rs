@@ -1,5 +1,6 @@
 //! The built-in catalogues: what is known about each tool of a server.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
@@ -56,6 +57,9 @@ pub struct CatalogueTool {
     /// The names of its arguments in the examined version; `None` if they are not known.
     #[serde(default)]
     arguments: Option<Vec<String>>,
+    /// The fields of its result that hold personal data, as `fields` of a policy's `results` has them.
+    #[serde(default)]
+    pub personal_fields: Vec<String>,
     /// The versions of the server that have it; `None` if all do.
     #[serde(default)]
     pub versions: Option<String>,
@@ -107,6 +111,8 @@ pub struct Catalogue {
     pub version: &'static str,
     /// What the tools were read from.
     pub read_from: &'static str,
+    /// Where the names of the fields with personal data are from; `None` if none are known.
+    pub fields_from: Option<&'static str>,
     /// The tools as JSON, packed.
     packed: &'static [u8],
     /// Sorted by name.
@@ -163,6 +169,11 @@ impl Catalogue {
     /// Returns what a tool does, in one sentence.
     pub fn tool_summary(&self, tool: &str) -> Option<&str> {
         self.find_tool(tool).map(|tool| tool.does.as_str())
+    }
+
+    /// Returns the fields with personal data of all tools, sorted.
+    pub fn personal_fields(&self) -> BTreeSet<&str> {
+        self.tools().iter().flat_map(|tool| &tool.personal_fields).map(String::as_str).collect()
     }
 
     /// All known tools, sorted by name.
@@ -318,6 +329,7 @@ mod tests {
             );
             assert!(catalogue.version.starts_with(|c: char| c.is_ascii_digit()), "{server}: {}", catalogue.version);
             assert!(!catalogue.read_from.is_empty(), "{server}");
+            assert_eq!(catalogue.fields_from.is_some(), !catalogue.personal_fields().is_empty(), "{server}");
             for tool in &tools {
                 if let Err(wrong) = check_tool(tool) {
                     panic!("{server}: {}: {wrong}", tool.name);
@@ -350,6 +362,13 @@ mod tests {
             (!is_read || !tool.sends, "a read sends nothing"),
             (!is_read || !tool.irreversible, "a read needs no way back"),
             (tool.pii || !tool.returns.contains(&Returns::Personal), "it returns personal data, so it is `pii`"),
+            (tool.pii || tool.personal_fields.is_empty(), "it returns personal data, so it is `pii`"),
+            (is_sorted(&tool.personal_fields), "`personal_fields` are not sorted"),
+            (
+                // They hold for the results of all tools of the server, so a common word would be another thing elsewhere.
+                !tool.personal_fields.iter().any(|field| COMMON_FIELDS.contains(&field.as_str())),
+                "a field with a common name: write the key before it as well",
+            ),
             (tool.returns.windows(2).all(|pair| pair[0] != pair[1]), "`returns` has a word twice"),
             (tool.arguments.as_deref().is_none_or(is_sorted), "`arguments` are not sorted"),
             (
@@ -360,6 +379,21 @@ mod tests {
         ];
         checks.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, wrong)| Err(wrong.to_owned()))
     }
+
+    const COMMON_FIELDS: [&str; 12] = [
+        "address",
+        "description",
+        "id",
+        "line",
+        "name",
+        "properties",
+        "state",
+        "status",
+        "text",
+        "title",
+        "type",
+        "value",
+    ];
 
     #[test]
     fn all_catalogues_together_are_small() {
