@@ -72,7 +72,7 @@ pub use trial::{Trial, TrialDecision, TrialInput, TrialResult, find_item};
 use crate::content::StandIns;
 use crate::lock::ItemKind;
 use crate::policy::{Decision, Policy, Section, ToolRef};
-use crate::record::{ArgumentRecorder, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE, Required};
+use crate::record::{ArgumentRecorder, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE, Required, ResultRecord};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, Message};
@@ -99,6 +99,8 @@ pub struct Engine {
     preparations: Preparations,
     stand_ins: StandIns,
     put_back: PutBackValues,
+    /// What was done to notifications since the last answer.
+    notified: ResultRecord,
     required: Required,
     enforcement: Enforcement,
     /// How the server ended; `None` while it runs.
@@ -124,6 +126,7 @@ impl Engine {
             preparations: Preparations::default(),
             stand_ins: StandIns::new([0; 32]),
             put_back: PutBackValues::default(),
+            notified: ResultRecord::default(),
             required: Required::No,
             enforcement: Enforcement::Enforced,
             ended: None,

@@ -49,6 +49,9 @@ impl Engine {
             }
             _ => None,
         };
+        if let Some(draft) = &mut call.draft {
+            draft.add_result(std::mem::take(&mut self.notified));
+        }
         self.handle_call_answer(call, answer, turn);
         if treated.is_some() { Ok(treated) } else { filtered }
     }
@@ -76,7 +79,10 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         let Some(plan) = params.and_then(|_| self.find_notification_plan()) else { return turn.forward_to_client() };
-        let TreatedLine { edited, withheld, .. } = self.apply_plan(&plan, line);
+        let TreatedLine { edited, withheld, record } = self.apply_plan(&plan, line);
+        if self.enforcement == Enforcement::Enforced && withheld.is_none() {
+            self.notified.add(record);
+        }
         match (withheld, edited) {
             (Some(WithheldBy { rule, .. }), _) => {
                 let (method, rule) = (escape_invisible(method), escape_invisible(&rule));

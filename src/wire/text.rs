@@ -24,7 +24,7 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
 }
 
 /// Returns where the quote is that ends a string which was read before, whose inside goes on at `at`.
-pub(super) fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     const SHORT: usize = 64;
     let long = at + SHORT;
     while at < long {
@@ -60,10 +60,10 @@ pub(super) fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// How far an escape is looked for without a call, in bytes: they often stand close together.
-pub(super) const NEAR: usize = 32;
-
-fn find_backslash(bytes: &[u8], from: usize) -> Option<usize> {
+/// Returns where the next backslash is.
+pub(crate) fn find_backslash(bytes: &[u8], from: usize) -> Option<usize> {
+    // They often stand close together.
+    const NEAR: usize = 32;
     let at = plain_end(bytes, from, from + NEAR);
     if bytes.get(at)? == &b'\\' { Some(at) } else { Some(at + memchr::memchr(b'\\', bytes.get(at..)?)?) }
 }

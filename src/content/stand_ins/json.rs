@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use crate::wire::text::unicode_escape;
+use crate::wire::text::{find_backslash, string_end, unicode_escape};
 
 /// How deep JSON in texts of JSON is looked into.
 pub(super) const MOST_NESTED: usize = 6;
@@ -94,7 +94,7 @@ fn patch_nested<E>(
                 }
             }
             b'"' => {
-                let Some(end) = find_string_end(bytes, at) else { break };
+                let Some(end) = string_end(bytes, at) else { break };
                 let inside = json.get(at..end).unwrap_or_default();
                 let is_key = containers.last() == Some(&Container::KeyNext);
                 let decoded = Decoded::new(inside);
@@ -146,16 +146,6 @@ fn is_left_alone(depth: usize, way: &[Cow<'_, str>], inside: &str) -> bool {
     is_state || (inside.len() >= SHORTEST_BASE64 && is_data() && inside.bytes().all(is_base64))
 }
 
-fn find_string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes.get(at) == Some(&b'"') {
-            return Some(at);
-        }
-        at += 2;
-    }
-}
-
 /// The inside of a JSON string, decoded, and where its pieces are as written.
 struct Decoded<'t> {
     text: Cow<'t, str>,
@@ -170,9 +160,10 @@ impl<'t> Decoded<'t> {
             return Self { text: Cow::Borrowed(inside), behind: Vec::new(), has_half: false };
         }
         let (mut text, mut behind, mut has_half) = (String::with_capacity(inside.len()), Vec::new(), false);
-        let mut rest = inside;
-        while let Some((plain, escape)) = rest.split_once('\\') {
-            text.push_str(plain);
+        let mut copied = 0;
+        while let Some(at) = find_backslash(inside.as_bytes(), copied) {
+            text.push_str(inside.get(copied..at).unwrap_or_default());
+            let escape = inside.get(at + 1..).unwrap_or_default();
             let (c, used) = match escape.as_bytes().first() {
                 Some(b'u') => {
                     let (c, used) = unicode_escape(escape);
@@ -188,10 +179,10 @@ impl<'t> Decoded<'t> {
                 None => break,
             };
             text.push(c);
-            rest = escape.get(used..).unwrap_or_default();
-            behind.push((text.len(), inside.len() - rest.len()));
+            copied = at + 1 + used;
+            behind.push((text.len(), copied));
         }
-        text.push_str(rest);
+        text.push_str(inside.get(copied..).unwrap_or_default());
         Self { text: Cow::Owned(text), behind, has_half }
     }
 

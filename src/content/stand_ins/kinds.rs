@@ -91,6 +91,13 @@ pub enum FieldPatternError {
 /// The most keys of one pattern.
 const MOST_KEYS: usize = 16;
 
+impl std::fmt::Display for FieldPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let keys: Vec<_> = self.keys.iter().map(|key| key.as_deref().unwrap_or("*")).collect();
+        f.write_str(&keys.join("."))
+    }
+}
+
 impl std::str::FromStr for FieldPattern {
     type Err = FieldPatternError;
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::kinds::StandInKind;
+use crate::content::runs::has_pair;
 use crate::content::{byte_at, byte_before, card, iban};
 
 /// The characters of codes. No word has so many of them in a row, and none looks like another.
@@ -68,7 +69,7 @@ pub(super) fn find_marks(text: &str, known: &dyn Known) -> Vec<StandInMark> {
 /// Finds addresses, and the stand-ins of fields.
 fn find_words(text: &str, known: &dyn Known, marks: &mut Vec<StandInMark>) {
     const NEEDLE: &str = "stand-in";
-    if memchr::memchr(b'-', text.as_bytes()).is_none() {
+    if !has_pair(text.as_bytes(), |one, next| (one | 0x20 == b's') & (next | 0x20 == b't')) {
         return;
     }
     let lower = text.to_ascii_lowercase();
@@ -114,7 +115,7 @@ fn find_numbers(text: &str, known: &dyn Known, marks: &mut Vec<StandInMark>) {
     let bytes = text.as_bytes();
     let mut next = 0;
     for at in memchr::memchr_iter(b'9', bytes) {
-        if at < next {
+        if at < next || !starts_phone(bytes, at) {
             continue;
         }
         let places = read_places(bytes, at, LONGEST_NUMBER + 1, |byte| byte.is_ascii_digit());
@@ -135,6 +136,20 @@ fn find_numbers(text: &str, known: &dyn Known, marks: &mut Vec<StandInMark>) {
             marks.push(StandInMark { range, kind, entry, is_encoded: false, places });
         }
     }
+}
+
+/// Whether the digits from a place on begin like those of a telephone number that stands in.
+fn starts_phone(bytes: &[u8], mut at: usize) -> bool {
+    for digit in PHONE.bytes().skip(1) {
+        at += 1;
+        for _ in 0..MOST_SEPARATORS {
+            at += separator_length(bytes, at);
+        }
+        if byte_at(bytes, at) != digit {
+            return false;
+        }
+    }
+    true
 }
 
 fn find_known_number(digits: &str, known: &dyn Known) -> Option<(usize, StandInKind, Option<u32>)> {
@@ -169,9 +184,8 @@ fn find_unknown_number(bytes: &[u8], places: &[usize], digits: &str) -> Option<(
 
 /// Finds account numbers.
 fn find_accounts(text: &str, known: &dyn Known, marks: &mut Vec<StandInMark>) {
-    const SHORTEST: usize = 15;
     let bytes = text.as_bytes();
-    if bytes.len() < SHORTEST {
+    if !has_pair(bytes, |one, next| (one == b'0') & (next == b'0')) {
         return;
     }
     for zeros in memmem::find_iter(bytes, "00") {

@@ -23,6 +23,7 @@ pub use kinds::{FieldPattern, FieldPatternError, StandInKind, StandInRules};
 use marks::find_marks;
 pub use table::StandIns;
 
+use super::runs::has_byte;
 use super::{ContentKinds, find_content};
 
 /// How many stand-ins of each kind.
@@ -220,8 +221,8 @@ impl StandIns {
 /// Whether a detector of ours could find something: most texts have neither an at sign nor many digits, also not as a code.
 fn may_hold_value(text: &str) -> bool {
     const FEWEST_DIGITS: usize = 7;
-    let is_special = |byte: u8| matches!(byte, b'@' | b'%' | b'&' | b'\\') || !byte.is_ascii();
-    text.bytes().any(is_special) || text.bytes().filter(u8::is_ascii_digit).nth(FEWEST_DIGITS - 1).is_some()
+    let is_special = |byte: u8| (byte == b'@') | (byte == b'%') | (byte == b'&') | (byte == b'\\') | (byte >= 0x80);
+    has_byte(text.as_bytes(), is_special) || text.bytes().filter(u8::is_ascii_digit).nth(FEWEST_DIGITS - 1).is_some()
 }
 
 /// What the value of a field is: an address or a number if it is one, as a whole.
