@@ -189,6 +189,8 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init')
             [CompletionResult]::new('--lock', '--lock', [CompletionResultType]::ParameterName, 'Lock the server as well, as `policylayer lock` does')
             [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'Start nothing: write the whole built-in policy for the server')
+            [CompletionResult]::new('--stand-ins', '--stand-ins', [CompletionResultType]::ParameterName, 'Give personal data in results stand-ins, so that the model does not get it: docs/results.md')
+            [CompletionResult]::new('--no-stand-ins', '--no-stand-ins', [CompletionResultType]::ParameterName, 'Leave results as they come, without a question')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing: take what is recommended')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

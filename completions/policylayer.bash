@@ -1636,7 +1636,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__init)
-            opts="-o -h --server --catalogue --output --format --force --lock --full --yes --client --help"
+            opts="-o -h --server --catalogue --output --format --force --lock --full --stand-ins --no-stand-ins --yes --client --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

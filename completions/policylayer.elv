@@ -171,6 +171,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --force 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init'
             cand --lock 'Lock the server as well, as `policylayer lock` does'
             cand --full 'Start nothing: write the whole built-in policy for the server'
+            cand --stand-ins 'Give personal data in results stand-ins, so that the model does not get it: docs/results.md'
+            cand --no-stand-ins 'Leave results as they come, without a question'
             cand --yes 'Ask nothing: take what is recommended'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

@@ -269,6 +269,8 @@ opencode\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l force -d 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l lock -d 'Lock the server as well, as `policylayer lock` does'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l full -d 'Start nothing: write the whole built-in policy for the server'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l stand-ins -d 'Give personal data in results stand-ins, so that the model does not get it: docs/results.md'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l no-stand-ins -d 'Leave results as they come, without a question'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l yes -d 'Ask nothing: take what is recommended'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for; its known tools allow more checks' -r

@@ -33,6 +33,12 @@ fn text_member(key: &str, text: impl Into<String>) -> DocumentMember {
     (DocumentKey::unplaced(key), DocumentNode::unplaced_string(text))
 }
 
+/// Builds a member whose value is a list of texts.
+fn list_member(key: &str, texts: impl IntoIterator<Item = impl Into<String>>) -> DocumentMember {
+    let texts = texts.into_iter().map(DocumentNode::unplaced_string).collect();
+    (DocumentKey::unplaced(key), DocumentNode::unplaced(DocumentValue::Array(texts)))
+}
+
 fn table_member(key: &str, members: Vec<DocumentMember>) -> DocumentMember {
     (DocumentKey::unplaced(key), DocumentNode::unplaced_table(members))
 }

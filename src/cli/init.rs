@@ -40,8 +40,14 @@ pub(crate) struct InitArgs {
     #[arg(long)]
     pub lock: bool,
     /// Start nothing: write the whole built-in policy for the server
-    #[arg(long, conflicts_with_all = ["catalogue", "lock", "yes"])]
+    #[arg(long, conflicts_with_all = ["catalogue", "lock", "stand_ins", "yes"])]
     pub full: bool,
+    /// Give personal data in results stand-ins, so that the model does not get it: docs/results.md
+    #[arg(long)]
+    pub stand_ins: bool,
+    /// Leave results as they come, without a question
+    #[arg(long, conflicts_with = "stand_ins")]
+    pub no_stand_ins: bool,
     /// Ask nothing: take what is recommended
     #[arg(long)]
     pub yes: bool,
@@ -79,12 +85,13 @@ Examples:
   policylayer init iterable                        as its client starts it
   policylayer init -- npx -y @iterable/mcp         asks, and writes the policy
   policylayer init --yes -- npx -y @iterable/mcp   takes what is recommended
+  policylayer init --yes --stand-ins iterable      and keeps personal data here
   policylayer init --full iterable                 the built-in policy
   policylayer init -o - -- npx -y @iterable/mcp    prints it, and writes nothing
   policylayer init --server files --format yaml -- ./my-server --root /srv
 
 The server is started, asked what it has, and stopped; no tool is called. On a terminal you are asked about each \
-class first. docs/init.md has more.
+class first, and whether personal data in results gets stand-ins. docs/init.md has more.
 
 What is recommended:
   read         allowed; what is known to return personal data is limited

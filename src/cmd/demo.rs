@@ -29,8 +29,11 @@ use crate::visible::escape_invisible;
 pub(crate) const SERVER_SUBCOMMAND: &str = "demo-server";
 
 /// The policy of the demo, as a user would write it who starts the server by the path of a program of their own.
-const POLICY: [&str; 2] =
-    [r#"{"version":"1","catalogue":"iterable","#, r#" "default":"deny","hide":["cancel_export_job"]}"#];
+const POLICY: [&str; 3] = [
+    r#"{"version":"1","catalogue":"iterable","#,
+    r#" "default":"deny","hide":["cancel_export_job"],"#,
+    r#" "results":{"stand_ins":["email"]}}"#,
+];
 
 /// Only the client asks: the demo has no person at the local channel.
 const CONFIG: &str = "[approvals]\nchannels = [\"client\"]\n";
@@ -122,6 +125,7 @@ fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
         let arguments: Value = serde_json::from_str(arguments)?;
         answers.push(session.request("tools/call", &json!({"name": tool, "arguments": arguments}))?);
     }
+    let customer = Customer::update(&mut session)?;
     session.send_line(SMUGGLED)?;
     let smuggled = session.read_message()?;
     let printed = session.close()?;
@@ -131,7 +135,7 @@ fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "  {}\n", POLICY.join("\n  "))?;
     writeln!(
         out,
-        "  It hides one tool. For the rest the built-in policy stays in force. `catalogue` says which server the stand-in\n  plays: behind `npx -y @iterable/mcp` it is not needed.\n"
+        "  It hides one tool, and what the server knows of people stays here. For the rest the built-in policy stays in force. `catalogue` says which server the stand-in\n  plays: behind `npx -y @iterable/mcp` it is not needed.\n"
     )?;
 
     write_tools(out, &report, &seen, None)?;
@@ -149,6 +153,8 @@ fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
     let refusal = refusal.context("the demo failed, please report this: the smuggled call was not refused")?;
     write_call(out, why, request, &stopped, refusal)?;
 
+    customer.write(out, &printed)?;
+
     for StoryCall { tool, is_to_run, .. } in &STORY {
         ensure!(
             reached(tool) == *is_to_run,
@@ -165,6 +171,43 @@ fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "  Before your own server:  policylayer register {server}")?;
     writeln!(out, "  What an agent sees:      policylayer inspect {server}")?;
     Ok(())
+}
+
+/// A customer whom the agent changes without ever seeing the address.
+struct Customer {
+    found: String,
+    request: String,
+    answer: String,
+}
+
+impl Customer {
+    fn update(session: &mut DemoSession) -> anyhow::Result<Self> {
+        let mut call = |tool: &str, arguments: Value| -> anyhow::Result<String> {
+            let answer = session.request("tools/call", &json!({"name": tool, "arguments": arguments}))?;
+            let text = answer.pointer("/result/content/0/text").and_then(Value::as_str).unwrap_or_default();
+            ensure!(
+                !answer.to_string().contains(server::ADDRESS),
+                "the demo failed, please report this: the agent got the address"
+            );
+            Ok(text.to_owned())
+        };
+        let found = call("get_user_by_user_id", json!({"userId": "4711"}))?;
+        let email = serde_json::from_str::<Value>(&found).unwrap_or_default()["email"].take();
+        let arguments = json!({"email": email, "dataFields": {"plan": "gold"}});
+        let request = format!("update_user {arguments}");
+        Ok(Self { found, request, answer: call("update_user", arguments)? })
+    }
+
+    fn write(&self, out: &mut dyn Write, printed: &str) -> anyhow::Result<()> {
+        let got = printed.lines().find_map(|line| line.strip_prefix(server::GOT)).unwrap_or_default();
+        ensure!(got == server::ADDRESS, "the demo failed, please report this: the server did not get the address");
+        let verdict = format!("{SUCCESS}✔ reached the server{SUCCESS:#}");
+        let find = "get_user_by_user_id {\"userId\":\"4711\"}";
+        write_call(out, "finds a customer, and gets a stand-in for the address", find, &verdict, &self.found)?;
+        let verdict = format!("{verdict}, which got {got}");
+        write_call(out, "changes the customer's plan by it", &self.request, &verdict, &self.answer)?;
+        Ok(())
+    }
 }
 
 fn show_given_server(out: &mut dyn Write, command: &[OsString], env: &Env) -> anyhow::Result<()> {

@@ -2,12 +2,13 @@
 
 mod ask;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
+use ask::StandInAnswer;
 use jiff::Zoned;
 use serde_json::Value;
 
@@ -31,7 +32,7 @@ use crate::probe::{self, AppPages, ProbeError, ProbeTarget, ServerOffer};
 use crate::proxy::SpawnEnv;
 use crate::report::client_servers::Served;
 use crate::report::lock::{LockCommandError, LockQuestion, choose_served};
-use crate::risk::{Class, Listed, SharedObjects};
+use crate::risk::{Catalogue, Class, Listed, SharedObjects};
 use crate::shell::as_word;
 use crate::state::file::{if_there, read_file};
 use crate::term::message;
@@ -69,12 +70,11 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     }
     let items = ItemPlan::new(&offer, &tools);
     let Some(answers) = ask_for_answers(args, server, &tools, &items, question.env)? else {
-        bail!(
-            "Nothing was written, because a question was not answered.\nwhat to do: run this again, or accept the recommendations with --yes"
-        );
+        bail!(UNANSWERED);
     };
     let tools = plan_tools(server, &tools, &answers);
-    let plan = ServerPlan { tools: &tools, items: &items };
+    let Some(stand_ins) = choose_stand_ins(args, server, &tools, question.env)? else { bail!(UNANSWERED) };
+    let plan = ServerPlan { tools: &tools, items: &items, stand_ins: stand_ins.as_ref() };
     // What has only the server's name to go by would not know it under another one.
     let other_name = server.catalogue().filter(|known| known.server != server.name().as_str());
     let origin = Origin {
@@ -112,6 +112,9 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     }
     Ok(Exit::Ok)
 }
+
+const UNANSWERED: &str = "Nothing was written, because a question was not answered.\nwhat to do: run this again, or accept the \
+                          recommendations with --yes";
 
 fn warn_of_left_out(left_out: u64) {
     if left_out == 0 {
@@ -295,6 +298,25 @@ fn ask_for_answers(
         by_class.entry(profile.class).or_default().push(name);
     }
     ask::ask_classes(&by_class, items)
+}
+
+/// Which fields get stand-ins, or `None` inside if nothing does; `None` if the person cancels.
+fn choose_stand_ins(
+    args: &InitArgs,
+    server: &Server,
+    tools: &[PlannedTool],
+    env: &Env,
+) -> anyhow::Result<Option<Option<BTreeSet<&'static str>>>> {
+    let fields = || server.catalogue().map(Catalogue::personal_fields).unwrap_or_default();
+    let personal: Vec<_> = tools.iter().filter(|tool| tool.profile.pii).map(|tool| tool.name.as_str()).collect();
+    if args.stand_ins {
+        return Ok(Some(Some(fields())));
+    }
+    if args.no_stand_ins || args.yes || personal.is_empty() || !env.asks_on_terminal() {
+        return Ok(Some(None));
+    }
+    let chosen = ask::ask_stand_ins(&personal)?;
+    Ok(chosen.map(|answer| (answer == StandInAnswer::Replace).then(fields)))
 }
 
 /// `iterable-mcp 1.9.0`

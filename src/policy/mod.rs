@@ -68,7 +68,7 @@ pub use preview::{Again, Preview};
 pub use render::{Colour, render_diagnostics};
 pub(crate) use render::{WIDE, render_diagnostics_within};
 pub use request_subject::RequestSubject;
-pub use results::{ResultPlan, TreatedResult, WithheldBy};
+pub use results::{ResultPlan, ResultSummary, TreatedResult, WithheldBy};
 pub use section::{Item, Section, SectionEntry, Standing};
 pub use server::{BadServerName, Server, ServerName};
 pub use source::{Format, Place, Source, Span};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::json;
 
 use super::compile::Policy;
@@ -17,8 +18,8 @@ use super::server::ServerName;
 use super::tool_ref::ToolRef;
 use super::tree::{DocumentNode, DocumentValue};
 use crate::content::{
-    EditCounts, FieldPattern, NotHidden, StandInCounts, StandInKind, StandInRules, StandIns, Strip, TextEdits,
-    edit_texts,
+    ContentKind, EditCounts, FieldPattern, NotHidden, StandInCounts, StandInKind, StandInRules, StandIns, Strip,
+    TextEdits, edit_texts,
 };
 use crate::limits::MAX_STAND_INS;
 use crate::size::Size;
@@ -200,6 +201,52 @@ pub struct WithheldBy {
     pub reason: Option<String>,
 }
 
+/// What `results` says of one request, for people and programs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ResultSummary {
+    /// What is taken out of every text: `invisible`, `ansi`.
+    pub strip: Vec<&'static str>,
+    /// The kinds of values that get stand-ins, wherever they are found.
+    pub stand_ins: Vec<&'static str>,
+    /// The fields whose texts get stand-ins.
+    pub fields: Vec<String>,
+    /// How long a text may be, in bytes; `null` if there is no bound.
+    pub max_text: Option<usize>,
+    /// The paths of the rules that can withhold it.
+    pub deny_if: Vec<String>,
+}
+
+impl ResultSummary {
+    /// What happens to a result, in a sentence.
+    pub fn describe(&self) -> String {
+        let strip = self.strip.iter().map(|strip| match *strip {
+            "ansi" => "escape sequences",
+            _ => "invisible characters",
+        });
+        let mut parts = Vec::new();
+        if !self.strip.is_empty() {
+            parts.push(format!("without {}", strip.collect::<Vec<_>>().join(" and ")));
+        }
+        if !self.stand_ins.is_empty() {
+            parts.push(format!("with stand-ins for what is found of {}", self.stand_ins.join(", ")));
+        }
+        if !self.fields.is_empty() {
+            parts.push(format!("with stand-ins for the fields {}", self.fields.join(", ")));
+        }
+        if let Some(max) = self.max_text {
+            parts.push(format!("with texts of {max} bytes at most"));
+        }
+        let mut text = match parts.is_empty() {
+            true => "The agent gets its result as it comes".to_owned(),
+            false => format!("The agent gets its result {}", parts.join(", ")),
+        };
+        if !self.deny_if.is_empty() {
+            text.push_str(&format!(", and no result to which {} applies", self.deny_if.join(" or ")));
+        }
+        text + "."
+    }
+}
+
 /// What becomes of a result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TreatedResult {
@@ -229,6 +276,21 @@ impl ResultPlan {
     /// Adds the rules of another plan.
     pub fn join(&mut self, other: &Self) {
         other.rules.iter().for_each(|rules| self.add(rules));
+    }
+
+    /// Returns what the rules say together.
+    pub fn summarize(&self) -> ResultSummary {
+        let (edits, stand_ins) = (self.edits(), self.stand_in_rules());
+        let strip = [(edits.invisible, "invisible"), (edits.ansi, "ansi")];
+        let kinds = ContentKind::ALL.into_iter().filter(|kind| stand_ins.kinds.has(*kind));
+        let checks = self.rules.iter().flat_map(|rules| &rules.deny_if);
+        ResultSummary {
+            strip: strip.into_iter().filter(|(is_taken, _)| *is_taken).map(|(_, word)| word).collect(),
+            stand_ins: kinds.map(ContentKind::as_str).collect(),
+            fields: stand_ins.fields.iter().map(ToString::to_string).collect(),
+            max_text: edits.max_text,
+            deny_if: checks.map(|check| check.path.clone()).collect(),
+        }
     }
 
     /// Edits a result, an object that the strict reader has read, and judges what is left of it.

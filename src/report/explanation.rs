@@ -11,7 +11,7 @@ use super::limit::WindowText;
 use super::section_explanation::{SectionExplanation, describe_otherwise};
 use crate::paths::LoadedPolicy;
 use crate::policy::window::parse_duration;
-use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, Scope, ServerName, Source};
+use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, ResultSummary, Scope, ServerName, Source};
 use crate::risk::{
     Action, Attack, Catalogue, Class, Confidence, Fact, Knowledge, Listed, Profile, RateScope, Recommended,
     RecommendedRate, Reference, Risk, ToolFact, classify_tool, profile_tool, recommend_rule,
@@ -161,6 +161,8 @@ pub(crate) struct InForce<'p> {
     sections_otherwise: &'static str,
     /// What the agent is told about the rule.
     reason: Option<&'p str>,
+    /// What becomes of its results; `null` if nothing is done to them.
+    results: Option<ResultSummary>,
     /// The path of the rule that decides.
     pub(crate) rule: &'p str,
 }
@@ -313,6 +315,7 @@ impl<'e> Explanation<'e> {
         if in_force.looks_at_arguments {
             details.push("What happens to a call also depends on its arguments.".to_owned());
         }
+        details.extend(in_force.results.as_ref().map(|results| escape_invisible(&results.describe())));
         details
     }
 }
@@ -373,6 +376,7 @@ impl<'p> InForce<'p> {
             mode: summary.mode,
             sections_otherwise: describe_otherwise(policy),
             reason: decision.reason,
+            results: policy.result_plan(tool).map(|plan| plan.summarize()),
             rule: decision.rule,
         }
     }

@@ -145,7 +145,7 @@ fn it_is_written_where_it_is_found_and_says_so_in_four_lines() {
     );
     for (tool, effect) in [
         ("get_lists", Effect::Allow),
-        ("update_email_template", Effect::Allow),
+        ("update_user", Effect::Allow),
         ("send_campaign", Effect::RequireApproval),
         ("delete_list", Effect::Hide),
         // Of the catalogue, and not listed.
@@ -470,6 +470,32 @@ fn listed_uri(inspected: &Value) -> &str {
     inspected["resource_list"][0]["uri"].as_str().unwrap()
 }
 
+#[test]
+fn personal_data_gets_stand_ins_where_that_is_asked_for() {
+    for (format, name) in [(Format::Toml, "toml"), (Format::Json, "json"), (Format::Yaml, "yaml")] {
+        let written = |options: &[&str]| {
+            let home = Home::new();
+            let command = ["init", "-o", "-", "--format", name, "--server", "iterable", "--catalogue", "iterable"];
+            let ran = home.run(&[&command[..], options, &stand_in()[..]].concat());
+            assert_eq!(ran.code, Some(0), "{}", ran.err);
+            ran.out
+        };
+        for options in [&["--yes"][..], &[], &["--no-stand-ins"]] {
+            assert!(!written(options).contains("stand_ins"), "{options:?}");
+        }
+        let text = written(&["--yes", "--stand-ins"]);
+        for field in ["email", "userId", "dataFields.*"] {
+            assert!(text.contains(field), "{field}: {text}");
+        }
+        assert!(load(&text, format, "iterable").result_plan("get_user_by_user_id").is_some(), "{text}");
+    }
+    // A server that nobody knows has no fields that are known.
+    let home = Home::new();
+    let ran = home.run(&[&["init", "-o", "-", "--server", "shop", "--stand-ins"][..], &stand_in()[..]].concat());
+    assert!(ran.out.contains("stand_ins = [\"email\", \"phone\", \"card\", \"iban\"]\n\n"), "{}", ran.out);
+    assert!(!ran.out.contains("\nfields = "), "{}", ran.out);
+}
+
 /// Each test needs a pseudo-terminal.
 #[cfg(unix)]
 mod questions {
@@ -483,9 +509,38 @@ mod questions {
     const DOWN: &str = "\u{1b}[B";
 
     fn start(home: &Home, options: &[&str]) -> Terminal {
-        Terminal::start(home.command(
-            &[&["init", "--server", "iterable", "--catalogue", "iterable"], options, &stand_in()[..]].concat(),
-        ))
+        Terminal::start(
+            home.command(
+                &[
+                    &["init", "--server", "iterable", "--catalogue", "iterable", "--no-stand-ins"],
+                    options,
+                    &stand_in()[..],
+                ]
+                .concat(),
+            ),
+        )
+    }
+
+    #[test]
+    fn a_person_is_asked_whether_personal_data_stays_here() {
+        for (keys, is_replaced) in [("\r", false), (&*format!("{DOWN}\r"), true)] {
+            let home = Home::new();
+            let options = ["init", "--server", "iterable", "--catalogue", "iterable"];
+            let mut terminal = Terminal::start(home.command(&[&options[..], &stand_in()[..]].concat()));
+            let mut at = 0;
+            for _ in 0..4 {
+                at = terminal.wait_from(at, "(recommended)");
+                terminal.type_in("\r");
+                at = terminal.wait_from(at, "\u{1b}[?25h");
+            }
+            terminal.wait("personal data: delete_user_by_email, get_user_by_user_id");
+            terminal.wait("> leave results as they come");
+            assert_eq!(home.names(), Vec::<String>::new());
+            terminal.type_in(keys);
+            leave_unlocked(&mut terminal);
+            assert!(terminal.end().success(), "{}", terminal.written());
+            assert_eq!(written(&home).result_plan("get_user_by_user_id").is_some(), is_replaced);
+        }
     }
 
     /// The cursor is back, and lines are edited as before.

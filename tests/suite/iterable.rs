@@ -769,3 +769,37 @@ fn the_shipped_policy_shows_what_is_archived_deleted_or_cancelled() {
     );
     assert_eq!(client.finish().code(), Some(0));
 }
+
+/// What the API knows of a person reaches the API again, and never the model.
+#[test]
+fn a_user_is_found_and_changed_without_being_seen() {
+    let Some(upstream) = upstream() else { return };
+    let api = Api::start();
+    let policy = Under::Policy(
+        r#"{"version":"1","default":"allow","results":{"stand_ins":["email","phone"],"fields":["userId","dataFields.*","dataFields.*.*"]}}"#,
+    );
+    let mut client = session(upstream, &api, policy);
+    // The model has the address from its person only here.
+    let found = client.call("get_user_by_email", json!({"email": "grace.hopper@example.org"}));
+    let text = found["result"]["content"][0]["text"].as_str().unwrap();
+    let user = &serde_json::from_str::<Value>(text).unwrap()["user"];
+    let (email, name) = (user["email"].as_str().unwrap(), user["dataFields"]["firstName"].as_str().unwrap());
+    assert!(email.ends_with("@stand-in.invalid"), "{text}");
+    assert_eq!(user["dataFields"]["visits"], 12, "{text}");
+    let update = json!({"email": email, "dataFields": {"greeting": format!("Dear {name}!"), "city": user["dataFields"]["home"]["city"]}});
+    assert_passed(&client.call("update_user", update));
+    assert_passed(&client.call("get_user_by_email", json!({"email": email})));
+
+    let arrived = api.arrived();
+    let body: Value = serde_json::from_str(&arrived[1].body).unwrap();
+    assert_eq!(arrived[1].route, "POST /api/users/update");
+    assert_eq!(body["email"], "grace.hopper@example.org");
+    assert_eq!(body["dataFields"], json!({"greeting": "Dear Grace!", "city": "Arlington"}));
+    assert_eq!((&arrived[2].route, arrived.len()), (&arrived[0].route, 3));
+    for line in client.lines() {
+        let line = String::from_utf8_lossy(&line.bytes).into_owned();
+        for value in ["grace.hopper", "example.org", "gh-1906", "Grace", "2125550123", "Arlington"] {
+            assert!(!line.contains(value), "{value} in {line}");
+        }
+    }
+}

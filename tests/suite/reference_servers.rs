@@ -163,3 +163,33 @@ fn a_task_is_followed_to_its_end() {
     // What it remembers of tasks keeps it alive for minutes.
     client.kill();
 }
+
+/// Files full of numbers: what is none of a person's stays byte for byte, and what is comes back as it was.
+#[test]
+fn files_keep_their_numbers_and_give_away_no_cards() {
+    let Some(upstream) = upstream() else { return };
+    const FALSE_FRIENDS: &str = "order 4111111111111111, 0b9d4c2e-1111-4222-8333-944455556666, 2026-11-05 10:20:30.123456, v1.22.333.4444,\n\
+        sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, icon@2x.png, git@github.com:a/b,\n\
+        https://bucket.s3.amazonaws.com/x?X-Amz-Signature=4111111111111111&X-Amz-Expires=300, 3.14159265358979, 1730802030\n";
+    const PERSONAL: &str = "card 4111 1111 1111 1111, jo@example.org, +49 30 901820, DE89 3704 0044 0532 0130 00\n";
+    let policy =
+        Under::Policy(r#"{"version":"1","default":"allow","results":{"stand_ins":["email","phone","card","iban"]}}"#);
+    let mut client = start(upstream, "filesystem", policy);
+    let home = std::fs::canonicalize(client.home()).unwrap();
+    std::fs::write(home.join("numbers.txt"), FALSE_FRIENDS).unwrap();
+    std::fs::write(home.join("people.txt"), PERSONAL).unwrap();
+    client.initialize(json!({}));
+    let path = |name: &str| home.join(name).to_str().unwrap().to_owned();
+    let read = |client: &mut Client, name: &str| {
+        let answer = client.call("read_text_file", json!({"path": path(name)}));
+        answer["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(read(&mut client, "numbers.txt"), FALSE_FRIENDS);
+    let people = read(&mut client, "people.txt");
+    for value in ["4111", "jo@", "901820", "DE89 3704"] {
+        assert!(!people.contains(value), "{value} in {people}");
+    }
+    let answer = client.call("write_file", json!({"path": path("copy.txt"), "content": people}));
+    assert!(answer["result"]["isError"] != true, "{answer}");
+    assert_eq!(std::fs::read_to_string(home.join("copy.txt")).unwrap(), PERSONAL);
+}

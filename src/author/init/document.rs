@@ -1,13 +1,14 @@
 //! Writes the planned policy as text. What a server says about itself gets no further than a one-line comment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use unicode_width::UnicodeWidthChar as _;
 
 use super::items::{ItemPlan, PlannedItem, join_counts};
 use super::plan::{Answer, Answers, PlannedTool, rule_for_later};
 use crate::author::render::{json_lines, toml_entry, toml_members, yaml_members};
-use crate::author::{table_member, text_member};
+use crate::author::{list_member, table_member, text_member};
+use crate::content::StandInKind;
 use crate::limits::MAX_POLICY_FILE;
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::policy::{self, Colour, Effect, Format, Listing, Section, Server, Source, ToolRef};
@@ -45,6 +46,8 @@ type NewMember = (Vec<String>, Option<DocumentMember>);
 pub(crate) struct ServerPlan<'p> {
     pub(crate) tools: &'p [PlannedTool],
     pub(crate) items: &'p ItemPlan,
+    /// The fields of results that get stand-ins, beside what is found in texts; `None` if nothing gets one.
+    pub(crate) stand_ins: Option<&'p BTreeSet<&'static str>>,
 }
 
 impl ServerPlan<'_> {
@@ -65,13 +68,21 @@ pub(crate) fn write_policy(origin: &Origin<'_>, plan: ServerPlan<'_>, answers: &
     let mut tables = vec![("classes", vec![class_section()]), ("tools", tool_sections(plan.tools, answers))];
     tables.extend(item_sections(plan.items));
     tables.push(("requests", vec![request_section()]));
+    let results = plan.stand_ins.map(results_member);
     if format == Format::Json {
-        return write_json(&top, &tables);
+        return write_json(top.into_iter().chain(results), &tables);
     }
     let mut out = write_comments("", &write_head(origin, &count, &listed)) + "\n";
     for (about, member) in &top {
         let write = if format == Format::Yaml { |members: &_| yaml_members(members, 0) } else { toml_members };
         out.push_str(&format!("{}{}", write_comments("", about), write(member.as_slice())));
+    }
+    if let Some((about, member @ Some((key, value)))) = &results {
+        let text = match format {
+            Format::Yaml => yaml_members(member.as_slice(), 0),
+            _ => format!("[{}]\n{}", key.name, toml_members(value.members())),
+        };
+        out.push_str(&format!("\n{}{text}", write_comments("", about)));
     }
     let indent = if format == Format::Yaml { "  " } else { "" };
     for (table, sections) in &tables {
@@ -96,8 +107,8 @@ pub(crate) fn write_policy(origin: &Origin<'_>, plan: ServerPlan<'_>, answers: &
     out
 }
 
-fn write_json(top: &[NewMember], tables: &[(&str, Vec<PolicySection>)]) -> String {
-    let mut all: Vec<_> = top.iter().filter_map(|(_, member)| member.clone()).collect();
+fn write_json(top: impl Iterator<Item = NewMember>, tables: &[(&str, Vec<PolicySection>)]) -> String {
+    let mut all: Vec<_> = top.filter_map(|(_, member)| member).collect();
     all.extend(tables.iter().map(|(table, sections)| {
         let members = sections.iter().flat_map(|section| &section.members);
         table_member(table, members.filter_map(|(_, member)| member.clone()).collect())
@@ -187,6 +198,24 @@ fn top_members(Origin { server, catalogue, day, .. }: &Origin<'_>, count: &str, 
         (Vec::new(), Some(text_member("unlisted", "deny"))),
     ];
     head.into_iter().chain(catalogue).chain(defaults).collect()
+}
+
+/// What of results gets stand-ins: everything that is found in texts, and these fields.
+fn results_member(fields: &BTreeSet<&'static str>) -> NewMember {
+    // What each of them has is found in any text.
+    const KINDS: [StandInKind; 4] = [StandInKind::Email, StandInKind::Phone, StandInKind::Card, StandInKind::Iban];
+    let about = if fields.is_empty() {
+        "Personal data that is found in a result gets a stand-in, and is put back where a later call has it. No fields of this \
+         server are known that hold some: add their names as `fields`."
+    } else {
+        "Personal data in a result gets a stand-in, and is put back where a later call has it: what is found in any text, and \
+         the fields that are known to hold some. Take out those whose texts the agent has to read."
+    };
+    let mut members = vec![list_member("stand_ins", KINDS.map(StandInKind::as_str))];
+    if !fields.is_empty() {
+        members.push(list_member("fields", fields.iter().copied()));
+    }
+    (wrap_lines(about), Some(table_member("results", members)))
 }
 
 fn class_section() -> PolicySection {

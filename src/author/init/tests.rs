@@ -81,7 +81,7 @@ fn shop(answers: &Answers) -> Vec<PlannedTool> {
 /// A plan with nothing but tools.
 fn only(tools: &[PlannedTool]) -> ServerPlan<'_> {
     static NO_ITEMS: LazyLock<ItemPlan> = LazyLock::new(ItemPlan::default);
-    ServerPlan { tools, items: &NO_ITEMS }
+    ServerPlan { tools, items: &NO_ITEMS, stand_ins: None }
 }
 
 const AS_PLANNED: Result<Verified, String> = Ok(Verified { warnings: 0, left_out: 0 });
@@ -377,7 +377,7 @@ fn what_is_listed_beside_tools_works_and_nothing_else_does() {
     let server = server("shop");
     let tools = plan_tools(&server, &shop_tools(), &Answers::new());
     let items = ItemPlan::new(&offer(), &shop_tools());
-    let plan = ServerPlan { tools: &tools, items: &items };
+    let plan = ServerPlan { tools: &tools, items: &items, stand_ins: None };
     let mut documents = Vec::new();
     for (format, ending) in FORMATS {
         let text = write_policy(&origin(&server), plan, &Answers::new(), format);
@@ -437,7 +437,7 @@ fn a_policy_that_is_milder_about_an_item_is_not_written() {
     let server = server("shop");
     let tools = plan_tools(&server, &shop_tools(), &Answers::new());
     let items = ItemPlan::new(&offer(), &shop_tools());
-    let plan = ServerPlan { tools: &tools, items: &items };
+    let plan = ServerPlan { tools: &tools, items: &items, stand_ins: None };
     let text = write_policy(&origin(&server), plan, &Answers::new(), Format::Toml);
     let opened = text.replace("[resources.\"file:///*\"]\naction = \"require_approval\"", "[resources.\"file:///*\"]");
     assert!(opened.len() < text.len());
@@ -480,7 +480,7 @@ proptest! {
             list.push(json!({ key: name, "description": description }));
         }
         let item_plan = ItemPlan::new(&offer, &listed);
-        let plan = ServerPlan { tools: &plan, items: &item_plan };
+        let plan = ServerPlan { tools: &plan, items: &item_plan, stand_ins: None };
         let origin = Origin { server: &server, catalogue: None, calls_itself: &itself, day: "2026-11-22" };
         let json = write_policy(&origin, plan, &Answers::new(), Format::Json);
         let expected: Value = serde_json::from_str(&json).unwrap();

@@ -7,14 +7,20 @@ use serde_json::{Value, json};
 /// Printed on stderr before the name of each tool that runs: the demo's proof of which calls arrived.
 pub(super) const RAN: &str = "demo server ran ";
 
+/// Printed there before the address that the tool got which changes a customer.
+pub(super) const GOT: &str = "demo server got ";
+
+/// The address of its only customer.
+pub(super) const ADDRESS: &str = "ada@example.com";
+
 /// The tools: name, description, and the one argument.
 const TOOLS: [(&str, &str, &str); 12] = [
     ("get_lists", "List the audiences of this project.", "cursor"),
     ("get_campaigns", "List the campaigns with their state.", "cursor"),
     ("get_campaign_metrics", "Count sends, opens and clicks of a campaign.", "campaignId"),
-    ("get_user_by_email", "Look up one customer's profile.", "email"),
+    ("get_user_by_user_id", "Look up one customer's profile.", "userId"),
     ("create_list", "Create an empty audience.", "name"),
-    ("update_email_template", "Overwrite the content of an e-mail template.", "templateId"),
+    ("update_user", "Change one customer's profile.", "email"),
     ("start_export_job", "Export profiles or events in bulk.", "dataTypeName"),
     ("send_campaign", "Send a campaign to its whole audience, now.", "campaignId"),
     ("send_email", "Send an e-mail to one customer.", "campaignId"),
@@ -62,7 +68,13 @@ fn answer_request(request: &Value) -> Result<Value, (i32, String)> {
             }
             // A broken stderr leaves the demo without its proof, which it notices by itself.
             let _ = writeln!(io::stderr(), "{RAN}{name}");
-            let text = format!("{name} was run by the stand-in server.");
+            let text = match name {
+                "get_user_by_user_id" => json!({"email": ADDRESS, "plan": "trial"}).to_string(),
+                _ => format!("{name} was run by the stand-in server."),
+            };
+            if let Some(email) = params.and_then(|params| params.pointer("/arguments/email")?.as_str()) {
+                let _ = writeln!(io::stderr(), "{GOT}{email}");
+            }
             Ok(json!({"content": [{"type": "text", "text": text}], "isError": false}))
         }
         method => Err((-32601, format!("unknown method {method}"))),

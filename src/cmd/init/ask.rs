@@ -9,7 +9,7 @@ use crate::author::init::{Answer, Answers, ItemPlan};
 use crate::risk::Class;
 use crate::term::message;
 use crate::term::prompt::{Prompter, Selection};
-use crate::visible::escape_invisible;
+use crate::visible::{count_of, escape_invisible};
 
 /// Asks about each class that has tools, on stderr; `None` if the person cancels. What else the server lists is only told.
 pub(super) fn ask_classes(tools: &BTreeMap<Class, Vec<&str>>, items: &ItemPlan) -> anyhow::Result<Option<Answers>> {
@@ -42,6 +42,33 @@ pub(super) fn ask_classes(tools: &BTreeMap<Class, Vec<&str>>, items: &ItemPlan) 
         }
     }
     Ok(Some(answers))
+}
+
+/// What becomes of personal data in results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StandInAnswer {
+    Keep,
+    Replace,
+}
+
+/// Asks whether personal data gets stand-ins, on stderr; `None` if the person cancels.
+pub(super) fn ask_stand_ins(tools: &[&str]) -> anyhow::Result<Option<StandInAnswer>> {
+    let prompter = Prompter::new().context("The terminal cannot be used. Give --stand-ins or --no-stand-ins")?;
+    let names: Vec<_> = tools.iter().map(|name| escape_invisible(name)).collect();
+    message::print_note(&format!(
+        "{} of {BOLD}personal data{BOLD:#}: {}. What they return goes to the model's vendor.",
+        count_of(tools.len() as u64, "tool"),
+        names.join(", ")
+    ));
+    let items = [
+        "leave results as they come".to_owned(),
+        "give addresses, numbers and known fields stand-ins, which become the real values again in later calls"
+            .to_owned(),
+    ];
+    let chosen = prompter.select_item("personal data", &items);
+    let chosen = chosen.context("The terminal cannot be read. Give --stand-ins or --no-stand-ins")?;
+    message::print_note("");
+    Ok(chosen.and_then(|at| [StandInAnswer::Keep, StandInAnswer::Replace].get(at).copied()))
 }
 
 const BOLD: Style = Style::new().bold();

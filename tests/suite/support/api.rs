@@ -22,6 +22,8 @@ pub(crate) struct Arrived {
     pub(crate) route: String,
     /// The tool whose call caused it, as the server's `Iterable-MCP-Tool` header says.
     pub(crate) tool: String,
+    /// The body, as it came.
+    pub(crate) body: String,
 }
 
 impl Api {
@@ -52,6 +54,7 @@ impl Api {
                     .headers
                     .get("Iterable-MCP-Tool")
                     .map_or_else(String::new, |tool| tool.to_str().unwrap().to_owned()),
+                body: String::from_utf8_lossy(&request.body).into_owned(),
             })
             .collect()
     }
@@ -92,6 +95,10 @@ fn answer(request: &Request) -> ResponseTemplate {
         ("GET", "/api/users/ada%40example.com" | "/api/users/byUserId/ada") => {
             json!({"user": {"email": "ada@example.com", "userId": "ada", "profileUpdatedAt": "2026-11-01 10:00:00 +00:00"}})
         }
+        ("GET", "/api/users/grace.hopper%40example.org") => json!({"user": {
+            "email": "grace.hopper@example.org", "userId": "gh-1906",
+            "dataFields": {"firstName": "Grace", "phoneNumber": "+12125550123", "home": {"city": "Arlington"}, "visits": 12},
+        }}),
         ("GET", "/api/export/4242/files") => {
             json!({"exportTruncated": false, "files": [], "jobId": 4242, "jobState": "running"})
         }
