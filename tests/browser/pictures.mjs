@@ -88,19 +88,48 @@ function furnish(home) {
   return servers;
 }
 
-/** What has happened before somebody looks. */
+/** What has happened in the day before somebody looks. */
 async function work(home, servers) {
+  setClock(home, 24);
   const [mail, shopping] = [await home.connect(servers.iterable, "cursor"), await home.connect(servers.shop, "cursor")];
   await mail.ask("tools/list", {});
   await shopping.ask("tools/list", {});
-  await mail.call("get_lists");
-  await shopping.call("search_customers", { query: "Jo" });
-  await shopping.call("get_order", { id: "A-1043" });
-  await shopping.call("update_price", { product: "mug-blue", price: 9.5 });
-  await mail.call("get_campaign", { id: 78 });
-  await mail.call("delete_list", { listId: 5 });
-  await shopping.call("get_order", { id: "A-1044" });
+  const calls = [
+    () => mail.call("get_lists"),
+    () => shopping.call("search_customers", { query: "Jo" }),
+    () => shopping.call("get_order", { id: "A-1043" }),
+    () => mail.call("get_campaign", { id: 78 }),
+    () => shopping.call("update_price", { product: "mug-blue", price: 9.5 }),
+    () => mail.call("delete_list", { listId: 5 }),
+    () => shopping.call("get_order", { id: "A-1044" }),
+    () => approve(home, shopping.call("refund_order", { order: "A-1043", amount: 19, currency: "EUR" })),
+    () => shopping.call("export_customers", {}),
+  ];
+  // Busy in the afternoon and in the morning.
+  const hours = [18, 17.5, 17, 17, 16.6, 16.5, 16.2, 16, 15.7, 15.5, 15, 14.2, 2.2, 1.9, 1.7, 1.5, 1.4, 1.2, 1.1, 1, 0.8, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1];
+  for (const [at, ago] of hours.entries()) {
+    setClock(home, ago);
+    await calls[(at * 4) % calls.length]();
+  }
+  setClock(home, 0);
   return { mail, shopping };
+}
+
+/** Approves the call that waits. */
+async function approve(home, call) {
+  for (;;) {
+    const [, id] = home.run("approvals", "list").match(/^ +([a-z0-9]{5}) /m) ?? [];
+    if (id) {
+      home.run("approvals", "approve", id);
+      return call;
+    }
+    await new Promise(setImmediate);
+  }
+}
+
+/** Sets the clock of all programs of a home to so many hours before the pictures are taken. */
+function setClock(home, hours) {
+  home.write("clock", String(Math.round((NOW - Date.now()) / 1000 - hours * 3600)));
 }
 
 /** Makes each view, and hands it to `take`. */
@@ -108,7 +137,7 @@ export async function draw(browser, take, prepare = () => {}) {
   const shim = path.join(root, "target/debug/examples/libclock_shim.so");
   const home = new Home({ LD_PRELOAD: shim, TZ: "UTC" });
   home.env.CLOCK_SHIM_FILE = home.file("clock");
-  home.write("clock", String(Math.round((NOW - Date.now()) / 1000)));
+  setClock(home, 0);
   try {
     const servers = furnish(home);
     const { mail } = await work(home, servers);
@@ -117,12 +146,13 @@ export async function draw(browser, take, prepare = () => {}) {
     const { page } = person;
     await prepare(page);
     await page.clock.install({ time: NOW });
-    const show = async (name) => {
+    const show = async (name, from = "body") => {
       await page.evaluate(replaceTexts, [[home.path, "/home/ada"], [stub, "shop-mcp"], [program, "policylayer"]]);
       for (const size of SIZES) {
         for (const colorScheme of ["light", "dark"]) {
           await page.setViewportSize({ width: size[0], height: size[1] });
           await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+          await page.evaluate((part) => document.querySelector(part).scrollIntoView(), from);
           await take(page, `${name}-${size[0]}-${colorScheme}`);
         }
       }
@@ -135,19 +165,24 @@ export async function draw(browser, take, prepare = () => {}) {
     await person.go("server?name=shop");
     await show("server");
     await page.getByLabel("Choose update_price").check();
-    await page.getByLabel("Deny (stays visible)").check();
-    await page.getByLabel("reason for the agent").fill("Prices are Ada's.");
-    await person.press("Show what changes");
-    await page.waitForURL(/change/);
+    await person.decide("Deny (stays visible)", { reason: "Prices are Ada's." });
     await show("change");
     await person.go("tool?name=shop&tool=refund_order");
     await show("tool");
+    await page.getByLabel(/^amount/).fill("120");
+    await page.getByLabel(/^currency/).selectOption({ index: 1 });
+    await page.getByLabel(/^order/).fill("A-1043");
+    await person.press("What would happen?");
+    await person.reads("The call is");
+    await show("try", "#trial");
     void mail.call("send_campaign", { campaignId: 78 });
     await person.go("inbox");
     await page.getByRole("button", { name: "Approve this call" }).waitFor();
     await show("inbox");
     await person.go("log");
     await show("log");
+    await person.go("charts");
+    await show("charts");
   } finally {
     await home.remove();
   }

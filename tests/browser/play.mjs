@@ -4,7 +4,8 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import fs from "node:fs";
+import { createHash } from "node:crypto";
+import http from "node:http";
 
 import { Home, Person, end, program, startApi, startBrowser, stub, upstream } from "./stage.mjs";
 
@@ -61,6 +62,7 @@ const acts = {
     assert.match(refused.text, /Ask Ada first\./);
     assert.deepEqual(api.arrived.filter((route) => route === "GET /api/lists").length, 1 + refused.tries, "what is refused does not arrive");
     await person.check("server");
+    await changeByForm(person, session);
     await person.go("tool?name=iterable&tool=send_campaign");
     await person.check("tool");
     await person.press("What would happen?");
@@ -68,18 +70,26 @@ const acts = {
     await person.check("trial");
 
     await answerRealCalls(person, session);
+    // The log grows under the eyes of whoever reads it.
+    await person.go("log");
+    assert(!(await session.call("get_campaigns")).isError);
+    await person.press("Show 1 new line");
+    await person.page.getByRole("row", { name: /get_campaigns/ }).waitFor();
+    await person.check("log");
     await person.go("log?verify=1");
     await person.reads("intact");
-    await person.check("log");
+    await person.check("verified");
+    await person.go("charts");
+    await person.reads("Calls over time");
+    await person.check("charts");
     await onlyOneBrowserGetsIn(person, address);
   },
 
   async "text that tries to be more than text"() {
     const home = newHome();
-    home.write("offer.json", {
-      ...HELLO,
-      "tools/list": { tools: [tool(HOSTILE, `${HOSTILE} ${INVISIBLE}`), tool(`send${INVISIBLE}`, HOSTILE), tool("</td></tr></table><h1>x"), tool("plain", "Ordinary.")] },
-    });
+    const offer = (...tools) => home.write("offer.json", { ...HELLO, "tools/list": { tools: [...tools, tool("plain", "Ordinary.")] } });
+    const strange = { type: "object", properties: { [HOSTILE]: { type: "string", enum: [HOSTILE, INVISIBLE], description: HOSTILE }, [INVISIBLE]: { type: "number" } } };
+    offer({ ...tool(HOSTILE, `${HOSTILE} ${INVISIBLE}`), inputSchema: strange }, tool(`send${INVISIBLE}`, HOSTILE), tool("</td></tr></table><h1>x"));
     home.write(home.policy("stub"), `${ASK_ALL}\n[tools.plain]\naction = "allow"\nreason = ${JSON.stringify(HOSTILE)}\n`);
     home.write(".cursor/mcp.json", {
       mcpServers: { stub: wrapped("stub", "--offer", home.file("offer.json")), [HOSTILE]: { command: `/nowhere/${HOSTILE}`, args: [INVISIBLE] }, [INVISIBLE]: { command: stub } },
@@ -101,20 +111,34 @@ const acts = {
       await person.check(name);
     };
     await staysText("hostile overview", HOSTILE, "\\u{202e}gnp");
+    await person.page.getByRole("link", { name: /^Put behind a policy.*<img/ }).click();
+    await staysText("hostile registration", HOSTILE);
     await person.go("server?name=stub");
     await staysText("hostile server", HOSTILE, "\\u{202e}gnp", "</td></tr></table><h1>x");
     await person.page.getByLabel(`Choose ${HOSTILE}`).check();
-    await person.page.getByLabel("reason for the agent").fill(HOSTILE + INVISIBLE);
-    await person.press("Show what changes");
-    await person.page.waitForURL(/change/);
+    await person.decide("Ask a person", { reason: HOSTILE + INVISIBLE });
     await staysText("hostile change", HOSTILE);
     await person.press("Save");
     await person.page.waitForURL(/server/);
     await staysText("hostile history", HOSTILE);
     await person.go(`tool?name=stub&tool=${encodeURIComponent(HOSTILE)}`);
     await staysText("hostile tool", HOSTILE);
+    const argument = encodeURIComponent(`args.${JSON.stringify(HOSTILE)}`);
+    await person.go(`tool?name=stub&tool=${encodeURIComponent(HOSTILE)}&argument=${argument}&argument=args.to&argument=${encodeURIComponent(HOSTILE)}`);
+    await staysText("hostile argument", HOSTILE);
     await person.go(`server?name=${encodeURIComponent(HOSTILE)}`);
     await staysText("hostile name", HOSTILE);
+    // What differs from the lock is shown as it is, and accepted.
+    offer(tool(HOSTILE, `${HOSTILE} ${HOSTILE}${INVISIBLE}`), tool(`<b>${HOSTILE}`, HOSTILE));
+    await person.go("lock?name=stub");
+    await staysText("hostile lock");
+    await person.press("Start it once, and compare");
+    await person.reads("since the lock");
+    await person.page.evaluate(() => document.querySelectorAll("details").forEach((part) => part.setAttribute("open", "")));
+    await staysText("hostile differences", HOSTILE);
+    await person.press("Accept all");
+    await person.reads("Accepted:");
+    await staysText("accepted", "is as its lock says");
     await person.go(`log?tool=${encodeURIComponent(HOSTILE)}&session=${encodeURIComponent(HOSTILE)}&server=${encodeURIComponent(HOSTILE)}`);
     await staysText("hostile query");
     const session = await home.connect(wrapped("stub", "--offer", home.file("offer.json")), HOSTILE + INVISIBLE);
@@ -129,6 +153,11 @@ const acts = {
     await staysText("hostile answer", HOSTILE);
     await person.go("log");
     await staysText("hostile log", HOSTILE);
+    void session.call("plain", { to: HOSTILE });
+    await person.press("Show 1 new line");
+    await staysText("hostile new line", HOSTILE);
+    await person.go("charts");
+    await staysText("hostile charts", HOSTILE);
   },
 
   async "two tabs, and a killed session"() {
@@ -153,17 +182,14 @@ const acts = {
     await person.press("Approve this call");
     await person.reads("Approved: send of stub goes on");
     assert(!(await sent).isError);
-    await other.getByText("This call was answered elsewhere").waitFor();
+    await other.getByText("No longer to be answered here: approved").waitFor();
     assert(await other.getByRole("button", { name: "Approve this call" }).isDisabled());
 
     // A change that was shown in one tab is stale once another has saved.
     await person.go("server?name=stub");
     await other.goto(`${person.base}server?name=stub`);
     for (const tab of [person.page, other]) {
-      await tab.getByLabel("and those named").fill("send*");
-      await tab.getByLabel("Deny (stays visible)").check();
-      await person.press("Show what changes", tab);
-      await tab.waitForURL(/change/);
+      await person.decide("Deny (stays visible)", { names: "send*" }, tab);
     }
     await person.press("Save");
     await person.page.waitForURL(/server/);
@@ -182,7 +208,7 @@ const acts = {
       void session.call("send", { to: "bob" });
       await other.getByRole("button", { name: "Approve this call" }).waitFor();
       await kill();
-      await other.getByText("This call was answered elsewhere, has changed, or is over").waitFor();
+      await other.getByText("No longer to be answered here").waitFor();
       await person.go("inbox");
       assert.equal(await person.page.getByRole("button", { name: "Approve this call" }).count(), 0);
     }
@@ -190,7 +216,7 @@ const acts = {
 
     // The page itself ends: the tab says so.
     await end(ui, "SIGKILL");
-    await person.reads("The list is not up to date");
+    await person.reads("This page is not up to date");
   },
 
   async "a policy that does not load is repaired"() {
@@ -227,11 +253,7 @@ const acts = {
     const person = await Person.open(browser, address);
     const before = home.read(home.policy("stub"));
     await person.go("server?name=stub");
-    await person.page.getByLabel("and those named").fill("delete_*");
-    await person.page.getByLabel("reason for the agent").fill("Ask Ada.");
-    await person.page.getByLabel("Deny (stays visible)").check();
-    await person.press("Show what changes");
-    await person.page.waitForURL(/change/);
+    await person.decide("Deny (stays visible)", { names: "delete_*", reason: "Ask Ada." });
     const waiting = session.call("send", {});
     const other = await person.openTab("inbox");
     await other.getByRole("button", { name: "Approve this call" }).waitFor();
@@ -251,6 +273,61 @@ const acts = {
     await other.goto(`${person.base}inbox`);
     await person.press("Approve this call", other);
     assert(!(await waiting).isError);
+  },
+
+  async "another page of this machine gets nothing"() {
+    const home = newHome();
+    home.write(home.policy("stub"), ASK_ALL);
+    home.write(".cursor/mcp.json", { mcpServers: { stub: wrapped("stub") } });
+    const { address } = await home.startUi();
+    const person = await Person.open(browser, address);
+    // It knows more than it could: the directory of the pages, and the policy.
+    const digest = createHash("sha256").update(ASK_ALL).digest("hex");
+    const fields = { name: "stub", text: 'version = "1"\ndefault = "allow"\n', digest };
+    const cookies = [];
+    const other = http.createServer((request, response) => {
+      cookies.push(request.headers.cookie ?? "");
+      response.setHeader("content-type", "text/html");
+      response.end(`<iframe src="${person.base}"></iframe><iframe name="sent"></iframe><form method="post" target="sent" action="${person.base}save">
+        ${Object.entries(fields).map(([name, value]) => `<textarea name="${name}">\n${value}</textarea>`).join("")}</form>`);
+    });
+    await new Promise((done) => other.listen(0, "127.0.0.1", done));
+    try {
+      for (const host of ["127.0.0.1", "localhost"]) {
+        const page = await person.context.newPage();
+        await page.goto(`http://${host}:${other.address().port}/`);
+        const told = await page.evaluate(async ([base, body]) => {
+          const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+          const tell = (promise) => promise.then((answer) => answer.text(), String);
+          const opened = window.open(base);
+          const events = new EventSource(`${base}live?page=inbox`, { withCredentials: true });
+          const heard = new Promise((done) => { events.onerror = () => done("closed"); events.addEventListener("inbox", ({ data }) => done(data)); });
+          document.forms[0].submit();
+          const all = [
+            await tell(fetch(base, { credentials: "include" })),
+            await tell(fetch(base, { credentials: "include", mode: "no-cors" })),
+            await tell(fetch(`${base}save`, { method: "POST", credentials: "include", mode: "no-cors", headers, body: new URLSearchParams(body) })),
+            await heard,
+          ];
+          try { all.push(opened.document.body.innerText); } catch { /* It is not let look. */ }
+          return all.join();
+        }, [person.base, fields]);
+        await page.waitForLoadState("networkidle");
+        const framed = await Promise.all(page.frames().slice(1).map((frame) => frame.content().catch(() => "")));
+        assert.doesNotMatch(told + framed, /stub|What your agents can do/, host);
+        await page.close();
+      }
+      assert.equal(home.read(home.policy("stub")), ASK_ALL);
+      assert.deepEqual(cookies.filter((cookie) => cookie.includes("policylayer_ui")), [], "the cookie goes nowhere else");
+      // What was sent was right: the page itself may send it.
+      await person.page.evaluate(
+        ([base, body, headers]) => fetch(`${base}save`, { method: "POST", headers, body: new URLSearchParams(body) }),
+        [person.base, fields, { "Content-Type": "application/x-www-form-urlencoded" }],
+      );
+      assert.equal(home.read(home.policy("stub")), fields.text);
+    } finally {
+      other.close();
+    }
   },
 
   async "a server of 500 tools"() {
@@ -318,12 +395,31 @@ async function changeByKeyboard({ page, base }, home) {
   while ((await focused()).trim() !== "Deny (stays visible)") await page.keyboard.press("ArrowDown");
   await moveTo("Choose get_lists");
   await page.keyboard.press("Space");
-  await moveTo("reason for the agent", "Shift+Tab");
+  await moveTo("Reason for the agent", "Shift+Tab");
   await page.keyboard.type("Ask Ada first.");
   await enter(/change/);
   await moveTo("Save");
   await enter(/server/);
   assert.match(home.read(home.policy("iterable")), /Ask Ada first\./);
+}
+
+/** Refuses calls with one value of an argument. */
+async function changeByForm(person, session) {
+  await person.go("tool?name=iterable&tool=get_campaign");
+  await person.page.getByLabel("The argument", { exact: true }).selectOption("args.id");
+  await person.press("Choose");
+  const rule = person.page.getByRole("group", { name: "The new rule" });
+  await rule.getByLabel("value").fill("79");
+  await rule.getByLabel("Reason for the agent").fill("Not that one.");
+  await person.check("rule");
+  await rule.getByRole("button", { name: "Show what changes" }).click();
+  await person.page.waitForURL(/change/);
+  await person.check("change");
+  await person.press("Save");
+  await person.page.waitForURL(/server|tool/);
+  await until(() => session.call("get_campaign", { id: 79 }), ({ text }) => text.includes("Not that one."));
+  const { text } = await session.call("get_campaign", { id: 78 });
+  assert.match(text, /Spring sale/);
 }
 
 /** A call of the real server is approved, and one denied: the first arrives at its API, once. */

@@ -131,6 +131,18 @@ export async function startApi() {
   const answers = {
     "GET /api/lists": { lists: [{ id: 1, name: "Everyone", createdAt: 1_700_000_000_000, listType: "Standard" }] },
     "GET /api/campaigns": { campaigns: [] },
+    "GET /api/campaigns/78": {
+      id: 78,
+      name: "Spring sale",
+      type: "Blast",
+      campaignState: "Ready",
+      messageMedium: "Email",
+      createdAt: 1_700_000_000_000,
+      updatedAt: 1_700_000_000_000,
+      createdByUserId: "ada",
+      sendSize: 48_211,
+      listIds: [5],
+    },
   };
   const server = http.createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://api");
@@ -196,6 +208,16 @@ export class Person {
 
   press(name, tab = this.page) {
     return tab.getByRole("button", { name, exact: true }).click();
+  }
+
+  /** Says what is to be done with tools, and has the page show what changes. */
+  async decide(action, { names, reason }, tab = this.page) {
+    const form = tab.getByRole("group", { name: "With the tools that are ticked" });
+    if (names) await form.getByLabel("those named").fill(names);
+    if (reason) await form.getByLabel("Reason for the agent").fill(reason);
+    await form.getByLabel(action).check();
+    await form.getByRole("button", { name: "Show what changes" }).click();
+    await tab.waitForURL(/change/);
   }
 
   /** Waits for a text. */
