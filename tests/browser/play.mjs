@@ -352,7 +352,7 @@ const acts = {
     const { made, shown } = times[2];
     console.log(`    made and sent in ${made.toFixed(0)} ms, in the document after ${shown.toFixed(0)} ms (the median of 5)`);
     assert(shown < 60_000);
-    await person.check("500 tools");
+    await person.check("500 tools", [[360, "light"], [1920, "dark"]]);
   },
 };
 
