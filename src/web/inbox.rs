@@ -109,10 +109,11 @@ fn show_calls(site: &Site, all: &[ApprovalEntry], required: Confirm, trouble: Op
     let asks_here =
         paths::load_settings(site.env()).is_ok_and(|settings| settings.approvals.channels.contains(&Channel::Local));
     html! {
+        // Not within the inbox: there, a focus keeps what is shown in its place.
+        p #sound hidden { label { input #sound-on type="checkbox"; " A sound when a call comes" } }
         div #inbox {
             p #news role="status" {}
             noscript { p.note { "Without JavaScript, this page shows what is new when it is loaded again." } }
-            p #sound hidden { label { input #sound-on type="checkbox"; " A sound when a call comes" } }
             @if open.is_empty() { p { "Nothing waits for a person." } }
             @if !asks_here { p.note { (in_code("`channels` in config.toml does not include \"local\": only clients ask, and nothing waits here.")) } }
             @for entry in &open { (show_call(site, entry, required, trouble)) }

@@ -279,6 +279,10 @@ fn calls_of_a_server_whose_state_is_elsewhere_are_answered_from_here() {
     let listed = home.json(&["approvals", "My shop", "--format", "json"]);
     let id = listed[0]["id"].as_str().unwrap();
     assert!(good(&home, &["approvals", "show", id]).out.contains("refund"));
+    // The page shows it as well.
+    let ui = super::ui::Ui::start(&home);
+    let page = ui.open().get("inbox").body;
+    assert!(page.contains("refund of shop") && page.contains(id), "{page}");
     let denied = home.run(&["approvals", "deny", id, "--reason", "Not today."]);
     assert!(!denied.err.contains("No call"), "{}", denied.err);
     assert_eq!(home.json(&["approvals", "My shop", "--format", "json", "--all"])[0]["state"], "denied");

@@ -21,7 +21,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 /// A running `policylayer ui`.
-struct Ui {
+pub(crate) struct Ui {
     /// `None` if it runs in a terminal, which ends it.
     child: Option<Child>,
     /// What it has printed.
@@ -30,7 +30,7 @@ struct Ui {
 }
 
 /// A browser that has opened the address.
-struct Browser<'u> {
+pub(crate) struct Browser<'u> {
     ui: &'u Ui,
     cookie: String,
     /// The path of the overview.
@@ -38,10 +38,10 @@ struct Browser<'u> {
 }
 
 /// What came back.
-struct Got {
+pub(crate) struct Got {
     status: u16,
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Got {
@@ -59,7 +59,7 @@ impl Got {
 }
 
 impl Ui {
-    fn start(home: &Home) -> Self {
+    pub(crate) fn start(home: &Home) -> Self {
         Self::start_with(home.command(&["ui", "--no-open"]))
     }
 
@@ -104,7 +104,7 @@ impl Ui {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", self.host))
     }
 
-    fn open(&self) -> Browser<'_> {
+    pub(crate) fn open(&self) -> Browser<'_> {
         let got = self.get(self.entrance(), "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\n");
         assert_eq!(got.status, 200, "{}", got.body);
         let set = got.header("set-cookie").unwrap();
@@ -169,7 +169,7 @@ impl Browser<'_> {
     }
 
     /// Asks for a page, by its path below the overview.
-    fn get(&self, path: &str) -> Got {
+    pub(crate) fn get(&self, path: &str) -> Got {
         self.ui.get(&format!("{}{path}", self.base), &self.headers())
     }
 

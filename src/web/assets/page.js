@@ -70,8 +70,8 @@ if (liveAddress) {
     if (!inbox) return;
     for (const [word, call] of shown) if (!heard.has(word)) closeCall(call, over[word]);
     const fresh = open.filter((word) => !shown.has(word)).length;
-    const answerable = open.length - fresh;
-    if (fresh > 0 && answerable === 0 && !inbox.contains(document.activeElement)) location.reload();
+    // Once a call was shown, somebody may be about to answer it, or reads how it ended.
+    if (fresh > 0 && shown.size === 0 && !inbox.contains(document.activeElement)) location.reload();
     else if (fresh > 0) offer(fresh === 1 ? "Show 1 new call" : `Show ${fresh} new calls`, () => location.reload());
     else news.replaceChildren();
   };
