@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use memchr::{memchr, memmem};
 
-use crate::lines::{BEFORE_ID, LARGE, SMALL_REST, large_rest};
+use crate::lines::{BEFORE_ID, CURSOR, LARGE, SMALL_REST, large_rest, tools_list};
 
 const PIPE: usize = 64 * 1024;
 
@@ -29,6 +29,10 @@ pub(crate) fn serve() -> io::Result<()> {
             if id.is_empty() {
                 continue;
             }
+            if let Some(list) = find_list(line, id) {
+                answers.extend_from_slice(list.as_bytes());
+                continue;
+            }
             answers.extend_from_slice(BEFORE_ID.as_bytes());
             answers.extend_from_slice(id);
             if memmem::find(line, LARGE.as_bytes()).is_some() {
@@ -51,6 +55,14 @@ pub(crate) fn serve() -> io::Result<()> {
         stdout.write_all(&answers)?;
         answers.clear();
     }
+}
+
+/// The list that a line asks for.
+fn find_list(line: &[u8], id: &[u8]) -> Option<String> {
+    let size = line.get(memmem::find(line, CURSOR.as_bytes())? + CURSOR.len()..)?;
+    let size = size.get(..memchr(b'"', size)?)?;
+    let number = |digits| std::str::from_utf8(digits).ok()?.parse().ok();
+    Some(tools_list(number(id)?, number(size)?))
 }
 
 /// Without the standard library's line buffer.

@@ -52,7 +52,7 @@ pub(crate) fn measure(length: Length) -> Table {
 
 /// Rounds of `batch` requests, then their answers: what one of each costs.
 fn exchange(rounds: usize, batch: usize, lines: impl Fn(usize) -> (String, String)) -> [Cost; 2] {
-    let mut engine = engine();
+    let mut engine = new_engine();
     let lines: Vec<_> = (1_000..1_000 + batch).map(lines).collect();
     let mut actions = Vec::with_capacity(4);
     let mut took = [Vec::with_capacity(rounds), Vec::with_capacity(rounds)];
@@ -87,7 +87,7 @@ fn exchange(rounds: usize, batch: usize, lines: impl Fn(usize) -> (String, Strin
     [cost(0), cost(1)]
 }
 
-fn engine() -> Engine {
+pub(crate) fn new_engine() -> Engine {
     let source = Source::new("policy.toml", Format::Toml, lines::policy());
     let loaded = policy::load_policy(&source, &Server::by_name(&ServerName::parse("echo").unwrap()));
     let policy = loaded.policy.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));

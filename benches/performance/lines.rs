@@ -32,6 +32,14 @@ pub(crate) fn list_request(id: usize) -> String {
     format!("{BEFORE_ID}{id},\"method\":\"tools/list\"}}\n")
 }
 
+/// A request that the echo server answers with a list of this size.
+pub(crate) fn sized_list_request(id: usize, size: usize) -> String {
+    format!("{BEFORE_ID}{id},\"method\":\"tools/list\",\"params\":{{{CURSOR}{size}\"}}}}\n")
+}
+
+/// What stands before the size.
+pub(crate) const CURSOR: &str = "\"cursor\":\"";
+
 /// A list of tools of about `size` bytes; the policy hides one in ten of them.
 pub(crate) fn tools_list(id: usize, size: usize) -> String {
     let mut list = format!("{BEFORE_ID}{id},\"result\":{{\"tools\":[");

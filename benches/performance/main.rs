@@ -1,11 +1,13 @@
 //! `cargo bench`: what the wrapper costs, in its core and between real pipes. See docs/performance.md.
 //!
 //! The program is its own echo server and its own relay, by a hidden first argument. Without `--bench`, as `cargo test` runs
-//! it, it measures nothing and only tries its parts; with `--conditions` it measures conditions alone.
+//! it, it measures nothing and only tries its parts; with `--conditions` it measures conditions alone, and with `--counts` it counts
+//! instructions and allocations.
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod allocations;
 mod conditions;
+mod counts;
 mod echo;
 mod engine;
 mod lines;
@@ -47,10 +49,14 @@ fn main() -> io::Result<()> {
     if has("--conditions") {
         return writeln!(io::stdout(), "{}", conditions::measure());
     }
+    if has("--counts") {
+        return counts::measure(&program::build("counts")?, &mut io::stdout().lock());
+    }
     if !has("--bench") {
+        counts::try_parts();
         return pipes::try_parts(program::beside_tests()?);
     }
-    let program = program::build()?;
+    let program = program::build("dist")?;
     let length = if has("--quick") { Length::Quick } else { Length::Full };
     let mut out = io::stdout().lock();
     writeln!(out, "{}\n{}\n{}", engine::measure(length), conditions::measure(), pipes::measure(length, program)?)

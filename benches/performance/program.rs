@@ -5,17 +5,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Builds the program as it is published. It goes into target/dist, so target/release stays what `cargo build` left there.
-pub(crate) fn build() -> io::Result<PathBuf> {
+/// Builds the program in a profile of its own, such as `dist`, in which it is published. It goes into the directory of that name,
+/// so target/release stays what `cargo build` left there.
+pub(crate) fn build(profile: &str) -> io::Result<PathBuf> {
     let target = profile_directory()?.join("..");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--profile", "dist", "--bin", "policylayer", "--manifest-path"]);
+    command.args(["build", "--quiet", "--profile", profile, "--bin", "policylayer", "--manifest-path"]);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).arg("--target-dir").arg(&target);
     if !command.status()?.success() {
         return Err(io::Error::other("the program cannot be built"));
     }
-    Ok(target.join("dist").join(format!("policylayer{EXE_SUFFIX}")))
+    Ok(target.join(profile).join(format!("policylayer{EXE_SUFFIX}")))
 }
 
 /// The program that `cargo test` has built for the tests.

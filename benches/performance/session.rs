@@ -37,6 +37,18 @@ impl Home {
         Ok(Self { directory, program })
     }
 
+    /// The wrapper's session, begun by another program that is put before it.
+    pub(crate) fn under_wrapper(&self, mut command: Command) -> io::Result<Command> {
+        command.arg(&self.program).args(["wrap", "--server", "echo", "--"]).arg(std::env::current_exe()?).arg("echo");
+        self.use_in(&mut command);
+        Ok(command)
+    }
+
+    fn use_in<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command.env_clear().env("HOME", self.path("")).env("XDG_CONFIG_HOME", self.path("config"));
+        command.env("XDG_STATE_HOME", self.path("state"))
+    }
+
     fn path(&self, of: impl AsRef<Path>) -> PathBuf {
         self.directory.path().join(of)
     }
@@ -67,8 +79,7 @@ impl Session {
                 command
             }
         };
-        command.arg("echo").env_clear().env("HOME", home.path("")).env("XDG_CONFIG_HOME", home.path("config"));
-        command.env("XDG_STATE_HOME", home.path("state")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        home.use_in(command.arg("echo")).stdin(Stdio::piped()).stdout(Stdio::piped());
         // What clients do with it: it is read and shown nowhere.
         command.stderr(Stdio::null());
         let mut child = command.spawn()?;

@@ -1,0 +1,220 @@
+//! Counts, which are the same on each machine: instructions by valgrind's callgrind, and allocations.
+//!
+//! An instruction of the wrapper counts in the part of the program that it is in. One of a library counts in the part that
+//! called it, by how much of the library's work was for whom.
+
+use std::collections::HashMap;
+use std::fs;
+use std::hint::black_box;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use policylayer::engine::Now;
+
+use crate::engine::new_engine;
+use crate::session::Home;
+use crate::table::{Table, grouped};
+use crate::{allocations, lines};
+
+/// The parts of the program, each with the paths of its functions. The first that fits counts.
+const PARTS: [(&str, &[&str]); 8] = [
+    (
+        "digests (SHA-256 without the processor's instructions for it)",
+        &["sha2::", "digest::", "hmac::", "block_buffer::"],
+    ),
+    ("the strict reader", &["policylayer::wire::strict", "policylayer::wire::text"]),
+    ("what a line says: its members, names, ids", &["policylayer::wire::"]),
+    ("the decision", &["policylayer::policy::"]),
+    ("what is said of a listed tool", &["policylayer::risk::"]),
+    ("the engine: open requests, lists", &["policylayer::engine::"]),
+    ("the record, as a line of the log", &["policylayer::record::", "serde_json::"]),
+    ("reading, writing and the log's thread", &["policylayer::audit::", "policylayer::proxy::", "policylayer::"]),
+];
+
+const LIBRARIES: &str = "the standard library, for nobody in particular";
+
+/// What a session took, by part, in instructions.
+type Cost = Vec<f64>;
+
+/// Prints the counts.
+pub(crate) fn measure(program: &Path, out: &mut impl io::Write) -> io::Result<()> {
+    writeln!(out, "{}", count_allocations())?;
+    let home = Home::new(program.to_owned())?;
+    let calls = |count: usize| (1..=count).map(|id| lines::call(id, "tool_7")).collect::<String>();
+    let call = slope([&calls(1_000), &calls(11_000)], 10_000, &home)?;
+    let mut table = Table::new("Instructions of the wrapper", &["part", "a call and its answer"]);
+    for (part, count) in PARTS.iter().map(|(part, _)| *part).chain([LIBRARIES]).zip(&call) {
+        table.row(vec![part.to_owned(), grouped(count.abs())]);
+    }
+    table.row(vec!["all".to_owned(), grouped(call.iter().sum())]);
+    writeln!(out, "{table}")?;
+    let mut table = Table::new("Instructions of the wrapper for a list", &["list", "the first time", "again"]);
+    for (name, size) in SIZES {
+        let lists = |count: usize| {
+            let lists = (2..2 + count).map(|id| lines::sized_list_request(id, size));
+            std::iter::once(lines::call(1, "tool_7")).chain(lists).collect::<String>()
+        };
+        let first = slope([&lists(0), &lists(1)], 1, &home)?;
+        let again = slope([&lists(1), &lists(6)], 5, &home)?;
+        table.row(vec![name.to_owned(), grouped(first.iter().sum()), grouped(again.iter().sum())]);
+    }
+    writeln!(out, "{table}")
+}
+
+const SIZES: [(&str, usize); 2] = [("48 KB, 100 tools", 48 * 1024), ("1 MB", 1024 * 1024)];
+
+/// How many times the engine allocates for a line.
+fn count_allocations() -> Table {
+    let mut table = Table::new("Allocations of the engine", &["line", "the first time", "again"]);
+    let small = |id| format!("{}{id}{}", lines::BEFORE_ID, lines::SMALL_REST);
+    let mut row = |name: &str, [first, again]: [usize; 2]| {
+        table.row(vec![name.to_owned(), first.to_string(), again.to_string()]);
+    };
+    let [call, answer] = exchange(|id| [lines::call(id, "tool_7"), small(id)]);
+    row("tools/call", call);
+    row("its answer", answer);
+    for (name, size) in SIZES {
+        let [_, list] = exchange(|id| [lines::list_request(id), lines::tools_list(id, size)]);
+        row(&format!("a tools/list of {name}"), list);
+    }
+    table
+}
+
+/// Counts for a request and its answer: for the first ones of a session, and then the most for any.
+fn exchange(lines: impl Fn(usize) -> [String; 2]) -> [[usize; 2]; 2] {
+    let mut engine = new_engine();
+    let mut actions = Vec::with_capacity(4);
+    let mut counts = [[0; 2]; 2];
+    for id in 1..=12 {
+        for (side, line) in lines(id).iter().enumerate() {
+            let before = allocations::count();
+            match side {
+                0 => engine.handle_client_line(black_box(line.as_bytes()), Now::default(), &mut actions),
+                _ => engine.handle_server_line(black_box(line.as_bytes()), Now::default(), &mut actions),
+            }
+            let count = allocations::count() - before;
+            actions.clear();
+            let [first, again] = &mut counts[side];
+            match id {
+                1 => *first = count,
+                // What grows with the number of calls has grown by then.
+                2..=10 => {}
+                _ => *again = count.max(*again),
+            }
+        }
+    }
+    counts
+}
+
+/// What each of `count` lines takes that the second session has more than the first.
+fn slope(sessions: [&str; 2], count: usize, home: &Home) -> io::Result<Cost> {
+    let [few, many] = sessions;
+    let (few, many) = (count_instructions(few, home)?, count_instructions(many, home)?);
+    Ok(few.iter().zip(&many).map(|(few, many)| (many - few) / count as f64).collect())
+}
+
+/// Runs a session with the wrapper under callgrind, and checks that each line has its answer.
+fn count_instructions(calls: &str, home: &Home) -> io::Result<Cost> {
+    let directory = tempfile::tempdir()?;
+    let counts = directory.path().join("counts");
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", counts.display()));
+    let mut valgrind = home.under_wrapper(valgrind)?;
+    valgrind.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let mut child = valgrind.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let (mut stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let expected = calls.lines().count();
+    let answers = thread::scope(|scope| {
+        // If the wrapper has ended, too few answers tell it.
+        scope.spawn(|| stdin.write_all(calls.as_bytes()));
+        BufReader::new(stdout).lines().take(expected).collect::<io::Result<Vec<_>>>()
+    })?;
+    // The session ends with its input, and not before it has all answers.
+    drop(stdin);
+    child.wait()?;
+    assert_eq!(answers.len(), expected, "each line is answered");
+    assert!(answers.iter().all(|answer| answer.contains("\"result\":")), "no call is refused");
+    Ok(read_profile(&fs::read_to_string(counts)?))
+}
+
+/// A function in a profile.
+#[derive(Default)]
+struct Function {
+    part: Option<usize>,
+    own: f64,
+    /// Of each of its callers what it and those beneath it took for it.
+    callers: HashMap<usize, f64>,
+}
+
+/// Reads a profile as callgrind writes it (its manual, "Callgrind Format Specification").
+fn read_profile(text: &str) -> Cost {
+    let mut functions: Vec<Function> = Vec::new();
+    let (mut current, mut callee, mut is_call) = (0, 0, false);
+    let mut number = |named: &str| {
+        let (number, name) = named.strip_prefix('(').and_then(|rest| rest.split_once(')')).unwrap();
+        let number: usize = number.parse().unwrap();
+        if functions.len() <= number {
+            functions.resize_with(number + 1, Function::default);
+        }
+        let path = name.trim().trim_start_matches(['<', '&']).trim_start_matches("mut ");
+        let is_in =
+            |paths: &[&str]| paths.iter().any(|of| path.starts_with(of) || path.contains(&format!("<impl {of}")));
+        if !path.is_empty() {
+            functions[number].part = PARTS.iter().position(|(_, paths)| is_in(paths));
+        }
+        number
+    };
+    let mut costs = Vec::new();
+    for line in text.lines() {
+        if let Some(named) = line.strip_prefix("fn=") {
+            current = number(named);
+        } else if let Some(named) = line.strip_prefix("cfn=") {
+            callee = number(named);
+        } else if line.starts_with("calls=") {
+            is_call = true;
+        } else if line.starts_with(|c: char| c.is_ascii_digit() || "+-*".contains(c)) {
+            let cost: f64 = line.split_once(' ').map_or(0.0, |(_, cost)| cost.trim().parse().unwrap());
+            costs.push((current, std::mem::take(&mut is_call).then_some(callee), cost));
+        }
+    }
+    for (function, callee, cost) in costs {
+        match callee {
+            None => functions[function].own += cost,
+            Some(callee) if callee != function => *functions[callee].callers.entry(function).or_default() += cost,
+            Some(_) => {}
+        }
+    }
+    attribute(functions)
+}
+
+/// Gives what libraries took to those who called them, one caller further up in each round.
+fn attribute(functions: Vec<Function>) -> Cost {
+    const ROUNDS: usize = 24;
+    let mut parts = vec![0.0; PARTS.len() + 1];
+    let mut open: Vec<f64> = functions.iter().map(|function| function.own).collect();
+    for _ in 0..ROUNDS {
+        let mut next = vec![0.0; functions.len()];
+        for (function, cost) in functions.iter().zip(open) {
+            let all: f64 = function.callers.values().sum();
+            match function.part {
+                Some(part) => parts[part] += cost,
+                None if all > 0.0 => {
+                    function.callers.iter().for_each(|(caller, share)| next[*caller] += cost * share / all);
+                }
+                None => parts[PARTS.len()] += cost,
+            }
+        }
+        open = next;
+    }
+    parts[PARTS.len()] += open.iter().sum::<f64>();
+    parts
+}
+
+/// Tries what needs no valgrind.
+pub(crate) fn try_parts() {
+    let profile = "fn=(1) policylayer::wire::strict::x\n5 10\ncfn=(2) memcpy\ncalls=1 0\n5 6\nfn=(2)\n* 8\n+3 1\nfn=(3) main\n1 4\ncfn=(2)\ncalls=1 0\n1 3\n";
+    let cost = read_profile(profile);
+    assert_eq!((cost[1], cost[PARTS.len()]), (16.0, 7.0));
+}
