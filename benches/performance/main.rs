@@ -14,6 +14,7 @@ mod lines;
 mod pipes;
 mod program;
 mod relay;
+mod results;
 mod session;
 mod table;
 
@@ -46,6 +47,9 @@ fn main() -> io::Result<()> {
         _ => {}
     }
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
+    if has("--results") {
+        return writeln!(io::stdout(), "{}", results::measure());
+    }
     if has("--conditions") {
         return writeln!(io::stdout(), "{}", conditions::measure());
     }
