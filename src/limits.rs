@@ -172,6 +172,11 @@ pub const RELOAD_SETTLE: Duration = Duration::from_millis(40);
 /// How many links are followed on the way to a policy file; Linux follows as many.
 pub const MAX_LINKS: usize = 40;
 
+// Servers over HTTP.
+
+/// The longest id of an event that is kept, to resume its stream from it, in bytes.
+pub const MAX_EVENT_ID: usize = 1024;
+
 // Limits and the state store.
 
 /// The shortest sliding window.

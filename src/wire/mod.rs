@@ -6,6 +6,7 @@ pub mod fault;
 pub mod fold;
 pub mod frame;
 mod host_address;
+pub mod http;
 pub mod id;
 pub mod lookalike;
 pub mod message;

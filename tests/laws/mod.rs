@@ -5,6 +5,7 @@
 
 pub mod approvals;
 pub mod engine;
+pub mod events;
 #[path = "../formats/mod.rs"]
 pub mod formats;
 pub mod framing;

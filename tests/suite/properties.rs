@@ -54,6 +54,37 @@ fn key() -> impl Strategy<Value = String> {
     .prop_map(|key| format!("\"{key}\""))
 }
 
+/// A part of a stream of events, often with its line end.
+fn event_part() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        prop::sample::select(vec![
+            "data",
+            "data:",
+            "data: ",
+            "data: {}",
+            ":",
+            ": x",
+            "id: 1",
+            "id",
+            "id: \0",
+            "event: endpoint",
+            "event: message",
+            "event",
+            "retry: 10",
+            "retry: x",
+            "\u{feff}",
+            "",
+            "Data: x",
+            "other: x",
+        ])
+        .prop_map(str::to_owned),
+        "[a-e:: ]{0,6}",
+        Just(r#"data: {"jsonrpc":"2.0","id":1,"result":{}}"#.to_owned()),
+    ];
+    (line, prop::sample::select(vec!["\n", "\r\n", "\r", "\n\n", "\r\n\r\n", "\r\r", ""]))
+        .prop_map(|(line, end)| line + end)
+}
+
 fn scalar() -> impl Strategy<Value = String> {
     prop_oneof![
         prop::sample::select(vec![
@@ -339,6 +370,15 @@ proptest! {
     }
 
     #[test]
+    fn any_chunking_gives_the_same_events(
+        (max, sizes) in (0..24_u8, prop::collection::vec(any::<u8>(), 0..8)),
+        parts in prop::collection::vec(event_part(), 0..12),
+    ) {
+        let header = [max, sizes.len() as u8];
+        laws::events::holds(&[&header[..], &sizes, parts.concat().as_bytes()].concat());
+    }
+
+    #[test]
     fn lists_show_nothing_hidden_and_keep_all_else(which in 0_u8..2, list in list()) {
         laws::list::holds(&[&[which], list.as_bytes()].concat());
     }
@@ -502,6 +542,7 @@ fn the_corpus_holds() {
     let laws: [(&str, Law); 10] = [
         ("strict", laws::strict::holds),
         ("framing", laws::framing::holds),
+        ("events", laws::events::holds),
         ("policy", laws::policy::holds),
         ("list", laws::list::holds),
         ("lock", laws::lock::holds),

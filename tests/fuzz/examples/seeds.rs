@@ -40,6 +40,7 @@ fn main() -> io::Result<()> {
                     let Some(bytes) = bytes(step, side) else { continue };
                     write("strict", &bytes)?;
                     write("framing", &[b"\x40\x02\x07\x20", &bytes[..], b"\n{}\n"].concat())?;
+                    write("events", &[b"\x40\x02\x07\x20id: 1\ndata: ", &bytes[..], b"\r\n\r\ndata: {}\n\n"].concat())?;
                     if kind == b's' {
                         write("list", &[b"\x02", &bytes[..]].concat())?;
                         let line: Option<Value> = serde_json::from_slice(&bytes).ok();

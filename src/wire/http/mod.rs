@@ -1,0 +1,6 @@
+//! What the HTTP transport adds to lines: addresses, headers, and streams of events. No socket is opened here.
+
+pub mod endpoint;
+pub mod event_stream;
+pub mod header_rule;
+pub mod one_line;
