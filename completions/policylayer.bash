@@ -2358,7 +2358,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__wrap)
-            opts="-h --policy --server --observe --log-level --max-message --help"
+            opts="-h --policy --server --observe --log-level --max-message --url --header --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2377,6 +2377,14 @@ _policylayer() {
                     return 0
                     ;;
                 --max-message)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --header)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -61,6 +61,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from the command (`npx -y @iterable/mcp` is `iterable`)'
             cand --log-level 'How much to say on stderr: `info` has a line for the start and one for each refusal'
             cand --max-message 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused and the session goes on [default: `max_message` of config.toml, else 64MiB]'
+            cand --url 'The address of a server over HTTP, instead of a command: https://, or http:// to this machine. docs/http.md'
+            cand --header 'A header for each request to the server at --url, whose value is in an environment variable, such as Authorization=LINEAR_AUTHORIZATION; can be repeated'
             cand --observe 'Try a policy on real work: log what it would refuse, and refuse only what breaks the protocol. `policylayer log` shows the result, `policylayer suggest` turns it into a policy'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

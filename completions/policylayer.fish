@@ -67,6 +67,8 @@ info\t'Also the start, and each refused or dropped message'
 debug\t'Also the steps of a session\'s start and end'
 trace\t'Everything'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l max-message -d 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused and the session goes on [default: `max_message` of config.toml, else 64MiB]' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l url -d 'The address of a server over HTTP, instead of a command: https://, or http:// to this machine. docs/http.md' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l header -d 'A header for each request to the server at --url, whose value is in an environment variable, such as Authorization=LINEAR_AUTHORIZATION; can be repeated' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l observe -d 'Try a policy on real work: log what it would refuse, and refuse only what breaks the protocol. `policylayer log` shows the result, `policylayer suggest` turns it into a policy'
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand status" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'

@@ -53,7 +53,7 @@
 //!   environment of the process), `shell` (commands that a person is advised to run), `lookup` (which file a command starts),
 //!   `settings` (config.toml), `paths` (where configuration, policies, state and logs are), `package` (what a command starts, as its launcher's files
 //!   tell), `audit` (the log's files).
-//! - I/O: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals), `probe`
+//! - I/O: `clients` (the configuration files of MCP clients), `proxy` (the server's process, or the server over HTTP, the pumps, the signals), `probe`
 //!   (starts a server and lists what it has).
 //! - Answers and faces: `report` (one serializable type per question), `author` (writes policies), `term` (the terminal), `web`
 //!   (the local page), `cli` (the command line), `cmd` (one module per subcommand), `program` (parse, run, report, exit code).

@@ -36,6 +36,7 @@ pub(crate) use ui::UiArgs;
 
 use crate::limits::MIN_MESSAGE;
 use crate::policy::ServerName;
+use crate::proxy::target_words;
 use crate::record::Enforcement;
 use crate::size::{BadSize, Size};
 
@@ -168,7 +169,7 @@ impl Cli {
 
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "policylayer wrap [OPTIONS] -- <COMMAND> [ARGS]...",
+    override_usage = "policylayer wrap [OPTIONS] -- <COMMAND> [ARGS]...\n       policylayer wrap [OPTIONS] --url <URL>",
     after_help = "The policy is the first of: --policy, POLICYLAYER_POLICY, the one that config.toml names for the server, \
                   policies/SERVER.{toml,json,yaml,yml} in the configuration directory, the server's built-in policy. \
                   docs/configuration.md has every key of config.toml, which is read once, at the start."
@@ -192,8 +193,15 @@ pub(crate) struct WrapArgs {
     /// A longer one is refused and the session goes on [default: `max_message` of config.toml, else 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_message_size)]
     pub max_message: Option<Size>,
+    /// The address of a server over HTTP, instead of a command: https://, or http:// to this machine. docs/http.md
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    pub url: Option<String>,
+    /// A header for each request to the server at --url, whose value is in an environment variable, such as
+    /// Authorization=LINEAR_AUTHORIZATION; can be repeated
+    #[arg(long, value_name = "NAME=VARIABLE", conflicts_with = "command", requires = "url")]
+    pub header: Vec<String>,
     /// The server's command and its arguments, after `--`
-    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    #[arg(required_unless_present = "url", trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 
@@ -205,6 +213,14 @@ impl WrapArgs {
         line.next().filter(|subcommand| subcommand == "wrap")?;
         let definition = Self::augment_args(clap::Command::new("wrap")).no_binary_name(true);
         Self::from_arg_matches(&definition.try_get_matches_from(line).ok()?).ok()
+    }
+
+    /// Returns the words that name the server: its command, or its address and headers.
+    pub(crate) fn server_words(&self) -> Vec<OsString> {
+        match &self.url {
+            Some(url) => target_words(url, &self.header).into_iter().map(OsString::from).collect(),
+            None => self.command.clone(),
+        }
     }
 
     /// Whether the policy is enforced or only observed.

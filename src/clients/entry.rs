@@ -252,6 +252,17 @@ pub struct Wrapped {
     pub enforcement: Enforcement,
 }
 
+impl Wrapped {
+    /// Whether these words, which it was found in, name a server over HTTP (`wrap --url`): there is no command without it.
+    pub fn is_over_http(&self, words: &[&str]) -> bool {
+        self.before.checked_sub(1).and_then(|at| words.get(at)) == Some(&"--url")
+    }
+}
+
+/// What is said where the wrapper cannot be taken out.
+pub(super) const OVER_HTTP: &str = "it is reached by `wrap --url`, which cannot be undone here. Write the address, and what its \
+     headers hold, into the client's file by hand";
+
 /// Programs that may come before `policylayer` because they fetch or start it.
 const STARTERS: [&str; 17] = [
     "npx", "npx.cmd", "npx.exe", "pnpx", "bunx", "pnpm", "pnpm.cmd", "yarn", "bun", "dlx", "cmd", "cmd.exe", "env",
@@ -273,13 +284,19 @@ pub fn parse_wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
     let enforcement = Enforcement::Enforced;
     let mut wrapped = Wrapped { before: words.len(), program: at, policy: None, server: None, enforcement };
     let mut rest = words.iter().copied().enumerate().skip(at + 2);
+    let mut is_over_http = false;
     while let Some((index, word)) = rest.next() {
         let Some(option) = word.strip_prefix("--").filter(|option| !option.is_empty()) else {
-            wrapped.before = if word == "--" { index + 1 } else { index };
+            if !is_over_http {
+                wrapped.before = if word == "--" { index + 1 } else { index };
+            }
             break;
         };
         let (option, value) = option.split_once('=').map_or((option, None), |(option, value)| (option, Some(value)));
-        let takes_value = matches!(option, "policy" | "server" | "log-level" | "max-message");
+        let takes_value = matches!(option, "policy" | "server" | "log-level" | "max-message" | "header");
+        if option == "url" && value.is_none() {
+            (wrapped.before, is_over_http) = (rest.next()?.0, true);
+        }
         let value = if takes_value { value.or_else(|| Some(rest.next()?.1)) } else { value };
         match option {
             "policy" => wrapped.policy = value.map(str::to_owned),

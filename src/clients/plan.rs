@@ -1,6 +1,6 @@
 //! Plans what `register --all` and `unregister --all` change: every server of the selected clients.
 
-use super::entry::{Launch, parse_wrapped};
+use super::entry::{Launch, OVER_HTTP, parse_wrapped};
 use super::register::{EntryChange, Registration, unwrap_candidate};
 use super::select::{Candidate, Reach, Refusal, Selection, UnreadFile};
 use crate::record::Enforcement;
@@ -57,11 +57,15 @@ impl<'c> AllPlan<'c> {
         is_meant: impl Fn(&Candidate<'c>) -> bool,
     ) -> Result<Self, Refusal> {
         let step = |candidate: &Candidate<'c>, launch: &Launch| {
-            let found = parse_wrapped(&launch.words(), Some(selection.program));
-            found.map_or(PlannedStep::AsItIs, |found| PlannedStep::Change(unwrap_candidate(candidate, launch, &found)))
+            let words = launch.words();
+            match parse_wrapped(&words, Some(selection.program)) {
+                Some(found) if found.is_over_http(&words) => PlannedStep::LeftAlone(OVER_HTTP.to_owned()),
+                Some(found) => PlannedStep::Change(unwrap_candidate(candidate, launch, &found)),
+                None => PlannedStep::AsItIs,
+            }
         };
         let mut plan = Self::new(selection, is_meant, step)?;
-        plan.servers.retain(|server| matches!(server.step, PlannedStep::Change(_)));
+        plan.servers.retain(|server| matches!(server.step, PlannedStep::Change(_) | PlannedStep::LeftAlone(_)));
         Ok(plan)
     }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::backup::Backups;
 use super::document::{ClientDocument, TextEdit};
 use super::edit::{self, NewServer, OBSERVE};
-use super::entry::{Launch, Wrapped, parse_wrapped};
+use super::entry::{Launch, OVER_HTTP, Wrapped, parse_wrapped};
 use super::file::Opened;
 use super::key::{key_word, visible_key};
 use super::place::ClientFile;
@@ -288,6 +288,10 @@ pub(crate) fn unwrap_existing<'c>(
         let words = launch.words();
         match parse_wrapped(&words, Some(selection.program)) {
             Some(_) if leave == Leave::Nothing => changes.push(remove_candidate(selection, candidate)?),
+            Some(found) if found.is_over_http(&words) => {
+                let (key, file) = (visible_key(&candidate.entry.name), candidate.file.display_name());
+                return Err(Refusal::Failed(format!("{key} of {file} stays as it is: {OVER_HTTP}.")));
+            }
             Some(found) => changes.push(unwrap_candidate(candidate, launch, &found)),
             None => bare.push(candidate.file.row.name),
         }

@@ -12,17 +12,18 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
 use super::Env;
-use super::output::exit_code;
+use super::output::{UsageError, exit_code};
 use crate::audit::{self, PolicyText};
 use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::limits::{Limits, Store};
 use crate::engine::{ApprovalOptions, Engine, LocalChannel, RoundApproval};
 use crate::exit::Exit;
+use crate::limits::MAX_MESSAGE;
 use crate::package::{HeldStart, check_package, hold_package};
 use crate::paths::{self, InForce, LoadedSession, SessionLock, SessionPlace};
 use crate::policy::{Colour, LockMode, Server, ServerName};
 use crate::proxy::stderr::Stderr;
-use crate::proxy::{self, LogPlace, Reload, Wrap, client_process, notification, start_failure};
+use crate::proxy::{self, LogPlace, Reload, UpstreamTarget, Wrap, client_process, notification, start_failure};
 use crate::record::{ArgumentRecorder, Digest, Enforcement, Required};
 use crate::report::identity::Identity;
 use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm};
@@ -51,7 +52,12 @@ pub(crate) fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
 
 fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env)?;
-    let server = settings.server_of_command(args.server.as_ref(), &args.command)?;
+    let words = args.server_words();
+    if args.url.is_some() {
+        // Before anything else, so that what is wrong with it is said first.
+        UpstreamTarget::from_address(words.clone(), env, MAX_MESSAGE).map_err(|error| UsageError(error.to_string()))?;
+    }
+    let server = settings.server_of_command(args.server.as_ref(), &words)?;
     paths::check_policy_path(args.policy.as_deref(), env)?;
     let place = SessionPlace { named: args.policy.clone(), server, settings, env: env.clone() };
     let session = place.load()?;
@@ -59,7 +65,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     let in_force = InForce::new(&session);
     let LoadedSession { loaded, lock } = session;
     tracing::info!("{} wraps {server}", env!("CARGO_PKG_VERSION"));
-    let identity = Identity::of_command(loaded.policy.identity(), &args.command);
+    let identity = Identity::of_command(loaded.policy.identity(), &words);
     tracing::info!("it is {identity}");
     if let Some(hint) = &identity.hint {
         tracing::warn!("{hint}");
@@ -79,9 +85,9 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
                     server.name()
                 );
             }
-            args.command.clone()
+            words
         }
-        Some(lock) => hold_to_lock(args, server, lock, loaded.policy.lock_mode(), env)?,
+        Some(lock) => hold_to_lock(words, server, lock, loaded.policy.lock_mode(), env)?,
     };
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(no_randomness)?;
@@ -98,26 +104,22 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
             engine.with_observation()
         }
     };
-    let words: Vec<_> = command.iter().map(|word| word.as_encoded_bytes()).collect();
-    let started = Digest::of_text(&words.join(&0));
+    let started: Vec<_> = command.iter().map(|word| word.as_encoded_bytes()).collect();
+    let started = Digest::of_text(&started.join(&0));
     let (engine, local) = asking(engine, (server.name(), started), &settings.approvals, env)?;
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
+    let max_message = args.max_message.map_or(max_message, |size| size.0);
+    let upstream = match &args.url {
+        Some(_) => UpstreamTarget::from_address(command, env, max_message)?,
+        None => UpstreamTarget::Command(command),
+    };
     let reload = reload(place, in_force);
-    Ok(proxy::run_session(Wrap {
-        command,
-        engine,
-        max_message: args.max_message.map_or(max_message, |size| size.0),
-        grace,
-        log,
-        local,
-        reload,
-        stderr: stderr.clone(),
-    })?)
+    Ok(proxy::run_session(Wrap { upstream, engine, max_message, grace, log, local, reload, stderr: stderr.clone() })?)
 }
 
 /// Returns the command as it is started under a lock: at the locked version, if the lock has one and the command leaves it open.
 fn hold_to_lock(
-    args: &WrapArgs,
+    words: Vec<OsString>,
     server: &Server,
     lock: &SessionLock,
     mode: LockMode,
@@ -125,14 +127,14 @@ fn hold_to_lock(
 ) -> anyhow::Result<Vec<OsString>> {
     let file = visible_path(&lock.path);
     tracing::info!("what it lists is held against the lock {file} ({mode})");
-    let Some(locked) = &lock.package else { return Ok(args.command.clone()) };
+    let Some(locked) = &lock.package else { return Ok(words) };
     let held = match mode {
         LockMode::Warn => {
             let mut notes = Vec::new();
-            let checked = check_package(&args.command, locked, env, &mut notes);
-            checked.map(|facts| HeldStart { command: args.command.clone(), notes, facts })
+            let checked = check_package(&words, locked, env, &mut notes);
+            checked.map(|facts| HeldStart { command: words.clone(), notes, facts })
         }
-        LockMode::Hide | LockMode::Ask | LockMode::Required | LockMode::Off => hold_package(&args.command, locked, env),
+        LockMode::Hide | LockMode::Ask | LockMode::Required | LockMode::Off => hold_package(&words, locked, env),
     };
     let look = format!("policylayer lock diff {server}");
     match held {
@@ -142,7 +144,7 @@ fn hold_to_lock(
         }
         Err(mismatch) if mode == LockMode::Warn => {
             tracing::warn!("its package is not the one in its lock {file}: {mismatch}. `{look}` shows what changed");
-            Ok(args.command.clone())
+            Ok(words)
         }
         Err(mismatch) => bail!(
             "The server is not started, because its package is not the one in its lock {file}: {mismatch}.\nwhat to do: look at what \

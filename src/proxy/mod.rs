@@ -1,4 +1,4 @@
-//! The I/O layer: the server as a child process, two pumps that move lines, and the end of a session.
+//! The I/O layer: the server as a child process or over HTTP, two pumps that move lines, and the end of a session.
 //!
 //! Two blocking threads pump bytes and share the engine behind one mutex that is never held across a write. The main
 //! thread starts the server and then only waits for the server, signals, the pumps and deadlines.
@@ -8,6 +8,7 @@ mod child;
 mod client_input;
 pub mod client_process;
 mod client_read_state;
+mod http;
 pub mod notification;
 mod outbox;
 mod pipe;
@@ -22,10 +23,10 @@ mod shared_session;
 mod signals;
 pub mod start_failure;
 pub mod stderr;
+mod upstream;
 #[cfg(unix)]
 pub mod watcher;
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -37,10 +38,10 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::approval_worker::{ApprovalInbox, ApprovalWorker};
-use self::child::Child;
 pub use self::child::{SpawnEnv, StartError};
 use self::client_input::ClientInput;
 use self::client_read_state::ClientReading;
+pub use self::http::{BadTarget, HttpTarget, target_words};
 use self::outbox::{Outbox, ServerRoute};
 use self::pipe::into_file;
 use self::pump::{Pump, PumpSource};
@@ -52,6 +53,8 @@ use self::session::{PumpEvent, SessionLoop};
 use self::shared_session::{ClientWriter, ServerWriter, SessionClock, SharedSession, lock_unpoisoned};
 pub(crate) use self::signals::Signals;
 use self::stderr::Stderr;
+use self::upstream::Upstream;
+pub use self::upstream::UpstreamTarget;
 use crate::audit::{self, AuditLog, LogNotice};
 use crate::engine::{Engine, LocalChannel, SessionEnd};
 use crate::exit::Exit;
@@ -63,8 +66,8 @@ use crate::wire::frame::Framer;
 /// What to run, and how.
 #[derive(Debug)]
 pub struct Wrap {
-    /// The server's program and its arguments.
-    pub command: Vec<OsString>,
+    /// The server.
+    pub upstream: UpstreamTarget,
     /// Decides on each line.
     pub engine: Engine,
     /// The longest line in either direction, in bytes.
@@ -119,7 +122,7 @@ fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {
     // A large result then goes to the client in one write, not in pieces that each wait for the client to wake.
     stdout.set_capacity(SERVER_PIPE);
     let server = ServerWriter::new(into_file(we_write), stdin.clone(), wrap.grace).map_err(system)?;
-    let child = Child::spawn(&wrap.command, None, server_reads, server_writes, server_says)?;
+    let upstream = Upstream::start(&wrap.upstream, None, server_reads, server_writes, server_says)?;
     abort_on_panic(wrap.stderr.clone());
     let clock = SessionClock::start_now();
     let engine = Arc::new(Mutex::new(wrap.engine));
@@ -146,7 +149,7 @@ fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {
     };
     name_thread("server-stderr").spawn(copy).map_err(system)?;
     start_threads(&session, (stdin, we_read), events, wrap.local, wrap.reload).map_err(system)?;
-    Ok(SessionLoop::new(child, session, signals, received, stderr_copied))
+    Ok(SessionLoop::new(upstream, session, signals, received, stderr_copied))
 }
 
 /// Starts the pumps, the writer of the server queue, the approval worker, and the watch of the policy.

@@ -9,15 +9,17 @@ use std::time::Duration;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
-use super::child::{Child, ServerExit, SpawnEnv, StartError, Stop};
+use super::child::{ServerExit, SpawnEnv, StartError, Stop};
 use super::pipe::into_handle;
 use super::signals::Signals;
-use crate::limits::{DRAIN, KILL_WAIT, SIGNAL_GRACE, TERM_GRACE};
+use super::upstream::{Upstream, UpstreamTarget};
+use crate::env::Env;
+use crate::limits::{DRAIN, KILL_WAIT, MAX_OFFER, SIGNAL_GRACE, TERM_GRACE};
 
 /// A running server, and the signals that end it with us.
 #[derive(Debug)]
 pub struct ProbeServer {
-    child: Child,
+    upstream: Upstream,
     signals: Signals,
     stopped_by: Option<Stop>,
     ended: Option<ServerExit>,
@@ -61,7 +63,7 @@ pub enum ProbeExit {
 }
 
 impl ProbeServer {
-    /// Starts the server, in `spawn_env` if that is not our own environment. Call this on the main thread, in a tokio
+    /// Starts the server, or reaches it over HTTP if the first word is its address, in `spawn_env` if that is not our own environment. Call this on the main thread, in a tokio
     /// runtime.
     ///
     /// # Errors
@@ -70,8 +72,11 @@ impl ProbeServer {
         let system = StartError::system_refused;
         let signals = Signals::new().map_err(system)?;
         let (pipes, server_reads, server_writes, server_says) = Pipes::open().map_err(system)?;
-        let child = Child::spawn(command, spawn_env, server_reads, server_writes, server_says)?;
-        Ok((Self { child, signals, stopped_by: None, ended: None }, pipes))
+        let env = spawn_env.map_or_else(Env::capture, |spawn_env| Env::new(spawn_env.vars.clone(), &spawn_env.dir));
+        let target = UpstreamTarget::from_words(command.to_vec(), &env, MAX_OFFER);
+        let target = target.map_err(|error| StartError::unusable_target(&error))?;
+        let upstream = Upstream::start(&target, spawn_env, server_reads, server_writes, server_says)?;
+        Ok((Self { upstream, signals, stopped_by: None, ended: None }, pipes))
     }
 
     /// Runs `talk` until it is done; `None` if the server, or a signal to us, ends it earlier.
@@ -84,7 +89,7 @@ impl ProbeServer {
                 self.stopped_by = Some(stop);
                 None
             }
-            ended = self.child.wait_for_exit() => {
+            ended = self.upstream.wait_for_exit() => {
                 self.ended = Some(ended);
                 // Its last lines may still be in its pipe.
                 timeout(DRAIN, talk).await.ok()
@@ -108,21 +113,21 @@ impl ProbeServer {
                 Some(stop) => (stop, SIGNAL_GRACE),
                 None => (Stop::Terminate, TERM_GRACE),
             };
-            self.child.request_stop(stop);
+            self.upstream.request_stop(stop);
             self.wait_for_exit(patience).await;
         }
         if self.ended.is_none() {
-            self.child.kill_all();
+            self.upstream.kill_all();
             self.wait_for_exit(KILL_WAIT).await;
         }
-        self.child.kill_and_reap();
+        self.upstream.kill_and_reap();
         gone
     }
 
     /// Waits until the server has ended, at most for `patience`, and no longer after a signal to us.
     async fn wait_for_exit(&mut self, patience: Duration) {
         let waited = tokio::select! {
-            waited = timeout(patience, self.child.wait_for_exit()) => waited.ok(),
+            waited = timeout(patience, self.upstream.wait_for_exit()) => waited.ok(),
             stop = self.signals.next_signal(), if self.stopped_by.is_none() => {
                 self.stopped_by = Some(stop);
                 None

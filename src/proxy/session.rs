@@ -10,10 +10,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::begin_end;
-use super::child::{Child, ServerExit, Stop};
+use super::child::{ServerExit, Stop};
 use super::outbox::{Outbox, ServerRoute};
 use super::shared_session::SharedSession;
 use super::signals::Signals;
+use super::upstream::Upstream;
 use crate::engine::SessionEnd;
 use crate::exit::Exit;
 use crate::limits::{
@@ -44,7 +45,7 @@ enum ShutdownStep {
 
 #[derive(Debug)]
 pub(super) struct SessionLoop {
-    child: Child,
+    upstream: Upstream,
     shared: Arc<SharedSession>,
     signals: Signals,
     events: UnboundedReceiver<PumpEvent>,
@@ -62,14 +63,14 @@ pub(super) struct SessionLoop {
 
 impl SessionLoop {
     pub(super) fn new(
-        child: Child,
+        upstream: Upstream,
         shared: Arc<SharedSession>,
         signals: Signals,
         events: UnboundedReceiver<PumpEvent>,
         stderr_copied: Receiver<()>,
     ) -> Self {
         Self {
-            child,
+            upstream,
             shared,
             signals,
             events,
@@ -88,14 +89,14 @@ impl SessionLoop {
         tracing::debug!("the server has ended: {}", ended.how);
         self.close_server_stdin();
         self.drain_server_output().await;
-        self.child.kill_all();
+        self.upstream.kill_all();
         // Nothing is written after the last answers, so earlier ones are written first.
         if let Some(answered) = self.answered.take() {
             self.wait_until_answered(answered).await;
         }
         let answered = answer_open(&self.shared, &ended.how, Answers::Last);
         self.wait_until_answered(answered).await;
-        self.child.kill_and_reap();
+        self.upstream.kill_and_reap();
         let _ = self.stderr_copied.recv_timeout(STDERR_DRAIN);
         let log_drain = if self.must_end.is_some() { LOG_DRAIN_AFTER_SIGNAL } else { LOG_DRAIN };
         let lost = self.shared.log.as_ref().map_or(0, |log| log.finish(log_drain));
@@ -113,7 +114,7 @@ impl SessionLoop {
             let at = self.next.map(|(at, _)| at);
             tokio::select! {
                 biased;
-                ended = self.child.wait_for_exit() => return ended,
+                ended = self.upstream.wait_for_exit() => return ended,
                 stop = self.signals.next_signal() => self.forward_signal(stop),
                 Some(event) = self.events.recv() => self.handle_pump_event(event),
                 () = sleep_until_some(at) => {
@@ -168,11 +169,11 @@ impl SessionLoop {
                 self.schedule_step(self.shared.grace, ShutdownStep::Terminate);
             }
             ShutdownStep::Terminate => {
-                self.child.request_stop(Stop::Terminate);
+                self.upstream.request_stop(Stop::Terminate);
                 self.schedule_step(TERM_GRACE, ShutdownStep::Kill);
             }
             ShutdownStep::Kill => {
-                self.child.kill_all();
+                self.upstream.kill_all();
                 self.schedule_step(KILL_WAIT, ShutdownStep::Abandon);
             }
             ShutdownStep::Abandon => return Some(ServerExit::unknown()),
@@ -187,7 +188,7 @@ impl SessionLoop {
             // What it says to the client is left out: the end follows, with the answers.
             begin_end(&self.shared, SessionEnd::Signal);
         }
-        self.child.request_stop(stop);
+        self.upstream.request_stop(stop);
         if self.must_end.is_none() {
             self.close_server_stdin();
             self.schedule_step(SIGNAL_GRACE, ShutdownStep::Kill);
@@ -212,7 +213,7 @@ impl SessionLoop {
                 () = sleep(DRAIN) => {
                     if !rest_killed {
                         // A descendant holds the pipe, and has had its time to write something.
-                        self.child.kill_all();
+                        self.upstream.kill_all();
                         rest_killed = true;
                     } else if self.shared.client.blocked_write_count().is_none() || stalls.check_stalled(&self.shared, self.client_left) {
                         return;

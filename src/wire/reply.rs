@@ -23,6 +23,10 @@ pub enum ErrorCode {
     StartFailed,
     /// Too many requests are open.
     TooMany,
+    /// The server over HTTP gave no answer.
+    UpstreamFailed,
+    /// The server has no such method (JSON-RPC 2.0).
+    MethodNotFound,
 }
 
 impl ErrorCode {
@@ -37,6 +41,8 @@ impl ErrorCode {
             Self::Refused => -31003,
             Self::StartFailed => -31004,
             Self::TooMany => -31005,
+            Self::UpstreamFailed => -31006,
+            Self::MethodNotFound => -32601,
         }
     }
 }

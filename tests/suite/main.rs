@@ -53,6 +53,7 @@ mod edit_sections;
 mod everything;
 mod explain;
 mod faults;
+mod http;
 mod init;
 mod inspect;
 mod iterable;

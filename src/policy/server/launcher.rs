@@ -3,12 +3,18 @@
 use super::name_rules::path_segments;
 use super::origin::{Started, What};
 use crate::risk::Registry;
+use crate::wire::http::endpoint::Endpoint;
 
 /// How many launchers may be nested: `env` before `cmd /c` before `npx` and so on.
 const MOST_LAUNCHERS: usize = 8;
 
-/// Finds what these words start; `launchers` counts the launchers before them.
+/// Finds what these words start, or the server at the address that is the first word; `launchers` counts the launchers before them.
 pub(super) fn find_started(words: &[String], launchers: usize) -> Option<Started> {
+    if let [url, ..] = words
+        && let Ok(endpoint) = Endpoint::parse(url)
+    {
+        return Some(Started::new(What::Remote { host: endpoint.authority(), bridge: None }));
+    }
     let started = find_behind(words, launchers)?;
     let is_relative = words.first().is_some_and(|program| {
         let is_rooted = program.starts_with(['/', '\\']) || program.get(1..).is_some_and(|rest| rest.starts_with(':'));
@@ -268,7 +274,7 @@ fn bridged(program: &str, rest: &[String]) -> Option<Started> {
     let doubt = (!is_secure).then_some("without TLS, anybody on the way can answer for it");
     let doubt = doubt.or_else(|| (addresses().count() > 1).then_some("its command names several addresses"));
     let doubt = doubt.or_else(|| rest.iter().any(|word| word.contains("verify")).then_some(OPTION));
-    Some(Started::new(What::Remote { host, bridge: program.to_owned() }).with_doubt(doubt))
+    Some(Started::new(What::Remote { host, bridge: Some(program.to_owned()) }).with_doubt(doubt))
 }
 
 const NODE_OPTIONS: &str = "-r --require --import --loader --experimental-loader --env-file -C --conditions";

@@ -197,7 +197,7 @@ impl fmt::Display for Server {
     }
 }
 
-/// Returns what a command starts; `None` if its words do not tell.
+/// Returns what a command starts; `None` if its words do not tell. The address of a server, as the first word, is that server.
 ///
 /// ```
 /// use policylayer::policy::server::find_started;

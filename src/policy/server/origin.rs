@@ -30,8 +30,8 @@ pub(crate) enum What {
     Program(String),
     /// A file, a directory, a repository or an archive.
     File(String),
-    /// A server that a bridge reaches.
-    Remote { host: String, bridge: String },
+    /// A server that a bridge reaches, or `wrap --url` itself.
+    Remote { host: String, bridge: Option<String> },
 }
 
 impl Started {
@@ -116,7 +116,7 @@ impl Started {
     /// Returns the name of the bridge that reaches the server, if one does.
     pub(super) fn bridge_name(&self) -> Option<ServerName> {
         match &self.what {
-            What::Remote { bridge, .. } => from_package(bridge),
+            What::Remote { bridge, .. } => from_package(bridge.as_deref()?),
             _ => None,
         }
     }
@@ -175,7 +175,8 @@ impl fmt::Display for Started {
             What::Module(module) => write!(f, "the Python module {module}, whoever it is from"),
             What::Program(program) => write!(f, "the program {program} that is first in PATH"),
             What::File(file) => write!(f, "{file}, which no registry vouches for"),
-            What::Remote { host, .. } => write!(f, "{host}, through a bridge"),
+            What::Remote { host, bridge: Some(_) } => write!(f, "{host}, through a bridge"),
+            What::Remote { host, bridge: None } => write!(f, "{host}, over HTTP"),
         }?;
         self.doubt.map_or(Ok(()), |doubt| write!(f, "; {doubt}"))
     }

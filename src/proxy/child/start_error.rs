@@ -9,6 +9,7 @@ use std::path::Path;
 use crate::lookup;
 #[cfg(any(windows, test))]
 use crate::lookup::{SearchEnv, SearchResult};
+use crate::proxy::BadTarget;
 use crate::visible::escape_invisible;
 
 const LOCATE: &str = if cfg!(windows) { "where" } else { "command -v" };
@@ -43,6 +44,12 @@ impl StartError {
     /// The system refused something that the wrapper needs before it starts a server.
     pub(in crate::proxy) fn system_refused(error: io::Error) -> Self {
         Self { problem: format!("the wrapper cannot start: {error}"), fix: MORE_HANDLES.to_owned() }
+    }
+
+    /// The server is one over HTTP, and its address or a header cannot be used.
+    pub(in crate::proxy) fn unusable_target(error: &BadTarget) -> Self {
+        let fix = "correct the words behind `wrap` in the client's entry, or the variables in its `env`";
+        Self { problem: format!("cannot reach the server: {error}"), fix: fix.to_owned() }
     }
 
     pub(super) fn unexplained(command: &str, error: io::Error) -> Self {

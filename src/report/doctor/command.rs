@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::client_env::DESKTOP_PATH;
 use super::{Finding, LaunchChain, Problem};
+use crate::limits::MAX_MESSAGE;
 use crate::lookup::{self, SearchEnv, SearchResult};
+use crate::proxy::{BadTarget, HttpTarget};
 use crate::shell::as_word;
 
 /// The command that prints the path of a program in a terminal.
@@ -28,6 +30,11 @@ pub(super) fn check_command(chain: &LaunchChain<'_>) -> Finding {
     let Some(program) = chain.own_words().first() else {
         return Err(Problem::failed("there is no command", format!("name one in {}", chain.entry_place())));
     };
+    if let Some(target) = HttpTarget::from_words(chain.own_words(), &chain.env.as_env(), MAX_MESSAGE) {
+        let wrong =
+            |error: BadTarget| Problem::failed(error.to_string(), format!("correct it in {}", chain.entry_place()));
+        return target.map(|target| format!("{target}, over HTTP")).map_err(wrong);
+    }
     let path = locate_program(program, chain)?;
     let without_shell = || chain.search_env().with_path(DESKTOP_PATH).find_program(OsStr::new(program));
     let through = match chain.env.asks_shell() && without_shell() == SearchResult::Nowhere {

@@ -87,7 +87,9 @@ impl Launch {
                     fs::write(&file, text).unwrap();
                     command.arg("--policy").arg(file);
                 }
-                command.arg("--").arg(&self.program);
+                // The address of a server over HTTP is no command.
+                let is_address = self.program.to_string_lossy().contains("://");
+                command.arg(if is_address { "--url" } else { "--" }).arg(&self.program);
                 command
             }
         };

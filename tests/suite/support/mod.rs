@@ -12,6 +12,7 @@ pub(crate) mod api;
 pub(crate) mod audit_log;
 pub(crate) mod client;
 pub(crate) mod desk;
+pub(crate) mod http_server;
 pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod processes;

@@ -1,0 +1,136 @@
+//! A server over HTTP as words, as a command is: its address, and `--header NAME=VARIABLE` as often as there are headers.
+
+use std::ffi::OsStr;
+
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::forward_proxy::{BadProxy, ForwardProxy, ProxyVariables};
+use crate::env::Env;
+use crate::wire::http::endpoint::{BadEndpoint, Endpoint};
+use crate::wire::http::header_rule::{BadHeader, HeaderRule};
+
+/// A server over HTTP, and how it is reached.
+#[derive(Clone, Debug)]
+pub struct HttpTarget {
+    pub(super) endpoint: Endpoint,
+    /// What is sent with each request. Values are marked as sensitive, so that nothing shows them.
+    pub(super) headers: HeaderMap,
+    /// The proxy that connections go through; `None` if they go straight.
+    pub(super) forward_proxy: Option<ForwardProxy>,
+    /// The longest message in either direction, in bytes.
+    pub(super) max_message: usize,
+}
+
+/// Why a server over HTTP cannot be used. No value of a variable is quoted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTarget {
+    /// Its address.
+    #[error("The address of the server cannot be used: {0}.")]
+    Address(#[from] BadEndpoint),
+    /// A header.
+    #[error("A --header cannot be used: {0}.")]
+    Header(#[from] BadHeader),
+    /// The proxy before it.
+    #[error("The proxy cannot be used: {0}. Change it, or name the server in NO_PROXY.")]
+    Proxy(#[from] BadProxy),
+    /// Another word.
+    #[error("Behind the address of a server there can only be --header NAME=VARIABLE.")]
+    Word,
+}
+
+/// Returns the words for an address and its headers.
+pub fn target_words(url: &str, headers: &[String]) -> Vec<String> {
+    let headers = headers.iter().flat_map(|header| ["--header".to_owned(), header.clone()]);
+    [url.to_owned()].into_iter().chain(headers).collect()
+}
+
+/// The address without its query.
+impl std::fmt::Display for HttpTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.endpoint.fmt(f)
+    }
+}
+
+impl HttpTarget {
+    /// Returns the server over HTTP that these words name; `None` if they start with something that is no URL: then they are a
+    /// command.
+    ///
+    /// # Errors
+    /// With what is wrong with a word, or with a variable that it names.
+    pub fn from_words<S: AsRef<OsStr>>(words: &[S], env: &Env, max_message: usize) -> Option<Result<Self, BadTarget>> {
+        let mut words = words.iter().map(|word| word.as_ref().to_string_lossy());
+        let url = words.next().filter(|first| first.contains("://"))?;
+        let words: Vec<String> = words.map(Into::into).collect();
+        Some(Self::read(&url, &words, env, max_message))
+    }
+
+    fn read(url: &str, words: &[String], env: &Env, max_message: usize) -> Result<Self, BadTarget> {
+        let endpoint = Endpoint::parse(url)?;
+        let mut headers = HeaderMap::new();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let rule = match word.split_once('=') {
+                Some(("--header", rule)) => rule,
+                _ if word == "--header" => words.next().ok_or(BadHeader::Form)?,
+                // In a client's entry, other options of `wrap` may follow.
+                Some(("--policy" | "--server" | "--log-level" | "--max-message", _)) => continue,
+                _ if word == "--observe" => continue,
+                _ if matches!(word.as_str(), "--policy" | "--server" | "--log-level" | "--max-message") => {
+                    words.next();
+                    continue;
+                }
+                _ => return Err(BadTarget::Word),
+            };
+            let rule = HeaderRule::parse(rule)?;
+            let value = env.var(rule.variable()).map(OsStr::to_string_lossy);
+            let value = rule.check_value(value.as_deref())?;
+            let unusable = || BadHeader::Value(rule.name().to_owned());
+            let mut value = HeaderValue::from_str(value).map_err(|_| unusable())?;
+            value.set_sensitive(true);
+            headers.append(HeaderName::from_bytes(rule.name().as_bytes()).map_err(|_| unusable())?, value);
+        }
+        let text = |names: &[&str]| names.iter().find_map(|name| env.var(name)).map(OsStr::to_string_lossy);
+        let proxy = text(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
+        let except = text(&["NO_PROXY", "no_proxy"]);
+        let variables = ProxyVariables { proxy: proxy.as_deref(), except: except.as_deref() };
+        let forward_proxy = ForwardProxy::for_endpoint(&endpoint, variables)?;
+        Ok(Self { endpoint, headers, forward_proxy, max_message })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Option<Result<HttpTarget, BadTarget>> {
+        let env = Env::new([("KEY", "Bearer s3cret"), ("EMPTY", ""), ("HTTPS_PROXY", "http://u:s3cret@p.test:1")], "");
+        HttpTarget::from_words(words, &env, 1000)
+    }
+
+    #[test]
+    fn a_server_is_named_by_its_address_and_headers() {
+        let target = read(&["https://x.test/mcp", "--header", "Authorization=KEY", "--header=X-Other=KEY"]).unwrap();
+        let target = target.unwrap();
+        assert_eq!(target.headers.len(), 2);
+        assert_eq!(target.headers["authorization"], "Bearer s3cret");
+        assert!(!format!("{target:?}").contains("s3cret"), "{target:?}");
+        assert!(target.forward_proxy.is_some());
+        assert!(read(&["http://localhost/"]).unwrap().unwrap().forward_proxy.is_none());
+        assert!(read(&["npx", "-y", "mcp-remote", "https://x.test"]).is_none());
+        assert!(read(&[]).is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_a_value() {
+        for (words, wrong) in [
+            (&["http://x.test/"][..], BadTarget::Address(BadEndpoint::Plain)),
+            (&["ftp://x.test/"], BadTarget::Address(BadEndpoint::Scheme)),
+            (&["https://x.test/", "--header"], BadTarget::Header(BadHeader::Form)),
+            (&["https://x.test/", "--header", "A=EMPTY"], BadTarget::Header(BadHeader::Unset("A".into()))),
+            (&["https://x.test/", "--header", "A=NONE"], BadTarget::Header(BadHeader::Unset("A".into()))),
+            (&["https://x.test/", "-H", "A=KEY"], BadTarget::Word),
+        ] {
+            assert_eq!(read(words).unwrap().unwrap_err(), wrong, "{words:?}");
+        }
+    }
+}
