@@ -539,7 +539,7 @@ type Law = fn(&[u8]);
 /// What fuzzing has found worth keeping: tests/fuzz/corpus, a folder a law.
 #[test]
 fn the_corpus_holds() {
-    let laws: [(&str, Law); 10] = [
+    let laws: [(&str, Law); 11] = [
         ("strict", laws::strict::holds),
         ("framing", laws::framing::holds),
         ("events", laws::events::holds),
