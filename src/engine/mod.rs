@@ -60,7 +60,7 @@ use limits::Store;
 use line_errors::{describe_admit_error, describe_fault, describe_oversize, describe_server_end};
 use list_filter::{ListKind, ListPart};
 use list_listeners::Listeners;
-use open_requests::{AdmitError, OpenRequest, OpenRequests, RequestKind};
+use open_requests::{OpenRequest, OpenRequests, RequestKind};
 use preparations::{Preparation, Preparations};
 use recorder::Recorder;
 use resource_index::ResourceIndex;
@@ -382,34 +382,6 @@ impl Engine {
             }
             Some(_) => turn.forward_to_server(),
         }
-    }
-
-    /// Refuses an unacceptable line of the client. If it was the answer to a request of the server, the server gets an
-    /// error instead; if it was the answer to a request of ours, it is a refusal.
-    fn refuse_client_line(&mut self, skim: &Skim, traceparent: Option<&str>, why: &str, turn: &mut Turn<'_>) {
-        turn.push_note(format!("to the client: {why}"));
-        let facts = Facts { traceparent, ..Facts::new(Direction::Client, None, PROTOCOL_RULE) };
-        self.recorder.record_unacceptable(&facts, why, turn);
-        let Some(id) = skim.response_id() else { return };
-        let (key, unreadable) = (id.into(), Answer::Result("{}"));
-        if !self.handle_dialogue_answer(&key, unreadable, turn)
-            && let Some(open) = self.server_requests.take_waiting(&key)
-        {
-            if self.ended.is_none() {
-                turn.send_to_server(reply::error_line(Some(&open.id), ErrorCode::InvalidRequest, why));
-            }
-            if let RequestKind::Call(request) = open.kind {
-                turn.record_outcome(request.draft, Outcome::Error);
-            }
-        }
-    }
-
-    /// Returns the id under which a line of the client is refused. A line that may not be a request must not be taken
-    /// for the answer to an open one.
-    fn id_to_answer<'s>(&self, skim: &'s Skim) -> Option<&'s str> {
-        let id = skim.request_id()?;
-        let is_free = || self.client_requests.check_capacity(&id.into()) != Err(AdmitError::InFlight);
-        (skim.shape == Shape::Request || is_free()).then(|| id.as_str())
     }
 
     fn handle_server_notification(&mut self, line: &[u8], method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
