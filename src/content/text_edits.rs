@@ -58,7 +58,7 @@ impl TextEdits {
     fn may_strip(&self, inside: &str) -> bool {
         let is_escape = |byte: u8, next: u8| (byte == b'\\') & ((next == b'u') | (next == b'b') | (next == b'f'));
         (self.invisible || self.ansi)
-            && (has_byte(inside.as_bytes(), |byte| (byte < b' ') | (byte > b'~'))
+            && (has_byte(inside.as_bytes(), |byte| !(b' '..=b'~').contains(&byte))
                 || has_pair(inside.as_bytes(), is_escape))
     }
 }
@@ -152,7 +152,7 @@ fn edit_string(inside: &str, edits: &TextEdits, counts: &mut EditCounts) -> Opti
 
 /// Whether the byte is a character that is seen, and not the start of an escape.
 fn is_plain(byte: u8) -> bool {
-    (byte >= b' ') & (byte <= b'~') & (byte != b'\\')
+    (b' '..=b'~').contains(&byte) & (byte != b'\\')
 }
 
 /// How many such bytes there are from a place on.

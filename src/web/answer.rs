@@ -57,7 +57,7 @@ pub(super) struct WebAnswer {
     body: WebBody,
     kind: &'static str,
     cache: &'static str,
-    location: Option<String>,
+    location: Option<Box<str>>,
     cookie: Option<String>,
 }
 
@@ -82,7 +82,7 @@ impl WebAnswer {
     /// Leads to another page after a change.
     pub(super) fn redirect(location: String) -> Self {
         let empty = Self::new(StatusCode::SEE_OTHER, Bytes::new(), "text/plain; charset=utf-8", "no-store");
-        Self { location: Some(location), ..empty }
+        Self { location: Some(location.into()), ..empty }
     }
 
     fn new(status: StatusCode, body: Bytes, kind: &'static str, cache: &'static str) -> Self {
@@ -111,7 +111,7 @@ impl WebAnswer {
         for (name, value) in fixed {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        for (name, value) in [(LOCATION, self.location), (SET_COOKIE, self.cookie)] {
+        for (name, value) in [(LOCATION, self.location.map(String::from)), (SET_COOKIE, self.cookie)] {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
                 headers.insert(name, value);
             }

@@ -72,7 +72,7 @@ impl Wanted {
             CannotEdit::Invalid { ref document, ref diagnostics, .. } => FormTrouble {
                 message: error.to_string(),
                 field: None,
-                invalid: Some(((**document).clone(), diagnostics.clone())),
+                invalid: Some(Box::new(((**document).clone(), diagnostics.clone()))),
             },
             error @ CannotEdit::Refused(_) => error.to_string().into(),
         })
@@ -148,7 +148,7 @@ fn load_document(place: &ServerPlace, text: &str) -> Result<Edited, FormTrouble>
         None => Err(FormTrouble {
             message: "This is not a valid policy, so nothing was written. Fix it below.".to_owned(),
             field: None,
-            invalid: Some((source, loaded.diagnostics)),
+            invalid: Some(Box::new((source, loaded.diagnostics))),
         }),
     }
 }

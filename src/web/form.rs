@@ -48,7 +48,7 @@ pub(super) struct FormTrouble {
     /// The field that it is about.
     pub(super) field: Option<String>,
     /// The document that is invalid, with its errors.
-    pub(super) invalid: Option<(Source, Vec<Diagnostic>)>,
+    pub(super) invalid: Option<Box<(Source, Vec<Diagnostic>)>>,
 }
 
 impl From<String> for FormTrouble {

@@ -112,7 +112,7 @@ pub(super) fn show_trouble(trouble: &FormTrouble) -> Markup {
     html! {
         div.box.trouble role="alert" tabindex="-1" autofocus[trouble.field.is_none()] {
             p.bad { (in_code(&trouble.message)) }
-            @if let Some((source, diagnostics)) = &trouble.invalid { (show_diagnostics(source, diagnostics)) }
+            @if let Some((source, diagnostics)) = trouble.invalid.as_deref() { (show_diagnostics(source, diagnostics)) }
         }
     }
 }

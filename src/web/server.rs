@@ -418,7 +418,7 @@ fn show_textarea(name: &str, label: &str, rows: usize, text: &str, trouble: Opti
         @if let Some(trouble) = trouble {
             div.box.trouble id=(faults) role="alert" {
                 p.bad { (in_code(&trouble.message)) }
-                @if let Some((source, diagnostics)) = &trouble.invalid { (show_diagnostics(source, diagnostics)) }
+                @if let Some((source, diagnostics)) = trouble.invalid.as_deref() { (show_diagnostics(source, diagnostics)) }
             }
         }
         textarea id=(name) name=(name) rows=(rows) spellcheck="false" autocomplete="off" autofocus[trouble.is_some()]

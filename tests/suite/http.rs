@@ -369,7 +369,9 @@ fn a_server_of_revision_2024_11_05_is_recognized() {
                     }
                     _ => None,
                 };
-                answer.map(|answer| events.lock().unwrap().send(event(&answer)).unwrap());
+                if let Some(answer) = answer {
+                    events.lock().unwrap().send(event(&answer)).unwrap();
+                }
             }
             _ => write(connection, &reply(&["405 Method Not Allowed"], "")),
         }

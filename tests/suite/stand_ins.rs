@@ -269,7 +269,7 @@ fn what_is_real_is_judged_and_nothing_of_ours_names_it() {
         "{rows:?}"
     );
     let (number, mut actions) = (question.number, Vec::new());
-    let note = Some(format!("not to {EMAIL}").into());
+    let note = Some(format!("not to {EMAIL}"));
     session.engine.handle_local_answer(number, ApprovalAnswer::Refused { note }, Now::default(), &mut actions);
     let told: Vec<_> =
         actions.iter().filter(|action| matches!(action, Action::ToClient(_) | Action::Note(_))).collect();

@@ -84,7 +84,8 @@ fn patch_nested<E>(
             }
             b'[' => containers.push(Container::List),
             b'}' | b']' => {
-                if containers.pop().is_some_and(|container| container != Container::List) {
+                let ended = containers.pop();
+                if ended.is_some_and(|container| container != Container::List) {
                     way.pop();
                 }
             }

@@ -131,15 +131,15 @@ mod tests {
             known.add(value);
         }
         for (text, found) in [
-            ("Hello Anna Maria Schmidt!", vec![6..24]),
-            ("Hello Anna Maria Schmidts", vec![6..16]),
-            ("xAnna Maria, Anna Maria.", vec![13..23]),
-            ("Anna Mariazz", vec![]),
-            ("short verylongword", vec![]),
-            ("(\u{e9}t\u{e9} 2024)", vec![1..11]),
-            ("d\u{e9}t\u{e9} 2024", vec![]),
+            ("Hello Anna Maria Schmidt!", Some(6..24)),
+            ("Hello Anna Maria Schmidts", Some(6..16)),
+            ("xAnna Maria, Anna Maria.", Some(13..23)),
+            ("Anna Mariazz", None),
+            ("short verylongword", None),
+            ("(\u{e9}t\u{e9} 2024)", Some(1..11)),
+            ("d\u{e9}t\u{e9} 2024", None),
         ] {
-            assert_eq!(known.find(text), found, "{text}");
+            assert_eq!(known.find(text), Vec::from_iter(found), "{text}");
         }
     }
 }

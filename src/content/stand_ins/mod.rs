@@ -122,8 +122,8 @@ impl StandIns {
         }
         let hidden = apply_patches(text, &patches);
         // The one must be read as JSON if the other is.
-        let is_read_alike = !is_container(&hidden) && !(found.is_too_deep && is_container(text));
-        if is_read_alike && self.put_back_text(&hidden).as_deref() == Some(text) {
+        let is_read_otherwise = is_container(&hidden) || (found.is_too_deep && is_container(text));
+        if !is_read_otherwise && self.put_back_text(&hidden).as_deref() == Some(text) {
             Ok(patches)
         } else {
             Err(NotHidden::NotAlike)

@@ -66,9 +66,12 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
+/// A connection that waits for a request, since then.
+type IdleConnection = (Instant, SendRequest<LineBody>);
+
 /// The connections to one server.
 pub(super) struct Connections {
-    idle: Arc<Mutex<Vec<(Instant, SendRequest<LineBody>)>>>,
+    idle: Arc<Mutex<Vec<IdleConnection>>>,
     tls: OnceLock<TlsConnector>,
 }
 

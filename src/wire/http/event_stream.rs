@@ -259,7 +259,10 @@ impl EventReader {
 mod tests {
     use super::*;
 
-    fn read(stream: &[u8], size: usize, max: usize) -> (Vec<(EventKind, Option<String>)>, Option<String>, Option<u64>) {
+    /// The events, the last id and the time to wait.
+    type Read = (Vec<(EventKind, Option<String>)>, Option<String>, Option<u64>);
+
+    fn read(stream: &[u8], size: usize, max: usize) -> Read {
         let (mut reader, mut events) = (EventReader::new(max), Vec::new());
         for mut chunk in stream.chunks(size) {
             while let Some(event) = reader.next_event(&mut chunk) {
