@@ -216,9 +216,9 @@ mod tests {
         for (above, client) in [
             (&["90 claude", "80 -zsh", "70 tmux"][..], Some(90)),
             (&["90 /bin/sh -c x", "80 claude"], Some(80)),
-            (&["90 sh", "85 node /usr/bin/npx policylayer", "80 node /usr/lib/cli.js", "70 bash"], Some(80)),
-            (&["90 node /usr/lib/node_modules/npm/bin/npx-cli.js policylayer", "80 Code"], Some(80)),
-            (&["90 npm exec policylayer", "80 cursor"], Some(80)),
+            (&["90 sh", "85 node /usr/bin/npx guard", "80 node /usr/lib/cli.js", "70 bash"], Some(80)),
+            (&["90 node /usr/lib/node_modules/npm/bin/npx-cli.js guard", "80 Code"], Some(80)),
+            (&["90 npm exec guard", "80 cursor"], Some(80)),
             (&["90 cmd.exe /c policylayer.exe", r"80 C:\Programs\Claude.exe"], Some(80)),
             (&["90 /Applications/Claude.app/Contents/Helpers/disclaimer", "80 Claude"], Some(80)),
             (&["90 op run --", "85 sudo x", "80 /opt/zed"], Some(80)),
