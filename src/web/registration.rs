@@ -379,7 +379,7 @@ pub(super) fn show_links(site: &Site, client: &ClientStatus, server: &ServerStat
     html! {
         @if !offered.is_empty() { p.links { @for asked in offered {
             a.button href=(link_to_registration(site, *asked, Some(client.client), Some(&client.file), client.folder.as_deref(), &server.name)) {
-                (asked.1) span.quiet { ": " (visible_key(&server.name)) }
+                (asked.1) span.quiet { ", " (visible_key(&server.name)) }
             }
         } } }
     }

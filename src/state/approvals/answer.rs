@@ -77,7 +77,7 @@ impl StoredApprovals {
             let mut all = connection.prepare("SELECT * FROM approvals ORDER BY asked, number")?;
             Ok(all.query_map([], ApprovalEntry::read_row)?.collect::<Result<_, _>>()?)
         });
-        all.map_err(|fault| self.explain_error(&fault))
+        all.map_err(|fault| self.explain_error(&fault, UNLISTED))
     }
 
     /// Answers a question as it was `shown` if nobody has done so before, and returns it as it was. `given` is what the person
@@ -111,7 +111,7 @@ impl StoredApprovals {
             sweep_expired(connection, locks, unix_time())?;
             Ok(Ok(entry))
         });
-        answered.map_err(|fault| self.explain_error(&fault))
+        answered.map_err(|fault| self.explain_error(&fault, "cannot take the answer"))
     }
 
     /// Returns a question as it is now. This only reads, and so blocks nobody.
@@ -123,7 +123,7 @@ impl StoredApprovals {
             return Ok(None);
         }
         let entry = self.database.read_transaction(|transaction| find_row(transaction, id));
-        entry.map_err(|fault| self.explain_error(&fault))
+        entry.map_err(|fault| self.explain_error(&fault, UNLISTED))
     }
 
     /// Waits until the session that asked has acted on an answer, and returns the question as it is then; `None` if it is gone.
@@ -153,11 +153,13 @@ impl StoredApprovals {
         }
     }
 
-    fn explain_error(&self, fault: &DatabaseError) -> StoreError {
-        let message = explain_error(fault, self.database.path(), "cannot list the calls that wait for a person");
+    fn explain_error(&self, fault: &DatabaseError, cannot: &str) -> StoreError {
+        let message = explain_error(fault, self.database.path(), cannot);
         StoreError { message, is_locked: fault.is_busy() }
     }
 }
+
+const UNLISTED: &str = "cannot list the calls that wait for a person";
 
 fn find_row(connection: &Connection, id: &str) -> Result<Option<ApprovalEntry>, DatabaseError> {
     let find = "SELECT * FROM approvals WHERE id = ?1";
