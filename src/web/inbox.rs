@@ -53,7 +53,7 @@ enum Taken {
 }
 
 /// What a person typed that was not taken.
-struct Trouble<'f> {
+struct AnswerTrouble<'f> {
     error: InboxError,
     form: &'f Fields,
 }
@@ -63,7 +63,7 @@ pub(super) fn show_inbox(site: &Site, query: &Fields) -> WebAnswer {
     show_with(site, StatusCode::OK, query, None)
 }
 
-fn show_with(site: &Site, status: StatusCode, query: &Fields, trouble: Option<&Trouble<'_>>) -> WebAnswer {
+fn show_with(site: &Site, status: StatusCode, query: &Fields, trouble: Option<&AnswerTrouble<'_>>) -> WebAnswer {
     let listed = || -> Result<_, InboxError> {
         Ok((ApprovalStores::find_all(site.env())?.list_all()?, paths::load_confirm(site.env())?))
     };
@@ -104,7 +104,7 @@ fn show_asked(entry: &ApprovalEntry) -> Markup {
     }
 }
 
-fn show_calls(site: &Site, all: &[ApprovalEntry], required: Confirm, trouble: Option<&Trouble<'_>>) -> Markup {
+fn show_calls(site: &Site, all: &[ApprovalEntry], required: Confirm, trouble: Option<&AnswerTrouble<'_>>) -> Markup {
     let (open, over): (Vec<_>, Vec<_>) = all.iter().partition(|entry| entry.state.is_open());
     let asks_here =
         paths::load_settings(site.env()).is_ok_and(|settings| settings.approvals.channels.contains(&Channel::Local));
@@ -134,7 +134,7 @@ fn show_calls(site: &Site, all: &[ApprovalEntry], required: Confirm, trouble: Op
 }
 
 /// Shows a call with all that there is to read about it.
-fn show_call(site: &Site, entry: &ApprovalEntry, required: Confirm, trouble: Option<&Trouble<'_>>) -> Markup {
+fn show_call(site: &Site, entry: &ApprovalEntry, required: Confirm, trouble: Option<&AnswerTrouble<'_>>) -> Markup {
     let heading = format!("call-{}", entry.id);
     let needs_code = entry.confirm.max(required) == Confirm::Code;
     // What was typed for this call stays, whatever was wrong with it.
@@ -214,7 +214,7 @@ pub(super) fn answer_call(site: &Site, form: &Fields) -> WebAnswer {
     match record_answer(site, form) {
         Ok(Taken::Given(id)) => led_to("done", &id),
         Ok(Taken::NeedsCode(id)) => led_to("asked", &id),
-        Err(error) => show_with(site, StatusCode::CONFLICT, &Fields::default(), Some(&Trouble { error, form })),
+        Err(error) => show_with(site, StatusCode::CONFLICT, &Fields::default(), Some(&AnswerTrouble { error, form })),
     }
 }
 

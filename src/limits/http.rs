@@ -1,0 +1,46 @@
+//! Servers over HTTP.
+
+use std::time::Duration;
+
+/// The longest id of an event that is kept, to resume its stream from it, in bytes.
+pub const MAX_EVENT_ID: usize = 1024;
+/// How many requests to a server over HTTP may be open at once; the next one is refused. Each holds a message at most.
+pub const MAX_HTTP_REQUESTS: usize = 256;
+/// How long the head of an answer over HTTP may be, and how much of a body is read at once, in bytes.
+pub const MAX_HTTP_HEAD: usize = 64 * 1024;
+/// How much is read of a body that comes without success, in bytes.
+pub const MAX_HTTP_ERROR: usize = 64 * 1024;
+/// How many connections without a request are kept.
+pub const MAX_HTTP_IDLE: usize = 8;
+/// How long they are kept. Node's servers close them after five seconds.
+pub const HTTP_IDLE: Duration = Duration::from_secs(4);
+/// How long a connection may take, its TLS included.
+pub const HTTP_CONNECT: Duration = Duration::from_secs(15);
+/// How long one address of a host has before the next one is tried too.
+pub const HTTP_ADDRESS_WAIT: Duration = Duration::from_millis(250);
+/// After how long without a byte the system asks whether the other side is still there.
+pub const HTTP_KEEPALIVE: Duration = Duration::from_secs(60);
+/// How long the head of an answer may take, but for calls, which their client waits for as long as it likes.
+pub const HTTP_ANSWER: Duration = Duration::from_secs(60);
+/// How long a body may be silent that is no stream of events.
+pub const HTTP_SILENCE: Duration = Duration::from_secs(60);
+/// How long a stream of events may be silent: as long as it likes.
+pub const HTTP_STREAM_SILENCE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// How long a stream is read on after the answer that it was opened for, so that its connection can be used again.
+pub const HTTP_LAST_EVENTS: Duration = Duration::from_secs(1);
+/// How long what comes after a notification or an answer of the client waits until the server has taken it.
+pub const HTTP_NOTICE: Duration = Duration::from_secs(2);
+/// How long the server has to hear that the session is over. It is less than [`SIGNAL_GRACE`].
+pub const HTTP_FAREWELL: Duration = Duration::from_secs(1);
+/// How often a request is sent again where that is safe.
+pub const MAX_HTTP_RETRIES: u32 = 2;
+/// The first pause before that; the next one is four times as long.
+pub const HTTP_RETRY: Duration = Duration::from_millis(250);
+/// How many redirects on one origin are followed.
+pub const MAX_HTTP_REDIRECTS: usize = 3;
+/// How long a stream that was cut waits before it is resumed, unless the server says otherwise.
+pub const HTTP_RESUME: Duration = Duration::from_secs(1);
+/// The longest such pause, whatever the server says.
+pub const MAX_HTTP_RESUME: Duration = Duration::from_secs(30);
+/// How often a stream is resumed that brings nothing.
+pub const MAX_HTTP_RESUMES: u32 = 5;
