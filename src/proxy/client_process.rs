@@ -246,7 +246,8 @@ mod tests {
     #[test]
     fn this_process_has_a_client_or_none_but_always_the_same() {
         let own = read_process(process::id()).unwrap();
-        assert!(own.started > 0 && own.parent.is_some(), "{own:?}");
+        // One that Wine starts from Linux has no parent.
+        assert!(own.started > 0 && !own.name.is_empty(), "{own:?}");
         assert_eq!(name_client_process(), name_client_process());
     }
 }
