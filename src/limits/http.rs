@@ -30,7 +30,7 @@ pub const HTTP_STREAM_SILENCE: Duration = Duration::from_secs(366 * 24 * 60 * 60
 pub const HTTP_LAST_EVENTS: Duration = Duration::from_secs(1);
 /// How long what comes after a notification or an answer of the client waits until the server has taken it.
 pub const HTTP_NOTICE: Duration = Duration::from_secs(2);
-/// How long the server has to hear that the session is over. It is less than [`SIGNAL_GRACE`].
+/// How long the server has to hear that the session is over. It is less than [`SIGNAL_GRACE`](super::SIGNAL_GRACE).
 pub const HTTP_FAREWELL: Duration = Duration::from_secs(1);
 /// How often a request is sent again where that is safe.
 pub const MAX_HTTP_RETRIES: u32 = 2;
