@@ -8,7 +8,7 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 use super::run_length;
 use super::runs::{has_byte, has_pair};
 use crate::unicode::is_default_ignorable;
-use crate::wire::text::unicode_escape;
+use crate::wire::text::decode_escape;
 use crate::wire::view::{self, Leaf};
 
 /// What is taken out of texts.
@@ -266,18 +266,9 @@ fn read_char(inside: &str, at: usize) -> Option<(char, usize)> {
         return Some((c, c.len_utf8()));
     }
     let escape = rest.get(1..)?;
-    Some(match escape.bytes().next()? {
-        b'u' => {
-            let (c, used) = unicode_escape(escape);
-            (c.unwrap_or(char::REPLACEMENT_CHARACTER), 1 + used)
-        }
-        b'b' => ('\u{8}', 2),
-        b'f' => ('\u{c}', 2),
-        b'n' => ('\n', 2),
-        b'r' => ('\r', 2),
-        b't' => ('\t', 2),
-        other => (char::from(other), 2),
-    })
+    let first = escape.bytes().next()?;
+    let (c, used) = decode_escape(escape).unwrap_or((Ok(char::from(first)), 1));
+    Some((c.unwrap_or(char::REPLACEMENT_CHARACTER), 1 + used))
 }
 
 /// Half of a pair of escapes that stands alone.

@@ -94,23 +94,12 @@ pub(super) fn push_decoded(inside: &str, into: &mut String) {
     while let Some(at) = find_backslash(inside.as_bytes(), from) {
         into.push_str(inside.get(copied..at).unwrap_or_default());
         let escape = inside.get(at + 1..).unwrap_or_default();
-        let (c, used) = match escape.bytes().next() {
-            Some(b'u') => {
-                let (c, used) = unicode_escape(escape);
-                (c.unwrap_or(char::REPLACEMENT_CHARACTER), used)
-            }
-            Some(b'b') => ('\u{8}', 1),
-            Some(b'f') => ('\u{c}', 1),
-            Some(b'n') => ('\n', 1),
-            Some(b'r') => ('\r', 1),
-            Some(b't') => ('\t', 1),
-            _ => {
-                // It stands for itself, and goes with what follows.
-                (copied, from) = (at + 1, at + 2);
-                continue;
-            }
+        let Some((c, used)) = decode_escape(escape) else {
+            // It stands for itself, and goes with what follows.
+            (copied, from) = (at + 1, at + 2);
+            continue;
         };
-        into.push(c);
+        into.push(c.unwrap_or(char::REPLACEMENT_CHARACTER));
         (copied, from) = (at + 1 + used, at + 1 + used);
     }
     into.push_str(inside.get(copied..).unwrap_or_default());
@@ -160,9 +149,25 @@ fn push_unit(unit: u16, into: &mut String) {
     into.extend(['\\', 'u', digit(12), digit(8), digit(4), digit(0)]);
 }
 
+/// Decodes an escape, from behind its backslash: the character, and the number of bytes it takes. `None` if what comes next
+/// stands for itself. A lone surrogate is an error.
+#[inline]
+pub(crate) fn decode_escape(escape: &str) -> Option<(Result<char, u16>, usize)> {
+    let c = match escape.bytes().next()? {
+        b'u' => return Some(unicode_escape(escape)),
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        _ => return None,
+    };
+    Some((Ok(c), 1))
+}
+
 /// Returns the character of a `u` with four digits, or of a pair of them, and the number of bytes it takes. A lone
 /// surrogate is an error.
-pub(crate) fn unicode_escape(escape: &str) -> (Result<char, u16>, usize) {
+fn unicode_escape(escape: &str) -> (Result<char, u16>, usize) {
     let unit = |at: usize| escape.get(at..at + 4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
     let first = unit(1).unwrap_or_default();
     let second = escape.get(5..7).filter(|next| *next == "\\u").and_then(|_| unit(7));

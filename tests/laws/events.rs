@@ -4,7 +4,7 @@
 use policylayer::wire::http::event_stream::{EventData, EventKind, EventReader};
 use policylayer::wire::skim::{Skim, skim_line};
 
-use super::shown;
+use super::holds_in_any_chunks;
 
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
@@ -19,18 +19,8 @@ enum Data {
     Oversize(Skim),
 }
 
-/// The first byte is the bound on data, the second how many sizes of chunks follow, and whether the stream also comes byte
-/// by byte or as a whole; the rest is the stream.
 pub fn holds(data: &[u8]) {
-    let [max, sizes, rest @ ..] = data else { return };
-    let max = usize::from(*max);
-    let whole_or_bytes = if *sizes & 8 == 0 { usize::MAX } else { 1 };
-    let (sizes, stream) = rest.split_at(usize::from(*sizes % 8).min(rest.len()));
-    let expected = model(stream, max);
-    let sizes: Vec<_> = sizes.iter().map(|size| usize::from(*size).max(1)).collect();
-    for sizes in [&sizes[..], &[whole_or_bytes]] {
-        assert_eq!(read(stream, max, sizes), expected, "at most {max}, in chunks of {sizes:?}: {}", shown(stream));
-    }
+    holds_in_any_chunks(data, model, read);
 }
 
 fn read(mut stream: &[u8], max: usize, sizes: &[usize]) -> Seen {

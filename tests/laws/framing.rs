@@ -4,7 +4,7 @@
 use policylayer::wire::frame::{Frame, Framer};
 use policylayer::wire::skim::{Skim, skim_line};
 
-use super::shown;
+use super::holds_in_any_chunks;
 
 #[derive(Debug, PartialEq)]
 enum Seen {
@@ -12,18 +12,8 @@ enum Seen {
     Oversize(Skim),
 }
 
-/// The first byte is the bound on a line, the second how many sizes of chunks follow, and whether the stream also comes
-/// byte by byte or as a whole; the rest is the stream.
 pub fn holds(data: &[u8]) {
-    let [max, sizes, rest @ ..] = data else { return };
-    let max = usize::from(*max);
-    let whole_or_bytes = if *sizes & 8 == 0 { usize::MAX } else { 1 };
-    let (sizes, stream) = rest.split_at(usize::from(*sizes % 8).min(rest.len()));
-    let expected = cut(stream, max);
-    let sizes: Vec<_> = sizes.iter().map(|size| usize::from(*size).max(1)).collect();
-    for sizes in [&sizes[..], &[whole_or_bytes]] {
-        assert_eq!(framed(stream, max, sizes), expected, "at most {max}, in chunks of {sizes:?}: {}", shown(stream));
-    }
+    holds_in_any_chunks(data, cut, framed);
 }
 
 fn cut(stream: &[u8], max: usize) -> Vec<Seen> {

@@ -36,3 +36,21 @@ fn compiled(text: &str) -> Arc<Policy> {
 fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
+
+/// Holds what reads a stream in chunks against what reads it as a whole. The first byte is the bound on a piece, the second how
+/// many sizes of chunks follow, and whether the stream also comes byte by byte or as a whole; the rest is the stream.
+fn holds_in_any_chunks<T: std::fmt::Debug + PartialEq>(
+    data: &[u8],
+    read_whole: impl Fn(&[u8], usize) -> T,
+    read: impl Fn(&[u8], usize, &[usize]) -> T,
+) {
+    let [max, sizes, rest @ ..] = data else { return };
+    let max = usize::from(*max);
+    let whole_or_bytes = if *sizes & 8 == 0 { usize::MAX } else { 1 };
+    let (sizes, stream) = rest.split_at(usize::from(*sizes % 8).min(rest.len()));
+    let expected = read_whole(stream, max);
+    let sizes: Vec<_> = sizes.iter().map(|size| usize::from(*size).max(1)).collect();
+    for sizes in [&sizes[..], &[whole_or_bytes]] {
+        assert_eq!(read(stream, max, sizes), expected, "at most {max}, in chunks of {sizes:?}: {}", shown(stream));
+    }
+}

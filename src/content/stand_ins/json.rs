@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use crate::wire::text::{find_backslash, string_end, unicode_escape};
+use crate::wire::text::{decode_escape, find_backslash, string_end};
 
 /// How deep JSON in texts of JSON is looked into.
 pub(super) const MOST_NESTED: usize = 6;
@@ -165,21 +165,10 @@ impl<'t> Decoded<'t> {
         while let Some(at) = find_backslash(inside.as_bytes(), copied) {
             text.push_str(inside.get(copied..at).unwrap_or_default());
             let escape = inside.get(at + 1..).unwrap_or_default();
-            let (c, used) = match escape.as_bytes().first() {
-                Some(b'u') => {
-                    let (c, used) = unicode_escape(escape);
-                    has_half |= c.is_err();
-                    (c.unwrap_or(char::REPLACEMENT_CHARACTER), used)
-                }
-                Some(b'b') => ('\u{8}', 1),
-                Some(b'f') => ('\u{c}', 1),
-                Some(b'n') => ('\n', 1),
-                Some(b'r') => ('\r', 1),
-                Some(b't') => ('\t', 1),
-                Some(byte) => (char::from(*byte), 1),
-                None => break,
-            };
-            text.push(c);
+            let Some(first) = escape.bytes().next() else { break };
+            let (c, used) = decode_escape(escape).unwrap_or((Ok(char::from(first)), 1));
+            has_half |= c.is_err();
+            text.push(c.unwrap_or(char::REPLACEMENT_CHARACTER));
             copied = at + 1 + used;
             behind.push((text.len(), copied));
         }
