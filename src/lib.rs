@@ -48,7 +48,8 @@
 //!
 //! - The core: `limits` (every bound by its name), `unicode` (facts about characters), `visible` (foreign text made safe for a terminal), `size`, `wire` (lines and
 //!   JSON-RPC messages), `risk` (facts about tools: classes, catalogues, the classifier, attack patterns), `lock` (what was agreed
-//!   to of a server, and what changed), `content` (what stands inside texts), `policy` (from a document to decisions), `record` (the log's lines), `engine` (a session: requests, lists, limits, approvals).
+//!   to of a server, and what changed), `content` (what stands inside texts), `provenance` (where values came
+//!   from), `policy` (from a document to decisions), `record` (the log's lines), `engine` (a session: requests, lists, limits, approvals).
 //! - Kept between sessions and around the program: `state` (what wrappers share), `exit` (the exit codes), `env` (the
 //!   environment of the process), `shell` (commands that a person is advised to run), `lookup` (which file a command starts),
 //!   `settings` (config.toml), `paths` (where configuration, policies, state and logs are), `package` (what a command starts, as its launcher's files
@@ -95,6 +96,7 @@ pub mod policy;
 pub mod probe;
 #[doc(hidden)]
 pub mod program;
+pub mod provenance;
 pub mod proxy;
 pub mod record;
 mod report;

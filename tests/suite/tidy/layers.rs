@@ -7,15 +7,58 @@ use super::files;
 use super::source::{Crate, Mention, Module, Segments, What};
 
 /// The modules, lowest first: each may use those before it.
-const ORDER: [&str; 33] = [
-    "limits", "unicode", "visible", "size", "wire", "risk", "lock", "content", "policy", "record", "engine", "state",
-    "exit", "env", "shell", "lookup", "settings", "paths", "package", "audit", "clients", "proxy", "probe", "report",
-    "author", "term", "web", "cli", "cmd", "program", "main", "lib", "",
+const ORDER: [&str; 34] = [
+    "limits",
+    "unicode",
+    "visible",
+    "size",
+    "wire",
+    "risk",
+    "lock",
+    "content",
+    "provenance",
+    "policy",
+    "record",
+    "engine",
+    "state",
+    "exit",
+    "env",
+    "shell",
+    "lookup",
+    "settings",
+    "paths",
+    "package",
+    "audit",
+    "clients",
+    "proxy",
+    "probe",
+    "report",
+    "author",
+    "term",
+    "web",
+    "cli",
+    "cmd",
+    "program",
+    "main",
+    "lib",
+    "",
 ];
 
 /// The modules that do no I/O.
-const CORE: [&str; 12] = [
-    "limits", "unicode", "visible", "size", "wire", "risk", "lock", "content", "policy", "record", "engine", "settings",
+const CORE: [&str; 13] = [
+    "limits",
+    "unicode",
+    "visible",
+    "size",
+    "wire",
+    "risk",
+    "lock",
+    "content",
+    "provenance",
+    "policy",
+    "record",
+    "engine",
+    "settings",
 ];
 
 /// What the core may use of `std`, `core` and `alloc`, with all that is below.
