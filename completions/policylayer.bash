@@ -800,7 +800,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__decide)
-            opts="-h --tool --resource --prompt --method --args --input --result --policy --server --format --help"
+            opts="-h --tool --resource --prompt --method --args --input --result --seen --policy --server --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -831,6 +831,10 @@ _policylayer() {
                     return 0
                     ;;
                 --result)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seen)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -193,6 +193,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --args 'The arguments of the call or prompt, or the parameters of the method, as a JSON object, or `-` to read them from stdin; without it there are none'
             cand --input 'What the call answers to the server''s questions (`inputResponses`, what conditions on `input.…` look at), as a JSON object; without it, nothing'
             cand --result 'A file with what the server answers, as a JSON object: print also what `results` of the policy makes of it'
+            cand --seen 'A file with what the session has seen before, of this server and of others: one result on each line, as a JSON object such as `{"server": "web", "tool": "read_page", "text": "…"}`; without it, nothing'
             cand --policy 'The policy file; without it, the policy that `wrap` would use for the server'
             cand --server 'The server that has the tool, by its key in a client''s file or by its name; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name'
             cand --format 'Output format: for a person, or for a program'

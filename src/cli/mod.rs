@@ -273,6 +273,10 @@ pub(crate) struct DecideArgs {
     /// A file with what the server answers, as a JSON object: print also what `results` of the policy makes of it
     #[arg(long, value_name = "FILE")]
     pub result: Option<PathBuf>,
+    /// A file with what the session has seen before, of this server and of others: one result on each line, as a JSON object
+    /// such as `{"server": "web", "tool": "read_page", "text": "…"}`; without it, nothing
+    #[arg(long, value_name = "FILE")]
+    pub seen: Option<PathBuf>,
     /// The policy file; without it, the policy that `wrap` would use for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -293,6 +297,7 @@ Examples:
   policylayer decide --server files --resource file:///srv/reports/may.csv
   policylayer decide --policy new.toml create_list --args - < args.json
   policylayer decide get_user_by_email --result answer.json
+  policylayer decide send_email --seen read.jsonl --args - < args.json
 
 The call is judged as the first one of a session. A tool that is in no catalogue is judged by its name alone; what the \
 server lists about it may raise its class. `policylayer test` tries several calls, and limits over time.

@@ -12,7 +12,7 @@ use crate::cli::DecideArgs;
 use crate::engine::TrialInput;
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
-use crate::policy::{self, Colour, Diagnostic, Effect, RequestSubject, Source};
+use crate::policy::{self, Colour, Diagnostic, Effect, RequestSubject, SeenResult, Source};
 use crate::report::decision::{CallLimit, DecisionReport, ResultReport, document_of_rule};
 use crate::report::limit::WindowText;
 use crate::term::message;
@@ -46,8 +46,9 @@ pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     let Some(arguments) = given("--args", &args.args)? else { return Ok(Exit::Usage) };
     let Some(input) = given("--input", &args.input)? else { return Ok(Exit::Usage) };
     let Some(result) = args.result.as_deref().map_or(Ok(Some(None)), read_result)? else { return Ok(Exit::Usage) };
+    let Some(seen) = args.seen.as_deref().map_or(Ok(Some(Vec::new())), read_seen)? else { return Ok(Exit::Usage) };
     let input = TrialInput { arguments: &arguments, input: &input };
-    let report = DecisionReport::new(&policy, subject, input, result.as_ref()).map_err(|fault| {
+    let report = DecisionReport::new(&policy, subject, input, result.as_ref(), &seen).map_err(|fault| {
         UsageError(format!("No client can send such a call: {fault}. Correct the tool, --args or --input."))
     })?;
     print_report(&report, args.format, write_text)?;
@@ -78,11 +79,29 @@ fn read_arguments(name: &str, given: Option<&str>) -> anyhow::Result<Option<Argu
 
 /// Reads the file of --result: `Some(Some(…))` is what it holds. If no server can answer it, prints what is wrong.
 fn read_result(path: &Path) -> anyhow::Result<Option<Option<Arguments>>> {
+    let (name, text) = read_file(path)?;
+    Ok(parse_object(&name, text, "such as {\"content\": []}: the `result` of an answer alone").map(Some))
+}
+
+/// Reads the file of --seen. If it holds something else than results, prints what is wrong and returns `None`.
+fn read_seen(path: &Path) -> anyhow::Result<Option<Vec<SeenResult>>> {
+    let (name, text) = read_file(path)?;
+    match policy::read_seen(&name, &text) {
+        Ok(seen) => Ok(Some(seen)),
+        Err((source, diagnostics)) => {
+            print_diagnostics(&source, &diagnostics);
+            Ok(None)
+        }
+    }
+}
+
+/// Reads a file of the command line, and returns its name as it is shown.
+fn read_file(path: &Path) -> anyhow::Result<(String, String)> {
     let name = visible_path(path);
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(MAX_MESSAGE as u64).read_to_string(&mut text));
     read.with_context(|| format!("{name} cannot be read. Give the file as UTF-8"))?;
-    Ok(parse_object(&name, text, "such as {\"content\": []}: the `result` of an answer alone").map(Some))
+    Ok((name, text))
 }
 
 /// Parses an object that every parser reads alike, or prints what is wrong with it.
@@ -98,14 +117,13 @@ fn parse_object(name: &str, text: String, example: &str) -> Option<Arguments> {
     let message = format!("this is refused: {}", text.split(" (at byte").next().unwrap_or_default());
     let diagnostic = Diagnostic::error("bad-arguments", at..at + 1, message)
         .with_hint(format!("write one JSON object that every parser reads alike, {example}"));
-    let rendered = policy::render_diagnostics_within(
-        &source,
-        &[diagnostic],
-        Colour::Styled,
-        stderr_width().unwrap_or(policy::WIDE),
-    );
-    message::print_styled(&rendered);
+    print_diagnostics(&source, &[diagnostic]);
     None
+}
+
+fn print_diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
+    let width = stderr_width().unwrap_or(policy::WIDE);
+    message::print_styled(&policy::render_diagnostics_within(source, diagnostics, Colour::Styled, width));
 }
 
 fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()> {
@@ -141,6 +159,14 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
             "The lock of {} has it: a session also compares its definition with the one that is listed.",
             report.server
         )?;
+    }
+    match report.seen {
+        None => {}
+        Some(0) => writeln!(
+            out,
+            "The rules look at what the session has read and called before. Here it has done neither: --seen FILE says otherwise."
+        )?,
+        Some(seen) => writeln!(out, "The session has seen {} before.", count_of(seen as u64, "result"))?,
     }
     if let Some(result) = &report.result {
         write_result(out, result)?;

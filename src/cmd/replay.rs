@@ -64,6 +64,13 @@ fn write_replay(out: &mut dyn Write, report: &ReplayReport, now: &Zoned) -> io::
         Uncertain::Listing,
         "the decision depends on what the server has listed, and the log does not say that",
         "An entry under `resources` would decide about them.",
+    )?;
+    write_uncertain(
+        out,
+        report,
+        Uncertain::Session,
+        "a rule looks at what the session had read and called before, and the log does not hold what it had read",
+        "`policylayer decide --seen FILE` decides such a call by what you say it had.",
     )
 }
 

@@ -8,7 +8,6 @@ use super::approval_subjects::RequestSubject;
 use super::approvals::{
     self, ApprovalAnswer, Channel, Covered, Dialogue, HeldCall, Local, NotChosen, OpenQuestion, Settled, Upshot,
 };
-use super::call_gate::{judge_item, judge_tool};
 use super::item_requests::read_item_params;
 use super::lock_drift::advise_unread;
 use super::open_requests::PendingCall;
@@ -205,7 +204,7 @@ impl Engine {
     /// Settles a held call by an answer. The definition of what it uses has been looked at, if that could be done: an approval is
     /// for the one that the server had listed when the person was asked.
     pub(super) fn settle_listed(&mut self, approved: Approved, turn: &mut Turn<'_>) {
-        if !is_refusal(&approved.answer) && self.is_redefined(&approved) {
+        if !is_refusal(&approved.answer) && self.is_redefined(&approved, turn.now) {
             return self.ask_anew(approved, None, turn);
         }
         let Approved { question, held, answer, channel } = approved;
@@ -244,7 +243,7 @@ impl Engine {
         let HeldCall { method, id, key, line, rule, mut pending, progress, .. } = held;
         self.client_requests.remove_answered(&key);
         let policy = std::sync::Arc::clone(&self.policy);
-        if let Err(refused) = self.judge_held(&policy, &about, (&line, &rule)) {
+        if let Err(refused) = self.judge_held(&policy, &about, (&line, &rule), turn.now) {
             let refusal = format_refusal(refused.clone(), about.name().0, about.name().1);
             let overtaken = |asked| self.recorder.redraft_decision(asked, refused.decision, &refusal.meta.reason);
             pending.draft = pending.draft.map(overtaken);
@@ -273,10 +272,11 @@ impl Engine {
         policy: &'p Policy,
         about: &'p RequestSubject,
         (line, rule): (&[u8], &str),
+        now: Now,
     ) -> Result<(), Refused<'p>> {
         // The line at hand is only the answer.
         policy.work().begin_line(line.len());
-        let judged = self.judge_held_line(policy, about, line);
+        let judged = self.judge_held_line(policy, about, line, now);
         policy.work().end_line();
         let decision = judged?.decision;
         if decision.rule == LOCK_RULE && *rule != *LOCK_RULE {
@@ -291,6 +291,7 @@ impl Engine {
         policy: &'p Policy,
         about: &'p RequestSubject,
         line: &[u8],
+        now: Now,
     ) -> Result<Judgement<'p>, Refused<'p>> {
         let line = std::str::from_utf8(line).unwrap_or_default().trim_ascii();
         let params = view::find_member(line, "params").filter(|params| *params != "null");
@@ -305,12 +306,14 @@ impl Engine {
                 let drift = self.tools.lock.find_used_drift(ItemKind::Tool, tool);
                 let found = ToolRef { drift, ..self.tools.find_tool(tool) };
                 let look_alike = self.tools.find_look_alike(tool, policy);
-                judge_tool(policy, &call, (found, look_alike)).map_err(|refused| advise_unread(refused, drift))
+                self.gate
+                    .judge_tool(policy, &call, (found, look_alike), now)
+                    .map_err(|refused| advise_unread(refused, drift))
             }
             RequestSubject::Item(section, name) => {
                 let call = read_item_params(*section, name, params).map_err(unreadable)?;
                 let look_alike = self.find_item_look_alike(policy, *section, name);
-                judge_item(policy, self.find_item(policy, *section, name), &call, look_alike)
+                self.gate.judge_item(policy, self.find_item(policy, *section, name), &call, look_alike, now)
             }
         }
     }

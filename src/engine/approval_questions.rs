@@ -14,10 +14,11 @@ use super::approvals::{
     PersonsRefusal, Progress, Question, RoundApproval, SeenPreview,
 };
 use super::open_requests::{PendingCall, RequestKind};
+use super::origins::{SourceDetail, describe_origins};
 use super::refusal::{Refused, Remedy};
-use super::{ClientRequest, Engine};
+use super::{ClientRequest, Engine, Now};
 use crate::limits::{DIALOGUE_WIDTH, MAX_HELD, READING_TIME};
-use crate::policy::{Again, ApprovalLifetime, ApprovalScope, Asking, Decision, Item, Preview, Section};
+use crate::policy::{Again, ApprovalLifetime, ApprovalScope, Asking, Decision, Item, Preview, Section, Sighting};
 use crate::record::{Approval, Digest};
 use crate::risk::{self, Class, Listed};
 use crate::visible::escape_invisible;
@@ -33,6 +34,8 @@ pub(super) struct UnapprovedCall<'a> {
     pub(super) pending: PendingCall,
     /// The read that the policy has for it, and its answer.
     pub(super) preview: Option<(&'a Preview, Option<SeenPreview>)>,
+    /// Where the values came from because of which a person is asked.
+    pub(super) sightings: Vec<Sighting>,
     /// The question that was asked before about this very call.
     pub(super) follows: Option<u64>,
 }
@@ -121,7 +124,7 @@ impl Engine {
     ) {
         let now = turn.now.session;
         let earlier = self.take_earlier(covers, now);
-        let mut question = self.describe_question(&unapproved, (covers.call, beside));
+        let mut question = self.describe_question(&unapproved, (covers.call, beside), turn.now);
         // A person may have been sent its id: the local channel keeps it, or says under it which the new one is.
         question.follows =
             unapproved.follows.or(earlier.iter().rfind(|it| it.local == Local::Asked).map(|it| it.number));
@@ -208,7 +211,12 @@ impl Engine {
         }
     }
 
-    fn describe_question(&mut self, unapproved: &UnapprovedCall<'_>, (covers, beside): (Digest, String)) -> Question {
+    fn describe_question(
+        &mut self,
+        unapproved: &UnapprovedCall<'_>,
+        (covers, beside): (Digest, String),
+        now: Now,
+    ) -> Question {
         let UnapprovedCall { call, item, decision, asking, .. } = unapproved;
         let (class, profile) = match item.map(|item| item.section) {
             None => {
@@ -228,6 +236,7 @@ impl Engine {
         });
         let local = self.approvals.options.channels.contains(&Channel::Local);
         let client = self.recorder.client().map(|client| client.name()).filter(|name| !name.is_empty());
+        let origins = describe_origins(&unapproved.sightings, SourceDetail::Named, now.unix);
         Question {
             number: self.approvals.next_number(),
             tool: call.name.as_ref().into(),
@@ -243,6 +252,7 @@ impl Engine {
             put_back: Some(self.put_back.places(&unapproved.request.key).join(", "))
                 .filter(|places| !places.is_empty())
                 .map(Into::into),
+            origins: Some(origins).filter(|origins| !origins.is_empty()).map(Into::into),
             changes: self.describe_changes(&call.name, *item).map(Into::into),
             again: unapproved.preview.as_ref().map_or(Again::No, |(preview, _)| preview.again()),
             scope: asking.scope.unwrap_or_default(),

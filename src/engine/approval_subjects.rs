@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::Engine;
 use super::approvals::OpenQuestion;
 use super::list_filter::ListKind;
 use super::preparations::Approved;
 use super::refusal::SubjectKind;
 use super::resource_index::is_app;
+use super::{Engine, Now};
 use crate::lock::ItemKind;
 use crate::policy::{Effect, Item, LOCK_RULE, Section};
 use crate::record::Digest;
@@ -63,11 +63,11 @@ impl Engine {
     }
 
     /// Whether the server lists what was approved otherwise than when the person was asked, and nothing refuses it for that.
-    pub(super) fn is_redefined(&self, Approved { question, held, .. }: &Approved) -> bool {
+    pub(super) fn is_redefined(&self, Approved { question, held, .. }: &Approved, now: Now) -> bool {
         if self.drift_effect() == Effect::Allow || self.digest_defined(&question.about) == question.listed {
             return false;
         }
-        let judged = self.judge_held(&self.policy, &question.about, (&held.line, LOCK_RULE));
+        let judged = self.judge_held(&self.policy, &question.about, (&held.line, LOCK_RULE), now);
         judged.err().is_none_or(|refused| !refused.decision.refuses())
     }
 

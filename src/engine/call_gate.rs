@@ -1,5 +1,7 @@
 //! Judges calls by the policy, and counts them.
 
+use std::sync::Arc;
+
 use super::Now;
 use super::limits::{Charge, Denied, Limits, Reserved, Store};
 use super::refusal::{Refused, Remedy};
@@ -7,8 +9,9 @@ use super::rounds::{RoundCall, Rounds};
 use crate::limits::MAX_QUOTED;
 use crate::policy::{
     Amount, Asking, ConditionInput, CounterId, Decision, Effect, Increment, Item, Judgement, LOCK_RULE, Limit, OnError,
-    Policy, Preview, Scope, ToolRef,
+    Policy, Preview, Scope, Sighting, ToolRef,
 };
+use crate::provenance::{Provenance, Unremembered};
 use crate::record::{Outcome, PROTOCOL_RULE};
 use crate::visible::{escape_invisible, shorten};
 use crate::wire::message::{AnswerShape, CallParams};
@@ -19,6 +22,8 @@ use crate::wire::method::TOOLS_CALL;
 pub(super) struct CallGate {
     counts: Limits,
     rounds: Rounds,
+    /// What is remembered of the session.
+    provenance: Arc<dyn Provenance>,
 }
 
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub(super) struct AdmittedCall<'p> {
     pub(super) counted: Option<Box<CountedCall>>,
     /// The read that is made before a person is asked.
     pub(super) preview: Option<&'p Preview>,
+    /// Where the values came from because of which a person is asked.
+    pub(super) sightings: Vec<Sighting>,
 }
 
 #[derive(Debug)]
@@ -50,43 +57,18 @@ impl CountedCall {
     }
 }
 
-/// Returns what conditions look at in a call.
-fn condition_input<'l>(call: &CallParams<'l>) -> ConditionInput<'l> {
-    ConditionInput { args: call.arguments.unwrap_or("{}"), input: call.input_responses(), uri: None, result: None }
-}
-
-/// Judges a call of a tool, and does not count it. `look_alike` is the name that a server may take the call's name for.
-pub(super) fn judge_tool<'p>(
-    policy: &'p Policy,
-    call: &CallParams<'_>,
-    (tool, look_alike): (ToolRef<'_>, Option<&str>),
-) -> Result<Judgement<'p>, Refused<'p>> {
-    let judgement = policy.judge_call(tool, condition_input(call));
-    refuse_null_arguments(call, accept_name(judgement, &call.name, look_alike)?)
-}
-
-/// Judges a request about an item, and does not count it. `look_alike` is as for [`judge_tool`].
-pub(super) fn judge_item<'p>(
-    policy: &'p Policy,
-    item: Item<'p>,
-    call: &CallParams<'_>,
-    look_alike: Option<&str>,
-) -> Result<Judgement<'p>, Refused<'p>> {
-    let judgement = policy.judge_item(item, condition_input(call));
-    refuse_null_arguments(call, accept_name(judgement, item.name, look_alike)?)
-}
-
 /// Returns the judgement if it lets the message pass, and a server cannot take the name for another one.
 pub(super) fn accept_name<'p>(
     judgement: Judgement<'p>,
     name: &str,
     look_alike: Option<&str>,
+    now: Now,
 ) -> Result<Judgement<'p>, Refused<'p>> {
     let decision = judgement.decision;
     match look_alike {
         // A lock has no such spelling either, and this says which one is meant.
         Some(other) if !decision.refuses() || decision.rule == LOCK_RULE => Err(refuse_look_alike(name, other)),
-        _ if decision.refuses() => Err(decision.into()),
+        _ if decision.refuses() => Err(Refused::by_judgement(judgement, now)),
         _ => Ok(judgement),
     }
 }
@@ -111,7 +93,51 @@ pub(super) fn refuse_look_alike<'p>(name: &str, other: &str) -> Refused<'p> {
 impl CallGate {
     /// Creates a gate whose counts begin at zero, except those of the scopes `client` and `server`, which are in `store`.
     pub(super) fn new(store: Box<dyn Store>) -> Self {
-        Self { counts: Limits::new(store), rounds: Rounds::default() }
+        Self { counts: Limits::new(store), rounds: Rounds::default(), provenance: Arc::new(Unremembered) }
+    }
+
+    /// Judges by this memory of the session.
+    pub(super) fn set_provenance(&mut self, provenance: Arc<dyn Provenance>) {
+        self.provenance = provenance;
+    }
+
+    /// What is remembered of the session.
+    pub(super) fn provenance(&self) -> &Arc<dyn Provenance> {
+        &self.provenance
+    }
+
+    /// Returns what conditions look at in a message with these arguments.
+    pub(super) fn input<'l>(&'l self, args: &'l str) -> ConditionInput<'l> {
+        ConditionInput { provenance: Some(&*self.provenance), ..ConditionInput::from(args) }
+    }
+
+    fn input_of_call<'l>(&'l self, call: &'l CallParams<'_>) -> ConditionInput<'l> {
+        ConditionInput { input: call.input_responses(), ..self.input(call.arguments.unwrap_or("{}")) }
+    }
+
+    /// Judges a call of a tool, and does not count it. `look_alike` is the name that a server may take the call's name for.
+    pub(super) fn judge_tool<'p>(
+        &self,
+        policy: &'p Policy,
+        call: &CallParams<'_>,
+        (tool, look_alike): (ToolRef<'_>, Option<&str>),
+        now: Now,
+    ) -> Result<Judgement<'p>, Refused<'p>> {
+        let judgement = policy.judge_call(tool, self.input_of_call(call));
+        refuse_null_arguments(call, accept_name(judgement, &call.name, look_alike, now)?)
+    }
+
+    /// Judges a request about an item, and does not count it. `look_alike` is as for [`judge_tool`](Self::judge_tool).
+    pub(super) fn judge_item<'p>(
+        &self,
+        policy: &'p Policy,
+        item: Item<'p>,
+        call: &CallParams<'_>,
+        look_alike: Option<&str>,
+        now: Now,
+    ) -> Result<Judgement<'p>, Refused<'p>> {
+        let judgement = policy.judge_item(item, self.input_of_call(call));
+        refuse_null_arguments(call, accept_name(judgement, item.name, look_alike, now)?)
     }
 
     /// Judges a call and counts it. `look_alike` is the name that a server may take the call's name for.
@@ -123,7 +149,7 @@ impl CallGate {
         now: Now,
     ) -> Result<AdmittedCall<'p>, Refused<'p>> {
         let arguments = call.arguments.unwrap_or("{}");
-        let judgement = judge_tool(policy, call, (tool, look_alike))?;
+        let judgement = self.judge_tool(policy, call, (tool, look_alike), now)?;
         let looks_at_arguments = judgement.looks_at_arguments();
         let mut admitted = self.admit(judgement, arguments, Some((TOOLS_CALL, call)), now)?;
         if let Some(round) = admitted.counted.as_mut().and_then(|counted| counted.round.as_mut())
@@ -137,22 +163,23 @@ impl CallGate {
     /// Counts a judged request. `call` is `None` if it has no later rounds.
     pub(super) fn admit<'p>(
         &mut self,
-        judgement: Judgement<'p>,
+        mut judgement: Judgement<'p>,
         arguments: &str,
         call: Option<(&str, &CallParams<'_>)>,
         now: Now,
     ) -> Result<AdmittedCall<'p>, Refused<'p>> {
         let decision = judgement.decision;
         if decision.refuses() {
-            return Err(decision.into());
+            return Err(Refused::by_judgement(judgement, now));
         }
+        let sightings = std::mem::take(&mut judgement.sightings);
         let (limits, preview): (Vec<&Limit>, _) = (judgement.limits().collect(), judgement.preview());
         let asking = (decision.effect == Effect::RequireApproval).then_some(judgement.asking);
         // A server may ask for input whatever revision the call names. If nothing counts the first round, the later ones do.
         let has_rounds = |call: &CallParams<'_>| call.answer_shape() != AnswerShape::Result || call.has_input();
         let call = call.filter(|(_, call)| has_rounds(call) || !limits.is_empty() || asking.is_some());
         if limits.is_empty() && asking.is_none() && call.is_none() {
-            return Ok(AdmittedCall { decision, asking, counted: None, preview });
+            return Ok(AdmittedCall { decision, asking, counted: None, preview, sightings });
         }
         // A call counts once, at the time of its latest round. Otherwise many calls could be counted over time and then
         // all continue at once.
@@ -178,7 +205,7 @@ impl CallGate {
         let on_error = limits.iter().filter(|limit| limit.on_error == OnError::Refund);
         let on_error = on_error.map(|limit| limit.counter.clone()).collect();
         let counted = CountedCall { reserved, on_error, round };
-        Ok(AdmittedCall { decision, asking, counted: Some(Box::new(counted)), preview })
+        Ok(AdmittedCall { decision, asking, counted: Some(Box::new(counted)), preview, sightings })
     }
 
     /// Refunds a counted call that the server never got.

@@ -124,7 +124,8 @@ impl Engine {
         let is_ours = fold(key) == super::approvals::OURS;
         let imitation = if is_ours { Some(IMITATION) } else { describe_imitation(method, *params) };
         let arguments = params.unwrap_or("{}");
-        let admitted = self.gate.admit(policy.judge_item(request_item(method), arguments), arguments, None, turn.now);
+        let judgement = policy.judge_item(request_item(method), self.gate.input(arguments));
+        let admitted = self.gate.admit(judgement, arguments, None, turn.now);
         let (decision, why) = match (imitation, admitted) {
             (Some(why), _) => {
                 let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::action::Turn;
 use super::approval_questions::UnapprovedCall;
-use super::call_gate::{AdmittedCall, accept_name, judge_item, refuse_look_alike};
+use super::call_gate::{AdmittedCall, accept_name, refuse_look_alike};
 use super::line_errors::describe_admit_error;
 use super::list_filter::ListKind;
 use super::lock_drift::advise_unread;
 use super::open_requests::{PendingCall, RequestKind};
+use super::origins::log_origins;
 use super::preparations::{Need, Preparation};
 use super::refusal::{Refusal, Refused, SubjectKind, format_refusal};
 use super::resource_index::is_app;
@@ -181,21 +182,19 @@ impl Engine {
             self.refuse_uncompared(&request, (subject, item.name), (shape, facts), turn);
             return Ok(());
         }
-        let judged = judge_item(&policy, item, &call, self.find_item_look_alike(&policy, section, item.name));
+        let look_alike = self.find_item_look_alike(&policy, section, item.name);
+        let judged = self.gate.judge_item(&policy, item, &call, look_alike, turn.now);
         let rounds = (section != Section::Methods).then_some((method, &call));
         let pending = match judged.and_then(|judgement| self.gate.admit(judgement, arguments, rounds, turn.now)) {
-            Ok(AdmittedCall { decision, asking, counted, .. }) => {
+            Ok(AdmittedCall { decision, asking, counted, sightings, .. }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
-                let facts = Facts { enforcement, ..facts(decision.effect, decision.rule) };
+                let origins = log_origins(&sightings, turn.now.unix);
+                let facts = Facts { enforcement, reason: origins.as_deref(), ..facts(decision.effect, decision.rule) };
                 let draft = self.recorder.draft_decision(&facts, turn);
                 let pending = PendingCall { counted, draft, shape, lists, results };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
-                    let shown = match subject {
-                        SubjectKind::Method => Cow::Borrowed(method),
-                        _ => Cow::Owned(format!("{method} {}", item.name)),
-                    };
                     let mut call = call.clone();
-                    call.name = shown;
+                    call.name = name_request(subject, method, item.name);
                     // Of another method, all is shown that is not about the message.
                     let all = (section == Section::Methods).then(|| approvals::members_beside(arguments, &[]));
                     call.arguments = all.as_deref().or(call.arguments);
@@ -208,6 +207,7 @@ impl Engine {
                         asking,
                         pending,
                         preview: None,
+                        sightings,
                         follows: known.follows,
                     };
                     self.ask_person(unapproved, turn);
@@ -242,9 +242,10 @@ impl Engine {
         let section = if sender == Direction::Client { Section::Methods } else { Section::Requests };
         let item = Item::unknown(section, method);
         let judged = accept_name(
-            policy.judge_item(item, arguments),
+            policy.judge_item(item, self.gate.input(arguments)),
             method,
             self.find_item_look_alike(&policy, section, method),
+            turn.now,
         );
         let admitted = judged.and_then(|judgement| self.gate.admit(judgement, arguments, None, turn.now));
         let (decision, refused) = match admitted {
@@ -287,7 +288,8 @@ impl Engine {
             return false;
         };
         let policy = Arc::clone(&self.policy);
-        let decision = policy.judge_item(self.resources.find_resource(&uri, &policy, &self.tools), "{}").decision;
+        let item = self.resources.find_resource(&uri, &policy, &self.tools);
+        let decision = policy.judge_item(item, self.gate.input("{}")).decision;
         let refused = decision.refuses().then(|| decision.into());
         let refusal = refused.map(|refused| format_refusal(refused, SubjectKind::Resource, &uri));
         let shown = self.shown_name(&uri);
@@ -312,7 +314,8 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         for uri in params::read_subscriptions(request.params)? {
             policy.work().spend_uri(&uri);
-            let judgement = policy.judge_item(self.resources.find_resource(&uri, &policy, &self.tools), "{}");
+            let item = self.resources.find_resource(&uri, &policy, &self.tools);
+            let judgement = policy.judge_item(item, self.gate.input("{}"));
             let judged = judgement.decision;
             let refused = match self.gate.admit(judgement, "{}", None, turn.now) {
                 // Several may be asked for at once, and a person is asked about one request.
@@ -439,7 +442,7 @@ impl Engine {
             return;
         }
         let arguments = params.unwrap_or("{}");
-        let judgement = policy.judge_item(request_item(method), arguments);
+        let judgement = policy.judge_item(request_item(method), self.gate.input(arguments));
         let facts = Facts {
             effect: judgement.decision.effect,
             arguments: Some(arguments),
@@ -505,5 +508,13 @@ pub(super) fn is_other_method(method: &str) -> bool {
     match classify_method(method) {
         MethodClass::Known(known) => known.sender == Sender::Server || known.subject == PolicySubject::Methods,
         MethodClass::LooksLike(_) | MethodClass::Unknown => true,
+    }
+}
+
+/// Names a request as a person is asked about it.
+fn name_request<'r>(subject: SubjectKind, method: &'r str, name: &str) -> Cow<'r, str> {
+    match subject {
+        SubjectKind::Method => Cow::Borrowed(method),
+        _ => Cow::Owned(format!("{method} {name}")),
     }
 }

@@ -24,6 +24,7 @@ mod listed_names;
 mod lock_drift;
 mod lock_index;
 mod open_requests;
+mod origins;
 mod policy_change;
 mod preparations;
 mod previews;
@@ -72,6 +73,7 @@ pub use trial::{Trial, TrialDecision, TrialInput, TrialResult, find_item};
 use crate::content::StandIns;
 use crate::lock::ItemKind;
 use crate::policy::{Decision, Policy, Section, ToolRef};
+use crate::provenance::Provenance;
 use crate::record::{ArgumentRecorder, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE, Required, ResultRecord};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -131,6 +133,13 @@ impl Engine {
             enforcement: Enforcement::Enforced,
             ended: None,
         }
+    }
+
+    /// Judges by this memory of what the session has read and called. Without it, nothing of that can be told.
+    #[must_use]
+    pub fn with_provenance(mut self, provenance: Arc<dyn Provenance>) -> Self {
+        self.gate.set_provenance(provenance);
+        self
     }
 
     /// Records every decision with an [`Action::Record`]. If the log is required, a call that passes is an

@@ -276,7 +276,7 @@ impl Engine {
             .map_err(|path| format!("{} is missing in the arguments", escape_invisible(path)))?;
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.resolve_called(name, &policy);
-        let judgement = policy.judge_call(tool, &*arguments);
+        let judgement = policy.judge_call(tool, self.gate.input(&arguments));
         if judgement.decision.effect != Effect::Allow {
             return Err(format!("the policy does not allow {shown}"));
         }

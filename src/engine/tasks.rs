@@ -246,7 +246,7 @@ impl Engine {
         // The arguments came in another line.
         policy.work().begin_line(arguments.map_or(0, str::len).saturating_add(inputs.len()));
         let tool = self.tools.find_tool(&name);
-        let input = ConditionInput { args: arguments.unwrap_or("{}"), input: Some(inputs), uri: None, result: None };
+        let input = ConditionInput { input: Some(inputs), ..self.gate.input(arguments.unwrap_or("{}")) };
         let judgement = policy.judge_call(tool, input);
         let decision = judgement.decision;
         let facts = Facts {
@@ -269,7 +269,7 @@ impl Engine {
                     let decision = Decision { reason: None, ..decision };
                     Some(Refused { decision, otherwise: Some(why.to_owned()), remedy: Remedy::Policy })
                 }
-                Effect::Deny | Effect::Hide => Some(decision.into()),
+                Effect::Deny | Effect::Hide => Some(Refused::by_judgement(judgement, turn.now)),
             }
         };
         let Some(refused) = refused else { return ControlFlow::Continue(self.recorder.draft_decision(&facts, turn)) };

@@ -10,6 +10,7 @@ use super::approval_rounds::RoundOutcome;
 use super::call_gate::AdmittedCall;
 use super::lock_drift::advise_unread;
 use super::open_requests::{PendingCall, RequestKind};
+use super::origins::log_origins;
 use super::preparations::{Need, Preparation};
 use super::recorder::outcome_of_answer;
 use super::refusal::{Refusal, Refused, Remedy, SubjectKind, format_refusal};
@@ -59,7 +60,7 @@ impl Engine {
         let mut need = Need::Nothing;
         let results = policy.result_plan(tool);
         let pending = match self.gate.judge_call(&policy, &call, (tool, look_alike), turn.now) {
-            Ok(AdmittedCall { decision, asking, counted, preview }) => {
+            Ok(AdmittedCall { decision, asking, counted, preview, sightings }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
                 if let (Some(asking), Enforcement::Enforced) = (&asking, enforcement) {
                     need = self.begin_preparation(&request, (&call, asking, preview, decision.rule), known, turn);
@@ -73,7 +74,9 @@ impl Engine {
                         return Ok(());
                     }
                 }
-                let facts = Facts { effect: decision.effect, enforcement, ..facts(decision.rule) };
+                let origins = log_origins(&sightings, turn.now.unix);
+                let reason = origins.as_deref();
+                let facts = Facts { effect: decision.effect, enforcement, reason, ..facts(decision.rule) };
                 let draft = self.recorder.draft_decision(&facts, turn);
                 let pending = PendingCall { counted, draft, shape, lists: None, results };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
@@ -81,7 +84,7 @@ impl Engine {
                     let (item, preview) = (None, preview.map(|of| (of, known.preview.clone())));
                     let follows = known.follows;
                     let unapproved =
-                        UnapprovedCall { request, call, item, decision, asking, pending, preview, follows };
+                        UnapprovedCall { request, call, item, decision, asking, pending, preview, sightings, follows };
                     match need {
                         Need::Room => self.refuse_crowded(unapproved, turn),
                         Need::Nothing | Need::Begun => self.ask_person(unapproved, turn),

@@ -1,19 +1,24 @@
 //! Trial calls: judged and counted as in a session, but never sent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Now;
 use super::call_gate::{AdmittedCall, CallGate, accept_name, refuse_look_alike};
 use super::limits::{Memory, Store};
+use super::origins::{SourceDetail, add_origins, describe_origins};
 use super::refusal::{Refused, SubjectKind, format_refusal};
 use super::resource_index::is_app;
 use super::tool_index::ToolIndex;
 use crate::content::StandIns;
 use crate::lock::ItemKind;
 use crate::policy::{
-    ConditionInput, Effect, Item, Policy, RequestSubject, Section, ToolRef, TreatedResult, WithheldBy,
+    ConditionInput, Effect, Item, Policy, RequestSubject, Section, SeenResult, Server, ToolRef, TreatedResult,
+    WithheldBy,
 };
+use crate::provenance::{CalledTool, Provenance, SessionMemory, Source};
 use crate::record::{Outcome, ResultRecord};
+use crate::risk::{Listed, profile_tool};
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
 use crate::wire::message::CallParams;
@@ -43,7 +48,7 @@ pub struct TrialInput<'a> {
 
 impl<'a> From<TrialInput<'a>> for ConditionInput<'a> {
     fn from(TrialInput { arguments, input }: TrialInput<'a>) -> Self {
-        Self { args: arguments.as_str(), input: Some(input.as_str()), uri: None, result: None }
+        Self { input: Some(input.as_str()), ..Self::from(arguments.as_str()) }
     }
 }
 
@@ -82,6 +87,42 @@ impl Trial {
     /// Starts a session whose counts of the scopes `client` and `server` are in `store`, which other sessions may share.
     pub fn with_store(store: Box<dyn Store>) -> Self {
         Self { gate: CallGate::new(store), reader: Reader::default() }
+            .with_provenance(Arc::new(SessionMemory::default()))
+    }
+
+    /// Judges by this memory of the session. Without it, nothing has been read or called.
+    #[must_use]
+    pub fn with_provenance(mut self, provenance: Arc<dyn Provenance>) -> Self {
+        self.gate.set_provenance(provenance);
+        self
+    }
+
+    /// Returns what conditions look at in a call that brings this.
+    pub fn input<'t>(&'t self, input: TrialInput<'t>) -> ConditionInput<'t> {
+        ConditionInput { provenance: Some(&**self.gate.provenance()), ..input.into() }
+    }
+
+    /// Lets the session see a result, or make a call that it counts as answered, `elapsed` after it began.
+    pub fn see_result(&self, policy: &Policy, seen: &SeenResult, elapsed: Duration) {
+        let SeenResult { server, tool, returns, result } = seen;
+        let is_own = server.as_ref().is_none_or(|server| server == policy.server());
+        let server = server.as_ref().unwrap_or(policy.server());
+        let known = || match is_own {
+            true => policy.returns_of(tool),
+            false => profile_tool(Server::by_name(server).catalogue(), &Listed::with_name(tool)).returns.to_vec(),
+        };
+        let source = Source {
+            server: server.as_str().to_owned(),
+            tool: tool.clone(),
+            returns: returns.clone().unwrap_or_else(known),
+            at: BEGIN.saturating_add(elapsed),
+            ..Source::default()
+        };
+        let provenance = self.gate.provenance();
+        provenance.remember_call(&CalledTool { server: source.server.clone(), tool: tool.clone() }, "{}");
+        if let Some(result) = result {
+            provenance.remember_result(&source, result.as_str());
+        }
     }
 
     /// Tries a call or another request, `elapsed` after the session began, and counts it if it passes. Nothing has been
@@ -162,7 +203,7 @@ impl Trial {
         let judged = match (item.section, classify_method(item.name)) {
             // Such a line is refused before the policy is asked.
             (Section::Methods, MethodClass::LooksLike(known)) => Err(refuse_look_alike(item.name, known)),
-            _ => accept_name(policy.judge_item(item, input), item.name, look_alike)
+            _ => accept_name(policy.judge_item(item, self.input(input)), item.name, look_alike, now)
                 .and_then(|judgement| self.gate.admit(judgement, input.arguments.as_str(), None, now)),
         };
         self.conclude(judged, (subject, item.name), now, outcome)
@@ -176,7 +217,8 @@ impl Trial {
         outcome: Outcome,
     ) -> TrialDecision {
         match judged {
-            Ok(AdmittedCall { decision, asking, counted, .. }) => {
+            Ok(AdmittedCall { decision, asking, counted, sightings, .. }) => {
+                let origins = describe_origins(&sightings, SourceDetail::LeftOut, now.unix);
                 match (counted, outcome) {
                     (Some(counted), Outcome::Error | Outcome::ToolError) => {
                         self.gate.settle_call(*counted, outcome, now);
@@ -192,7 +234,7 @@ impl Trial {
                 TrialDecision {
                     effect: decision.effect,
                     rule: decision.rule.to_owned(),
-                    reason: asking.map(|_| decision.reason.unwrap_or(default).to_owned()),
+                    reason: asking.map(|_| add_origins(decision.reason.unwrap_or(default), &origins)),
                     retry_after: None,
                 }
             }

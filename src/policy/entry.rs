@@ -20,7 +20,7 @@ use super::rule_keys::RuleKeys;
 use super::server::ServerName;
 use super::source::Span;
 use super::window::{Window, WindowLength};
-use crate::risk::Class;
+use crate::risk::{Class, Returns};
 
 table! {
     /// What happens to the calls of a tool.
@@ -37,6 +37,8 @@ table! {
     "action" => action: Effect = "allow",
     /// Overrides the tool's risk class.
     "class" => class: Class,
+    /// What its results hold: what others have written, personal data, or neither (`[]`). Without it, what is known of the tool.
+    "returns" => returns: Vec<Returns>,
     /// The reason that the agent gets on refusal.
     "reason" | "on_deny" => reason: String,
     /// How many calls are let through.
@@ -76,7 +78,7 @@ pub(super) const ALL_TOOLS: TableSpec = TableSpec {
     definition: "AllTools",
     example: "{ rate_limit = \"100/minute\" }",
     doc: &["What applies to every tool."],
-    without: &["action", "class", "results"],
+    without: &["action", "class", "returns", "results"],
     ..EntryKeys::SPEC
 };
 
@@ -94,6 +96,14 @@ words! {
     "financial" => Financial,
 }
 
+words! {
+    for Returns("Returns");
+    /// What others have written: pages, mail, tickets, chat.
+    "untrusted" => Untrusted,
+    /// The data of people.
+    "personal" => Personal,
+}
+
 /// What an entry does with calls.
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -105,6 +115,8 @@ pub(super) struct Rule {
     pub(super) checks: Option<Box<Checks>>,
     /// What happens to what the server answers.
     pub(super) results: Option<Arc<ResultRules>>,
+    /// What results hold; `None` if the entry does not say.
+    pub(super) returns: Option<Vec<Returns>>,
 }
 
 /// What an entry asks of a call's arguments, and how it counts the call.
@@ -120,7 +132,7 @@ pub(super) struct Checks {
 
 impl Rule {
     pub(super) fn without_checks(effect: Effect, path: impl Into<String>, reason: Option<String>) -> Self {
-        Self { effect, path: path.into(), reason, checks: None, results: None }
+        Self { effect, path: path.into(), reason, checks: None, results: None, returns: None }
     }
 
     /// Whether the entry can ask a person.
@@ -183,7 +195,14 @@ impl EntryKeys {
         let has_no_check = refusals.is_empty() && approve_if.is_empty() && limits.is_empty();
         let is_empty = has_no_check && *asking == Asking::default() && preview.is_none();
         let checks = (!is_empty).then_some(Box::new(entry.checks));
-        Rule { effect: self.action.unwrap_or(Effect::Allow), path, reason: self.reason, checks, results }
+        Rule {
+            effect: self.action.unwrap_or(Effect::Allow),
+            path,
+            reason: self.reason,
+            checks,
+            results,
+            returns: self.returns,
+        }
     }
 }
 

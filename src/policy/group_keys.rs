@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::condition::{
-    Condition, ConditionGroup, Evaluation, GroupKind, Match, Operator, OperatorTest, Path, PathsOf,
+    Condition, ConditionGroup, Evaluation, GroupKind, Match, Operator, OperatorTest, Path, PathsOf, Sighting,
 };
 use super::diagnostic::{Report, quote_for_message};
 use super::document::POLICY;
@@ -142,6 +142,19 @@ impl GroupCheck {
         self.kind == GroupKind::Denial && self.group.conditions.is_empty()
     }
 
+    /// Finds the values of a message that came from where its conditions ask, once it is known that the check stops it.
+    pub(super) fn find_sightings(&self, evaluation: &Evaluation<'_>) -> Vec<Sighting> {
+        // What a requirement asks for did not come from there.
+        let conditions = if self.kind == GroupKind::Denial { self.group.conditions.as_slice() } else { &[] };
+        let mut sightings: Vec<Sighting> = Vec::new();
+        for sighting in conditions.iter().filter_map(|condition| condition.find_sighting(self.kind, evaluation)) {
+            if !sightings.contains(&sighting) {
+                sightings.push(sighting);
+            }
+        }
+        sightings
+    }
+
     /// Whether the check refuses a message, or asks a person about it.
     pub(super) fn stops(&self, evaluation: &Evaluation<'_>) -> bool {
         self.group.holds(self.kind, evaluation) == (self.kind == GroupKind::Denial)
@@ -202,15 +215,25 @@ impl ConditionKeys {
             report.push_error("bad-path", &path.span, message, hint);
             return None;
         }
-        let operator = self.op?.value;
+        let Located { span: op_place, value: operator } = self.op?;
+        if of == PathsOf::Result && operator == Operator::CameFrom {
+            let message = "a result is where values come from: there is nothing before it that it came from";
+            let hint = "put the condition under `deny_if` or `approve_if` of the tool that is called with the value";
+            report.push_error("bad-operator", &op_place, message, hint);
+            return None;
+        }
         let Some(Operand(value)) = self.value else {
             let (expected, example) = operator.expected_value();
             let message = format!("`{operator}` needs a value: {expected}");
             report.push_error("bad-value", &self.table.span, message, format!("add it, such as value = {example}"));
             return None;
         };
-        let test = OperatorTest::compile(operator, &value).map_err(|error| report.push(error)).ok()?;
         let path = self.path?.value;
+        let test = match path.session_fact() {
+            Some(fact) => fact.compile((operator, &op_place), &value),
+            None => OperatorTest::compile(operator, &value),
+        };
+        let test = test.map_err(|error| report.push(error)).ok()?;
         if let Some((message, hint)) = test.fault_when_deep().filter(|_| path.is_deep()) {
             report.push_error("bad-value", &value.span, message, hint);
             return None;
@@ -242,9 +265,18 @@ impl FromDocument for Operand {
 impl FromDocument for Path {
     fn value_kind() -> ValueKind {
         ValueKind::new("a path such as `\"args.email\"`", "ConditionPath", |_| {
-            let examples =
-                ["args.email", "args.items[0].id", "args.items[*].id", "args.\"a.b\"", "args.**", "result.**"];
-            json!({ "type": "string", "pattern": r"^(args\..|input\..|result\..|uri$|state\.)", "examples": examples })
+            let examples = [
+                "args.email",
+                "args.items[0].id",
+                "args.items[*].id",
+                "args.\"a.b\"",
+                "args.**",
+                "result.**",
+                "session.read_untrusted",
+                "session.called",
+            ];
+            let pattern = r"^(args\..|input\..|result\..|uri$|session\.(read_untrusted|read_personal|called)$|state\.)";
+            json!({ "type": "string", "pattern": pattern, "examples": examples })
         })
     }
 

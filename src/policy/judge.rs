@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::approval_terms::Asking;
 use super::compile::Policy;
-use super::condition::{ConditionInput, Evaluation};
+use super::condition::{Condition, ConditionInput, Evaluation, Sighting};
 use super::decision::{Decision, Effect};
 use super::entry::{Checks, Rule};
 use super::group_keys::GroupCheck;
@@ -13,7 +13,7 @@ use super::lock_terms::Drift;
 use super::preview::Preview;
 use super::server::{Server, ServerName};
 use super::tool_ref::{Listing, ToolRef};
-use crate::risk::{Catalogue, Class};
+use crate::risk::{Catalogue, Class, Listed, Returns, profile_tool};
 use crate::wire::fold::fold;
 
 /// The reason of a refusal because the policy has too many conditions for a long call.
@@ -46,9 +46,15 @@ pub struct Judgement<'p> {
     rules: RulesInForce<'p>,
     /// How a person is asked, if the decision says so.
     pub asking: Asking,
+    /// Where the values came from that make the rule refuse or ask.
+    pub sightings: Vec<Sighting>,
 }
 
 impl<'p> Judgement<'p> {
+    fn refused(decision: Decision<'p>, sightings: Vec<Sighting>) -> Self {
+        Self { decision, rules: RulesInForce::default(), asking: Asking::default(), sightings }
+    }
+
     /// The limits that the call counts against, the tool's own first. Either all of them are charged, or none.
     pub fn limits(&self) -> impl Iterator<Item = &'p Limit> {
         self.rules.checks().flat_map(|checks| &checks.limits)
@@ -164,7 +170,7 @@ impl Policy {
         input: ConditionInput<'_>,
     ) -> Judgement<'p> {
         if decision.refuses() {
-            return Judgement { decision, rules: RulesInForce::default(), asking: Asking::default() };
+            return Judgement::refused(decision, Vec::new());
         }
         let evaluation = Evaluation::within(input, self.work.left());
         let judgement = self.judge_checks_within(decision, rules, &evaluation);
@@ -178,11 +184,13 @@ impl Policy {
         rules: RulesInForce<'p>,
         evaluation: &Evaluation<'_>,
     ) -> Judgement<'p> {
-        let refused = |decision| Judgement { decision, rules: RulesInForce::default(), asking: Asking::default() };
         let stops = |check: &&GroupCheck| check.stops(evaluation) || evaluation.is_exhausted();
         let refusal = rules.checks().flat_map(|checks| &checks.refusals).find(stops);
         if let Some(check) = refusal.filter(|_| !evaluation.is_exhausted()) {
-            return refused(self.decision_of_check(Effect::Deny, check));
+            return Judgement::refused(
+                self.decision_of_check(Effect::Deny, check),
+                self.find_sightings(check, evaluation),
+            );
         }
         let asks = || rules.checks().flat_map(|checks| &checks.approve_if).find(stops);
         let stopped = refusal.or_else(asks);
@@ -191,14 +199,25 @@ impl Policy {
         if evaluation.is_exhausted() {
             let limit = || uncounted.map_or(decision.rule, |limit| &limit.rule);
             let rule = stopped.map_or_else(limit, |check| &check.path);
-            return refused(self.new_decision(Effect::Deny, rule, Some(TOO_MUCH_WORK)));
+            return Judgement::refused(self.new_decision(Effect::Deny, rule, Some(TOO_MUCH_WORK)), Vec::new());
         }
         let decision = match stopped {
             Some(check) if decision.effect == Effect::Allow => self.decision_of_check(Effect::RequireApproval, check),
             _ => decision,
         };
         let asking = rules.checks().fold(Asking::default(), |it, checks| it.or_else_from(checks.asking));
-        Judgement { decision, rules, asking }
+        let sightings = stopped.map_or_else(Vec::new, |check| self.find_sightings(check, evaluation));
+        Judgement { decision, rules, asking, sightings }
+    }
+
+    /// Finds the values because of which a check stops a message. Where the agent must not see personal values, the names of what
+    /// was read are left out: they can be such values.
+    fn find_sightings(&self, check: &GroupCheck, evaluation: &Evaluation<'_>) -> Vec<Sighting> {
+        let mut sightings = check.find_sightings(evaluation);
+        if self.has_stand_ins {
+            sightings.iter_mut().for_each(Sighting::leave_out_detail);
+        }
+        sightings
     }
 
     /// As [`judge_rules`](Self::judge_rules), whatever the arguments.
@@ -259,6 +278,17 @@ impl Policy {
         })
     }
 
+    /// Returns what the results of a tool hold, as the policy says; `None` if it does not.
+    pub fn stated_returns<'t>(&self, tool: impl Into<ToolRef<'t>>) -> Option<&[Returns]> {
+        self.find_rules(tool.into()).0.returns.as_deref()
+    }
+
+    /// Returns what the results of a tool hold: as the policy says, else its server's catalogue, else the classifier by its name.
+    pub fn returns_of(&self, tool: &str) -> Vec<Returns> {
+        let by_name = || profile_tool(self.catalogue(), &Listed::with_name(tool)).returns;
+        self.stated_returns(tool).unwrap_or_else(by_name).to_vec()
+    }
+
     /// Whether the policy itself sets the tool's class.
     pub fn names_class_of(&self, tool: &str) -> bool {
         self.tool_classes.find(tool, &self.work).is_some()
@@ -307,6 +337,20 @@ impl Policy {
         let globs = self.named.globs.iter().map(|(_, rule)| rule);
         let rules = self.named.exact.values().chain(globs).chain(self.classes.values()).chain(&self.all_tools);
         rules.filter_map(|rule| rule.checks.as_deref()).any(Checks::look_at_input)
+    }
+
+    /// Whether the decision on a call of the tool can depend on what the session has read and called before.
+    pub fn looks_at_session<'t>(&self, tool: impl Into<ToolRef<'t>>) -> bool {
+        let tool = tool.into();
+        !self.decide_tool(tool).refuses() && self.find_rules(tool).1.checks().any(Checks::look_at_session)
+    }
+
+    /// Whether any rule looks at what the session has read and called before.
+    pub fn has_session_conditions(&self) -> bool {
+        let globs = self.named.globs.iter().map(|(_, rule)| rule);
+        let rules = self.named.exact.values().chain(globs).chain(self.classes.values()).chain(&self.all_tools);
+        let sections = self.sections.iter().map(|section| &section.rule);
+        rules.chain(sections).filter_map(|rule| rule.checks.as_deref()).any(Checks::look_at_session)
     }
 
     /// Looks for a hidden name first, then the exact name, the most specific glob, the class, and the default. Adds what
@@ -383,9 +427,14 @@ impl Policy {
 
 impl Checks {
     pub(super) fn look_at_arguments(&self) -> bool {
-        let conditions = |check: &GroupCheck| !check.group.conditions.is_empty();
+        let conditions = |check: &GroupCheck| check.group.conditions.iter().any(Condition::looks_at_call);
         self.refusals.iter().chain(&self.approve_if).any(conditions)
             || self.limits.iter().any(|limit| limit.increment.path().is_some())
+    }
+
+    pub(super) fn look_at_session(&self) -> bool {
+        let mut groups = self.refusals.iter().chain(&self.approve_if);
+        groups.any(|check| check.group.conditions.iter().any(Condition::looks_at_session))
     }
 
     fn look_at_input(&self) -> bool {

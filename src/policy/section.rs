@@ -257,7 +257,7 @@ impl Section {
 pub(super) struct SectionRule {
     section: Section,
     key: ComparedKey,
-    rule: Arc<Rule>,
+    pub(super) rule: Arc<Rule>,
 }
 
 impl SectionRule {
@@ -304,6 +304,11 @@ impl<'p> SectionEntry<'p> {
     /// Returns the limits that a request counts against.
     pub fn limits(self) -> impl Iterator<Item = &'p Limit> {
         self.rule.checks.iter().flat_map(|checks| &checks.limits)
+    }
+
+    /// Whether the decision can depend on what the session has read and called before.
+    pub fn looks_at_session(self) -> bool {
+        self.rule.checks.as_ref().is_some_and(|checks| checks.look_at_session())
     }
 
     /// Whether the decision can depend on the URI or the arguments.
@@ -374,6 +379,12 @@ impl Policy {
     pub fn limits_of_item<'p>(&'p self, item: Item<'p>) -> impl Iterator<Item = &'p Limit> {
         let (rules, _) = self.find_item_rules(item);
         rules.checks().flat_map(|checks| &checks.limits).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Whether the decision about an item can depend on what the session has read and called before.
+    pub fn item_looks_at_session(&self, item: Item<'_>) -> bool {
+        let (rules, base) = self.find_item_rules(item);
+        !self.decide_rules(&rules, base).refuses() && rules.checks().any(|checks| checks.look_at_session())
     }
 
     /// Whether the decision about an item can depend on its URI or its arguments.

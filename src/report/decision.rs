@@ -10,7 +10,7 @@ use super::limit::LimitSummary;
 use super::lock::is_app;
 use crate::engine::{Trial, TrialInput, TrialResult, find_item};
 use crate::lock::ItemKind;
-use crate::policy::{Amount, Effect, LOCK_RULE, Mode, Policy, RequestSubject};
+use crate::policy::{Amount, Effect, LOCK_RULE, Mode, Policy, RequestSubject, SeenResult};
 use crate::record::ResultRecord;
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
@@ -40,6 +40,9 @@ pub(crate) struct DecisionReport<'p> {
     /// Whether the lock of the server has a tool, prompt or app of this name. Its definition is known in a session only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) locked: Option<bool>,
+    /// How many results the session has seen before, as it was given; only where the decision can depend on them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seen: Option<usize>,
     /// The limits that the call counts for.
     pub(crate) limits: Vec<CallLimit<'p>>,
     /// What becomes of the result; only where one was given.
@@ -85,7 +88,7 @@ pub(crate) struct CallLimit<'p> {
 }
 
 impl<'p> DecisionReport<'p> {
-    /// Decides the first call or request of a session.
+    /// Decides the first call or request of a session that has seen these results.
     ///
     /// # Errors
     /// Returns an error if no client can send such a call.
@@ -94,11 +97,17 @@ impl<'p> DecisionReport<'p> {
         subject: RequestSubject<&'p str>,
         input: TrialInput<'_>,
         result: Option<&Arguments>,
+        seen: &[SeenResult],
     ) -> Result<Self, Fault> {
-        let verdict = Trial::default().try_request(policy, subject, input, Duration::ZERO)?;
-        let judgement = match subject.section() {
-            None => policy.judge_call(subject.name(), input),
-            Some((section, name)) => policy.judge_item(find_item(policy, section, name), input),
+        let mut trial = Trial::default();
+        seen.iter().for_each(|seen| trial.see_result(policy, seen, Duration::ZERO));
+        let verdict = trial.try_request(policy, subject, input, Duration::ZERO)?;
+        let (judgement, looks_at_session) = match subject.section() {
+            None => (policy.judge_call(subject.name(), trial.input(input)), policy.looks_at_session(subject.name())),
+            Some((section, name)) => {
+                let item = find_item(policy, section, name);
+                (policy.judge_item(item, trial.input(input)), policy.item_looks_at_session(item))
+            }
         };
         let summary = policy.summarize();
         let limits = judgement.limits().map(|limit| CallLimit {
@@ -115,6 +124,7 @@ impl<'p> DecisionReport<'p> {
             reason: verdict.reason,
             class: if let RequestSubject::Tool(tool) = subject { Some(policy.class_of(tool)) } else { None },
             locked: find_in_lock(policy, subject),
+            seen: looks_at_session.then_some(seen.len()),
             limits: limits.collect(),
             result: result.map(|result| ResultReport::new(policy, subject, result)),
         })

@@ -154,6 +154,8 @@ pub(crate) struct InForce<'p> {
     limits: Vec<ToolLimit<'p>>,
     /// Whether the effect also depends on the arguments.
     looks_at_arguments: bool,
+    /// Whether the effect also depends on what the session has read and called before.
+    looks_at_session: bool,
     /// What is in force: the file, the built-in policy, or the file over the built-in policy.
     mode: Mode,
     /// What decides, beside tool calls, where the policy has no entry.
@@ -315,6 +317,10 @@ impl<'e> Explanation<'e> {
         if in_force.looks_at_arguments {
             details.push("What happens to a call also depends on its arguments.".to_owned());
         }
+        if in_force.looks_at_session {
+            details
+                .push("What happens to a call also depends on what the session has read and called before.".to_owned());
+        }
         details.extend(in_force.results.as_ref().map(|results| escape_invisible(&results.describe())));
         details
     }
@@ -358,7 +364,7 @@ impl<'p> InForce<'p> {
         let is_limited =
             || recommended.rate_limit.is_none_or(|rate| policy.limits_of(tool).any(|limit| is_within(limit, rate)));
         let looks_at_arguments = policy.looks_at_arguments(tool);
-        let is_guarded = looks_at_arguments || !has_conditions;
+        let is_guarded = looks_at_arguments || policy.looks_at_session(tool) || !has_conditions;
         let compared = match rank(decision.effect).cmp(&rank(effect_of(recommended.action))) {
             Ordering::Greater => Standing::Stricter,
             Ordering::Equal if decision.effect == Effect::Hide || (is_limited() && is_guarded) => Standing::Same,
@@ -373,6 +379,7 @@ impl<'p> InForce<'p> {
             file: summary.file,
             limits: limits.collect(),
             looks_at_arguments,
+            looks_at_session: policy.looks_at_session(tool),
             mode: summary.mode,
             sections_otherwise: describe_otherwise(policy),
             reason: decision.reason,

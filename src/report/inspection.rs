@@ -130,6 +130,8 @@ pub(crate) struct InspectedTool<'v> {
     pub(crate) limits: Vec<ToolLimit<'v>>,
     /// Whether the effect also depends on the arguments.
     pub(crate) looks_at_arguments: bool,
+    /// Whether the effect also depends on what the session has read and called before.
+    pub(crate) looks_at_session: bool,
     /// Its name.
     pub(crate) name: &'v str,
     /// Whether it reads or writes personal data.
@@ -327,6 +329,7 @@ impl<'v> InspectedTool<'v> {
             irreversible: profile.irreversible,
             limits: policy.limits_of(tool).map(ToolLimit::from).collect(),
             looks_at_arguments: policy.looks_at_arguments(tool),
+            looks_at_session: policy.looks_at_session(tool),
             name,
             personal_data: profile.pii,
             policy_reason: decision.reason,

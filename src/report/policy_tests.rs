@@ -10,8 +10,8 @@ use crate::env::Env;
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError, tested_policy_stem};
 use crate::policy::{
-    self, Colour, Effect, Expected, Format, Policy, RequestSubject, Server, ServerName, Source, TestCase, TestFile,
-    TestStep,
+    self, Colour, Effect, Expected, Format, Policy, RequestSubject, SeenResult, Server, ServerName, Source, TestCase,
+    TestFile, TestStep,
 };
 use crate::settings::Settings;
 use crate::visible::escape_invisible;
@@ -214,10 +214,21 @@ impl TestedCase {
     fn run_case(case: TestCase, policy: &Policy) -> Self {
         let mut trial = Trial::default();
         let failure = case.steps.iter().zip(1..).find_map(|(step, number)| {
+            step.seen.iter().for_each(|seen| trial.see_result(policy, seen, step.at));
             (1..=step.times).find_map(|call| {
                 let input = TrialInput { arguments: &step.arguments, input: &step.input };
                 let parts = match trial.try_request(policy, step.subject.as_deref(), input, step.at) {
-                    Ok(verdict) => try_result(policy, step, verdict),
+                    Ok(verdict) => {
+                        let passed = verdict.effect == Effect::Allow;
+                        let parts = try_result(policy, step, verdict);
+                        if let (true, RequestSubject::Tool(tool)) = (passed, &step.subject) {
+                            // What a later step can know of this one.
+                            let (tool, result) = (tool.clone(), step.result.clone());
+                            let seen = SeenResult { server: None, tool, returns: None, result };
+                            trial.see_result(policy, &seen, step.at);
+                        }
+                        parts
+                    }
                     Err(fault) => {
                         let (expected, got) = (Some("one that can be sent".to_owned()), Some(fault.to_string()));
                         vec![ComparedPart { what: "call", matches: false, expected, got }]

@@ -11,7 +11,10 @@ use serde::Serialize;
 use crate::engine::limits::{Charge, Denied, Memory, Reserved, Store, Unavailable};
 use crate::engine::{Now, Trial, TrialDecision, TrialInput, find_item};
 use crate::limits::{MAX_REORDERED, MAX_REORDERED_ARGUMENTS, MAX_REPLAYED_SESSIONS, MAX_TOLD_APART};
-use crate::policy::{Decision, Effect, Item, Listing, Policy, RequestSubject, Section, Standing, ToolRef};
+use crate::policy::{
+    ConditionInput, Decision, Effect, Item, Listing, Policy, RequestSubject, Section, Standing, ToolRef,
+};
+use crate::provenance::{Provenance, SessionMemory, Unremembered};
 use crate::record::{
     About, Direction, LogLine, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record, RecordedArguments, Subject,
 };
@@ -83,6 +86,8 @@ pub(crate) enum Uncertain {
     Arguments,
     /// Whether the server had listed the resource, or whose app it is.
     Listing,
+    /// What the session had read and called before.
+    Session,
 }
 
 impl RecordedCall {
@@ -267,33 +272,36 @@ impl<'p> Replayer<'p> {
         let policy = self.policy;
         let none = Arguments::default();
         let name = call.subject.as_deref().name();
-        let (item, looks_at_arguments, looks_at_input) = match call.judged {
+        let (item, looks_at_arguments, looks_at_input, looks_at_session) = match call.judged {
             JudgedAs::Template => return Ok(decide_alone(policy.decide_template(name, None))),
             JudgedAs::Call => {
                 let tool = call.tool_ref(name);
-                (None, policy.looks_at_arguments(tool), policy.looks_at_input(tool))
+                (None, policy.looks_at_arguments(tool), policy.looks_at_input(tool), policy.looks_at_session(tool))
             }
             JudgedAs::Request(_) | JudgedAs::Listing(_) => {
                 let item = self.find_item(call)?;
                 if let JudgedAs::Listing(_) = call.judged {
                     return Ok(decide_alone(policy.decide_item(item)));
                 }
-                (Some(item), policy.item_looks_at_arguments(item), false)
+                (Some(item), policy.item_looks_at_arguments(item), false, policy.item_looks_at_session(item))
             }
         };
         if call.arguments.is_none() && looks_at_arguments || call.input.is_none() && looks_at_input {
             return Err(Uncertain::Arguments);
         }
         let [arguments, input] = [&call.arguments, &call.input].map(|kept| kept.as_ref().unwrap_or(&none));
+        let input = TrialInput { arguments, input };
+        if looks_at_session && self.depends_on_session(call, item, input) {
+            return Err(Uncertain::Session);
+        }
         self.calls += 1;
         if !self.sessions.contains_key(&call.session) {
             self.drop_old_sessions();
         }
-        let new = || (Trial::with_store(Box::new(self.server.clone())), 0);
+        let new = || (Trial::with_store(Box::new(self.server.clone())).with_provenance(Arc::new(Unremembered)), 0);
         let (trial, used) = self.sessions.entry(call.session.clone()).or_insert_with(new);
         *used = self.calls;
         let now = Now { session: call.unix_time(), unix: call.unix_time() };
-        let input = TrialInput { arguments, input };
         match item {
             Some(item) => Ok(trial.try_item_at(policy, item, input, now, call.outcome)),
             // No recorded call has arguments that cannot be sent.
@@ -301,6 +309,21 @@ impl<'p> Replayer<'p> {
                 .try_call_at(policy, call.tool_ref(name), input, now, call.outcome)
                 .map_err(|_| Uncertain::Arguments),
         }
+    }
+
+    /// Whether it matters what the session had read and called: a session that cannot tell decides otherwise than one that has done
+    /// neither.
+    fn depends_on_session(&self, call: &RecordedCall, item: Option<Item<'_>>, input: TrialInput<'_>) -> bool {
+        let (nothing, unknown) = (SessionMemory::default(), Unremembered);
+        let decide = |provenance: &dyn Provenance| {
+            let input = ConditionInput { provenance: Some(provenance), ..input.into() };
+            let judgement = match item {
+                Some(item) => self.policy.judge_item(item, input),
+                None => self.policy.judge_call(call.tool_ref(call.subject.as_deref().name()), input),
+            };
+            (judgement.decision.effect, judgement.decision.rule)
+        };
+        decide(&nothing) != decide(&unknown)
     }
 
     /// Looks up what a request is about. The log does not say what the server had listed, except by the rule that decided.

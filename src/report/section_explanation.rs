@@ -28,6 +28,8 @@ pub(crate) struct ExplainedEntry<'p> {
     limits: Vec<ToolLimit<'p>>,
     /// Whether the effect also depends on the URI or the arguments.
     looks_at_arguments: bool,
+    /// Whether it also depends on what the session has read and called before.
+    looks_at_session: bool,
     /// What the agent is told about the rule.
     reason: Option<&'p str>,
 }
@@ -50,6 +52,7 @@ impl<'p> ExplainedEntry<'p> {
             effect: entry.decision.effect,
             limits: entry.limits().map(limit).collect(),
             looks_at_arguments: entry.looks_at_arguments(),
+            looks_at_session: entry.looks_at_session(),
             reason: entry.decision.reason,
         }
     }
@@ -62,7 +65,8 @@ impl<'p> ExplainedEntry<'p> {
             details.extend(
                 self.limits.iter().map(|limit| format!("at most {} per {}", limit.max, WindowText(limit.window))),
             );
-            details.extend(self.looks_at_arguments.then(|| "subject to conditions".to_owned()));
+            details
+                .extend((self.looks_at_arguments || self.looks_at_session).then(|| "subject to conditions".to_owned()));
         }
         details.extend(self.reason.filter(|_| self.effect != Effect::Allow).map(escape_invisible));
         details.join(", ")

@@ -89,7 +89,9 @@ impl UpdateChanges {
             // Without arguments, as the other one is asked.
             let (arguments, input) = (Arguments::default(), Arguments::default());
             let input = TrialInput { arguments: &arguments, input: &input };
-            let Ok(decision) = DecisionReport::new(policy, RequestSubject::Tool(tool), input, None) else { continue };
+            let Ok(decision) = DecisionReport::new(policy, RequestSubject::Tool(tool), input, None, &[]) else {
+                continue;
+            };
             let before = DecidedAs { effect: decision.effect.as_str().to_owned(), rule: decision.rule.to_string() };
             tools += 1;
             if before.effect != after.effect {

@@ -54,7 +54,7 @@ const APPROVALS: &str = "
 ";
 
 /// The columns that were added to `approvals`. A program that does not know them leaves them NULL.
-const ADDED_COLUMNS: [&str; 15] = [
+const ADDED_COLUMNS: [&str; 16] = [
     "client",
     "severity",
     "effects",
@@ -70,6 +70,7 @@ const ADDED_COLUMNS: [&str; 15] = [
     "command",
     "changes",
     "put_back",
+    "origins",
 ];
 
 /// How long a writer that finds the file locked waits before it tries again: the first and the last pause.

@@ -29,6 +29,10 @@ pub(super) enum ArgumentKind {
     Object,
     /// Strings and numbers at any depth.
     Leaves,
+    /// Whether the session has read something before.
+    SessionRead,
+    /// The tools that the session has called before.
+    SessionCalls,
     Unknown,
 }
 
@@ -51,15 +55,29 @@ impl ArgumentKind {
             Self::List => "a list",
             Self::Object => "an object",
             Self::Leaves => "each text and number in the call",
+            Self::SessionRead => "true or false, of the session so far",
+            Self::SessionCalls => "the tools that were called before",
             Self::Unknown => "of a kind that is not known",
+        }
+    }
+
+    /// A value that a condition on it may have.
+    pub(super) fn example_value(self) -> &'static str {
+        match self {
+            Self::Number => "100",
+            Self::Boolean | Self::SessionRead => "true",
+            Self::List | Self::Object => "10",
+            Self::Leaves => "secret",
+            Self::SessionCalls => "read_email",
+            Self::Text | Self::Unknown => "",
         }
     }
 
     /// The operators that can judge it.
     pub(super) fn operators(self) -> Vec<Operator> {
         use Operator::{
-            Contains, Detects, EndsWith, Eq, Exists, Glob, Gt, Gte, In, LenGte, LenLte, Lt, Lte, Neq, NotContains,
-            NotIn, NotRegex, Regex, StartsWith, Under,
+            CameFrom, Contains, Detects, EndsWith, Eq, Exists, Glob, Gt, Gte, In, LenGte, LenLte, Lt, Lte, Neq,
+            NotContains, NotIn, NotRegex, Regex, StartsWith, Under,
         };
         match self {
             Self::Text => vec![
@@ -78,15 +96,17 @@ impl ArgumentKind {
                 LenLte,
                 LenGte,
                 Detects,
+                CameFrom,
                 Exists,
             ],
-            Self::Number => vec![Eq, Neq, Lt, Lte, Gt, Gte, In, NotIn, Exists],
+            Self::Number => vec![Eq, Neq, Lt, Lte, Gt, Gte, In, NotIn, CameFrom, Exists],
             Self::Boolean => vec![Eq, Neq, Exists],
             Self::List => vec![Contains, NotContains, LenLte, LenGte, Exists],
             Self::Object => vec![LenLte, LenGte, Exists],
             Self::Leaves => {
                 vec![
                     Detects,
+                    CameFrom,
                     Contains,
                     NotContains,
                     Eq,
@@ -104,6 +124,8 @@ impl ArgumentKind {
                     Gte,
                 ]
             }
+            Self::SessionRead => vec![Eq],
+            Self::SessionCalls => vec![Contains, NotContains, Glob],
             Self::Unknown => Operator::ALL.to_vec(),
         }
     }
@@ -132,6 +154,7 @@ pub(super) fn describe_operator(operator: Operator) -> &'static str {
         Operator::LenGte => "is at least so long",
         Operator::Under => "is inside the directory",
         Operator::Detects => "holds (secret, email, phone, card, iban, …)",
+        Operator::CameFrom => "came from (untrusted, personal, or tool: with a tool's name)",
     }
 }
 
@@ -158,8 +181,19 @@ pub(super) fn list_arguments(
             found.extend(names.iter().take(MAX_ARGUMENTS).map(unknown));
         }
     }
-    found.push(Argument { path: "args.**".to_owned(), kind: ArgumentKind::Leaves, values: Vec::new() });
+    found.extend(common_arguments());
     found
+}
+
+/// Returns what conditions on any tool can be about.
+pub(super) fn common_arguments() -> impl Iterator<Item = Argument> {
+    let common = [
+        ("args.**", ArgumentKind::Leaves),
+        ("session.read_untrusted", ArgumentKind::SessionRead),
+        ("session.read_personal", ArgumentKind::SessionRead),
+        ("session.called", ArgumentKind::SessionCalls),
+    ];
+    common.into_iter().map(|(path, kind)| Argument { path: path.to_owned(), kind, values: Vec::new() })
 }
 
 fn add_members(path: &str, schema: &Value, depth: usize, found: &mut Vec<Argument>) {
@@ -230,7 +264,8 @@ pub(super) fn read_operand(operator: Operator, kind: ArgumentKind, typed: &str) 
         | Operator::Glob
         | Operator::Under
         | Operator::StartsWith
-        | Operator::EndsWith => Ok(text()),
+        | Operator::EndsWith
+        | Operator::CameFrom => Ok(text()),
     }
 }
 
@@ -238,8 +273,8 @@ pub(super) fn read_operand(operator: Operator, kind: ArgumentKind, typed: &str) 
 fn read_scalar(kind: ArgumentKind, typed: &str) -> Result<DocumentNode, String> {
     match kind {
         ArgumentKind::Number => read_number(typed),
-        ArgumentKind::Boolean => read_boolean(typed),
-        ArgumentKind::Text => Ok(DocumentNode::unplaced_string(typed)),
+        ArgumentKind::Boolean | ArgumentKind::SessionRead => read_boolean(typed),
+        ArgumentKind::Text | ArgumentKind::SessionCalls => Ok(DocumentNode::unplaced_string(typed)),
         _ => {
             let quoted = serde_json::from_str::<String>(typed).ok().map(|text| Ok(DocumentNode::unplaced_string(text)));
             quoted.unwrap_or_else(|| {
@@ -319,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_value_is_of_the_kind_of_its_argument() {
-        use ArgumentKind::{Boolean, List, Number, Text, Unknown};
+        use ArgumentKind::{Boolean, Leaves, List, Number, SessionCalls, SessionRead, Text, Unknown};
         for (operator, kind, typed, read) in [
             (Operator::Eq, Text, "5", Some("\"5\"")),
             (Operator::Eq, Number, " 5 ", Some("5")),
@@ -333,6 +368,10 @@ mod tests {
             (Operator::Contains, List, "true", Some("true")),
             (Operator::Regex, Number, "^5", Some("\"^5\"")),
             (Operator::Detects, Text, "secret", Some("[\"secret\"]")),
+            (Operator::CameFrom, Leaves, "untrusted", Some("\"untrusted\"")),
+            (Operator::Eq, SessionRead, "true", Some("true")),
+            (Operator::Eq, SessionRead, "yes", None),
+            (Operator::Contains, SessionCalls, "5", Some("\"5\"")),
         ] {
             let got = read_operand(operator, kind, typed).ok().map(|node| describe_value(&node));
             assert_eq!(got.as_deref(), read, "{operator} {typed}");

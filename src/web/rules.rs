@@ -4,7 +4,9 @@ use hyper::StatusCode;
 use maud::{Markup, html};
 
 use super::answer::WebAnswer;
-use super::arguments::{Argument, ArgumentKind, describe_operator, list_arguments, read_number, read_operand};
+use super::arguments::{
+    Argument, ArgumentKind, common_arguments, describe_operator, list_arguments, read_number, read_operand,
+};
 use super::form::{FieldLook, Fields, FormState, FormTrouble};
 use super::page::{show_page, show_trouble};
 use super::server::{ServerPlace, name_effect, show_action_fields, show_place, show_rate_fields};
@@ -211,7 +213,7 @@ fn arguments_of(place: &ServerPlace, entry: &RulePlace) -> Vec<Argument> {
         RulePlace::Tool(tool) => {
             list_arguments(tool, target.server.name(), target.lock.as_deref(), target.server.catalogue())
         }
-        _ => vec![Argument { path: "args.**".to_owned(), kind: ArgumentKind::Leaves, values: Vec::new() }],
+        _ => common_arguments().collect(),
     }
 }
 
@@ -387,19 +389,9 @@ fn show_condition(form: &FormState<'_>, at: usize, path: &str, arguments: &[Argu
             input type="hidden" name=(format!("path{at}")) value=(path);
             span { code { (escape_invisible(path)) } " " span.note { (kind.describe()) } (form.show_fault(&format!("path{at}"))) }
             (form.show_select("compared:", &operator, first, operators))
-            (form.show_input("value", &name, FieldLook { size: 24, placeholder: example_of(kind), ..FieldLook::default() }))
+            (form.show_input("value", &name, FieldLook { size: 24, placeholder: kind.example_value(), ..FieldLook::default() }))
             @if !values.is_empty() { span.note { "It may be: " (escape_invisible(&values.join(", "))) } }
         }
-    }
-}
-
-fn example_of(kind: ArgumentKind) -> &'static str {
-    match kind {
-        ArgumentKind::Number => "100",
-        ArgumentKind::Boolean => "true",
-        ArgumentKind::List | ArgumentKind::Object => "10",
-        ArgumentKind::Leaves => "secret",
-        ArgumentKind::Text | ArgumentKind::Unknown => "",
     }
 }
 

@@ -198,7 +198,7 @@ fn try_call(site: &Site, place: &ServerPlace, loaded: &LoadedPolicy, tool: &str,
         return html! { p.bad { "Nothing was tried: " (count) " cannot be read. What is wrong is said there." } };
     };
     let input = TrialInput { arguments: &arguments, input: &Arguments::default() };
-    let report = match DecisionReport::new(&loaded.policy, RequestSubject::Tool(tool), input, result.as_ref()) {
+    let report = match DecisionReport::new(&loaded.policy, RequestSubject::Tool(tool), input, result.as_ref(), &[]) {
         Ok(report) => report,
         Err(fault) => return html! { p.bad { (in_code(&format!("No client can send such a call: {fault}."))) } },
     };

@@ -344,7 +344,7 @@ impl Session {
                 assert!(reading.get(&tree, "id").is_some(), "{reading:?} finds a call without an id in {text:?}");
                 let arguments = reading.path(&tree, &["params", "arguments"]).map_or("{}", |node| node.raw(text));
                 let input = reading.path(&tree, &["params", "inputResponses"]).map(|node| node.raw(text));
-                let input = ConditionInput { args: arguments, input, uri: None, result: None };
+                let input = ConditionInput { input, ..ConditionInput::from(arguments) };
                 let decision = self.policy().judge_call(&name, input).decision;
                 assert_eq!(decision.effect, Effect::Allow, "{reading:?} finds a call of {name:?} in {text:?}");
             }

@@ -577,6 +577,7 @@ fn a_store_of_an_earlier_version_is_brought_up_to_date() {
         reason: None,
         changes: None,
         put_back: None,
+        origins: None,
         preview: None,
         scope: Some(ApprovalScope::Tool),
         again: Again::No,

@@ -137,6 +137,7 @@ fn an_argument_that_is_left_out_is_no_way_past() {
         ("len_gte", "0", false),
         ("under", "\"/\"", false),
         ("detects", "\"secret\"", false),
+        ("came_from", "\"untrusted\"", false),
         ("exists", "true", false),
         ("exists", "false", true),
     ] {
@@ -234,6 +235,9 @@ fn paths_that_are_wrong_say_where() {
         ("uri.a", 3),
         ("uri[0]", 3),
         ("urine", 0),
+        ("session", 7),
+        ("session.reads", 7),
+        ("sessions.called", 0),
     ] {
         let error = Path::parse(path).expect_err(path);
         assert_eq!(error.offset, offset, "{path}: {error}");
@@ -500,7 +504,7 @@ fn inputs_and_uris_are_roots_beside_the_arguments() {
     let [srv, etc, hidden, alias, ambiguous] =
         ["file:///srv/a", "file:///etc/a", "file:///%73rv/A%41", "file://localhost/srv/x?q", "file:///srv/..%2fetc"]
             .map(UriForms::new);
-    let input = |args, input, uri| ConditionInput { args, input, uri, result: None };
+    let input = |args, input, uri| ConditionInput { input, uri, ..ConditionInput::from(args) };
     for (path, op, value, judged, refused) in [
         ("input.q.to", "eq", "\"all\"", input("{}", Some(r#"{"q":{"to":"all"}}"#), None), true),
         ("input.q.to", "eq", "\"all\"", input("{}", Some(r#"{"q":{"to":"one"}}"#), None), false),

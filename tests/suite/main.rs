@@ -30,6 +30,7 @@ mod approvals_store;
 mod approvals_watch;
 mod audit;
 mod audit_files;
+mod came_from;
 mod catalogue;
 mod check;
 mod classifier;

@@ -36,6 +36,8 @@ pub struct Question {
     pub changes: Option<Box<str>>,
     /// Where real values took the places of stand-ins, which the agent has; `None` if nowhere.
     pub put_back: Option<Box<str>>,
+    /// Where the values came from because of which a person is asked; `None` if that is not why.
+    pub origins: Option<Box<str>>,
     /// What the call is about: the answer to the read that the policy has for it, in lines that hide nothing.
     pub preview: Option<Box<str>>,
     /// What an approval for the rest of the session covers.
@@ -70,6 +72,7 @@ impl Question {
             reason: self.reason.as_deref(),
             changes: self.changes.as_deref(),
             put_back: self.put_back.as_deref(),
+            origins: self.origins.as_deref(),
             preview: self.preview.as_deref(),
             scope: Some(self.scope),
             again: self.again,
@@ -131,6 +134,8 @@ pub struct QuestionView<'a> {
     pub changes: Option<&'a str>,
     /// Where real values took the places of stand-ins.
     pub put_back: Option<&'a str>,
+    /// Where the values came from because of which a person is asked.
+    pub origins: Option<&'a str>,
     /// What the call is about, in lines that hide nothing.
     pub preview: Option<&'a str>,
     /// What an approval for the rest of the session covers; `None` if there is none to be had.
@@ -157,6 +162,9 @@ impl QuestionView<'_> {
                 None => format!("the rule {rule} asks for a person's approval"),
             },
         ));
+        if let Some(origins) = self.origins {
+            rows.push(("Where from", escape_invisible(origins)));
+        }
         rows.extend(self.changes.into_iter().flat_map(preview_lines).map(|line| ("What changed", line)));
         if let Some(places) = self.put_back {
             rows.push(("Real values", format!("in place of the agent's stand-ins: {}", escape_invisible(places))));

@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, OnceCell};
 
+use super::session::SessionFact;
 use crate::limits::{JUDGE_WORK, JUDGE_WORK_PER_BYTE};
 use crate::policy::compared_name::UriForms;
+use crate::provenance::{Provenance, Unremembered};
 use crate::wire::view::{self, Leaf};
 
 /// What conditions look at in one message. All JSON is from a line that the strict reader has read.
@@ -17,11 +19,13 @@ pub struct ConditionInput<'l> {
     pub uri: Option<&'l UriForms>,
     /// The object of `result.…`: what the server answers. Without it, every such path is missing.
     pub result: Option<&'l str>,
+    /// What is remembered of the session. Without it, nothing of that can be told.
+    pub provenance: Option<&'l dyn Provenance>,
 }
 
 impl<'l, T: AsRef<str> + ?Sized> From<&'l T> for ConditionInput<'l> {
     fn from(args: &'l T) -> Self {
-        Self { args: args.as_ref(), input: None, uri: None, result: None }
+        Self { args: args.as_ref(), input: None, uri: None, result: None, provenance: None }
     }
 }
 
@@ -32,6 +36,7 @@ pub(super) enum PathRoot {
     Input,
     Uri,
     Result,
+    Session(SessionFact),
 }
 
 /// The judgement of one message, whose work is bounded however many conditions look at it.
@@ -92,6 +97,11 @@ impl<'l> Evaluation<'l> {
         self.left.get().is_none()
     }
 
+    /// What is remembered of the session.
+    pub(super) fn provenance(&self) -> &'l dyn Provenance {
+        self.input.provenance.unwrap_or(&Unremembered)
+    }
+
     pub(super) fn uri(&self) -> Option<&'l UriForms> {
         self.input.uri
     }
@@ -101,7 +111,7 @@ impl<'l> Evaluation<'l> {
         match root {
             PathRoot::Args => Some(self.input.args),
             PathRoot::Input => self.input.input,
-            PathRoot::Uri => None,
+            PathRoot::Uri | PathRoot::Session(_) => None,
             PathRoot::Result => self.input.result,
         }
     }

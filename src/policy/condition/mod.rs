@@ -13,6 +13,7 @@
 //! | `lt` `lte` `gt` `gte` | – | judged | – | – | – | – |
 //! | `regex` `not_regex` `starts_with` `ends_with` `glob` | judged | – | – | – | – | – |
 //! | `detects` | judged | – | – | – | – | – |
+//! | `came_from` | judged⁵ | judged⁵ | – | – | – | – |
 //! | `under` | judged² | – | – | – | – | – |
 //! | `contains` `not_contains` | judged³ | – | – | judged⁴ | – | – |
 //! | `len_lte` `len_gte` | characters | – | – | elements | members | – |
@@ -25,6 +26,7 @@
 //! 3. If the condition's value is a string.
 //! 4. If an element equals the value. If none does, every element has to be of the value's type, and none may have it as
 //!    a part: a server that makes one text of the list finds it.
+//! 5. If it can be told what the session has read: see [`crate::provenance`]. A number is looked up as it is written.
 //!
 //! Numbers compare exactly at any size. Two numbers that differ and are one double are unjudgeable: to a server that
 //! keeps doubles, 9007199254740993 is 9007199254740992, and 77.00000000000000000001 is 77.
@@ -35,23 +37,29 @@
 //! `constructor` or `prototype` at any depth. With `[*]`, the condition must hold for every element: one unjudgeable
 //! element makes the result unjudgeable, and the condition does not hold for an empty list.
 //!
+//! `session.read_untrusted` and `session.read_personal` are true or false, `session.called` is the list of the tools that were
+//! called. What cannot be told of them is unjudgeable.
+//!
 //! `uri` is judged in every form that a server may make of it. A URI that servers read as different places is unjudgeable.
 //!
 //! `**` is every string and number at any depth. As a denial, the condition holds if it holds for one of them; as a
 //! requirement, if it holds for each. If there is none, the path is missing. Text operators judge a number as the text
 //! in which servers write it; a number that is spelled in another way is unjudgeable, and so is a string that may be a
-//! number to operators on numbers. `detects` judges a number as it is written, unless it has an exponent.
+//! number to operators on numbers. `detects` and `came_from` judge a number as it is written, unless it has an exponent.
 
 mod directory;
 mod evaluation;
 mod operator;
+mod origin;
 mod path;
 mod regex;
+mod session;
 mod test;
 
 pub use evaluation::ConditionInput;
 pub(super) use evaluation::Evaluation;
 pub use operator::Operator;
+pub use origin::Sighting;
 use path::PathValue;
 pub(super) use path::PathsOf;
 pub use path::{Path, PathError};
@@ -116,13 +124,35 @@ impl Condition {
         self.operator
     }
 
+    /// Whether it looks at what the session has read and called before.
+    pub(super) fn looks_at_session(&self) -> bool {
+        self.path.session_fact().is_some() || matches!(self.test, OperatorTest::CameFrom(_))
+    }
+
+    /// Whether it looks at the call itself.
+    pub(super) fn looks_at_call(&self) -> bool {
+        self.path.session_fact().is_none()
+    }
+
     /// Judges a message as in a group of this kind. Takes time linear in its size.
     pub fn judge<'l>(&self, kind: GroupKind, input: impl Into<ConditionInput<'l>>) -> ConditionOutcome {
         self.evaluate(kind, &Evaluation::new(input.into()))
     }
 
     fn evaluate(&self, kind: GroupKind, evaluation: &Evaluation<'_>) -> ConditionOutcome {
-        let judge = |found: PathValue<'_>| self.test.judge_value(self.operator, found, evaluation);
+        if let Some(fact) = self.path.session_fact() {
+            return fact.judge((self.operator, &self.test), kind, evaluation);
+        }
+        let judge = |found: PathValue<'_>| self.test.judge_value((self.operator, kind), found, evaluation);
+        self.evaluate_values(kind, evaluation, &judge)
+    }
+
+    fn evaluate_values(
+        &self,
+        kind: GroupKind,
+        evaluation: &Evaluation<'_>,
+        judge: &dyn Fn(PathValue<'_>) -> ConditionOutcome,
+    ) -> ConditionOutcome {
         match evaluation.uri() {
             Some(uri) if self.path.is_uri() => self.evaluate_uri(kind, uri, |form| judge(PathValue::Text(form))),
             _ => self.path.judge_values(kind, evaluation, judge),

@@ -45,6 +45,8 @@ word_enum! {
     "under" => Under,
     /// `detects`
     "detects" => Detects,
+    /// `came_from`
+    "came_from" => CameFrom,
 }
 
 impl Operator {
@@ -85,6 +87,7 @@ impl Operator {
             Self::LenLte | Self::LenGte => ("a whole number", "100"),
             Self::Under => ("a directory, as a string", "\"/srv/data\""),
             Self::Detects => ("a kind of content, or a list of kinds", "\"secret\" or [\"card\", \"iban\"]"),
+            Self::CameFrom => ("a source of values, as a string", "\"untrusted\", \"personal\" or \"tool:read_*\""),
         }
     }
 }

@@ -1,15 +1,17 @@
 //! Paths to values in a call's arguments.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::evaluation::{Evaluation, PathRoot};
+use super::session::SessionFact;
 use super::{ConditionOutcome, GroupKind};
 use crate::limits::MAX_PATH_STEPS;
 use crate::wire::lookalike::{is_alike, may_become_ascii};
 use crate::wire::view::{self, Leaf};
 
 /// A path: `args.a.b`, `args.items[0].id`, `args.items[*].id`, `args."a.b"`, `args.**`, the same after `input` or
-/// `result`, or `uri`.
+/// `result`, or `uri`, or `session.called` and its like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
     text: String,
@@ -60,6 +62,20 @@ pub(super) enum PathValue<'l> {
     Text(&'l str),
 }
 
+impl PathValue<'_> {
+    /// Returns the text of a string or a number; `None` if it is neither.
+    pub(super) fn read_text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(text) => Some(Cow::Borrowed(*text)),
+            Self::Json(json) | Self::Deep(json) if json.starts_with('"') => view::decode_string(json),
+            Self::Json(json) | Self::Deep(json) if !json.starts_with(['{', '[', 't', 'f', 'n']) => {
+                Some(Cow::Borrowed(*json))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Path {
     /// Parses a path.
     ///
@@ -69,6 +85,14 @@ impl Path {
         let fail = |offset, message, hint| Err(PathError { offset, message, hint });
         let beneath =
             |root: &str| text.strip_prefix(root).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        if let Some(fact) = beneath("session") {
+            let fact = SessionFact::parse(fact).map_err(|hint| PathError {
+                offset: "session".len(),
+                message: "a session has `read_untrusted`, `read_personal` and `called`",
+                hint,
+            })?;
+            return Ok(Self { text: text.to_owned(), root: PathRoot::Session(fact), steps: Vec::new() });
+        }
         let objects = [("args", PathRoot::Args), ("input", PathRoot::Input), ("result", PathRoot::Result)];
         let object = objects.into_iter().find_map(|(name, root)| Some((root, beneath(name)?)));
         let (root, mut rest) = match (object, beneath("uri")) {
@@ -78,7 +102,7 @@ impl Path {
                 return fail("uri".len(), "`uri` is one text, with nothing beneath it", "write `uri` alone");
             }
             _ => {
-                let message = "a path starts with `args.`, `input.` or `result.`, or is `uri`";
+                let message = "a path starts with `args.`, `input.`, `result.` or `session.`, or is `uri`";
                 return fail(0, message, "name the argument after `args.`, as in `args.email`");
             }
         };
@@ -132,6 +156,11 @@ impl Path {
         if self.root == PathRoot::Result { PathsOf::Result } else { PathsOf::Call }
     }
 
+    /// What the path says of the session; `None` if it leads to something else.
+    pub(in crate::policy) fn session_fact(&self) -> Option<SessionFact> {
+        if let PathRoot::Session(fact) = self.root { Some(fact) } else { None }
+    }
+
     /// Whether the path is `uri`.
     pub(in crate::policy) fn is_uri(&self) -> bool {
         self.root == PathRoot::Uri
@@ -177,6 +206,11 @@ impl Path {
                 PathStep::Every | PathStep::Deep => None,
             }
         })
+    }
+
+    /// Returns the object that the path leads into; `None` if there is none.
+    pub(super) fn object<'l>(&self, evaluation: &Evaluation<'l>) -> Option<&'l str> {
+        evaluation.object(self.root)
     }
 
     /// Judges the values at the path.

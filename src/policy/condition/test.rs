@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::ConditionOutcome;
 use super::directory::Directory;
 use super::evaluation::Evaluation;
 use super::operator::Operator;
 use super::path::PathValue;
 use super::regex::BoundedRegex;
+use super::session::{SourceGlob, ValueSource};
+use super::{ConditionOutcome, GroupKind};
 use crate::content::{ContentKind, ContentKinds, has_content};
 use crate::limits::MAX_JUDGED_NUMBER;
 use crate::policy::diagnostic::{Diagnostic, quote_for_message};
@@ -22,8 +23,10 @@ use crate::wire::view;
 const VALUE_WORK: usize = 96;
 /// The same for an element of a list that is searched.
 const ELEMENT_WORK: usize = 128;
+/// The units of work to look up a byte of what may have been read before.
+const LOOK_UP_WORK: usize = 24;
 /// How long a number with an exponent may be that has too few digits for a detector.
-const FEW_DIGITS: usize = 8;
+pub(super) const FEW_DIGITS: usize = 8;
 
 /// The value of a condition, compiled for its operator. Negative operators share it with their opposites.
 #[derive(Debug)]
@@ -40,6 +43,9 @@ pub(in crate::policy) enum OperatorTest {
     Length(usize),
     Under(Directory),
     Detects(ContentKinds),
+    CameFrom(ValueSource),
+    /// Of `session.called` alone.
+    Called(SourceGlob),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +76,7 @@ pub(in crate::policy) struct ValueSet {
     booleans: Vec<bool>,
 }
 
-enum ArgumentValue<'l> {
+pub(super) enum ArgumentValue<'l> {
     String(Cow<'l, str>),
     Number(&'l str),
     Boolean(bool),
@@ -121,6 +127,7 @@ impl OperatorTest {
             (Operator::Detects, DocumentValue::Array(items)) if !items.is_empty() => {
                 Self::Detects(items.iter().map(read_kind).collect::<Result<_, _>>()?)
             }
+            (Operator::CameFrom, DocumentValue::String(text)) => Self::CameFrom(ValueSource::read(value, text)?),
             _ => return Err(wrong_type(operator, value)),
         })
     }
@@ -144,7 +151,7 @@ impl OperatorTest {
     /// Judges the value at the path.
     pub(super) fn judge_value(
         &self,
-        operator: Operator,
+        (operator, kind): (Operator, GroupKind),
         found: PathValue<'_>,
         evaluation: &Evaluation<'_>,
     ) -> ConditionOutcome {
@@ -166,6 +173,7 @@ impl OperatorTest {
             _ => ArgumentValue::from_json(written),
         };
         let holds = match found {
+            _ if let Self::CameFrom(source) = self => source.judge_argument(&argument, found, kind, evaluation),
             PathValue::Deep(_) => self.holds_for_leaf(operator, argument, evaluation),
             _ => self.holds_for(operator, &argument, evaluation).map(|holds| holds != operator.is_negative()),
         };
@@ -208,6 +216,7 @@ impl OperatorTest {
             }
             Self::Glob(glob) => 2 + glob.count_tokens(),
             Self::Under(_) => 64,
+            Self::CameFrom(_) => LOOK_UP_WORK,
             _ => 2,
         }
     }
@@ -238,7 +247,7 @@ impl OperatorTest {
             }
             Self::Under(directory) => directory.contains_path(argument.as_string()?),
             Self::Detects(kinds) => Some(has_content(argument.as_string()?, *kinds)),
-            Self::Exists(_) => None,
+            Self::Exists(_) | Self::CameFrom(_) | Self::Called(_) => None,
         }
     }
 
@@ -489,7 +498,7 @@ fn may_be_number(text: &str) -> bool {
     text.contains(char::is_numeric) || ["inf", "+inf", "-inf", "nan"].iter().any(is_word) || text.trim().is_empty()
 }
 
-fn bad_value(node: &DocumentNode, message: String, hint: &str) -> Diagnostic {
+pub(super) fn bad_value(node: &DocumentNode, message: String, hint: &str) -> Diagnostic {
     Diagnostic::error("bad-value", node.span.clone(), message).with_hint(hint)
 }
 

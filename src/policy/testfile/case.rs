@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::FAMILY;
+use super::prior::{SeenKeys, SeenResult};
 use crate::limits::MAX_TEST_CALLS;
 use crate::policy::decision::Effect;
 use crate::policy::diagnostic::Report;
@@ -40,6 +41,8 @@ pub struct TestStep {
     pub input: Arguments,
     /// What the server answers, if that is tested.
     pub result: Option<Arguments>,
+    /// What the session has seen before the call.
+    pub seen: Vec<SeenResult>,
     /// The expected outcome of every one of the calls.
     pub expected: Expected,
     /// How often that is done, all at the same time.
@@ -93,6 +96,8 @@ table! {
     "result" => result: Arguments,
     /// What the client gets of the result. If it is withheld, `expect` is `"deny"` and `rule` the rule of `results`.
     "becomes" => becomes: Arguments,
+    /// What the session has seen before: results of this server and of others.
+    "seen" => seen: Vec<SeenKeys>,
     /// What happens.
     "expect" => expect: Effect,
     /// The path of the rule that says so.
@@ -139,7 +144,8 @@ impl CaseKeys {
     /// `number` counts from 1. `None` if all of its steps are wrong.
     pub(super) fn into_case(mut self, number: usize, source: &Source, report: &mut Report) -> Option<TestCase> {
         let (name, line) = (self.name.take(), source.place_of(self.table.span.start).line);
-        let steps: Vec<_> = match self.steps.take() {
+        let before = if self.table.has("steps") { self.seen.take() } else { None };
+        let mut steps: Vec<_> = match self.steps.take() {
             None if self.table.has("steps") => return None,
             None => self.into_step("case", Duration::ZERO, report).into_iter().collect(),
             Some(steps) => {
@@ -165,6 +171,10 @@ impl CaseKeys {
                 steps.into_iter().filter_map(step).collect()
             }
         };
+        if let (Some(first), Some(before)) = (steps.first_mut(), before) {
+            let seen: Vec<_> = before.into_iter().filter_map(|seen| seen.into_seen(report)).collect();
+            first.seen.splice(0..0, seen);
+        }
         let first = steps.first()?;
         let unnamed = || {
             let subject = first.subject.as_deref();
@@ -175,7 +185,7 @@ impl CaseKeys {
     }
 
     /// `before` is the time of the step before it.
-    fn into_step(self, of: &str, before: Duration, report: &mut Report) -> Option<TestStep> {
+    fn into_step(mut self, of: &str, before: Duration, report: &mut Report) -> Option<TestStep> {
         let errors = report.count_errors();
         if !self.table.has("expect") {
             let hint = "say what is expected: \"allow\", \"deny\", \"hide\" or \"require_approval\"";
@@ -187,6 +197,7 @@ impl CaseKeys {
             report.push_error("missing-key", span, format!("the {of} has no `result` that becomes this"), hint);
         }
         let at = self.step_time(before, report);
+        let seen = self.seen.take();
         let arguments = if self.table.has("args") { self.args } else { Some(Arguments::default()) };
         let input = if self.table.has("input") { self.input } else { Some(Arguments::default()) };
         let step = TestStep {
@@ -199,6 +210,7 @@ impl CaseKeys {
             arguments: arguments?,
             input: input?,
             result: self.result,
+            seen: seen.into_iter().flatten().filter_map(|seen| seen.into_seen(report)).collect(),
             expected: Expected {
                 effect: self.expect?,
                 rule: self.rule,

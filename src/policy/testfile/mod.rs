@@ -4,6 +4,7 @@
 //! session's clock. Errors in a file are reported like those of a policy: all at once, each with its place.
 
 mod case;
+mod prior;
 
 use serde_json::json;
 
@@ -16,6 +17,8 @@ use super::tree::DocumentNode;
 
 pub(in crate::policy) use case::{CaseKeys, StepKeys};
 pub use case::{Expected, TestCase, TestStep};
+pub(in crate::policy) use prior::SeenKeys;
+pub use prior::{SeenResult, read_seen};
 
 /// A test file without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +41,10 @@ pub struct LoadedTests {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-const FAMILY: Family =
-    Family { tables: || const { &[CaseKeys::SPEC, StepKeys::SPEC, FileKeys::SPEC] }.iter().collect(), reserved: &[] };
+const FAMILY: Family = Family {
+    tables: || const { &[CaseKeys::SPEC, StepKeys::SPEC, SeenKeys::SPEC, FileKeys::SPEC] }.iter().collect(),
+    reserved: &[],
+};
 
 table! {
     /// A test file.

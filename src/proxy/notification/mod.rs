@@ -284,6 +284,7 @@ mod tests {
             reason: None,
             changes: None,
             put_back: None,
+            origins: None,
             preview: None,
             scope: None,
             again: crate::policy::Again::No,

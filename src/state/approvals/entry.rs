@@ -170,6 +170,8 @@ pub struct ApprovalEntry {
     pub changes: Option<String>,
     /// Where real values took the places of stand-ins.
     pub put_back: Option<String>,
+    /// Where the values came from because of which a person is asked.
+    pub origins: Option<String>,
     /// What a read call of the wrapper has shown about it.
     pub preview: Option<String>,
     /// The SHA-256 of all that an approval covers.
@@ -283,6 +285,7 @@ impl ApprovalEntry {
             beside: text("beside")?,
             changes: text("changes")?,
             put_back: text("put_back")?,
+            origins: text("origins")?,
             preview: text("preview")?,
             covers: text("covers")?,
             lives: ApprovalLifetime::ALL.into_iter().find(|known| is(known.as_str(), &lives)).unwrap_or_default(),
@@ -312,6 +315,7 @@ impl ApprovalEntry {
             reason: self.reason.as_deref(),
             changes: self.changes.as_deref(),
             put_back: self.put_back.as_deref(),
+            origins: self.origins.as_deref(),
             preview: self.preview.as_deref(),
             scope: Some(self.scope),
             again: self.again,

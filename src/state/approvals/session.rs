@@ -318,7 +318,7 @@ fn sql_number(number: u64) -> i64 {
 
 /// Returns how much there is to read about a question, in bytes.
 fn text_length(question: &Question) -> usize {
-    let shown = [&question.beside, &question.preview, &question.changes, &question.put_back]
+    let shown = [&question.beside, &question.preview, &question.changes, &question.put_back, &question.origins]
         .into_iter()
         .flatten()
         .map(|text| text.len());
@@ -335,9 +335,9 @@ fn insert_question(
     connection.execute(
         "INSERT INTO approvals (id, session, number, server, tool, class, rule, reason, arguments, length, line, asked, expires,
                                 confirm, client, severity, effects, scope, beside, preview, covers, lives, again, shown, command,
-                                changes, put_back, state)
+                                changes, put_back, origins, state)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
-                 ?25, ?26, ?27, 'waiting')",
+                 ?25, ?26, ?27, ?28, 'waiting')",
         params![
             id,
             session,
@@ -366,6 +366,7 @@ fn insert_question(
             server.command.to_string(),
             question.changes.as_deref(),
             question.put_back.as_deref(),
+            question.origins.as_deref(),
         ],
     )?;
     Ok(())

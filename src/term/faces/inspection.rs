@@ -191,13 +191,14 @@ fn certainty_word(tool: &InspectedTool<'_>) -> &'static str {
 /// A mark, what it stands for, and a test for the tools that have it.
 type Mark = (char, &'static str, fn(&InspectedTool<'_>) -> bool);
 
-const MARKS: [Mark; 6] = [
+const MARKS: [Mark; 7] = [
     ('P', "reads or writes personal data", |tool| tool.personal_data),
     ('S', "it may cause a message to be sent", |tool| tool.sends),
     ('!', "cannot be undone with the server's own tools", |tool| tool.irreversible),
     ('U', "returns what others may have written", |tool| has_fact(tool, Fact::ReturnsUntrusted)),
     ('@', "connects to an address that a call names", |tool| has_fact(tool, Fact::UrlArgument)),
     ('A', "what happens depends on the arguments too", |tool| tool.looks_at_arguments),
+    ('R', "what happens depends on what the session has read and called before", |tool| tool.looks_at_session),
 ];
 
 fn has_fact(tool: &InspectedTool<'_>, fact: Fact) -> bool {

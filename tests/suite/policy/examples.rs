@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use policylayer::policy::{Format, Policy, Severity};
+use policylayer::policy::{ConditionInput, Format, Policy, Severity};
+use policylayer::provenance::SessionMemory;
 
 use super::{codes, load, valid};
 
@@ -76,6 +77,7 @@ const OPERATORS: &[&str] = &[
     "len_gte",
     "under",
     "detects",
+    "came_from",
 ];
 
 /// Whether the text has the word as a word.
@@ -103,7 +105,10 @@ fn hold(policy: Option<&Policy>, comments: &str, place: &str) -> usize {
             None => (policy.decide_tool(call), Vec::new()),
             Some((tool, arguments)) => {
                 serde_json::from_str::<serde_json::Value>(arguments).unwrap_or_else(|error| panic!("{line}: {error}"));
-                let judgement = policy.judge_call(tool, arguments);
+                // In a session that has read and called nothing.
+                let memory = SessionMemory::default();
+                let input = ConditionInput { provenance: Some(&memory), ..ConditionInput::from(arguments) };
+                let judgement = policy.judge_call(tool, input);
                 let is_counted = judgement.decision.effect.as_str() == "allow";
                 let counted = judgement.limits().filter(|_| is_counted).map(|limit| limit.rule.as_str()).collect();
                 (judgement.decision, counted)

@@ -23,6 +23,7 @@ pub(crate) fn question(number: u64, tool: &str, arguments: &str) -> Question {
         beside: None,
         changes: None,
         put_back: None,
+        origins: None,
         preview: None,
         scope: ApprovalScope::Tool,
         again: Again::No,

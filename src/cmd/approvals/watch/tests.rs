@@ -33,6 +33,7 @@ fn entry(id: &str, state: ApprovalState) -> ApprovalEntry {
         beside: Some("{\"task\":{\"ttl\":1}}".to_owned()),
         changes: Some("high: + argument `sidenote`: free text".to_owned()),
         put_back: None,
+        origins: None,
         preview: Some("Spring sale".to_owned()),
         covers: None,
         lives: ApprovalLifetime::Client,
