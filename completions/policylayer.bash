@@ -1640,7 +1640,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__init)
-            opts="-o -h --server --catalogue --output --format --force --lock --full --strength --stand-ins --no-stand-ins --yes --client --help"
+            opts="-o -h --server --catalogue --output --format --force --lock --full --stand-ins --no-stand-ins --yes --client --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1664,10 +1664,6 @@ _policylayer() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "toml json yaml" -- "${cur}"))
-                    return 0
-                    ;;
-                --strength)
-                    COMPREPLY=($(compgen -W "strict balanced quiet" -- "${cur}"))
                     return 0
                     ;;
                 --client)
@@ -2366,7 +2362,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__wrap)
-            opts="-h --policy --server --observe --log-level --max-message --url --header --help"
+            opts="-h --policy --server --observe --log-level --max-message --url --header --bearer --entry --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2393,6 +2389,14 @@ _policylayer() {
                     return 0
                     ;;
                 --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bearer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --entry)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

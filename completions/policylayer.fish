@@ -69,6 +69,8 @@ trace\t'Everything'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l max-message -d 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused and the session goes on [default: `max_message` of config.toml, else 64MiB]' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l url -d 'The address of a server over HTTP, instead of a command: https://, or http:// to this machine. docs/http.md' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l header -d 'A header for each request to the server at --url, whose value is in an environment variable, such as Authorization=LINEAR_AUTHORIZATION; can be repeated' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l bearer -d 'An environment variable with a token, which is sent to the server at --url as `Authorization: Bearer TOKEN`' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l entry -d 'With --url: what the client\'s entry was before `register`, for `unregister`; nothing else reads it' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l observe -d 'Try a policy on real work: log what it would refuse, and refuse only what breaks the protocol. `policylayer log` shows the result, `policylayer suggest` turns it into a policy'
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand status" -l format -d 'Output format: for a person, or for a program' -r -f -a "text\t'For a person'
@@ -252,9 +254,6 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l ou
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'The policy\'s format [default: as the file\'s extension says, else toml]' -r -f -a "toml\t'With comments'
 json\t'JSON has no comments, so it says less'
 yaml\t'With comments'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l strength -d 'How strict it is, of a server without a catalogue: strict, balanced or quiet [default: as config.toml says, else strict]' -r -f -a "strict\t''
-balanced\t''
-quiet\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
 claude-code\t''
 cursor\t''

@@ -36,9 +36,9 @@ pub(crate) use ui::UiArgs;
 
 use crate::limits::MIN_MESSAGE;
 use crate::policy::ServerName;
-use crate::proxy::target_words;
 use crate::record::Enforcement;
 use crate::size::{BadSize, Size};
+use crate::wire::http::target_words::TargetWords;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -194,13 +194,20 @@ pub(crate) struct WrapArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_message_size)]
     pub max_message: Option<Size>,
     /// The address of a server over HTTP, instead of a command: https://, or http:// to this machine. docs/http.md
-    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// A header for each request to the server at --url, whose value is in an environment variable, such as
     /// Authorization=LINEAR_AUTHORIZATION; can be repeated
-    #[arg(long, value_name = "NAME=VARIABLE", conflicts_with = "command", requires = "url")]
+    #[arg(long, value_name = "NAME=VARIABLE", requires = "url")]
     pub header: Vec<String>,
-    /// The server's command and its arguments, after `--`
+    /// An environment variable with a token, which is sent to the server at --url as `Authorization: Bearer TOKEN`
+    #[arg(long, value_name = "VARIABLE", requires = "url")]
+    pub bearer: Option<String>,
+    /// With --url: what the client's entry was before `register`, for `unregister`; nothing else reads it
+    #[arg(long, value_name = "KEYS", requires = "url")]
+    pub entry: Option<String>,
+    /// The server's command and its arguments, after `--`. With --url: the bridge that was there before `register`, for `unregister`;
+    /// it is not started
     #[arg(required_unless_present = "url", trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
@@ -218,7 +225,10 @@ impl WrapArgs {
     /// Returns the words that name the server: its command, or its address and headers.
     pub(crate) fn server_words(&self) -> Vec<OsString> {
         match &self.url {
-            Some(url) => target_words(url, &self.header).into_iter().map(OsString::from).collect(),
+            Some(url) => {
+                let (url, headers, bearer) = (url.clone(), self.header.clone(), self.bearer.clone());
+                TargetWords { url, headers, bearer }.words().into_iter().map(OsString::from).collect()
+            }
             None => self.command.clone(),
         }
     }

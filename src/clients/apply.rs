@@ -126,7 +126,7 @@ fn verify_changes(old: &ClientDocument, new: &[u8], changes: &[&EntryChange<'_>]
 }
 
 fn command_words(entry: &ClientEntry) -> Option<Vec<&str>> {
-    entry.launch().map(Launch::words)
+    entry.launch().map(Launch::words).or_else(|| Some(vec![entry.remote()?.url.as_deref()?]))
 }
 
 /// Returns the servers that must not change, with their commands.

@@ -6,9 +6,10 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
-use super::entry::{ClientEntry, Launch};
+use super::entry::ClientEntry;
 use super::key::key_word;
 use super::place::ClientFile;
+use super::remote::RemoteEntry;
 use super::secret;
 use super::table::{Access, Keeper};
 use crate::env::Env;
@@ -117,8 +118,12 @@ impl ClientFile {
         let (why, first) = match keeper {
             Keeper::Administrator => {
                 let why = format!("{} starts it from {file}, which is not changed from here", self.row.name);
-                let what = "ask the administrator who manages the file to put `policylayer wrap --` before the command";
-                return Some((keeper, why, what.to_owned()));
+                let how = if entry.remote().is_some() {
+                    "`policylayer wrap --url` in place of the address"
+                } else {
+                    "`policylayer wrap --` before the command"
+                };
+                return Some((keeper, why, format!("ask the administrator who manages the file to put {how}")));
             }
             Keeper::Extension => (
                 format!("the extension {name} brings it along, and Claude Desktop replaces its files with each update"),
@@ -129,15 +134,19 @@ impl ClientFile {
                 format!("`claude plugin disable {}`", as_word(&name)),
             ),
         };
-        Some((keeper, why, format!("{first}, and put its command behind the policy: {}", self.register_anew(entry))))
+        let what = if entry.remote().is_some() { "address" } else { "command" };
+        Some((keeper, why, format!("{first}, and put its {what} behind the policy: {}", self.register_anew(entry))))
     }
 
     /// Returns the command that adds a bundle's server to the client's own file.
     fn register_anew(&self, entry: &ClientEntry) -> String {
-        let words = entry.launch().map(Launch::words).unwrap_or_default();
+        let words = entry.words().unwrap_or_default();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let filled = self.bundle.as_ref().map(|bundle| bundle.fill_in(&words)).unwrap_or_default();
         let words = secret::redact_words(&filled);
-        let env: String = entry.variables.iter().map(|name| format!(" --env {}", as_word(name))).collect();
+        let headers = entry.remote().into_iter().flat_map(RemoteEntry::variables);
+        let variables = entry.variables.iter().map(String::as_str).chain(headers.map(|(variable, _)| variable));
+        let env: String = variables.map(|name| format!(" --env {}", as_word(name))).collect();
         let command = match words.as_slice() {
             [] => "COMMAND".to_owned(),
             words => words.iter().map(|word| as_word(word)).collect::<Vec<_>>().join(" "),

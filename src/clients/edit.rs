@@ -65,7 +65,7 @@ fn last_line(blank: &str) -> Option<&str> {
     blank.get(at..)
 }
 
-fn new_list(document: &ClientDocument, launch: &Launch, words: &str) -> TextEdit {
+pub(super) fn new_list(document: &ClientDocument, launch: &Launch, words: &str) -> TextEdit {
     let (key, program) = (launch.program_key.clone(), launch.program.span.clone());
     if let Some((end, prefix, line_end)) = toml_line(document, launch) {
         return (end..end, format!("{line_end}{prefix}args = [ {words} ]"));
@@ -113,7 +113,7 @@ pub fn enforcement_edit(
 ) -> Option<TextEdit> {
     let args = launch.args.as_ref()?;
     // The program is the first word, and no argument.
-    let own = args.words.get(wrapped.program..wrapped.before)?;
+    let own = args.words.get(wrapped.program..wrapped.before.min(args.words.len()))?;
     match wanted {
         Enforcement::Observed => {
             let after = own.get(1)?.span.start;
@@ -122,7 +122,11 @@ pub fn enforcement_edit(
         }
         Enforcement::Enforced => {
             let at = own.iter().position(|word| word.text == OBSERVE)?;
-            Some((own.get(at)?.span.start..own.get(at + 1)?.span.start, String::new()))
+            let word = own.get(at)?;
+            Some(match own.get(at + 1) {
+                Some(next) => (word.span.start..next.span.start, String::new()),
+                None => (own.get(at.checked_sub(1)?)?.span.end..word.span.end, String::new()),
+            })
         }
     }
 }
@@ -153,7 +157,7 @@ pub fn unwrap_edits(document: &ClientDocument, launch: &Launch, wrapped: &Wrappe
 }
 
 /// Returns the span of a list that [`new_list`] has added, with the separator before it.
-fn added_list(document: &ClientDocument, launch: &Launch, args: &Args) -> Option<Range<usize>> {
+pub(super) fn added_list(document: &ClientDocument, launch: &Launch, args: &Args) -> Option<Range<usize>> {
     let (first, last) = (args.words.first()?, args.words.last()?);
     let is_ours = document.text_of(args.span.start + 1..first.span.start) == " "
         && document.text_of(last.span.end..args.span.end - 1) == " ";

@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use super::document::{BadDocument, ClientDocument, describe_kind};
+use super::remote::RemoteEntry;
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
 use crate::record::Enforcement;
+use crate::wire::http::target_words::TargetWords;
 
 /// A server of a client.
 #[derive(Clone, Debug)]
@@ -24,11 +26,8 @@ pub struct ClientEntry {
 pub enum Transport {
     /// The client starts a command.
     Stdio(Launch),
-    /// The client connects over HTTP or server-sent events, so there is no command to wrap.
-    Remote {
-        /// The URL, if the entry has one.
-        url: Option<String>,
-    },
+    /// The client connects over HTTP or server-sent events.
+    Remote(Box<RemoteEntry>),
     /// The entry has neither a command nor a URL.
     Bare(BadDocument),
     /// The entry is unclear, for this reason.
@@ -77,6 +76,21 @@ impl ClientEntry {
     /// Returns the command that starts the server; `None` if the client reaches it otherwise.
     pub fn launch(&self) -> Option<&Launch> {
         if let Transport::Stdio(launch) = &self.transport { Some(launch) } else { None }
+    }
+
+    /// Returns the server's address; `None` if the client starts it.
+    pub fn remote(&self) -> Option<&RemoteEntry> {
+        if let Transport::Remote(remote) = &self.transport { Some(remote) } else { None }
+    }
+
+    /// Returns the words that name the server, with a wrapper if it has one: its command, or its address and headers. `None` if
+    /// `wrap` cannot stand before it.
+    pub fn words(&self) -> Option<Vec<String>> {
+        match &self.transport {
+            Transport::Stdio(launch) => Some(launch.words().into_iter().map(str::to_owned).collect()),
+            Transport::Remote(remote) => remote.words(),
+            Transport::Bare(_) | Transport::Unclear(_) => None,
+        }
     }
 
     /// Whether its command runs `policylayer wrap`, recognized by name or as `program`.
@@ -172,22 +186,22 @@ fn is_option(key: &str) -> bool {
 
 fn read_transport(document: &ClientDocument, node: &DocumentNode) -> Result<Transport, BadDocument> {
     let text = |key| Ok(document.unique_member(node, key)?.and_then(|(_, value)| value.as_text()));
-    let mut url = None;
+    let mut has_url = false;
     for key in ["httpUrl", "serverUrl", "url"] {
-        url = url.or(text(key)?);
+        has_url |= text(key)?.is_some();
     }
     let is_remote = text("type")?.is_some_and(|kind| {
         let kind = kind.to_ascii_lowercase().replace(['-', '_'], "");
         matches!(kind.as_str(), "http" | "sse" | "streamablehttp" | "websocket" | "ws")
     });
     let Some(command) = document.unique_member(node, "command")? else {
-        if is_remote || url.is_some() {
-            return Ok(Transport::Remote { url: url.map(str::to_owned) });
+        if is_remote || has_url {
+            return Ok(Transport::Remote(Box::new(RemoteEntry::read(document, node))));
         }
         let message = "the entry has neither a command nor a URL";
         return Ok(Transport::Bare(document.error_at(node.span.start, message.to_owned())));
     };
-    if is_remote || url.is_some() {
+    if is_remote || has_url {
         let message = "the entry has a command and a URL, and clients differ in which one they take; keep one of them";
         return Err(document.error_at(command.0.span.start, message.to_owned()));
     }
@@ -240,7 +254,7 @@ fn read_word(document: &ClientDocument, node: &DocumentNode) -> Result<Word, Bad
 /// How a command runs `policylayer wrap`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrapped {
-    /// The number of words before the server's own command.
+    /// The number of words before the server's own command; all of them where there is an address and no command.
     pub before: usize,
     /// The index of the word that is `policylayer`.
     pub program: usize,
@@ -250,18 +264,43 @@ pub struct Wrapped {
     pub server: Option<String>,
     /// Whether the policy is enforced, or only observed (`--observe`).
     pub enforcement: Enforcement,
+    /// The address, if the server is reached over HTTP (`--url`).
+    pub url: Option<WrappedUrl>,
+}
+
+/// The server of `wrap --url`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrappedUrl {
+    /// The index of the word that is the address; `None` if it is in one word with `--url`.
+    pub(super) at: Option<usize>,
+    pub(super) target: TargetWords,
+    /// The value of `--entry`: what the entry was before `register`.
+    pub(super) entry: Option<String>,
 }
 
 impl Wrapped {
-    /// Whether these words, which it was found in, name a server over HTTP (`wrap --url`): there is no command without it.
-    pub fn is_over_http(&self, words: &[&str]) -> bool {
-        self.before.checked_sub(1).and_then(|at| words.get(at)) == Some(&"--url")
+    /// Returns the words that name the server, among words that have the same options as those which this was found in: its
+    /// command, or its address and headers.
+    pub fn own_words<S: AsRef<str>>(&self, words: &[S]) -> Vec<String> {
+        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+        match &self.url {
+            None => words.iter().skip(self.before).map(|word| (*word).to_owned()).collect(),
+            Some(_) => {
+                let found = parse_options(&words, self.program).and_then(|found| found.url);
+                found.map(|url| url.target.words()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Whether the wrapper can be taken out again: not where an address was written by hand, since nothing tells how its entry was.
+    pub fn can_be_undone(&self, words: &[&str]) -> bool {
+        self.url.as_ref().is_none_or(|url| url.entry.is_some() || self.before < words.len())
     }
 }
 
 /// What is said where the wrapper cannot be taken out.
-pub(super) const OVER_HTTP: &str = "it is reached by `wrap --url`, which cannot be undone here. Write the address, and what its \
-     headers hold, into the client's file by hand";
+pub(super) const OVER_HTTP: &str = "it is reached by a `wrap --url` that `register` has not written, so it is not known how the client's own \
+     entry was. Write the address, and what its headers hold, into the client's file by hand";
 
 /// Programs that may come before `policylayer` because they fetch or start it.
 const STARTERS: [&str; 17] = [
@@ -281,31 +320,42 @@ pub fn parse_wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
     if !is_ours || *words.get(at + 1)? != "wrap" {
         return None;
     }
+    parse_options(words, at)
+}
+
+/// Parses what stands behind `policylayer wrap`, whose first word is at this index.
+fn parse_options(words: &[&str], program: usize) -> Option<Wrapped> {
     let enforcement = Enforcement::Enforced;
-    let mut wrapped = Wrapped { before: words.len(), program: at, policy: None, server: None, enforcement };
-    let mut rest = words.iter().copied().enumerate().skip(at + 2);
-    let mut is_over_http = false;
+    let mut wrapped = Wrapped { before: words.len(), program, policy: None, server: None, enforcement, url: None };
+    let (mut url, mut target, mut entry) = (None, TargetWords::default(), None);
+    let mut rest = words.iter().copied().enumerate().skip(program + 2);
     while let Some((index, word)) = rest.next() {
         let Some(option) = word.strip_prefix("--").filter(|option| !option.is_empty()) else {
-            if !is_over_http {
-                wrapped.before = if word == "--" { index + 1 } else { index };
-            }
+            wrapped.before = if word == "--" { index + 1 } else { index };
             break;
         };
         let (option, value) = option.split_once('=').map_or((option, None), |(option, value)| (option, Some(value)));
-        let takes_value = matches!(option, "policy" | "server" | "log-level" | "max-message" | "header");
-        if option == "url" && value.is_none() {
-            (wrapped.before, is_over_http) = (rest.next()?.0, true);
-        }
-        let value = if takes_value { value.or_else(|| Some(rest.next()?.1)) } else { value };
+        let takes_value =
+            matches!(option, "policy" | "server" | "log-level" | "max-message" | "header" | "bearer" | "url" | "entry");
+        let is_apart = takes_value && value.is_none();
+        let value = if is_apart { Some(rest.next()?.1) } else { value };
+        let text = value.map(str::to_owned);
         match option {
-            "policy" => wrapped.policy = value.map(str::to_owned),
-            "server" => wrapped.server = value.map(str::to_owned),
+            "policy" => wrapped.policy = text,
+            "server" => wrapped.server = text,
             "observe" => wrapped.enforcement = Enforcement::Observed,
+            "entry" => entry = text,
+            "header" => target.headers.extend(text),
+            "bearer" => target.bearer = text,
+            "url" => {
+                url = Some(is_apart.then_some(index + 1));
+                target.url = text.unwrap_or_default();
+            }
             _ => {}
         }
     }
-    (wrapped.before < words.len()).then_some(wrapped)
+    wrapped.url = url.map(|at| WrappedUrl { at, target, entry });
+    (wrapped.url.is_some() || wrapped.before < words.len()).then_some(wrapped)
 }
 
 fn file_name(path: &str) -> &str {

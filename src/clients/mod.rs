@@ -6,6 +6,7 @@
 
 pub(crate) mod apply;
 pub mod backup;
+mod bridge;
 pub mod bundle;
 pub mod document;
 pub mod edit;
@@ -16,6 +17,7 @@ pub mod place;
 pub(crate) mod plan;
 pub mod program;
 pub(crate) mod register;
+pub mod remote;
 pub mod secret;
 pub(crate) mod select;
 pub(crate) mod server_name;

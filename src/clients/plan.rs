@@ -1,8 +1,8 @@
 //! Plans what `register --all` and `unregister --all` change: every server of the selected clients.
 
-use super::entry::{Launch, OVER_HTTP, parse_wrapped};
+use super::entry::{OVER_HTTP, parse_wrapped};
 use super::register::{EntryChange, Registration, unwrap_candidate};
-use super::select::{Candidate, Reach, Refusal, Selection, UnreadFile};
+use super::select::{Candidate, Editable, Reach, Refusal, Selection, UnreadFile};
 use crate::record::Enforcement;
 
 /// The servers of every selected client, in the order of their files.
@@ -35,12 +35,12 @@ impl<'c> AllPlan<'c> {
     fn new(
         selection: &Selection<'c>,
         is_meant: impl Fn(&Candidate<'c>) -> bool,
-        step: impl Fn(&Candidate<'c>, &Launch) -> PlannedStep<'c>,
+        step: impl Fn(&Candidate<'c>, Editable<'_>) -> PlannedStep<'c>,
     ) -> Result<Self, Refusal> {
         let (mut candidates, unread) = selection.list_servers(Reach::Everywhere)?;
         candidates.retain(is_meant);
         let plan = |candidate: Candidate<'c>| {
-            let step = candidate.editable_launch().map(|launch| step(&candidate, launch));
+            let step = candidate.editable().map(|editable| step(&candidate, editable));
             PlannedServer { step: step.unwrap_or(PlannedStep::OutOfReach), candidate }
         };
         Ok(Self { servers: candidates.into_iter().map(plan).collect(), unread })
@@ -56,11 +56,15 @@ impl<'c> AllPlan<'c> {
         selection: &Selection<'c>,
         is_meant: impl Fn(&Candidate<'c>) -> bool,
     ) -> Result<Self, Refusal> {
-        let step = |candidate: &Candidate<'c>, launch: &Launch| {
+        let step = |candidate: &Candidate<'c>, editable: Editable<'_>| {
+            let Editable::Launch(launch) = editable else { return PlannedStep::AsItIs };
             let words = launch.words();
             match parse_wrapped(&words, Some(selection.program)) {
-                Some(found) if found.is_over_http(&words) => PlannedStep::LeftAlone(OVER_HTTP.to_owned()),
-                Some(found) => PlannedStep::Change(unwrap_candidate(candidate, launch, &found)),
+                Some(found) if !found.can_be_undone(&words) => PlannedStep::LeftAlone(OVER_HTTP.to_owned()),
+                Some(found) => match unwrap_candidate(candidate, launch, &found) {
+                    Ok(change) => PlannedStep::Change(change),
+                    Err(why) => PlannedStep::LeftAlone(why),
+                },
                 None => PlannedStep::AsItIs,
             }
         };
@@ -85,10 +89,10 @@ impl<'c> Registration<'_, 'c> {
 
     /// The same for the servers that are meant.
     pub(crate) fn wrap_meant(&self, is_meant: impl Fn(&Candidate<'c>) -> bool) -> Result<AllPlan<'c>, Refusal> {
-        let plan = AllPlan::new(self.selection, is_meant, |candidate, launch| {
-            let is_wrapped = parse_wrapped(&launch.words(), Some(self.selection.program)).is_some();
+        let plan = AllPlan::new(self.selection, is_meant, |candidate, editable| {
+            let is_wrapped = candidate.entry.is_wrapped(Some(self.selection.program));
             let wanted = self.enforcement.filter(|wanted| !is_wrapped || *wanted == Enforcement::Enforced);
-            match self.wrap_candidate(candidate, launch, wanted) {
+            match self.wrap_candidate(candidate, editable, wanted) {
                 Ok(change) if change.edits.is_empty() => PlannedStep::AsItIs,
                 Ok(change) => PlannedStep::Change(change),
                 Err(why) => PlannedStep::LeftAlone(why.to_string()),

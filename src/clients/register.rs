@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use super::backup::Backups;
+use super::bridge::read_bridge;
 use super::document::{ClientDocument, TextEdit};
 use super::edit::{self, NewServer, OBSERVE};
 use super::entry::{Launch, OVER_HTTP, Wrapped, parse_wrapped};
@@ -10,13 +11,17 @@ use super::file::Opened;
 use super::key::{key_word, visible_key};
 use super::place::ClientFile;
 use super::program;
-use super::select::{Candidate, Refusal, Selection, Wanted, left_alone};
+use super::remote::{EntryPlace, RemoteEntry};
+use super::secret;
+use super::select::{Candidate, Editable, Refusal, Selection, Wanted, left_alone};
 use super::server_name::Naming;
 use super::table::ConfigScope;
 use crate::exit::Exit;
 use crate::record::Enforcement;
 use crate::shell::as_word;
 use crate::visible::escape_invisible;
+use crate::wire::http::endpoint::Endpoint;
+use crate::wire::http::target_words::TargetWords;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EntryAction {
@@ -88,9 +93,9 @@ impl<'c> Registration<'_, 'c> {
         let (found, exit) = self.selection.choose_servers(key, wanted)?;
         let mut changes = Vec::new();
         for candidate in found {
-            match candidate.editable_launch() {
-                Some(launch) => {
-                    changes.push(self.wrap_candidate(&candidate, launch, self.enforcement).map_err(|why| {
+            match candidate.editable() {
+                Some(editable) => {
+                    changes.push(self.wrap_candidate(&candidate, editable, self.enforcement).map_err(|why| {
                         Refusal::Failed(format!("Nothing was changed in {}: {why}", candidate.file.display_name()))
                     })?)
                 }
@@ -106,21 +111,34 @@ impl<'c> Registration<'_, 'c> {
     pub(super) fn wrap_candidate(
         &self,
         candidate: &Candidate<'c>,
-        launch: &Launch,
+        editable: Editable<'_>,
         wanted: Option<Enforcement>,
     ) -> Result<EntryChange<'c>, Refusal> {
+        let launch = match editable {
+            Editable::Launch(launch) => launch,
+            Editable::Remote(remote) => return self.wrap_remote(candidate, remote, wanted),
+        };
         let (key, words, program) = (&candidate.entry.name, launch.words(), self.selection.program);
         let unchanged = EntryChange::without_change(candidate.file, &candidate.keys, key);
         let Some(found) = parse_wrapped(&words, Some(program)) else {
-            let options = self.wrap_options(key, &words)?;
+            let mut options = self.wrap_options(key, &words)?;
+            let mut notes = self.naming.policy_notes(key, &words, &options);
+            match read_bridge(&words) {
+                Some(Ok(target)) => {
+                    options.extend(url_options(&target));
+                    notes.push(OWN_LOGIN.to_owned());
+                }
+                Some(Err(why)) => notes.push(format!("It is reached through mcp-remote as before, because {why}.")),
+                None => {}
+            }
             let edits = edit::wrap_edits(&candidate.opened.document, launch, program, &options);
             let expected = self.wrap_words(&options, &words);
-            let mut notes = self.naming.policy_notes(key, &words, &options);
             notes.extend(note_oddity(candidate.opened, candidate.file));
             let enforcement = wanted.unwrap_or(Enforcement::Enforced);
             return Ok(EntryChange { action: EntryAction::Wrapped, edits, expected, notes, enforcement, ..unchanged });
         };
-        self.naming.check_same(key, words.get(found.before..).unwrap_or_default(), &found)?;
+        let own = found.own_words(&words);
+        self.naming.check_same(key, &own.iter().map(String::as_str).collect::<Vec<_>>(), &found)?;
         let enforcement = wanted.unwrap_or(found.enforcement);
         let mut change = EntryChange { enforcement, ..unchanged };
         let mut expected: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
@@ -157,6 +175,28 @@ impl<'c> Registration<'_, 'c> {
         Ok(change)
     }
 
+    /// Plans to put `wrap --url` in the place of an address.
+    fn wrap_remote(
+        &self,
+        candidate: &Candidate<'c>,
+        remote: &RemoteEntry,
+        wanted: Option<Enforcement>,
+    ) -> Result<EntryChange<'c>, Refusal> {
+        let key = &candidate.entry.name;
+        let words = remote.words().unwrap_or_default();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let options = self.wrap_options(key, &words)?;
+        let moved = place_of(candidate).wrap_remote(remote, self.selection.program, &options);
+        let moved = moved.map_err(Refusal::Failed)?;
+        let mut notes = self.naming.policy_notes(key, &words, &options);
+        notes.push(OWN_LOGIN.to_owned());
+        notes.extend(note_oddity(candidate.opened, candidate.file));
+        let unchanged = EntryChange::without_change(candidate.file, &candidate.keys, key);
+        let enforcement = wanted.unwrap_or(Enforcement::Enforced);
+        let (action, edits, expected) = (EntryAction::Wrapped, moved.edits, moved.words);
+        Ok(EntryChange { action, edits, expected, notes, enforcement, ..unchanged })
+    }
+
     fn wrap_options(&self, key: &str, words: &[&str]) -> Result<Vec<String>, Refusal> {
         let mut options = self.naming.wrap_options(key, words)?;
         if self.enforcement == Some(Enforcement::Observed) {
@@ -181,13 +221,7 @@ impl<'c> Registration<'_, 'c> {
             );
         }
         let derived = || Ok::<_, Refusal>(self.naming.derive_name(&words)?.map(|name| name.to_string()));
-        if words.first().is_some_and(|word| is_url(word)) {
-            return fail(&format!(
-                "This is a URL, not a command: its server is reached over HTTP, where there is no command to put the policy \
-                 before. Start a bridge to it instead: policylayer register NAME {} npx -y mcp-remote URL",
-                as_word("--")
-            ));
-        }
+        let target = words.first().filter(|word| is_url(word)).map(|_| read_target(&words)).transpose()?;
         let Some(key) = key.map_or_else(derived, |key| Ok(Some(key.to_owned())))? else {
             return fail(&format!(
                 "The command does not say the server's name. Name it: policylayer register NAME {} COMMAND",
@@ -196,8 +230,20 @@ impl<'c> Registration<'_, 'c> {
         };
         let files = self.selection.homes_of_new_server()?;
         let options = self.wrap_options(&key, &words)?;
-        let notes = self.naming.policy_notes(&key, &words, &options);
-        let command = self.wrap_words(&options, &words);
+        let mut notes = self.naming.policy_notes(&key, &words, &options);
+        if target.as_ref().is_some_and(|target| secret::has_secret(&target.url)) {
+            notes.push(
+                "Other programs can read its address, in which there seems to be a key, on its command line."
+                    .to_owned(),
+            );
+        }
+        let command = match &target {
+            Some(target) => {
+                let front = [self.selection.program.to_owned(), "wrap".to_owned()];
+                front.into_iter().chain(options).chain(url_options(target)).collect()
+            }
+            None => self.wrap_words(&options, &words),
+        };
         let server = NewServer { name: key, command, env: self.variables.clone() };
         let change = |file| self.add_to(file, &server, &notes);
         let changes: Vec<_> = files.into_iter().map(change).collect::<Result<_, _>>()?;
@@ -288,11 +334,16 @@ pub(crate) fn unwrap_existing<'c>(
         let words = launch.words();
         match parse_wrapped(&words, Some(selection.program)) {
             Some(_) if leave == Leave::Nothing => changes.push(remove_candidate(selection, candidate)?),
-            Some(found) if found.is_over_http(&words) => {
-                let (key, file) = (visible_key(&candidate.entry.name), candidate.file.display_name());
-                return Err(Refusal::Failed(format!("{key} of {file} stays as it is: {OVER_HTTP}.")));
+            Some(found) => {
+                let change = match found.can_be_undone(&words) {
+                    true => unwrap_candidate(candidate, launch, &found),
+                    false => Err(OVER_HTTP.to_owned()),
+                };
+                changes.push(change.map_err(|why| {
+                    let (key, file) = (visible_key(&candidate.entry.name), candidate.file.display_name());
+                    Refusal::Failed(format!("{key} of {file} stays as it is: {why}."))
+                })?);
             }
-            Some(found) => changes.push(unwrap_candidate(candidate, launch, &found)),
             None => bare.push(candidate.file.row.name),
         }
     }
@@ -305,12 +356,48 @@ pub(crate) fn unwrap_existing<'c>(
 }
 
 /// Plans to take the wrapper out of one server's command.
-pub(super) fn unwrap_candidate<'c>(candidate: &Candidate<'c>, launch: &Launch, found: &Wrapped) -> EntryChange<'c> {
-    let edits = edit::unwrap_edits(&candidate.opened.document, launch, found);
-    let expected = launch.words().into_iter().skip(found.before).map(str::to_owned).collect();
+pub(super) fn unwrap_candidate<'c>(
+    candidate: &Candidate<'c>,
+    launch: &Launch,
+    found: &Wrapped,
+) -> Result<EntryChange<'c>, String> {
     let unchanged = EntryChange::without_change(candidate.file, &candidate.keys, &candidate.entry.name);
-    EntryChange { action: EntryAction::Unwrapped, edits, expected, ..unchanged }
+    let (edits, expected) = match &found.url {
+        Some(url) if url.entry.is_some() => {
+            let moved = place_of(candidate).unwrap_remote(launch, url)?;
+            (moved.edits, moved.words)
+        }
+        _ => {
+            let edits = edit::unwrap_edits(&candidate.opened.document, launch, found);
+            (edits, launch.words().into_iter().skip(found.before).map(str::to_owned).collect())
+        }
+    };
+    Ok(EntryChange { action: EntryAction::Unwrapped, edits, expected, ..unchanged })
 }
+
+fn place_of<'e>(candidate: &'e Candidate<'_>) -> EntryPlace<'e> {
+    let (document, row) = (&candidate.opened.document, candidate.file.row);
+    EntryPlace { document, row, keys: &candidate.keys, name: &candidate.entry.name }
+}
+
+/// Returns the options of `wrap` for a server over HTTP.
+fn url_options(target: &TargetWords) -> Vec<String> {
+    [vec!["--url".to_owned()], target.words()].concat()
+}
+
+/// Reads the address of a new server, and its headers.
+fn read_target(words: &[&str]) -> Result<TargetWords, Refusal> {
+    let fail = |why: String| Refusal::Failed(why);
+    let target = TargetWords::parse(words).map_err(|error| fail(format!("The address cannot be used so: {error}.")))?;
+    Endpoint::parse(&target.url)
+        .map_err(|error| fail(format!("The address of the server cannot be used: {error}.")))?;
+    target.rules().map_err(|error| fail(format!("A --header cannot be used: {error}.")))?;
+    Ok(target)
+}
+
+/// What is said where a client or a bridge may have logged in by itself.
+const OWN_LOGIN: &str = "A login that was made for it so far is not used: if the server asks for one, the answer to the first request \
+     says what to do.";
 
 /// Plans to take a server out of its file. If the file is what `register` made by adding it, it becomes what it was.
 fn remove_candidate<'c>(selection: &Selection<'c>, candidate: &Candidate<'c>) -> Result<EntryChange<'c>, Refusal> {

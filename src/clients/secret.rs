@@ -22,7 +22,7 @@ pub fn redact_words<S: AsRef<str>>(words: &[S]) -> Vec<String> {
         shown.push(if is_value { redact_value(word) } else { self::redact_word(word) });
         // The value of `--api-key`, and of `-H` or `--header`, is the next word.
         let is_option = word.starts_with('-') && !word.contains('=');
-        is_value = is_option && (is_telling(word) || matches!(word, "-H" | "--header"));
+        is_value = is_option && (is_telling(word) || matches!(word, "-H" | "--header")) && word != "--bearer";
     }
     shown
 }
@@ -52,8 +52,14 @@ fn redact_word(word: &str) -> String {
 
 /// Redacts the value of an option that takes a secret. Header names and variables that are expanded later stay.
 fn redact_value(value: &str) -> String {
+    // The name of a variable, in which its value is.
+    let is_rule = value.split_once('=').is_some_and(|(_, variable)| {
+        variable.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+            && !is_secret(variable)
+    });
     match value.split_once(':') {
         _ if value.starts_with("${") && value.ends_with('}') => value.to_owned(),
+        _ if is_rule => value.to_owned(),
         Some((name, _)) if !name.contains([' ', '/']) && !name.is_empty() => format!("{name}: {HIDDEN}"),
         _ => HIDDEN.to_owned(),
     }
@@ -67,6 +73,18 @@ pub fn redact_url(url: &str) -> String {
     let host = host.rsplit('@').next().unwrap_or_default();
     let path = if path.len() <= 1 { path.to_owned() } else { format!("/{HIDDEN}") };
     format!("{scheme}://{host}{path}")
+}
+
+/// Whether a URL looks as if there were a key in its path or its query.
+pub(super) fn has_secret(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let is_open = |value: &str| value.starts_with("${") || value.starts_with("{env:");
+    let is_key = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+        (is_telling(name) && !value.is_empty()) || is_secret(value) || is_open(value)
+    };
+    path.split('/').skip(1).any(|part| is_secret(part) || is_open(part)) || query.split('&').any(is_key)
 }
 
 fn is_telling(name: &str) -> bool {

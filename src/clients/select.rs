@@ -8,6 +8,7 @@ use super::entry::{ClientEntry, Launch, Transport};
 use super::file::Opened;
 use super::key::{find_key, key_word, visible_key};
 use super::place::{ClientFile, Presence};
+use super::remote::RemoteEntry;
 use super::servers::{Clients, ServerSection, is_here};
 use super::table::{Access, ConfigScope, client_ids, source_of_bare_entry};
 use crate::env::Env;
@@ -102,7 +103,26 @@ fn not_installed(place: &ClientFile) -> Refusal {
     ))
 }
 
+/// What of an entry can be changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Editable<'e> {
+    /// A command.
+    Launch(&'e Launch),
+    /// An address, for which `wrap --url` can stand in.
+    Remote(&'e RemoteEntry),
+}
+
 impl Candidate<'_> {
+    /// Returns what can be changed in the file.
+    pub(super) fn editable(&self) -> Option<Editable<'_>> {
+        match &self.entry.transport {
+            _ if self.is_kept() => None,
+            Transport::Stdio(launch) => Some(Editable::Launch(launch)),
+            Transport::Remote(remote) if remote.obstacle().is_none() => Some(Editable::Remote(remote)),
+            _ => None,
+        }
+    }
+
     /// Returns the command that can be changed in the file.
     pub(super) fn editable_launch(&self) -> Option<&Launch> {
         self.entry.launch().filter(|_| !self.is_kept())
@@ -116,7 +136,6 @@ impl Candidate<'_> {
     pub(super) fn out_of_reach(&self) -> String {
         let (key, file, name) = (visible_key(&self.entry.name), self.file.display_name(), self.file.row.name);
         match &self.entry.transport {
-            Transport::Remote { .. } => {}
             _ if let Some((_, why, remedy)) = self.file.describe_kept(&self.entry) => {
                 return format!("{key} of {name} is left alone: {why}.\nwhat to do: {remedy}");
             }
@@ -134,10 +153,13 @@ impl Candidate<'_> {
             Transport::Unclear(bad) | Transport::Bare(bad) => {
                 format!("{key} of {name} is left alone, because its entry in {file} is unclear: {bad}. Fix it first.")
             }
-            _ => format!(
-                "{name} reaches {key} over HTTP or server-sent events ({file}), which is out of a stdio wrapper's reach: \
-                 there is no command to put the policy before. Use the server's stdio version, if it has one."
-            ),
+            Transport::Remote(remote) => {
+                let why = remote.obstacle().unwrap_or("it is reached over HTTP");
+                format!(
+                    "{name} reaches {key} over HTTP ({file}), and `wrap --url` cannot take the place of its entry: {why}."
+                )
+            }
+            Transport::Stdio(_) => format!("{key} of {name} is left alone: {file} is only read."),
         }
     }
 }
@@ -239,7 +261,7 @@ impl<'c> Selection<'c> {
     fn only_one(&self, all: &[Candidate<'_>], wanted: Wanted) -> Result<String, Refusal> {
         let with = |wanted: Wanted| -> BTreeSet<&str> {
             let is_wrapped = |entry: &ClientEntry| entry.is_wrapped(Some(self.program)) == (wanted == Wanted::Wrapped);
-            let entries = all.iter().filter(|found| found.editable_launch().is_some()).map(|found| &found.entry);
+            let entries = all.iter().filter(|found| found.editable().is_some()).map(|found| &found.entry);
             entries.filter(|entry| is_wrapped(entry)).map(|entry| entry.name.as_str()).collect()
         };
         let mut keys = with(wanted);

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use super::entry::{Launch, Wrapped, parse_wrapped};
+use super::entry::{Wrapped, parse_wrapped};
 use super::key::{key_word, visible_key};
 use super::select::Refusal;
 use super::servers::Clients;
@@ -39,7 +39,7 @@ impl<'n> Naming<'n> {
         let policy = policy.map(|file| paths::absolute_path(file, env));
         if let Some(file) = &policy {
             let server = server.clone().unwrap_or_else(ServerName::unknown);
-            let _ = paths::load_policy(Some(file), &settings.server_by_name(&server), settings, env)?;
+            let _ = paths::load_policy(Some(file), &Server::by_name(&server), settings, env)?;
         }
         // A client may lack what is in this shell's environment.
         let env = env.clone().without_var(POLICY_VARIABLE);
@@ -51,13 +51,15 @@ impl<'n> Naming<'n> {
         let places = clients.read_places(&[]).filter(|(place, _)| place.bundle.is_none());
         let sections = places.filter_map(|(_, sections)| sections.ok()).flatten();
         for entry in sections.flat_map(|section| section.entries) {
-            let words = entry.launch().map(Launch::words).unwrap_or_default();
+            let words = entry.words().unwrap_or_default();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let wrapped = parse_wrapped(&words, Some(program));
-            let own = words.get(wrapped.as_ref().map_or(0, |wrapped| wrapped.before)..).unwrap_or_default();
+            let own = wrapped.as_ref().map(|wrapped| wrapped.own_words(&words));
+            let own: Vec<&str> = own.as_ref().map_or(words, |own| own.iter().map(String::as_str).collect());
             let named = wrapped.and_then(|wrapped| ServerName::parse(&wrapped.server?).ok());
-            let name = named.or_else(|| self.derive_name(own).ok().flatten());
+            let name = named.or_else(|| self.derive_name(&own).ok().flatten());
             if let Some(name) = name.filter(|_| !own.is_empty()) {
-                self.take_name(name, own);
+                self.take_name(name, &own);
             }
         }
     }

@@ -94,6 +94,12 @@ impl Row {
     pub fn env_key(&self) -> &'static str {
         if self.layout == Layout::OpenCode { "environment" } else { "env" }
     }
+
+    /// Returns the `type` of a server that is started.
+    pub fn stdio_type(&self) -> &'static str {
+        let kind = self.extra.iter().find(|(key, _)| *key == "type").map(|(_, kind)| kind.trim_matches('"'));
+        kind.unwrap_or("stdio")
+    }
 }
 
 const fn everywhere(file: &'static str) -> [&'static str; 3] {

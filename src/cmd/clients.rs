@@ -10,7 +10,7 @@ use crate::cli::ClientsArgs;
 use crate::clients::key::visible_key;
 use crate::exit::Exit;
 use crate::report::clients::{ClientOverview, ClientReport, ClientServer};
-use crate::report::doctor::{Barrier, ServerState};
+use crate::report::doctor::ServerState;
 use crate::term::path::fit_path;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::term::table::{self, Cell};
@@ -96,12 +96,10 @@ pub(super) fn state_label(state: ServerState) -> (&'static str, Style) {
     }
 }
 
-/// Says why a server is broken, and what to do. Why remote ones are out of reach is said once for all of them.
+/// Says why a server is broken or out of reach, and what to do.
 pub(super) fn write_notes(out: &mut dyn Write, server: &ClientServer) -> io::Result<()> {
     let key = visible_key(&server.key);
-    let Some(reason) = server.reason.as_ref().filter(|_| server.out_of_reach != Some(Barrier::Http)) else {
-        return Ok(());
-    };
+    let Some(reason) = &server.reason else { return Ok(()) };
     writeln!(out, "  {key}: {}", escape_invisible(reason))?;
     server.remedy.iter().try_for_each(|remedy| writeln!(out, "    what to do: {}", escape_invisible(remedy)))
 }
@@ -122,8 +120,8 @@ fn write_summary(out: &mut dyn Write, clients: &[ClientReport]) -> io::Result<()
     if let Some((servers, _, is, it)) = count(ServerState::OutOfReach) {
         writeln!(
             out,
-            "\n{servers} {is} out of a stdio wrapper's reach (reached over HTTP or server-sent events, or started by what is \
-             not changed from here): no policy of this program is in front of {it}."
+            "\n{servers} {is} out of reach (by an entry that cannot be carried over, or started by what is not changed from here): no \
+             policy of this program is in front of {it}."
         )?;
     }
     Ok(())

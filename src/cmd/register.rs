@@ -157,7 +157,11 @@ fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> 
             return writeln!(out, "Took {key} out of {name}, and removed the file that was made for it: {file}");
         }
     }
-    writeln!(out, "  It now starts {}", escape_invisible(&secret::redact_words(&change.expected).join(" ")))?;
+    let now = escape_invisible(&secret::redact_words(&change.expected).join(" "));
+    match change.expected.as_slice() {
+        [url] if url.contains("://") => writeln!(out, "  It is reached at its address again: {now}")?,
+        _ => writeln!(out, "  It now starts {now}")?,
+    }
     for note in &change.notes {
         writeln!(out, "  {note}")?;
     }

@@ -14,7 +14,7 @@ use crate::cli::StatusArgs;
 use crate::clients::key::visible_key;
 use crate::exit::Exit;
 use crate::policy::{Tally, ToolsTally};
-use crate::report::doctor::{Barrier, LockState, ServerState};
+use crate::report::doctor::{LockState, ServerState};
 use crate::report::status::{ClientStatus, ServerStatus, StateCounts, StatusReport};
 use crate::term::path::shorten_path;
 use crate::term::style::{DIM, ERROR};
@@ -124,10 +124,6 @@ impl<'s> Screen<'s> {
                 lines.push(format!("nothing is enforced; {}", self.describe_policy(server)));
             }
             ServerState::Unprotected => lines.extend(reason.map(|why| format!("it cannot start either: {why}"))),
-            // The URL of a remote server has no room here.
-            ServerState::OutOfReach if server.out_of_reach == Some(Barrier::Http) => {
-                lines.push("reached over HTTP, where no policy of this program applies".to_owned());
-            }
             ServerState::OutOfReach | ServerState::Broken => lines.extend(reason.into_iter().chain(remedy)),
         }
         lines.extend(server.tools.as_ref().map(describe_classes).filter(|classes| !classes.is_empty()));

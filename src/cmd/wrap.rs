@@ -21,6 +21,7 @@ use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
 use crate::package::{HeldStart, check_package, hold_package};
 use crate::paths::{self, InForce, LoadedSession, SessionLock, SessionPlace};
+use crate::policy::server::find_started;
 use crate::policy::{Colour, LockMode, Server, ServerName};
 use crate::proxy::stderr::Stderr;
 use crate::proxy::{self, LogPlace, Reload, UpstreamTarget, Wrap, client_process, notification, start_failure};
@@ -56,6 +57,11 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     if args.url.is_some() {
         // Before anything else, so that what is wrong with it is said first.
         UpstreamTarget::from_address(words.clone(), env, MAX_MESSAGE).map_err(|error| UsageError(error.to_string()))?;
+        let is_bridge = || find_started(&args.command).is_some_and(|started| started.is_bridge());
+        if !args.command.is_empty() && !is_bridge() {
+            let what = "With --url, no command is started. Leave out one of them.";
+            return Err(UsageError(what.to_owned()).into());
+        }
     }
     let server = settings.server_of_command(args.server.as_ref(), &words)?;
     paths::check_policy_path(args.policy.as_deref(), env)?;

@@ -32,6 +32,14 @@ pub const HTTP_LAST_EVENTS: Duration = Duration::from_secs(1);
 pub const HTTP_NOTICE: Duration = Duration::from_secs(2);
 /// How long the server has to hear that the session is over. It is less than [`SIGNAL_GRACE`](super::SIGNAL_GRACE).
 pub const HTTP_FAREWELL: Duration = Duration::from_secs(1);
+/// How many tools may want arguments in headers, how many each, and how deep in its arguments.
+pub const MAX_PARAM_TOOLS: usize = 1024;
+/// See [`MAX_PARAM_TOOLS`].
+pub const MAX_PARAM_HEADERS: usize = 32;
+/// See [`MAX_PARAM_TOOLS`].
+pub const MAX_PARAM_DEPTH: usize = 8;
+/// The longest argument that is sent in a header as well, in bytes.
+pub const MAX_PARAM_VALUE: usize = 4096;
 /// How often a request is sent again where that is safe.
 pub const MAX_HTTP_RETRIES: u32 = 2;
 /// The first pause before that; the next one is four times as long.

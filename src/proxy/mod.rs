@@ -41,7 +41,7 @@ use self::approval_worker::{ApprovalInbox, ApprovalWorker};
 pub use self::child::{SpawnEnv, StartError};
 use self::client_input::ClientInput;
 use self::client_read_state::ClientReading;
-pub use self::http::{BadTarget, HttpTarget, target_words};
+pub use self::http::{BadTarget, HttpTarget};
 use self::outbox::{Outbox, ServerRoute};
 use self::pipe::into_file;
 use self::pump::{Pump, PumpSource};

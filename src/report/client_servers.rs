@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::doctor::client_env::ClientEnv;
 use super::doctor::targets::{Target, find_entries};
-use crate::clients::entry::{ClientEntry, Launch, Wrapped, parse_wrapped};
+use crate::clients::entry::{ClientEntry, Wrapped, parse_wrapped};
 use crate::clients::key::is_key;
 use crate::clients::program;
 use crate::clients::select::Refusal;
@@ -103,13 +103,13 @@ pub(crate) fn find_served(question: &ServedQuestion<'_>) -> FoundServed {
     for (target, keys, entry) in found.entries() {
         let has_key = question.name.is_some_and(|name| is_key(name, &entry.name));
         // How a bundle's server is started, its client alone knows.
-        let Some(launch) = entry.launch().filter(|_| target.place.bundle.is_none()) else {
+        let Some(words) = entry.words().filter(|_| target.place.bundle.is_none()) else {
             if has_key {
                 result.without_command = Some(target.place.row.name);
             }
             continue;
         };
-        let served = Served::new(target, (keys, entry), launch, program.as_deref(), question.env);
+        let served = Served::new(target, (keys, entry), words, program.as_deref(), question.env);
         let server = served.load_settings().and_then(|settings| served.find_server(&settings)).ok();
         result.names.extend(server.as_ref().map(|server| server.name().to_string()));
         let Some(name) = question.name else {
@@ -149,21 +149,21 @@ impl Served {
     fn new(
         target: &Target<'_>,
         (keys, entry): (&[String], &ClientEntry),
-        launch: &Launch,
+        words: Vec<String>,
         program: Option<&str>,
         here: &Env,
     ) -> Self {
         let row = target.place.row;
-        let env = ClientEnv::from_entry(row.id, target.opened, keys, &entry.name, here);
-        let literal = launch.words();
+        let env = ClientEnv::from_entry(row.id, target.opened, (keys, entry), here);
+        let literal: Vec<&str> = words.iter().map(String::as_str).collect();
         let wrapped = parse_wrapped(&literal, program);
-        let before = wrapped.as_ref().map_or(0, |wrapped| wrapped.before);
+        let own = wrapped.as_ref().map_or_else(|| words.clone(), |wrapped| wrapped.own_words(&literal));
         Self {
             key: entry.name.clone(),
             client: [row.id, row.name],
             file: target.place.display_name(),
-            command: literal.iter().skip(before).map(|word| env.fill_in_known(word).into()).collect(),
-            words: literal.into_iter().map(str::to_owned).collect(),
+            command: own.iter().map(|word| env.fill_in_known(word).into()).collect(),
+            words,
             wrapped,
             env: env.as_env(),
             spawn_env: env.spawn_env(),
@@ -281,7 +281,7 @@ fn find_unserved(
     let file = paths::find_policy(None, &server, &settings, env)?;
     let has_traces = names.contains(server.as_str()) || env.var(POLICY_VARIABLE).is_some();
     let found_by = if has_traces { FoundBy::Traces } else { FoundBy::Nothing };
-    let server = settings.server_by_name(&server);
+    let server = Server::by_name(&server);
     Ok(PolicyPlace { server, file, named: None, settings, env: env.clone(), served: Vec::new(), found_by })
 }
 

@@ -203,12 +203,13 @@ impl Question<'_> {
             EntryState::of_entry(place, opened, (keys, entry), program, self.env);
         let words = entry.launch().map(Launch::words).unwrap_or_default();
         let wrapped = parse_wrapped(&words, program);
-        let before = wrapped.as_ref().map_or(0, |found| found.before);
+        let own = wrapped.as_ref().map(|found| found.own_words(&words));
+        let own = own.unwrap_or_else(|| words.iter().map(|word| (*word).to_owned()).collect());
         let own_program = wrapped.and_then(|found| words.get(found.program).copied()).map(Path::new);
         let missing = own_program.filter(|path| path.is_absolute() && !path.exists());
         let is_about_policy = matches!(failed, Some(StepId::Config | StepId::Identity | StepId::Policy));
         ClientServer {
-            command: secret::redact_words(words.get(before..).unwrap_or_default()),
+            command: secret::redact_words(&own),
             disabled: entry.is_disabled,
             key: entry.name.clone(),
             lock,
@@ -225,13 +226,10 @@ impl Question<'_> {
             unguarded,
             transport: match &entry.transport {
                 Transport::Stdio(_) => Some("stdio"),
-                Transport::Remote { .. } => Some("http"),
+                Transport::Remote(_) => Some("http"),
                 Transport::Bare(_) | Transport::Unclear(_) => None,
             },
-            url: match &entry.transport {
-                Transport::Remote { url } => url.as_deref().map(secret::redact_url),
-                _ => None,
-            },
+            url: entry.remote().and_then(|remote| remote.url.as_deref()).map(secret::redact_url),
         }
     }
 }

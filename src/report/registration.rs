@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::doctor::{Barrier, EntryState, ServerState, StepId};
+use super::doctor::{EntryState, ServerState, StepId};
 use crate::clients::apply::{FileOutcome, FileResult};
 use crate::clients::document::{BadDocument, ClientDocument};
-use crate::clients::entry::{ClientEntry, Launch, parse_wrapped, read_entries};
+use crate::clients::entry::{ClientEntry, read_entries};
 use crate::clients::file::Opened;
 use crate::clients::key::key_word;
 use crate::clients::place::ClientFile;
@@ -259,11 +259,10 @@ fn judge_server(planned: &mut PlannedServer<'_>, selection: &Selection<'_>) -> R
         }
         PlannedStep::LeftAlone(why) => (before, ServerAction::LeftAlone, Some(why.clone())),
     };
-    let mut words: Vec<String> =
-        candidate.entry.launch().map(Launch::words).unwrap_or_default().into_iter().map(str::to_owned).collect();
+    let mut words: Vec<String> = candidate.entry.words().unwrap_or_default();
     let mut notes = Vec::new();
     // What is left out can often be registered in another way.
-    if action == ServerAction::OutOfReach && state.barrier != Some(Barrier::Http) {
+    if action == ServerAction::OutOfReach {
         notes.extend(state.remedy.as_ref().map(|remedy| format!("what to do: {remedy}")));
     }
     if let PlannedStep::Change(change) = &planned.step
@@ -347,10 +346,7 @@ fn apply_change(opened: &Opened, change: &EntryChange<'_>) -> Result<(Opened, Cl
 
 /// Returns the commands that undo a plan: one for all, unless other servers were wrapped before.
 fn list_undo(plan: &AllPlan<'_>, selection: &Selection<'_>) -> Vec<String> {
-    let is_wrapped = |planned: &&PlannedServer<'_>| {
-        let words = planned.candidate.entry.launch().map(Launch::words).unwrap_or_default();
-        parse_wrapped(&words, Some(selection.program)).is_some()
-    };
+    let is_wrapped = |planned: &&PlannedServer<'_>| planned.candidate.entry.is_wrapped(Some(selection.program));
     let mixed: BTreeSet<&str> =
         plan.servers.iter().filter(is_wrapped).map(|planned| planned.candidate.file.row.id).collect();
     let mut clean: BTreeSet<&str> = BTreeSet::new();

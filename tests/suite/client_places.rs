@@ -164,7 +164,7 @@ fn plugins_of_claude_code_are_found_where_they_are_installed() {
             json!(["iterable", "out_of_reach", "plugin", false]),
             json!(["named", "out_of_reach", "plugin", true]),
             json!(["there", "out_of_reach", "plugin", false]),
-            json!(["web", "out_of_reach", "http", true]),
+            json!(["web", "out_of_reach", "plugin", true]),
         ]
     );
     let remedy = server(&now, "db")["remedy"].as_str().unwrap().to_owned();
@@ -202,7 +202,7 @@ fn opencode_goes_there_and_back_in_both_of_its_versions() {
             json!(["iterable", "unprotected", null, false]),
             json!(["jira", "out_of_reach", "elsewhere", false]),
             json!(["lines", "unprotected", null, false]),
-            json!(["remote", "out_of_reach", "http", false]),
+            json!(["remote", "unprotected", null, false]),
             json!(["two", "unprotected", null, true]),
         ]
     );

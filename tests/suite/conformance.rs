@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use serde_json::Value;
@@ -32,16 +32,27 @@ fn the_wrapper_changes_no_check_of_the_conformance_suite() {
     let home = TempDir::new().unwrap();
     let policy = home.path().join("policy.json");
     fs::write(&policy, r#"{"version":"1","default":"allow"}"#).unwrap();
-    let (bare, wrapped) = thread::scope(|scope| {
-        let bare = scope.spawn(|| run_suite(upstream, &[], &home.path().join("bare"), &["--suite", "all"]));
-        let wrapped = run_suite(upstream, &wrap_by(policy), &home.path().join("wrapped"), &["--suite", "all"]);
-        (read_checks(&bare.join().unwrap()), read_checks(&wrapped))
+    let over_http =
+        [program().into(), "wrap".into(), "--policy".into(), policy.clone().into_os_string(), "--url".into()];
+    let run = |name: &str, before: &[OsString]| {
+        read_checks(&run_suite(upstream, before, &home.path().join(name), &["--suite", "all"]))
+    };
+    let (bare, wrapped, far) = thread::scope(|scope| {
+        let bare = scope.spawn(|| run("bare", &[]));
+        let far = scope.spawn(|| run("far", &over_http));
+        let wrapped = run("wrapped", &wrap_by(policy));
+        (bare.join().unwrap(), wrapped, far.join().unwrap())
     });
     let of = |status: &str| bare.iter().filter(|check| check.2 == status).collect::<Vec<_>>();
     assert!(of("SUCCESS").len() > 200, "the suite has not run: {bare:#?}");
     assert!(of("FAILURE").iter().all(|check| check.0 == NOT_SERVED), "{:#?}", of("FAILURE"));
-    let differ: Vec<_> = bare.iter().zip(&wrapped).filter(|(bare, wrapped)| bare != wrapped).collect();
-    assert!(bare.len() == wrapped.len() && differ.is_empty(), "without the wrapper, and with it: {differ:#?}");
+    for (how, wrapped) in [("before the command", wrapped), ("over HTTP", far)] {
+        let differ: Vec<_> = bare.iter().zip(&wrapped).filter(|(bare, wrapped)| bare != wrapped).collect();
+        assert!(
+            bare.len() == wrapped.len() && differ.is_empty(),
+            "without the wrapper, and with it {how}: {differ:#?}"
+        );
+    }
 }
 
 /// The server of this scenario holds the state of a call with two rounds. Where the call is asked about first, the state that the
@@ -77,34 +88,44 @@ fn run_suite(upstream: &Upstream, before: &[OsString], home: &Path, part: &[&str
         command
     };
     let script = |name: &str| upstream.folder.join("conformance").join(name);
-    let mut bridge = node()
-        .arg(script("bridge.mjs"))
-        .args(before)
-        .args([upstream.node.as_os_str(), script("server.mjs").as_os_str()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(fs::File::create(home.join("stderr")).unwrap())
-        .spawn()
-        .unwrap();
-    let mut url = String::new();
-    BufReader::new(bridge.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let server = [upstream.node.clone().into_os_string(), script("server.mjs").into_os_string()];
+    let (mut bridges, mut words) = (Vec::new(), [before, &server].concat());
+    // Over HTTP, the server has a bridge of its own.
+    if before.last().is_some_and(|word| word == "--url") {
+        let (bridge, url) = start_bridge(node().arg(script("bridge.mjs")).args(&server), &home.join("far-stderr"));
+        bridges.push(bridge);
+        words = [before, &[url.into()]].concat();
+    }
+    let (bridge, url) = start_bridge(node().arg(script("bridge.mjs")).args(words), &home.join("stderr"));
+    bridges.insert(0, bridge);
     let results = home.join("results");
     let output = node()
         .args([OsStr::new("--import"), script("node20.mjs").as_os_str(), upstream.conformance().as_os_str()])
         .arg("server")
         .args(part)
-        .args(["--url", url.trim(), "--output-dir"])
+        .args(["--url", &url, "--output-dir"])
         .arg(&results)
         .output()
         .unwrap();
-    // The bridge ends when its stdin closes.
-    drop(bridge.stdin.take());
-    bridge.wait().unwrap();
+    // A bridge ends when its stdin closes.
+    for mut bridge in bridges {
+        drop(bridge.stdin.take());
+        bridge.wait().unwrap();
+    }
     let report = String::from_utf8_lossy(&output.stdout);
     let stderr = fs::read_to_string(home.join("stderr")).unwrap();
     let has_ended = ["\nTotal: ", "\nPassed: "].iter().any(|end| report.contains(end));
     assert!(has_ended, "{report}\n{}\n{stderr}", String::from_utf8_lossy(&output.stderr));
     fs::read_dir(results).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Starts a bridge, and returns the address that it listens on.
+fn start_bridge(command: &mut Command, stderr: &Path) -> (Child, String) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(fs::File::create(stderr).unwrap());
+    let mut bridge = command.spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(bridge.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    (bridge, url.trim().to_owned())
 }
 
 fn checks_in(dir: &Path) -> Vec<Value> {

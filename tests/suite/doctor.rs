@@ -368,7 +368,7 @@ fn entries_that_start_nothing() {
     let home = home();
     client(&home, DESKTOP, &[("shop", json!({ "url": "https://user:sesame@x.test/mcp?key=sesame" }))]);
     let found = check(&home, &["shop"], 1);
-    broken(&found, "entry", "over HTTP (https://x.test/", "use the server's stdio version", &STEPS[2..]);
+    broken(&found, "entry", "over HTTP, and no policy applies there: its address", "register NAME", &STEPS[2..]);
     assert!(!found.to_string().contains("sesame"), "{found:#}");
     let file = client(&home, DESKTOP, &[("shop", json!({ "command": ["a"] }))]);
     broken(

@@ -579,10 +579,9 @@ fn an_entry_that_a_person_has_written_is_known_and_left_as_it_is() {
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     let args = json!([
         "wrap",
-        "--url",
-        "https://mcp.far.test/mcp?key=s3cret",
         "--header",
         "Authorization=FAR_KEY",
+        "--url=https://mcp.far.test/mcp?key=s3cret",
         "--log-level",
         "warn"
     ]);
@@ -596,7 +595,7 @@ fn an_entry_that_a_person_has_written_is_known_and_left_as_it_is() {
         let ran = home.run(words);
         assert_eq!(ran.code, Some(1), "{words:?}: {}{}", ran.out, ran.err);
         let said = (ran.out + &ran.err).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(said.contains("which cannot be undone here"), "{words:?}: {said}");
+        assert!(said.contains("`register` has not written"), "{words:?}: {said}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     }
     let ran = home.run(&["register", "far"]);

@@ -55,6 +55,7 @@ mod everything;
 mod explain;
 mod faults;
 mod http;
+mod http_faults;
 mod init;
 mod inspect;
 mod iterable;
@@ -86,6 +87,7 @@ mod records;
 mod reference_servers;
 mod register;
 mod register_all;
+mod register_http;
 mod reload;
 mod replay;
 #[cfg(target_os = "linux")]

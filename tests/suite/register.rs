@@ -72,7 +72,7 @@ fn refused(ran: &Ran, code: i32, words: &[&str], unchanged: &[(&Path, &str)]) {
 #[test]
 fn there_and_back_leaves_no_trace_in_the_file() {
     let home = Home::new();
-    let text = servers(&[("iterable", ITERABLE), ("web", r#"{"url":"https://x.test/mcp"}"#)]);
+    let text = servers(&[("iterable", ITERABLE), ("web", r#"{"url":"https://x.test/mcp?key=swordfish"}"#)]);
     let file = write(&home, DESKTOP, &text);
     #[cfg(unix)]
     fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
@@ -197,11 +197,8 @@ fn files_that_are_no_good_are_left_alone() {
         ("{\"mcpServers\": {}, \"mcpServers\": {\"s\": {\"command\": \"x\"}}}", "a second time"),
         ("{\"mcpServers\": {\"s\": {\"command\": [\"x\"]}}}", "a list instead of a string"),
         ("{\"mcpServers\": {\"s\": {\"command\": \"x\", \"args\": null}}}", "null instead of a list"),
-        ("{\"mcpServers\": {\"s\": {\"url\": \"https://x.test\"}}}", "out of a stdio wrapper's reach"),
-        (
-            "{\"mcpServers\": {\"s\": {\"type\": \"sse\", \"serverUrl\": \"https://x.test\"}}}",
-            "out of a stdio wrapper's reach",
-        ),
+        ("{\"mcpServers\": {\"s\": {\"url\": \"http://x.test\"}}}", "http:// to another machine"),
+        ("{\"mcpServers\": {\"s\": {\"type\": \"ws\", \"url\": \"https://x.test\"}}}", "over a WebSocket"),
         ("{\"mcpServers\": []}", "a list instead of an object"),
         ("[]", "a list instead of an object"),
     ] {
@@ -527,14 +524,14 @@ fn keys_with_blanks_are_told_as_a_shell_takes_them() {
 }
 
 #[test]
-fn of_all_clients_those_that_speak_http_are_told_and_left() {
+fn of_all_clients_those_whose_address_has_a_key_are_told_and_left() {
     let home = Home::new();
-    let remote = servers(&[("s", r#"{"url":"https://x.test/mcp"}"#)]);
+    let remote = servers(&[("s", r#"{"url":"https://x.test/mcp?key=sesame"}"#)]);
     let desktop = write(&home, DESKTOP, &remote);
     let cursor = write(&home, CURSOR, servers(&[("s", r#"{"command":"srv"}"#)]));
     let ran = home.run(&["register", "s", "--all-clients"]);
     done(&ran);
-    assert!(ran.err.contains("Claude Desktop reaches s over HTTP"), "{}", ran.err);
+    assert!(ran.err.contains("Claude Desktop reaches s over HTTP") && !ran.err.contains("sesame"), "{}", ran.err);
     assert_eq!((read(&desktop), command(&cursor, "s")[0].as_str()), (remote, program()));
 }
 
@@ -800,10 +797,10 @@ fn values_come_from_stdin_and_never_from_the_command_line() {
     let ran = add(&["--env", "A", "--env", "B"], "ses\"ame\r\n$x y\n");
     done(&ran);
     assert_eq!(json(&file)["mcpServers"]["shop"]["env"], serde_json::json!({ "A": "ses\"ame", "B": "$x y" }));
-    for word in ["https://x.test/mcp?token=sesame", "HTTP://x.test", "sse://x"] {
+    for word in ["HTTP://x.test/?token=sesame", "sse://x", "https://me:sesame@x.test"] {
         let ran = home.run(&["register", "web", "--", word]);
         assert_eq!(ran.code, Some(1), "{}", ran.err);
-        assert!(ran.err.contains("This is a URL") && ran.err.contains("mcp-remote URL"), "{}", ran.err);
+        assert!(ran.err.contains("The address of the server cannot be used"), "{}", ran.err);
         assert!(!ran.err.contains("sesame"), "{}", ran.err);
     }
 }

@@ -261,7 +261,7 @@ mod on_a_terminal {
             &json!({ "mcpServers": {
                 "good": entry(&["--server", "shop"]),
                 "bare": { "command": program() },
-                "web": { "url": "https://x.test/mcp" },
+                "web": { "url": "https://x.test/mcp?token=sesame" },
                 &long: { "command": program() },
             } }),
         );

@@ -121,6 +121,11 @@ impl Started {
         }
     }
 
+    /// Whether it is a bridge to a server over HTTP.
+    pub fn is_bridge(&self) -> bool {
+        matches!(self.what, What::Remote { bridge: Some(_), .. })
+    }
+
     /// Returns what is known about the server, if it is the very package, image, program or host that a catalogue was made of. What only
     /// ends alike is no known server: a path, a repository, another's image.
     pub fn catalogue(&self) -> Option<&'static Catalogue> {

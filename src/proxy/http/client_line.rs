@@ -1,15 +1,20 @@
 //! A line for the server, and what of it stands in the headers of its request.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::param_headers::ParamHeaders;
 use crate::wire::id::IdKey;
 use crate::wire::message::Message;
-use crate::wire::method::{CANCELLED, INITIALIZE, INITIALIZED, PROMPTS_GET, SERVER_DISCOVER, TOOLS_CALL};
+use crate::wire::method::{
+    CANCELLED, INITIALIZE, INITIALIZED, PROMPTS_GET, SERVER_DISCOVER, TASKS_CANCEL, TASKS_GET, TASKS_UPDATE,
+    TOOLS_CALL, TOOLS_LIST,
+};
 use crate::wire::strict::{Reader, StrictDepth};
-use crate::wire::view::{decode_string, find_member};
+use crate::wire::view::{decode_string, find_member, range_of};
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -32,6 +37,8 @@ pub(super) struct Outgoing {
     name: Option<String>,
     /// What the request's `_meta` says.
     revision: Option<String>,
+    /// Where the arguments of a call are in the line.
+    arguments: Option<Range<usize>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +59,14 @@ impl Outgoing {
     pub(super) fn read(line: &[u8]) -> Self {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = Bytes::copy_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
-        let mut outgoing =
-            Self { line, kind: OutgoingKind::Response, method: String::new(), name: None, revision: None };
+        let mut outgoing = Self {
+            line,
+            kind: OutgoingKind::Response,
+            method: String::new(),
+            name: None,
+            revision: None,
+            arguments: None,
+        };
         let bytes = outgoing.line.clone();
         let mut reader = Reader::default();
         let message = reader.read_line(&bytes, StrictDepth::ENVELOPE);
@@ -80,8 +93,11 @@ impl Outgoing {
         outgoing.name = match &*method {
             TOOLS_CALL | PROMPTS_GET => text(params, "name"),
             RESOURCES_READ => text(params, "uri"),
+            TASKS_GET | TASKS_UPDATE | TASKS_CANCEL => text(params, "taskId"),
             _ => None,
         };
+        let arguments = params.filter(|_| method == TOOLS_CALL).and_then(|params| find_member(params, "arguments"));
+        outgoing.arguments = arguments.map(|arguments| range_of(&bytes, arguments));
         outgoing.method = method.into_owned();
         outgoing
     }
@@ -127,6 +143,19 @@ impl Outgoing {
         READS.contains(&format!(" {} ", self.method))
     }
 
+    /// Whether its answer lists tools.
+    pub(super) fn lists_tools(&self) -> bool {
+        self.method == TOOLS_LIST
+    }
+
+    /// Adds the arguments of a call that its tool wants to see in headers.
+    pub(super) fn add_params(&self, headers: &mut HeaderMap, params: &ParamHeaders) {
+        let arguments = self.arguments.clone().and_then(|range| str::from_utf8(self.line.get(range)?).ok());
+        if let (Some(tool), Some(arguments)) = (&self.name, arguments) {
+            params.add(tool, arguments, headers);
+        }
+    }
+
     /// Adds the headers that a server reads its revision, session, method and name in.
     pub(super) fn add_headers(&self, headers: &mut HeaderMap, session: Option<&HeaderValue>, revision: Option<&str>) {
         if self.begins_session() {
@@ -146,7 +175,7 @@ impl Outgoing {
 }
 
 /// Writes a value as a header can have it: in Base64, marked as such, unless it is plain (2026-07-28, Value Encoding).
-fn encode_value(value: &str) -> Cow<'_, str> {
+pub(super) fn encode_value(value: &str) -> Cow<'_, str> {
     let is_plain = value.bytes().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t'));
     let is_marked = value.starts_with("=?base64?") && value.ends_with("?=");
     if is_plain && !is_marked && value.trim() == value && !value.is_empty() {

@@ -202,7 +202,12 @@ impl Transport {
         }
         let facts = self.lock_facts();
         match outgoing {
-            Some(outgoing) => outgoing.add_headers(headers, facts.session.as_ref(), facts.revision.as_deref()),
+            Some(outgoing) => {
+                outgoing.add_headers(headers, facts.session.as_ref(), facts.revision.as_deref());
+                if outgoing.is_sessionless(facts.revision.as_deref()) {
+                    outgoing.add_params(headers, &facts.params);
+                }
+            }
             None => {
                 facts.session.as_ref().map(|session| headers.insert(SESSION_ID, session.clone()));
                 let revision = facts.revision.as_deref().and_then(|own| HeaderValue::from_str(own).ok());
@@ -299,10 +304,15 @@ impl Transport {
         }
     }
 
-    /// Learns from the answer to `initialize` which revision the session has.
+    /// Learns from the answer to `initialize` which revision the session has, and from tools which headers they want.
     pub(super) fn learn_from_answer(&self, outgoing: &Outgoing, line: &[u8]) {
         if outgoing.begins_session() {
             self.lock_facts().revision = session_revision(line);
+        } else if outgoing.lists_tools() {
+            let mut facts = self.lock_facts();
+            if outgoing.is_sessionless(facts.revision.as_deref()) {
+                facts.params.learn(line);
+            }
         }
     }
 

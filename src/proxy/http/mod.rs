@@ -11,6 +11,7 @@ mod connection;
 mod exchange;
 mod forward_proxy;
 mod listener;
+mod param_headers;
 mod target;
 mod transport;
 mod trouble;
@@ -20,7 +21,7 @@ use std::thread;
 
 use tokio::sync::{oneshot, watch};
 
-pub use self::target::{BadTarget, HttpTarget, target_words};
+pub use self::target::{BadTarget, HttpTarget};
 use self::transport::Transport;
 use super::child::ServerExit;
 

@@ -1,4 +1,5 @@
-//! A server over HTTP as words, as a command is: its address, and `--header NAME=VARIABLE` as often as there are headers.
+//! A server over HTTP as words, as a command is: its address, `--header NAME=VARIABLE` as often as there are headers, and
+//! `--bearer VARIABLE`.
 
 use std::ffi::OsStr;
 
@@ -7,7 +8,8 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use super::forward_proxy::{BadProxy, ForwardProxy, ProxyVariables};
 use crate::env::Env;
 use crate::wire::http::endpoint::{BadEndpoint, Endpoint};
-use crate::wire::http::header_rule::{BadHeader, HeaderRule};
+use crate::wire::http::header_rule::BadHeader;
+use crate::wire::http::target_words::{BadWord, TargetWords};
 
 /// A server over HTTP, and how it is reached.
 #[derive(Clone, Debug)]
@@ -34,20 +36,23 @@ pub enum BadTarget {
     #[error("The proxy cannot be used: {0}. Change it, or name the server in NO_PROXY.")]
     Proxy(#[from] BadProxy),
     /// Another word.
-    #[error("Behind the address of a server there can only be --header NAME=VARIABLE.")]
-    Word,
-}
-
-/// Returns the words for an address and its headers.
-pub fn target_words(url: &str, headers: &[String]) -> Vec<String> {
-    let headers = headers.iter().flat_map(|header| ["--header".to_owned(), header.clone()]);
-    [url.to_owned()].into_iter().chain(headers).collect()
+    #[error("{0}.")]
+    Word(BadWord),
 }
 
 /// The address without its query.
 impl std::fmt::Display for HttpTarget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.endpoint.fmt(f)
+    }
+}
+
+impl From<BadWord> for BadTarget {
+    fn from(error: BadWord) -> Self {
+        match error {
+            BadWord::Header(error) => Self::Header(error),
+            BadWord::Other => Self::Word(error),
+        }
     }
 }
 
@@ -58,34 +63,19 @@ impl HttpTarget {
     /// # Errors
     /// With what is wrong with a word, or with a variable that it names.
     pub fn from_words<S: AsRef<OsStr>>(words: &[S], env: &Env, max_message: usize) -> Option<Result<Self, BadTarget>> {
-        let mut words = words.iter().map(|word| word.as_ref().to_string_lossy());
-        let url = words.next().filter(|first| first.contains("://"))?;
-        let words: Vec<String> = words.map(Into::into).collect();
-        Some(Self::read(&url, &words, env, max_message))
+        let words: Vec<_> = words.iter().map(|word| word.as_ref().to_string_lossy()).collect();
+        words.first().filter(|first| first.contains("://"))?;
+        Some(TargetWords::parse(&words).map_err(BadTarget::from).and_then(|words| Self::read(&words, env, max_message)))
     }
 
-    fn read(url: &str, words: &[String], env: &Env, max_message: usize) -> Result<Self, BadTarget> {
-        let endpoint = Endpoint::parse(url)?;
+    fn read(words: &TargetWords, env: &Env, max_message: usize) -> Result<Self, BadTarget> {
+        let endpoint = Endpoint::parse(&words.url)?;
         let mut headers = HeaderMap::new();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let rule = match word.split_once('=') {
-                Some(("--header", rule)) => rule,
-                _ if word == "--header" => words.next().ok_or(BadHeader::Form)?,
-                // In a client's entry, other options of `wrap` may follow.
-                Some(("--policy" | "--server" | "--log-level" | "--max-message", _)) => continue,
-                _ if word == "--observe" => continue,
-                _ if matches!(word.as_str(), "--policy" | "--server" | "--log-level" | "--max-message") => {
-                    words.next();
-                    continue;
-                }
-                _ => return Err(BadTarget::Word),
-            };
-            let rule = HeaderRule::parse(rule)?;
+        for (rule, before) in words.rules()? {
             let value = env.var(rule.variable()).map(OsStr::to_string_lossy);
             let value = rule.check_value(value.as_deref())?;
             let unusable = || BadHeader::Value(rule.name().to_owned());
-            let mut value = HeaderValue::from_str(value).map_err(|_| unusable())?;
+            let mut value = HeaderValue::from_str(&format!("{before}{value}")).map_err(|_| unusable())?;
             value.set_sensitive(true);
             headers.append(HeaderName::from_bytes(rule.name().as_bytes()).map_err(|_| unusable())?, value);
         }
@@ -103,7 +93,10 @@ mod tests {
     use super::*;
 
     fn read(words: &[&str]) -> Option<Result<HttpTarget, BadTarget>> {
-        let env = Env::new([("KEY", "Bearer s3cret"), ("EMPTY", ""), ("HTTPS_PROXY", "http://u:s3cret@p.test:1")], "");
+        let env = Env::new(
+            [("KEY", "Bearer s3cret"), ("TOKEN", "abc"), ("EMPTY", ""), ("HTTPS_PROXY", "http://u:s3cret@p.test:1")],
+            "",
+        );
         HttpTarget::from_words(words, &env, 1000)
     }
 
@@ -115,6 +108,8 @@ mod tests {
         assert_eq!(target.headers["authorization"], "Bearer s3cret");
         assert!(!format!("{target:?}").contains("s3cret"), "{target:?}");
         assert!(target.forward_proxy.is_some());
+        let target = read(&["https://x.test/mcp", "--bearer", "TOKEN"]).unwrap().unwrap();
+        assert_eq!(target.headers["authorization"], "Bearer abc");
         assert!(read(&["http://localhost/"]).unwrap().unwrap().forward_proxy.is_none());
         assert!(read(&["npx", "-y", "mcp-remote", "https://x.test"]).is_none());
         assert!(read(&[]).is_none());
@@ -128,7 +123,7 @@ mod tests {
             (&["https://x.test/", "--header"], BadTarget::Header(BadHeader::Form)),
             (&["https://x.test/", "--header", "A=EMPTY"], BadTarget::Header(BadHeader::Unset("A".into()))),
             (&["https://x.test/", "--header", "A=NONE"], BadTarget::Header(BadHeader::Unset("A".into()))),
-            (&["https://x.test/", "-H", "A=KEY"], BadTarget::Word),
+            (&["https://x.test/", "-H", "A=KEY"], BadTarget::Word(BadWord::Other)),
         ] {
             assert_eq!(read(words).unwrap().unwrap_err(), wrong, "{words:?}");
         }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::client_line::{Outgoing, OutgoingKind};
 use super::connection::Connections;
+use super::param_headers::ParamHeaders;
 use super::{Course, HttpTarget};
 use crate::limits::{HTTP_ANSWER, HTTP_FAREWELL, HTTP_NOTICE, MAX_HTTP_REQUESTS};
 use crate::proxy::child::ServerExit;
@@ -51,6 +52,7 @@ pub(super) struct SessionFacts {
     pub(super) revision: Option<String>,
     /// The client's own `initialize`, with which a session is begun anew.
     pub(super) initialize: Option<Outgoing>,
+    pub(super) params: ParamHeaders,
     open: HashMap<IdKey, AbortHandle>,
     /// Requests that are answered when they are of no use any more.
     subscriptions: Vec<AbortHandle>,
@@ -77,6 +79,7 @@ impl Transport {
             session: None,
             revision: None,
             initialize: None,
+            params: ParamHeaders::default(),
             open: HashMap::new(),
             subscriptions: Vec::new(),
         };

@@ -7,7 +7,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::clients::document::ClientDocument;
+use crate::clients::entry::ClientEntry;
 use crate::clients::file::Opened;
+use crate::clients::remote::RemoteEntry;
 use crate::env::Env;
 use crate::limits::MAX_ENV_FILE;
 use crate::paths::{POLICY_VARIABLE, read_bytes};
@@ -120,7 +122,12 @@ impl ClientEnv {
     }
 
     /// Returns the environment that the entry's client gives to the server.
-    pub(crate) fn from_entry(id: &str, opened: Option<&Opened>, keys: &[String], name: &str, env: &Env) -> Self {
+    pub(crate) fn from_entry(
+        id: &str,
+        opened: Option<&Opened>,
+        (keys, entry): (&[String], &ClientEntry),
+        env: &Env,
+    ) -> Self {
         let mut given = Self { origin: EnvOrigin::of_client(id), ..Self::from_terminal(env) };
         if given.origin != EnvOrigin::PassesAll {
             given.vars.retain(|(name, _)| PASSED_ON.iter().any(|passed| is_same_variable(name, OsStr::new(passed))));
@@ -140,8 +147,17 @@ impl ClientEnv {
             _ => VariableStyle::Braced,
         };
         if let Some(opened) = opened {
-            let path: Vec<_> = keys.iter().map(String::as_str).chain([name]).collect();
+            let path: Vec<_> = keys.iter().map(String::as_str).chain([entry.name.as_str()]).collect();
             given.add_entry(&opened.document, &path, env);
+        }
+        if let Some(name) = entry.remote().and_then(RemoteEntry::token_variable) {
+            given.pass_on(name, env);
+        }
+        for (name, written) in entry.remote().into_iter().flat_map(RemoteEntry::variables) {
+            match given.fill_in(written) {
+                Some(value) => given.set_secret(name, &value),
+                None => given.unfilled.push(name.to_owned()),
+            }
         }
         given
     }
@@ -153,11 +169,7 @@ impl ClientEnv {
         }
         // Codex takes the names of further variables to pass on.
         let names = entry.member("env_vars").map(DocumentNode::items).unwrap_or_default();
-        for name in names.iter().filter_map(DocumentNode::as_text) {
-            if let Some(value) = env.var(name) {
-                self.vars.push((name.into(), value.to_owned()));
-            }
-        }
+        names.iter().filter_map(DocumentNode::as_text).for_each(|name| self.pass_on(name, env));
         if let Some(file) = entry.member("envFile").and_then(DocumentNode::as_text) {
             self.add_env_file(file);
         }
@@ -175,6 +187,14 @@ impl ClientEnv {
                 continue;
             };
             self.set_secret(name, &value);
+        }
+    }
+
+    /// Passes a variable of the client's on.
+    fn pass_on(&mut self, name: &str, env: &Env) {
+        match env.var(name) {
+            Some(value) => self.vars.push((name.into(), value.to_owned())),
+            None => self.unfilled.push(name.to_owned()),
         }
     }
 
@@ -299,6 +319,12 @@ impl ClientEnv {
             EnvOrigin::Here => self.known.clone(),
             _ => Env::new(self.vars.iter().cloned(), &self.dir),
         }
+    }
+
+    /// The same, with something in the place of what only the client knows.
+    pub(super) fn as_filled_env(&self) -> Env {
+        let unfilled = self.unfilled.iter().map(|name| (OsString::from(name), OsString::from("unknown")));
+        Env::new(self.vars.iter().cloned().chain(unfilled), &self.dir)
     }
 
     pub(crate) fn spawn_env(&self) -> SpawnEnv {

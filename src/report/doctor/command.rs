@@ -27,10 +27,11 @@ impl LaunchChain<'_> {
 }
 
 pub(super) fn check_command(chain: &LaunchChain<'_>) -> Finding {
-    let Some(program) = chain.own_words().first() else {
+    let own = chain.own_words();
+    let Some(program) = own.first() else {
         return Err(Problem::failed("there is no command", format!("name one in {}", chain.entry_place())));
     };
-    if let Some(target) = HttpTarget::from_words(chain.own_words(), &chain.env.as_env(), MAX_MESSAGE) {
+    if let Some(target) = HttpTarget::from_words(&own, &chain.env.as_filled_env(), MAX_MESSAGE) {
         let wrong =
             |error: BadTarget| Problem::failed(error.to_string(), format!("correct it in {}", chain.entry_place()));
         return target.map(|target| format!("{target}, over HTTP")).map_err(wrong);

@@ -33,7 +33,7 @@ word_enum! {
 word_enum! {
     /// Why a server is out of reach.
     pub(crate) enum Barrier;
-    /// The client reaches it over HTTP or server-sent events.
+    /// The client reaches it over HTTP, by an entry for which `wrap --url` cannot stand in.
     "http" => Http,
     /// It is in a file of an administrator.
     "administrator" => Administrator,

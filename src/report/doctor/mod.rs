@@ -9,6 +9,7 @@ mod state;
 pub(crate) mod targets;
 mod wrapper;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -17,14 +18,13 @@ use serde::Serialize;
 use self::client_env::ClientEnv;
 pub(crate) use self::entry_state::{Barrier, EntryState, LockState, ServerState};
 use self::targets::Target;
-use crate::clients::entry::Wrapped;
+use crate::clients::entry::{Wrapped, parse_wrapped};
 use crate::clients::key::key_word;
 use crate::clients::servers::Clients;
 use crate::clients::{program, secret};
 use crate::env::Env;
 use crate::policy::keys::words::word_enum;
 use crate::probe::{ProbeError, ShowProgress};
-use crate::record::Enforcement;
 
 /// The results of the steps of every chain.
 #[derive(Debug, Serialize)]
@@ -249,9 +249,16 @@ struct LaunchChain<'c> {
 }
 
 impl LaunchChain<'_> {
-    fn own_words(&self) -> &[String] {
-        let before = self.wrapped.as_ref().map_or(0, |wrapped| wrapped.before);
-        self.words.get(before..).unwrap_or_default()
+    fn own_words(&self) -> Cow<'_, [String]> {
+        match &self.wrapped {
+            None => Cow::Borrowed(&self.words),
+            Some(wrapped) => Cow::Owned(wrapped.own_words(&self.words)),
+        }
+    }
+
+    /// Whether the client reaches the server by its address.
+    fn is_remote(&self) -> bool {
+        self.wrapped.is_none() && self.words.first().is_some_and(|word| word.contains("://"))
     }
 
     /// Returns the command that puts the wrapper before the server, or corrects its path.
@@ -285,19 +292,17 @@ impl Doctor<'_> {
         let own: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let server = Some(secret::redact_words(&own).join(" "));
         let program = self.program.clone().unwrap_or_else(|| "policylayer".to_owned());
+        let before = if own.first().is_some_and(|word| word.contains("://")) { "--url" } else { "--" };
+        let words: Vec<String> =
+            [program.clone(), "wrap".to_owned(), before.to_owned()].into_iter().chain(own).collect();
+        let literal: Vec<&str> = words.iter().map(String::as_str).collect();
         let chain = LaunchChain {
             client: "this terminal",
             client_id: "",
             key: "",
             file: None,
-            words: [program, "wrap".to_owned(), "--".to_owned()].into_iter().chain(own).collect(),
-            wrapped: Some(Wrapped {
-                before: 3,
-                program: 0,
-                policy: None,
-                server: None,
-                enforcement: Enforcement::Enforced,
-            }),
+            wrapped: parse_wrapped(&literal, Some(&program)),
+            words,
             env: ClientEnv::from_terminal(self.question.env),
             here: self.question.env,
         };

@@ -117,7 +117,7 @@ fn find_server(chain: &LaunchChain<'_>, settings: &Settings) -> Result<Server, P
         error => Problem::failed(error.to_string(), "make the `match` of one of the two in config.toml longer"),
     };
     let named = name_for_wrapper(chain.wrapped.as_ref(), (chain.key, &words), settings, &env).map_err(describe)?;
-    settings.server_of_command(named.as_ref(), own).map_err(|error| describe(error.into()))
+    settings.server_of_command(named.as_ref(), &own).map_err(|error| describe(error.into()))
 }
 
 fn describe_settings_error(error: SettingsError) -> Problem {
@@ -139,7 +139,7 @@ fn describe_identity(
     known: &Server,
     lock: Option<Result<LockStatus, PolicyError>>,
 ) -> Finding {
-    let identity = Identity::of_command(known, chain.own_words());
+    let identity = Identity::of_command(known, &chain.own_words());
     let lock = match lock.transpose() {
         Ok(lock) => lock,
         Err(error) => {

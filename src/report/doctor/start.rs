@@ -152,7 +152,7 @@ impl LaunchChain<'_> {
         if self.wrapped.is_none() {
             return Ok(Ok(format!("{count}, and none hidden: no policy is in front")));
         }
-        Ok(match self.probe_words(self.own_words(), question)? {
+        Ok(match self.probe_words(&self.own_words(), question)? {
             Ok(bare) => match tool_names(&bare).difference(&shown).count() {
                 hidden @ 1.. if shown.is_empty() => Err(Problem::warning(
                     format!("{count}, {hidden} hidden: the agent can do nothing with this server"),

@@ -9,6 +9,7 @@ use crate::clients::entry::{ClientEntry, Transport, parse_wrapped};
 use crate::clients::file::Opened;
 use crate::clients::key::{is_key, key_word, visible_key};
 use crate::clients::place::ClientFile;
+use crate::clients::remote::RemoteEntry;
 use crate::clients::secret;
 use crate::clients::servers::{Clients, is_here};
 use crate::clients::table::{Access, Keeper, source_of_bare_entry};
@@ -187,15 +188,16 @@ impl Target<'_> {
             }
         };
         report.push_step(StepId::File, Ok(file.clone()));
-        let Some(launch) = entry.launch().filter(|_| !self.is_kept(entry, program)) else {
+        let Some(literal) = entry.words().filter(|_| !self.is_kept(entry, program)) else {
             let (barrier, problem) = self.describe_barrier(entry);
             report.state = Some(if barrier.is_some() { ServerState::OutOfReach } else { ServerState::Broken });
             report.barrier = barrier;
             report.stop_at(StepId::Entry, problem);
             return (None, report);
         };
-        let mut env = ClientEnv::from_entry(row.id, self.opened, keys, &entry.name, here);
-        let literal = launch.words();
+        let mut env = ClientEnv::from_entry(row.id, self.opened, (keys, entry), here);
+        let literal: Vec<&str> = literal.iter().map(String::as_str).collect();
+        let verb = if entry.remote().is_some() { "reaches" } else { "starts" };
         report.push_step(
             StepId::Entry,
             match entry.is_disabled {
@@ -203,7 +205,7 @@ impl Target<'_> {
                     format!("the entry tells {} not to start the server", row.name),
                     "enable it in the client if you want to use it",
                 )),
-                false => Ok(format!("starts {}", secret::redact_words(&literal).join(" "))),
+                false => Ok(format!("{verb} {}", secret::redact_words(&literal).join(" "))),
             },
         );
         let chain = LaunchChain {
@@ -234,9 +236,6 @@ impl Target<'_> {
     /// Says why the client does not start a command that the policy could be put before.
     fn describe_barrier(&self, entry: &ClientEntry) -> (Option<Barrier>, Problem) {
         let (row, file) = (self.place.row, self.place.file.display());
-        if let Transport::Remote { url } = &entry.transport {
-            return (Some(Barrier::Http), describe_remote(url.as_deref()));
-        }
         if let Some((keeper, why, remedy)) = self.place.describe_kept(entry) {
             // What is switched off starts nothing.
             let problem = match entry.is_disabled {
@@ -244,6 +243,9 @@ impl Target<'_> {
                 false => Problem::failed(why, remedy),
             };
             return (Some(keeper.into()), problem);
+        }
+        if let Some(remote) = entry.remote() {
+            return (Some(Barrier::Http), describe_remote(remote));
         }
         match (&entry.transport, source_of_bare_entry(row.id)) {
             (Transport::Bare(_), Some(source)) => (
@@ -279,11 +281,14 @@ impl ChainReport {
     }
 }
 
-/// Reports a server that the client reaches without a command.
-pub(super) fn describe_remote(url: Option<&str>) -> Problem {
-    let url = url.map(|url| format!(" ({})", secret::redact_url(url))).unwrap_or_default();
+/// Reports a server that the client reaches by an address for which `wrap --url` cannot stand in.
+fn describe_remote(remote: &RemoteEntry) -> Problem {
+    let why = remote.obstacle().unwrap_or("it is unclear");
     Problem::failed(
-        format!("the client reaches the server over HTTP{url}, and a stdio wrapper cannot: no policy applies there"),
-        format!("use the server's stdio version, if it has one: policylayer register NAME {} COMMAND", as_word("--")),
+        format!("the client reaches the server over HTTP, and no policy applies there: {why}"),
+        format!(
+            "change that in the entry, or replace it: policylayer register NAME {} URL, with --header NAME=VARIABLE for each header",
+            as_word("--")
+        ),
     )
 }

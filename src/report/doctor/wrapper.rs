@@ -21,7 +21,11 @@ pub(super) fn check_wrapped(chain: &LaunchChain<'_>) -> Finding {
         )),
         Some(_) => Ok(format!("{} starts `policylayer wrap`", chain.client)),
         None => Err(Problem::failed(
-            format!("{} starts the server itself, so no policy is in front of it", chain.client),
+            format!(
+                "{} {} the server itself, so no policy is in front of it",
+                chain.client,
+                if chain.is_remote() { "reaches" } else { "starts" }
+            ),
             chain.register_command(),
         )),
     }

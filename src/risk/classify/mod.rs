@@ -9,7 +9,6 @@ mod nouns;
 mod objects;
 mod reason;
 mod schema;
-mod targets;
 mod text;
 mod verb_objects;
 mod word_table;
@@ -25,7 +24,6 @@ pub use name::Objects;
 pub use objects::{ObjectFinder, SharedObjects};
 use reason::Reason;
 use schema::{ArgumentBuffers, Sign};
-pub use targets::{Addressed, is_text_argument};
 use text::TextFindings;
 use words::{SplitName, Tokens};
 

@@ -4,3 +4,4 @@ pub mod endpoint;
 pub mod event_stream;
 pub mod header_rule;
 pub mod one_line;
+pub mod target_words;
