@@ -227,6 +227,10 @@ pub const MAX_LOGGED_KEYS: usize = 64;
 pub const MAX_LOGGED_KEY: usize = 80;
 /// The longest arguments that the audit log keeps in full or redacted, in bytes.
 pub const MAX_LOGGED_ARGUMENTS: usize = 64 * 1024;
+/// The longest arguments, in bytes, that are kept for the log's thread; the digest of longer ones is made at once.
+pub const MAX_KEPT_ARGUMENTS: usize = 4 * 1024;
+/// The most lines of the audit log that one digest covers.
+pub const MAX_LOG_BLOCK: u64 = 128;
 /// The size at which a file of the audit log is rotated unless config.toml says otherwise, in bytes.
 pub const AUDIT_FILE: usize = 32 * 1024 * 1024;
 /// The smallest value of [`AUDIT_FILE`] in config.toml, in bytes: a record must fit.

@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 
+use jiff::Timestamp;
+
 use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
-use crate::record::{self, LogLine};
+use crate::record::{self, BlockDigest, LogLine};
 
 /// The lines between two places of a file.
 #[derive(Debug)]
@@ -35,9 +37,11 @@ impl LogLines {
         Ok((read > 0).then_some(&*self.line))
     }
 
-    pub(super) fn count_rest(&mut self) -> io::Result<u64> {
+    /// Reads the rest, and adds each line to `block`. Returns their number.
+    pub(super) fn add_rest(&mut self, block: &mut BlockDigest) -> io::Result<u64> {
         let mut count = 0;
-        while self.read_line()?.is_some() {
+        while let Some(line) = self.read_line()? {
+            block.add_line(line);
             count += 1;
         }
         Ok(count)
@@ -49,7 +53,17 @@ impl LogLines {
     }
 }
 
-/// Parses a line; `None` if it is not a record.
+/// Whether a line is a record, of itself or one that goes on with a block.
+pub(super) fn is_record(line: &[u8]) -> bool {
+    line_time(line).is_some()
+}
+
+/// Returns the time of a line; `None` if it is not a record.
+pub(super) fn line_time(line: &[u8]) -> Option<Timestamp> {
+    record::read_time(str::from_utf8(line).ok()?)
+}
+
+/// Parses a line that stands by itself; `None` if it is not a record.
 pub(super) fn parse_line(line: &[u8]) -> Option<LogLine<'_>> {
     str::from_utf8(line).ok().and_then(|text| record::read_line(text).ok())
 }

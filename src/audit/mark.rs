@@ -14,16 +14,19 @@ use crate::state::file;
 pub(super) struct Mark {
     /// The number of lines up to here, since the first one ever.
     pub(super) lines: u64,
-    /// The digest of the last of these lines.
+    /// The digest of the block that the last of these lines is in, up to that line.
     pub(super) last: Digest,
     /// The number of that line's file: the one that the file has, or will have once it is rotated away.
     pub(super) file: u64,
     /// The offset behind the line in that file, in bytes.
     pub(super) end: u64,
+    /// The offset in that file where the block begins, if its session may go on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) block: Option<u64>,
 }
 
 impl Mark {
-    pub(super) const START: Self = Self { lines: 0, last: Digest::START, file: 1, end: 0 };
+    pub(super) const START: Self = Self { lines: 0, last: Digest::START, file: 1, end: 0, block: None };
 
     /// Reads a mark; `None` if there is none. A damaged one is [`io::ErrorKind::InvalidData`].
     pub(super) fn read_file(path: &Path) -> io::Result<Option<Self>> {

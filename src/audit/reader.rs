@@ -17,7 +17,7 @@ use super::paths::LogPaths;
 pub use super::paths::list_servers;
 use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
 use crate::policy::ServerName;
-use crate::record::{self, LineError, LogLine};
+use crate::record::{self, LineCompleter, LineError, LogLine};
 use crate::state::file::{self, FileMark};
 
 /// A line of the log and its position.
@@ -27,7 +27,8 @@ pub struct FoundLine<'r> {
     pub file: &'r Path,
     /// The number of the line in the file, from 1.
     pub number: u64,
-    /// The text as written, without its newline. Invalid UTF-8 is replaced.
+    /// The text, without its newline: as written, or as a line that stands by itself if it goes on with a block. Invalid UTF-8 is
+    /// replaced.
     pub text: &'r str,
     /// The parsed line.
     pub line: Result<LogLine<'r>, LineError>,
@@ -117,19 +118,12 @@ impl Reader {
         let next = heads.min_by(|(_, one), (_, other)| time_text(&one.head.bytes).cmp(time_text(&other.head.bytes)));
         let Some((server, LogCursor { head, .. })) = next else { return Ok(None) };
         self.last = Some(server.clone());
-        let NextLine { bytes, file, number, .. } = head;
-        let damage = str::from_utf8(bytes).err().map(|error| LineError::Malformed(error.to_string()));
+        let NextLine { bytes, file, number, damage, .. } = head;
         if damage.is_some() {
             *bytes = String::from_utf8_lossy(bytes).into_owned().into_bytes();
         }
         let text = str::from_utf8(bytes).unwrap_or_default();
-        let line = match damage {
-            Some(damage) => Err(damage),
-            None if text.len() >= MAX_LOG_LINE => {
-                Err(LineError::Malformed(format!("it is longer than {MAX_LOG_LINE} bytes")))
-            }
-            None => record::read_line(text),
-        };
+        let line = damage.take().map_or_else(|| record::read_line(text), Err);
         Ok(Some(FoundLine { file, number: *number, text, line }))
     }
 }
@@ -149,6 +143,8 @@ struct NextLine {
     file: PathBuf,
     number: u64,
     is_full: bool,
+    /// Why it is not a line of the log.
+    damage: Option<LineError>,
 }
 
 #[derive(Debug)]
@@ -169,6 +165,7 @@ struct OpenLog {
     lines: u64,
     /// The start of a line whose newline is not there yet, cut at the bound.
     partial: Vec<u8>,
+    completer: LineCompleter,
 }
 
 impl LogCursor {
@@ -227,7 +224,14 @@ impl LogCursor {
                 (Some(_), None) if self.next_number()?.is_some() => {}
                 (Some(file), _) => {
                     let reader = BufReader::with_capacity(READ_CHUNK, file);
-                    return Ok(Some(OpenLog { reader, path, number, lines: 0, partial: Vec::new() }));
+                    return Ok(Some(OpenLog {
+                        reader,
+                        path,
+                        number,
+                        lines: 0,
+                        partial: Vec::new(),
+                        completer: LineCompleter::default(),
+                    }));
                 }
                 // The file was pruned between the look and the opening.
                 (None, Some(number)) => self.done = number,
@@ -262,7 +266,18 @@ impl OpenLog {
     fn hand_out(&mut self, head: &mut NextLine) {
         self.lines += 1;
         head.bytes.clear();
-        std::mem::swap(&mut head.bytes, &mut self.partial);
+        let completed = match str::from_utf8(&self.partial) {
+            Err(error) => Err(LineError::Malformed(error.to_string())),
+            Ok(line) if line.len() >= MAX_LOG_LINE => {
+                Err(LineError::Malformed(format!("it is longer than {MAX_LOG_LINE} bytes")))
+            }
+            Ok(line) => self.completer.complete(line).map(|line| head.bytes.extend_from_slice(line.as_bytes())),
+        };
+        head.damage = completed.err();
+        if head.damage.is_some() {
+            head.bytes.extend_from_slice(&self.partial);
+        }
+        self.partial.clear();
         head.file.clone_from(&self.path);
         head.number = self.lines;
         head.is_full = true;

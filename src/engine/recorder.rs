@@ -41,7 +41,7 @@ impl Recorder {
 
     /// Records a decision whose outcome is not known yet; `None` if no log is kept.
     pub(super) fn draft_decision(&mut self, facts: &Facts<'_>, turn: &Turn<'_>) -> Option<Draft> {
-        let keyed = self.keyed.as_mut()?;
+        let keyed = self.keyed.as_ref()?;
         self.decided += 1;
         let made = Moment { number: self.decided, unix: turn.now.unix, session: turn.now.session };
         let mut draft = Draft::new(facts, self.client.as_ref(), keyed, made);

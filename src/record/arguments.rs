@@ -2,12 +2,13 @@
 //! keyed digest, which lets equal arguments be recognised but not guessed.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::chain::Digest;
-use super::write_json;
+use super::text::{write_number, write_text};
 use crate::limits::{MAX_LOGGED_ARGUMENTS, MAX_LOGGED_KEY, MAX_LOGGED_KEYS};
 use crate::visible::{escape_invisible_json, shorten};
 use crate::wire::view;
@@ -34,29 +35,42 @@ impl fmt::Debug for DigestKey {
     }
 }
 
-/// Records arguments, with digests under a key that is fetched when the first one is needed.
-pub struct ArgumentRecorder {
+/// Records arguments, with digests under a key that is fetched when the first one is needed. Clones share it.
+#[derive(Clone)]
+pub struct ArgumentRecorder(Arc<Recording>);
+
+struct Recording {
     logged: ArgumentsLogged,
-    fetch: Box<dyn FnMut() -> Option<DigestKey> + Send>,
+    fetch: Mutex<FetchKey>,
     /// The state of the HMAC after the key.
-    begun: Option<Hmac<Sha256>>,
+    begun: OnceLock<Hmac<Sha256>>,
 }
+
+type FetchKey = Box<dyn FnMut() -> Option<DigestKey> + Send>;
 
 impl fmt::Debug for ArgumentRecorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ArgumentRecorder").field("logged", &self.logged).finish_non_exhaustive()
+        f.debug_struct("ArgumentRecorder").field("logged", &self.0.logged).finish_non_exhaustive()
     }
 }
+
+impl PartialEq for ArgumentRecorder {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ArgumentRecorder {}
 
 impl ArgumentRecorder {
     /// Creates a recorder that keeps as much as `logged` allows. It calls `fetch` until that returns a key; without a
     /// key there is no digest.
     pub fn new(logged: ArgumentsLogged, fetch: Box<dyn FnMut() -> Option<DigestKey> + Send>) -> Self {
-        Self { logged, fetch, begun: None }
+        Self(Arc::new(Recording { logged, fetch: Mutex::new(fetch), begun: OnceLock::new() }))
     }
 
     /// Appends what is kept of `arguments`, an object from a line that was already validated.
-    pub(super) fn write_arguments(&mut self, arguments: &str, out: &mut Vec<u8>) {
+    pub(super) fn write_arguments(&self, arguments: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"keys\":[");
         let mut left_out = 0_u64;
         for (count, member) in view::members(arguments).enumerate() {
@@ -69,28 +83,31 @@ impl ArgumentRecorder {
             }
             // A key that cannot be decoded holds a lone surrogate.
             let key = member.key().unwrap_or("\u{fffd}".into());
-            write_json(&shorten(&key, MAX_LOGGED_KEY), out);
+            match key.len() <= MAX_LOGGED_KEY {
+                true => write_text(&key, out),
+                false => write_text(&shorten(&key, MAX_LOGGED_KEY), out),
+            }
         }
         out.push(b']');
         if left_out > 0 {
             out.extend_from_slice(b",\"keys_left_out\":");
-            write_json(&left_out, out);
+            write_number(left_out, out);
         }
-        out.extend_from_slice(b",\"hmac_sha256\":");
+        out.extend_from_slice(b",\"hmac\":");
         match self.keyed_digest(arguments) {
-            Some(digest) => digest.write_json(out),
+            Some(digest) => digest.write_half(out),
             None => out.extend_from_slice(b"null"),
         }
-        match self.logged {
+        match self.0.logged {
             ArgumentsLogged::Keys => {}
             ArgumentsLogged::Redacted => out.extend_from_slice(b",\"redacted\":"),
             ArgumentsLogged::Full => out.extend_from_slice(b",\"full\":"),
         }
-        match self.logged {
+        match self.0.logged {
             ArgumentsLogged::Keys => {}
             _ if arguments.len() > MAX_LOGGED_ARGUMENTS => {
                 out.extend_from_slice(b"null,\"bytes\":");
-                write_json(&arguments.len(), out);
+                write_number(arguments.len() as u64, out);
             }
             ArgumentsLogged::Redacted => write_redacted(arguments, out),
             ArgumentsLogged::Full => out.extend_from_slice(arguments.as_bytes()),
@@ -98,12 +115,15 @@ impl ArgumentRecorder {
         out.push(b'}');
     }
 
-    fn keyed_digest(&mut self, arguments: &str) -> Option<Digest> {
-        if self.begun.is_none() {
-            let DigestKey(key) = (self.fetch)()?;
-            self.begun = Hmac::new_from_slice(&key).ok();
-        }
-        let mut digest = self.begun.clone()?;
+    fn keyed_digest(&self, arguments: &str) -> Option<Digest> {
+        let mut digest = match self.0.begun.get() {
+            Some(begun) => begun.clone(),
+            None => {
+                let DigestKey(key) = (self.0.fetch.lock().unwrap_or_else(PoisonError::into_inner))()?;
+                let begun = Hmac::new_from_slice(&key).ok()?;
+                self.0.begun.get_or_init(|| begun).clone()
+            }
+        };
         digest.update(arguments.as_bytes());
         Some(Digest(digest.finalize().into_bytes().into()))
     }
@@ -164,10 +184,10 @@ mod tests {
             digest.update(br#"{"email":"bob@example.com","n":1}"#);
             Digest(digest.finalize().into_bytes().into()).to_string()
         };
-        assert_eq!(text, format!(r#"{{"keys":["email","n"],"hmac_sha256":"{digest}"}}"#));
+        assert_eq!(text, format!(r#"{{"keys":["email","n"],"hmac":"{}"}}"#, &digest[..32]));
         let mut without = Vec::new();
         ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None)).write_arguments("{}", &mut without);
-        assert_eq!(without, br#"{"keys":[],"hmac_sha256":null}"#);
+        assert_eq!(without, br#"{"keys":[],"hmac":null}"#);
     }
 
     #[test]

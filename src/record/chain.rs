@@ -1,17 +1,20 @@
-//! The chain: each line names the SHA-256 of the line before it, newline included, so that `sha256sum` can follow it.
+//! The chain: each block of lines names the SHA-256 of the block before it, newlines included, so that `sha256sum` can follow it.
+//! A line of version 1 is a block.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of a line with its newline, or of a policy's text.
+use super::GOES_ON;
+
+/// The SHA-256 of lines with their newlines, or of a policy's text.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Digest(pub(super) [u8; 32]);
 
 impl Digest {
-    /// The digest that the first line of a log names: zeros.
+    /// The digest that the first block of a log names: zeros.
     pub const START: Self = Self([0; 32]);
 
     /// Returns the digest of a text.
@@ -22,11 +25,6 @@ impl Digest {
     /// Returns the digest of a line, which ends in its newline.
     pub fn of_line(line: &[u8]) -> Self {
         Self::of_text(line)
-    }
-
-    /// Returns the digest that a cut line has once its newline is added.
-    pub fn of_cut_line(line: &[u8]) -> Self {
-        Self(Sha256::new().chain_update(line).chain_update(b"\n").finalize().into())
     }
 
     /// Parses 64 lowercase hexadecimal digits.
@@ -52,11 +50,48 @@ impl Digest {
         hex
     }
 
+    /// Appends the first half of its digits as a JSON string: enough to tell texts apart.
+    pub(super) fn write_half(self, out: &mut Vec<u8>) {
+        let hex = self.to_hex();
+        out.push(b'"');
+        out.extend_from_slice(hex.get(..32).unwrap_or_default());
+        out.push(b'"');
+    }
+
     /// Appends it as a JSON string.
     pub(super) fn write_json(self, out: &mut Vec<u8>) {
         out.push(b'"');
         out.extend_from_slice(&self.to_hex());
         out.push(b'"');
+    }
+}
+
+/// The digest of a block up to a line, line by line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BlockDigest(Sha256);
+
+impl BlockDigest {
+    /// Whether a line goes on with the block of the line before it. Every other line begins one, even if it is no record.
+    pub(crate) fn is_gone_on_by(line: &[u8]) -> bool {
+        line.starts_with(GOES_ON)
+    }
+
+    /// Adds the next line of a file, with its newline.
+    pub(crate) fn add_line(&mut self, line: &[u8]) {
+        if !Self::is_gone_on_by(line) {
+            self.0 = Sha256::new();
+        }
+        self.0.update(line);
+    }
+
+    /// Adds further bytes of the block.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Returns the digest of the block up to here.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest(self.0.clone().finalize().into())
     }
 }
 

@@ -1,9 +1,11 @@
 //! What the engine says about a message that it has decided.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::text::write_json;
 use crate::limits::MAX_CLIENT_NAME;
 use crate::policy::Effect;
 use crate::risk::Class;
@@ -95,9 +97,12 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The client's own description of itself: a claim, not an identity.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Client {
+/// The client's own description of itself: a claim, not an identity. Clones share it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client(Arc<Described>);
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Described {
     name: String,
     version: String,
 }
@@ -106,17 +111,24 @@ impl Client {
     /// Creates a client from its name and version, cut to [`MAX_CLIENT_NAME`].
     pub fn new(name: &str, version: &str) -> Self {
         let cut = |text: &str| text.chars().take(MAX_CLIENT_NAME).collect();
-        Self { name: cut(name), version: cut(version) }
+        Self(Arc::new(Described { name: cut(name), version: cut(version) }))
     }
 
     /// Returns its name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// Returns its version.
     pub fn version(&self) -> &str {
-        &self.version
+        &self.0.version
+    }
+
+    /// Returns it as JSON.
+    pub(super) fn to_json(&self) -> String {
+        let mut json = Vec::new();
+        write_json(&*self.0, &mut json);
+        String::from_utf8(json).unwrap_or_default()
     }
 }
 

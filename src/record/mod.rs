@@ -6,37 +6,36 @@
 
 mod arguments;
 mod chain;
+mod complete;
+mod draft;
 mod facts;
 mod read;
+mod text;
 mod traceparent;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::fmt::temporal::DateTimePrinter;
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 pub use arguments::{ArgumentRecorder, ArgumentsLogged, DigestKey};
+pub(crate) use chain::BlockDigest;
 pub use chain::Digest;
+pub use complete::LineCompleter;
+pub use draft::{Draft, LogEntry, SessionName, write_event};
 pub use facts::{Client, Direction, Enforcement, Facts, Outcome, Required, Subject};
 pub use read::{
-    About, Event, LineError, LogLine, Record, RecordedApproval, RecordedArguments, RecordedClient, read_line,
+    About, Event, LineError, LogLine, Record, RecordedApproval, RecordedArguments, RecordedClient, read_line, read_time,
 };
 
-use traceparent::parse_traceparent;
-
 use crate::content::{EditCounts, StandInCounts};
-use crate::limits::MAX_LOGGED_NAME;
-use crate::policy::Effect;
-use crate::risk::Class;
-use crate::visible::{escape_invisible_json, shorten};
 
-/// The version of the lines that this program writes.
-pub const VERSION: u64 = 1;
+/// The version of the lines that this program writes. Journals have lines of version 1, which each wrapper can take over.
+pub const VERSION: u64 = 2;
+
+/// How a line begins that goes on with the block of the line before it, and has only what is its own.
+const GOES_ON: &[u8] = b"{\"call\":";
 
 /// The rule that refuses messages that break the protocol; no policy can name a rule so.
 pub const PROTOCOL_RULE: &str = "protocol";
@@ -156,284 +155,6 @@ pub struct Under {
     pub lock: Option<Digest>,
 }
 
-/// A decision whose outcome is still open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "a decision that is dropped is missing from the log"]
-pub struct Draft {
-    /// The members known so far, as JSON, each followed by a comma.
-    body: Arc<[u8]>,
-    made: Moment,
-    /// When the message was passed on, since the session began.
-    passed_on: Duration,
-    approval: Option<Box<Approval>>,
-    /// `None` if nothing was done to the result.
-    result: Option<Box<ResultRecord>>,
-    /// Where `body` says who sent the message.
-    direction: Range<usize>,
-    /// Where `body` has the effect, the rule and the reason.
-    decision: Range<usize>,
-    /// What it was decided under.
-    under: Under,
-    /// Whether the line names the policy even if the session's line before names the same one.
-    always_names_policy: bool,
-}
-
-impl Draft {
-    /// Creates the draft of a decision.
-    pub fn new(facts: &Facts<'_>, client: Option<&Client>, keyed: &mut ArgumentRecorder, made: Moment) -> Self {
-        let mut body = Vec::with_capacity(384);
-        body.extend_from_slice(b"\"client\":");
-        write_json(&client, &mut body);
-        let start = body.len();
-        write_member("direction", Some(facts.direction.as_str()), &mut body);
-        let direction = start..body.len();
-        write_name("method", facts.method, &mut body);
-        // Every line has a `tool`; what else a message can be about has a member only where it is.
-        match facts.subject {
-            Some(Subject::Tool(name)) => write_name("tool", Some(name), &mut body),
-            Some(other) => {
-                write_name("tool", None, &mut body);
-                write_name(other.kind(), Some(other.name()), &mut body);
-            }
-            None => write_name("tool", None, &mut body),
-        }
-        write_member("class", facts.class.map(Class::as_str), &mut body);
-        let start = body.len();
-        write_decision(facts.effect, facts.rule, facts.reason, &mut body);
-        let decision = start..body.len();
-        body.extend_from_slice(match facts.enforcement {
-            Enforcement::Enforced => b",\"observed\":false,\"arguments\":",
-            Enforcement::Observed => b",\"observed\":true,\"arguments\":",
-        });
-        match facts.arguments {
-            Some(arguments) => keyed.write_arguments(arguments, &mut body),
-            None => body.extend_from_slice(b"null"),
-        }
-        if let Some(inputs) = facts.inputs {
-            body.extend_from_slice(b",\"inputs\":");
-            keyed.write_arguments(inputs, &mut body);
-        }
-        if let Some(traceparent) = facts.traceparent.and_then(parse_traceparent) {
-            write_member("traceparent", Some(traceparent), &mut body);
-        }
-        body.push(b',');
-        Self {
-            body: body.into(),
-            made,
-            passed_on: made.session,
-            approval: None,
-            result: None,
-            direction,
-            decision,
-            under: Under::default(),
-            always_names_policy: facts.rule == RELOAD_RULE,
-        }
-    }
-
-    /// Returns the draft of the record of a person's answer about this call, which came after the call was answered.
-    pub fn for_late_answer(&self, made: Moment) -> Self {
-        let mut from_us = Vec::new();
-        write_member("direction", Some(Direction::Wrapper.as_str()), &mut from_us);
-        let moved = |at: usize| at + from_us.len() - self.direction.len();
-        Self {
-            body: self.splice_body(&self.direction, &from_us),
-            made,
-            passed_on: made.session,
-            direction: self.direction.start..moved(self.direction.end),
-            decision: moved(self.decision.start)..moved(self.decision.end),
-            ..self.clone()
-        }
-    }
-
-    /// Returns the draft with another decision about the same message.
-    pub fn with_decision(self, effect: Effect, rule: &str, reason: Option<&str>) -> Self {
-        let mut decided = Vec::new();
-        write_decision(effect, rule, reason, &mut decided);
-        let decision = self.decision.start..self.decision.start + decided.len();
-        Self { body: self.splice_body(&self.decision, &decided), decision, ..self }
-    }
-
-    fn splice_body(&self, at: &Range<usize>, with: &[u8]) -> Arc<[u8]> {
-        let (before, after) = (self.body.get(..at.start), self.body.get(at.end..));
-        [before.unwrap_or_default(), with, after.unwrap_or_default()].concat().into()
-    }
-
-    /// Returns when the decision was made.
-    pub fn made_at(&self) -> Moment {
-        self.made
-    }
-
-    /// Returns its approximate size in memory, in bytes.
-    pub fn weight(&self) -> usize {
-        size_of::<Self>() + self.body.len()
-    }
-
-    /// Sets what it was decided under.
-    pub fn set_under(&mut self, under: Under) {
-        self.under = under;
-    }
-
-    /// Adds what a person was asked, and answered.
-    pub fn set_approval(&mut self, approval: Approval) {
-        self.approval = Some(Box::new(approval));
-    }
-
-    /// Adds what was done to its result.
-    pub fn add_result(&mut self, result: ResultRecord) {
-        if result != ResultRecord::default() {
-            self.result.get_or_insert_default().add(result);
-        }
-    }
-
-    /// Sets when the message was passed on, if that was later than the decision: `session` after the session began.
-    pub fn set_passed_on(&mut self, session: Duration) {
-        self.passed_on = session;
-    }
-
-    /// Completes the decision with its outcome, `session` after the session began. A message that was never passed on
-    /// took no time.
-    pub fn finish(self, outcome: Outcome, session: Duration) -> LogEntry {
-        let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.passed_on));
-        LogEntry { draft: self, outcome, took }
-    }
-}
-
-/// A decision with its outcome, ready to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogEntry {
-    draft: Draft,
-    outcome: Outcome,
-    /// How long the answer took; `None` if the message was never passed on.
-    took: Option<Duration>,
-}
-
-/// One run of the wrapper, as its lines name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionName {
-    /// An identifier that no other session has.
-    pub id: String,
-    /// The server's name.
-    pub server: String,
-}
-
-impl LogEntry {
-    /// Returns the number of the decision in its session, from 1.
-    pub fn call_number(&self) -> u64 {
-        self.draft.made.number
-    }
-
-    /// Returns its approximate size in memory, in bytes.
-    pub fn weight(&self) -> usize {
-        size_of::<Self>() + self.draft.body.len()
-    }
-
-    /// Returns what it was decided under.
-    pub fn under(&self) -> Under {
-        self.draft.under
-    }
-
-    /// Appends the line, newline included, that follows the line with the digest `previous`.
-    pub fn write_line(&self, session: &SessionName, previous: Digest, out: &mut Vec<u8>) {
-        self.write_line_under(session, previous, Under::default(), out);
-    }
-
-    /// Appends the line, and leaves out the policy and the lock if they are those that earlier lines of the session have
-    /// `named`. A lock that is no longer in force is `null`.
-    pub fn write_line_under(&self, session: &SessionName, previous: Digest, named: Under, out: &mut Vec<u8>) {
-        write_head(previous, self.draft.made.unix, session, out);
-        out.extend_from_slice(b",\"call\":");
-        write_json(&self.draft.made.number, out);
-        let Under { policy, lock } = self.draft.under;
-        let is_named = |policy: &Digest| !self.draft.always_names_policy && Some(*policy) == named.policy;
-        if let Some(policy) = policy.filter(|policy| !is_named(policy)) {
-            out.extend_from_slice(b",\"policy\":");
-            policy.write_json(out);
-        }
-        if lock != named.lock {
-            out.extend_from_slice(b",\"lock\":");
-            write_json(&lock, out);
-        }
-        out.push(b',');
-        out.extend_from_slice(&self.draft.body);
-        if let Some(result) = &self.draft.result {
-            out.extend_from_slice(b"\"result\":");
-            write_json(result, out);
-            out.push(b',');
-        }
-        out.extend_from_slice(b"\"outcome\":\"");
-        out.extend_from_slice(self.outcome.as_str().as_bytes());
-        out.extend_from_slice(b"\",\"duration_ms\":");
-        write_json(&self.took.map(to_milliseconds), out);
-        out.extend_from_slice(b",\"approval\":");
-        write_json(&self.draft.approval, out);
-        out.extend_from_slice(b"}\n");
-    }
-}
-
-/// Appends the line of an event at `unix` since 1970. The line follows the line with the digest `previous`.
-pub fn write_event(event: &Event, session: &SessionName, previous: Digest, unix: Duration, out: &mut Vec<u8>) {
-    write_head(previous, unix, session, out);
-    // The event's members without its opening brace.
-    out.push(b',');
-    let start = out.len();
-    write_json(event, out);
-    out.remove(start);
-    out.push(b'\n');
-}
-
-fn write_head(previous: Digest, unix: Duration, session: &SessionName, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"prev\":\"");
-    out.extend_from_slice(&previous.to_hex());
-    out.extend_from_slice(b"\",\"v\":");
-    write_json(&VERSION, out);
-    out.extend_from_slice(b",\"time\":\"");
-    write_time(unix, out);
-    out.extend_from_slice(b"\",\"session\":");
-    write_json(&session.id, out);
-    write_member("server", Some(&session.server), out);
-}
-
-/// Writes a time since 1970 in UTC, to the microsecond.
-fn write_time(unix: Duration, out: &mut Vec<u8>) {
-    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
-    // A clock beyond the year 9999 is written as the last possible time.
-    let at = SignedDuration::try_from(unix).ok().and_then(|unix| Timestamp::from_duration(unix).ok());
-    let _ = PRINTER.print_timestamp(&at.unwrap_or(Timestamp::MAX), jiff::fmt::StdIoWrite(out));
-}
-
-fn write_decision(effect: Effect, rule: &str, reason: Option<&str>, out: &mut Vec<u8>) {
-    write_member("effect", Some(effect.as_str()), out);
-    write_member("rule", Some(rule), out);
-    write_member("reason", reason, out);
-}
-
-fn write_member(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-    write_json(&value, out);
-}
-
-/// Writes a name that the sender chose, cut to [`MAX_LOGGED_NAME`].
-fn write_name(member: &str, name: Option<&str>, out: &mut Vec<u8>) {
-    write_member(member, name.map(|name| shorten(name, MAX_LOGGED_NAME)).as_deref(), out);
-}
-
-/// Writes a value, with what is invisible in it as codes: names and words from elsewhere are read where the log is.
-fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
-    let start = out.len();
-    // Serializing strings and numbers to memory cannot fail.
-    let _ = serde_json::to_writer(&mut *out, value);
-    let written = out.get(start..).unwrap_or_default();
-    if !written.is_ascii()
-        && let Ok(text) = std::str::from_utf8(written)
-    {
-        let escaped = escape_invisible_json(text);
-        out.truncate(start);
-        out.extend_from_slice(escaped.as_bytes());
-    }
-}
-
 /// Returns a time in milliseconds, with three decimals.
 fn to_milliseconds(time: Duration) -> Option<Box<RawValue>> {
     let micros = time.as_micros();
@@ -447,6 +168,9 @@ fn as_milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MAX_LOGGED_NAME;
+    use crate::policy::Effect;
+    use crate::risk::Class;
 
     fn session() -> SessionName {
         SessionName { id: "0011223344556677".to_owned(), server: "iterable".to_owned() }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::chain::Digest;
+use super::complete::time_of_next;
 use super::{Direction, LateVerdict, Outcome, RELOAD_RULE, ResultRecord, Subject, VERSION};
 use crate::wire::method;
 
@@ -182,18 +183,19 @@ pub enum LineError {
     #[error("it is not a record: {0}")]
     Malformed(String),
     /// A later policylayer wrote it.
-    #[error("it is of version {0}, and this policylayer reads version {VERSION}")]
+    #[error("it is of version {0}, and this policylayer reads versions up to {VERSION}")]
     Version(u64),
 }
 
-/// Reads a line, with or without its newline.
+/// Reads a line that stands by itself, with or without its newline. A [`LineCompleter`](super::LineCompleter) makes one of those
+/// that go on with a block.
 ///
 /// # Errors
 /// Returns an error if it is not a line of the log, or is of an unknown version.
 pub fn read_line(line: &str) -> Result<LogLine<'_>, LineError> {
     let line = line.trim_end_matches('\n');
     let head: LineHead<'_> = parse_json(line)?;
-    if head.v != VERSION {
+    if !(1..=VERSION).contains(&head.v) {
         return Err(LineError::Version(head.v));
     }
     let time = head.time.parse().map_err(|error: jiff::Error| LineError::Malformed(error.to_string()))?;
@@ -209,6 +211,12 @@ pub fn read_line(line: &str) -> Result<LogLine<'_>, LineError> {
         Some(_) => About::Event(parse_json(line)?),
     };
     Ok(LogLine { previous: head.prev, time, session: head.session, server: head.server, about })
+}
+
+/// Returns the time of a line, whether it stands by itself or goes on with a block; `None` if it is not a line of the log.
+pub fn read_time(line: &str) -> Option<Timestamp> {
+    let line = line.trim_end_matches('\n');
+    time_of_next(line).or_else(|| Some(read_line(line).ok()?.time))
 }
 
 fn parse_json<'l, T: Deserialize<'l>>(line: &'l str) -> Result<T, LineError> {

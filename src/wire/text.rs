@@ -23,6 +23,13 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
     at
 }
 
+/// Whether a text stands for itself in a JSON string, and is ASCII. Reads eight bytes at a time.
+pub(crate) fn is_plain_ascii(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let is_plain = |word: &[u8; 8]| plain_end(word, 0, 8) == 8 && u64::from_le_bytes(*word) & 0x8080_8080_8080_8080 == 0;
+    words.iter().all(is_plain) && rest.iter().all(|byte| !is_stop(*byte) && byte.is_ascii())
+}
+
 /// Returns where the quote is that ends a string which was read before, whose inside goes on at `at`.
 pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     const SHORT: usize = 64;

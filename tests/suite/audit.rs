@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::audit_log::complete;
 use crate::support::system::{PATIENCE, at_home, program, state_in};
 use crate::support::wrapped;
 
@@ -33,11 +34,11 @@ fn folder(home: &Path) -> PathBuf {
 
 /// The lines of the log, each of which is a record that is read.
 fn log(home: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(folder(home).join("stub.jsonl")).unwrap_or_default();
-    for line in text.lines() {
+    let lines = complete(&fs::read_to_string(folder(home).join("stub.jsonl")).unwrap_or_default());
+    for line in &lines {
         record::read_line(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn assert_verified(home: &Path) -> audit::VerifyReport {

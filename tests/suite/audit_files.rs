@@ -18,15 +18,15 @@ use policylayer::audit::{
 use policylayer::limits::{MAX_JOURNAL, MAX_OPEN_BYTES};
 use policylayer::policy::{Format, Source};
 use policylayer::record::{
-    About, ArgumentRecorder, ArgumentsLogged, Digest, Direction, Draft, Facts, Moment, Outcome, Subject, Under,
+    About, ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Direction, Draft, Facts, Moment, Outcome, Subject, Under,
     read_line,
 };
 
-use crate::support::audit_log::{draft, entry, log, open_entry, server, start};
+use crate::support::audit_log::{complete, draft, entry, log, open_entry, server, start};
 use crate::support::system::PATIENCE;
 
 fn small() -> LogOptions {
-    LogOptions { max_size: 2_000, ..LogOptions::default() }
+    LogOptions { max_size: 700, ..LogOptions::default() }
 }
 
 /// A session that writes entries with these numbers and ends well.
@@ -64,8 +64,8 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<String>)> {
 /// BreakKind (session, call) the log has.
 fn calls(folder: &Path) -> Vec<(String, u64, Outcome)> {
     let mut calls = Vec::new();
-    for line in files(folder).iter().flat_map(|(_, lines)| lines) {
-        let Ok(line) = read_line(line) else { continue };
+    for line in files(folder).iter().flat_map(|(_, lines)| complete(&lines.concat())) {
+        let Ok(line) = read_line(&line) else { continue };
         if let About::Decision(record) = line.about {
             calls.push((line.session.into_owned(), record.call, record.outcome));
         }
@@ -125,18 +125,57 @@ fn the_chain_goes_on_over_sessions_and_files() {
     assert_eq!(files(folder.path()).len() as u64, report.files);
 }
 
-// Only Linux has sha256sum everywhere.
+/// The commands of docs/log.md. Only Linux has sha256sum everywhere.
 #[cfg(target_os = "linux")]
 #[test]
 fn sha256sum_follows_the_chain() {
     let folder = tempfile::tempdir().unwrap();
-    session(folder.path(), LogOptions::default(), 1..=4);
-    let current = place(folder.path()).current_file();
-    let script = "sed -n 3p \"$1\" | sha256sum | cut -c1-64";
-    let sum = Command::new("sh").args(["-c", script, "sh"]).arg(&current).output().unwrap();
-    let sum = String::from_utf8(sum.stdout).unwrap();
-    let lines = &files(folder.path())[0].1;
-    assert_eq!(read_line(&lines[3]).unwrap().previous.to_string(), sum.trim());
+    let v1 = include_str!("../golden/log-version-1.jsonl");
+    let lines: Vec<&str> = v1.split_inclusive('\n').collect();
+    fs::write(place(folder.path()).current_file(), v1).unwrap();
+    for _ in 0..2 {
+        session(folder.path(), LogOptions::default(), 1..=300);
+    }
+    let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/log.md")).unwrap();
+    let (_, chapter) = docs.split_once("### Follow the chain by hand").unwrap();
+    let script = chapter.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let out = Command::new("sh").args(["-c", script]).current_dir(folder.path()).output().unwrap();
+    let out = String::from_utf8(out.stdout).unwrap();
+    let sums: Vec<&str> = out.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    let all = fs::read_to_string(place(folder.path()).current_file()).unwrap();
+    let named: Vec<String> =
+        all.lines().filter_map(|line| Some(line.strip_prefix("{\"prev\":\"")?[..64].to_owned())).collect();
+    assert!(named.len() >= lines.len() + 6, "{named:?}");
+    assert_eq!(sums.len(), named.len(), "{out}");
+    assert_eq!(sums[..sums.len() - 1], named[1..]);
+}
+
+/// What the lines take that go on with a block.
+#[test]
+fn a_call_takes_at_most_220_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, said) = log(folder.path(), LogOptions::default());
+    let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([7; 32]))));
+    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let call = |number: u64| {
+        let facts = Facts {
+            subject: Some(Subject::Tool("tool_7")),
+            class: Some(policylayer::risk::Class::Execute),
+            arguments: Some(r#"{"listId":4242,"query":"status:active"}"#),
+            ..Facts::new(Direction::Client, Some("tools/call"), "tools.tool_7")
+        };
+        let made = Moment { number, unix: now, session: Duration::ZERO };
+        Draft::new(&facts, None, &mut keyed, made).finish(Outcome::Ok, Duration::from_micros(57))
+    };
+    let mut call = call;
+    log.push(&mut (1..=10_000).map(&mut call).collect());
+    assert_eq!(log.finish(PATIENCE), 0);
+    assert_eq!(*said.lock().unwrap(), []);
+    let size = fs::metadata(place(folder.path()).current_file()).unwrap().len();
+    assert!(size <= 220 * 10_000, "{size}");
+    let calls = calls(folder.path());
+    assert_eq!(calls.len(), 10_000);
+    sound(folder.path());
 }
 
 /// A way to tamper with the lines of the middle file, and what is found: the line counted from the first of the log.
@@ -145,7 +184,8 @@ type Tampering = (&'static str, fn(&mut Vec<String>), usize, BreakKind);
 #[test]
 fn whatever_is_done_to_lines_is_found_where_it_was_done() {
     let folder = tempfile::tempdir().unwrap();
-    session(folder.path(), LogOptions::default(), 1..=10);
+    // Each line is a block.
+    (1..=10).for_each(|number| session(folder.path(), LogOptions::default(), number..=number));
     let current = place(folder.path()).current_file();
     let whole = files(folder.path())[0].1.clone();
     let cases: [Tampering; 12] = [
@@ -193,6 +233,85 @@ fn whatever_is_done_to_lines_is_found_where_it_was_done() {
     }
     fs::write(&current, &text).unwrap();
     sound(folder.path());
+}
+
+#[test]
+fn whatever_is_done_to_a_block_is_found_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        session(folder.path(), LogOptions::default(), 1..=5);
+    }
+    let current = place(folder.path()).current_file();
+    let whole = files(folder.path())[0].1.clone();
+    let cases: [Tampering; 12] = [
+        ("an edit", |lines| lines[7] = lines[7].replace("get_lists", "get_listz"), 6, BreakKind::ChangedIn(10)),
+        ("an edit of its first line", |lines| lines[5] = lines[5].replace("get_", "got_"), 6, BreakKind::ChangedIn(10)),
+        ("an edit of the last", |lines| lines[14] = lines[14].replace("get_", "got_"), 11, BreakKind::ChangedIn(15)),
+        ("a line less", |lines| drop(lines.remove(7)), 10, BreakKind::Removed(Some(1))),
+        ("a line more", |lines| lines.insert(7, lines[8].clone()), 6, BreakKind::ChangedIn(11)),
+        ("a line more at the end", |lines| lines.insert(14, lines[13].clone()), 11, BreakKind::ChangedIn(16)),
+        ("two lines swapped", |lines| lines.swap(7, 8), 6, BreakKind::ChangedIn(10)),
+        ("a block less", |lines| drop(lines.drain(5..10)), 6, BreakKind::Removed(Some(5))),
+        ("a block twice", |lines| lines.extend_from_within(10..), 16, BreakKind::ChangedIn(20)),
+        ("two blocks swapped", |lines| lines[..10].rotate_left(5), 1, BreakKind::Swapped),
+        ("the end cut in a block", |lines| lines.truncate(12), 12, BreakKind::CutEnd(3)),
+        ("the end cut at a block", |lines| lines.truncate(10), 10, BreakKind::CutEnd(5)),
+    ];
+    for (name, tamper, line, what) in cases {
+        let mut lines = whole.clone();
+        tamper(&mut lines);
+        fs::write(&current, lines.concat()).unwrap();
+        let broken = verified(folder.path()).broken.unwrap_or_else(|| panic!("{name} is not found"));
+        assert_eq!((broken.line, &broken.what), (Some(line as u64), &what), "{name}");
+        let copy = tempfile::tempdir().unwrap();
+        for file in ["demo.jsonl", "demo.head"] {
+            fs::copy(folder.path().join(file), copy.path().join(file)).unwrap();
+        }
+        session(copy.path(), LogOptions::default(), 1..=3);
+        assert!(verified(copy.path()).broken.is_some(), "{name} is covered up by the next session");
+    }
+    let without_first = [&whole[..5], &whole[6..]].concat().concat();
+    fs::write(&current, without_first).unwrap();
+    assert!(verified(folder.path()).broken.is_some(), "the first line of a block is missing");
+    // Every byte, and every newline.
+    let text = whole.concat();
+    for at in (0..text.len()).step_by(5).chain(text.match_indices('\n').map(|(at, _)| at)) {
+        let mut bytes = text.clone().into_bytes();
+        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+        fs::write(&current, bytes).unwrap();
+        assert!(verified(folder.path()).broken.is_some(), "byte {at} is not found");
+    }
+    fs::write(&current, &text).unwrap();
+    sound(folder.path());
+}
+
+/// A log of version 1 goes on in version 2, and both are read and verified.
+#[test]
+fn a_log_of_version_1_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = include_str!("../golden/log-version-1.jsonl");
+    fs::write(place(folder.path()).current_file(), old).unwrap();
+    let count = old.lines().count() as u64;
+    let head = format!(
+        "{{\"lines\":{count},\"last\":\"{}\",\"file\":1,\"end\":{}}}\n",
+        Digest::of_line(old.split_inclusive('\n').next_back().unwrap().as_bytes()),
+        old.len()
+    );
+    fs::write(place(folder.path()).head_file(), head).unwrap();
+    let before = sound(folder.path());
+    assert_eq!((before.lines, before.notes.len()), (count, 1), "one session was killed");
+    session(folder.path(), LogOptions::default(), 1..=3);
+    let report = sound(folder.path());
+    assert_eq!((report.lines, report.sessions), (count + 3, before.sessions + 1));
+    assert!(fs::read_to_string(place(folder.path()).current_file()).unwrap().starts_with(old));
+    let mut reader = policylayer::audit::reader::Reader::open(folder.path(), None).unwrap();
+    let mut versions = Vec::new();
+    while let Some(found) = reader.read_next().unwrap() {
+        let line: serde_json::Value = serde_json::from_str(found.text).unwrap();
+        assert!(found.line.is_ok() && (line["effect"].is_string() || line["event"].is_string()), "{line}");
+        versions.push(line["v"].as_u64().unwrap());
+    }
+    assert_eq!(versions, [vec![1; count as usize], vec![2; 3]].concat());
 }
 
 #[test]
@@ -343,7 +462,7 @@ fn the_policy_is_named_once_in_each_file_and_its_text_is_kept_once() {
     let mut decided = Vec::new();
     for (file, lines) in files(folder.path()) {
         let mut named = std::collections::HashMap::new();
-        for line in &lines {
+        for line in &complete(&lines.concat()) {
             let line = read_line(line).unwrap();
             let About::Decision(record) = line.about else { continue };
             let before = named.get(&*line.session).copied();
@@ -380,7 +499,7 @@ fn what_is_too_much_is_pruned_and_the_rest_verifies() {
     let report = sound(folder.path());
     assert_eq!(report.pruned + report.lines, 200);
     // The next session finds less room, and more files than that.
-    session(folder.path(), LogOptions { max_total: 2_000, ..small() }, 1..=1);
+    session(folder.path(), LogOptions { max_total: 700, ..small() }, 1..=1);
     let report = sound(folder.path());
     assert_eq!((report.files, report.pruned + report.lines), (1, 201));
     // A file that is missing without having been pruned is still told of.

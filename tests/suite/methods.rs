@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use policylayer::wire::method::{METHODS, Method, MethodKind, PolicySubject, Sender};
 use serde_json::{Value, json};
 
+use crate::support::audit_log;
 use crate::support::system::{PATIENCE, state_in};
 use crate::support::wrapped::{Wrapped, home, wrap_with};
 
@@ -116,7 +117,8 @@ fn log_with_reload(home: &Path) -> Vec<Value> {
     let start = Instant::now();
     loop {
         let text = fs::read_to_string(state_in(home).join("audit/stub.jsonl")).unwrap_or_default();
-        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<Value> =
+            audit_log::complete(&text).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         if lines.iter().any(|line| line["rule"] == "reload") {
             return lines;
         }

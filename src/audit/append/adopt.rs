@@ -12,7 +12,7 @@ use super::Appender;
 use crate::audit::lines::{LogLines, parse_line};
 use crate::audit::session_lock::{AbandonedJournal, remove_stale_lock};
 use crate::limits::CLOCK_SLACK;
-use crate::record::{About, Event, SessionName, write_event};
+use crate::record::{About, BlockDigest, Event, LineCompleter, SessionName, write_event};
 use crate::state::approvals::unix_time;
 use crate::state::file;
 
@@ -40,7 +40,7 @@ impl Appender {
         let session = SessionName { id, server: self.paths.server().to_owned() };
         if !is_recorded {
             let event = Event::Killed { unanswered: calls.len() as u64 };
-            self.buffer_line(|_, previous, out| write_event(&event, &session, previous, unix_time(), out));
+            self.buffer_line(|previous, out| write_event(&event, &session, previous, unix_time(), out));
         }
         for (_, line) in calls.into_values() {
             self.buffer_raw_line(&line)?;
@@ -58,6 +58,7 @@ impl Appender {
         let depth = if earliest.is_some() { usize::MAX } else { 2 };
         let named = format!("\"session\":\"{session}\"");
         let named = memmem::Finder::new(&named);
+        let mut completer = LineCompleter::default();
         let mut is_recorded = false;
         for path in std::iter::once(self.paths.current_file()).chain(rotated).take(depth) {
             let Some(file) = file::if_there(file::open_to_read(&path))? else { continue };
@@ -67,7 +68,14 @@ impl Appender {
             }
             let mut lines = LogLines::new(file, 0, found.len())?;
             while let Some(line) = lines.read_line()? {
-                let Some(line) = named.find(line).and_then(|_| parse_line(line)) else { continue };
+                let goes_on = BlockDigest::is_gone_on_by(line);
+                if goes_on && completer.session() != Some(session) {
+                    continue;
+                }
+                let Ok(line) = str::from_utf8(line).map(|line| completer.complete(line)) else { continue };
+                let Ok(line) = line else { continue };
+                let is_named = goes_on || named.find(line.as_bytes()).is_some();
+                let Some(line) = is_named.then(|| parse_line(line.as_bytes())).flatten() else { continue };
                 match line.about {
                     _ if line.session != session => {}
                     About::Decision(record) => drop(calls.remove(&record.call)),

@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex};
 pub(super) use sync::Sync;
 
 use super::LogOptions;
-use super::lines::{LogLines, parse_line};
+use super::lines::{LogLines, is_record};
 use super::log::lock_ignoring_poison;
 use super::mark::Mark;
 use super::paths::LogPaths;
 use super::policies::{UnnamedTexts, keep_policy};
-use crate::limits::LOG_WRITE;
-use crate::record::{Digest, Event, LogEntry, SessionName, Under, write_event};
+use crate::limits::{LOG_WRITE, MAX_LOG_BLOCK};
+use crate::record::{BlockDigest, Client, Digest, Event, LogEntry, SessionName, Under, write_event};
 use crate::state::approvals::unix_time;
 use crate::state::file::{self, FileLock, Identity};
 
@@ -35,10 +35,12 @@ pub(super) struct Appender {
     /// The end of the log, valid while it is locked.
     at: Mark,
     current: Option<Current>,
-    /// The bytes to be written; `buffered` counts their lines, and `next` is the digest of the last one.
+    /// The bytes to be written; `buffered` counts their lines, and `next` is the digest of the block that ended last.
     buffer: Vec<u8>,
     buffered: u64,
     next: Digest,
+    /// The block that the next entry of this session goes on with.
+    block: Option<OpenBlock>,
     unsynced: Vec<Arc<File>>,
     /// What this session's lines have named last, and the file that has those lines.
     named: (Under, u64),
@@ -47,6 +49,19 @@ pub(super) struct Appender {
     policy_failure: Option<io::Error>,
     /// Whether the session has cleaned up after killed sessions and pruned the log.
     settled: bool,
+}
+
+/// A block of this session's entries at the end of the log.
+#[derive(Debug)]
+struct OpenBlock {
+    digest: BlockDigest,
+    lines: u64,
+    client: Option<Client>,
+    /// How many of its bytes are in the file, and where those begin in the buffer that are not.
+    written: u64,
+    buffered_from: usize,
+    /// Up to where the digest has the buffer.
+    digested: usize,
 }
 
 #[derive(Debug)]
@@ -73,6 +88,7 @@ impl Appender {
             buffer: Vec::new(),
             buffered: 0,
             next: Digest::START,
+            block: None,
             unsynced: Vec::new(),
             named: (Under::default(), 0),
             texts,
@@ -95,9 +111,7 @@ impl Appender {
                     && (count == 0 || !log.is_full())
                 {
                     let named = log.name_policy(entry.under());
-                    log.buffer_line(|session, previous, out| {
-                        entry.write_line_under(session, previous, named, out);
-                    });
+                    log.buffer_entry(entry, named);
                     count += 1;
                 }
                 let (done, left) = rest.split_at(count);
@@ -160,7 +174,7 @@ impl Appender {
             // The next call finds the end of the log anew.
             (self.current, self.named) = (None, (Under::default(), 0));
             self.buffer.clear();
-            self.buffered = 0;
+            (self.buffered, self.block) = (0, None);
         }
         self.lock = lock.release();
         done
@@ -182,7 +196,7 @@ impl Appender {
 
     /// Finds the end of the log, starting from where this session left it or from where it was last synced.
     fn find_end(&mut self) -> io::Result<()> {
-        self.current = None;
+        (self.current, self.block) = (None, None);
         let numbers = self.paths.rotated_numbers()?;
         let is_new = numbers.is_empty() && !self.paths.current_file().try_exists()?;
         let mut headless = false;
@@ -212,13 +226,15 @@ impl Appender {
         for number in numbers.into_iter().filter(|number| *number >= known.file) {
             let file = file::open_file(File::options().read(true).write(true), &self.paths.rotated_file(number))?;
             let from = if number == known.file { known.end } else { 0 };
+            let mut block = if number == known.file { self.read_block(&file)? } else { BlockDigest::default() };
             let mut lines = LogLines::new(file.try_clone()?, from, file.metadata()?.len())?;
-            let count = lines.count_rest()?;
+            let count = lines.add_rest(&mut block)?;
             if count > 0 {
                 self.at.lines += count;
-                self.at.last = line_digest(lines.last_line());
+                end_line(&mut block, lines.last_line());
+                self.at.last = block.digest();
             }
-            (self.at.file, self.at.end) = (number + 1, 0);
+            (self.at.file, self.at.end, self.at.block) = (number + 1, 0, None);
             self.unsynced.push(Arc::new(file));
         }
         self.next = self.at.last;
@@ -228,7 +244,7 @@ impl Appender {
                 self.read_appended(&current, length)?;
             }
             // If the head says that there were lines, the chain continues from them, so that their loss shows.
-            None => self.at.end = 0,
+            None => (self.at.end, self.at.block) = (0, None),
         }
         if headless {
             let head = self.paths.head_file().file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -239,45 +255,59 @@ impl Appender {
         Ok(())
     }
 
+    /// Reads the block that stands at the end of the lines that are known, up to there. Lines may go on with it.
+    fn read_block(&self, file: &File) -> io::Result<BlockDigest> {
+        let mut block = BlockDigest::default();
+        if let Some(start) = self.at.block {
+            LogLines::new(file.try_clone()?, start, self.at.end)?.add_rest(&mut block)?;
+        }
+        Ok(block)
+    }
+
     fn read_appended(&mut self, file: &File, length: u64) -> io::Result<()> {
         let from = self.at.end;
-        self.at.end = length;
-        if length <= from {
+        if length == from {
+            return Ok(());
+        }
+        let known = match self.block.take() {
+            Some(own) => own.digest,
+            None => self.read_block(file)?,
+        };
+        (self.at.end, self.at.block) = (length, None);
+        if length < from {
             // A file that is shorter than before has lost lines; the chain continues from them, so that their loss
             // shows.
-            if length < from
-                && length > 0
-                && LogLines::new(file.try_clone()?, length - 1, length)?.read_line()? != Some(b"\n")
-            {
+            if length > 0 && LogLines::new(file.try_clone()?, length - 1, length)?.read_line()? != Some(b"\n") {
                 self.end_cut_line();
             }
             return Ok(());
         }
+        let mut block = known.clone();
         let mut lines = LogLines::new(file.try_clone()?, from, length)?;
-        let count = lines.count_rest()?;
+        let count = lines.add_rest(&mut block)?;
         let last = lines.last_line();
         let is_cut = !last.ends_with(b"\n");
-        if !is_cut && parse_line(last).is_some() {
-            self.at.lines += count;
-            self.at.last = Digest::of_line(last);
-            self.next = self.at.last;
-            return Ok(());
-        }
-        // The writer was killed in the middle of a line.
-        let cut = line_digest(last);
+        let is_whole = !is_cut && is_record(last);
+        end_line(&mut block, last);
+        let last = block.digest();
         let mut after = self.at.last;
-        let mut lines = LogLines::new(file.try_clone()?, from, length)?;
-        while let Some(line) = lines.read_line()? {
-            if line.ends_with(b"\n") && parse_line(line).is_some() {
-                after = Digest::of_line(line);
+        if !is_whole {
+            // The writer was killed in the middle of a line.
+            let mut block = known;
+            let mut lines = LogLines::new(file.try_clone()?, from, length)?;
+            while let Some(line) = lines.read_line()? {
+                block.add_line(line);
+                if line.ends_with(b"\n") && is_record(line) {
+                    after = block.digest();
+                }
             }
         }
         self.at.lines += count - u64::from(is_cut);
         if is_cut {
             self.end_cut_line();
         }
-        (self.at.last, self.next) = (cut, cut);
-        self.write_event_line(&Event::Resumed { after })
+        (self.at.last, self.next) = (last, last);
+        if is_whole { Ok(()) } else { self.write_event_line(&Event::Resumed { after }) }
     }
 
     fn end_cut_line(&mut self) {
@@ -293,22 +323,64 @@ impl Appender {
         self.buffer.len() >= LOG_WRITE || self.at.end + self.buffer.len() as u64 >= self.options.max_size
     }
 
-    fn buffer_line(&mut self, write: impl FnOnce(&SessionName, Digest, &mut Vec<u8>)) {
+    /// Buffers an entry: as a line that goes on with the block of those before it, if it can, or as the first of a new one.
+    fn buffer_entry(&mut self, entry: &LogEntry, named: Under) {
+        let rotates = self.is_due_to_rotate();
+        let goes_on = |block: &OpenBlock| {
+            block.lines < MAX_LOG_BLOCK && block.client.as_ref() == entry.client() && !(rotates && block.written > 0)
+        };
+        if !self.block.as_ref().is_some_and(goes_on) {
+            self.end_block();
+            let start = self.buffer.len();
+            entry.write_first_line(&self.session, self.next, named, &mut self.buffer);
+            self.block = Some(OpenBlock {
+                digest: BlockDigest::default(),
+                lines: 1,
+                client: entry.client().cloned(),
+                written: 0,
+                buffered_from: start,
+                digested: start,
+            });
+        } else if let Some(block) = &mut self.block {
+            entry.write_next_line(named, &mut self.buffer);
+            block.lines += 1;
+        }
+        self.buffered += 1;
+    }
+
+    /// Brings the digest of the block up to the end of the buffer.
+    fn digest_block(&mut self) {
+        if let Some(block) = &mut self.block {
+            block.digest.add(self.buffer.get(block.digested..).unwrap_or_default());
+            block.digested = self.buffer.len();
+            self.next = block.digest.digest();
+        }
+    }
+
+    fn end_block(&mut self) {
+        self.digest_block();
+        self.block = None;
+    }
+
+    /// Buffers a line that is a block of its own.
+    fn buffer_line(&mut self, write: impl FnOnce(Digest, &mut Vec<u8>)) {
+        self.end_block();
         let start = self.buffer.len();
-        write(&self.session, self.next, &mut self.buffer);
+        write(self.next, &mut self.buffer);
         self.next = Digest::of_line(self.buffer.get(start..).unwrap_or_default());
         self.buffered += 1;
     }
 
     fn write_event_line(&mut self, event: &Event) -> io::Result<()> {
-        self.buffer_line(|session, previous, out| write_event(event, session, previous, unix_time(), out));
+        let session = self.session.clone();
+        self.buffer_line(|previous, out| write_event(event, &session, previous, unix_time(), out));
         self.flush()
     }
 
     /// Buffers a record after it replaces the digest of the line before.
     fn buffer_raw_line(&mut self, line: &[u8]) -> io::Result<()> {
         let Some(tail) = line.get(BEFORE_DIGEST.len() + 64..) else { return Ok(()) };
-        self.buffer_line(|_, previous, out| {
+        self.buffer_line(|previous, out| {
             out.extend_from_slice(BEFORE_DIGEST);
             out.extend_from_slice(&previous.to_hex());
             out.extend_from_slice(tail);
@@ -321,6 +393,7 @@ impl Appender {
         if self.buffer.is_empty() {
             return Ok(());
         }
+        self.digest_block();
         // The newline that ends a cut line belongs in the same file as the line.
         if self.is_due_to_rotate() && !self.buffer.starts_with(b"\n") {
             self.rotate()?;
@@ -336,11 +409,17 @@ impl Appender {
                 let _ = file::open_file(File::options().write(true), &path).and_then(|file| file.set_len(self.at.end));
             })
         })?;
+        let end = self.at.end + self.buffer.len() as u64;
+        if let Some(block) = &mut self.block {
+            block.written += (self.buffer.len() - block.buffered_from) as u64;
+            (block.buffered_from, block.digested) = (0, 0);
+        }
         self.at = Mark {
             lines: self.at.lines + self.buffered,
             last: self.next,
             file: self.at.file,
-            end: self.at.end + self.buffer.len() as u64,
+            end,
+            block: self.block.as_ref().map(|block| end - block.written),
         };
         self.left = Some(self.at);
         self.buffer.clear();
@@ -357,7 +436,7 @@ impl Appender {
             return Ok(());
         }
         self.current = None;
-        (self.at.file, self.at.end) = (self.at.file + 1, 0);
+        (self.at.file, self.at.end, self.at.block) = (self.at.file + 1, 0, None);
         // Even if the new file cannot be created, this one is finished.
         self.left = Some(self.at);
         self.open_current(OpenOptions::new().create(true))?;
@@ -390,8 +469,11 @@ impl Appender {
 /// The start of each line, up to its digest.
 pub(super) const BEFORE_DIGEST: &[u8] = b"{\"prev\":\"";
 
-fn line_digest(line: &[u8]) -> Digest {
-    if line.ends_with(b"\n") { Digest::of_line(line) } else { Digest::of_cut_line(line) }
+/// Adds the newline that the last line of a file lacks, if it is cut.
+fn end_line(block: &mut BlockDigest, line: &[u8]) {
+    if !line.is_empty() && !line.ends_with(b"\n") {
+        block.add(b"\n");
+    }
 }
 
 /// Locks the log, and creates its directory and lock file if they are missing. `held` is the lock file from the last

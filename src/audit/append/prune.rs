@@ -6,11 +6,12 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::{Appender, line_digest};
-use crate::audit::lines::{LogLines, parse_line};
+use super::{Appender, end_line};
+use crate::audit::lines::{LogLines, line_time};
 use crate::audit::mark::Mark;
 use crate::audit::policies::prune_policies;
 use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
+use crate::record::BlockDigest;
 use crate::state::approvals::unix_time;
 use crate::state::file;
 
@@ -42,8 +43,10 @@ impl Appender {
             let end = file.metadata()?.len();
             total = total.saturating_sub(end);
             let mut lines = LogLines::new(file, 0, end)?;
-            anchor.lines += lines.count_rest()?;
-            anchor = Mark { last: line_digest(lines.last_line()), file: number, end, ..anchor };
+            let mut block = BlockDigest::default();
+            anchor.lines += lines.add_rest(&mut block)?;
+            end_line(&mut block, lines.last_line());
+            anchor = Mark { last: block.digest(), file: number, end, ..anchor };
         }
         if written != Some(anchor) && anchor.file > 0 {
             anchor.write_file(&self.paths.anchor_file())?;
@@ -64,8 +67,8 @@ impl Appender {
         let length = file.metadata()?.len();
         let mut lines = LogLines::new(file, 0, length)?;
         // Without a first record, nobody knows what the log names.
-        match lines.read_line()?.and_then(parse_line) {
-            Some(line) => prune_policies(&self.paths, line.time.into()),
+        match lines.read_line()?.and_then(line_time) {
+            Some(time) => prune_policies(&self.paths, time.into()),
             None => Ok(()),
         }
     }
@@ -79,8 +82,12 @@ fn last_time(path: &Path) -> io::Result<Option<Timestamp>> {
         let from = length.saturating_sub(back);
         let mut lines = LogLines::new(file.try_clone()?, from, length)?;
         // The first line may begin before the part that was read.
-        if lines.count_rest()? > 1 || from == 0 {
-            return Ok(parse_line(lines.last_line()).map(|line| line.time));
+        let mut count = 0;
+        while lines.read_line()?.is_some() {
+            count += 1;
+        }
+        if count > 1 || from == 0 {
+            return Ok(line_time(lines.last_line()));
         }
     }
     Ok(None)

@@ -36,7 +36,7 @@ pub struct VerifyReport {
     pub lost: u64,
     /// The number of calls with an unknown outcome, as their session was killed.
     pub unknown: u64,
-    /// The digest of the last line. Kept elsewhere, it shows whether the whole log was rewritten.
+    /// The digest of the last block, up to the last line. Kept elsewhere, it shows whether the whole log was rewritten.
     #[serde(serialize_with = "as_text")]
     pub last_sha256: Digest,
     /// Notes that are not about tampering, at most [`MAX_VERIFY_NOTES`].
@@ -110,6 +110,9 @@ pub enum BreakKind {
     /// The line was changed after it was written.
     #[error("it was changed after it was written")]
     Changed,
+    /// One of the lines from it up to the line of this number was changed, or some of them were removed.
+    #[error("it, or a line between it and line {0}, was changed, removed or inserted after it was written")]
+    ChangedIn(u64),
     /// Lines before it are missing; the number is `None` if it is unknown.
     #[error("{} removed", describe_lines_before(*.0))]
     Removed(Option<u64>),
@@ -119,8 +122,8 @@ pub enum BreakKind {
     /// The line was inserted.
     #[error("it was inserted")]
     Inserted,
-    /// The line and the next one have changed places.
-    #[error("it was swapped with the next line")]
+    /// The line, or the block that begins with it, and the next one have changed places.
+    #[error("it was swapped with what comes after it")]
     Swapped,
     /// The line is not a record, for this reason.
     #[error("it was changed after it was written: {}", escape_invisible(.0))]

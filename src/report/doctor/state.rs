@@ -94,11 +94,11 @@ fn newest_record(dir: &Path) -> io::Result<Option<(ServerName, Timestamp)>> {
         let end = file.metadata()?.len();
         let mut lines = LogLines::new(file, end.saturating_sub(NEWEST_RECORD_TAIL), end)?;
         while let Some(line) = lines.read_line()? {
-            let line = std::str::from_utf8(line).ok().and_then(|line| record::read_line(line.trim_end()).ok());
-            if let Some(line) = line
-                && newest.as_ref().is_none_or(|(_, newest)| line.time > *newest)
+            let time = std::str::from_utf8(line).ok().and_then(record::read_time);
+            if let Some(time) = time
+                && newest.as_ref().is_none_or(|(_, newest)| time > *newest)
             {
-                newest = Some((server.clone(), line.time));
+                newest = Some((server.clone(), time));
             }
         }
     }

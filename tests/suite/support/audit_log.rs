@@ -7,7 +7,7 @@ use std::time::Duration;
 use policylayer::audit::{AuditLog, LogNotice, LogOptions};
 use policylayer::policy::ServerName;
 use policylayer::record::{
-    ArgumentRecorder, ArgumentsLogged, Direction, Draft, Facts, LogEntry, Moment, Outcome, Subject,
+    ArgumentRecorder, ArgumentsLogged, Direction, Draft, Facts, LineCompleter, LogEntry, Moment, Outcome, Subject,
 };
 
 /// The server whose log the tests write.
@@ -34,6 +34,12 @@ pub(crate) fn entry(number: u64) -> LogEntry {
 pub(crate) fn open_entry(number: u64) -> LogEntry {
     let unix = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
     draft(number, unix).finish(Outcome::Unknown, Duration::from_secs(number + 1))
+}
+
+/// The lines of a file of the log, each as it stands by itself; as it is, if it is no line.
+pub(crate) fn complete(text: &str) -> Vec<String> {
+    let mut completer = LineCompleter::default();
+    text.lines().map(|line| completer.complete(line).unwrap_or(line).to_owned()).collect()
 }
 
 /// What a log has said on stderr.

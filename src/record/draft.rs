@@ -1,0 +1,352 @@
+//! A decision on its way to the log: what is known of it is kept as the members of its line, and the rest is added when the
+//! line is written, on the log's thread.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::arguments::ArgumentRecorder;
+use super::chain::Digest;
+use super::facts::{Client, Direction, Enforcement, Facts, Outcome};
+use super::read::Event;
+use super::text::{write_json, write_member, write_milliseconds, write_name, write_number, write_text, write_time};
+use super::traceparent::parse_traceparent;
+use super::{Approval, GOES_ON, Moment, RELOAD_RULE, ResultRecord, Under, VERSION};
+use crate::limits::MAX_KEPT_ARGUMENTS;
+use crate::policy::Effect;
+use crate::wire::method::TOOLS_CALL;
+
+/// A decision whose outcome is still open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a decision that is dropped is missing from the log"]
+pub struct Draft {
+    /// The members known so far, as JSON, each after a comma; then the arguments and the input.
+    text: Arc<[u8]>,
+    /// Where the members are that say what the message is and what was decided.
+    members: Range<usize>,
+    /// Where the effect, the rule and the reason are among them.
+    decision: Range<usize>,
+    /// Another decision about the same message, in the place of that one.
+    redecided: Option<Box<[u8]>>,
+    arguments: Option<Kept>,
+    inputs: Option<Kept>,
+    recorder: ArgumentRecorder,
+    client: Option<Client>,
+    direction: Direction,
+    made: Moment,
+    /// When the message was passed on, since the session began.
+    passed_on: Duration,
+    approval: Option<Box<Approval>>,
+    /// `None` if nothing was done to the result.
+    result: Option<Box<ResultRecord>>,
+    /// What it was decided under.
+    under: Under,
+    /// Whether the line names the policy even if the session's line before names the same one.
+    always_names_policy: bool,
+}
+
+/// Where the text of a draft has the arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kept {
+    /// As they came.
+    AsSent(Range<usize>),
+    /// As the line has them.
+    Written(Range<usize>),
+}
+
+impl Draft {
+    /// Creates the draft of a decision.
+    pub fn new(facts: &Facts<'_>, client: Option<&Client>, keyed: &ArgumentRecorder, made: Moment) -> Self {
+        let arguments = facts.arguments.map_or(0, |arguments| arguments.len().min(MAX_KEPT_ARGUMENTS));
+        let mut text = Vec::with_capacity(192 + arguments);
+        write_subject(facts, &mut text);
+        if let Some(class) = facts.class {
+            write_member("class", Some(class.as_str()), &mut text);
+        }
+        let start = text.len();
+        write_decision(facts.effect, facts.rule, facts.reason, &mut text);
+        let decision = start..text.len();
+        if facts.enforcement == Enforcement::Observed {
+            text.extend_from_slice(b",\"observed\":true");
+        }
+        if let Some(traceparent) = facts.traceparent.and_then(parse_traceparent) {
+            write_member("traceparent", Some(traceparent), &mut text);
+        }
+        let members = 0..text.len();
+        let arguments = facts.arguments.map(|arguments| keep_arguments(arguments, keyed, &mut text));
+        let inputs = facts.inputs.map(|inputs| keep_arguments(inputs, keyed, &mut text));
+        Self {
+            text: text.into(),
+            members,
+            decision,
+            redecided: None,
+            arguments,
+            inputs,
+            recorder: keyed.clone(),
+            client: client.cloned(),
+            direction: facts.direction,
+            made,
+            passed_on: made.session,
+            approval: None,
+            result: None,
+            under: Under::default(),
+            always_names_policy: facts.rule == RELOAD_RULE,
+        }
+    }
+
+    /// Returns the draft of the record of a person's answer about this call, which came after the call was answered.
+    pub fn for_late_answer(&self, made: Moment) -> Self {
+        Self { direction: Direction::Wrapper, made, passed_on: made.session, ..self.clone() }
+    }
+
+    /// Returns the draft with another decision about the same message.
+    pub fn with_decision(self, effect: Effect, rule: &str, reason: Option<&str>) -> Self {
+        let mut decided = Vec::new();
+        write_decision(effect, rule, reason, &mut decided);
+        Self { redecided: Some(decided.into()), ..self }
+    }
+
+    /// Returns when the decision was made.
+    pub fn made_at(&self) -> Moment {
+        self.made
+    }
+
+    /// Returns its approximate size in memory, in bytes.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.text.len()
+    }
+
+    /// Sets what it was decided under.
+    pub fn set_under(&mut self, under: Under) {
+        self.under = under;
+    }
+
+    /// Adds what a person was asked, and answered.
+    pub fn set_approval(&mut self, approval: Approval) {
+        self.approval = Some(Box::new(approval));
+    }
+
+    /// Adds what was done to its result.
+    pub fn add_result(&mut self, result: ResultRecord) {
+        if result != ResultRecord::default() {
+            self.result.get_or_insert_default().add(result);
+        }
+    }
+
+    /// Sets when the message was passed on, if that was later than the decision: `session` after the session began.
+    pub fn set_passed_on(&mut self, session: Duration) {
+        self.passed_on = session;
+    }
+
+    /// Completes the decision with its outcome, `session` after the session began. A message that was never passed on
+    /// took no time.
+    pub fn finish(self, outcome: Outcome, session: Duration) -> LogEntry {
+        let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.passed_on));
+        LogEntry { draft: self, outcome, took }
+    }
+
+    fn part(&self, range: Range<usize>) -> &[u8] {
+        self.text.get(range).unwrap_or_default()
+    }
+
+    fn write_arguments(&self, member: &[u8], kept: &Kept, out: &mut Vec<u8>) {
+        out.extend_from_slice(member);
+        match kept {
+            Kept::Written(range) => out.extend_from_slice(self.part(range.clone())),
+            Kept::AsSent(range) => {
+                let sent = str::from_utf8(self.part(range.clone())).unwrap_or_default();
+                self.recorder.write_arguments(sent, out);
+            }
+        }
+    }
+}
+
+/// Writes what a message is, without what it is almost always: a call of a tool.
+fn write_subject(facts: &Facts<'_>, out: &mut Vec<u8>) {
+    match facts.method {
+        Some(TOOLS_CALL) => {}
+        Some(method) => write_name("method", method, out),
+        None => write_member("method", None, out),
+    }
+    if let Some(subject) = facts.subject {
+        write_name(subject.kind(), subject.name(), out);
+    }
+}
+
+/// Writes a decision, without what it is almost always: that the message passes, for no stated reason.
+fn write_decision(effect: Effect, rule: &str, reason: Option<&str>, out: &mut Vec<u8>) {
+    if effect != Effect::Allow {
+        write_member("effect", Some(effect.as_str()), out);
+    }
+    write_member("rule", Some(rule), out);
+    if reason.is_some() {
+        write_member("reason", reason, out);
+    }
+}
+
+/// Keeps arguments for the line. Short ones are left to the log's thread.
+fn keep_arguments(arguments: &str, recorder: &ArgumentRecorder, text: &mut Vec<u8>) -> Kept {
+    let start = text.len();
+    if arguments.len() > MAX_KEPT_ARGUMENTS {
+        recorder.write_arguments(arguments, text);
+        return Kept::Written(start..text.len());
+    }
+    text.extend_from_slice(arguments.as_bytes());
+    Kept::AsSent(start..text.len())
+}
+
+/// A decision with its outcome, ready to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    draft: Draft,
+    outcome: Outcome,
+    /// How long the answer took; `None` if the message was never passed on.
+    took: Option<Duration>,
+}
+
+/// One run of the wrapper, as its lines name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionName {
+    /// An identifier that no other session has.
+    pub id: String,
+    /// The server's name.
+    pub server: String,
+}
+
+impl LogEntry {
+    /// Returns the number of the decision in its session, from 1.
+    pub fn call_number(&self) -> u64 {
+        self.draft.made.number
+    }
+
+    /// Returns its approximate size in memory, in bytes.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.draft.text.len()
+    }
+
+    /// Returns what it was decided under.
+    pub fn under(&self) -> Under {
+        self.draft.under
+    }
+
+    /// Returns what the client says it is.
+    pub(crate) fn client(&self) -> Option<&Client> {
+        self.draft.client.as_ref()
+    }
+
+    /// Appends the line by itself, newline included, that follows the line with the digest `previous`: as version 1 has it, with
+    /// every member.
+    pub fn write_line(&self, session: &SessionName, previous: Digest, out: &mut Vec<u8>) {
+        self.write_complete(1, session, previous, Under::default(), out);
+    }
+
+    /// Appends the line that begins a block, and leaves out the policy and the lock if they are those that earlier lines of the
+    /// session have `named`. A lock that is no longer in force is `null`.
+    pub(crate) fn write_first_line(&self, session: &SessionName, previous: Digest, named: Under, out: &mut Vec<u8>) {
+        self.write_complete(VERSION, session, previous, named, out);
+    }
+
+    /// Appends a line that goes on with a block: what is the same in all its lines stands in the first, and what is almost always
+    /// the same is left out.
+    pub(crate) fn write_next_line(&self, named: Under, out: &mut Vec<u8>) {
+        let draft = &self.draft;
+        out.extend_from_slice(GOES_ON);
+        write_number(draft.made.number, out);
+        out.extend_from_slice(b",\"time\":\"");
+        write_time(draft.made.unix, out);
+        out.push(b'"');
+        self.write_under(named, out);
+        if draft.direction != Direction::Client {
+            write_member("direction", Some(draft.direction.as_str()), out);
+        }
+        self.write_decided(out);
+        for (member, kept) in [(&b",\"arguments\":"[..], &draft.arguments), (b",\"inputs\":", &draft.inputs)] {
+            if let Some(kept) = kept {
+                draft.write_arguments(member, kept, out);
+            }
+        }
+        if let Some(result) = &draft.result {
+            out.extend_from_slice(b",\"result\":");
+            write_json(result, out);
+        }
+        out.extend_from_slice(b",\"outcome\":\"");
+        out.extend_from_slice(self.outcome.as_str().as_bytes());
+        out.push(b'"');
+        if let Some(took) = self.took {
+            out.extend_from_slice(b",\"ms\":");
+            write_milliseconds(took, out);
+        }
+        if let Some(approval) = &draft.approval {
+            out.extend_from_slice(b",\"approval\":");
+            write_json(approval, out);
+        }
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn write_decided(&self, out: &mut Vec<u8>) {
+        let draft = &self.draft;
+        match &draft.redecided {
+            None => out.extend_from_slice(draft.part(draft.members.clone())),
+            Some(decided) => {
+                out.extend_from_slice(draft.part(draft.members.start..draft.decision.start));
+                out.extend_from_slice(decided);
+                out.extend_from_slice(draft.part(draft.decision.end..draft.members.end));
+            }
+        }
+    }
+
+    fn write_under(&self, named: Under, out: &mut Vec<u8>) {
+        let Under { policy, lock } = self.draft.under;
+        let is_named = |policy: &Digest| !self.draft.always_names_policy && Some(*policy) == named.policy;
+        if let Some(policy) = policy.filter(|policy| !is_named(policy)) {
+            out.extend_from_slice(b",\"policy\":");
+            policy.write_json(out);
+        }
+        if lock != named.lock {
+            out.extend_from_slice(b",\"lock\":");
+            write_json(&lock, out);
+        }
+    }
+
+    /// A line by itself is what a reader makes of one that goes on with a block.
+    fn write_complete(
+        &self,
+        version: u64,
+        session: &SessionName,
+        previous: Digest,
+        named: Under,
+        out: &mut Vec<u8>,
+    ) {
+        let mut next = Vec::new();
+        self.write_next_line(named, &mut next);
+        let mut head = Vec::new();
+        write_head(version, previous, self.draft.made.unix, session, &mut head);
+        let client = self.client().map(Client::to_json);
+        let completed = super::complete::complete_line(&head, client.as_deref(), &next);
+        out.extend_from_slice(&completed.unwrap_or_default());
+        out.push(b'\n');
+    }
+}
+
+/// Appends the line of an event at `unix` since 1970. The line follows the line with the digest `previous`.
+pub fn write_event(event: &Event, session: &SessionName, previous: Digest, unix: Duration, out: &mut Vec<u8>) {
+    write_head(VERSION, previous, unix, session, out);
+    // The event's members without its opening brace.
+    out.push(b',');
+    let start = out.len();
+    write_json(event, out);
+    out.remove(start);
+    out.push(b'\n');
+}
+
+fn write_head(version: u64, previous: Digest, unix: Duration, session: &SessionName, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"prev\":\"");
+    out.extend_from_slice(&previous.to_hex());
+    out.extend_from_slice(b"\",\"v\":");
+    write_number(version, out);
+    out.extend_from_slice(b",\"time\":\"");
+    write_time(unix, out);
+    out.extend_from_slice(b"\",\"session\":");
+    write_text(&session.id, out);
+    write_member("server", Some(&session.server), out);
+}

@@ -1,0 +1,159 @@
+//! Writes the values of a line. What nearly every value is, plain ASCII, is copied as it is.
+
+use std::time::Duration;
+
+use jiff::fmt::temporal::DateTimePrinter;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::limits::MAX_LOGGED_NAME;
+use crate::visible::{escape_invisible_json, shorten};
+use crate::wire::text::is_plain_ascii;
+
+/// Appends `,"name":value`.
+pub(super) fn write_member(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    match value {
+        Some(text) => write_text(text, out),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// Appends a name that the sender chose, cut to [`MAX_LOGGED_NAME`].
+pub(super) fn write_name(member: &str, name: &str, out: &mut Vec<u8>) {
+    match name.len() <= MAX_LOGGED_NAME {
+        true => write_member(member, Some(name), out),
+        false => write_member(member, Some(&shorten(name, MAX_LOGGED_NAME)), out),
+    }
+}
+
+/// Appends a text as a JSON string.
+pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
+    if is_plain_ascii(text.as_bytes()) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        write_json(text, out);
+    }
+}
+
+/// Appends a value, with what is invisible in it as codes: names and words from elsewhere are read where the log is.
+pub(super) fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+    let start = out.len();
+    // Serializing strings and numbers to memory cannot fail.
+    let _ = serde_json::to_writer(&mut *out, value);
+    let written = out.get(start..).unwrap_or_default();
+    if !written.is_ascii()
+        && let Ok(text) = std::str::from_utf8(written)
+    {
+        let escaped = escape_invisible_json(text);
+        out.truncate(start);
+        out.extend_from_slice(escaped.as_bytes());
+    }
+}
+
+pub(super) fn write_number(number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let (mut at, mut rest) = (digits.len(), number);
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        (*digit, at) = (last_digit(rest), place);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+}
+
+/// Appends a time in milliseconds, with three decimals.
+pub(super) fn write_milliseconds(time: Duration, out: &mut Vec<u8>) {
+    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    write_number(micros / 1_000, out);
+    out.push(b'.');
+    write_digits(micros % 1_000, 3, out);
+}
+
+fn write_digits(number: u64, count: usize, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + count, b'0');
+    let mut rest = number;
+    for digit in out.get_mut(start..).unwrap_or_default().iter_mut().rev() {
+        *digit = last_digit(rest);
+        rest /= 10;
+    }
+}
+
+fn last_digit(number: u64) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or_default()
+}
+
+/// Writes a time since 1970 in UTC, to the microsecond.
+pub(super) fn write_time(unix: Duration, out: &mut Vec<u8>) {
+    const DAY: u64 = 24 * 60 * 60;
+    // Until the year 9999; a clock beyond it is written as the last possible time.
+    const LAST_DAY: u64 = 2_932_896;
+    let (seconds, days) = (unix.as_secs() % DAY, unix.as_secs() / DAY);
+    if days > LAST_DAY {
+        return write_late_time(unix, out);
+    }
+    // The civil date by Howard Hinnant's days_from_civil, backwards: eras of 400 years that begin in March.
+    let (era, of_era) = ((days + 719_468) / 146_097, (days + 719_468) % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    let micros = u64::from(unix.subsec_micros());
+    let parts = [(year, 4, b'-'), (month, 2, b'-'), (day, 2, b'T')];
+    let clock = [(seconds / 3_600, 2, b':'), (seconds / 60 % 60, 2, b':'), (seconds % 60, 2, b'.'), (micros, 6, b'Z')];
+    for (number, digits, then) in parts.into_iter().chain(clock) {
+        write_digits(number, digits, out);
+        out.push(then);
+    }
+}
+
+fn write_late_time(unix: Duration, out: &mut Vec<u8>) {
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+    let at = SignedDuration::try_from(unix).ok().and_then(|unix| Timestamp::from_duration(unix).ok());
+    let _ = PRINTER.print_timestamp(&at.unwrap_or(Timestamp::MAX), jiff::fmt::StdIoWrite(out));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn times_are_written_as_the_library_writes_them() {
+        let step = 86_400 * 17 + 12_345;
+        for seconds in (0..253_402_300_000).step_by(step).chain([951_782_399, 951_782_400, 253_402_300_799, u64::MAX]) {
+            let unix = Duration::new(seconds, 123_456_789);
+            assert_eq!(written(|out| write_time(unix, out)), written(|out| write_late_time(unix, out)), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_library_writes_them() {
+        for number in [0, 9, 10, 99, 12_345, u64::MAX] {
+            assert_eq!(written(|out| write_number(number, out)), number.to_string());
+        }
+        let time = |micros| written(|out| write_milliseconds(Duration::from_micros(micros), out));
+        assert_eq!([0, 7, 1_000, 12_345_678].map(time), ["0.000", "0.007", "1.000", "12345.678"]);
+    }
+
+    #[test]
+    fn texts_are_written_as_the_library_writes_them() {
+        for text in ["", "a", "get_lists", "a\"b", "a\\b", "12345678\"", "1234567\n", "é", "\u{7f}", "aaaaaaaaé", "\u{202e}"] {
+            assert_eq!(written(|out| write_text(text, out)), written(|out| write_json(text, out)), "{text:?}");
+        }
+    }
+}
