@@ -153,6 +153,8 @@ pub const END_CHILDREN: Duration = Duration::from_secs(10);
 pub const END_LOOK: Duration = Duration::from_millis(1);
 /// How often a writer that is blocked on a full pipe checks whether it should stop.
 pub const BLOCKED_LOOK: Duration = Duration::from_millis(50);
+/// How long after its start a session begins to watch its policy.
+pub const WATCH_AFTER: Duration = Duration::from_millis(50);
 /// How often an idle session checks whether the server has closed its stdin, which no event reports.
 pub const STDIN_LOOK: Duration = Duration::from_secs(1);
 /// How long the output of a dead server may take to drain from its stdout pipe while a grandchild holds the pipe open.
@@ -227,6 +229,10 @@ pub const MAX_LOGGED_KEYS: usize = 64;
 pub const MAX_LOGGED_KEY: usize = 80;
 /// The longest arguments that the audit log keeps in full or redacted, in bytes.
 pub const MAX_LOGGED_ARGUMENTS: usize = 64 * 1024;
+/// For how many tools it is remembered that only the tool decides about their calls.
+pub const MAX_PLAIN_CALLS: usize = 512;
+/// How long their names are, in bytes.
+pub const MAX_PLAIN_NAME: usize = 256;
 /// The longest arguments, in bytes, that are kept for the log's thread; the digest of longer ones is made at once.
 pub const MAX_KEPT_ARGUMENTS: usize = 4 * 1024;
 /// The most lines of the audit log that one digest covers.

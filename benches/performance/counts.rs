@@ -38,12 +38,58 @@ const LIBRARIES: &str = "the standard library, for nobody in particular";
 /// What a session took, by part, in instructions.
 type Cost = Vec<f64>;
 
+/// The most instructions that a call and its answer may take: all, and all but the digests and the record. What is measured is
+/// in docs/performance.md.
+const MOST: [f64; 2] = [45_000.0, 20_000.0];
+
+/// Holds the counts to their bounds and to what docs/performance.md says.
+pub(crate) fn check(program: &Path, out: &mut impl io::Write) -> io::Result<()> {
+    let home = Home::new(program.to_owned())?;
+    let call = call_cost(&home)?;
+    let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md"))?;
+    let all: f64 = call.iter().sum();
+    let mut wrong = Vec::new();
+    for (part, count) in PARTS.iter().map(|(part, _)| *part).zip(&call).chain([("all", &all)]) {
+        let row = docs.lines().find_map(|line| line.strip_prefix(&format!("| {part} |")));
+        let said = row.and_then(|row| row.split('|').next()?.trim().replace(',', "").parse::<f64>().ok());
+        writeln!(
+            out,
+            "{part}: {}, and docs/performance.md says {}",
+            grouped(count.abs()),
+            grouped(said.unwrap_or(0.0))
+        )?;
+        // A part of next to nothing is not in the table; the layout of the program moves the others a little.
+        if said.is_none_or(|said| (said - count).abs() > NEAR * all.max(said)) && count.abs() > NEAR * all {
+            wrong.push(part);
+        }
+    }
+    let rest = all - call[0] - call[PARTS.len() - 2];
+    for (count, most, what) in [(all, MOST[0], "all"), (rest, MOST[1], "all but digests and record")] {
+        if count > most {
+            writeln!(out, "{what}: {} is above the bound of {}", grouped(count), grouped(most))?;
+            wrong.push(what);
+        }
+    }
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(io::Error::other(format!("not as it should be: {wrong:?}"))),
+    }
+}
+
+/// How far a count may be from what is said of it, as a part of all.
+const NEAR: f64 = 0.02;
+
+/// What a call and its answer take.
+fn call_cost(home: &Home) -> io::Result<Cost> {
+    let calls = |count: usize| (1..=count).map(|id| lines::call(id, "tool_7")).collect::<String>();
+    slope([&calls(1_000), &calls(11_000)], 10_000, home)
+}
+
 /// Prints the counts.
 pub(crate) fn measure(program: &Path, out: &mut impl io::Write) -> io::Result<()> {
     writeln!(out, "{}", count_allocations())?;
     let home = Home::new(program.to_owned())?;
-    let calls = |count: usize| (1..=count).map(|id| lines::call(id, "tool_7")).collect::<String>();
-    let call = slope([&calls(1_000), &calls(11_000)], 10_000, &home)?;
+    let call = call_cost(&home)?;
     let mut table = Table::new("Instructions of the wrapper", &["part", "a call and its answer"]);
     for (part, count) in PARTS.iter().map(|(part, _)| *part).chain([LIBRARIES]).zip(&call) {
         table.row(vec![part.to_owned(), grouped(count.abs())]);

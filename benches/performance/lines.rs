@@ -15,6 +15,9 @@ pub(crate) fn call(id: usize, tool: &str) -> String {
     )
 }
 
+/// What a small answer says, and nothing else does.
+pub(crate) const SMALL_TEXT: &str = r#"{\"ok\":true}"#;
+
 /// What follows the id in a small answer.
 pub(crate) const SMALL_REST: &str = ",\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"ok\\\":true}\"}]}}\n";
 

@@ -1,8 +1,9 @@
 //! `cargo bench`: what the wrapper costs, in its core and between real pipes. See docs/performance.md.
 //!
 //! The program is its own echo server and its own relay, by a hidden first argument. Without `--bench`, as `cargo test` runs
-//! it, it measures nothing and only tries its parts; with `--conditions` it measures conditions alone, and with `--counts` it counts
-//! instructions and allocations.
+//! it, it measures nothing and only tries its parts; with `--conditions` it measures conditions alone, with `--counts` it counts
+//! instructions and allocations, and `--check-counts` holds instructions to their bounds. `--profile NAME` measures another build than
+//! the published one.
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod allocations;
@@ -53,6 +54,9 @@ fn main() -> io::Result<()> {
     if has("--conditions") {
         return writeln!(io::stdout(), "{}", conditions::measure());
     }
+    if has("--check-counts") {
+        return counts::check(&program::build("counts")?, &mut io::stdout().lock());
+    }
     if has("--counts") {
         return counts::measure(&program::build("counts")?, &mut io::stdout().lock());
     }
@@ -60,7 +64,8 @@ fn main() -> io::Result<()> {
         counts::try_parts();
         return pipes::try_parts(program::beside_tests()?);
     }
-    let program = program::build("dist")?;
+    let named = args.iter().skip_while(|arg| *arg != "--profile").nth(1);
+    let program = program::build(named.map_or("dist", String::as_str))?;
     let length = if has("--quick") { Length::Quick } else { Length::Full };
     let mut out = io::stdout().lock();
     writeln!(out, "{}\n{}\n{}", engine::measure(length), conditions::measure(), pipes::measure(length, program)?)

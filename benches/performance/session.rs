@@ -16,16 +16,21 @@ pub(crate) enum Between {
     Nothing,
     Relay,
     Wrapper,
+    /// The program of somebody else with this number.
+    Peer(usize),
 }
 
-impl Between {
-    pub(crate) const ALL: [Self; 3] = [Self::Nothing, Self::Relay, Self::Wrapper];
+/// A program of somebody else: its name, and the words before those of the server.
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    words: Vec<String>,
 }
 
 /// A home of its own for the wrapper, with the policy in it and nothing else, and the program that is measured.
 pub(crate) struct Home {
     directory: tempfile::TempDir,
     pub(crate) program: PathBuf,
+    pub(crate) peers: Vec<Peer>,
 }
 
 impl Home {
@@ -34,7 +39,27 @@ impl Home {
         let policies = directory.path().join("config/policylayer/policies");
         fs::create_dir_all(&policies)?;
         fs::write(policies.join("echo.toml"), lines::policy())?;
-        Ok(Self { directory, program })
+        Ok(Self { directory, program, peers: Vec::new() })
+    }
+
+    /// Has `PEERS` measured as well: `name=command`, and more of them after `;`. The server's words go after the command's.
+    pub(crate) fn with_peers(mut self) -> Self {
+        let peers = std::env::var("PEERS").unwrap_or_default();
+        let named = peers.split(';').filter_map(|peer| peer.split_once('='));
+        let words = |command: &str| command.split_whitespace().map(str::to_owned).collect();
+        self.peers =
+            named.map(|(name, command)| Peer { name: name.trim().to_owned(), words: words(command) }).collect();
+        self
+    }
+
+    pub(crate) fn between(&self) -> Vec<Between> {
+        let ours = [Between::Nothing, Between::Relay, Between::Wrapper];
+        ours.into_iter().chain((0..self.peers.len()).map(Between::Peer)).collect()
+    }
+
+    /// The size of the wrapper's log.
+    pub(crate) fn log_size(&self) -> u64 {
+        fs::metadata(self.path("state/policylayer/audit/echo.jsonl")).map_or(0, |log| log.len())
     }
 
     /// The wrapper's session, begun by another program that is put before it.
@@ -56,6 +81,7 @@ impl Home {
 
 /// A running session, seen from its client.
 pub(crate) struct Session {
+    between: Between,
     child: Child,
     stdin: ChildStdin,
     stdout: ChildStdout,
@@ -78,13 +104,19 @@ impl Session {
                 command.args(["wrap", "--server", "echo", "--"]).arg(&this);
                 command
             }
+            Between::Peer(number) => {
+                let words = &home.peers[number].words;
+                let mut command = Command::new(&words[0]);
+                command.args(&words[1..]).arg(&this);
+                command
+            }
         };
         home.use_in(command.arg("echo")).stdin(Stdio::piped()).stdout(Stdio::piped());
         // What clients do with it: it is read and shown nowhere.
         command.stderr(Stdio::null());
         let mut child = command.spawn()?;
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Ok(Self { child, stdin, stdout, buffer: vec![0; 256 * 1024], next_id: 1 })
+        Ok(Self { between, child, stdin, stdout, buffer: vec![0; 256 * 1024], next_id: 1 })
     }
 
     /// A session that is started now, and how long it took from before its start to the first answer.
@@ -107,8 +139,39 @@ impl Session {
             end += read(&mut self.stdout, &mut self.buffer[end..])?;
         }
         let took = start.elapsed();
-        assert_eq!(String::from_utf8_lossy(&self.buffer[..end]), expected);
+        match self.between {
+            // Others may write the same answer in another way.
+            Between::Peer(_) => {}
+            _ => assert_eq!(String::from_utf8_lossy(&self.buffer[..end]), expected),
+        }
         Ok(took)
+    }
+
+    /// Writes so many calls without waiting for any answer: how long it takes, how many came through right, and the most private
+    /// memory that was seen.
+    pub(crate) fn flood(&mut self, count: usize) -> io::Result<(Duration, usize, Option<f64>)> {
+        let first = self.next_id;
+        self.next_id += count;
+        let calls: String = (first..self.next_id).map(|id| lines::call(id, "tool_7")).collect();
+        let is_right = memchr::memmem::Finder::new(lines::SMALL_TEXT);
+        let id = self.child.id();
+        let (stdin, stdout, buffer) = (&mut self.stdin, &mut self.stdout, &mut self.buffer);
+        let start = Instant::now();
+        thread::scope(|scope| {
+            scope.spawn(move || stdin.write_all(calls.as_bytes()));
+            let (mut answers, mut right, mut peak, mut begun) = (0, 0, None, Vec::new());
+            while answers < count {
+                let read = read(stdout, buffer)?;
+                begun.extend_from_slice(&buffer[..read]);
+                let end = memchr::memrchr(b'\n', &begun).map_or(0, |at| at + 1);
+                let rest = begun.split_off(end);
+                answers += memchr::memchr_iter(b'\n', &begun).count();
+                right += is_right.find_iter(&begun).count();
+                begun = rest;
+                peak = private_memory_of(id).into_iter().chain(peak).reduce(f64::max);
+            }
+            Ok((start.elapsed(), right, peak))
+        })
     }
 
     /// Calls with small answers, hundreds in one write and a few thousand under way; how long `count` of them take.
@@ -160,22 +223,27 @@ impl Session {
             }
             io::Result::Ok(bytes)
         })?;
-        assert_eq!(received, expected, "each call has its answer, and no call was refused");
+        let is_other = matches!(self.between, Between::Peer(_));
+        assert!(is_other || received == expected, "each call has its answer, and no call was refused");
         Ok(start.elapsed())
     }
 
     /// The private memory of the first process, in bytes; only Linux tells. Pages of the program and of libraries, which are
     /// shared and can be read from their files again, do not count.
     pub(crate) fn private_memory(&self) -> Option<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-        line.trim().strip_suffix(" kB")?.parse().ok().map(|kib: f64| kib * 1024.0)
+        private_memory_of(self.child.id())
     }
 
     pub(crate) fn end(mut self) -> io::Result<()> {
         drop(self.stdin);
         self.child.wait().map(drop)
     }
+}
+
+fn private_memory_of(process: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok().map(|kib: f64| kib * 1024.0)
 }
 
 fn read(from: &mut ChildStdout, room: &mut [u8]) -> io::Result<usize> {

@@ -41,7 +41,10 @@ pub(super) struct LogShared {
     failure: Mutex<Option<String>>,
     pub(super) journal: Mutex<Journal>,
     probed: AtomicBool,
+    is_begun: AtomicBool,
     texts: Arc<Mutex<UnnamedTexts>>,
+    /// What the thread runs, until there is something to record.
+    unstarted: Mutex<Option<Box<Writer>>>,
 }
 
 #[derive(Debug, Default)]
@@ -75,14 +78,15 @@ impl fmt::Debug for LogShared {
 }
 
 impl AuditLog {
-    /// Starts the log of a new session, and its thread. No file is created before the first record.
+    /// Starts the log of a new session. No thread runs before [`AuditLog::begin`] or the first record, and no file is created
+    /// before the first record.
     ///
     /// `say` gets each notice for stderr. `unanswered` adds the calls that were forwarded and are not yet answered, as
     /// entries with the outcome [`Unknown`](crate::record::Outcome::Unknown); it may take locks that no caller of
     /// [`AuditLog::push`] or [`AuditLog::commit_call`] holds.
     ///
     /// # Errors
-    /// Returns an error if the system has no randomness, or no thread can be started.
+    /// Returns an error if the system has no randomness.
     pub fn start(
         dir: PathBuf,
         server: &ServerName,
@@ -103,11 +107,28 @@ impl AuditLog {
             progress: Condvar::new(),
             failure: Mutex::default(),
             probed: AtomicBool::new(false),
+            is_begun: AtomicBool::new(false),
             texts: Arc::default(),
+            unstarted: Mutex::default(),
         });
         let writer = Writer::new(Arc::clone(&shared), shared.new_appender(), say, unanswered);
-        thread::Builder::new().name("audit".to_owned()).stack_size(STACK).spawn(move || writer.run())?;
+        *lock_ignoring_poison(&shared.unstarted) = Some(Box::new(writer));
         Ok(Self(shared))
+    }
+
+    /// Starts the thread: something was decided, and what is forwarded now and not answered has to be in the journal soon.
+    pub fn begin(&self) {
+        if self.0.is_begun.load(Ordering::Acquire) {
+            return;
+        }
+        let Some(writer) = lock_ignoring_poison(&self.0.unstarted).take() else { return };
+        let started = thread::Builder::new().name("audit".to_owned()).stack_size(STACK).spawn(move || writer.run());
+        if let Err(error) = started {
+            // Nobody writes: whatever has to be in the log is refused, and the rest is counted as lost.
+            *self.0.lock_failure() = Some(describe_unwritable(&self.0.paths.current_file(), &error));
+            self.0.record_finished();
+        }
+        self.0.is_begun.store(true, Ordering::Release);
     }
 
     /// Returns the session as its records name it.
@@ -129,6 +150,7 @@ impl AuditLog {
         if entries.is_empty() {
             return;
         }
+        self.begin();
         let weight: usize = entries.iter().map(LogEntry::weight).sum();
         let shared = &*self.0;
         let mut queue = shared.wait_for_space(shared.lock_queue(), weight);
@@ -158,6 +180,7 @@ impl AuditLog {
     /// # Errors
     /// Returns why it cannot be written, and what to do.
     pub fn commit_call(&self, entry: &LogEntry) -> Result<(), String> {
+        self.begin();
         let shared = &*self.0;
         if let Some(why) = self.current_failure() {
             return Err(why);
@@ -177,6 +200,9 @@ impl AuditLog {
     /// how many records were not written by then.
     #[must_use]
     pub fn finish(&self, limit: Duration) -> u64 {
+        if lock_ignoring_poison(&self.0.unstarted).take().is_some() {
+            return 0;
+        }
         let mut queue = self.0.lock_queue();
         queue.finishing = true;
         self.0.wake.notify_one();

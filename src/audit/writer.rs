@@ -91,6 +91,8 @@ impl Writer {
     }
 
     pub(super) fn run(mut self) {
+        self.busy = Instant::now();
+        self.next_tick = self.busy + JOURNAL_TICK;
         while !self.take_queue() {
             let now = Instant::now();
             if !self.taken.is_empty() {

@@ -15,7 +15,7 @@ use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
 use crate::wire::message::{Answer, decode_method, expect_object, traceparent};
 use crate::wire::method::ELICITATION_CREATE;
-use crate::wire::strict::StrictDepth;
+use crate::wire::strict::{KeyLengths, StrictDepth};
 use crate::wire::view;
 
 /// A question of the server: its key in `inputRequests` and its method, decoded, and its parameters as written.
@@ -33,10 +33,14 @@ impl Engine {
     pub(super) fn find_refused_input(
         &mut self,
         line: &[u8],
-        part: Answer<'_>,
+        (part, keys): (Answer<'_>, KeyLengths),
         task: Option<&str>,
         turn: &mut Turn<'_>,
     ) -> Option<String> {
+        let asks_by = if let Answer::Result(_) = part { "inputRequests" } else { "data" };
+        if !keys.may_have(asks_by) {
+            return None;
+        }
         let read = match part {
             Answer::Result(result) => self.read_input_requests(line, result),
             Answer::Error(error) => self.read_elicitations(line, error),

@@ -25,6 +25,7 @@ mod lock_drift;
 mod lock_index;
 mod open_requests;
 mod origins;
+mod plain_calls;
 mod policy_change;
 mod preparations;
 mod previews;
@@ -81,7 +82,7 @@ use crate::wire::message::{self, Answer, Message};
 use crate::wire::method::{self, MethodKind};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::{Shape, Skim, skim_line};
-use crate::wire::strict::{Reader, StrictDepth};
+use crate::wire::strict::{KeyLengths, Reader, StrictDepth};
 
 /// One session: the policy in force, and the open requests of each direction.
 #[derive(Debug)]
@@ -190,7 +191,7 @@ impl Engine {
                 self.handle_client_notification(&method, params, turn);
                 Ok(())
             }
-            Message::Response { id, key, answer } => {
+            Message::Response { id, key, answer, .. } => {
                 if !self.handle_dialogue_answer(&key, answer, turn) {
                     self.handle_client_response(id, &key, answer, turn);
                 }
@@ -239,7 +240,9 @@ impl Engine {
             Ok(Message::Notification { method, params }) => {
                 self.handle_server_notification(line, &method, params, turn);
             }
-            Ok(Message::Response { id, key, answer }) => self.handle_server_response(line, id, &key, answer, turn),
+            Ok(Message::Response { id, key, answer, keys }) => {
+                self.handle_server_response(line, (id, &key), (answer, keys), turn);
+            }
             // npm and npx print blank lines.
             Err(_) if line.trim_ascii().is_empty() => {}
             Err(fault) => self.handle_stray_line(line, &fault, turn),
@@ -310,7 +313,7 @@ impl Engine {
             self.recorder.record_unacceptable(&facts, &why, turn);
             return Ok(());
         }
-        if method::method_kind(method) == Some(MethodKind::Notification) {
+        if method != method::TOOLS_CALL && method::method_kind(method) == Some(MethodKind::Notification) {
             let line = self.refuse_with_id(Direction::Client, (id, method), params, turn);
             turn.send_to_client(line);
             return Ok(());
@@ -436,7 +439,13 @@ impl Engine {
         self.forward_notification(line, method, params, turn);
     }
 
-    fn handle_server_response(&mut self, line: &[u8], id: &str, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) {
+    fn handle_server_response(
+        &mut self,
+        line: &[u8],
+        (id, key): (&str, &IdKey),
+        (answer, keys): (Answer<'_>, KeyLengths),
+        turn: &mut Turn<'_>,
+    ) {
         if self.handle_own_answer(key, Some((line, answer)), turn) {
             return;
         }
@@ -447,7 +456,7 @@ impl Engine {
             (RequestKind::Cancelled, _) => {
                 return turn.push_note(format!("dropped the late answer to cancelled request {id}"));
             }
-            (kind, answer) => self.find_refused_input(line, answer, kind.task(), turn),
+            (kind, answer) => self.find_refused_input(line, (answer, keys), kind.task(), turn),
         };
         let is_list = matches!(open.kind, RequestKind::List(..));
         let edited = match (open.kind, answer) {

@@ -168,10 +168,12 @@ impl OpenRequests {
     /// Removes and returns the request that a response answers.
     pub(super) fn take_answered(&mut self, key: &IdKey) -> Option<OpenRequest> {
         // The server never saw these, so this is not their answer.
-        if let RequestKind::Held(_) | RequestKind::OwnSubscription = self.by_id.get(key)?.kind {
+        let open = self.by_id.remove(key)?;
+        if let RequestKind::Held(_) | RequestKind::OwnSubscription = open.kind {
+            self.by_id.insert(key.clone(), open);
             return None;
         }
-        let open = self.remove(key)?;
+        self.bytes -= open.weight();
         if let RequestKind::Cancelled = open.kind {
             self.cancelled.retain(|cancelled| cancelled != key);
         }

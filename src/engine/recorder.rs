@@ -1,5 +1,9 @@
 //! Turns the engine's decisions into records of the audit log.
 
+use std::sync::{Arc, LazyLock};
+
+use memchr::memmem::Finder;
+
 use super::Engine;
 use super::action::{Action, Now, Turn};
 use crate::policy::{Decision, Effect};
@@ -15,7 +19,7 @@ pub(super) struct Recorder {
     client: Option<Client>,
     decided: u64,
     /// What is in force.
-    under: Under,
+    under: Arc<Under>,
 }
 
 impl Recorder {
@@ -45,7 +49,17 @@ impl Recorder {
         self.decided += 1;
         let made = Moment { number: self.decided, unix: turn.now.unix, session: turn.now.session };
         let mut draft = Draft::new(facts, self.client.as_ref(), keyed, made);
-        draft.set_under(self.under);
+        draft.set_under(Arc::clone(&self.under));
+        Some(draft)
+    }
+
+    /// Records a call again as it is recorded with other arguments.
+    pub(super) fn draft_again(&mut self, before: &Draft, arguments: &str, turn: &Turn<'_>) -> Option<Draft> {
+        let keyed = self.keyed.as_ref()?;
+        self.decided += 1;
+        let made = Moment { number: self.decided, unix: turn.now.unix, session: turn.now.session };
+        let mut draft = before.again(arguments, self.client.as_ref(), keyed, made);
+        draft.set_under(Arc::clone(&self.under));
         Some(draft)
     }
 
@@ -58,13 +72,13 @@ impl Recorder {
     /// Returns the record of a call under the decision that has overtaken it, and its policy.
     pub(super) fn redraft_decision(&self, asked: Draft, decision: Decision<'_>, reason: &str) -> Draft {
         let mut draft = asked.with_decision(decision.effect, decision.rule, Some(reason));
-        draft.set_under(self.under);
+        draft.set_under(Arc::clone(&self.under));
         draft
     }
 
     /// Returns what is in force.
     pub(super) fn under(&self) -> Under {
-        self.under
+        *self.under
     }
 
     pub(super) fn record_refusal(&mut self, facts: &Facts<'_>, turn: &mut Turn<'_>) {
@@ -79,22 +93,27 @@ impl Recorder {
 }
 
 impl Engine {
+    /// Whether something was decided that is recorded, now or when it is answered.
+    pub fn has_decided(&self) -> bool {
+        self.recorder.decided > 0
+    }
+
     /// Names the policy in force in the records, by the digest of its text. Call this with [`Engine::with_recording`].
     pub fn name_policy(&mut self, digest: Digest) {
-        self.recorder.under.policy = Some(digest);
+        Arc::make_mut(&mut self.recorder.under).policy = Some(digest);
     }
 
     /// Names the lock in force in the records, by the digest of its file. Call this with [`Engine::name_policy`].
     pub fn name_lock(&mut self, digest: Option<Digest>) {
-        self.recorder.under.lock = digest;
+        Arc::make_mut(&mut self.recorder.under).lock = digest;
     }
 
     /// Records that another policy or lock is in force, and names them in the records from here on; the policy has no digest if
     /// it is the built-in one. Call this with each [`Engine::replace_policy`].
     pub fn record_reload(&mut self, policy: Option<Digest>, lock: Option<Digest>, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        let before = self.recorder.under;
-        self.recorder.under = Under { policy: policy.or(before.policy), lock };
+        let before = self.recorder.under();
+        self.recorder.under = Arc::new(Under { policy: policy.or(before.policy), lock });
         let relocked = lock.filter(|lock| Some(*lock) != before.lock && self.recorder.under.policy == before.policy);
         let relocked = relocked.map(|lock| format!("A new lock is in force: sha256:{lock}."));
         let reason = Some(relocked.as_deref().unwrap_or("A new policy is in force."));
@@ -111,9 +130,11 @@ pub(super) fn outcome_of_answer(answer: Answer<'_>) -> Outcome {
     }
 }
 
+static IS_ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("isError"));
+static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u"));
+
 fn is_error_result(result: &str) -> bool {
     // Most results are long and lack the key, so their members need not be walked.
-    let may_have = |text: &str| memchr::memmem::find(result.as_bytes(), text.as_bytes()).is_some();
-    (may_have("isError") || may_have("\\u"))
+    (IS_ERROR.find(result.as_bytes()).is_some() || ESCAPE.find(result.as_bytes()).is_some())
         && view::members(result).any(|member| member.value == "true" && member.key().as_deref() == Some("isError"))
 }

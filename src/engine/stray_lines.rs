@@ -38,7 +38,8 @@ impl Engine {
             return false;
         };
         let read = self.reader.read_line(message, StrictDepth::ENVELOPE);
-        let Ok(Message::Response { id, key, answer }) = read.and_then(|envelope| Message::from_envelope(&envelope))
+        let Ok(Message::Response { id, key, answer, keys }) =
+            read.and_then(|envelope| Message::from_envelope(&envelope))
         else {
             return false;
         };
@@ -51,7 +52,7 @@ impl Engine {
             }
         }
         turn.set_message(message);
-        self.handle_server_response(message, id, &key, answer, turn);
+        self.handle_server_response(message, (id, &key), (answer, keys), turn);
         true
     }
 

@@ -21,6 +21,7 @@ use crate::record::{self, Digest, Direction, Draft, Facts, LogEntry, Outcome, Re
 use crate::wire::fault::Fault;
 use crate::wire::message::{self, Answer, AnswerShape};
 use crate::wire::method;
+use crate::wire::strict::KeyLengths;
 use crate::wire::view::{self, find_member};
 
 /// A JSON-RPC error that is about the request and not about the task: no such method, or no such task.
@@ -305,7 +306,7 @@ impl Engine {
         if let Some(id) = &id {
             self.follow_task(id, state, turn);
         }
-        self.find_refused_input(line, Answer::Result(state), id.as_deref(), turn)
+        self.find_refused_input(line, (Answer::Result(state), KeyLengths::ANY), id.as_deref(), turn)
     }
 
     /// Follows a task to a state that the server gives.

@@ -26,7 +26,12 @@ use crate::wire::view;
 
 impl Engine {
     pub(super) fn handle_tools_call(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
-        self.handle_prepared_call(request, &Preparation::default(), turn)
+        let call = CallParams::read(request.params)?;
+        self.recorder.record_client(|| call.client_info());
+        if let Some(request) = self.forward_plain_call(request, &call, turn) {
+            self.handle_read_call(request, call, &Preparation::default(), turn);
+        }
+        Ok(())
     }
 
     /// Handles a call about which `known` is known.
@@ -36,19 +41,30 @@ impl Engine {
         known: &Preparation,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault> {
-        let ClientRequest { id, method, params, .. } = request;
-        let call = CallParams::read(params)?;
+        let call = CallParams::read(request.params)?;
         self.recorder.record_client(|| call.client_info());
+        self.handle_read_call(request, call, known, turn);
+        Ok(())
+    }
+
+    fn handle_read_call(
+        &mut self,
+        request: ClientRequest<'_>,
+        call: CallParams<'_>,
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) {
+        let ClientRequest { id, method, .. } = request;
         match self.handle_round(&request, &call, turn) {
             RoundOutcome::NewCall => {}
-            RoundOutcome::Handled => return Ok(()),
+            RoundOutcome::Handled => return,
             RoundOutcome::Anew(line) => {
                 self.resume_call(&line, request.since(turn.now.session), known.clone(), turn);
-                return Ok(());
+                return;
             }
         }
         if self.begin_tool_comparison(&request, &call, known, turn).is_break() {
-            return Ok(());
+            return;
         }
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.resolve_called(&call.name, &policy);
@@ -66,12 +82,12 @@ impl Engine {
                     need = self.begin_preparation(&request, (&call, asking, preview, decision.rule), known, turn);
                     if need == Need::Begun {
                         counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
-                        return Ok(());
+                        return;
                     }
                     if self.is_absent(&call.name) {
                         counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
                         self.refuse_absent_tool(&request, &call, decision, turn);
-                        return Ok(());
+                        return;
                     }
                 }
                 let origins = log_origins(&sightings, turn.now.unix);
@@ -89,7 +105,10 @@ impl Engine {
                         Need::Room => self.refuse_crowded(unapproved, turn),
                         Need::Nothing | Need::Begun => self.ask_person(unapproved, turn),
                     }
-                    return Ok(());
+                    return;
+                }
+                if decision.effect == Effect::Allow {
+                    self.learn_plain_call(&policy, tool, &call, &pending);
                 }
                 pending
             }
@@ -98,14 +117,13 @@ impl Engine {
                 let refusal = format_refusal(advise_unread(why, tool.drift), SubjectKind::Tool, &call.name);
                 let facts = Facts { effect: decision.effect, ..facts(decision.rule) };
                 let ControlFlow::Continue(draft) = self.refuse_request(id, shape, &refusal, facts, turn) else {
-                    return Ok(());
+                    return;
                 };
                 PendingCall { counted: None, draft, shape, lists: None, results }
             }
         };
         let payload = request.payload();
         self.forward_call(id, request.key, (SubjectKind::Tool, &call.name), payload, pending, turn);
-        Ok(())
     }
 
     /// Lets a call wait for the list that tells how its tool differs from the lock, or refuses it if it cannot wait.

@@ -8,6 +8,7 @@ use super::judged_pages::JudgedPages;
 use super::list_filter::{self, ListKind};
 use super::listed_names::ListedNames;
 use super::lock_index::{Earlier, LockIndex};
+use super::plain_calls::PlainCalls;
 use super::text_map::TextMap;
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_NAMES, MAX_LISTED_TOOLS};
 use crate::lock::ItemKind;
@@ -37,6 +38,7 @@ pub(super) struct ToolIndex {
     objects: SharedObjects,
     classifier: Classifier,
     pub(super) judged_pages: JudgedPages,
+    pub(super) plain_calls: PlainCalls,
     /// The classes of tools that were called before they were listed, so that each name is classified once.
     unlisted: HashMap<Box<str>, Class>,
     /// The total size of their names, in bytes.
@@ -73,6 +75,7 @@ impl ToolIndex {
     pub(super) fn use_policy(&mut self, policy: &Policy) {
         self.trusted_hints = policy.trusted_hints();
         self.judged_pages.forget_all();
+        self.plain_calls.forget_all();
         self.lock.use_policy(policy);
     }
 
@@ -82,6 +85,7 @@ impl ToolIndex {
         policy: &Policy,
         page: &'p str,
     ) -> Result<Vec<(Cow<'p, str>, &'p str)>, Fault> {
+        self.plain_calls.forget_all();
         let (mut finder, mut items) = (ObjectFinder::default(), Vec::new());
         list_filter::filter_result(page, ListKind::Tools, |name, item| {
             finder.add(&name);
@@ -101,6 +105,7 @@ impl ToolIndex {
     /// its class. Returns whether it did, or whether it makes a tool that was listed before differ from the lock.
     #[must_use]
     pub(super) fn record_listing(&mut self, tool: &str, item: &str, policy: &Policy) -> bool {
+        self.plain_calls.forget_all();
         let is_raised = !policy.has_in_catalogue(tool) && self.record_class(tool, item);
         self.tools.record(&join_words(&fold(tool), '_'), tool);
         is_raised | (self.lock.record(ItemKind::Tool, tool, item) == Earlier::Drifts)

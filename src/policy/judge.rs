@@ -326,6 +326,11 @@ impl Policy {
         !self.decide_tool(tool).refuses() && self.find_rules(tool).1.checks().any(Checks::look_at_arguments)
     }
 
+    /// Whether a call of the tool passes, or not, by nothing but its tool: no check looks at it, counts it or asks about it.
+    pub fn decides_by_tool<'t>(&self, tool: impl Into<ToolRef<'t>>) -> bool {
+        self.find_rules(tool.into()).1.checks().next().is_none() && self.find_exhausted().is_none()
+    }
+
     /// Whether the decision on a call of the tool can depend on the input that a later round of it brings.
     pub fn looks_at_input<'t>(&self, tool: impl Into<ToolRef<'t>>) -> bool {
         let tool = tool.into();

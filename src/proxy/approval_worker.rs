@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
-use std::{io, mem, thread};
+use std::{mem, thread};
 
 use super::outbox::{Outbox, ServerRoute};
 use super::shared_session::{SharedSession, lock_unpoisoned};
@@ -24,13 +24,33 @@ pub(super) enum ApprovalEvent {
 pub(super) struct ApprovalInbox {
     events: Mutex<Vec<ApprovalEvent>>,
     posted: Condvar,
+    /// The worker, until there is something for it.
+    unstarted: Arc<Mutex<Option<ApprovalWorker>>>,
 }
 
 impl ApprovalInbox {
     pub(super) fn post_events(&self, events: &mut Vec<ApprovalEvent>) {
         if !events.is_empty() {
             lock_unpoisoned(&self.events).append(events);
+            self.begin();
             self.posted.notify_one();
+        }
+    }
+
+    /// Starts the thread, which ends with the process. Without one nobody is asked, and the next event tries again.
+    fn begin(&self) {
+        if lock_unpoisoned(&self.unstarted).is_none() {
+            return;
+        }
+        let worker = Arc::clone(&self.unstarted);
+        let run = move || {
+            let Some(mut worker) = lock_unpoisoned(&worker).take() else { return };
+            loop {
+                worker.run_once();
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("approvals".to_owned()).spawn(run) {
+            tracing::error!("the system cannot start a thread, so what has to be approved waits: {error}");
         }
     }
 
@@ -51,16 +71,11 @@ pub(super) struct ApprovalWorker {
 }
 
 impl ApprovalWorker {
-    /// Starts the thread, which ends with the process.
-    pub(super) fn spawn(session: Arc<SharedSession>, local: Box<dyn LocalChannel>) -> io::Result<()> {
-        let outbox = Outbox::new(Arc::clone(&session), ServerRoute::Queue);
-        let mut worker = Self { session, local, open: BTreeSet::new(), outbox };
-        thread::Builder::new().name("approvals".to_owned()).spawn(move || {
-            loop {
-                worker.run_once();
-            }
-        })?;
-        Ok(())
+    /// Leaves it to the first event to start the thread.
+    pub(super) fn wait_for_event(session: &Arc<SharedSession>, local: Box<dyn LocalChannel>) {
+        let outbox = Outbox::new(Arc::clone(session), ServerRoute::Queue);
+        let worker = Self { session: Arc::clone(session), local, open: BTreeSet::new(), outbox };
+        *lock_unpoisoned(&session.approvals.unstarted) = Some(worker);
     }
 
     fn run_once(&mut self) {

@@ -30,6 +30,7 @@ pub mod watcher;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -132,6 +133,7 @@ fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {
         client: ClientWriter::new(stdout),
         server,
         queue: ServerQueue::default(),
+        writes_queue: AtomicBool::new(false),
         reading: ClientReading::new(stdin.clone()),
         max_message: wrap.max_message,
         grace: wrap.grace,
@@ -148,18 +150,16 @@ fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {
         drop(copying);
     };
     name_thread("server-stderr").spawn(copy).map_err(system)?;
-    start_threads(&session, (stdin, we_read), events, wrap.local, wrap.reload).map_err(system)?;
-    Ok(SessionLoop::new(upstream, session, signals, received, stderr_copied))
+    start_threads(&session, (stdin, we_read), events, wrap.local).map_err(system)?;
+    Ok(SessionLoop::new(upstream, session, signals, received, stderr_copied).with_watch(wrap.reload))
 }
 
-/// Starts the pumps, the writer of the server queue, the approval worker, and the watch of the policy.
-/// They end with the process.
+/// Starts the pumps, which end with the process. What most sessions do not need at once starts its thread when it is needed.
 fn start_threads(
     session: &Arc<SharedSession>,
     (stdin, server_stdout): (ClientInput, File),
     events: UnboundedSender<PumpEvent>,
     local: Box<dyn LocalChannel>,
-    reload: Reload,
 ) -> io::Result<()> {
     let server = Pump::new(PumpSource::Server(server_stdout), Arc::clone(session));
     let client = Pump::new(PumpSource::Client(stdin), Arc::clone(session));
@@ -168,9 +168,7 @@ fn start_threads(
         // This drops our end of the server's stdout before the event, as a client that leaves would.
         let _ = server_events.send(server.run_until_closed());
     })?;
-    let queue_session = Arc::clone(session);
-    name_thread("queue").spawn(move || queue_session.write_queue())?;
-    ApprovalWorker::spawn(Arc::clone(session), local)?;
+    ApprovalWorker::wait_for_event(session, local);
     let client_session = Arc::clone(session);
     name_thread("client").spawn(move || {
         let event = client.run_until_closed();
@@ -182,8 +180,7 @@ fn start_threads(
         // A client that is gone hears nothing.
         let _ = told.deliver_all(&Framer::new(0));
     })?;
-    // The watch is last: it costs more to start than all the rest, and can wait.
-    reload::spawn_watch(reload, Arc::clone(session))
+    Ok(())
 }
 
 /// Ends what waits for a person, and returns what is still to be written about it.

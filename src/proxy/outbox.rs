@@ -98,6 +98,9 @@ impl Outbox {
     }
 
     fn take_in_action(&mut self, action: Action, line: &ReceivedLine<'_>) {
+        if self.route != ServerRoute::Direct && matches!(action, Action::ToServer(_) | Action::Commit(_)) {
+            self.session.begin_queue();
+        }
         match action {
             Action::ToServer(payload) => match self.route {
                 ServerRoute::Direct => self.push_write(Write::ToServer(payload, line.range.clone())),
@@ -187,6 +190,7 @@ impl Outbox {
 mod tests {
     use std::io::{self, PipeReader, Read as _};
     use std::sync::Mutex;
+    use std::sync::atomic::AtomicBool;
     use std::thread;
     use std::time::Duration;
 
@@ -241,6 +245,8 @@ mod tests {
             client: ClientWriter::new(RawOutput::Pipe(into_file(to_client))),
             server: ServerWriter::new(into_file(to_server), stdin.clone(), grace).unwrap(),
             queue: ServerQueue::default(),
+            // The tests write the queue themselves.
+            writes_queue: AtomicBool::new(true),
             reading: ClientReading::new(stdin),
             max_message: 1 << 20,
             grace,

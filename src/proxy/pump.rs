@@ -89,7 +89,7 @@ impl Pump {
                 let Some(frame) = self.framer.next_frame() else { break };
                 self.decide_on_frame(frame, now, &mut engine);
             }
-            drop(engine);
+            session.begin_log(engine);
             self.outbox.deliver_all(&self.framer)?;
         }
         Ok(())
@@ -98,7 +98,9 @@ impl Pump {
     fn handle_last_line(&mut self) -> Result<(), ClientGone> {
         let Some(frame) = self.framer.finish() else { return Ok(()) };
         let session = Arc::clone(&self.session);
-        self.decide_on_frame(frame, session.now(), &mut session.lock_engine());
+        let mut engine = session.lock_engine();
+        self.decide_on_frame(frame, session.now(), &mut engine);
+        session.begin_log(engine);
         self.outbox.deliver_all(&self.framer)
     }
 

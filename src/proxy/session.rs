@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::begin_end;
 use super::child::{ServerExit, Stop};
 use super::outbox::{Outbox, ServerRoute};
+use super::reload::{self, Reload};
 use super::shared_session::SharedSession;
 use super::signals::Signals;
 use super::upstream::Upstream;
@@ -19,6 +20,7 @@ use crate::engine::SessionEnd;
 use crate::exit::Exit;
 use crate::limits::{
     DRAIN, KILL_WAIT, LOG_DRAIN, LOG_DRAIN_AFTER_SIGNAL, SIGNAL_GRACE, STDERR_DRAIN, STDIN_LOOK, TERM_GRACE,
+    WATCH_AFTER,
 };
 use crate::wire::frame::Framer;
 
@@ -59,6 +61,8 @@ pub(super) struct SessionLoop {
     must_end: Option<Instant>,
     /// Is disconnected once the server's stderr is closed, and all that it held was copied.
     stderr_copied: Receiver<()>,
+    /// The watch of the policy, and when it starts.
+    watch: Option<(Instant, Reload)>,
 }
 
 impl SessionLoop {
@@ -80,7 +84,14 @@ impl SessionLoop {
             answered: None,
             must_end: None,
             stderr_copied,
+            watch: None,
         }
+    }
+
+    /// Watches the policy, from a moment on that leaves the first answers alone: a watch costs more to start than all the rest. It
+    /// begins with a look at the files.
+    pub(super) fn with_watch(self, reload: Reload) -> Self {
+        Self { watch: Some((Instant::now() + WATCH_AFTER, reload)), ..self }
     }
 
     /// Runs until the server has ended, every open request is answered, and the audit log is written.
@@ -112,6 +123,7 @@ impl SessionLoop {
     async fn wait_until_ended(&mut self) -> ServerExit {
         loop {
             let at = self.next.map(|(at, _)| at);
+            let watch_at = self.watch.as_ref().map(|(at, _)| *at);
             tokio::select! {
                 biased;
                 ended = self.upstream.wait_for_exit() => return ended,
@@ -124,6 +136,7 @@ impl SessionLoop {
                         return ended;
                     }
                 }
+                () = sleep_until_some(watch_at) => self.start_watch(),
                 () = sleep(STDIN_LOOK), if at.is_none() => {
                     // On Windows, a pump that waits for a server that does not read never sees the client leave.
                     if !self.client_left && self.shared.client_gone_for().is_some_and(|since| since >= self.shared.grace) {
@@ -134,6 +147,15 @@ impl SessionLoop {
                     }
                 }
             }
+        }
+    }
+
+    fn start_watch(&mut self) {
+        let Some((_, reload)) = self.watch.take() else { return };
+        if let Err(error) = reload::spawn_watch(reload, Arc::clone(&self.shared)) {
+            tracing::error!(
+                "the system cannot start a thread, so a new policy is in force from the next session on: {error}"
+            );
         }
     }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::approval_worker::ApprovalInbox;
@@ -27,6 +28,8 @@ pub(super) struct SharedSession {
     pub(super) server: ServerWriter,
     /// Lines for the server that a thread leaves to others to write.
     pub(super) queue: ServerQueue,
+    /// Whether a thread writes the queue.
+    pub(super) writes_queue: AtomicBool,
     pub(super) reading: ClientReading,
     /// In bytes, for either direction.
     pub(super) max_message: usize,
@@ -94,6 +97,30 @@ impl SharedSession {
         loop {
             self.queue.wait_for_line();
             self.write_to_server(b"");
+        }
+    }
+
+    /// Unlocks the engine, and has the log's thread run if there is something for it to know.
+    pub(super) fn begin_log(&self, engine: MutexGuard<'_, Engine>) {
+        let has_decided = engine.has_decided();
+        drop(engine);
+        if let (Some(log), true) = (&self.log, has_decided) {
+            log.begin();
+        }
+    }
+
+    /// Has the thread run that writes the server queue. Without one, the next line of the client takes the queue with it.
+    pub(super) fn begin_queue(self: &Arc<Self>) {
+        if self.writes_queue.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let session = Arc::clone(self);
+        let started = thread::Builder::new().name("queue".to_owned()).spawn(move || session.write_queue());
+        if let Err(error) = started {
+            self.writes_queue.store(false, Ordering::Relaxed);
+            tracing::error!(
+                "the system cannot start a thread, so lines for the server wait for the client's next one: {error}"
+            );
         }
     }
 

@@ -68,7 +68,8 @@ impl LineCompleter {
         let Block { prev, version, session, server, client } =
             block.ok_or_else(|| malformed("the line that begins its block is not there".to_owned()))?;
         let time = next.time.get();
-        let head = format!("{{\"prev\":{prev},\"v\":{version},\"time\":{time},\"session\":{session},\"server\":{server}");
+        let head =
+            format!("{{\"prev\":{prev},\"v\":{version},\"time\":{time},\"session\":{session},\"server\":{server}");
         let complete = complete_line(head.as_bytes(), client.as_deref(), line.as_bytes());
         let complete = complete.and_then(|text| String::from_utf8(text).ok());
         self.text = complete.ok_or_else(|| malformed("it has no members".to_owned()))?;
@@ -127,7 +128,8 @@ const MEMBERS: [(&str, Option<&str>); 18] = [
 /// Returns the line that stands by itself, without its newline. `next` is valid JSON.
 pub(super) fn complete_line(head: &[u8], client: Option<&str>, next: &[u8]) -> Option<Vec<u8>> {
     let next = str::from_utf8(next).ok()?.trim_end_matches('\n');
-    let mut members: Vec<Member<'_>> = view::members(next).filter(|member| member.written_key() != "\"time\"").collect();
+    let mut members: Vec<Member<'_>> =
+        view::members(next).filter(|member| member.written_key() != "\"time\"").collect();
     let mut take = |name: &str| {
         let at = members.iter().position(|member| member.written_key().trim_matches('"') == name)?;
         Some(members.remove(at).value)

@@ -20,12 +20,10 @@ use crate::wire::method::TOOLS_CALL;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a decision that is dropped is missing from the log"]
 pub struct Draft {
-    /// The members known so far, as JSON, each after a comma; then the arguments and the input.
-    text: Arc<[u8]>,
-    /// Where the members are that say what the message is and what was decided.
-    members: Range<usize>,
+    /// The members that say what the message is and what was decided, as JSON, each after a comma.
+    members: Arc<[u8]>,
     /// Where the effect, the rule and the reason are among them.
-    decision: Range<usize>,
+    decision: Range<u32>,
     /// Another decision about the same message, in the place of that one.
     redecided: Option<Box<[u8]>>,
     arguments: Option<Kept>,
@@ -40,48 +38,64 @@ pub struct Draft {
     /// `None` if nothing was done to the result.
     result: Option<Box<ResultRecord>>,
     /// What it was decided under.
-    under: Under,
+    under: Arc<Under>,
     /// Whether the line names the policy even if the session's line before names the same one.
     always_names_policy: bool,
 }
 
-/// Where the text of a draft has the arguments.
+/// Arguments, until the line is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kept {
     /// As they came.
-    AsSent(Range<usize>),
+    AsSent(Arc<str>),
     /// As the line has them.
-    Written(Range<usize>),
+    Written(Arc<[u8]>),
+}
+
+impl Kept {
+    /// Keeps arguments for the line. Short ones are left to the log's thread.
+    fn new(arguments: &str, recorder: &ArgumentRecorder) -> Self {
+        if arguments.len() <= MAX_KEPT_ARGUMENTS {
+            return Self::AsSent(arguments.into());
+        }
+        let mut written = Vec::new();
+        recorder.write_arguments(arguments, &mut written);
+        Self::Written(written.into())
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::AsSent(sent) => sent.len(),
+            Self::Written(written) => written.len(),
+        }
+    }
 }
 
 impl Draft {
     /// Creates the draft of a decision.
     pub fn new(facts: &Facts<'_>, client: Option<&Client>, keyed: &ArgumentRecorder, made: Moment) -> Self {
-        let arguments = facts.arguments.map_or(0, |arguments| arguments.len().min(MAX_KEPT_ARGUMENTS));
-        let mut text = Vec::with_capacity(192 + arguments);
+        let mut text = Vec::with_capacity(192);
         write_subject(facts, &mut text);
         if let Some(class) = facts.class {
             write_member("class", Some(class.as_str()), &mut text);
         }
-        let start = text.len();
+        // No line is so long that it does not fit.
+        let here = |text: &[u8]| u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let start = here(&text);
         write_decision(facts.effect, facts.rule, facts.reason, &mut text);
-        let decision = start..text.len();
+        let decision = start..here(&text);
         if facts.enforcement == Enforcement::Observed {
             text.extend_from_slice(b",\"observed\":true");
         }
         if let Some(traceparent) = facts.traceparent.and_then(parse_traceparent) {
             write_member("traceparent", Some(traceparent), &mut text);
         }
-        let members = 0..text.len();
-        let arguments = facts.arguments.map(|arguments| keep_arguments(arguments, keyed, &mut text));
-        let inputs = facts.inputs.map(|inputs| keep_arguments(inputs, keyed, &mut text));
         Self {
-            text: text.into(),
-            members,
+            members: text.into(),
             decision,
             redecided: None,
-            arguments,
-            inputs,
+            arguments: facts.arguments.map(|arguments| Kept::new(arguments, keyed)),
+            inputs: facts.inputs.map(|inputs| Kept::new(inputs, keyed)),
             recorder: keyed.clone(),
             client: client.cloned(),
             direction: facts.direction,
@@ -89,8 +103,39 @@ impl Draft {
             passed_on: made.session,
             approval: None,
             result: None,
-            under: Under::default(),
+            under: Arc::default(),
             always_names_policy: facts.rule == RELOAD_RULE,
+        }
+    }
+
+    /// Returns the draft without what is a call's own.
+    pub(crate) fn without_arguments(&self) -> Self {
+        Self { arguments: None, inputs: None, approval: None, result: None, client: None, ..self.clone() }
+    }
+
+    /// Returns the draft of a call like this one, with other arguments.
+    pub(crate) fn again(
+        &self,
+        arguments: &str,
+        client: Option<&Client>,
+        keyed: &ArgumentRecorder,
+        made: Moment,
+    ) -> Self {
+        Self {
+            members: Arc::clone(&self.members),
+            decision: self.decision.clone(),
+            redecided: None,
+            arguments: Some(Kept::new(arguments, keyed)),
+            inputs: None,
+            recorder: keyed.clone(),
+            client: client.cloned(),
+            direction: self.direction,
+            made,
+            passed_on: made.session,
+            approval: None,
+            result: None,
+            under: Arc::clone(&self.under),
+            always_names_policy: false,
         }
     }
 
@@ -113,12 +158,17 @@ impl Draft {
 
     /// Returns its approximate size in memory, in bytes.
     pub fn weight(&self) -> usize {
-        size_of::<Self>() + self.text.len()
+        size_of::<Self>() + self.length()
+    }
+
+    fn length(&self) -> usize {
+        let kept = self.arguments.iter().chain(&self.inputs).map(Kept::len);
+        self.members.len() + kept.sum::<usize>()
     }
 
     /// Sets what it was decided under.
-    pub fn set_under(&mut self, under: Under) {
-        self.under = under;
+    pub fn set_under(&mut self, under: impl Into<Arc<Under>>) {
+        self.under = under.into();
     }
 
     /// Adds what a person was asked, and answered.
@@ -145,18 +195,11 @@ impl Draft {
         LogEntry { draft: self, outcome, took }
     }
 
-    fn part(&self, range: Range<usize>) -> &[u8] {
-        self.text.get(range).unwrap_or_default()
-    }
-
     fn write_arguments(&self, member: &[u8], kept: &Kept, out: &mut Vec<u8>) {
         out.extend_from_slice(member);
         match kept {
-            Kept::Written(range) => out.extend_from_slice(self.part(range.clone())),
-            Kept::AsSent(range) => {
-                let sent = str::from_utf8(self.part(range.clone())).unwrap_or_default();
-                self.recorder.write_arguments(sent, out);
-            }
+            Kept::Written(written) => out.extend_from_slice(written),
+            Kept::AsSent(sent) => self.recorder.write_arguments(sent, out),
         }
     }
 }
@@ -182,17 +225,6 @@ fn write_decision(effect: Effect, rule: &str, reason: Option<&str>, out: &mut Ve
     if reason.is_some() {
         write_member("reason", reason, out);
     }
-}
-
-/// Keeps arguments for the line. Short ones are left to the log's thread.
-fn keep_arguments(arguments: &str, recorder: &ArgumentRecorder, text: &mut Vec<u8>) -> Kept {
-    let start = text.len();
-    if arguments.len() > MAX_KEPT_ARGUMENTS {
-        recorder.write_arguments(arguments, text);
-        return Kept::Written(start..text.len());
-    }
-    text.extend_from_slice(arguments.as_bytes());
-    Kept::AsSent(start..text.len())
 }
 
 /// A decision with its outcome, ready to be written.
@@ -221,12 +253,12 @@ impl LogEntry {
 
     /// Returns its approximate size in memory, in bytes.
     pub fn weight(&self) -> usize {
-        size_of::<Self>() + self.draft.text.len()
+        size_of::<Self>() + self.draft.length()
     }
 
     /// Returns what it was decided under.
     pub fn under(&self) -> Under {
-        self.draft.under
+        *self.draft.under
     }
 
     /// Returns what the client says it is.
@@ -286,17 +318,18 @@ impl LogEntry {
     fn write_decided(&self, out: &mut Vec<u8>) {
         let draft = &self.draft;
         match &draft.redecided {
-            None => out.extend_from_slice(draft.part(draft.members.clone())),
+            None => out.extend_from_slice(&draft.members),
             Some(decided) => {
-                out.extend_from_slice(draft.part(draft.members.start..draft.decision.start));
+                let (start, end) = (draft.decision.start as usize, draft.decision.end as usize);
+                out.extend_from_slice(draft.members.get(..start).unwrap_or_default());
                 out.extend_from_slice(decided);
-                out.extend_from_slice(draft.part(draft.decision.end..draft.members.end));
+                out.extend_from_slice(draft.members.get(end..).unwrap_or_default());
             }
         }
     }
 
     fn write_under(&self, named: Under, out: &mut Vec<u8>) {
-        let Under { policy, lock } = self.draft.under;
+        let Under { policy, lock } = *self.draft.under;
         let is_named = |policy: &Digest| !self.draft.always_names_policy && Some(*policy) == named.policy;
         if let Some(policy) = policy.filter(|policy| !is_named(policy)) {
             out.extend_from_slice(b",\"policy\":");
@@ -309,14 +342,7 @@ impl LogEntry {
     }
 
     /// A line by itself is what a reader makes of one that goes on with a block.
-    fn write_complete(
-        &self,
-        version: u64,
-        session: &SessionName,
-        previous: Digest,
-        named: Under,
-        out: &mut Vec<u8>,
-    ) {
+    fn write_complete(&self, version: u64, session: &SessionName, previous: Digest, named: Under, out: &mut Vec<u8>) {
         let mut next = Vec::new();
         self.write_next_line(named, &mut next);
         let mut head = Vec::new();

@@ -152,7 +152,9 @@ mod tests {
 
     #[test]
     fn texts_are_written_as_the_library_writes_them() {
-        for text in ["", "a", "get_lists", "a\"b", "a\\b", "12345678\"", "1234567\n", "é", "\u{7f}", "aaaaaaaaé", "\u{202e}"] {
+        for text in
+            ["", "a", "get_lists", "a\"b", "a\\b", "12345678\"", "1234567\n", "é", "\u{7f}", "aaaaaaaaé", "\u{202e}"]
+        {
             assert_eq!(written(|out| write_text(text, out)), written(|out| write_json(text, out)), "{text:?}");
         }
     }

@@ -1,6 +1,7 @@
 //! Request ids: kept as written, compared as the loosest peer compares them.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::limits::MAX_ID;
 
@@ -12,7 +13,7 @@ pub struct Id(Box<str>);
 ///
 /// TypeScript clients treat `1`, `"1"` and `1.0` as equal (`Number(id)`), and peers that keep numbers as doubles answer
 /// 9007199254740993 with 9007199254740992. So numbers, and strings that hold one, are compared as doubles.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdKey {
     /// The bits of a finite double that is not negative zero.
     Number(u64),
@@ -107,6 +108,16 @@ impl IdKey {
         let value: f64 = text.parse().ok()?;
         // Adding zero turns -0 into 0.
         (value.is_finite() && value.fract() == 0.0).then(|| Self::Number((value + 0.0).to_bits()))
+    }
+}
+
+impl Hash for IdKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // What is equal has one hash; a number and a text may share one.
+        match self {
+            Self::Number(bits) => state.write_u64(*bits),
+            Self::Text(text) => text.hash(state),
+        }
     }
 }
 

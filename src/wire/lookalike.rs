@@ -23,6 +23,10 @@ pub fn compare_key(key: &str, protocol_keys: &[&'static str]) -> Likeness {
     if let Some(name) = protocol_keys.iter().find(|name| **name == key) {
         return Likeness::Is(name);
     }
+    if key.bytes().all(|byte| byte.is_ascii_graphic()) && !protocol_keys.iter().any(|name| name.len() == key.len()) {
+        // Plain text is like nothing of another length.
+        return Likeness::Other;
+    }
     match protocol_keys.iter().find(|name| is_alike(key, name)) {
         Some(name) => Likeness::Like(name),
         None => Likeness::Other,

@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 
 use super::fault::{Fault, excerpt};
 use super::id::IdKey;
-use super::method::{MethodClass, classify_method};
+use super::method::{MethodClass, TOOLS_CALL, classify_method};
 use super::params::read_uri;
-use super::strict::Envelope;
+use super::strict::{Envelope, KeyLengths};
 use super::view;
 use crate::limits::MAX_NAME;
 
@@ -42,6 +42,8 @@ pub enum Message<'l> {
         key: IdKey,
         /// The result or the error.
         answer: Answer<'l>,
+        /// Which keys that can have.
+        keys: KeyLengths,
     },
 }
 
@@ -60,7 +62,9 @@ impl<'l> Message<'l> {
     /// # Errors
     /// When a member has a type that the protocol does not allow, or when it cannot be told what the message is.
     pub fn from_envelope(envelope: &Envelope<'l>) -> Result<Self, Fault> {
-        if envelope.jsonrpc.and_then(view::decode_string).as_deref() != Some("2.0") {
+        if envelope.jsonrpc != Some("\"2.0\"")
+            && envelope.jsonrpc.and_then(view::decode_string).as_deref() != Some("2.0")
+        {
             return Err(Fault::Version);
         }
         let key = |id: &str| IdKey::parse(id.as_bytes()).map_err(Fault::Id);
@@ -85,14 +89,20 @@ impl<'l> Message<'l> {
                     (None, Some(error)) => Answer::Error(error),
                     _ => return Err(Fault::Shape),
                 };
-                Ok(Self::Response { id, key: key(id)?, answer })
+                Ok(Self::Response { id, key: key(id)?, answer, keys: envelope.inner_keys })
             }
             _ => Err(Fault::Shape),
         }
     }
 }
 
+/// What nearly every request asks for.
+const TOOLS_CALL_JSON: &str = "\"tools/call\"";
+
 pub(crate) fn decode_method(json: &str) -> Result<Cow<'_, str>, Fault> {
+    if json == TOOLS_CALL_JSON {
+        return Ok(Cow::Borrowed(TOOLS_CALL));
+    }
     if !json.starts_with('"') {
         return Err(Fault::Type { name: "method", expected: "a string" });
     }

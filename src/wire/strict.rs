@@ -50,6 +50,33 @@ pub struct Envelope<'l> {
     pub result: Option<&'l str>,
     /// The error of a response.
     pub error: Option<&'l str>,
+    /// Which keys the objects in it can have, such as those of the result.
+    pub inner_keys: KeyLengths,
+}
+
+/// The lengths of keys, by which most names are told not to be among them. Only of plain keys is the length enough: of printable
+/// ASCII, without escapes or blanks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyLengths(u64);
+
+impl KeyLengths {
+    /// What may be any keys.
+    pub const ANY: Self = Self(u64::MAX);
+    const NOT_PLAIN: u64 = 1 << 63;
+
+    /// Whether some key may be this name, of ASCII and shorter than 63 bytes, or be taken for it by some parser.
+    pub fn may_have(self, name: &str) -> bool {
+        self.0 & (Self::NOT_PLAIN | Self::bit(name.len())) != 0
+    }
+
+    fn bit(length: usize) -> u64 {
+        if length < 63 { 1 << length } else { Self::NOT_PLAIN }
+    }
+
+    fn add(&mut self, key: &[u8]) {
+        let is_plain = key.iter().fold(true, |plain, byte| plain & byte.is_ascii_graphic() & (*byte != b'\\'));
+        self.0 |= if is_plain { Self::bit(key.len()) } else { Self::NOT_PLAIN };
+    }
 }
 
 impl<'l> Envelope<'l> {
@@ -124,7 +151,7 @@ impl Reader {
         if self.keys.capacity() * size_of::<KeyPlace>() + self.arena.capacity() > KEEP_BUFFER {
             *self = Self::default();
         }
-        Scan { reader: self, text, bytes: text.as_bytes(), at: 0, depth }
+        Scan { reader: self, text, bytes: text.as_bytes(), at: 0, depth, inner_keys: KeyLengths::default() }
     }
 }
 
@@ -152,6 +179,7 @@ struct Scan<'r, 'l> {
     bytes: &'l [u8],
     at: usize,
     depth: StrictDepth,
+    inner_keys: KeyLengths,
 }
 
 impl<'l> Scan<'_, 'l> {
@@ -170,7 +198,7 @@ impl<'l> Scan<'_, 'l> {
         }
         self.skip_blanks();
         match self.peek() {
-            None => Ok(envelope),
+            None => Ok(Envelope { inner_keys: self.inner_keys, ..envelope }),
             Some(b'\r') => Err(Fault::CarriageReturn(self.at)),
             Some(_) => Err(Fault::Trailing(self.at)),
         }
@@ -299,7 +327,11 @@ impl<'l> Scan<'_, 'l> {
         }
         self.at += 1;
         self.skip_blanks();
-        if self.reader.levels.len() <= self.depth.0 {
+        let depth = self.reader.levels.len();
+        if depth == 2 {
+            self.inner_keys.add(self.bytes.get(key.range.clone()).unwrap_or_default());
+        }
+        if depth <= self.depth.0 {
             self.remember_key(&key)?;
         }
         Ok(key)
@@ -319,15 +351,18 @@ impl<'l> Scan<'_, 'l> {
         };
         let place = u32::try_from(start).ok().and_then(|start| start.checked_mul(2)).ok_or_else(too_long)? | arena;
         let key = KeyPlace { place, len: u32::try_from(len).map_err(|_| too_long())? };
-        let text = self.key_text(key);
-        if arena == 1 && text.contains('\0') {
-            return Err(Fault::NulInKey(excerpt(text)));
+        let bytes = self.key_bytes(key);
+        if arena == 1 && bytes.contains(&0) {
+            return Err(Fault::NulInKey(excerpt(self.key_text(key))));
         }
         let Some(Level::Object { keys }) = self.reader.levels.last().copied() else { return Ok(()) };
         let before = self.reader.keys.get(keys..).unwrap_or_default();
-        let is_same = |other: &KeyPlace| other.len == key.len && self.key_text(*other) == text;
-        if before.len() < FEW_KEYS && before.iter().any(is_same) {
-            return Err(Fault::Duplicate(excerpt(text)));
+        if before.len() < FEW_KEYS {
+            for other in before {
+                if other.len == key.len && self.key_bytes(*other) == bytes {
+                    return Err(Fault::Duplicate(excerpt(self.key_text(key))));
+                }
+            }
         }
         self.reader.keys.push(key);
         Ok(())
@@ -337,6 +372,10 @@ impl<'l> Scan<'_, 'l> {
     /// Forgets the keys.
     fn check_duplicates(&mut self) -> Result<(), Fault> {
         let Some(Level::Object { keys: start }) = self.reader.levels.last().copied() else { return Ok(()) };
+        if !self.reader.has_lone_surrogate && self.reader.keys.len() <= start + FEW_KEYS {
+            self.forget_keys(start);
+            return Ok(());
+        }
         let mut keys = std::mem::take(&mut self.reader.keys);
         let certain = |key: &KeyPlace| self.key_text(*key).chars().filter(|c| *c != char::REPLACEMENT_CHARACTER);
         let compare = |one: &KeyPlace, other: &KeyPlace| match self.reader.has_lone_surrogate {
@@ -352,12 +391,22 @@ impl<'l> Scan<'_, 'l> {
             }
             _ => None,
         };
-        keys.truncate(start);
         self.reader.keys = keys;
+        self.forget_keys(start);
+        twice.map_or(Ok(()), |key| Err(Fault::Duplicate(key)))
+    }
+
+    fn forget_keys(&mut self, start: usize) {
+        self.reader.keys.truncate(start);
         if start == 0 {
             self.reader.arena.clear();
         }
-        twice.map_or(Ok(()), |key| Err(Fault::Duplicate(key)))
+    }
+
+    fn key_bytes(&self, key: KeyPlace) -> &[u8] {
+        let start = (key.place >> 1) as usize;
+        let source = if key.place & 1 == 0 { self.bytes } else { self.reader.arena.as_bytes() };
+        source.get(start..start + key.len as usize).unwrap_or_default()
     }
 
     fn key_text(&self, key: KeyPlace) -> &str {
@@ -379,6 +428,12 @@ impl<'l> Scan<'_, 'l> {
         let start = self.at + 1;
         let (mut at, mut until) = (start, start + LONG);
         let mut spelling = Spelling::Plain;
+        // Nearly every key, and most values of a call, are short and plain.
+        at = plain_end(self.bytes, at, until);
+        if self.bytes.get(at) == Some(&b'"') {
+            self.at = at + 1;
+            return Ok(RawText { range: start..at, spelling });
+        }
         loop {
             at = plain_end(self.bytes, at, until);
             if at >= until {
@@ -435,12 +490,14 @@ impl<'l> Scan<'_, 'l> {
         }
     }
 
+    #[inline]
     fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\t') = self.peek() {
             self.at += 1;
         }
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }

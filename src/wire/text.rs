@@ -2,6 +2,7 @@
 
 /// Returns where the next quote, backslash or control byte of a string is, from `at` on; `until` or a little more if
 /// there is none before it, and the end if there is none at all. Reads eight bytes at a time.
+#[inline]
 pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -26,14 +27,20 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
 /// Whether a text stands for itself in a JSON string, and is ASCII. Reads eight bytes at a time.
 pub(crate) fn is_plain_ascii(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks::<8>();
-    let is_plain = |word: &[u8; 8]| plain_end(word, 0, 8) == 8 && u64::from_le_bytes(*word) & 0x8080_8080_8080_8080 == 0;
+    let is_plain =
+        |word: &[u8; 8]| plain_end(word, 0, 8) == 8 && u64::from_le_bytes(*word) & 0x8080_8080_8080_8080 == 0;
     words.iter().all(is_plain) && rest.iter().all(|byte| !is_stop(*byte) && byte.is_ascii())
 }
 
 /// Returns where the quote is that ends a string which was read before, whose inside goes on at `at`.
-pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+#[inline]
+pub(crate) fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     const SHORT: usize = 64;
-    let long = at + SHORT;
+    let end = plain_end(bytes, at, at + SHORT);
+    if bytes.get(end) == Some(&b'"') { Some(end) } else { end_of_other_string(bytes, at, at + SHORT) }
+}
+
+fn end_of_other_string(bytes: &[u8], mut at: usize, long: usize) -> Option<usize> {
     while at < long {
         at = plain_end(bytes, at, long);
         match bytes.get(at)? {
@@ -89,6 +96,7 @@ pub(super) fn stop_bits(block: &[u8; 64]) -> u64 {
     words.iter().enumerate().fold(0, |stops, (index, word)| stops | bits(word) << (8 * index))
 }
 
+#[inline]
 fn is_stop(byte: u8) -> bool {
     (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
-use super::text::{push_decoded, string_end};
+use super::text::{find_backslash, push_decoded, string_end};
 
 /// A member of an object: the key with its quotes, and the value, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,11 @@ impl<'l> Member<'l> {
         decode_lossy(self.key).unwrap_or_default()
     }
 
+    fn is_key(&self, key: &str) -> bool {
+        let inside = self.key.get(1..self.key.len().saturating_sub(1)).unwrap_or_default();
+        if has_escape(inside) { self.key().as_deref() == Some(key) } else { inside == key }
+    }
+
     pub(crate) fn written_key(&self) -> &'l str {
         self.key
     }
@@ -38,6 +43,15 @@ impl<'l> Member<'l> {
     /// # Errors
     /// When it looks like one, or is one that is written with escapes.
     pub fn protocol_key(&self, keys: &[&'static str]) -> Result<Option<&'static str>, Fault> {
+        // Nearly every key is one of them as it is written, or plain and of another length.
+        let written = self.key.get(1..self.key.len().saturating_sub(1)).unwrap_or_default();
+        if let Some(name) = keys.iter().find(|name| **name == written) {
+            return Ok(Some(name));
+        }
+        let is_plain = |bytes: &[u8]| bytes.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\');
+        if !keys.iter().any(|name| name.len() == written.len()) && is_plain(written.as_bytes()) {
+            return Ok(None);
+        }
         let key = self.key_lossy();
         match lookalike::compare_key(&key, keys) {
             Likeness::Is(name) if self.key.contains('\\') => Err(Fault::EscapedKey(name)),
@@ -62,7 +76,7 @@ pub fn members(object: &str) -> impl Iterator<Item = Member<'_>> {
 
 /// Returns the value of a member of an object, as written.
 pub fn find_member<'l>(object: &'l str, key: &str) -> Option<&'l str> {
-    members(object).find(|member| member.key().as_deref() == Some(key)).map(|member| member.value)
+    members(object).find(|member| member.is_key(key)).map(|member| member.value)
 }
 
 /// Returns where the elements of an array are in its text.
@@ -96,16 +110,20 @@ pub fn leaves(json: &str) -> impl Iterator<Item = Leaf<'_>> {
     })
 }
 
+fn has_escape(inside: &str) -> bool {
+    find_backslash(inside.as_bytes(), 0).is_some()
+}
+
 /// Decodes a JSON string. Returns `None` if it is not a string, or has a lone surrogate.
 pub fn decode_string(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
-    if inside.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
+    if has_escape(inside) { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
 }
 
 /// Decodes a JSON string, with U+FFFD for a lone surrogate, as in many parsers. Returns `None` if it is not a string.
 pub fn decode_lossy(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
-    if !inside.contains('\\') {
+    if !has_escape(inside) {
         return Some(Cow::Borrowed(inside));
     }
     let mut text = String::new();
@@ -138,10 +156,12 @@ impl<'l> Walk<'l> {
         Self { bytes, at: if bytes.first() == Some(&open) { 1 } else { bytes.len() } }
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\t') = self.peek() {
             self.at += 1;

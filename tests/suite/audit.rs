@@ -211,6 +211,34 @@ fn a_session_without_calls_leaves_nothing_behind() {
     assert!(!folder(wrapped.home.path()).exists(), "clients start processes that they throw away");
 }
 
+/// What a session has not needed yet it has not started: threads cost a client that waits for its first answer.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_session_starts_what_it_needs_when_it_needs_it() {
+    let mut wrapped = wrap_with(home_with(""), &[], &[]);
+    wrapped.greet();
+    wrapped.send(b"{\"jsonrpc\":\"2.0\",\"id\":\"list\",\"method\":\"tools/list\"}\n");
+    wrapped.line();
+    let tasks = PathBuf::from(format!("/proc/{}/task", wrapped.process.id()));
+    let threads = || -> Vec<String> {
+        let name = |task: std::io::Result<fs::DirEntry>| fs::read_to_string(task.ok()?.path().join("comm")).ok();
+        fs::read_dir(&tasks).unwrap().filter_map(name).map(|name| name.trim().to_owned()).collect()
+    };
+    let before = threads();
+    for late in ["audit", "queue", "approvals", "notification"] {
+        assert!(!before.iter().any(|name| name == late), "{before:?}");
+    }
+    // The main one, both pumps, both sides of stderr, and the watch of the policy.
+    assert!(before.len() <= 6, "{before:?}");
+    assert!(!state_in(wrapped.home.path()).exists(), "files");
+    call(&mut wrapped, 1, "yes");
+    wrapped.line();
+    wait_for_lines(wrapped.home.path(), 1);
+    assert!(threads().iter().any(|name| name == "audit"));
+    wrapped.close();
+    assert_eq!(wrapped.code(), 0);
+}
+
 #[test]
 fn arguments_are_kept_as_the_settings_say() {
     for (kept, name, expected) in

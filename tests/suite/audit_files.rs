@@ -18,8 +18,8 @@ use policylayer::audit::{
 use policylayer::limits::{MAX_JOURNAL, MAX_OPEN_BYTES};
 use policylayer::policy::{Format, Source};
 use policylayer::record::{
-    About, ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Direction, Draft, Facts, Moment, Outcome, Subject, Under,
-    read_line,
+    About, ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Direction, Draft, Facts, Moment, Outcome, Subject,
+    Under, read_line,
 };
 
 use crate::support::audit_log::{complete, draft, entry, log, open_entry, server, start};

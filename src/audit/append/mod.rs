@@ -226,13 +226,17 @@ impl Appender {
         for number in numbers.into_iter().filter(|number| *number >= known.file) {
             let file = file::open_file(File::options().read(true).write(true), &self.paths.rotated_file(number))?;
             let from = if number == known.file { known.end } else { 0 };
-            let mut block = if number == known.file { self.read_block(&file)? } else { BlockDigest::default() };
+            let block = if number == known.file { self.read_block(&file)? } else { Some(BlockDigest::default()) };
+            let is_known = block.is_some();
+            let mut block = block.unwrap_or_default();
             let mut lines = LogLines::new(file.try_clone()?, from, file.metadata()?.len())?;
             let count = lines.add_rest(&mut block)?;
             if count > 0 {
                 self.at.lines += count;
                 end_line(&mut block, lines.last_line());
-                self.at.last = block.digest();
+                if is_known {
+                    self.at.last = block.digest();
+                }
             }
             (self.at.file, self.at.end, self.at.block) = (number + 1, 0, None);
             self.unsynced.push(Arc::new(file));
@@ -255,13 +259,15 @@ impl Appender {
         Ok(())
     }
 
-    /// Reads the block that stands at the end of the lines that are known, up to there. Lines may go on with it.
-    fn read_block(&self, file: &File) -> io::Result<BlockDigest> {
+    /// Reads the block that stands at the end of the lines that are known, up to there. Lines may go on with it. `None` if it is no
+    /// longer what it was.
+    fn read_block(&self, file: &File) -> io::Result<Option<BlockDigest>> {
         let mut block = BlockDigest::default();
         if let Some(start) = self.at.block {
             LogLines::new(file.try_clone()?, start, self.at.end)?.add_rest(&mut block)?;
+            return Ok(Some(block).filter(|block| block.digest() == self.at.last));
         }
-        Ok(block)
+        Ok(Some(block))
     }
 
     fn read_appended(&mut self, file: &File, length: u64) -> io::Result<()> {
@@ -270,18 +276,21 @@ impl Appender {
             return Ok(());
         }
         let known = match self.block.take() {
-            Some(own) => own.digest,
-            None => self.read_block(file)?,
+            Some(own) => Some(own.digest),
+            None if length > from => self.read_block(file)?,
+            None => None,
         };
         (self.at.end, self.at.block) = (length, None);
         if length < from {
             // A file that is shorter than before has lost lines; the chain continues from them, so that their loss
             // shows.
-            if length > 0 && LogLines::new(file.try_clone()?, length - 1, length)?.read_line()? != Some(b"\n") {
-                self.end_cut_line();
-            }
-            return Ok(());
+            return self.end_cut_file(file, length);
         }
+        let Some(known) = known else {
+            // The chain continues from what was there, so that the change shows.
+            self.at.lines += LogLines::new(file.try_clone()?, from, length)?.add_rest(&mut BlockDigest::default())?;
+            return self.end_cut_file(file, length);
+        };
         let mut block = known.clone();
         let mut lines = LogLines::new(file.try_clone()?, from, length)?;
         let count = lines.add_rest(&mut block)?;
@@ -308,6 +317,14 @@ impl Appender {
         }
         (self.at.last, self.next) = (last, last);
         if is_whole { Ok(()) } else { self.write_event_line(&Event::Resumed { after }) }
+    }
+
+    /// Ends the last line of a file, if it is cut.
+    fn end_cut_file(&mut self, file: &File, length: u64) -> io::Result<()> {
+        if length > 0 && LogLines::new(file.try_clone()?, length - 1, length)?.read_line()? != Some(b"\n") {
+            self.end_cut_line();
+        }
+        Ok(())
     }
 
     fn end_cut_line(&mut self) {

@@ -260,7 +260,11 @@ impl<'c> ChainCheck<'c> {
         let Suspect { at, before, named, expected, before_expected, digest } = suspect;
         let what = match (before.clone(), next) {
             (_, Some((next, other, file))) if next == expected && named == other => {
-                if file == at.first.file { BreakKind::Swapped } else { BreakKind::OutOfOrder }
+                if file == at.first.file {
+                    BreakKind::Swapped
+                } else {
+                    BreakKind::OutOfOrder
+                }
             }
             (_, Some((next, ..))) if next == expected => BreakKind::Inserted,
             (Some(before), _) if named == before_expected => {

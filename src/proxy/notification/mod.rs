@@ -10,9 +10,11 @@ mod program;
 use std::io;
 #[cfg(any(target_os = "macos", test))]
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
+use super::shared_session::lock_unpoisoned;
 use crate::engine::QuestionView;
 use crate::env::Env;
 use crate::limits::{MAX_HELD, MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
@@ -85,17 +87,21 @@ pub(super) fn end_notifications() {
 /// notification is dropped.
 fn start_queue(mut notifier: Notifier, capacity: usize) -> impl Fn(Notification) + Send {
     let (send, notifications) = sync_channel::<Notification>(capacity);
-    let thread = thread::Builder::new().name("notification".to_owned()).spawn(move || {
+    let show_all = move || {
         for notification in notifications {
             if let Err(error) = notifier(&notification) {
                 tracing::debug!("a notification could not be shown: {error}");
             }
         }
-    });
-    if let Err(error) = thread {
-        tracing::debug!("no notifications will be shown: {error}");
-    }
+    };
+    // Most sessions notify of nothing.
+    let unstarted = Mutex::new(Some(show_all));
     move |notification| {
+        if let Some(show_all) = lock_unpoisoned(&unstarted).take()
+            && let Err(error) = thread::Builder::new().name("notification".to_owned()).spawn(show_all)
+        {
+            tracing::debug!("no notifications will be shown: {error}");
+        }
         if send.try_send(notification).is_err() {
             tracing::debug!("a notification was dropped: others are not shown yet");
         }

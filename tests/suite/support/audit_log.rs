@@ -53,7 +53,9 @@ pub(crate) fn start(folder: &Path, options: LogOptions, open: Arc<Mutex<Vec<LogE
         Box::new(move |trouble| said.lock().unwrap().push(trouble))
     };
     let unanswered = Box::new(move |into: &mut Vec<LogEntry>| into.extend(open.lock().unwrap().iter().cloned()));
-    (AuditLog::start(folder.to_owned(), &server(), options, say, unanswered).unwrap(), said)
+    let log = AuditLog::start(folder.to_owned(), &server(), options, say, unanswered).unwrap();
+    log.begin();
+    (log, said)
 }
 
 /// Starts the log of a session in which every call is answered.
