@@ -11,16 +11,28 @@ use policylayer::policy::{self, Format, Server, ServerName, Source};
 use crate::lines;
 use crate::table::{Table, grouped, time};
 
-const RESULTS: &str =
-    "[results]\nstrip = [\"invisible\", \"ansi\"]\nstand_ins = [\"email\", \"phone\", \"card\", \"iban\"]\n";
+const RESULTS: &str = r#"
+[results]
+strip = ["invisible", "ansi"]
+stand_ins = ["email", "phone", "card", "iban"]
+fields = ["firstName", "lastName", "fullName", "phoneNumber", "address", "city", "zip", "dataFields.*.street"]
+"#;
+
+/// An answer after which the session has stand-ins, as most have.
+const FIRST: &str =
+    r#","result":{"email":"anna@example.com","firstName":"Anna-Maria Schmidt","address":"Hauptstrasse 1"}}"#;
 
 /// Pieces of texts, as they stand in a line: JSON in a string is full of escapes.
 const PROSE: &str =
     "The quick brown fox jumps over the lazy dog, and nobody of them knows why it should; it sleeps on.\\n";
 const ROW: &str = r#"{\"id\":48151623,\"campaignId\":\"4242\",\"name\":\"Spring sale - part 2\",\"createdAt\":\"2026-11-05 10:20:30 +00:00\",\"price\":19.99,\"uuid\":\"0b9d4c2e-1111-4222-8333-944455556666\",\"note\":\"the quick brown fox jumps over it\"},\n"#;
 
+const FRENCH: &str = "D\u{e9}j\u{e0} vu\u{a0}: le c\u{153}ur de l\u{2019}\u{e9}t\u{e9} \u{2013} on l\u{2019}a vu en 2024, \u{ab}\u{a0}peut-\u{ea}tre\u{a0}\u{bb}\u{2026}\\n";
+const CHINESE: &str = "\u{6625}\u{7720}\u{4e0d}\u{89c9}\u{6653}\u{ff0c}\u{5904}\u{5904}\u{95fb}\u{557c}\u{9e1f}\u{3002}\u{591c}\u{6765}\u{98ce}\u{96e8}\u{58f0}\u{ff0c}\u{82b1}\u{843d}\u{77e5}\u{591a}\u{5c11}\u{3002}\\n";
+
 pub(crate) fn measure() -> Table {
-    let title = "An answer with `results` that has strip and four kinds of stand-ins, to one without `results`";
+    let title =
+        "An answer with `results` that has strip, four kinds of stand-ins and eight fields, to one without `results`";
     let mut table = Table::new(title, &["answer", "bytes", "without", "with", "to without"]);
     for (name, text) in texts() {
         let answer = format!(",\"result\":{{\"content\":[{{\"type\":\"text\",\"text\":\"{text}\"}}]}}}}\n");
@@ -39,6 +51,9 @@ fn time_answer(policy: &str, answer: &str, rounds: usize) -> Duration {
     let loaded = policy::load_policy(&source, &Server::by_name(&ServerName::parse("echo").unwrap()));
     let mut engine = Engine::new(Arc::new(loaded.policy.expect("it loads")), Box::new(Memory::default()));
     let mut actions = Vec::new();
+    engine.handle_client_line(lines::call(0, lines::LARGE).as_bytes(), Now::default(), &mut actions);
+    engine.handle_server_line(format!("{}0{FIRST}", lines::BEFORE_ID).as_bytes(), Now::default(), &mut actions);
+    actions.clear();
     let mut took: Vec<_> = (1..=rounds)
         .map(|id| {
             let answer = format!("{}{id}{answer}", lines::BEFORE_ID);
@@ -65,6 +80,9 @@ fn texts() -> Vec<(&'static str, String)> {
         ("nothing in it: 20 KB of JSON", fill(ROW, 20_000)),
         ("nothing in it: 1 MB of prose", fill(PROSE, 1_000_000)),
         ("nothing in it: 1 MB of JSON", fill(ROW, 1_000_000)),
+        ("nothing in it: 1 MB of French", fill(FRENCH, 1_000_000)),
+        ("nothing in it: 1 MB of Chinese", fill(CHINESE, 1_000_000)),
+        ("one address at its end: 1 MB of JSON", fill(ROW, 1_000_000) + "anna@example.com"),
         ("1,000 addresses in 1 MB of JSON", addresses),
     ]
 }

@@ -63,8 +63,22 @@ fn find_end(text: &str, start: usize, first: usize) -> Option<usize> {
         b'.' => byte_at(bytes, end + 1).is_ascii_digit(),
         _ => after.is_ascii_alphanumeric() || after == b'_',
     };
-    let digits: Vec<u8> = bytes.get(start..end)?.iter().filter(|byte| byte.is_ascii_digit()).copied().collect();
-    (!is_longer && !is_tracked && is_issued(&digits) && luhn_sum(&digits).is_multiple_of(10)).then_some(end)
+    (!is_longer && !is_tracked && is_number(bytes.get(start..end)?)).then_some(end)
+}
+
+/// Whether a card's number may start at a group of digits of this length, whatever stands around it.
+pub(super) fn may_start(bytes: &[u8], start: usize, length: usize) -> bool {
+    let end = match length {
+        14..=16 | 19 => Some(start + length),
+        4 => GROUPINGS.iter().find_map(|groups| find_groups_end(bytes, start, groups)),
+        _ => None,
+    };
+    end.is_some_and(|end| bytes.get(start..end).is_some_and(is_number))
+}
+
+fn is_number(written: &[u8]) -> bool {
+    let digits: Vec<u8> = written.iter().filter(|byte| byte.is_ascii_digit()).copied().collect();
+    is_issued(&digits) && luhn_sum(&digits).is_multiple_of(10)
 }
 
 fn find_groups_end(bytes: &[u8], start: usize, groups: &[usize]) -> Option<usize> {

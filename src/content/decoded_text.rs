@@ -38,7 +38,7 @@ enum Invisible {
 
 /// What a program may make of a character.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+pub(super) enum Meaning {
     Char(char),
     Nothing,
 }
@@ -177,19 +177,46 @@ fn is_letter(c: char) -> bool {
         | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
+/// Whether a character that is not ASCII, and is more than itself or shows nothing, may begin with these bytes.
+pub(super) fn may_be_odd(byte: u8, next: u8) -> bool {
+    let is_odd = (byte == 0xc2)
+        | ((byte >= 0xcc) & (byte <= 0xcd))
+        | ((byte >= 0xd2) & (byte <= 0xdf))
+        | ((byte >= 0xe0) & (byte <= 0xe2))
+        | ((byte == 0xe3) & ((next == 0x80) | (next >= 0x84)))
+        | ((byte == 0xea) & (next < 0xb0))
+        | (byte >= 0xed);
+    is_odd & !((byte == 0xed) & (next <= 0x9d))
+}
+
+/// Whether the character is one of the signs and pictures that most texts have, all of which are seen.
+pub(super) fn is_usual_sign(c: char) -> bool {
+    matches!(c, '\u{a1}'..='\u{ac}' | '\u{2010}'..='\u{2027}' | '\u{3001}'..='\u{301f}' | '\u{ff01}'..='\u{ff5e}' | '\u{1f300}'..='\u{1f64f}')
+}
+
 /// What many programs take a character for; `None` if for itself.
-fn find_meaning(c: char) -> Option<Meaning> {
+pub(super) fn find_meaning(c: char) -> Option<Meaning> {
     if c.is_ascii() || is_letter(c) {
         return None;
     }
-    if is_invisible(c) {
+    if !is_usual_sign(c) && is_invisible(c) {
         return Some(Meaning::Nothing);
     }
     match c {
         '\u{3002}' | '\u{ff61}' => return Some(Meaning::Char('.')),
         '\u{2212}' => return Some(Meaning::Char('-')),
-        // Full width, small forms, and the letters and digits of mathematics.
-        '\u{ff01}'..='\u{ff5e}' | '\u{fe50}'..='\u{fe6b}' | '\u{1d400}'..='\u{1d7ff}' => {
+        // Full width, in the order of ASCII.
+        '\u{ff01}'..='\u{ff5e}' => return char::from_u32(u32::from(c) - 0xfee0).map(Meaning::Char),
+        // Signs that most texts have.
+        '\u{a1}'..='\u{ac}'
+        | '\u{2016}'..='\u{2027}'
+        | '\u{3001}'
+        | '\u{3003}'..='\u{301b}'
+        | '\u{1f300}'..='\u{1f64f}' => {
+            return None;
+        }
+        // Small forms, and the letters and digits of mathematics.
+        '\u{fe50}'..='\u{fe6b}' | '\u{1d400}'..='\u{1d7ff}' => {
             return c.nfkc().next().filter(char::is_ascii).map(Meaning::Char);
         }
         _ => {}
@@ -214,6 +241,37 @@ fn find_digit(c: char) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn usual_signs_are_seen_and_mean_what_they_mean() {
+        for c in ('\u{80}'..=char::MAX).filter(|c| is_usual_sign(*c)) {
+            assert!(!is_invisible(c), "{c:?}");
+            let category = get_general_category(c);
+            let compatible = c.nfkc().next().filter(|plain| matches!(c, '\u{ff01}'..='\u{ff5e}') && plain.is_ascii());
+            let meant = match (c, category) {
+                ('\u{3002}', _) => Some('.'),
+                (_, GeneralCategory::SpaceSeparator) => Some(' '),
+                _ if compatible.is_some() => compatible,
+                (_, GeneralCategory::DashPunctuation) => Some('-'),
+                _ => None,
+            };
+            assert!(find_meaning(c) == meant.map(Meaning::Char), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_more_than_itself_begins_so() {
+        for c in ('\u{80}'..=char::MAX).filter(|c| find_meaning(*c).is_some()) {
+            let mut buffer = [0; 4];
+            let bytes = c.encode_utf8(&mut buffer).as_bytes();
+            assert!(may_be_odd(bytes[0], bytes[1]), "{c:?}");
+        }
+        for c in "\u{e9}\u{3b1}\u{44f}\u{4e2d}\u{3042}\u{d55c}".chars() {
+            let mut buffer = [0; 4];
+            let bytes = c.encode_utf8(&mut buffer).as_bytes();
+            assert!(!may_be_odd(bytes[0], bytes[1]), "{c:?}");
+        }
+    }
 
     #[test]
     fn letters_that_are_passed_over_mean_themselves() {

@@ -28,6 +28,18 @@ pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
     }
 }
 
+/// Whether an address may be around an at sign of a text that may be decoded yet.
+pub(super) fn may_be_around(text: &str, at: usize) -> bool {
+    let rest = text.get(at + 1..).unwrap_or_default();
+    let is_part = |c: char| matches!(c, '.' | '-') || c.is_alphanumeric();
+    let length = rest.char_indices().take(LONGEST_DOMAIN).take_while(|(_, c)| is_part(*c)).count();
+    let after: &str = rest.char_indices().nth(length).and_then(|(at, _)| rest.get(at..)).unwrap_or_default();
+    // What may be another character, or begins an address of numbers.
+    let is_odd = |c: char| !c.is_ascii() || matches!(c, '%' | '&' | '[');
+    let is_escape = after.starts_with('\\') && after.trim_start_matches('\\').starts_with('u');
+    after.starts_with(is_odd) || is_escape || find_domain_end(text, at + 1).is_some()
+}
+
 /// The address around an at sign.
 fn find_address(text: &str, at: usize) -> Option<Range<usize>> {
     let end = find_domain_end(text, at + 1)?;

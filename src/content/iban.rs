@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::runs::BLOCK;
+use super::runs::Places;
 use super::{byte_at, byte_before};
 
 /// Countries and the lengths of their numbers, as of release 99 of the registry.
@@ -100,39 +100,43 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
 
 pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(start) = bytes.get(at..at + START) {
-        if let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk())
-            && !has_start(block)
-        {
-            at += BLOCK;
+    let mut next = 0;
+    for at in Places::new(bytes, is_start) {
+        if at < next {
             continue;
         }
-        let end = if is_start(start) { find_end(bytes, at) } else { None };
-        if let Some(end) = end
-            && !found(at..end)
-        {
-            return;
+        if let Some(end) = find_end(bytes, at) {
+            next = end;
+            if !found(at..end) {
+                return;
+            }
         }
-        at = end.unwrap_or(at + 1);
     }
 }
 
-/// How many bytes each starts with: two letters and two digits.
-const START: usize = 4;
-
-fn is_start(four: &[u8]) -> bool {
-    matches!(four, &[one, two, three, four, ..] if one.is_ascii_alphabetic() & two.is_ascii_alphabetic() & three.is_ascii_digit() & four.is_ascii_digit())
+/// Whether a number may start with these.
+pub(super) fn is_start(one: u8, two: u8, three: u8, four: u8) -> bool {
+    one.is_ascii_alphabetic() & two.is_ascii_alphabetic() & three.is_ascii_digit() & four.is_ascii_digit()
 }
 
-/// Whether one may start within a block.
-fn has_start(bytes: &[u8; BLOCK + START - 1]) -> bool {
-    let [one, two, three, four] = std::array::from_fn(|at| bytes.get(at..at + BLOCK).unwrap_or_default());
-    let mut any = false;
-    for (((one, two), three), four) in one.iter().zip(two).zip(three).zip(four) {
-        any |= one.is_ascii_alphabetic() & two.is_ascii_alphabetic() & three.is_ascii_digit() & four.is_ascii_digit();
+/// Whether a number may start at such a place, whatever stands before it. `is_odd` says what may stand for something else: a
+/// number with that in it may be one.
+pub(super) fn may_start(bytes: &[u8], start: usize, is_odd: impl Fn(usize) -> bool) -> bool {
+    let Some(length) = length_of([byte_at(bytes, start), byte_at(bytes, start + 1)]) else { return false };
+    let mut number = Vec::with_capacity(length);
+    let mut at = start;
+    while number.len() < length {
+        let byte = byte_at(bytes, at);
+        let is_between =
+            matches!(byte, b' ' | b'-') && (byte_at(bytes, at + 1).is_ascii_alphanumeric() || is_odd(at + 1));
+        if byte.is_ascii_alphanumeric() {
+            number.push(byte);
+        } else if !is_between {
+            return is_odd(at);
+        }
+        at += 1;
     }
-    any
+    !byte_at(bytes, at).is_ascii_alphanumeric() && is_one_case(&number) && checksum(&number) == 1
 }
 
 fn find_end(bytes: &[u8], start: usize) -> Option<usize> {

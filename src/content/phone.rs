@@ -234,6 +234,49 @@ fn has_word_before(text: &str, at: usize) -> bool {
     false
 }
 
+/// Whether a number may start at the first group of a run of digits and what people put between them, in a text that may be
+/// decoded yet; `digits` says where that group is. A number with a plus or two zeros is left to others.
+pub(super) fn may_follow_word(text: &str, at: usize) -> bool {
+    // How far back words are read: with their escapes, those that count may stand further off.
+    const REACH: usize = 256;
+    if is_date(text.as_bytes(), at) {
+        return false;
+    }
+    let start = text.floor_char_boundary(at.saturating_sub(REACH));
+    let mut before = text.get(start..at).unwrap_or_default();
+    let mut left = MOST_FILLERS + 1;
+    while left > 0 {
+        before = before.trim_end_matches(|c: char| !c.is_alphanumeric());
+        let head = before.trim_end_matches(char::is_alphanumeric);
+        let word = before.get(head.len()..).unwrap_or_default();
+        let is_lower = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let word = if is_lower { Cow::Borrowed(word) } else { Cow::Owned(word.to_lowercase()) };
+        if head.is_empty() && start > 0 {
+            return true;
+        }
+        if word.is_empty() {
+            return false;
+        }
+        // What an escape ends with is no part of the word behind it.
+        let escaped = words::escape_end(head.as_bytes(), word.as_bytes()).unwrap_or_default();
+        let readings = [&*word, word.get(escaped..).unwrap_or_default()];
+        if readings.iter().any(|reading| is_word(reading)) {
+            return true;
+        }
+        let is_none = readings.contains(&"");
+        // Of a letter that is written with an escape, the word is not known.
+        if head.ends_with('\\') && word.starts_with('u') && !words::is_sign_escape(&word) {
+            return true;
+        }
+        if !is_none && !readings.iter().any(|reading| is_filler(reading)) {
+            return false;
+        }
+        left -= usize::from(!is_none);
+        before = head;
+    }
+    false
+}
+
 fn is_phone_word(word: &str) -> bool {
     matches!(
         word,

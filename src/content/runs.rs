@@ -24,6 +24,68 @@ pub(super) fn has_pair(bytes: &[u8], is_kind: impl Fn(u8, u8) -> bool) -> bool {
     blocks.iter().zip(next_blocks).any(|(one, next)| pairs(one, next)) || pairs(last, next_rest)
 }
 
+/// The places where four bytes in a row are of a kind; behind the last byte there are zeros. Blocks without one are passed at once.
+pub(super) struct Places<'t, K> {
+    bytes: &'t [u8],
+    is_kind: K,
+    /// Where the next block starts.
+    next: usize,
+    /// The places in the block before, from its first byte on.
+    found: u64,
+}
+
+const FOUR: usize = 4;
+
+impl<'t, K: Fn(u8, u8, u8, u8) -> bool> Places<'t, K> {
+    pub(super) fn new(bytes: &'t [u8], is_kind: K) -> Self {
+        Self { bytes, is_kind, next: 0, found: 0 }
+    }
+
+    fn find_in(&self, block: &[u8; BLOCK + FOUR - 1]) -> u64 {
+        let [one, two, three, four] = std::array::from_fn(|at| block.get(at..at + BLOCK).unwrap_or_default());
+        let fours =
+            || one.iter().zip(two).zip(three).zip(four).map(|(((one, two), three), four)| [*one, *two, *three, *four]);
+        if !fours().fold(false, |any, [one, two, three, four]| any | (self.is_kind)(one, two, three, four)) {
+            return 0;
+        }
+        let mut flags = [0_u8; BLOCK];
+        for (flag, [one, two, three, four]) in flags.iter_mut().zip(fours()) {
+            *flag = u8::from((self.is_kind)(one, two, three, four));
+        }
+        gather_bits(&flags)
+    }
+}
+
+impl<K: Fn(u8, u8, u8, u8) -> bool> Iterator for Places<'_, K> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        while self.found == 0 {
+            let rest = self.bytes.get(self.next..).filter(|rest| !rest.is_empty())?;
+            self.found = match rest.first_chunk() {
+                Some(block) => self.find_in(block),
+                None => {
+                    let mut block = [0; BLOCK + FOUR - 1];
+                    block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+                    self.find_in(&block)
+                }
+            };
+            self.next += BLOCK;
+        }
+        let at = self.next - BLOCK + self.found.trailing_zeros() as usize;
+        self.found &= self.found - 1;
+        (at < self.bytes.len()).then_some(at)
+    }
+}
+
+/// One bit for each flag, the first one lowest.
+fn gather_bits(flags: &[u8; BLOCK]) -> u64 {
+    let (words, _) = flags.as_chunks::<8>();
+    // The product gathers the lowest bits of eight bytes in its highest byte.
+    let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    words.iter().enumerate().fold(0, |all, (index, word)| all | bits(word) << (8 * index))
+}
+
 /// The runs of at least so many bytes of a kind, in their order. Between two of them only every `least`th byte is looked at, and
 /// what is around it if it is of the kind.
 pub(super) struct LongRuns<'t, K> {
@@ -88,6 +150,12 @@ mod tests {
             let is_pair = |one, next| one == b' ' && next == b'x';
             assert_eq!(has_pair(&text, is_pair), text.windows(2).any(|pair| is_pair(pair[0], pair[1])));
             assert_eq!(has_byte(&text, |byte| byte == b' '), text.contains(&b' '));
+            let is_four = |one, two, _, four| is_pair(one, two) && four != b' ';
+            let places: Vec<_> = Places::new(&text, is_four).collect();
+            let mut padded = text.clone();
+            padded.extend([0; 3]);
+            let is_place = |at: &usize| is_four(padded[*at], padded[at + 1], 0, padded[at + 3]);
+            assert_eq!(places, (0..text.len()).filter(is_place).collect::<Vec<_>>());
         }
     }
 }

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
+use super::decoded_text::{is_usual_sign, may_be_odd};
 use super::run_length;
-use super::runs::{has_byte, has_pair};
+use super::runs::Places;
 use crate::unicode::is_default_ignorable;
 use crate::wire::text::decode_escape;
 use crate::wire::view::{self, Leaf};
@@ -54,18 +55,35 @@ impl TextEdits {
         }
     }
 
-    /// Whether something in the inside of a string, as written, may have to be taken out.
-    fn may_strip(&self, inside: &str) -> bool {
-        let is_escape = |byte: u8, next: u8| (byte == b'\\') & ((next == b'u') | (next == b'b') | (next == b'f'));
-        (self.invisible || self.ansi)
-            && (has_byte(inside.as_bytes(), |byte| !(b' '..=b'~').contains(&byte))
-                || has_pair(inside.as_bytes(), is_escape))
+    /// Whether something in a text, as written, may have to be taken out.
+    fn may_strip(&self, text: &str) -> bool {
+        let is_odd = |byte: u8, next: u8, _: u8, _: u8| {
+            let is_escape = (byte == b'\\') & ((next == b'u') | (next == b'b') | (next == b'f'));
+            may_be_odd(byte, next) | (byte == 0x7f) | is_escape
+        };
+        (self.invisible || self.ansi) && Places::new(text.as_bytes(), is_odd).any(|at| may_be_unseen(text, at))
+    }
+}
+
+/// Whether a character that shows nothing may stand at a place of a text, as written.
+fn may_be_unseen(text: &str, at: usize) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    let Some(escape) = rest.strip_prefix('\\') else { return rest.starts_with(is_unseen) };
+    let unit = escape.get(1..5).and_then(|hex| u16::from_str_radix(hex, 16).ok());
+    match unit.filter(|_| escape.starts_with('u')) {
+        // Halves of emoji.
+        Some(0xd83c | 0xd83d | 0xdc00..=0xdfff) => false,
+        Some(unit) => char::from_u32(unit.into()).is_none_or(is_unseen),
+        None => true,
     }
 }
 
 /// Edits the strings of a JSON object that the strict reader has read; `None` if nothing changes. Keys stay, and so does
 /// `requestState`, which belongs to the server, and base64 is not cut.
 pub fn edit_texts(json: &str, edits: &TextEdits, counts: &mut EditCounts) -> Option<String> {
+    if edits.max_text.is_none_or(|max| json.len() <= max) && !edits.may_strip(json) {
+        return None;
+    }
     let is_state = |member: &view::Member<'_>| member.key().as_deref() == Some("requestState");
     let state = view::members(json).find(is_state).map(|member| member.range);
     let mut edited = String::new();
@@ -185,6 +203,9 @@ impl TextEdits {
 
 /// Whether the character shows nothing: what Unicode calls ignorable, controls of format and of terminals.
 fn is_unseen(c: char) -> bool {
+    if is_usual_sign(c) {
+        return false;
+    }
     let is_control = c.is_control() && !matches!(c, '\t' | '\n' | '\r');
     // Signs of Arabic and other scripts that stand before a number, and are seen.
     let is_sign = matches!(c, '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{110bd}' | '\u{110cd}');
@@ -305,4 +326,25 @@ fn decoded_length(inside: &str, mut at: usize) -> usize {
         at += used;
     }
     length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unseen_is_looked_for() {
+        let edits = TextEdits { invisible: true, ansi: true, max_text: None };
+        for c in ('\u{7f}'..=char::MAX).filter(|c| is_unseen(*c)) {
+            let units: String = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            for written in [c.to_string(), units] {
+                assert!(edits.may_strip(&format!("x{written}y")), "{c:?} as {written}");
+            }
+        }
+        for seen in
+            ["caf\u{e9} \u{4e2d}\u{6587}\u{ff0c}", "\u{2013} \u{1f600}", r"\ud83d\ude00 \u003cb\u003e \n \\ \u2019"]
+        {
+            assert!(!edits.may_strip(seen), "{seen}");
+        }
+    }
 }

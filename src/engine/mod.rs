@@ -90,6 +90,8 @@ pub struct Engine {
     policy: Arc<Policy>,
     gate: CallGate,
     reader: Reader,
+    /// Whether the server's line was read to its depth, and all parsers read it alike.
+    is_read_whole: bool,
     client_requests: OpenRequests,
     server_requests: OpenRequests,
     tools: ToolIndex,
@@ -118,6 +120,7 @@ impl Engine {
             policy,
             gate: CallGate::new(store),
             reader: Reader::default(),
+            is_read_whole: false,
             client_requests: OpenRequests::default(),
             server_requests: OpenRequests::default(),
             tasks: Tasks::default(),
@@ -227,9 +230,15 @@ impl Engine {
     }
 
     fn read_server_line<'l>(&mut self, line: &'l [u8], turn: &mut Turn<'l>) {
-        let message =
-            self.reader.read_line(line, StrictDepth::ENVELOPE).and_then(|envelope| Message::from_envelope(&envelope));
-        match message {
+        // Where results have rules, the line is read as a whole once. What parsers read differently further in matters only to those.
+        let whole = if self.policy.has_result_rules() {
+            self.reader.read_line(line, StrictDepth::EVERYTHING).ok()
+        } else {
+            None
+        };
+        self.is_read_whole = whole.is_some();
+        let read = whole.map_or_else(|| self.reader.read_line(line, StrictDepth::ENVELOPE), Ok);
+        match read.and_then(|envelope| Message::from_envelope(&envelope)) {
             Ok(Message::Request { id, key, method, params }) => match self.hide_in_request(line, params) {
                 Ok(hidden) => {
                     turn.set_instead(hidden);
@@ -462,7 +471,7 @@ impl Engine {
         let edited = match (open.kind, answer) {
             (RequestKind::Call(call), answer) => self.treat_call_answer((&open.id, call), line, answer, turn),
             (RequestKind::Task(request), answer) => {
-                let treated = self.treat_task_answer((&open.id, &request), line, turn);
+                let treated = self.treat_task_answer((&open.id, &request), (line, answer), turn);
                 self.handle_task_answer(request, answer, turn);
                 Ok(treated)
             }

@@ -22,6 +22,13 @@ struct TreatedLine {
     withheld: Option<WithheldBy>,
 }
 
+/// A line of the server, and what is treated of it if that is known.
+#[derive(Clone, Copy)]
+struct AnswerLine<'l> {
+    line: &'l [u8],
+    part: Option<&'l str>,
+}
+
 impl Engine {
     /// Handles the answer to a call, and returns the line that the client gets instead, if it gets another.
     pub(super) fn treat_call_answer(
@@ -41,7 +48,11 @@ impl Engine {
                     Answer::Result(_) => call.shape,
                     Answer::Error(_) => AnswerShape::Other,
                 };
-                let (treated, record) = self.treat_line((id, shape), plan, filtered.as_deref().unwrap_or(line), turn);
+                let line = match filtered.as_deref() {
+                    Some(filtered) => AnswerLine { line: filtered, part: None },
+                    None => AnswerLine { line, part: Some(answer.text()) },
+                };
+                let (treated, record) = self.treat_line((id, shape), plan, line, turn);
                 if let Some(draft) = &mut call.draft {
                     draft.add_result(record);
                 }
@@ -60,11 +71,12 @@ impl Engine {
     pub(super) fn treat_task_answer(
         &mut self,
         (id, request): (&str, &TaskRequest),
-        line: &[u8],
+        (line, answer): (&[u8], Answer<'_>),
         turn: &mut Turn<'_>,
     ) -> Option<Vec<u8>> {
         let plan = self.tasks.find_results(&request.task)?;
-        let (treated, record) = self.treat_line((id, AnswerShape::Other), &plan, line, turn);
+        let (treated, record) =
+            self.treat_line((id, AnswerShape::Other), &plan, AnswerLine { line, part: Some(answer.text()) }, turn);
         self.tasks.add_result(&request.task, record);
         treated
     }
@@ -79,6 +91,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         let Some(plan) = params.and_then(|_| self.find_notification_plan()) else { return turn.forward_to_client() };
+        let line = AnswerLine { line, part: params };
         let TreatedLine { edited, withheld, record } = self.apply_plan(&plan, line);
         if self.enforcement == Enforcement::Enforced && withheld.is_none() {
             self.notified.add(record);
@@ -112,7 +125,7 @@ impl Engine {
         &mut self,
         (id, shape): (&str, AnswerShape),
         plan: &ResultPlan,
-        line: &[u8],
+        line: AnswerLine<'_>,
         turn: &mut Turn<'_>,
     ) -> (Option<Vec<u8>>, ResultRecord) {
         let TreatedLine { edited, record, withheld } = self.apply_plan(plan, line);
@@ -134,9 +147,14 @@ impl Engine {
     }
 
     /// Applies a plan to a line. One that parsers may read differently is withheld.
-    fn apply_plan(&mut self, plan: &ResultPlan, line: &[u8]) -> TreatedLine {
-        let read = self.reader.read_line(line, StrictDepth::EVERYTHING);
-        let read = read.map(|envelope| envelope.result.or(envelope.error).or(envelope.params).unwrap_or("{}"));
+    fn apply_plan(&mut self, plan: &ResultPlan, AnswerLine { line, part }: AnswerLine<'_>) -> TreatedLine {
+        let read = match part.filter(|_| self.is_read_whole) {
+            Some(part) => Ok(part),
+            None => self
+                .reader
+                .read_line(line, StrictDepth::EVERYTHING)
+                .map(|envelope| envelope.result.or(envelope.error).or(envelope.params).unwrap_or("{}")),
+        };
         let (text, treated) = match read {
             Ok(text) => (text, plan.treat_result(text, &mut self.stand_ins)),
             Err(fault) => {

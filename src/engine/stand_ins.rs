@@ -163,8 +163,9 @@ impl Engine {
         if rules.is_empty() {
             return Ok(None);
         }
-        // Its keys were read only as deep as the envelope.
-        self.reader.read_line(line, StrictDepth::EVERYTHING).map_err(|_| NotHidden::NotAlike)?;
+        if !self.is_read_whole {
+            self.reader.read_line(line, StrictDepth::EVERYTHING).map_err(|_| NotHidden::NotAlike)?;
+        }
         let hidden = self.stand_ins.hide_values(params, &rules, &mut StandInCounts::default())?;
         Ok(hidden.map(|hidden| {
             let place = range_of(line, params);

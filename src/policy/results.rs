@@ -391,6 +391,11 @@ impl Policy {
         ResultPlan::new(self.results.iter().chain(rules.iter().filter_map(|rule| rule.results.as_ref())))
     }
 
+    /// Whether there are rules for any result.
+    pub fn has_result_rules(&self) -> bool {
+        self.has_result_rules
+    }
+
     /// Whether anything gets stand-ins.
     pub fn has_stand_ins(&self) -> bool {
         self.has_stand_ins

@@ -56,6 +56,15 @@ pub enum Answer<'l> {
     Error(&'l str),
 }
 
+impl<'l> Answer<'l> {
+    /// What was answered, as written.
+    pub const fn text(self) -> &'l str {
+        match self {
+            Self::Result(text) | Self::Error(text) => text,
+        }
+    }
+}
+
 impl<'l> Message<'l> {
     /// Reads an envelope as a message.
     ///

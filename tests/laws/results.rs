@@ -41,6 +41,38 @@ const PIECES: &[&str] = &[
     "[\"",
     "\"]",
     "\\n",
+    "\\t",
+    "\t",
+    "\n",
+    "\\/",
+    "/",
+    "\\u00e9",
+    "\\u00a0",
+    "\\u003c",
+    "\u{a0}",
+    "\u{2013}",
+    "\u{ff10}",
+    "\u{3002}com",
+    "%20",
+    "%2D",
+    "%3A",
+    "1",
+    "49",
+    "555",
+    "0",
+    "1234",
+    "+",
+    "phone",
+    "DE89",
+    "AD00",
+    "Anna-Maria Schmidt",
+    "'",
+    "&",
+    "#",
+    "2026-11-05T10:20:30Z",
+    "0b9d4c2e-1111-4222-8333-944455556666",
+    "\"name\":\"",
+    "name",
     "%20",
     "\u{200b}",
     "\u{e9}",
@@ -80,9 +112,44 @@ pub fn holds(data: &[u8]) {
     ];
     let mut session = StandIns::new([7; 32]);
     let mut seen = HashMap::new();
+    looks_everywhere(&results);
     for result in results {
         comes_back(&mut session, &result, &mut seen);
     }
+}
+
+/// Where nothing is suspected, there is nothing: what is looked through as a whole has the same stand-ins.
+fn looks_everywhere(results: &[Value]) {
+    for rules in [
+        rules(),
+        StandInRules { kinds: ContentKinds::default(), ..rules() },
+        StandInRules { fields: Vec::new(), ..rules() },
+    ] {
+        let [mut quick, mut slow] = [StandIns::new([7; 32]), StandIns::new([7; 32])];
+        for written in results
+            .iter()
+            .flat_map(|result| [result.to_string(), escape_more(&result.to_string()), format!("{result:#}")])
+        {
+            let [mut quickly, mut slowly] = [StandInCounts::default(); 2];
+            let hidden = quick.hide_values(&written, &rules, &mut quickly);
+            assert_eq!(hidden, slow.hide_values_slowly(&written, &rules, &mut slowly), "{written}");
+            if hidden.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The same JSON with more escapes.
+fn escape_more(json: &str) -> String {
+    let escape = |c: char| match c {
+        '/' => "\\/".to_owned(),
+        '@' | '<' | '&' | '\'' | '\u{80}'.. => {
+            c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        }
+        c => c.to_string(),
+    };
+    json.chars().map(escape).collect()
 }
 
 /// What a client makes of a result reaches the server as if nothing had been hidden. `seen` has the values of the stand-ins.

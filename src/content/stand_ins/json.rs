@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
+use super::screen::Suspects;
 use crate::wire::text::{decode_escape, find_backslash, string_end};
 
 /// How deep JSON in texts of JSON is looked into.
@@ -36,13 +37,27 @@ pub(super) struct FoundText<'a> {
     pub(super) has_half: bool,
 }
 
-/// Collects what `edit` changes in each text of a JSON value that a strict reader has read.
-pub(super) fn patch_texts<E>(
+/// What changes the texts of a JSON value.
+pub(super) trait EditTexts {
+    type Error;
+
+    /// Where there may be something to change in a JSON text, as it is written.
+    fn screen(&self, json: &str) -> Suspects;
+
+    /// Whether a text has to be looked at, although nothing was suspected in it: of these keys, or for what is written in it.
+    fn wants(&self, way: &[Cow<'_, str>], written: &str) -> bool;
+
+    /// What changes in a text.
+    fn edit(&mut self, found: FoundText<'_>) -> Result<Vec<Patch>, Self::Error>;
+}
+
+/// Collects what changes in each text of a JSON value that a strict reader has read.
+pub(super) fn patch_texts<E: EditTexts>(
     json: &str,
     most_nested: usize,
-    edit: &mut dyn FnMut(FoundText<'_>) -> Result<Vec<Patch>, E>,
-) -> Result<Vec<Patch>, E> {
-    patch_nested(json, (0, most_nested), edit)
+    editor: &mut E,
+) -> Result<Vec<Patch>, E::Error> {
+    patch_nested(json, (0, most_nested), editor)
 }
 
 /// Applies changes, which are in order and do not overlap.
@@ -66,13 +81,17 @@ enum Container {
     KeyNext,
 }
 
-fn patch_nested<E>(
+fn patch_nested<E: EditTexts>(
     json: &str,
     (depth, most): (usize, usize),
-    edit: &mut dyn FnMut(FoundText<'_>) -> Result<Vec<Patch>, E>,
-) -> Result<Vec<Patch>, E> {
+    editor: &mut E,
+) -> Result<Vec<Patch>, E::Error> {
     let bytes = json.as_bytes();
     let mut patches = Vec::new();
+    let mut suspects = editor.screen(json);
+    if suspects.is_empty() {
+        return Ok(patches);
+    }
     let (mut containers, mut way) = (Vec::new(), Vec::new());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
@@ -98,14 +117,15 @@ fn patch_nested<E>(
                 let Some(end) = string_end(bytes, at) else { break };
                 let inside = json.get(at..end).unwrap_or_default();
                 let is_key = containers.last() == Some(&Container::KeyNext);
-                let decoded = Decoded::new(inside);
                 if is_key {
                     containers.pop();
                     containers.push(Container::Object);
                     way.pop();
                 }
-                if !is_left_alone(depth, &way, inside) {
-                    let changed = patch_text(&decoded, (&way, is_key), (depth, most), edit)?;
+                let is_wanted = suspects.are_in(at, end) || editor.wants(if is_key { &[] } else { &way }, inside);
+                let decoded = if is_wanted || is_key { Decoded::new(inside) } else { Decoded::default() };
+                if is_wanted && !is_left_alone(depth, &way, inside) {
+                    let changed = patch_text(&decoded, (&way, is_key), (depth, most), editor)?;
                     patches.extend(changed.into_iter().map(|patch| decoded.to_written(patch, at)));
                 }
                 if is_key {
@@ -119,17 +139,17 @@ fn patch_nested<E>(
     Ok(patches)
 }
 
-fn patch_text<E>(
+fn patch_text<E: EditTexts>(
     decoded: &Decoded<'_>,
     (way, is_key): (&[Cow<'_, str>], bool),
     (depth, most): (usize, usize),
-    edit: &mut dyn FnMut(FoundText<'_>) -> Result<Vec<Patch>, E>,
-) -> Result<Vec<Patch>, E> {
+    editor: &mut E,
+) -> Result<Vec<Patch>, E::Error> {
     let text = &*decoded.text;
     let is_json = !is_key && depth < most && is_container(text);
     let is_too_deep = depth >= most;
-    let patches = edit(FoundText { text, way, is_key, is_json, is_too_deep, has_half: decoded.has_half })?;
-    if patches.is_empty() && is_json { patch_nested(text, (depth + 1, most), edit) } else { Ok(patches) }
+    let patches = editor.edit(FoundText { text, way, is_key, is_json, is_too_deep, has_half: decoded.has_half })?;
+    if patches.is_empty() && is_json { patch_nested(text, (depth + 1, most), editor) } else { Ok(patches) }
 }
 
 /// Whether the text is that of an object or a list.
@@ -148,6 +168,7 @@ fn is_left_alone(depth: usize, way: &[Cow<'_, str>], inside: &str) -> bool {
 }
 
 /// The inside of a JSON string, decoded, and where its pieces are as written.
+#[derive(Default)]
 struct Decoded<'t> {
     text: Cow<'t, str>,
     /// Behind each escape: the place in the text, and the place as written.
@@ -199,18 +220,33 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
+    #[derive(Default)]
+    struct AtSigns(Vec<String>);
+
+    impl EditTexts for AtSigns {
+        type Error = std::convert::Infallible;
+
+        fn screen(&self, _: &str) -> Suspects {
+            Suspects::everywhere()
+        }
+
+        fn wants(&self, _: &[Cow<'_, str>], _: &str) -> bool {
+            false
+        }
+
+        fn edit(&mut self, found: FoundText<'_>) -> Result<Vec<Patch>, Self::Error> {
+            self.0.push(found.way.join("."));
+            let at = found.text.match_indices('@').filter(|_| !found.is_json);
+            Ok(at.map(|(at, _)| Patch { range: at..at + 1, text: "\"\n".to_owned() }).collect())
+        }
+    }
+
     #[test]
     fn pieces_change_and_all_else_stays() {
         let json = r#" { "k\u0061@" : [1.50, "x\/a@b\u0020", {"n":"{\"d\\u0065\": [\"a\\\"@\"] }"}], "requestState":"@" ,"e":"@\ud83d\ude42@"}"#;
-        let mut ways = Vec::new();
-        let patches = patch_texts(json, MOST_NESTED, &mut |found: FoundText<'_>| {
-            ways.push(found.way.join("."));
-            if found.is_json {
-                return Ok::<_, ()>(Vec::new());
-            }
-            let at = found.text.match_indices('@');
-            Ok(at.map(|(at, _)| Patch { range: at..at + 1, text: "\"\n".to_owned() }).collect())
-        });
+        let mut editor = AtSigns::default();
+        let patches = patch_texts(json, MOST_NESTED, &mut editor);
+        let ways = editor.0;
         let expected = r#" { "k\u0061\"\n" : [1.50, "x\/a\"\nb\u0020", {"n":"{\"d\\u0065\": [\"a\\\"\\\"\\n\"] }"}], "requestState":"@" ,"e":"\"\n\ud83d\ude42\"\n"}"#;
         assert_eq!(apply_patches(json, &patches.unwrap()), expected);
         assert_eq!(ways, ["", "ka@", "ka@", "ka@.n", "", "de", "", "", "e"].map(str::to_owned).to_vec());

@@ -125,6 +125,11 @@ impl FieldPattern {
         if keys.len() > MOST_KEYS { Err(FieldPatternError::TooLong) } else { Ok(Self { keys }) }
     }
 
+    /// The last key that is not any.
+    pub(super) fn last_key(&self) -> Option<&str> {
+        self.keys.iter().rev().flatten().map(|key| &**key).next()
+    }
+
     /// Whether it names the field at the end of this way of keys.
     pub fn names(&self, way: &[Cow<'_, str>]) -> bool {
         let Some(start) = way.len().checked_sub(self.keys.len()) else { return false };

@@ -1,6 +1,6 @@
 //! Values that are known from elsewhere: where a later text has one, it is the same value, whatever stands around it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::{Bound, Range};
 
@@ -9,6 +9,12 @@ const SHORTEST: usize = 8;
 /// How many values with the same beginning are compared at a place.
 const MOST_COMPARED: usize = 64;
 const FILTER_WORDS: usize = 1024;
+/// How long the pieces are by which a text is looked through, at every fifth byte.
+const PIECE: usize = 4;
+const STEP: usize = SHORTEST - PIECE + 1;
+/// The fewest bits of the filters for that, and how many there are for each value at least.
+const FEWEST_BITS: usize = 1 << 16;
+const BITS_EACH: usize = 64;
 
 #[derive(Default)]
 pub(super) struct KnownValues {
@@ -16,6 +22,14 @@ pub(super) struct KnownValues {
     longest: usize,
     /// A bit for each way in which a value begins.
     filter: Vec<u64>,
+    /// Of each value eight bytes that stand in a text however it is escaped.
+    beginnings: HashSet<[u8; SHORTEST]>,
+    /// A bit for each piece of these, and for each of them.
+    pieces: Vec<u64>,
+    whole: Vec<u64>,
+    /// Whether one has no such bytes, and whether one has such bytes that are not ASCII.
+    has_hidden: bool,
+    has_odd: bool,
 }
 
 impl fmt::Debug for KnownValues {
@@ -36,6 +50,82 @@ impl KnownValues {
         }
         self.longest = self.longest.max(value.len());
         self.values.insert(value.into());
+        self.add_beginning(value);
+    }
+
+    fn add_beginning(&mut self, value: &str) {
+        let is_plain = |byte: &u8| !matches!(byte, 0..b' ' | 0x7f | b'"' | b'\\' | b'/' | b'&' | b'\'' | b'<' | b'>');
+        let piece = |is_plain: &dyn Fn(&u8) -> bool| {
+            value
+                .as_bytes()
+                .windows(SHORTEST)
+                .find(|eight| eight.iter().all(is_plain))
+                .and_then(|eight| eight.first_chunk())
+        };
+        let ascii = piece(&|byte| is_plain(byte) && byte.is_ascii());
+        self.has_odd |= ascii.is_none();
+        let Some(beginning) = ascii.or_else(|| piece(&is_plain)).copied() else {
+            self.has_hidden = true;
+            return;
+        };
+        self.beginnings.insert(beginning);
+        if self.beginnings.len() * BITS_EACH > self.pieces.len() * 64 {
+            let words = (self.pieces.len() * 4).max(FEWEST_BITS / 64);
+            (self.pieces, self.whole) = (vec![0; words], vec![0; words]);
+            let all: Vec<_> = self.beginnings.iter().copied().collect();
+            all.iter().for_each(|beginning| self.set_bits(beginning));
+        } else {
+            self.set_bits(&beginning);
+        }
+    }
+
+    fn set_bits(&mut self, beginning: &[u8; SHORTEST]) {
+        for piece in beginning.array_windows() {
+            set_bit(&mut self.pieces, piece_hash(piece));
+        }
+        set_bit(&mut self.whole, whole_hash(beginning));
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether one has characters that are not ASCII where it is looked for.
+    pub(super) fn have_odd(&self) -> bool {
+        self.has_odd
+    }
+
+    /// Whether one is not found as it is written.
+    pub(super) fn has_hidden(&self) -> bool {
+        self.has_hidden
+    }
+
+    /// Whether one may stand in a text that is not decoded yet.
+    pub(super) fn may_be_in(&self, bytes: &[u8]) -> bool {
+        let mut places = Vec::new();
+        self.find_as_written(bytes, &mut places);
+        self.has_hidden || !places.is_empty()
+    }
+
+    /// Finds where one may stand in a text that is not decoded yet.
+    pub(super) fn find_as_written(&self, bytes: &[u8], places: &mut Vec<usize>) {
+        if self.beginnings.is_empty() {
+            return;
+        }
+        let mut at = 0;
+        while let Some(piece) = bytes.get(at..).and_then(|rest| rest.first_chunk::<PIECE>()) {
+            if has_bit(&self.pieces, piece_hash(piece)) {
+                let starts = (at.saturating_sub(STEP - 1)..=at).filter(|start| {
+                    let beginning = bytes.get(*start..).and_then(|rest| rest.first_chunk::<SHORTEST>());
+                    beginning.is_some_and(|beginning| {
+                        has_bit(&self.whole, whole_hash(beginning)) && self.beginnings.contains(beginning)
+                    })
+                });
+                places.extend(starts);
+            }
+            at += STEP;
+        }
     }
 
     /// Where whole known values stand in a text.
@@ -96,6 +186,32 @@ impl KnownValues {
 /// Whether a value is one lower-case word, which may be one of many and no name.
 fn is_plain(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+fn piece_hash(piece: &[u8; PIECE]) -> u32 {
+    u32::from_le_bytes(*piece).wrapping_mul(0x9e37_79b1)
+}
+
+fn whole_hash(beginning: &[u8; SHORTEST]) -> u32 {
+    (u64::from_le_bytes(*beginning).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+}
+
+/// The place of a hash in as many words as a power of two: its highest bits are those that all of it counts for.
+fn bit_place(words: &[u64], hash: u32) -> (usize, u64) {
+    let place = (u64::from(hash) * (words.len() as u64 * 64)) >> 32;
+    (place as usize / 64, 1 << (place % 64))
+}
+
+fn set_bit(words: &mut [u64], hash: u32) {
+    let (word, bit) = bit_place(words, hash);
+    if let Some(word) = words.get_mut(word) {
+        *word |= bit;
+    }
+}
+
+fn has_bit(words: &[u64], hash: u32) -> bool {
+    let (word, bit) = bit_place(words, hash);
+    words.get(word).is_some_and(|word| word & bit != 0)
 }
 
 fn filter_place(bytes: &[u8]) -> (usize, u64) {

@@ -12,15 +12,17 @@ mod json;
 mod kinds;
 mod known_values;
 mod marks;
+mod screen;
 mod table;
 mod url;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use json::{FoundText, MOST_NESTED, Patch, apply_patches, is_container, patch_texts};
+use json::{EditTexts, FoundText, MOST_NESTED, Patch, apply_patches, is_container, patch_texts};
 pub use kinds::{FieldPattern, FieldPatternError, StandInKind, StandInRules};
 use marks::find_marks;
+use screen::{FieldKeys, Screen, Suspects};
 pub use table::StandIns;
 
 use super::runs::has_byte;
@@ -89,7 +91,32 @@ impl StandIns {
         rules: &StandInRules,
         counts: &mut StandInCounts,
     ) -> Result<Option<String>, NotHidden> {
-        let patches = patch_texts(json, MOST_NESTED, &mut |found| self.hide_text(found, rules, counts))?;
+        self.hide(json, rules, (counts, Looks::WhereSuspected))
+    }
+
+    /// As [`Self::hide_values`], but each text is decoded and looked through. The one is held against the other.
+    ///
+    /// # Errors
+    /// When not all values can be replaced.
+    #[doc(hidden)]
+    pub fn hide_values_slowly(
+        &mut self,
+        json: &str,
+        rules: &StandInRules,
+        counts: &mut StandInCounts,
+    ) -> Result<Option<String>, NotHidden> {
+        self.hide(json, rules, (counts, Looks::Everywhere))
+    }
+
+    fn hide(
+        &mut self,
+        json: &str,
+        rules: &StandInRules,
+        (counts, looks): (&mut StandInCounts, Looks),
+    ) -> Result<Option<String>, NotHidden> {
+        let known = self.known_values().count();
+        let mut hiding = Hiding { table: self, rules, keys: FieldKeys::new(rules), counts, looks, known };
+        let patches = patch_texts(json, MOST_NESTED, &mut hiding)?;
         Ok((!patches.is_empty()).then(|| apply_patches(json, &patches)))
     }
 
@@ -165,28 +192,9 @@ impl StandIns {
         json: &str,
         keeps: &dyn Fn(&[Cow<'_, str>]) -> bool,
     ) -> Result<Option<PutBack>, ForeignStandIn> {
-        const MOST_PLACES: usize = 20;
-        let (mut places, mut counts) = (Vec::new(), StandInCounts::default());
-        let patches = patch_texts(json, 2 * MOST_NESTED, &mut |found: FoundText<'_>| {
-            if found.is_json || keeps(found.way) {
-                return Ok(Vec::new());
-            }
-            let mut patches = Vec::new();
-            for mark in find_marks(found.text, self) {
-                let Some((text, kind)) = self.value_of(&mark, found.text) else {
-                    return Err(ForeignStandIn { place: name_place(found.way) });
-                };
-                counts.add(kind);
-                patches.push(Patch { range: mark.range, text });
-            }
-            if !patches.is_empty() && places.len() < MOST_PLACES {
-                let place = name_place(found.way);
-                if !places.contains(&place) {
-                    places.push(place);
-                }
-            }
-            Ok(patches)
-        })?;
+        let mut putting = Putting { table: self, keeps, places: Vec::new(), counts: StandInCounts::default() };
+        let patches = patch_texts(json, 2 * MOST_NESTED, &mut putting)?;
+        let Putting { places, counts, .. } = putting;
         Ok((!patches.is_empty()).then(|| PutBack { text: apply_patches(json, &patches), places, counts }))
     }
 
@@ -215,6 +223,88 @@ impl StandIns {
             }
         }
         hidden
+    }
+}
+
+/// Which texts are looked through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    WhereSuspected,
+    Everywhere,
+}
+
+/// Puts stand-ins in the places of values.
+struct Hiding<'a> {
+    table: &'a mut StandIns,
+    rules: &'a StandInRules,
+    keys: FieldKeys<'a>,
+    counts: &'a mut StandInCounts,
+    looks: Looks,
+    /// How many values were known before.
+    known: usize,
+}
+
+impl EditTexts for Hiding<'_> {
+    type Error = NotHidden;
+
+    fn screen(&self, json: &str) -> Suspects {
+        match self.looks {
+            Looks::Everywhere => Suspects::everywhere(),
+            Looks::WhereSuspected => Screen { kinds: self.rules.kinds, keys: &self.keys, table: self.table }.find(json),
+        }
+    }
+
+    fn wants(&self, way: &[Cow<'_, str>], written: &str) -> bool {
+        let known = self.table.known_values();
+        // What has become known since is not suspected yet.
+        (known.count() > self.known && known.may_be_in(written.as_bytes())) || self.rules.names_field(way)
+    }
+
+    fn edit(&mut self, found: FoundText<'_>) -> Result<Vec<Patch>, NotHidden> {
+        self.table.hide_text(found, self.rules, self.counts)
+    }
+}
+
+/// Puts values back in the places of stand-ins.
+struct Putting<'a> {
+    table: &'a StandIns,
+    keeps: &'a dyn Fn(&[Cow<'_, str>]) -> bool,
+    places: Vec<String>,
+    counts: StandInCounts,
+}
+
+impl EditTexts for Putting<'_> {
+    type Error = ForeignStandIn;
+
+    fn screen(&self, json: &str) -> Suspects {
+        let rules = StandInRules::default();
+        Screen { kinds: rules.kinds, keys: &FieldKeys::new(&rules), table: self.table }.find(json)
+    }
+
+    fn wants(&self, _: &[Cow<'_, str>], _: &str) -> bool {
+        false
+    }
+
+    fn edit(&mut self, found: FoundText<'_>) -> Result<Vec<Patch>, ForeignStandIn> {
+        const MOST_PLACES: usize = 20;
+        if found.is_json || (self.keeps)(found.way) {
+            return Ok(Vec::new());
+        }
+        let mut patches = Vec::new();
+        for mark in find_marks(found.text, self.table) {
+            let Some((text, kind)) = self.table.value_of(&mark, found.text) else {
+                return Err(ForeignStandIn { place: name_place(found.way) });
+            };
+            self.counts.add(kind);
+            patches.push(Patch { range: mark.range, text });
+        }
+        if !patches.is_empty() && self.places.len() < MOST_PLACES {
+            let place = name_place(found.way);
+            if !self.places.contains(&place) {
+                self.places.push(place);
+            }
+        }
+        Ok(patches)
     }
 }
 
