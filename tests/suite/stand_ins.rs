@@ -394,6 +394,30 @@ fn a_name_that_is_known_is_known_everywhere() {
 }
 
 #[test]
+fn a_text_of_ours_names_no_value_of_a_full_table() {
+    let mut table = StandIns::new([1; 32]);
+    let rules = StandInRules { kinds: kinds(), fields: vec!["name".parse().unwrap()] };
+    for batch in 0..MAX_STAND_INS / 1_000 {
+        let texts: Vec<_> = (0..1_000).map(|at| format!("u{batch}-{at}@example.com")).collect();
+        let name = format!("Name {batch} O'Hara");
+        let _ =
+            table.hide_values(&json!({ "t": texts, "name": name }).to_string(), &rules, &mut StandInCounts::default());
+    }
+    for (text, seen) in [
+        ("no user u7-77@example.com.", "example.com"),
+        ("users://u7-77%40example.com/x", "example.com"),
+        ("(Name 7 O'Hara) timed out", "Hara"),
+        ("Name%207%20O'Hara", "Hara"),
+    ] {
+        let hidden = table.hide_known(text);
+        assert!(!hidden.contains(seen) && hidden.contains("stand-in"), "{hidden}");
+    }
+    for other in ["xu7-77@example.com", "u7-77@example.community", "Name 7 O'Haras", "\u{e9}", ""] {
+        assert_eq!(table.hide_known(other), other);
+    }
+}
+
+#[test]
 fn hiding_and_putting_back_take_linear_time() {
     for piece in [
         "9",

@@ -220,21 +220,6 @@ fn filter_place(bytes: &[u8]) -> (usize, u64) {
     (hash as usize / 64 % FILTER_WORDS, 1 << (hash % 64))
 }
 
-/// Replaces a value where it stands as a whole word.
-pub(super) fn replace_words(text: &str, value: &str, with: &str) -> String {
-    let mut replaced = String::with_capacity(text.len());
-    let mut copied = 0;
-    for (at, _) in text.match_indices(value) {
-        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + value.len()..).unwrap_or_default());
-        if !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric) {
-            replaced.push_str(text.get(copied..at).unwrap_or_default());
-            replaced.push_str(with);
-            copied = at + value.len();
-        }
-    }
-    replaced + text.get(copied..).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

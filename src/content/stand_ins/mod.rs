@@ -208,21 +208,21 @@ impl StandIns {
         Some(apply_patches(text, &patches?))
     }
 
-    /// A text of ours with the stand-ins of all values that this session knows.
+    /// A text of ours with the stand-ins of all values that this session knows, where they stand as whole words. However many
+    /// there are, each place of the text is compared once for each of their lengths.
     pub fn hide_known(&self, text: &str) -> String {
-        // A shorter one is found in any text.
-        const SHORTEST: usize = 3;
-        let mut hidden = text.to_owned();
-        for (value, stand_in) in self.pairs().filter(|(value, _)| value.len() >= SHORTEST) {
-            for (value, stand_in) in
-                [(value.into(), stand_in.into()), (url::encode_component(value), url::encode_component(stand_in))]
-            {
-                if hidden.contains(&value) {
-                    hidden = known_values::replace_words(&hidden, &value, &stand_in);
-                }
+        let mut hidden = String::with_capacity(text.len());
+        let (mut copied, mut before) = (0, ' ');
+        for (at, c) in text.char_indices() {
+            let is_start = at >= copied && !before.is_alphanumeric();
+            before = c;
+            if is_start && let Some((length, stand_in)) = self.known_at(text.get(at..).unwrap_or_default()) {
+                hidden.push_str(text.get(copied..at).unwrap_or_default());
+                hidden.push_str(&stand_in);
+                copied = at + length;
             }
         }
-        hidden
+        hidden + text.get(copied..).unwrap_or_default()
     }
 }
 
@@ -244,14 +244,24 @@ struct Hiding<'a> {
     known: usize,
 }
 
+impl Hiding<'_> {
+    fn screening(&self) -> Screen<'_> {
+        Screen { kinds: self.rules.kinds, keys: &self.keys, table: self.table }
+    }
+}
+
 impl EditTexts for Hiding<'_> {
     type Error = NotHidden;
 
     fn screen(&self, json: &str) -> Suspects {
         match self.looks {
             Looks::Everywhere => Suspects::everywhere(),
-            Looks::WhereSuspected => Screen { kinds: self.rules.kinds, keys: &self.keys, table: self.table }.find(json),
+            Looks::WhereSuspected => self.screening().find(json),
         }
+    }
+
+    fn suspects(&self, written: &str) -> bool {
+        self.looks == Looks::Everywhere || self.screening().has_any(written)
     }
 
     fn wants(&self, way: &[Cow<'_, str>], written: &str) -> bool {
@@ -277,8 +287,11 @@ impl EditTexts for Putting<'_> {
     type Error = ForeignStandIn;
 
     fn screen(&self, json: &str) -> Suspects {
-        let rules = StandInRules::default();
-        Screen { kinds: rules.kinds, keys: &FieldKeys::new(&rules), table: self.table }.find(json)
+        Screen { kinds: ContentKinds::default(), keys: &FieldKeys::none(), table: self.table }.find(json)
+    }
+
+    fn suspects(&self, written: &str) -> bool {
+        Screen { kinds: ContentKinds::default(), keys: &FieldKeys::none(), table: self.table }.has_any(written)
     }
 
     fn wants(&self, _: &[Cow<'_, str>], _: &str) -> bool {

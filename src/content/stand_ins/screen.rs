@@ -59,25 +59,49 @@ impl Suspects {
     }
 }
 
+/// Something that is looked for in a text.
+type Pass<S> = fn(&S, &str, &mut Vec<usize>);
+
 impl Screen<'_> {
     /// Finds the places in a text. A value has at least one in each string that it stands in.
     pub(super) fn find(&self, text: &str) -> Suspects {
-        let bytes = text.as_bytes();
-        let mut places = Vec::new();
         if self.table.known_values().has_hidden() {
             return Suspects::everywhere();
         }
-        self.find_odd(text, &mut places);
-        if self.kinds.has(ContentKind::Email) {
-            let is_address = |at: &usize| email::may_be_around(text, *at);
-            places.extend(memchr::memchr_iter(b'@', bytes).filter(is_address));
-        }
-        self.find_numbers(text, &mut places);
-        self.find_accounts(bytes, &mut places);
-        self.table.known_values().find_as_written(bytes, &mut places);
-        self.keys.find(bytes, &mut places);
+        let mut places = Vec::new();
+        self.passes().for_each(|pass| pass(self, text, &mut places));
         places.sort();
         Suspects { places, ..Suspects::default() }
+    }
+
+    /// Whether there is a place in a text.
+    pub(super) fn has_any(&self, text: &str) -> bool {
+        let mut places = Vec::new();
+        let mut finds = |pass: Pass<Self>| {
+            pass(self, text, &mut places);
+            !places.is_empty()
+        };
+        self.table.known_values().has_hidden() || self.passes().any(&mut finds)
+    }
+
+    /// What is looked for, most often found first.
+    fn passes(&self) -> impl Iterator<Item = Pass<Self>> {
+        let passes: [Pass<Self>; 6] = [
+            Self::find_addresses,
+            |screen, text, places| screen.keys.find(text.as_bytes(), places),
+            |screen, text, places| screen.table.known_values().find_as_written(text.as_bytes(), places),
+            Self::find_odd,
+            Self::find_numbers,
+            |screen, text, places| screen.find_accounts(text.as_bytes(), places),
+        ];
+        passes.into_iter()
+    }
+
+    fn find_addresses(&self, text: &str, places: &mut Vec<usize>) {
+        if self.kinds.has(ContentKind::Email) {
+            let is_address = |at: &usize| email::may_be_around(text, *at);
+            places.extend(memchr::memchr_iter(b'@', text.as_bytes()).filter(is_address));
+        }
     }
 
     /// Finds what a program may read as another character, where that could be a part of a value.
@@ -153,7 +177,7 @@ impl Screen<'_> {
         let bytes = text.as_bytes();
         let has_phones = self.kinds.has(ContentKind::Phone);
         let has_cards = self.kinds.has(ContentKind::Card) && digits >= FEWEST_CARD_DIGITS;
-        let mut before = [0, 0];
+        let mut before = [(0, 0); 3];
         let mut is_first = true;
         // The digits of the run up to here, as far back as a number of our own goes.
         let mut nines = 0;
@@ -165,13 +189,15 @@ impl Screen<'_> {
                 continue;
             }
             let group = bytes.get(at..at + length).unwrap_or_default();
-            let is_area = |length: usize| length == 3 && (b'2'..=b'9').contains(&byte_at(bytes, at));
+            let is_area = (b'2'..=b'9').contains(&byte_at(bytes, at));
             let is_international = is_first && byte_before(bytes, at) == b'+'
                 || (group.starts_with(b"00")
                     && (3..=5).contains(&length)
                     && matches!(byte_at(bytes, at + length), b' ' | b'-' | b'/' | b'\\'));
             let is_phone = || {
-                is_international || (before == [3, 3] && length == 4) || (is_first && phone::may_follow_word(text, at))
+                is_international
+                    || (before[1].1 == 3 && before[2].1 == 3 && length == 4)
+                    || (is_first && phone::may_follow_word(text, at))
             };
             nines = group.iter().fold(nines, |nines, digit| {
                 if *digit == b'9' {
@@ -182,10 +208,23 @@ impl Screen<'_> {
                     nines
                 }
             });
-            if (has_phones && is_phone()) || (has_cards && card::may_start(bytes, at, length)) {
+            if has_phones && is_phone() {
                 places.push(at);
             }
-            before = [before[1], if is_area(length) || length != 3 { length } else { 0 }];
+            // The groups of a card are tried once the last of them is there.
+            let [first, second, third] = before;
+            let card = match (first.1, second.1, third.1, length) {
+                (4, 4, 4, 4) => Some(first),
+                (_, 4, 6, 4 | 5) => Some(second),
+                (_, _, _, 14..) => Some((at, length)),
+                _ => None,
+            };
+            if let Some((start, length)) = card.filter(|_| has_cards)
+                && card::may_start(bytes, start, length)
+            {
+                places.push(start);
+            }
+            before = [before[1], before[2], (at, if length == 3 && !is_area { 0 } else { length })];
             is_first = false;
             at += length;
         }
@@ -279,6 +318,10 @@ const END: usize = 4;
 const END_WORDS: usize = 64;
 
 impl<'a> FieldKeys<'a> {
+    pub(super) fn none() -> Self {
+        Self { keys: Vec::new(), ends: Vec::new(), has_odd: false }
+    }
+
     pub(super) fn new(rules: &'a StandInRules) -> Self {
         let keys: Vec<&str> = rules.fields.iter().filter_map(FieldPattern::last_key).collect();
         let is_usual = |key: &&str| {

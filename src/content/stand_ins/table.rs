@@ -1,6 +1,6 @@
 //! The table of a session: which value has which stand-in.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -34,6 +34,8 @@ pub struct StandIns {
     by_stand_in: HashMap<Box<str>, u32>,
     /// How numbers begin that are stand-ins.
     starts: HashSet<Box<str>>,
+    /// How long the values are, as they are and as in a URL.
+    lengths: BTreeSet<(usize, Spelling)>,
     /// The values that are found again wherever they stand.
     known: KnownValues,
     /// How many bytes the texts take.
@@ -50,6 +52,13 @@ struct Entry {
     is_digit_by_digit: bool,
 }
 
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Spelling {
+    Plain,
+    Encoded,
+}
+
 /// There is no room for another stand-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
@@ -63,6 +72,7 @@ impl StandIns {
             by_value: HashMap::new(),
             by_stand_in: HashMap::new(),
             starts: HashSet::new(),
+            lengths: BTreeSet::new(),
             known: KnownValues::default(),
             bytes: 0,
         }
@@ -121,9 +131,36 @@ impl StandIns {
         Some((value, entry.kind))
     }
 
-    /// Returns the values and their stand-ins, for texts that have neither marks nor fields.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries.iter().map(|entry| (&*entry.value, &*entry.stand_in))
+    /// The longest value that a text begins with as a whole word, as it is or as in a URL: its length, and its stand-in.
+    pub(super) fn known_at(&self, text: &str) -> Option<(usize, String)> {
+        self.lengths.range(..=(text.len(), Spelling::Encoded)).rev().find_map(|(length, spelling)| {
+            let value = text.get(..*length)?;
+            if text.get(*length..)?.starts_with(char::is_alphanumeric) {
+                return None;
+            }
+            let stand_in = match spelling {
+                Spelling::Plain => {
+                    let entry = self.find_value(&exact_key(value)).or_else(|| self.find_value(&number_key(value)))?;
+                    entry.stand_in.to_string()
+                }
+                Spelling::Encoded => {
+                    encode_component(&self.find_value(&exact_key(&decode_component(value)?))?.stand_in)
+                }
+            };
+            Some((*length, stand_in))
+        })
+    }
+
+    fn add_lengths(&mut self, value: &str) {
+        // A shorter one is found in any text.
+        const SHORTEST: usize = 3;
+        if value.len() >= SHORTEST {
+            self.lengths.insert((value.len(), Spelling::Plain));
+            let encoded = encode_component(value);
+            if encoded != value {
+                self.lengths.insert((encoded.len(), Spelling::Encoded));
+            }
+        }
     }
 
     fn find_value(&self, key: &str) -> Option<&Entry> {
@@ -155,6 +192,7 @@ impl StandIns {
         }
         self.by_stand_in.insert(name.into(), index);
         self.by_value.insert(key.into(), index);
+        self.add_lengths(value);
         self.entries.push(Entry { kind, value: value.into(), stand_in: stand_in.clone().into(), is_digit_by_digit });
         self.bytes = bytes;
         Ok(stand_in)
