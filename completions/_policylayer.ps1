@@ -189,6 +189,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The policy''s format [default: as the file''s extension says, else toml]')
+            [CompletionResult]::new('--strength', '--strength', [CompletionResultType]::ParameterName, 'How strict it is, of a server without a catalogue: strict, balanced or quiet [default: as config.toml says, else strict]')
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init')
             [CompletionResult]::new('--lock', '--lock', [CompletionResultType]::ParameterName, 'Lock the server as well, as `policylayer lock` does')

@@ -1640,7 +1640,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__init)
-            opts="-o -h --server --catalogue --output --format --force --lock --full --stand-ins --no-stand-ins --yes --client --help"
+            opts="-o -h --server --catalogue --output --format --force --lock --full --strength --stand-ins --no-stand-ins --yes --client --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1664,6 +1664,10 @@ _policylayer() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "toml json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --strength)
+                    COMPREPLY=($(compgen -W "strict balanced quiet" -- "${cur}"))
                     return 0
                     ;;
                 --client)

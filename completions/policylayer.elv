@@ -171,6 +171,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand -o 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]'
             cand --output 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]'
             cand --format 'The policy''s format [default: as the file''s extension says, else toml]'
+            cand --strength 'How strict it is, of a server without a catalogue: strict, balanced or quiet [default: as config.toml says, else strict]'
             cand --client 'Only this client; may be repeated'
             cand --force 'Replace a policy that is already there; the old one is kept beside the new one as SERVER.toml.before-init'
             cand --lock 'Lock the server as well, as `policylayer lock` does'

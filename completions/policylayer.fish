@@ -254,6 +254,9 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l ou
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'The policy\'s format [default: as the file\'s extension says, else toml]' -r -f -a "toml\t'With comments'
 json\t'JSON has no comments, so it says less'
 yaml\t'With comments'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l strength -d 'How strict it is, of a server without a catalogue: strict, balanced or quiet [default: as config.toml says, else strict]' -r -f -a "strict\t''
+balanced\t''
+quiet\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
 claude-code\t''
 cursor\t''

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 
 use super::OnlyClients;
 use super::catalogue::find_catalogue;
-use crate::policy::Format;
+use crate::policy::{Format, Strength};
 use crate::risk::Catalogue;
 
 #[derive(Debug, Args)]
@@ -42,6 +43,9 @@ pub(crate) struct InitArgs {
     /// Start nothing: write the whole built-in policy for the server
     #[arg(long, conflicts_with_all = ["catalogue", "lock", "stand_ins", "yes"])]
     pub full: bool,
+    /// How strict it is, of a server without a catalogue: strict, balanced or quiet [default: as config.toml says, else strict]
+    #[arg(long, value_name = "STRENGTH", value_parser = strength_words().map(read_strength), hide_possible_values = true)]
+    pub strength: Option<Strength>,
     /// Give personal data in results stand-ins, so that the model does not get it: docs/results.md
     #[arg(long)]
     pub stand_ins: bool,
@@ -56,6 +60,14 @@ pub(crate) struct InitArgs {
     /// The server's command and its arguments, after `--`: it is started from here, without any client
     #[arg(id = "words", last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+fn strength_words() -> PossibleValuesParser {
+    PossibleValuesParser::new(Strength::ALL.map(Strength::as_str))
+}
+
+fn read_strength(word: String) -> Strength {
+    Strength::ALL.into_iter().find(|strength| strength.as_str() == word).unwrap_or_default()
 }
 
 /// How a policy is written.

@@ -39,7 +39,7 @@ impl<'n> Naming<'n> {
         let policy = policy.map(|file| paths::absolute_path(file, env));
         if let Some(file) = &policy {
             let server = server.clone().unwrap_or_else(ServerName::unknown);
-            let _ = paths::load_policy(Some(file), &Server::by_name(&server), settings, env)?;
+            let _ = paths::load_policy(Some(file), &settings.server_by_name(&server), settings, env)?;
         }
         // A client may lack what is in this shell's environment.
         let env = env.clone().without_var(POLICY_VARIABLE);

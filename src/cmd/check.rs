@@ -8,7 +8,7 @@ use super::{Env, count_of, is_file, server_for, servers_with_policies, tool_serv
 use crate::cli::{CheckArgs, Format};
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::{Server, WIDE};
+use crate::policy::WIDE;
 use crate::report::check::{BuiltinVersion, CheckReport};
 use crate::report::client_servers::FoundBy;
 use crate::settings::Settings;
@@ -85,7 +85,7 @@ fn check_files(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<CheckReport>> 
     }
     if file.is_none() && named.is_none() && env.var(paths::POLICY_VARIABLE).is_none() {
         for server in servers_with_policies(&settings, env)? {
-            reports.push(CheckReport::check_policy(None, &Server::by_name(&server), &settings, env)?);
+            reports.push(CheckReport::check_policy(None, &settings.server_by_name(&server), &settings, env)?);
         }
         return Ok(reports);
     }
@@ -93,7 +93,7 @@ fn check_files(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<CheckReport>> 
         Some(_) => tool_server::find_policy_place(None, named, file, env)?,
         None => {
             let server = server_for(None, file, env);
-            reports.push(CheckReport::check_policy(file, &Server::by_name(&server), &settings, env)?);
+            reports.push(CheckReport::check_policy(file, &settings.server_by_name(&server), &settings, env)?);
             return Ok(reports);
         }
     };

@@ -27,7 +27,7 @@ use crate::clients::secret;
 use crate::exit::Exit;
 use crate::limits::OFFER_PATIENCE;
 use crate::paths::{self, POLICY_VARIABLE};
-use crate::policy::{Effect, Format, Server, ServerName, server};
+use crate::policy::{Effect, Format, Server, ServerName, Strength, server};
 use crate::probe::{self, AppPages, ProbeError, ProbeTarget, ServerOffer};
 use crate::proxy::SpawnEnv;
 use crate::report::client_servers::Served;
@@ -203,7 +203,8 @@ impl Start {
             let served = match (choose_served(question), question.server) {
                 // Nothing is started, so nobody needs to have it.
                 (Err(LockCommandError::Nowhere(_)), Some(name)) if args.full => {
-                    return Self::by_name(name, question.env);
+                    let settings = paths::load_settings(question.env)?;
+                    return Self::by_name(name, question.env, args.strength.unwrap_or(settings.strength));
                 }
                 (served, _) => served?,
             };
@@ -219,11 +220,14 @@ impl Start {
         if let Some(catalogue) = args.catalogue {
             start.server = start.server.with_catalogue(catalogue);
         }
+        if let Some(strength) = args.strength {
+            start.server = start.server.with_strength(strength);
+        }
         Ok(start)
     }
 
-    fn by_name(name: &str, env: &Env) -> anyhow::Result<Self> {
-        let server = Server::by_name(&ServerName::parse(name)?);
+    fn by_name(name: &str, env: &Env, strength: Strength) -> anyhow::Result<Self> {
+        let server = Server::by_name(&ServerName::parse(name)?).with_strength(strength);
         let (selector, named, env) = (server.to_string(), String::new(), env.clone());
         let (command, entry) = (Vec::new(), Entry::None);
         Ok(Self { server, command, env, spawn_env: None, policy: None, selector, named, entry })
@@ -246,7 +250,7 @@ impl Start {
             ))
         })?;
         let selector = format!("{} {}", as_word("--"), command_line(&command));
-        let server = Server::of_command(&name, &command);
+        let server = Server::of_command(&name, &command).with_strength(settings.strength);
         Ok(Self {
             server,
             command,
@@ -297,7 +301,7 @@ fn ask_for_answers(
     for (name, (_, profile)) in profile_tools(server, tools) {
         by_class.entry(profile.class).or_default().push(name);
     }
-    ask::ask_classes(&by_class, items)
+    ask::ask_classes(&by_class, items, server.strength())
 }
 
 /// Which fields get stand-ins, or `None` inside if nothing does; `None` if the person cancels.

@@ -7,7 +7,7 @@ use super::output::UsageError;
 use super::{Env, server_for, settings_for};
 use crate::audit::list_recorded_servers;
 use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, PolicyError, SessionPlace, SettingsError};
-use crate::policy::{Policy, Server, ServerName, nearest_word};
+use crate::policy::{Policy, ServerName, nearest_word};
 use crate::report::client_servers::{
     FoundBy, FoundPlaces, PolicyPlace, ServedError, ServedQuestion, find_places, find_served,
 };
@@ -29,8 +29,8 @@ pub(super) fn find_policy_place(
 ) -> anyhow::Result<PolicyPlace> {
     if file.is_some() || env.var(POLICY_VARIABLE).is_some() {
         let named = named.map(ServerName::parse).transpose()?;
-        let server = Server::by_name(&server_for(named.as_ref(), file, env));
         let settings = settings_for(file, env)?;
+        let server = settings.server_by_name(&server_for(named.as_ref(), file, env));
         let found = paths::find_policy(file, server.name(), &settings, env)?;
         let (named, env, served) = (file.map(Into::into), env.clone(), Vec::new());
         return Ok(PolicyPlace { server, file: found, named, settings, env, served, found_by: FoundBy::Traces });

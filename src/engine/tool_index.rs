@@ -13,7 +13,7 @@ use super::text_map::TextMap;
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_NAMES, MAX_LISTED_TOOLS};
 use crate::lock::ItemKind;
 use crate::policy::{Decision, Effect, Item, Listing, Policy, Section, Standing, ToolRef, ToolSeen, TrustedHints};
-use crate::risk::{Class, Classifier, Listed, ObjectFinder, SharedObjects};
+use crate::risk::{Addressed, Class, Classifier, Listed, ObjectFinder, SharedObjects};
 use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
 
@@ -55,6 +55,7 @@ struct ListedClass {
     class: Class,
     /// The class if its `readOnlyHint` is believed.
     by_hint: Class,
+    addressed: Addressed,
 }
 
 impl ListedClass {
@@ -123,6 +124,9 @@ impl ToolIndex {
             let before = known.under(self.trusted_hints);
             known.class = known.class.raised_to(class.class);
             known.by_hint = known.by_hint.raised_to(class.by_hint);
+            if class.addressed == Addressed::No {
+                known.addressed = Addressed::No;
+            }
             let is_raised = known.under(self.trusted_hints) > before;
             if is_raised {
                 self.judged_pages.forget_all();
@@ -155,9 +159,10 @@ impl ToolIndex {
 
     /// Looks up a tool. Does not allocate.
     pub(super) fn find_tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
-        let class = self.classes.get(&fold(name)).map(|known| known.under(self.trusted_hints));
-        let listing = class.map_or(Listing::Missing, Listing::As);
-        ToolRef { name, listing, drift: self.lock.find_drift(ItemKind::Tool, name) }
+        let known = self.classes.get(&fold(name));
+        let listing = known.map_or(Listing::Missing, |known| Listing::As(known.under(self.trusted_hints)));
+        let addressed = known.map_or(Addressed::No, |known| known.addressed);
+        ToolRef { name, listing, drift: self.lock.find_drift(ItemKind::Tool, name), addressed }
     }
 
     /// Returns the name that a server may take `name` for: one that it has listed, or that the policy or the catalogue
@@ -206,7 +211,7 @@ impl ToolIndex {
             let class = self.classes.get(&fold(tool)).map(|known| known.under(policy.trusted_hints()));
             let listing = class.map_or(Listing::Missing, Listing::As);
             let drift = self.lock.find_drift_under(policy, ItemKind::Tool, tool);
-            policy.decide_tool(ToolRef { name: tool, listing, drift }).effect == Effect::Hide
+            policy.decide_tool(ToolRef { listing, drift, ..tool.into() }).effect == Effect::Hide
         };
         self.tools.is_full() || self.tools.iter().any(|tool| is_hidden(old, tool) != is_hidden(new, tool))
     }
@@ -244,11 +249,12 @@ fn classify_listing(tool: &str, item: &str, objects: &SharedObjects, classifier:
             let by_hint = if is_hinted { classifier.count_by_hint(&listed) } else { class };
             let other = by_name.class_of_other_spelling();
             let raise = |class: Class| other.map_or(class, |other| class.max(other));
-            ListedClass { class: raise(class), by_hint: raise(by_hint) }
+            let addressed = Addressed::by_arguments(&listed);
+            ListedClass { class: raise(class), by_hint: raise(by_hint), addressed }
         }
         None => {
             let class = by_name.guess_class();
-            ListedClass { class, by_hint: class }
+            ListedClass { class, by_hint: class, addressed: Addressed::No }
         }
     }
 }

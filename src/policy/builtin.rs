@@ -8,9 +8,22 @@ use super::decode::decode;
 use super::diagnostic::Report;
 use super::document::{Origin, read_document};
 use super::entry::Rule;
+use super::keys::words::words;
 use super::server::Server;
 use super::source::{Format, Source};
 use crate::risk::{Action, Catalogue, Class, Listed, RateScope, profile_tool, recommend_rule};
+
+words! {
+    /// How strict the built-in policy of a server without a catalogue is.
+    #[derive(Default)]
+    pub enum Strength("Strength");
+    /// What is surely a read passes, everything else asks.
+    @default "strict" => Strict,
+    /// Asks where others may have written what a call reaches, where its arguments do not tell, and about what destroys.
+    "balanced" => Balanced,
+    /// Asks only where the session has read what others wrote.
+    "quiet" => Quiet,
+}
 
 /// Returns the built-in policy for a server, compiled.
 pub fn builtin_policy(server: &Server) -> Policy {
@@ -28,7 +41,11 @@ pub fn builtin_text(server: &Server) -> Cow<'static, str> {
     match server.catalogue() {
         Some(known) if known.server == "iterable" => Cow::Borrowed(include_str!("../../config/policies/iterable.toml")),
         Some(known) => Cow::Owned(write_recommended(known)),
-        None => Cow::Borrowed(include_str!("../../config/policies/other.toml")),
+        None => Cow::Borrowed(match server.strength().unwrap_or_default() {
+            Strength::Strict => include_str!("../../config/policies/other.toml"),
+            Strength::Balanced => include_str!("../../config/policies/other-balanced.toml"),
+            Strength::Quiet => include_str!("../../config/policies/other-quiet.toml"),
+        }),
     }
 }
 

@@ -222,6 +222,16 @@ impl ConditionKeys {
             report.push_error("bad-operator", &op_place, message, hint);
             return None;
         }
+        if operator != Operator::CameFrom && self.path.as_ref().is_some_and(|path| path.value.is_targets()) {
+            let message = "`targets` is judged by `came_from` alone";
+            report.push_error(
+                "bad-operator",
+                &op_place,
+                message,
+                "use `came_from`, or name the argument, as in `args.to`",
+            );
+            return None;
+        }
         let Some(Operand(value)) = self.value else {
             let (expected, example) = operator.expected_value();
             let message = format!("`{operator}` needs a value: {expected}");
@@ -275,7 +285,7 @@ impl FromDocument for Path {
                 "session.read_untrusted",
                 "session.called",
             ];
-            let pattern = r"^(args\..|input\..|result\..|uri$|session\.(read_untrusted|read_personal|called)$|state\.)";
+            let pattern = r"^(args\..|input\..|result\..|(uri|targets|tool\.addressed)$|session\.(read_untrusted|read_personal|called)$|state\.)";
             json!({ "type": "string", "pattern": pattern, "examples": examples })
         })
     }

@@ -126,7 +126,8 @@ impl Policy {
     ) -> Judgement<'p> {
         let tool = tool.into();
         let (own, rules) = self.find_rules(tool);
-        self.hold_judgement(self.judge_rules(rules, self.decision_of_rule(own), input.into()), tool.drift)
+        let input = ConditionInput { addressed: tool.addressed, ..input.into() };
+        self.hold_judgement(self.judge_rules(rules, self.decision_of_rule(own), input), tool.drift)
     }
 
     /// Returns the name in the policy or the catalogue that a server may take this one for; `None` if there is none, or

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::builtin::Strength;
 use super::compile::{Mode, Policy};
 use super::decision::Effect;
 use super::section::Section;
@@ -16,7 +17,15 @@ impl Policy {
     pub fn summarize(&self) -> Summary<'_> {
         let tools = self.tally_tools().map(|tally| tally.all);
         let otherwise = self.otherwise.effect;
-        Summary { file: self.file.as_deref(), server: self.server(), package: None, mode: self.mode, otherwise, tools }
+        Summary {
+            file: self.file.as_deref(),
+            server: self.server(),
+            package: None,
+            mode: self.mode,
+            strength: self.identity().strength().unwrap_or_default(),
+            otherwise,
+            tools,
+        }
     }
 
     /// Counts the known tools of the server by what happens to them; `None` if the server has no catalogue.
@@ -61,6 +70,8 @@ pub struct Summary<'p> {
     pub package: Option<&'p str>,
     /// How the document is in force.
     pub mode: Mode,
+    /// How strict the built-in policy is where the server has no catalogue.
+    pub strength: Strength,
     /// The effect for a tool that no rule names.
     pub otherwise: Effect,
     /// What happens to the tools of the server's catalogue; `None` if it has none.
@@ -172,8 +183,20 @@ impl fmt::Display for Summary<'_> {
             }
             (Mode::Builtin, _) => write!(
                 f,
-                "there is no policy for {server}: what is surely a read and names no address is allowed, everything else asks a \
-                 person."
+                "there is no policy for {server}: {}.",
+                match self.strength {
+                    Strength::Strict => {
+                        "what is surely a read and names no address is allowed, everything else asks a person"
+                    }
+                    Strength::Balanced => {
+                        "the balanced built-in policy is in force, under which a person is asked where others may have written \
+                         what a call reaches, where its arguments do not tell that, and about what destroys"
+                    }
+                    Strength::Quiet => {
+                        "the quiet built-in policy is in force, under which a person is asked only where the session has read what \
+                         others may have written"
+                    }
+                }
             )?,
         }
         if let Some(tools) = self.tools {

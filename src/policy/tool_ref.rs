@@ -1,7 +1,7 @@
 //! A tool to decide about: its name, and what its server has said about it.
 
 use super::lock_terms::Drift;
-use crate::risk::{Class, Listed, classify_tool};
+use crate::risk::{Addressed, Class, Listed, classify_tool};
 use crate::wire::fold::fold;
 
 /// A tool to decide about. From a bare name, nothing else is known about it.
@@ -13,6 +13,8 @@ pub struct ToolRef<'t> {
     pub listing: Listing,
     /// How it differs from the lock of its server.
     pub drift: Option<Drift>,
+    /// Whether its arguments say whom or what a call reaches, as its server lists them.
+    pub addressed: Addressed,
 }
 
 /// What the server has said about a tool. It matters only if neither the policy nor a catalogue knows the tool's class.
@@ -28,7 +30,7 @@ pub enum Listing {
 
 impl<'t, T: AsRef<str> + ?Sized> From<&'t T> for ToolRef<'t> {
     fn from(name: &'t T) -> Self {
-        Self { name: name.as_ref(), listing: Listing::NotAsked, drift: None }
+        Self { name: name.as_ref(), listing: Listing::NotAsked, drift: None, addressed: Addressed::No }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Of a result nothing is kept but keyed digests of its values, with the tool that gave it. An argument came from a result if the
 //! whole of it was in that result, or a part of it that can be addressed, or a copied run of its text.
 
+mod addresses;
 mod index;
 mod memory;
 mod siphash;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use addresses::{find_addresses, find_prose};
 pub use index::Index;
 pub use memory::SessionMemory;
 pub use values::{ValueKey, find_argument_values, find_result_values};

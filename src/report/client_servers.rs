@@ -281,7 +281,7 @@ fn find_unserved(
     let file = paths::find_policy(None, &server, &settings, env)?;
     let has_traces = names.contains(server.as_str()) || env.var(POLICY_VARIABLE).is_some();
     let found_by = if has_traces { FoundBy::Traces } else { FoundBy::Nothing };
-    let server = Server::by_name(&server);
+    let server = settings.server_by_name(&server);
     Ok(PolicyPlace { server, file, named: None, settings, env: env.clone(), served: Vec::new(), found_by })
 }
 

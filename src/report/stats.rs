@@ -12,7 +12,6 @@ use super::log_records::{LogError, LogFilter, LogRecords};
 use super::recorded_calls::{CallOrder, RecordedCall, entry_if_room};
 use crate::env::Env;
 use crate::paths;
-use crate::policy::Server;
 use crate::record::{About, Event, LogLine, Record};
 use crate::wire::method;
 
@@ -162,7 +161,7 @@ impl StatsTally {
             Err(error) => return warnings.push(format!("Limits are left out. {error}")),
         };
         for server in records.servers() {
-            match paths::load_policy(None, &Server::by_name(server), &settings, env) {
+            match paths::load_policy(None, &settings.server_by_name(server), &settings, env) {
                 Ok(loaded) => {
                     let peaks = LimitPeaks::new(server, loaded.policy);
                     self.limits.insert(server.as_str().to_owned(), (CallOrder::default(), peaks));

@@ -12,8 +12,8 @@ pub use attacks::{Attack, Reference};
 pub use catalogue::{Catalogue, CatalogueTool, Registry, Returns, Severity};
 pub use class::{Class, Risk};
 pub use classify::{
-    Classification, Classifier, Confidence, Fact, ObjectFinder, Objects, SharedObjects, ToolFact, ToolFacts,
-    classify_tool, classify_tool_by_hint, find_facts,
+    Addressed, Classification, Classifier, Confidence, Fact, ObjectFinder, Objects, SharedObjects, ToolFact, ToolFacts,
+    classify_tool, classify_tool_by_hint, find_facts, is_text_argument,
 };
 pub use profile::{Knowledge, Profile, profile_tool};
 pub use recommend::{Action, RateScope, Recommended, RecommendedRate, recommend_rule};

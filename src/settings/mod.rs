@@ -19,12 +19,14 @@ use self::read::{ApprovalKeys, AuditKeys, WrapKeys};
 pub use crate::engine::{Channel, ClientRow};
 use crate::policy::diagnostic::Report;
 use crate::policy::keys::words::words;
-use crate::policy::{Diagnostic, ServerName, Source, decode};
+use crate::policy::{Diagnostic, ServerName, Source, Strength, decode};
 pub use crate::record::{ArgumentsLogged, Required};
 
 /// The settings of config.toml, with defaults for absent ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
+    /// How strict the built-in policy is of servers without a catalogue.
+    pub strength: Strength,
     /// `[servers.NAME]`, in the order of the file.
     pub servers: Vec<ServerSettings>,
     /// `[wrap]`

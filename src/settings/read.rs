@@ -13,6 +13,7 @@ use crate::limits::{
     APPROVAL_TIMEOUT, AUDIT_FILE, AUDIT_TOTAL, GRACE, KEEP_DAYS, MAX_APPROVAL_TIMEOUT, MAX_AUDIT_FILE, MAX_GRACE,
     MAX_KEEP_DAYS, MAX_MESSAGE, MIN_APPROVAL_TIMEOUT, MIN_AUDIT_FILE, MIN_AUDIT_TOTAL, MIN_MESSAGE,
 };
+use crate::policy::Strength;
 use crate::policy::diagnostic::Report;
 use crate::policy::document::DocumentKeys;
 use crate::policy::keys::kinds::{Located, WholeNumber};
@@ -46,6 +47,8 @@ pub(super) const SETTINGS: TableSpec = TableSpec {
 table! {
     /// What holds for every wrapper of this user.
     SettingsKeys = TableSpec { of: "config.toml", ..SETTINGS };
+    /// How strict the built-in policy is of servers that policylayer has no catalogue of.
+    "strength" => strength: Strength,
     /// Servers whose command does not tell their name, or whose policy is elsewhere.
     "servers" => servers: ServerMembers,
     /// Bounds of a session.
@@ -142,6 +145,7 @@ pub(super) fn read_settings(root: &DocumentNode, report: &mut Report) -> Option<
     report_repeated(notify, ["this way to notify is named twice", "name each way at most once"], report);
     check_command(&approvals, report);
     Some(Settings {
+        strength: keys.strength.unwrap_or_default(),
         servers: keys.servers.map(|servers| servers.into_settings(report)).unwrap_or_default(),
         wrap: keys.wrap.unwrap_or_default().into(),
         audit: keys.audit.unwrap_or_default().into(),

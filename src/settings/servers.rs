@@ -55,7 +55,13 @@ impl Settings {
             None => self.name_of(command)?,
         };
         let derived = || server::derive_name(command).unwrap_or_else(ServerName::unknown);
-        Ok(Server::of_command(&named.cloned().unwrap_or_else(derived), command))
+        let server = Server::of_command(&named.cloned().unwrap_or_else(derived), command);
+        Ok(server.with_strength(self.strength))
+    }
+
+    /// Returns the server of which nothing but its name is known.
+    pub fn server_by_name(&self, name: &ServerName) -> Server {
+        Server::by_name(name).with_strength(self.strength)
     }
 
     /// Returns the policy file that config.toml names for a server, relative to the configuration directory.

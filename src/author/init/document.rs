@@ -65,7 +65,8 @@ pub(crate) fn write_policy(origin: &Origin<'_>, plan: ServerPlan<'_>, answers: &
     let count = plan.describe_listed();
     let listed = cut_to_comment(&format!("from what {} listed", first_sentence(origin.calls_itself)));
     let top = top_members(origin, &count, &listed);
-    let mut tables = vec![("classes", vec![class_section()]), ("tools", tool_sections(plan.tools, answers))];
+    let mut tables =
+        vec![("classes", vec![class_section()]), ("tools", tool_sections(plan.tools, answers, origin.server))];
     tables.extend(item_sections(plan.items));
     tables.push(("requests", vec![request_section()]));
     let results = plan.stand_ins.map(results_member);
@@ -249,13 +250,13 @@ fn write_head(Origin { server, day, .. }: &Origin<'_>, count: &str, listed: &str
     head
 }
 
-fn tool_sections(plan: &[PlannedTool], answers: &Answers) -> Vec<PolicySection> {
+fn tool_sections(plan: &[PlannedTool], answers: &Answers, server: &Server) -> Vec<PolicySection> {
     let mut by_class: BTreeMap<Class, Vec<&PlannedTool>> = BTreeMap::new();
     plan.iter().for_each(|tool| by_class.entry(tool.profile.class).or_default().push(tool));
     let section = |(class, tools): (Class, Vec<&PlannedTool>)| {
         let answer = answers.get(&class).copied().unwrap_or(Answer::Recommended);
         PolicySection {
-            title: format!("{}: {}", plural_of(class), answer.describe_answer(class)),
+            title: format!("{}: {}", plural_of(class), answer.describe_under(class, server.strength())),
             notes: Vec::new(),
             members: tools.into_iter().map(new_member).collect(),
         }

@@ -1,10 +1,11 @@
 //! What happens to each tool: the recommendation, or a person's answer for its class.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::author::{builtin_document, rate_member, readable_key, text_member};
 use crate::policy::tree::{DocumentMember, DocumentNode};
-use crate::policy::{Effect, Server};
+use crate::policy::{Effect, Server, Strength};
 use crate::risk::{
     Action, Catalogue, Class, Knowledge, Listed, Profile, RateScope, RecommendedRate, profile_tool, recommend_rule,
 };
@@ -46,6 +47,18 @@ impl Answer {
             (Self::Hide, _) => "hidden",
             (Self::Deny, _) => "visible, and each call is refused",
             (Self::Allow, _) => "allowed, without a limit",
+        }
+    }
+}
+
+impl Answer {
+    /// As [`describe_answer`](Self::describe_answer), for a server whose built-in policy has this strength.
+    pub(crate) fn describe_under(self, class: Class, strength: Option<Strength>) -> Cow<'static, str> {
+        match strength {
+            Some(strength) if strength != Strength::Strict && self == Self::Recommended => {
+                Cow::Owned(format!("as the {strength} built-in policy has it"))
+            }
+            _ => Cow::Borrowed(self.describe_answer(class)),
         }
     }
 }
@@ -122,11 +135,14 @@ fn remove_idle_previews(plan: &mut [PlannedTool]) {
 pub(super) struct Known {
     catalogue: Option<&'static Catalogue>,
     builtin: DocumentNode,
+    /// Whether the rules by class of the built-in policy are milder than what is recommended for a tool alone.
+    is_milder: bool,
 }
 
 impl Known {
     pub(super) fn of_server(server: &Server) -> Self {
-        Self { catalogue: server.catalogue(), builtin: builtin_document(server) }
+        let is_milder = server.strength().is_some_and(|strength| strength != Strength::Strict);
+        Self { catalogue: server.catalogue(), builtin: builtin_document(server), is_milder }
     }
 
     pub(super) fn plan_tool(&self, tool: &Listed<'_>, profile: Profile, answers: &Answers) -> PlannedTool {
@@ -139,9 +155,19 @@ impl Known {
             Some(key) => Ok(key),
         };
         let builtin = self.builtin.member("tools").and_then(|tools| tools.member(&tool.name));
+        let builtin = builtin.or_else(|| self.find_milder(&profile).filter(|_| answer == Answer::Recommended));
         let rule = DocumentNode::unplaced_table(plan_rule(&profile, answer, builtin));
         let description = tool.description.as_deref().or(tool.title.as_deref()).map(str::to_owned);
         PlannedTool { name: tool.name.clone().into_owned(), key, description, profile, rule }
+    }
+}
+
+impl Known {
+    /// Returns the rule by class in which the built-in policy is milder than what is recommended for the tool alone.
+    fn find_milder(&self, profile: &Profile) -> Option<&DocumentNode> {
+        let is_plain_read = profile.class == Class::Read && profile.facts.url_argument.is_none();
+        let rules = self.builtin.member("classes").filter(|_| self.is_milder && !is_plain_read)?;
+        rules.member(profile.class.as_str())
     }
 }
 

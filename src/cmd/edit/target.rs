@@ -8,7 +8,7 @@ use crate::cmd::output::UsageError;
 use crate::cmd::{server_for, servers_with_policies, settings_for};
 use crate::env::Env;
 use crate::paths::{self, POLICY_VARIABLE};
-use crate::policy::{Server, ServerName, nearest_word};
+use crate::policy::{ServerName, nearest_word};
 use crate::report::client_servers::{FoundBy, FoundPlaces, PolicyPlace, find_places};
 use crate::visible::{escape_invisible, visible_path};
 
@@ -28,7 +28,7 @@ pub(in crate::cmd) fn find_target(args: &EditArgs, env: &Env) -> anyhow::Result<
     let (server, settings) = (server_for(named.as_ref(), policy, env), settings_for(policy, env)?);
     let file = paths::find_policy(policy, &server, &settings, env)?;
     Ok(EditTarget::from_place(PolicyPlace {
-        server: Server::by_name(&server),
+        server: settings.server_by_name(&server),
         file,
         named: policy.map(Into::into),
         settings,

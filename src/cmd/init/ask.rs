@@ -6,13 +6,18 @@ use anstyle::Style;
 use anyhow::Context as _;
 
 use crate::author::init::{Answer, Answers, ItemPlan};
+use crate::policy::Strength;
 use crate::risk::Class;
 use crate::term::message;
 use crate::term::prompt::{Prompter, Selection};
 use crate::visible::{count_of, escape_invisible};
 
 /// Asks about each class that has tools, on stderr; `None` if the person cancels. What else the server lists is only told.
-pub(super) fn ask_classes(tools: &BTreeMap<Class, Vec<&str>>, items: &ItemPlan) -> anyhow::Result<Option<Answers>> {
+pub(super) fn ask_classes(
+    tools: &BTreeMap<Class, Vec<&str>>,
+    items: &ItemPlan,
+    strength: Option<Strength>,
+) -> anyhow::Result<Option<Answers>> {
     let prompter = Prompter::new().context("The terminal cannot be used. Take the recommendations with --yes")?;
     message::print_note(&format!(
         "{BOLD}What may an agent do?{BOLD:#} The arrow keys choose, Enter answers, Backspace goes back, Esc leaves.\n"
@@ -27,7 +32,7 @@ pub(super) fn ask_classes(tools: &BTreeMap<Class, Vec<&str>>, items: &ItemPlan) 
         message::print_note(&format_question(**class, names));
         let items = choices.iter().map(|answer| {
             let recommended = if *answer == Answer::Recommended { " (recommended)" } else { "" };
-            format!("{}{recommended}", answer.describe_answer(**class))
+            format!("{}{recommended}", answer.describe_under(**class, strength))
         });
         let items: Vec<_> = items.collect();
         let chosen = prompter.select_or_go_back(class.as_str(), &items);

@@ -6,6 +6,7 @@ use super::session::SessionFact;
 use crate::limits::{JUDGE_WORK, JUDGE_WORK_PER_BYTE};
 use crate::policy::compared_name::UriForms;
 use crate::provenance::{Provenance, Unremembered};
+use crate::risk::Addressed;
 use crate::wire::view::{self, Leaf};
 
 /// What conditions look at in one message. All JSON is from a line that the strict reader has read.
@@ -19,13 +20,15 @@ pub struct ConditionInput<'l> {
     pub uri: Option<&'l UriForms>,
     /// The object of `result.…`: what the server answers. Without it, every such path is missing.
     pub result: Option<&'l str>,
+    /// Whether the tool's arguments say whom or what a call reaches.
+    pub addressed: Addressed,
     /// What is remembered of the session. Without it, nothing of that can be told.
     pub provenance: Option<&'l dyn Provenance>,
 }
 
 impl<'l, T: AsRef<str> + ?Sized> From<&'l T> for ConditionInput<'l> {
     fn from(args: &'l T) -> Self {
-        Self { args: args.as_ref(), input: None, uri: None, result: None, provenance: None }
+        Self { args: args.as_ref(), input: None, uri: None, result: None, addressed: Addressed::No, provenance: None }
     }
 }
 
@@ -100,6 +103,10 @@ impl<'l> Evaluation<'l> {
     /// What is remembered of the session.
     pub(super) fn provenance(&self) -> &'l dyn Provenance {
         self.input.provenance.unwrap_or(&Unremembered)
+    }
+
+    pub(super) fn addressed(&self) -> Addressed {
+        self.input.addressed
     }
 
     pub(super) fn uri(&self) -> Option<&'l UriForms> {

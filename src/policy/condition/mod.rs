@@ -37,6 +37,9 @@
 //! `constructor` or `prototype` at any depth. With `[*]`, the condition must hold for every element: one unjudgeable
 //! element makes the result unjudgeable, and the condition does not hold for an empty list.
 //!
+//! `targets` is as `args.**`, without what an argument for texts holds, save the addresses in it. `tool.addressed` is whether the tool has
+//! an argument that says whom or what a call reaches.
+//!
 //! `session.read_untrusted` and `session.read_personal` are true or false, `session.called` is the list of the tools that were
 //! called. What cannot be told of them is unjudgeable.
 //!
@@ -63,6 +66,7 @@ pub use origin::Sighting;
 use path::PathValue;
 pub(super) use path::PathsOf;
 pub use path::{Path, PathError};
+use session::SessionFact;
 pub(super) use test::OperatorTest;
 
 use super::compared_name::UriForms;
@@ -126,7 +130,8 @@ impl Condition {
 
     /// Whether it looks at what the session has read and called before.
     pub(super) fn looks_at_session(&self) -> bool {
-        self.path.session_fact().is_some() || matches!(self.test, OperatorTest::CameFrom(_))
+        self.path.session_fact().is_some_and(|fact| fact != SessionFact::Addressed)
+            || matches!(self.test, OperatorTest::CameFrom(_))
     }
 
     /// Whether it looks at the call itself.

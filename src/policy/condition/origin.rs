@@ -7,7 +7,7 @@ use super::path::PathValue;
 use super::test::OperatorTest;
 use super::{Condition, ConditionOutcome, Evaluation, GroupKind};
 use crate::limits::MAX_QUOTED;
-use crate::provenance::{CameFrom, Source, Unknown};
+use crate::provenance::{CameFrom, Origins, Source, Unknown, find_addresses};
 use crate::visible::{escape_invisible, shorten};
 use crate::wire::view;
 
@@ -41,9 +41,21 @@ impl Condition {
             let outcome = self.test.judge_value((self.operator, kind), value, evaluation);
             if matches!(outcome, ConditionOutcome::Holds | ConditionOutcome::Unjudgeable) {
                 let text = value.read_text();
-                let origins = text.map(|text| evaluation.provenance().find_origins(&text)).unwrap_or_default();
+                let find = |text: &str| evaluation.provenance().find_origins(text);
+                let origins = match (text, value) {
+                    (Some(text), PathValue::Prose(_)) => {
+                        let of_addresses = find_addresses(&text).map(find);
+                        let is_seen =
+                            |origins: &Origins| origins.came_from(|it| source.admits(it, kind)) != CameFrom::Nowhere;
+                        of_addresses.into_iter().find(is_seen).unwrap_or_default()
+                    }
+                    (Some(text), _) => find(&text),
+                    (None, _) => Origins::default(),
+                };
                 let place = match (value, object) {
-                    (PathValue::Json(json) | PathValue::Deep(json), Some(object)) => describe_place(object, json),
+                    (PathValue::Json(json) | PathValue::Deep(json) | PathValue::Prose(json), Some(object)) => {
+                        describe_place(object, json)
+                    }
                     _ => "uri".to_owned(),
                 };
                 found.replace(match origins.came_from(|origin| source.admits(origin, kind)) {

@@ -7,6 +7,7 @@ use super::evaluation::{Evaluation, PathRoot};
 use super::session::SessionFact;
 use super::{ConditionOutcome, GroupKind};
 use crate::limits::MAX_PATH_STEPS;
+use crate::risk::is_text_argument;
 use crate::wire::lookalike::{is_alike, may_become_ascii};
 use crate::wire::view::{self, Leaf};
 
@@ -36,6 +37,8 @@ enum PathStep {
     Every,
     /// The last step: every string and number at any depth.
     Deep,
+    /// The only step: the same, and of texts the addresses in them.
+    Targets,
 }
 
 /// Why a text is not a path, and where the error is.
@@ -60,6 +63,8 @@ pub(super) enum PathValue<'l> {
     Deep(&'l str),
     /// A decoded text.
     Text(&'l str),
+    /// A string as written, of which only the addresses count.
+    Prose(&'l str),
 }
 
 impl PathValue<'_> {
@@ -67,7 +72,9 @@ impl PathValue<'_> {
     pub(super) fn read_text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(text) => Some(Cow::Borrowed(*text)),
-            Self::Json(json) | Self::Deep(json) if json.starts_with('"') => view::decode_string(json),
+            Self::Json(json) | Self::Deep(json) | Self::Prose(json) if json.starts_with('"') => {
+                view::decode_string(json)
+            }
             Self::Json(json) | Self::Deep(json) if !json.starts_with(['{', '[', 't', 'f', 'n']) => {
                 Some(Cow::Borrowed(*json))
             }
@@ -85,6 +92,13 @@ impl Path {
         let fail = |offset, message, hint| Err(PathError { offset, message, hint });
         let beneath =
             |root: &str| text.strip_prefix(root).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        if text == TARGETS {
+            return Ok(Self { text: text.to_owned(), root: PathRoot::Args, steps: vec![PathStep::Targets] });
+        }
+        if text == "tool.addressed" {
+            let root = PathRoot::Session(SessionFact::Addressed);
+            return Ok(Self { text: text.to_owned(), root, steps: Vec::new() });
+        }
         if let Some(fact) = beneath("session") {
             let fact = SessionFact::parse(fact).map_err(|hint| PathError {
                 offset: "session".len(),
@@ -102,7 +116,7 @@ impl Path {
                 return fail("uri".len(), "`uri` is one text, with nothing beneath it", "write `uri` alone");
             }
             _ => {
-                let message = "a path starts with `args.`, `input.`, `result.` or `session.`, or is `uri`";
+                let message = "a path starts with `args.`, `input.`, `result.` or `session.`, or is `uri`, `targets` or `tool.addressed`";
                 return fail(0, message, "name the argument after `args.`, as in `args.email`");
             }
         };
@@ -178,7 +192,12 @@ impl Path {
 
     /// Whether the path leads to every value beneath some place.
     pub(in crate::policy) fn is_deep(&self) -> bool {
-        self.steps.last() == Some(&PathStep::Deep)
+        matches!(self.steps.last(), Some(PathStep::Deep | PathStep::Targets))
+    }
+
+    /// Whether the path is `targets`.
+    pub(in crate::policy) fn is_targets(&self) -> bool {
+        self.steps.last() == Some(&PathStep::Targets)
     }
 
     /// Whether the path leads into the input of a later round.
@@ -203,7 +222,7 @@ impl Path {
                     MemberMatch::Absent | MemberMatch::Ambiguous => None,
                 },
                 PathStep::Index(index) => view::elements(at).nth(*index).and_then(|range| at.get(range)),
-                PathStep::Every | PathStep::Deep => None,
+                PathStep::Every | PathStep::Deep | PathStep::Targets => None,
             }
         })
     }
@@ -227,6 +246,9 @@ impl Path {
         }
     }
 }
+
+/// The path to what a call reaches.
+const TARGETS: &str = "targets";
 
 const TOO_MANY_STEPS: &str = "the path has more than 32 steps";
 
@@ -316,22 +338,29 @@ impl<J: Fn(PathValue<'_>) -> ConditionOutcome> Walk<'_, '_, J> {
                 .map(|element| self.follow_steps(rest, json.get(element).unwrap_or_default()))
                 .max()
                 .unwrap_or(ConditionOutcome::Fails),
-            PathStep::Deep => self.judge_leaves(json),
+            PathStep::Deep => self.judge_leaves(find_scalars(json).map(PathValue::Deep)),
+            PathStep::Targets => self.judge_leaves(view::members(json).flat_map(|member| {
+                let is_text = member.key().is_some_and(|key| is_text_argument(&key));
+                find_scalars(member.value).map(move |leaf| match is_text && leaf.starts_with('"') {
+                    true => PathValue::Prose(leaf),
+                    false => PathValue::Deep(leaf),
+                })
+            })),
         }
     }
 
     /// The outcome for the first leaf that decides: one that does not hold in a requirement, one that does not fail in a
     /// denial.
-    fn judge_leaves(&self, json: &str) -> ConditionOutcome {
+    fn judge_leaves<'v>(&self, leaves: impl Iterator<Item = PathValue<'v>>) -> ConditionOutcome {
         let mut is_empty = true;
-        for leaf in view::leaves(json) {
-            let Leaf::Scalar(leaf) = leaf else { continue };
+        for value in leaves {
+            let (PathValue::Deep(leaf) | PathValue::Prose(leaf)) = value else { continue };
             // A boolean is neither string nor number, but a string that is retyped to one must not get past a denial.
             let is_boolean = leaf.starts_with(['t', 'f']);
             if leaf.starts_with('n') || (is_boolean && self.kind == GroupKind::Requirement) {
                 continue;
             }
-            match ((self.judge)(PathValue::Deep(leaf)), self.kind) {
+            match ((self.judge)(value), self.kind) {
                 (ConditionOutcome::Holds, GroupKind::Requirement) | (ConditionOutcome::Fails, GroupKind::Denial) => {}
                 (decided, _) => return decided,
             }
@@ -343,6 +372,11 @@ impl<J: Fn(PathValue<'_>) -> ConditionOutcome> Walk<'_, '_, J> {
             GroupKind::Requirement => ConditionOutcome::Holds,
         }
     }
+}
+
+/// Returns the scalars at any depth.
+fn find_scalars(json: &str) -> impl Iterator<Item = &str> {
+    view::leaves(json).filter_map(|leaf| if let Leaf::Scalar(leaf) = leaf { Some(leaf) } else { None })
 }
 
 enum MemberMatch<'l> {

@@ -9,15 +9,18 @@ use crate::policy::glob::{BadToolGlob, NamePattern};
 use crate::policy::keys::words::nearest_word;
 use crate::policy::source::Span;
 use crate::policy::tree::{DocumentNode, DocumentValue};
-use crate::provenance::{CameFrom, Provenance, Returns, Source, find_argument_values};
+use crate::provenance::{CameFrom, Provenance, Returns, Source, find_addresses, find_argument_values};
+use crate::risk::Addressed;
 use crate::wire::fold::fold;
 
-/// What a path beneath `session` says.
+/// What a path beneath `session` or `tool` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::policy) enum SessionFact {
     ReadUntrusted,
     ReadPersonal,
     Called,
+    /// Whether the tool's arguments say whom or what a call reaches: of the tool, not of the session.
+    Addressed,
 }
 
 /// What `came_from` is compared with.
@@ -69,6 +72,7 @@ impl SessionFact {
             Self::ReadUntrusted => "session.read_untrusted",
             Self::ReadPersonal => "session.read_personal",
             Self::Called => "session.called",
+            Self::Addressed => "tool.addressed",
         }
     }
 
@@ -92,15 +96,19 @@ impl SessionFact {
             (Self::Called, Operator::Glob, DocumentValue::String(glob)) => {
                 SourceGlob::parse(glob, value).map(OperatorTest::Called)
             }
-            (Self::ReadUntrusted | Self::ReadPersonal, Operator::Eq | Operator::Neq, DocumentValue::Boolean(own)) => {
-                Ok(OperatorTest::Equals(ScalarValue::Boolean(*own)))
-            }
+            (
+                Self::ReadUntrusted | Self::ReadPersonal | Self::Addressed,
+                Operator::Eq | Operator::Neq,
+                DocumentValue::Boolean(own),
+            ) => Ok(OperatorTest::Equals(ScalarValue::Boolean(*own))),
             (Self::Called, Operator::Contains | Operator::NotContains | Operator::Glob, _)
-            | (Self::ReadUntrusted | Self::ReadPersonal, Operator::Eq | Operator::Neq, _) => Err(bad_value(
-                value,
-                format!("`{path}` is compared with {takes}; found {}", value.kind_name()),
-                &format!("write it as {example}"),
-            )),
+            | (Self::ReadUntrusted | Self::ReadPersonal | Self::Addressed, Operator::Eq | Operator::Neq, _) => {
+                Err(bad_value(
+                    value,
+                    format!("`{path}` is compared with {takes}; found {}", value.kind_name()),
+                    &format!("write it as {example}"),
+                ))
+            }
             (Self::Called, ..) => Err(self.bad_operator(place, operator, "use `contains`, `not_contains` or `glob`")),
             _ => Err(self.bad_operator(place, operator, "use `eq` with true or false")),
         }
@@ -119,6 +127,10 @@ impl SessionFact {
         kind: GroupKind,
         evaluation: &Evaluation<'_>,
     ) -> ConditionOutcome {
+        if let (Self::Addressed, OperatorTest::Equals(ScalarValue::Boolean(own))) = (self, test) {
+            let is_so = (evaluation.addressed() == Addressed::Yes) == *own;
+            return if is_so == operator.is_negative() { ConditionOutcome::Fails } else { ConditionOutcome::Holds };
+        }
         let facts = evaluation.provenance().session_facts();
         // What is known has happened; whether more has, is not known if something is missing.
         let known = |has_happened: bool| (has_happened || facts.unknown.is_none()).then_some(has_happened);
@@ -211,6 +223,11 @@ impl ValueSource {
     ) -> Option<bool> {
         let look_up = |text: &str| self.is_source_of(text, kind, evaluation.provenance());
         match argument {
+            // Of a text only its addresses count. Where nothing can be told, they cannot be told either.
+            ArgumentValue::String(text) if matches!(found, PathValue::Prose(_)) => {
+                let nothing = look_up("");
+                find_addresses(text).map(look_up).fold(nothing, |all, one| if all == Some(false) { one } else { all })
+            }
             ArgumentValue::String(text) => look_up(text),
             ArgumentValue::Number(json) => {
                 let is_found = look_up(json)?;

@@ -161,7 +161,11 @@ impl OperatorTest {
             let is = if matches!(found, PathValue::Missing) { Presence::Missing } else { Presence::There };
             return if is == *presence && !is_boolean { ConditionOutcome::Holds } else { ConditionOutcome::Fails };
         }
-        let (PathValue::Json(written) | PathValue::Deep(written) | PathValue::Text(written)) = found else {
+        let (PathValue::Json(written)
+        | PathValue::Deep(written)
+        | PathValue::Text(written)
+        | PathValue::Prose(written)) = found
+        else {
             return ConditionOutcome::Missing;
         };
         let work = VALUE_WORK.saturating_add(written.len().saturating_mul(self.work_per_byte(written)));

@@ -11,6 +11,7 @@ use std::path::Path;
 pub use origin::Started;
 pub(crate) use origin::What;
 
+use super::builtin::Strength;
 use crate::risk::Catalogue;
 
 /// A server's name: lower-case letters, digits, `.`, `_` and `-`, beginning with a letter or digit. It names the policy
@@ -152,12 +153,13 @@ pub struct Server {
     name: ServerName,
     catalogue: Option<&'static Catalogue>,
     bridge: Option<ServerName>,
+    strength: Strength,
 }
 
 impl Server {
     /// A server of which there is no command to look at: its name says which one is asked about.
     pub fn by_name(name: &ServerName) -> Self {
-        Self { catalogue: Catalogue::for_server(name), name: name.clone(), bridge: None }
+        Self { catalogue: Catalogue::for_server(name), name: name.clone(), bridge: None, strength: Strength::default() }
     }
 
     /// A server that a command starts. A name is a claim: which known server it is comes from the command alone.
@@ -166,13 +168,19 @@ impl Server {
         let catalogue = started.as_ref().and_then(Started::catalogue);
         let is_derived = started.as_ref().and_then(Started::server_name).as_ref() == Some(name);
         let bridge = started.filter(|_| is_derived).and_then(|started| started.bridge_name());
-        Self { name: name.clone(), catalogue, bridge }
+        Self { name: name.clone(), catalogue, bridge, strength: Strength::default() }
     }
 
     /// The server, as the person who wrote its policy says: `catalogue = "…"`.
     #[must_use]
     pub fn with_catalogue(self, catalogue: &'static Catalogue) -> Self {
         Self { catalogue: Some(catalogue), ..self }
+    }
+
+    /// The server, with the strength of its built-in policy that config.toml or a command has.
+    #[must_use]
+    pub fn with_strength(self, strength: Strength) -> Self {
+        Self { strength, ..self }
     }
 
     /// Its name: that of its policy file and of its log.
@@ -188,6 +196,11 @@ impl Server {
     /// What is known about it.
     pub fn catalogue(&self) -> Option<&'static Catalogue> {
         self.catalogue
+    }
+
+    /// How strict its built-in policy is; `None` if its catalogue has a rule for each tool.
+    pub fn strength(&self) -> Option<Strength> {
+        Some(self.strength).filter(|_| self.catalogue.is_none())
     }
 }
 

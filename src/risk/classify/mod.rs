@@ -9,6 +9,7 @@ mod nouns;
 mod objects;
 mod reason;
 mod schema;
+mod targets;
 mod text;
 mod verb_objects;
 mod word_table;
@@ -24,6 +25,7 @@ pub use name::Objects;
 pub use objects::{ObjectFinder, SharedObjects};
 use reason::Reason;
 use schema::{ArgumentBuffers, Sign};
+pub use targets::{Addressed, is_text_argument};
 use text::TextFindings;
 use words::{SplitName, Tokens};
 
