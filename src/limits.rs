@@ -317,6 +317,26 @@ pub const MAX_DIALOGUE: usize = 4_000;
 /// How wide a dialogue is that shows a number of lines only, in characters: that of a terminal with 80 columns, which indents.
 pub const DIALOGUE_WIDTH: usize = 76;
 
+// What a session remembers of results.
+
+/// The size of what is remembered, in bytes: the digests of a million values, and where they came from. Beyond it, every value
+/// counts as seen.
+pub const MAX_REMEMBERED: usize = 4 * 1024 * 1024;
+/// How many sources are told apart: tools, and what they read.
+pub const MAX_SOURCES: usize = 4_000;
+/// How many of them are kept with what was read; further ones of the same tool are one.
+pub const MAX_DETAILED_SOURCES: usize = 1_000;
+/// The longest name of a server, of a tool or of what was read that is kept, in characters.
+pub const MAX_SOURCE_TEXT: usize = 96;
+/// How many tools that were called are kept by their names.
+pub const MAX_CALLED_TOOLS: usize = 2_000;
+/// Of how many tools a value is remembered.
+pub const MAX_ORIGINS: usize = 16;
+/// How often the head of a ledger is read while another wrapper writes it.
+pub const MAX_LEDGER_HEAD_READS: usize = 1_000;
+/// How long the ledger of sessions whose client cannot be told is kept after the last result.
+pub const KEEP_UNKNOWN_LEDGER: Duration = Duration::from_secs(24 * 60 * 60);
+
 // Writing and verifying the audit log.
 
 /// The longest line of the audit log that is read, in bytes. No longer line is written: the longest part of one is a

@@ -22,3 +22,32 @@ pub(crate) fn is_default_ignorable(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0000}'..='\u{e0fff}')
 }
+
+/// Letters and digits that look like a Latin letter, by that letter (the letters of our marks in Unicode's confusables,
+/// UTS #39, that are in use in some language).
+pub(crate) const LOOK_ALIKES: [(char, &str); 23] = [
+    ('a', "аɑα"),
+    ('b', "Ьвβ"),
+    ('c', "сϲ¢"),
+    ('d', "ԁđ"),
+    ('e', "еєεҽ"),
+    ('f', "ƒϝ"),
+    ('g', "ɡցǥ"),
+    ('h', "һհнħ"),
+    // One may stand for another, in some typefaces.
+    ('i', "l1|іӏιɩƚłⵏ"),
+    ('j', "јϳ"),
+    ('k', "кκқ"),
+    ('m', "м"),
+    ('n', "ոηпŋ"),
+    ('o', "0оοօσөø"),
+    ('p', "рρ"),
+    ('q', "ԛգ"),
+    ('r', "гɾ"),
+    ('s', "ѕꜱ"),
+    ('t', "тτŧ"),
+    ('u', "υսц"),
+    ('v', "νѵ"),
+    ('w', "ԝωш"),
+    ('y', "уүγყ"),
+];

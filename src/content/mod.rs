@@ -18,6 +18,7 @@ mod stand_ins;
 mod text_edits;
 mod words;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use decoded_text::TextReading;
@@ -122,6 +123,11 @@ pub fn find_content(text: &str, kinds: ContentKinds) -> Vec<ContentFinding> {
         findings.sort_by_key(|finding| (finding.range.start, finding.kind));
     }
     findings
+}
+
+/// Returns a text as a program further on may read it: see `decoded_text`.
+pub(crate) fn read_decoded(text: &str) -> Cow<'_, str> {
+    TextReading::of(text).next().map_or(Cow::Borrowed(text), |reading| reading.text)
 }
 
 /// Whether a text has a value of one of these kinds.

@@ -1,62 +1,201 @@
 //! What is remembered, as it is looked up.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::siphash::{Key, SipHasher};
-use super::values::{ValueKey, find_argument_values, find_result_values};
+use super::records::{Record, push_called, push_full, push_source, push_values, read_record};
+use super::siphash::Key;
+use super::table::{SourceNumber, Table};
+use super::values::{ValueKey, ValueReader};
 use super::{CalledTool, Origins, Returns, SessionFacts, Source, Unknown};
+use crate::limits::{MAX_CALLED_TOOLS, MAX_DETAILED_SOURCES, MAX_ORIGINS, MAX_REMEMBERED, MAX_SOURCE_TEXT, MAX_SOURCES};
+use crate::visible::shorten;
+
+/// The number for values that a call had before anything was read that others can have written or that is personal.
+pub(super) const WRITTEN: SourceNumber = SourceNumber::MAX;
 
 /// The digests of the values of a session's results, and where they came from.
+///
+/// Whatever is remembered is written as bytes first, and then taken in from them: those who share a session share these bytes.
 #[derive(Debug)]
 pub struct Index {
-    key: Key,
-    values: HashMap<ValueKey, Vec<usize>>,
+    reader: ValueReader,
+    table: Table,
     sources: Vec<Arc<Source>>,
+    /// Without the time.
+    numbers: HashMap<Source, SourceNumber>,
     called: BTreeSet<CalledTool>,
     unknown: Option<Unknown>,
+    /// How many bytes were taken in.
+    length: usize,
 }
+
+/// The values of a result or of arguments.
+#[derive(Debug)]
+pub struct Values(Vec<ValueKey>);
+
+/// Bytes that are no records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is damaged")]
+pub struct Damaged;
 
 impl Index {
     /// Creates an empty index whose digests are made under this key.
     pub fn new(key: Key) -> Self {
-        Self { key, values: HashMap::new(), sources: Vec::new(), called: BTreeSet::new(), unknown: None }
+        Self {
+            reader: ValueReader::new(key),
+            table: Table::default(),
+            sources: Vec::new(),
+            numbers: HashMap::new(),
+            called: BTreeSet::new(),
+            unknown: None,
+            length: 0,
+        }
     }
 
-    fn digest(&self, value: &str) -> ValueKey {
-        let mut hasher = SipHasher::new(&self.key);
-        value.bytes().for_each(|byte| hasher.push(byte.to_ascii_lowercase()));
-        hasher.finish() as ValueKey
+    /// How many bytes were taken in.
+    pub fn length(&self) -> usize {
+        self.length
     }
 
-    /// Adds the values of a result.
-    pub fn add_result(&mut self, source: &Source, result: &str) {
-        let at = self.sources.len();
-        self.sources.push(Arc::new(source.clone()));
-        let mut keys = Vec::new();
-        find_result_values(result, &mut |value| keys.push(self.digest(value)));
-        for key in keys {
-            let places = self.values.entry(key).or_default();
-            if places.last() != Some(&at) {
-                places.push(at);
+    /// How many bytes the digests take.
+    pub fn size(&self) -> usize {
+        self.table.size()
+    }
+
+    /// Reads the values of a result, JSON.
+    pub fn read_result(&mut self, result: &str) -> Values {
+        Values(self.reader.read_result(result))
+    }
+
+    /// Reads the values of arguments, JSON.
+    pub fn read_arguments(&mut self, arguments: &str) -> Values {
+        Values(self.reader.read_arguments(arguments))
+    }
+
+    /// Writes what is new of a result. If there is no more room, that is written.
+    pub fn write_result(&self, source: &Source, values: &Values) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let source = self.shorten_source(source);
+        let number = match self.numbers.get(&timeless(&source)) {
+            Some(number) => *number,
+            None => {
+                push_source(&source, &mut bytes);
+                SourceNumber::try_from(self.sources.len() + 1).unwrap_or(WRITTEN)
+            }
+        };
+        let is_new = |key: &&ValueKey| {
+            let mut count = 0;
+            let is_known = self.table.find(**key).any(|known| {
+                count += 1;
+                self.source(known).is_some_and(|known| known.is_like(&source))
+            });
+            !is_known && count <= MAX_ORIGINS
+        };
+        let new: Vec<_> = values.0.iter().filter(is_new).copied().collect();
+        if !new.is_empty() {
+            push_values(number, &new, &mut bytes);
+        }
+        self.fit(bytes)
+    }
+
+    /// Writes that a call was let through, if it is the first of its tool.
+    pub fn write_call(&self, call: &CalledTool) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if !self.called.contains(call) && self.unknown.is_none() {
+            if self.called.len() < MAX_CALLED_TOOLS {
+                push_called(call, &mut bytes);
+            } else {
+                push_full(&mut bytes);
             }
         }
+        self.fit(bytes)
     }
 
-    /// Adds a call.
-    pub fn add_call(&mut self, call: &CalledTool, _arguments: &str) {
-        if !self.called.contains(call) {
-            self.called.insert(call.clone());
+    /// Writes the values of a call that can be of no result: nothing has been read that others can have written, or that is
+    /// personal.
+    pub fn write_written(&self, values: &Values) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let has_read = self.sources.iter().any(|source| !source.returns.is_empty());
+        if !has_read && self.unknown.is_none() {
+            let is_new = |key: &&ValueKey| !self.table.find(**key).any(|known| known == WRITTEN);
+            let new: Vec<_> = values.0.iter().filter(is_new).copied().collect();
+            if !new.is_empty() {
+                push_values(WRITTEN, &new, &mut bytes);
+            }
         }
+        let fits = self.length + bytes.len() <= MAX_REMEMBERED / 2;
+        if fits { bytes } else { Vec::new() }
+    }
+
+    /// Returns what may be written of `bytes`: all of them, or that there is no more room.
+    fn fit(&self, bytes: Vec<u8>) -> Vec<u8> {
+        const LAST: usize = 64;
+        if self.unknown == Some(Unknown::Full) {
+            return Vec::new();
+        }
+        let is_full = self.length + bytes.len() > MAX_REMEMBERED - LAST || self.sources.len() >= MAX_SOURCES;
+        if bytes.is_empty() || !is_full {
+            return bytes;
+        }
+        let mut full = Vec::new();
+        push_full(&mut full);
+        full
+    }
+
+    /// A source as it is kept: names of a bounded length, and after many of them no details.
+    fn shorten_source(&self, source: &Source) -> Source {
+        let short = |text: &str| shorten(text, MAX_SOURCE_TEXT).into_owned();
+        let detail = source.detail.as_deref().filter(|_| self.sources.len() < MAX_DETAILED_SOURCES).map(short);
+        Source { server: short(&source.server), tool: short(&source.tool), detail, ..source.clone() }
+    }
+
+    /// Takes in what was written, by this process or another.
+    ///
+    /// # Errors
+    /// If the bytes are no records.
+    pub fn take_in(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (record, behind) = read_record(rest).ok_or(Damaged)?;
+            match record {
+                Record::Source(source) => {
+                    let number = SourceNumber::try_from(self.sources.len() + 1).map_err(|_| Damaged)?;
+                    self.numbers.insert(timeless(&source), number);
+                    self.sources.push(Arc::new(source));
+                }
+                Record::Values(number, values) => {
+                    if number == 0 || number != WRITTEN && usize::from(number) > self.sources.len() {
+                        return Err(Damaged);
+                    }
+                    values.iter().for_each(|value| self.table.add(ValueKey::from_le_bytes(*value), number));
+                }
+                Record::Called(call) => drop(self.called.insert(call)),
+                Record::Full => self.unknown = Some(Unknown::Full),
+            }
+            rest = behind;
+        }
+        self.length += bytes.len();
+        Ok(())
+    }
+
+    fn source(&self, number: SourceNumber) -> Option<&Arc<Source>> {
+        self.sources.get(usize::from(number).checked_sub(1)?)
     }
 
     /// Returns where a text came from, or a part of it.
-    pub fn find_origins(&self, text: &str) -> Origins {
-        let mut places = BTreeSet::new();
-        find_argument_values(text, &mut |value| {
-            places.extend(self.values.get(&self.digest(value)).into_iter().flatten().copied());
-        });
-        let sources = places.into_iter().filter_map(|at| self.sources.get(at).map(Arc::clone)).collect();
+    pub fn find_origins(&mut self, text: &str) -> Origins {
+        let mut numbers = BTreeSet::new();
+        for key in self.reader.read_argument(text) {
+            let of_value: HashSet<_> = self.table.find(key).collect();
+            let is_written = of_value.contains(&WRITTEN);
+            let is_origin = |number: &SourceNumber| {
+                *number != WRITTEN
+                    && !(is_written && self.source(*number).is_some_and(|source| !source.returns.is_empty()))
+            };
+            numbers.extend(of_value.into_iter().filter(is_origin));
+        }
+        let sources = numbers.into_iter().filter_map(|number| self.source(number).map(Arc::clone)).collect();
         Origins { sources, unknown: self.unknown }
     }
 
@@ -66,4 +205,8 @@ impl Index {
         let read = read.into_iter().filter(|what| self.sources.iter().any(|source| source.returns(*what)));
         SessionFacts { read: read.collect(), called: self.called.iter().cloned().collect(), unknown: self.unknown }
     }
+}
+
+fn timeless(source: &Source) -> Source {
+    Source { at: std::time::Duration::ZERO, ..source.clone() }
 }

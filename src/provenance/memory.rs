@@ -18,6 +18,14 @@ impl SessionMemory {
     fn with_index<T>(&self, use_index: impl FnOnce(&mut Index) -> T) -> T {
         use_index(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn write(&self, write: impl FnOnce(&mut Index) -> Vec<u8>) {
+        self.with_index(|index| {
+            let bytes = write(index);
+            // An index reads what it writes.
+            let _ = index.take_in(&bytes);
+        });
+    }
 }
 
 impl Default for SessionMemory {
@@ -36,10 +44,20 @@ impl Provenance for SessionMemory {
     }
 
     fn remember_result(&self, source: &Source, result: &str) {
-        self.with_index(|index| index.add_result(source, result));
+        self.write(|index| {
+            let values = index.read_result(result);
+            index.write_result(source, &values)
+        });
     }
 
-    fn remember_call(&self, call: &CalledTool, arguments: &str) {
-        self.with_index(|index| index.add_call(call, arguments));
+    fn remember_call(&self, call: &CalledTool) {
+        self.write(|index| index.write_call(call));
+    }
+
+    fn remember_written(&self, arguments: &str) {
+        self.write(|index| {
+            let values = index.read_arguments(arguments);
+            index.write_written(&values)
+        });
     }
 }

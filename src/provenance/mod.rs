@@ -4,19 +4,25 @@
 //! whole of it was in that result, or a part of it that can be addressed, or a copied run of its text.
 
 mod addresses;
+mod forms;
 mod index;
 mod memory;
+mod numbers;
+mod records;
+mod shingles;
 mod siphash;
+mod table;
 mod values;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use addresses::{find_addresses, find_prose};
-pub use index::Index;
+pub use index::{Damaged, Index, Values};
 pub use memory::SessionMemory;
-pub use values::{ValueKey, find_argument_values, find_result_values};
+pub use shingles::SHARED;
 
 pub use crate::risk::Returns;
 
@@ -31,12 +37,21 @@ pub trait Provenance: fmt::Debug + Send + Sync {
     /// Remembers a result, JSON as the client gets it, before it gets it.
     fn remember_result(&self, source: &Source, result: &str);
 
-    /// Remembers that a call was let through. `arguments` is its JSON.
-    fn remember_call(&self, call: &CalledTool, arguments: &str);
+    /// Remembers that a call was let through.
+    fn remember_call(&self, call: &CalledTool);
+
+    /// Remembers what a call has in its arguments, JSON. What it had before anything was read that others can have written, or
+    /// that is personal, did not come from there, also if it is read later.
+    fn remember_written(&self, arguments: &str);
+
+    /// Whether anything is remembered. If not, nobody has to find out what results are.
+    fn is_in_use(&self) -> bool {
+        true
+    }
 }
 
 /// What gave a result.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Source {
     /// The server's name.
     pub server: String,
@@ -54,6 +69,11 @@ impl Source {
     /// Whether its results are of this kind.
     pub fn returns(&self, what: Returns) -> bool {
         self.returns.contains(&what)
+    }
+
+    /// Whether nothing but what was read, and when, is different.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.server == other.server && self.tool == other.tool && self.returns == other.returns
     }
 }
 
@@ -78,7 +98,7 @@ pub struct Origins {
 /// Why it is not known where values came from, or what has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unknown {
-    /// Nothing is remembered in this session.
+    /// Nothing, or not everything, is remembered in this session.
     NotRemembered,
     /// There is no more room to remember anything.
     Full,
@@ -89,7 +109,7 @@ pub enum Unknown {
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotRemembered => "nothing is remembered in this session",
+            Self::NotRemembered => "not everything that this session has read is remembered",
             Self::Full => "the session has read more than can be remembered",
             Self::Unreachable => "what the session has read cannot be looked up",
         })
@@ -149,5 +169,11 @@ impl Provenance for Unremembered {
 
     fn remember_result(&self, _source: &Source, _result: &str) {}
 
-    fn remember_call(&self, _call: &CalledTool, _arguments: &str) {}
+    fn remember_call(&self, _call: &CalledTool) {}
+
+    fn remember_written(&self, _arguments: &str) {}
+
+    fn is_in_use(&self) -> bool {
+        false
+    }
 }

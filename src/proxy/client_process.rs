@@ -97,6 +97,15 @@ pub fn name_client_process() -> String {
     name
 }
 
+/// Whether the client with a name of [`name_client_process`] still runs; `None` if it is the name for those that cannot be told.
+pub fn is_running(name: &str) -> Option<bool> {
+    let (id, started) = name.split_once('@')?;
+    let (started, boot_then) = started.split_once('@').map_or((started, ""), |(started, boot)| (started, boot));
+    let now = id.parse().ok().and_then(read_process);
+    let is_same = now.is_some_and(|now| now.started.to_string() == started);
+    Some(is_same && boot().trim_start_matches('@') == boot_then)
+}
+
 /// Returns the number of the client's process, and when it started.
 fn find_client(own: u32, read: impl Fn(u32) -> Option<Process>) -> Option<(u32, u64)> {
     let mut below = read(own)?;

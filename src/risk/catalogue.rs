@@ -12,7 +12,7 @@ use super::class::{Class, Risk};
 pub type Severity = Risk;
 
 /// What a tool returns that a policy may care about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Returns {
     /// What others have written: pages, mail, tickets, chat.

@@ -1,13 +1,15 @@
 //! State that wrappers share and that outlives them, in one SQLite file: the counts of the scopes `client` and `server`, and the
-//! questions for people at this machine.
+//! questions for people at this machine; and what sessions remember of results.
 
 pub mod approvals;
 mod codec;
 mod database;
 pub(crate) mod file;
 pub mod history;
+mod ledger;
 mod sqlite;
 
+pub use ledger::{Clients, Keeping, Ledger};
 pub use sqlite::Sqlite;
 
 use std::time::Duration;

@@ -4,36 +4,8 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::canonical_combining_class;
 
 use super::dialogue::{DialogueChoice, OURS};
+use crate::unicode::LOOK_ALIKES;
 use crate::wire::fold::fold;
-
-/// Letters and digits that look like a Latin letter, by that letter (the letters of our marks in Unicode's confusables,
-/// UTS #39, that are in use in some language).
-const LOOK_ALIKES: [(char, &str); 23] = [
-    ('a', "аɑα"),
-    ('b', "Ьвβ"),
-    ('c', "сϲ¢"),
-    ('d', "ԁđ"),
-    ('e', "еєεҽ"),
-    ('f', "ƒϝ"),
-    ('g', "ɡցǥ"),
-    ('h', "һհнħ"),
-    // One may stand for another, in some typefaces.
-    ('i', "l1|іӏιɩƚłⵏ"),
-    ('j', "јϳ"),
-    ('k', "кκқ"),
-    ('m', "м"),
-    ('n', "ոηпŋ"),
-    ('o', "0оοօσөø"),
-    ('p', "рρ"),
-    ('q', "ԛգ"),
-    ('r', "гɾ"),
-    ('s', "ѕꜱ"),
-    ('t', "тτŧ"),
-    ('u', "υսц"),
-    ('v', "νѵ"),
-    ('w', "ԝωш"),
-    ('y', "уүγყ"),
-];
 
 /// Returns whether an elicitation of the server could be taken for one of ours: it names us, begins as ours do or did, or
 /// offers what ours offer, as it is written or as a client shows it that renders HTML. Letters that look alike are one, and

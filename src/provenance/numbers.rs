@@ -1,0 +1,107 @@
+//! Numbers of accounts, cards, phones and orders, however their digits are grouped.
+
+use super::words::is_date;
+
+/// The least and the largest number of digits that are compared. Fewer are amounts, years and counts.
+const DIGITS: std::ops::RangeInclusive<usize> = 7..=34;
+
+/// How many groups one number may have.
+const MAX_GROUPS: usize = 9;
+
+/// How many digits at its end a number is compared by as well: a telephone number with and without its country.
+const TAIL: usize = 9;
+
+/// The lengths of telephone numbers with a country.
+const PHONE: std::ops::RangeInclusive<usize> = 10..=15;
+
+/// Gives each number of a line in its normal form: `#` and its digits, without zeros before them.
+pub(super) fn find_numbers(line: &str, found: &mut dyn FnMut(&str)) {
+    if line.bytes().filter(u8::is_ascii_digit).count() < *DIGITS.start() {
+        return;
+    }
+    let bytes = line.as_bytes();
+    let mut groups: Vec<&str> = Vec::new();
+    let mut at = 0;
+    // Where the last group ends.
+    let mut end = 0;
+    while at < bytes.len() {
+        let length = bytes.iter().skip(at).take_while(|byte| byte.is_ascii_digit()).count();
+        if length == 0 {
+            at += 1;
+            continue;
+        }
+        let between = line.get(end..at).unwrap_or_default();
+        let is_joined = matches!(between, " " | "-" | "." | "/" | "(" | ")" | ") " | " (" | ")-" | " - ");
+        let is_inside_word = at > 0 && bytes.get(at - 1).is_some_and(u8::is_ascii_alphabetic);
+        if !is_joined || is_inside_word {
+            give_numbers(&groups, found);
+            groups.clear();
+        }
+        groups.push(line.get(at..at + length).unwrap_or_default());
+        at += length;
+        end = at;
+    }
+    give_numbers(&groups, found);
+}
+
+/// Gives the numbers that groups in a row can be.
+fn give_numbers(groups: &[&str], found: &mut dyn FnMut(&str)) {
+    for first in 0..groups.len() {
+        let mut number = String::from("#");
+        for (count, group) in groups.iter().skip(first).take(MAX_GROUPS).enumerate() {
+            number.push_str(group);
+            let digits = number.get(1..).unwrap_or_default().trim_start_matches('0');
+            if digits.len() > *DIGITS.end() {
+                break;
+            }
+            let own = groups.get(first..=first + count).unwrap_or_default();
+            if digits.len() < *DIGITS.start() || is_date(own) {
+                continue;
+            }
+            found(&format!("#{digits}"));
+            if PHONE.contains(&digits.len())
+                && let Some(tail) = digits.get(digits.len() - TAIL..)
+            {
+                found(&format!("#{}", tail.trim_start_matches('0')));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn numbers(line: &str) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        find_numbers(line, &mut |number| {
+            all.insert(number.to_owned());
+        });
+        all
+    }
+
+    #[test]
+    fn groupings_of_one_number_have_one_form() {
+        for (line, number) in [
+            ("4111 1111 1111 1111", "#4111111111111111"),
+            ("4111-1111-1111-1111 100", "#4111111111111111"),
+            ("card 4111111111111111.", "#4111111111111111"),
+            ("+1 (555) 010-9999", "#15550109999"),
+            ("030 1234567", "#301234567"),
+            ("0049301234567", "#301234567"),
+            ("tel:+49-30-1234567", "#301234567"),
+            ("1234567 7654321", "#7654321"),
+        ] {
+            assert!(numbers(line).contains(number), "{line}: {:?}", numbers(line));
+        }
+    }
+
+    #[test]
+    fn amounts_years_and_dates_are_no_numbers() {
+        for line in ["", "2024", "1,234.50", "123456", "2024-05-15", "15.05.2024", "5/15/2024", "10:30:00", "3 of 12"] {
+            assert_eq!(numbers(line), BTreeSet::new(), "{line}");
+        }
+    }
+}
