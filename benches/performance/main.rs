@@ -1,9 +1,9 @@
 //! `cargo bench`: what the wrapper costs, in its core and between real pipes. See docs/performance.md.
 //!
 //! The program is its own echo server and its own relay, by a hidden first argument. Without `--bench`, as `cargo test` runs
-//! it, it measures nothing and only tries its parts; with `--conditions` it measures conditions alone, with `--counts` it counts
-//! instructions and allocations, and `--check-counts` holds instructions to their bounds. `--profile NAME` measures another build than
-//! the published one.
+//! it, it measures nothing and only tries its parts; with `--conditions` or `--provenance` it measures one thing alone, with `--counts`
+//! it counts instructions and allocations, and `--check-counts` holds instructions to their bounds. `--profile NAME` measures another
+//! build than the published one.
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod allocations;
@@ -14,6 +14,7 @@ mod engine;
 mod lines;
 mod pipes;
 mod program;
+mod provenance;
 mod relay;
 mod results;
 mod session;
@@ -50,6 +51,9 @@ fn main() -> io::Result<()> {
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
     if has("--results") {
         return writeln!(io::stdout(), "{}", results::measure());
+    }
+    if has("--provenance") {
+        return writeln!(io::stdout(), "{}", provenance::measure());
     }
     if has("--conditions") {
         return writeln!(io::stdout(), "{}", conditions::measure());

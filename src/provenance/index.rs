@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::records::{Record, push_called, push_full, push_source, push_values, read_record};
 use super::siphash::Key;
 use super::table::{SourceNumber, Table};
-use super::values::{ValueKey, ValueReader};
+use super::values::{ResultValues, ValueKey, ValueReader};
 use super::{CalledTool, Origins, Returns, SessionFacts, Source, Unknown};
 use crate::limits::{MAX_CALLED_TOOLS, MAX_DETAILED_SOURCES, MAX_ORIGINS, MAX_REMEMBERED, MAX_SOURCE_TEXT, MAX_SOURCES};
 use crate::visible::shorten;
@@ -32,7 +32,7 @@ pub struct Index {
 
 /// The values of a result or of arguments.
 #[derive(Debug)]
-pub struct Values(Vec<ValueKey>);
+pub struct Values(ResultValues);
 
 /// Bytes that are no records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,12 +70,15 @@ impl Index {
 
     /// Reads the values of arguments, JSON.
     pub fn read_arguments(&mut self, arguments: &str) -> Values {
-        Values(self.reader.read_arguments(arguments))
+        Values(ResultValues { keys: self.reader.read_arguments(arguments), has_text: false })
     }
 
     /// Writes what is new of a result. If there is no more room, that is written.
     pub fn write_result(&self, source: &Source, values: &Values) -> Vec<u8> {
         let mut bytes = Vec::new();
+        if values.0.keys.is_empty() && !values.0.has_text {
+            return bytes;
+        }
         let source = self.shorten_source(source);
         let number = match self.numbers.get(&timeless(&source)) {
             Some(number) => *number,
@@ -92,7 +95,7 @@ impl Index {
             });
             !is_known && count <= MAX_ORIGINS
         };
-        let new: Vec<_> = values.0.iter().filter(is_new).copied().collect();
+        let new: Vec<_> = values.0.keys.iter().filter(is_new).copied().collect();
         if !new.is_empty() {
             push_values(number, &new, &mut bytes);
         }
@@ -116,16 +119,20 @@ impl Index {
     /// personal.
     pub fn write_written(&self, values: &Values) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let has_read = self.sources.iter().any(|source| !source.returns.is_empty());
-        if !has_read && self.unknown.is_none() {
+        if !self.has_read() && self.unknown.is_none() {
             let is_new = |key: &&ValueKey| !self.table.find(**key).any(|known| known == WRITTEN);
-            let new: Vec<_> = values.0.iter().filter(is_new).copied().collect();
+            let new: Vec<_> = values.0.keys.iter().filter(is_new).copied().collect();
             if !new.is_empty() {
                 push_values(WRITTEN, &new, &mut bytes);
             }
         }
         let fits = self.length + bytes.len() <= MAX_REMEMBERED / 2;
         if fits { bytes } else { Vec::new() }
+    }
+
+    /// Whether anything has been read that others can have written, or that is personal.
+    pub fn has_read(&self) -> bool {
+        self.sources.iter().any(|source| !source.returns.is_empty())
     }
 
     /// Returns what may be written of `bytes`: all of them, or that there is no more room.

@@ -36,28 +36,41 @@ pub(super) struct ValueReader {
     found: Vec<ValueKey>,
 }
 
+/// What is remembered of a result.
+#[derive(Debug)]
+pub(super) struct ResultValues {
+    pub(super) keys: Vec<ValueKey>,
+    /// Whether there is anything to read in it.
+    pub(super) has_text: bool,
+}
+
 impl ValueReader {
     pub(super) fn new(key: Key) -> Self {
         Self { key, forms: Forms::default(), found: Vec::new() }
     }
 
     /// Returns the digests of what is remembered of a result, JSON.
-    pub(super) fn read_result(&mut self, result: &str) -> Vec<ValueKey> {
+    pub(super) fn read_result(&mut self, result: &str) -> ResultValues {
+        let (mut has_text, mut is_kind) = (false, false);
         for leaf in view::leaves(result) {
             match leaf {
                 Leaf::Key(key) => {
                     let key = view::decode_lossy(key).unwrap_or_default();
+                    is_kind = matches!(&*key, "type" | "resultType" | "mimeType");
                     if key.bytes().any(|byte| byte.is_ascii_digit() || matches!(byte, b'@' | b'.' | b'/' | b' ')) {
                         self.read_text(&key, Side::Result);
                     }
                 }
                 Leaf::Scalar(scalar) => match view::decode_lossy(scalar) {
-                    Some(text) => self.read_string(&text, Side::Result),
+                    Some(text) => {
+                        has_text |= !is_kind && text.chars().any(char::is_alphanumeric);
+                        self.read_string(&text, Side::Result);
+                    }
                     None => find_numbers(scalar, &mut |number| push(&self.key, &mut self.found, number)),
                 },
             }
         }
-        self.take_found()
+        ResultValues { keys: self.take_found(), has_text }
     }
 
     /// Returns the digests of what is looked up of an argument's text.

@@ -107,6 +107,12 @@ impl Ledger {
         Self(Mutex::new(Keeper { dir, clients, keeping, path, open: None, failed: None, has_missed: false }))
     }
 
+    /// Makes the ledger, so that other wrappers find it: one of them may read before this one asks.
+    pub fn begin(&self) {
+        // A failure is said, and answers everything from now on.
+        let _ = self.with_keeper(|keeper| keeper.with_ledger(Keeping::Always, |_| Ok(())));
+    }
+
     fn with_keeper<T>(&self, work: impl FnOnce(&mut Keeper) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -224,8 +230,12 @@ impl Provenance for Ledger {
     fn remember_written(&self, arguments: &str) {
         self.with_keeper(|keeper| {
             let keeping = keeper.keeping;
-            let values = keeper.with_ledger(keeping, |ledger| Ok(ledger.index.read_arguments(arguments)));
-            if let Ok(Some(values)) = values {
+            let values = keeper.with_ledger(keeping, |ledger| {
+                ledger.refresh()?;
+                let may_count = !ledger.index.has_read();
+                Ok(may_count.then(|| ledger.index.read_arguments(arguments)))
+            });
+            if let Ok(Some(Some(values))) = values {
                 let _ = keeper.append(keeping, |index| index.write_written(&values));
             }
         });

@@ -83,6 +83,7 @@ mod policy_properties;
 mod policy_tests;
 mod previews;
 mod properties;
+mod provenance;
 mod records;
 mod reference_servers;
 mod register;
