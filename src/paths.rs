@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::config::{SETTINGS_FILE, SettingsError, load_confirm, load_settings, read_settings};
 pub use self::lock::{LockFileError, lock_path, read_lock};
-pub use self::policy_list::{PolicyList, list_policies, tested_policy_stem};
+pub use self::policy_list::{PolicyList, list_policies, may_ask_for_origins, tested_policy_stem};
 pub(crate) use self::replace::remove_unchanged;
 pub use self::replace::{ReplaceError, Unreplaced, replace_file};
 pub use self::session::{Current, InForce, LoadedSession, SessionLock, SessionPlace};
@@ -39,6 +39,9 @@ pub const AUDIT_DIR: &str = "audit";
 
 /// The name of the state store in the state directory.
 pub const STATE_FILE: &str = "state.sqlite3";
+
+/// The directory in the state directory that holds what sessions remember of results.
+pub const LEDGER_DIR: &str = "ledgers";
 
 /// The policy in force, and the document that it came from.
 #[derive(Debug)]

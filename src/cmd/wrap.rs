@@ -22,14 +22,15 @@ use crate::limits::MAX_MESSAGE;
 use crate::package::{HeldStart, check_package, hold_package};
 use crate::paths::{self, InForce, LoadedSession, SessionLock, SessionPlace};
 use crate::policy::server::find_started;
-use crate::policy::{Colour, LockMode, Server, ServerName};
+use crate::policy::{Colour, LockMode, Policy, Server, ServerName};
+use crate::provenance::{Provenance, Unremembered};
 use crate::proxy::stderr::Stderr;
 use crate::proxy::{self, LogPlace, Reload, UpstreamTarget, Wrap, client_process, notification, start_failure};
 use crate::record::{ArgumentRecorder, Digest, Enforcement, Required};
 use crate::report::identity::Identity;
 use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm};
 use crate::state::approvals::{self, AskedServer, Confirm, SessionApprovals, StoredApprovals};
-use crate::state::{Nowhere, Sqlite};
+use crate::state::{Clients, Keeping, Ledger, Nowhere, Sqlite};
 use crate::term::message;
 use crate::visible::{escape_styled, visible_path};
 
@@ -97,7 +98,8 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     };
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(no_randomness)?;
-    let engine = Engine::new(Arc::new(loaded.policy), store(env)).with_stand_in_key(key);
+    let provenance = session_memory(&loaded.policy, env);
+    let engine = Engine::new(Arc::new(loaded.policy), store(env)).with_stand_in_key(key).with_provenance(provenance);
     let text = loaded.source.as_ref().map_or_else(|| PolicyText::of_builtin(server), PolicyText::of_source);
     let locked = lock.as_ref().map(|lock| lock.digest);
     let (engine, log) = recording(engine, server.name(), (text, locked), &settings.audit, env)?;
@@ -248,6 +250,21 @@ fn store(env: &Env) -> Box<dyn Store> {
         }
         Err(error) => Box::new(Nowhere(error.to_string())),
     }
+}
+
+/// Returns what the client's sessions remember of results. Where no policy of this machine asks for it, that is nothing, until
+/// one does.
+fn session_memory(policy: &Policy, env: &Env) -> Arc<dyn Provenance> {
+    let Ok(dir) = paths::state_dir(env) else { return Arc::new(Unremembered) };
+    let asks = policy.has_session_conditions();
+    let keeping = if asks || paths::may_ask_for_origins(env) { Keeping::Always } else { Keeping::IfThere };
+    let clients =
+        Clients { name: client_process::name_client_process, is_running: client_process::is_running };
+    let ledger = Ledger::new(dir.join(paths::LEDGER_DIR), keeping, clients);
+    if asks {
+        ledger.begin();
+    }
+    Arc::new(ledger)
 }
 
 fn reload(place: SessionPlace, mut in_force: InForce) -> Reload {

@@ -159,6 +159,7 @@ impl Engine {
         let (id, method, subject) = (request.id, request.method, SubjectKind::of_section(section));
         let call = read_item_params(section, method, request.params)?;
         let arguments = call.arguments.unwrap_or("{}");
+        self.note_source(&request.key, (subject, method, &*call.name), arguments, turn.now);
         let need = self.begin_item_comparison(&request, (section, &call.name), known, turn);
         if need == Need::Begun {
             return Ok(());

@@ -72,6 +72,9 @@ impl Engine {
             let hidden: Vec<usize> = judge(&mut is_raised);
             let hidden = if is_raised { judge(&mut false) } else { hidden };
             self.tools.end_page();
+            if self.gate.provenance().is_in_use() {
+                items.iter().for_each(|(name, item)| self.sources.learn_tool(name, item, &self.policy));
+            }
             return Ok(JudgedList { filtered: leave_out(result, list, &hidden)?, hidden });
         }
         let mut filter = |is_raised: &mut bool| {

@@ -2,6 +2,7 @@
 //! and policy feed it lines.
 
 mod action;
+mod answer_sources;
 mod approval_flow;
 mod approval_local;
 mod approval_questions;
@@ -48,6 +49,7 @@ use std::sync::Arc;
 use action::Turn;
 pub use action::{Action, Commit, Note, Now, Payload};
 pub use approval_records::SessionEnd;
+use answer_sources::AnswerSources;
 use approvals::Approvals;
 pub use approvals::clients::{Asks, ClientHabits, ClientRow, ClientTable, ClientVersion, NoteField};
 pub use approvals::{
@@ -104,6 +106,7 @@ pub struct Engine {
     preparations: Preparations,
     stand_ins: StandIns,
     put_back: PutBackValues,
+    sources: AnswerSources,
     /// What was done to notifications since the last answer.
     notified: ResultRecord,
     required: Required,
@@ -132,6 +135,7 @@ impl Engine {
             preparations: Preparations::default(),
             stand_ins: StandIns::new([0; 32]),
             put_back: PutBackValues::default(),
+            sources: AnswerSources::default(),
             notified: ResultRecord::default(),
             required: Required::No,
             enforcement: Enforcement::Enforced,
@@ -242,6 +246,7 @@ impl Engine {
             Ok(Message::Request { id, key, method, params }) => match self.hide_in_request(line, params) {
                 Ok(hidden) => {
                     turn.set_instead(hidden);
+                    self.remember_message(&method, params, turn);
                     self.handle_server_request((id, key), &method, params, turn);
                 }
                 Err(why) => self.refuse_unhidden((id, &method), why, turn),
@@ -468,6 +473,7 @@ impl Engine {
             (kind, answer) => self.find_refused_input(line, (answer, keys), kind.task(), turn),
         };
         let is_list = matches!(open.kind, RequestKind::List(..));
+        let task = open.kind.task().map(str::to_owned);
         let edited = match (open.kind, answer) {
             (RequestKind::Call(call), answer) => self.treat_call_answer((&open.id, call), line, answer, turn),
             (RequestKind::Task(request), answer) => {
@@ -505,6 +511,9 @@ impl Engine {
         if let Some(why) = refused {
             turn.push_note(why.clone());
             return self.send_error(Some(&open.id), ErrorCode::Refused, &why, turn);
+        }
+        if edited.is_ok() {
+            self.remember_result(key, task.as_deref(), answer, turn);
         }
         match edited {
             Ok(None) => turn.forward_to_client(),

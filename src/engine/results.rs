@@ -90,6 +90,7 @@ impl Engine {
         params: Option<&str>,
         turn: &mut Turn<'_>,
     ) {
+        self.remember_message(method, params, turn);
         let Some(plan) = params.and_then(|_| self.find_notification_plan()) else { return turn.forward_to_client() };
         let line = AnswerLine { line, part: params };
         let TreatedLine { edited, withheld, record } = self.apply_plan(&plan, line);
@@ -142,7 +143,12 @@ impl Engine {
         });
         match self.enforcement {
             Enforcement::Observed => (None, ResultRecord::default()),
-            Enforcement::Enforced => (refusal.or(edited), record),
+            Enforcement::Enforced => {
+                if refusal.is_some() {
+                    self.sources.withhold();
+                }
+                (refusal.or(edited), record)
+            }
         }
     }
 

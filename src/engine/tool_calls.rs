@@ -28,6 +28,7 @@ impl Engine {
     pub(super) fn handle_tools_call(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
         let call = CallParams::read(request.params)?;
         self.recorder.record_client(|| call.client_info());
+        self.note_call_source(&request, &call, turn);
         if let Some(request) = self.forward_plain_call(request, &call, turn) {
             self.handle_read_call(request, call, &Preparation::default(), turn);
         }
@@ -43,8 +44,15 @@ impl Engine {
     ) -> Result<(), Fault> {
         let call = CallParams::read(request.params)?;
         self.recorder.record_client(|| call.client_info());
+        self.note_call_source(&request, &call, turn);
         self.handle_read_call(request, call, known, turn);
         Ok(())
+    }
+
+    /// Notes what will give the answer to a call, whichever way it takes.
+    fn note_call_source(&mut self, request: &ClientRequest<'_>, call: &CallParams<'_>, turn: &Turn<'_>) {
+        let about = (SubjectKind::Tool, request.method, &*call.name);
+        self.note_source(&request.key, about, call.arguments.unwrap_or("{}"), turn.now);
     }
 
     fn handle_read_call(
@@ -234,6 +242,7 @@ impl Engine {
         if let (Some(record), Some(draft)) = (self.put_back.take_record(&key), &mut pending.draft) {
             draft.add_result(record);
         }
+        self.note_call((subject, name));
         turn.push_action(match (self.required, &pending.draft) {
             (Required::Yes, Some(draft)) => {
                 let entry = unanswered_entry(draft, turn.now);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{PolicyError, TextError, configuration_dir};
+use super::{PolicyError, TextError, configuration_dir, read_policy};
 use crate::env::Env;
 use crate::policy::{Format, ServerName};
 use crate::state::file::is_missing;
@@ -55,6 +55,26 @@ pub fn list_policies(env: &Env) -> Result<PolicyList, PolicyError> {
     listing.servers.dedup();
     listing.tests.sort();
     Ok(listing)
+}
+
+/// Whether a policy of the directory may ask where values come from, by the words that it would have to use.
+pub fn may_ask_for_origins(env: &Env) -> bool {
+    const WORDS: [&str; 2] = ["came_from", "session."];
+    let Ok(entries) = configuration_dir(env).and_then(|dir| {
+        let dir = dir.join("policies");
+        fs::read_dir(&dir).map_err(|error| PolicyError::Unreadable(dir, TextError::Failed(error)))
+    }) else {
+        return false;
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut policies = paths.filter(|path| {
+        let ending = path.extension().unwrap_or_default().to_string_lossy();
+        Format::from_ending(&ending).is_some() && tested_policy_stem(path).is_none()
+    });
+    policies.any(|path| {
+        let source = read_policy(&path);
+        source.is_ok_and(|source| WORDS.iter().any(|word| source.text().contains(word)))
+    })
 }
 
 /// Returns the stem of the policy that a test file is named after: `iterable` for `iterable.test.toml`.

@@ -284,8 +284,11 @@ proptest! {
             number.as_bytes().chunks(size).map(|group| std::str::from_utf8(group).unwrap()).collect::<Vec<_>>().join(&joint)
         };
         prop_assume!(number.len().div_ceil(one) <= 7 && number.len().div_ceil(other) <= 7);
-        prop_assert!(is_copied(&format!("account {}, thanks", group(one)), &group(other)));
-        prop_assert!(is_copied(&format!("account {}, thanks", group(one)), &number));
+        let written = format!("account {}, thanks", group(one));
+        for argument in [group(other), number.clone()] {
+            let found = is_copied(&written, &argument);
+            prop_assert!(found, "{written} {argument}");
+        }
     }
 
     /// A copied run of the stated length is found in any other text.

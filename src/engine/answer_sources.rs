@@ -1,0 +1,176 @@
+//! What the client gets of results is remembered, with what gave it, before it gets it.
+//!
+//! It is remembered as the server wrote it: of a value with a stand-in, the value, because that is what takes its place again.
+
+use std::collections::HashMap;
+
+use super::action::Turn;
+use super::refusal::SubjectKind;
+use super::{Engine, Now};
+use crate::limits::{MAX_LISTED_TOOLS, MAX_OPEN, MAX_SOURCE_TEXT, MAX_TASKS};
+use crate::policy::{Policy, ToolRef};
+use crate::provenance::{CalledTool, Returns, Source};
+use crate::risk::{Listed, profile_tool};
+use crate::visible::shorten;
+use crate::wire::id::IdKey;
+use crate::wire::message::Answer;
+use crate::wire::view;
+
+/// What of which nothing is known may hold.
+const ANYTHING: [Returns; 2] = [Returns::Untrusted, Returns::Personal];
+
+/// The arguments that name what is read, nearest to a person's words first.
+const NAMING: [&str; 14] = [
+    "path", "file", "filename", "file_name", "file_path", "filePath", "filepath", "uri", "url", "document", "page",
+    "channel", "title", "name",
+];
+
+/// What gives the answers to the open requests.
+#[derive(Debug, Default)]
+pub(super) struct AnswerSources {
+    by_request: HashMap<IdKey, Source>,
+    by_task: HashMap<Box<str>, Source>,
+    /// What the results of listed tools hold, as far as the listing tells.
+    listed: HashMap<Box<str>, Vec<Returns>>,
+    /// Whether the answer at hand is withheld, so that nothing of it is read.
+    is_withheld: bool,
+}
+
+impl AnswerSources {
+    /// Notes that the answer at hand is withheld.
+    pub(super) fn withhold(&mut self) {
+        self.is_withheld = true;
+    }
+
+    /// Learns from a listing, an item of tools/list. A tool that is listed again can only gain.
+    pub(super) fn learn_tool(&mut self, name: &str, item: &str, policy: &Policy) {
+        let known = self.listed.get(name);
+        if known.is_none() && self.listed.len() >= MAX_LISTED_TOOLS {
+            return;
+        }
+        let Some(listed) = Listed::parse(item) else { return };
+        let mut returns = known.cloned().unwrap_or_default();
+        let new = profile_tool(policy.catalogue(), &listed).returns;
+        returns.extend(new.iter().filter(|new| known.is_none_or(|known| !known.contains(new))));
+        self.listed.insert(name.into(), returns);
+    }
+
+    /// What the results of a tool hold: as the policy says, else the catalogue, else its listing.
+    fn find_returns(&self, tool: ToolRef<'_>, policy: &Policy) -> Vec<Returns> {
+        let of_catalogue = || Some(policy.catalogue()?.find_tool(tool.name)?.returns.clone());
+        let stated = policy.stated_returns(tool).map(<[_]>::to_vec);
+        stated.or_else(of_catalogue).or_else(|| self.listed.get(tool.name).cloned()).unwrap_or_else(|| ANYTHING.to_vec())
+    }
+}
+
+impl Engine {
+    /// Notes what will give the answer to a request, and what the request has in it.
+    pub(super) fn note_source(
+        &mut self,
+        key: &IdKey,
+        (subject, method, name): (SubjectKind, &str, &str),
+        arguments: &str,
+        now: Now,
+    ) {
+        let provenance = self.gate.provenance();
+        if !provenance.is_in_use() {
+            return;
+        }
+        provenance.remember_written(arguments);
+        let (tool, detail, returns) = match subject {
+            SubjectKind::Tool => {
+                let returns = self.sources.find_returns(self.tools.find_tool(name), &self.policy);
+                (name, find_detail(arguments), returns)
+            }
+            // What servers offer to be read, anybody may have written.
+            SubjectKind::Resource => (method, Some(shorten_uri(name)), ANYTHING.to_vec()),
+            SubjectKind::Prompt => (method, Some(name.to_owned()), vec![Returns::Untrusted]),
+            SubjectKind::Method => (method, None, ANYTHING.to_vec()),
+        };
+        let source = self.new_source(tool, detail, returns, now);
+        if self.sources.by_request.len() >= 2 * MAX_OPEN {
+            let requests = &self.client_requests;
+            self.sources.by_request.retain(|key, _| requests.check_capacity(key).is_err());
+        }
+        self.sources.by_request.insert(key.clone(), source);
+    }
+
+    fn new_source(&self, tool: &str, detail: Option<String>, returns: Vec<Returns>, now: Now) -> Source {
+        let server = self.policy.server().as_str().to_owned();
+        Source { server, tool: shorten(tool, MAX_SOURCE_TEXT).into_owned(), detail, returns, at: now.unix }
+    }
+
+    /// Remembers that a call was let through.
+    pub(super) fn note_call(&self, (subject, name): (SubjectKind, &str)) {
+        if subject == SubjectKind::Tool {
+            let server = self.policy.server().as_str().to_owned();
+            self.gate.provenance().remember_call(&CalledTool { server, tool: name.to_owned() });
+        }
+    }
+
+    /// Remembers what is answered to a request, which the client gets next. `task` is the task that the request is about.
+    pub(super) fn remember_result(
+        &mut self,
+        key: &IdKey,
+        task: Option<&str>,
+        answer: Answer<'_>,
+        turn: &Turn<'_>,
+    ) {
+        let of_request = self.sources.by_request.remove(key);
+        if std::mem::take(&mut self.sources.is_withheld) {
+            return;
+        }
+        let source = of_request.or_else(|| self.sources.by_task.get(task?).cloned());
+        let source = source.or_else(|| Some(self.new_source("tasks", None, ANYTHING.to_vec(), turn.now)).filter(|_| task.is_some()));
+        // Lists and greetings are what the lock is about.
+        let Some(source) = source else { return };
+        let (Answer::Result(text) | Answer::Error(text)) = answer;
+        let source = Source { at: turn.now.unix, ..source };
+        self.gate.provenance().remember_result(&source, text);
+        let created = view::find_member(text, "task").unwrap_or(text);
+        if task.is_none()
+            && let Some(id) = view::find_member(created, "taskId").and_then(view::decode_string)
+            && self.sources.by_task.len() < MAX_TASKS
+        {
+            self.sources.by_task.insert(id.into(), source);
+        }
+    }
+
+    /// Remembers what a notification or a request of the server says: which call it belongs to is only the server's word, so it
+    /// may hold what the results of every open call may hold.
+    pub(super) fn remember_message(&self, method: &str, params: Option<&str>, turn: &Turn<'_>) {
+        let provenance = self.gate.provenance();
+        let Some(params) = params.filter(|_| provenance.is_in_use()) else { return };
+        let open = self.sources.by_request.iter().filter(|(key, _)| self.client_requests.waits_for_answer(key));
+        let open = open.map(|(_, source)| source).chain(self.sources.by_task.values());
+        let mut returns: Vec<Returns> = Vec::new();
+        for what in open.flat_map(|source| &source.returns) {
+            if !returns.contains(what) {
+                returns.push(*what);
+            }
+        }
+        provenance.remember_result(&self.new_source(method, None, returns, turn.now), params);
+    }
+}
+
+/// Names what a call reads, by the argument that says so.
+fn find_detail(arguments: &str) -> Option<String> {
+    let named = |wanted: &str| view::find_member(arguments, wanted).and_then(view::decode_string);
+    let text = NAMING.into_iter().find_map(named)?;
+    let text = if text.contains("://") { return Some(shorten_uri(&text)) } else { text };
+    let name = text.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or_default();
+    (!name.is_empty()).then(|| shorten(name, MAX_SOURCE_TEXT).into_owned())
+}
+
+/// A URI without what it asks for and who asks.
+fn shorten_uri(uri: &str) -> String {
+    let plain = uri.split(['?', '#']).next().unwrap_or_default();
+    let plain = match plain.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or_default())
+        }
+        None => plain.to_owned(),
+    };
+    shorten(&plain, MAX_SOURCE_TEXT).into_owned()
+}
