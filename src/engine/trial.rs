@@ -119,7 +119,7 @@ impl Trial {
             ..Source::default()
         };
         let provenance = self.gate.provenance();
-        provenance.remember_call(&CalledTool { server: source.server.clone(), tool: tool.clone() }, "{}");
+        provenance.remember_call(&CalledTool { server: source.server.clone(), tool: tool.clone() });
         if let Some(result) = result {
             provenance.remember_result(&source, result.as_str());
         }

@@ -23,6 +23,7 @@ pub use addresses::{find_addresses, find_prose};
 pub use index::{Damaged, Index, Values};
 pub use memory::SessionMemory;
 pub use shingles::SHARED;
+pub use values::find_argument_values;
 
 pub use crate::risk::Returns;
 

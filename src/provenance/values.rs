@@ -150,6 +150,20 @@ impl ValueReader {
     }
 }
 
+/// Gives the parts of an argument's text that can be addressed by themselves, in their normal forms: each is a text that can be
+/// looked up.
+pub fn find_argument_values(text: &str, found: &mut dyn FnMut(&str)) {
+    let normal = Forms::default().normalize(text);
+    for line in normal.split(['\n', '\r']) {
+        find_numbers(line, found);
+        find_parts(line, &mut |part, value| {
+            if part == Part::Address {
+                found(value);
+            }
+        });
+    }
+}
+
 /// Gives the pieces of a line that are often copied as a whole: cells, what stands behind a colon, quotations, names.
 fn read_pieces<'l>(line: &'l str, found: &mut dyn FnMut(&'l str)) {
     if line.len() <= MAX_WHOLE {

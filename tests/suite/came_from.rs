@@ -51,7 +51,7 @@ fn remembered() -> SessionMemory {
 }
 
 fn remember(memory: &SessionMemory, server: &str, tool: &str, returns: &[Returns], text: &str) {
-    memory.remember_call(&CalledTool { server: server.to_owned(), tool: tool.to_owned() }, "{}");
+    memory.remember_call(&CalledTool { server: server.to_owned(), tool: tool.to_owned() });
     let result = serde_json::json!({ "content": [{ "type": "text", "text": text }] });
     memory.remember_result(&source(server, tool, returns), &result.to_string());
 }
