@@ -321,7 +321,7 @@ pub const DIALOGUE_WIDTH: usize = 76;
 
 /// The size of what is remembered, in bytes: the digests of a million values, and where they came from. Beyond it, every value
 /// counts as seen.
-pub const MAX_REMEMBERED: usize = 4 * 1024 * 1024;
+pub const MAX_REMEMBERED: usize = 4 * 1024 * 1024 - 64 * 1024;
 /// How many sources are told apart: tools, and what they read.
 pub const MAX_SOURCES: usize = 4_000;
 /// How many of them are kept with what was read; further ones of the same tool are one.

@@ -22,7 +22,14 @@ fn letter(seed: u64, size: usize) -> String {
             let word: String = (0..2 + next(8)).map(|_| char::from(b'a' + next(26) as u8)).collect();
             let _ = write!(text, "{word} ");
         }
-        let _ = writeln!(text, "user{}@host{}.example, order ORD-{}; 40{} 1234.", next(9_999), next(99), next(99_999), next(9_999_999));
+        let _ = writeln!(
+            text,
+            "user{}@host{}.example, order ORD-{}; 40{} 1234.",
+            next(9_999),
+            next(99),
+            next(99_999),
+            next(9_999_999)
+        );
     }
     text
 }
@@ -33,7 +40,9 @@ pub(crate) fn measure() -> Table {
     let name = || "1@1".to_owned();
     let ledger = Ledger::new(dir.path(), Keeping::Always, Clients { name, is_running: |_| Some(true) });
     let memory = SessionMemory::default();
-    for (name, size) in [("a result is remembered", 1_000), ("a result is remembered", 20_000), ("a result is remembered", 100_000)] {
+    for (name, size) in
+        [("a result is remembered", 1_000), ("a result is remembered", 20_000), ("a result is remembered", 100_000)]
+    {
         let both = [&memory as &dyn Provenance, &ledger].map(|memory| time(time_remember(memory, size)));
         let [one, other] = both;
         table.row(vec![name.to_owned(), grouped(size as f64), one, other]);

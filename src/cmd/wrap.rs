@@ -258,8 +258,7 @@ fn session_memory(policy: &Policy, env: &Env) -> Arc<dyn Provenance> {
     let Ok(dir) = paths::state_dir(env) else { return Arc::new(Unremembered) };
     let asks = policy.has_session_conditions();
     let keeping = if asks || paths::may_ask_for_origins(env) { Keeping::Always } else { Keeping::IfThere };
-    let clients =
-        Clients { name: client_process::name_client_process, is_running: client_process::is_running };
+    let clients = Clients { name: client_process::name_client_process, is_running: client_process::is_running };
     let ledger = Ledger::new(dir.join(paths::LEDGER_DIR), keeping, clients);
     if asks {
         ledger.begin();

@@ -21,8 +21,20 @@ const ANYTHING: [Returns; 2] = [Returns::Untrusted, Returns::Personal];
 
 /// The arguments that name what is read, nearest to a person's words first.
 const NAMING: [&str; 14] = [
-    "path", "file", "filename", "file_name", "file_path", "filePath", "filepath", "uri", "url", "document", "page",
-    "channel", "title", "name",
+    "path",
+    "file",
+    "filename",
+    "file_name",
+    "file_path",
+    "filePath",
+    "filepath",
+    "uri",
+    "url",
+    "document",
+    "page",
+    "channel",
+    "title",
+    "name",
 ];
 
 /// What gives the answers to the open requests.
@@ -59,7 +71,10 @@ impl AnswerSources {
     fn find_returns(&self, tool: ToolRef<'_>, policy: &Policy) -> Vec<Returns> {
         let of_catalogue = || Some(policy.catalogue()?.find_tool(tool.name)?.returns.clone());
         let stated = policy.stated_returns(tool).map(<[_]>::to_vec);
-        stated.or_else(of_catalogue).or_else(|| self.listed.get(tool.name).cloned()).unwrap_or_else(|| ANYTHING.to_vec())
+        stated
+            .or_else(of_catalogue)
+            .or_else(|| self.listed.get(tool.name).cloned())
+            .unwrap_or_else(|| ANYTHING.to_vec())
     }
 }
 
@@ -109,19 +124,14 @@ impl Engine {
     }
 
     /// Remembers what is answered to a request, which the client gets next. `task` is the task that the request is about.
-    pub(super) fn remember_result(
-        &mut self,
-        key: &IdKey,
-        task: Option<&str>,
-        answer: Answer<'_>,
-        turn: &Turn<'_>,
-    ) {
+    pub(super) fn remember_result(&mut self, key: &IdKey, task: Option<&str>, answer: Answer<'_>, turn: &Turn<'_>) {
         let of_request = self.sources.by_request.remove(key);
         if std::mem::take(&mut self.sources.is_withheld) {
             return;
         }
         let source = of_request.or_else(|| self.sources.by_task.get(task?).cloned());
-        let source = source.or_else(|| Some(self.new_source("tasks", None, ANYTHING.to_vec(), turn.now)).filter(|_| task.is_some()));
+        let source = source
+            .or_else(|| Some(self.new_source("tasks", None, ANYTHING.to_vec(), turn.now)).filter(|_| task.is_some()));
         // Lists and greetings are what the lock is about.
         let Some(source) = source else { return };
         let (Answer::Result(text) | Answer::Error(text)) = answer;

@@ -48,8 +48,8 @@ use std::sync::Arc;
 
 use action::Turn;
 pub use action::{Action, Commit, Note, Now, Payload};
-pub use approval_records::SessionEnd;
 use answer_sources::AnswerSources;
+pub use approval_records::SessionEnd;
 use approvals::Approvals;
 pub use approvals::clients::{Asks, ClientHabits, ClientRow, ClientTable, ClientVersion, NoteField};
 pub use approvals::{

@@ -8,7 +8,9 @@ use super::siphash::Key;
 use super::table::{SourceNumber, Table};
 use super::values::{ResultValues, ValueKey, ValueReader};
 use super::{CalledTool, Origins, Returns, SessionFacts, Source, Unknown};
-use crate::limits::{MAX_CALLED_TOOLS, MAX_DETAILED_SOURCES, MAX_ORIGINS, MAX_REMEMBERED, MAX_SOURCE_TEXT, MAX_SOURCES};
+use crate::limits::{
+    MAX_CALLED_TOOLS, MAX_DETAILED_SOURCES, MAX_ORIGINS, MAX_REMEMBERED, MAX_SOURCE_TEXT, MAX_SOURCES,
+};
 use crate::visible::shorten;
 
 /// The number for values that a call had before anything was read that others can have written or that is personal.

@@ -44,7 +44,7 @@ impl Table {
     /// Adds a digest with a source.
     pub(super) fn add(&mut self, key: ValueKey, source: SourceNumber) {
         // At three quarters a digest that is not there is known to be so after about eight cells. The largest table is filled further.
-        let most = if self.keys.len() < LARGEST { self.keys.len() / 4 * 3 } else { self.keys.len() / 32 * 31 };
+        let most = if self.keys.len() < LARGEST { self.keys.len() / 4 * 3 } else { self.keys.len() / 64 * 63 };
         if self.count >= most {
             self.grow();
         }

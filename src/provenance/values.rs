@@ -6,9 +6,9 @@
 
 use super::forms::{Forms, decode_base64, find_readings, is_base64};
 use super::numbers::find_numbers;
+use super::shingles::Shingler;
 use super::siphash::{Key, SipHasher};
 use super::words::{Part, find_parts, find_whole, is_distinctive};
-use super::shingles::Shingler;
 use crate::wire::view::{self, Leaf};
 
 /// The digest of a value.
@@ -200,4 +200,3 @@ fn push(key: &Key, found: &mut Vec<ValueKey>, value: &str) {
     value.bytes().for_each(|byte| hasher.push(byte));
     found.push(hasher.finish() as ValueKey);
 }
-

@@ -13,8 +13,8 @@ const MAX_WORD: usize = 2_048;
 
 /// Long words that stand in results and arguments alike without having been copied.
 const COMMON: [&str; 66] = [
-    "127.0.0.1",
     "0.0.0.0",
+    "127.0.0.1",
     "absolute",
     "abstract",
     "activity",
@@ -98,7 +98,21 @@ pub(super) const fn is_word_byte(byte: u8) -> bool {
         || byte >= 0x80
         || matches!(
             byte,
-            b'@' | b'.' | b'_' | b'-' | b'+' | b'/' | b'\\' | b':' | b'~' | b'%' | b'#' | b'=' | b'?' | b'&' | b'$' | b'*'
+            b'@' | b'.'
+                | b'_'
+                | b'-'
+                | b'+'
+                | b'/'
+                | b'\\'
+                | b':'
+                | b'~'
+                | b'%'
+                | b'#'
+                | b'='
+                | b'?'
+                | b'&'
+                | b'$'
+                | b'*'
         )
 }
 
@@ -116,9 +130,7 @@ pub(super) fn find_parts(line: &str, found: &mut dyn FnMut(Part, &str)) {
         if (MIN_MIXED..=MAX_WORD).contains(&length) {
             read_word(word, found);
         }
-        if let Some(joined) = join_groups(line, at, length) {
-            found(Part::Address, &joined);
-        }
+        join_groups(line, at, length, &mut |joined| found(Part::Address, joined));
         at += length;
     }
 }
@@ -132,10 +144,15 @@ fn read_word(word: &str, found: &mut dyn FnMut(Part, &str)) {
             found(part, &squeeze(value));
         }
     };
-    if let Some(at) = word.find("://") {
-        let start = word.get(..at).unwrap_or_default();
-        let scheme = start.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |before| before + 1);
-        return read_url(word.get(scheme..).unwrap_or_default(), &mut give);
+    let mut urls = word.match_indices("://").peekable();
+    if urls.peek().is_some() {
+        // One may be a parameter of another.
+        for (at, _) in urls {
+            let start = word.get(..at).unwrap_or_default();
+            let scheme = start.rfind(|c: char| !c.is_alphanumeric()).map_or(0, |before| before + 1);
+            read_url(word.get(scheme..).unwrap_or_default(), &mut give);
+        }
+        return;
     }
     if let Some(at) = word.find('@') {
         let local = word.get(..at).unwrap_or_default();
@@ -212,19 +229,17 @@ fn read_path(path: &str, give: &mut dyn FnMut(Part, &str)) {
     pieces.for_each(|folder| give(Part::Folder, folder));
 }
 
-/// Returns an account number that is written in groups: `de89 3704 0044 …`.
-fn join_groups(line: &str, at: usize, length: usize) -> Option<String> {
+/// Gives what may be an account number that is written in groups, as long as it may be: `de89 3704 0044 …`.
+fn join_groups(line: &str, at: usize, length: usize, found: &mut dyn FnMut(&str)) {
     const GROUP: std::ops::RangeInclusive<usize> = 1..=5;
     const ACCOUNT: std::ops::RangeInclusive<usize> = 12..=34;
-    let first = line.get(at..at + length)?;
+    let first = line.get(at..at + length).unwrap_or_default();
     let is_start = (4..=5).contains(&length)
         && first.bytes().take(2).all(|byte| byte.is_ascii_alphabetic())
         && first.bytes().skip(2).all(|byte| byte.is_ascii_digit());
-    if !is_start {
-        return None;
-    }
+    let rest = line.get(at + length..).and_then(|rest| rest.strip_prefix(' '));
+    let Some(rest) = rest.filter(|_| is_start) else { return };
     let mut joined = first.to_owned();
-    let rest = line.get(at + length..)?.strip_prefix([' ', '\u{a0}'])?;
     for group in rest.split(' ') {
         let plain = trim_word(group);
         let is_group = GROUP.contains(&plain.len())
@@ -234,16 +249,20 @@ fn join_groups(line: &str, at: usize, length: usize) -> Option<String> {
             break;
         }
         joined.push_str(plain);
+        if ACCOUNT.contains(&joined.len()) {
+            found(&joined);
+        }
         if plain.len() < group.len() || plain.len() < 4 {
             break;
         }
     }
-    ACCOUNT.contains(&joined.len()).then_some(joined)
 }
 
 /// A word without what ends a sentence or opens a clause.
 fn trim_word(word: &str) -> &str {
-    word.trim_matches(|c| matches!(c, '.' | ',' | ':' | ';' | '-' | '=' | '?' | '&' | '*' | '_' | '#' | '+' | '~' | '%'))
+    word.trim_matches(|c| {
+        matches!(c, '.' | ',' | ':' | ';' | '-' | '=' | '?' | '&' | '*' | '_' | '#' | '+' | '~' | '%')
+    })
 }
 
 /// Whether a word has letters alone, and what joins words.
@@ -253,7 +272,8 @@ fn is_plain_word(word: &str) -> bool {
 
 /// Returns a text as a whole: its words with one blank between them, without what ends a sentence.
 pub(super) fn find_whole(text: &str) -> Option<Cow<'_, str>> {
-    let text = text.trim().trim_matches(['"', '\'', '`', '“', '”', '.', ',', ':', ';', '!', '?', '*', '#', '-', '>']).trim();
+    let text =
+        text.trim().trim_matches(['"', '\'', '`', '“', '”', '.', ',', ':', ';', '!', '?', '*', '#', '-', '>']).trim();
     if text.is_empty() {
         return None;
     }
@@ -294,7 +314,8 @@ pub(super) fn is_distinctive(value: &str) -> bool {
     // A script without spaces says more with a letter.
     let letters = if value.is_ascii() { letters } else { letters * 2 };
     let is_long = if digits + joints > 0 { letters + digits + joints >= MIN_MIXED } else { letters >= MIN_LETTERS };
-    let is_ip = letters == 0 && value.split('.').count() == 4 && value.split('.').all(|part| part.parse::<u8>().is_ok());
+    let is_ip =
+        letters == 0 && value.split('.').count() == 4 && value.split('.').all(|part| part.parse::<u8>().is_ok());
     let is_mime = ["application/", "text/", "image/", "audio/", "video/"].iter().any(|kind| value.starts_with(kind));
     is_long && (letters >= 1 && !is_time(value) || is_ip) && !is_mime && COMMON.binary_search(&value).is_err()
 }
@@ -347,7 +368,7 @@ mod tests {
             ("order ord-48213", "ord48213"),
             ("id: usr_8f3a;", "usr_8f3a"),
             ("iban de89 3704 0044 0532 0130 00.", "de89370400440532013000"),
-            ("iban us13 3000 0001 2121 2121 2121 pays", "us133000000121212121212"),
+            ("iban us13 3000 0001 2121 2121 2121 pays", "us1330000001212121212121"),
             ("host 192.168.1.10", "192.168.1.10"),
         ] {
             assert!(parts(line, Part::Address).contains(value), "{line}: {:?}", parts(line, Part::Address));
@@ -357,8 +378,23 @@ mod tests {
     #[test]
     fn what_is_short_or_common_is_no_value() {
         for line in [
-            "true", "null", "january", "february", "2024-05-15", "2024-05-15t10:00:00z", "1,234.56", "application/json",
-            "the quick brown fox jumps", "v1.2", "a.b", "localhost", "10:30", "e.g.", "https://", "...", "12345",
+            "true",
+            "null",
+            "january",
+            "february",
+            "2024-05-15",
+            "2024-05-15t10:00:00z",
+            "1,234.56",
+            "application/json",
+            "the quick brown fox jumps",
+            "v1.2",
+            "a.b",
+            "localhost",
+            "10:30",
+            "e.g.",
+            "https://",
+            "...",
+            "12345",
         ] {
             assert_eq!(parts(line, Part::Address), BTreeSet::new(), "{line}");
             assert_eq!(parts(line, Part::Word), BTreeSet::new(), "{line}");
