@@ -63,8 +63,8 @@ pub use evaluation::ConditionInput;
 pub(super) use evaluation::Evaluation;
 pub use operator::Operator;
 pub use origin::Sighting;
-use path::PathValue;
 pub(super) use path::PathsOf;
+use path::{KeysOfDeep, PathValue};
 pub use path::{Path, PathError};
 use session::SessionFact;
 pub(super) use test::OperatorTest;
@@ -160,7 +160,12 @@ impl Condition {
     ) -> ConditionOutcome {
         match evaluation.uri() {
             Some(uri) if self.path.is_uri() => self.evaluate_uri(kind, uri, |form| judge(PathValue::Text(form))),
-            _ => self.path.judge_values(kind, evaluation, judge),
+            _ => {
+                // What is copied into a key is sent as well.
+                let is_origin = kind == GroupKind::Denial && matches!(self.test, OperatorTest::CameFrom(_));
+                let keys = if is_origin { KeysOfDeep::Judged } else { KeysOfDeep::Skipped };
+                self.path.judge_values(kind, evaluation, keys, judge)
+            }
         }
     }
 

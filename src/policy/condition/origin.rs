@@ -92,5 +92,8 @@ fn describe_place(object: &str, value: &str) -> String {
             at = element;
         }
     }
+    if place.is_empty() {
+        return "the name of an argument".to_owned();
+    }
     escape_invisible(&shorten(&place, MAX_QUOTED))
 }

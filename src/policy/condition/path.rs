@@ -52,6 +52,13 @@ pub struct PathError {
     pub hint: &'static str,
 }
 
+/// Whether the keys beneath `**` are judged like its values, in a denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeysOfDeep {
+    Judged,
+    Skipped,
+}
+
 /// A value that a path leads to.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum PathValue<'l> {
@@ -237,12 +244,13 @@ impl Path {
         &self,
         kind: GroupKind,
         evaluation: &Evaluation<'_>,
+        keys: KeysOfDeep,
         judge: impl Fn(PathValue<'_>) -> ConditionOutcome,
     ) -> ConditionOutcome {
         match evaluation.object(self.root) {
             None => judge(PathValue::Missing),
             Some(_) if evaluation.names_prototype(self.root) => ConditionOutcome::Unjudgeable,
-            Some(object) => Walk { kind, evaluation, judge }.follow_steps(&self.steps, object),
+            Some(object) => Walk { kind, evaluation, keys, judge }.follow_steps(&self.steps, object),
         }
     }
 }
@@ -311,6 +319,7 @@ fn parse_index(text: &str) -> Option<(PathStep, usize)> {
 struct Walk<'e, 'l, J> {
     kind: GroupKind,
     evaluation: &'e Evaluation<'l>,
+    keys: KeysOfDeep,
     judge: J,
 }
 
@@ -338,10 +347,10 @@ impl<J: Fn(PathValue<'_>) -> ConditionOutcome> Walk<'_, '_, J> {
                 .map(|element| self.follow_steps(rest, json.get(element).unwrap_or_default()))
                 .max()
                 .unwrap_or(ConditionOutcome::Fails),
-            PathStep::Deep => self.judge_leaves(find_scalars(json).map(PathValue::Deep)),
+            PathStep::Deep => self.judge_leaves(find_leaves(json, self.keys).map(PathValue::Deep)),
             PathStep::Targets => self.judge_leaves(view::members(json).flat_map(|member| {
                 let is_text = member.key().is_some_and(|key| is_text_argument(&key));
-                find_scalars(member.value).map(move |leaf| match is_text && leaf.starts_with('"') {
+                find_leaves(member.value, self.keys).map(move |leaf| match is_text && leaf.starts_with('"') {
                     true => PathValue::Prose(leaf),
                     false => PathValue::Deep(leaf),
                 })
@@ -374,9 +383,17 @@ impl<J: Fn(PathValue<'_>) -> ConditionOutcome> Walk<'_, '_, J> {
     }
 }
 
-/// Returns the scalars at any depth.
-fn find_scalars(json: &str) -> impl Iterator<Item = &str> {
-    view::leaves(json).filter_map(|leaf| if let Leaf::Scalar(leaf) = leaf { Some(leaf) } else { None })
+/// Returns the scalars at any depth, and the keys that are judged like them.
+fn find_leaves(json: &str, keys: KeysOfDeep) -> impl Iterator<Item = &str> {
+    view::leaves(json).filter_map(move |leaf| match leaf {
+        Leaf::Scalar(leaf) => Some(leaf),
+        Leaf::Key(key) => (keys == KeysOfDeep::Judged && may_be_value(key)).then_some(key),
+    })
+}
+
+/// Whether a key is more than a name of an argument: it has a digit, or a character that stands in addresses and sentences.
+fn may_be_value(key: &str) -> bool {
+    key.bytes().any(|byte| !byte.is_ascii_alphabetic() && !matches!(byte, b'"' | b'_' | b'-'))
 }
 
 enum MemberMatch<'l> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, ApprovalOptions, Channel, Engine, Now, Payload};
 use policylayer::policy::{self, Format, Policy, Server, ServerName, Source};
+use policylayer::provenance::Provenance;
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required, SessionName};
 use serde_json::{Value, json};
 
@@ -46,6 +47,12 @@ impl Recorded {
         let keyed = ArgumentRecorder::new(logged, Box::new(|| Some(DigestKey([3; 32]))));
         let engine = Engine::new(policy(text), Box::new(Memory::default())).with_approvals(asks);
         Self { engine: engine.with_recording(keyed, Required::No), now: Duration::ZERO, records: Vec::new() }
+    }
+
+    /// Judges by this memory of the session.
+    pub(crate) fn with_provenance(mut self, provenance: Arc<dyn Provenance>) -> Self {
+        self.engine = self.engine.with_provenance(provenance);
+        self
     }
 
     /// The server lists tools of these names, and no others.
