@@ -16,7 +16,7 @@ const DEEPEST: usize = 3;
 /// How many characters are remembered with their forms.
 const MAX_MEMO: usize = 8_192;
 
-/// The longest word that is read as base64.
+/// From this length on, base64 is that of a file.
 const MAX_BASE64: usize = 8_192;
 
 /// References by a name to what stands in addresses and around them.
@@ -102,25 +102,61 @@ pub(super) const fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
 }
 
+/// Whether a byte may be part of base64 in lines.
+pub(super) const fn is_base64_line(byte: u8) -> bool {
+    is_base64(byte) || matches!(byte, b'\r' | b'\n')
+}
+
+/// Returns the text that base64 of a file is, whatever its length and however it is broken into lines; `None` if it is no text. What is no
+/// character of a text is left out.
+pub(super) fn decode_data(text: &str) -> Option<String> {
+    /// One byte of so many may be none of a text.
+    const TEXT: usize = 20;
+    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n' | b'=')).collect();
+    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in digits {
+        bits = bits << 6 | u32::from(digit_value(digit)?);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    let is_odd = |c: char| c == char::REPLACEMENT_CHARACTER || c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    let decoded = String::from_utf8_lossy(&bytes);
+    if decoded.chars().filter(|c| is_odd(*c)).count() > decoded.len() / TEXT {
+        return None;
+    }
+    Some(decoded.chars().filter(|c| !is_odd(*c)).collect())
+}
+
+/// Returns the six bits of a digit in either alphabet of base64.
+fn digit_value(digit: u8) -> Option<u8> {
+    Some(match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
+}
+
 /// Returns the text that a word is as base64; `None` if it is none.
 pub(super) fn decode_base64(word: &str) -> Option<String> {
     const SHORTEST: usize = 8;
     let digits = word.trim_end_matches('=');
-    if !(SHORTEST..=MAX_BASE64).contains(&digits.len()) || digits.len() % 4 == 1 {
+    if digits.len() < SHORTEST || digits.len() % 4 == 1 {
         return None;
+    }
+    if digits.len() > MAX_BASE64 {
+        return decode_data(word);
     }
     let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
     let (mut bits, mut count) = (0_u32, 0);
     for digit in digits.bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
+        bits = bits << 6 | u32::from(digit_value(digit)?);
         count += 6;
         if count >= 8 {
             count -= 8;

@@ -122,7 +122,8 @@ impl Index {
     pub fn write_written(&self, values: &Values) -> Vec<u8> {
         let mut bytes = Vec::new();
         if !self.has_read() && self.unknown.is_none() {
-            let is_new = |key: &&ValueKey| !self.table.find(**key).any(|known| known == WRITTEN);
+            // What a result had, whatever it was said to hold, is not the user's.
+            let is_new = |key: &&ValueKey| self.table.find(**key).next().is_none();
             let new: Vec<_> = values.0.keys.iter().filter(is_new).copied().collect();
             if !new.is_empty() {
                 push_values(WRITTEN, &new, &mut bytes);
@@ -204,6 +205,14 @@ impl Index {
             };
             numbers.extend(of_value.into_iter().filter(is_origin));
         }
+        let sources = numbers.into_iter().filter_map(|number| self.source(number).map(Arc::clone)).collect();
+        Origins { sources, unknown: self.unknown }
+    }
+
+    /// Returns where all of a text came from. What a call had before it was read came from there as well.
+    pub fn find_whole_origins(&mut self, text: &str) -> Origins {
+        let keys = self.reader.read_whole(text);
+        let numbers: BTreeSet<_> = keys.into_iter().flat_map(|key| self.table.find(key)).collect();
         let sources = numbers.into_iter().filter_map(|number| self.source(number).map(Arc::clone)).collect();
         Origins { sources, unknown: self.unknown }
     }

@@ -39,6 +39,10 @@ impl Provenance for SessionMemory {
         self.with_index(|index| index.find_origins(text))
     }
 
+    fn find_whole_origins(&self, text: &str) -> Origins {
+        self.with_index(|index| index.find_whole_origins(text))
+    }
+
     fn session_facts(&self) -> SessionFacts {
         self.with_index(|index| index.session_facts())
     }

@@ -23,7 +23,6 @@ pub use addresses::{find_addresses, find_prose};
 pub use index::{Damaged, Index, Values};
 pub use memory::SessionMemory;
 pub use shingles::SHARED;
-pub use values::find_argument_values;
 
 pub use crate::risk::Returns;
 
@@ -31,6 +30,9 @@ pub use crate::risk::Returns;
 pub trait Provenance: fmt::Debug + Send + Sync {
     /// Returns where a text of an argument came from, or a part of it that can be addressed.
     fn find_origins(&self, text: &str) -> Origins;
+
+    /// Returns where all of a text came from: it is one value, or one line or cell, of each of these results.
+    fn find_whole_origins(&self, text: &str) -> Origins;
 
     /// Returns what has happened in the session.
     fn session_facts(&self) -> SessionFacts;
@@ -162,6 +164,10 @@ pub struct Unremembered;
 impl Provenance for Unremembered {
     fn find_origins(&self, _text: &str) -> Origins {
         Origins::unknown(Unknown::NotRemembered)
+    }
+
+    fn find_whole_origins(&self, text: &str) -> Origins {
+        self.find_origins(text)
     }
 
     fn session_facts(&self) -> SessionFacts {

@@ -4,7 +4,7 @@
 //! string, line, cell and quotation, and copied runs. Of an argument, the whole counts, what can be addressed by itself, and
 //! copied runs. What is short or common is no value: see [`is_distinctive`].
 
-use super::forms::{Forms, decode_base64, find_readings, is_base64};
+use super::forms::{Forms, decode_base64, decode_data, find_readings, is_base64, is_base64_line};
 use super::numbers::find_numbers;
 use super::shingles::Shingler;
 use super::siphash::{Key, SipHasher};
@@ -79,6 +79,32 @@ impl ValueReader {
         self.take_found()
     }
 
+    /// Returns the digests of all of an argument's text, which is one value.
+    pub(super) fn read_whole(&mut self, text: &str) -> Vec<ValueKey> {
+        let normal = self.forms.normalize(text);
+        let word = normal.trim();
+        push_whole(&self.key, &mut self.found, word);
+        let mut longest = String::new();
+        let mut keep = |value: &str| {
+            if value.len() > longest.len() {
+                value.clone_into(&mut longest);
+            }
+        };
+        if word.bytes().all(|byte| byte.is_ascii_digit() || b" -./()+".contains(&byte)) {
+            find_numbers(word, &mut keep);
+        } else if word.contains("://") && !word.contains(char::is_whitespace) {
+            find_parts(word, &mut |part, value| {
+                if part == Part::Address {
+                    keep(value)
+                }
+            });
+        }
+        if !longest.is_empty() {
+            push(&self.key, &mut self.found, &longest);
+        }
+        self.take_found()
+    }
+
     /// Returns the digests of what is looked up of arguments, JSON.
     pub(super) fn read_arguments(&mut self, arguments: &str) -> Vec<ValueKey> {
         for leaf in view::leaves(arguments) {
@@ -98,8 +124,8 @@ impl ValueReader {
 
     /// Reads a string, unless it is data.
     fn read_string(&mut self, text: &str, side: Side) {
-        if side == Side::Result && text.len() >= DATA && text.bytes().all(is_base64) {
-            if let Some(decoded) = decode_base64(text) {
+        if side == Side::Result && text.len() >= DATA && text.bytes().all(is_base64_line) {
+            if let Some(decoded) = decode_data(text) {
                 self.read_text(&decoded, side);
             }
             return;
@@ -147,20 +173,6 @@ impl ValueReader {
                 }
             }
         }
-    }
-}
-
-/// Gives the parts of an argument's text that can be addressed by themselves, in their normal forms: each is a text that can be
-/// looked up.
-pub fn find_argument_values(text: &str, found: &mut dyn FnMut(&str)) {
-    let normal = Forms::default().normalize(text);
-    for line in normal.split(['\n', '\r']) {
-        find_numbers(line, found);
-        find_parts(line, &mut |part, value| {
-            if part == Part::Address {
-                found(value);
-            }
-        });
     }
 }
 

@@ -8,7 +8,7 @@ pub(super) const MIN_LETTERS: usize = 8;
 /// The shortest value with a digit or with what joins the parts of an address.
 pub(super) const MIN_MIXED: usize = 6;
 
-/// The longest word that is a value.
+/// How much of a word is read, in bytes.
 const MAX_WORD: usize = 2_048;
 
 /// Long words that stand in results and arguments alike without having been copied.
@@ -127,8 +127,9 @@ pub(super) fn find_parts(line: &str, found: &mut dyn FnMut(Part, &str)) {
             continue;
         }
         let word = line.get(at..at + length).unwrap_or_default();
-        if (MIN_MIXED..=MAX_WORD).contains(&length) {
-            read_word(word, found);
+        if length >= MIN_MIXED {
+            // Where a long word leads to is at its beginning.
+            read_word(word.get(..word.floor_char_boundary(MAX_WORD)).unwrap_or(word), found);
         }
         join_groups(line, at, length, &mut |joined| found(Part::Address, joined));
         at += length;
@@ -197,6 +198,8 @@ fn read_url(url: &str, give: &mut dyn FnMut(Part, &str)) {
     let host = host.split(':').next().unwrap_or_default();
     let host = host.strip_prefix("www.").unwrap_or(host);
     give(Part::Address, host);
+    // A host as short as `x.io` counts where it is the host of a URL.
+    give(Part::Address, &format!("//{host}"));
     give(Part::Address, &format!("{host}/{path}"));
     if !query.is_empty() {
         give(Part::Address, &format!("{host}/{path}{query}"));
@@ -322,7 +325,12 @@ pub(super) fn is_distinctive(value: &str) -> bool {
 
 /// Whether a value is a time of ISO 8601: `2024-05-15t10:00:00z`.
 fn is_time(value: &str) -> bool {
-    value.chars().all(|c| c.is_ascii_digit() || matches!(c, 'a' | 'p' | 'm' | 't' | 'z' | ':' | '.' | '-' | '+' | ' '))
+    let plain = value.trim_end_matches('z');
+    let plain = plain.strip_suffix("am").or_else(|| plain.strip_suffix("pm")).unwrap_or(plain);
+    let (day, time) = plain.split_once('t').unwrap_or((plain, ""));
+    let has_no_letter =
+        |part: &str| part.chars().all(|c| c.is_ascii_digit() || matches!(c, ':' | '.' | '-' | '+' | ' '));
+    day.starts_with(|c: char| c.is_ascii_digit()) && has_no_letter(day) && has_no_letter(time)
 }
 
 /// Whether groups of digits are a day, or begin with one.
@@ -370,6 +378,8 @@ mod tests {
             ("iban de89 3704 0044 0532 0130 00.", "de89370400440532013000"),
             ("iban us13 3000 0001 2121 2121 2121 pays", "us1330000001212121212121"),
             ("host 192.168.1.10", "192.168.1.10"),
+            ("see https://x.io/ now", "//x.io"),
+            ("see https://zapmat.at/", "zapmat.at"),
         ] {
             assert!(parts(line, Part::Address).contains(value), "{line}: {:?}", parts(line, Part::Address));
         }

@@ -177,17 +177,27 @@ impl Keeper {
     }
 }
 
-impl Provenance for Ledger {
-    fn find_origins(&self, text: &str) -> Origins {
+impl Ledger {
+    fn look_up(&self, find: impl FnOnce(&mut Index) -> Origins) -> Origins {
         self.with_keeper(|keeper| {
             let found = keeper.with_ledger(Keeping::Always, |ledger| {
                 ledger.refresh()?;
-                let mut origins = ledger.index.find_origins(text);
+                let mut origins = find(&mut ledger.index);
                 origins.unknown = origins.unknown.or(ledger.unknown);
                 Ok(origins)
             });
             found.map_or_else(Origins::unknown, Option::unwrap_or_default)
         })
+    }
+}
+
+impl Provenance for Ledger {
+    fn find_origins(&self, text: &str) -> Origins {
+        self.look_up(|index| index.find_origins(text))
+    }
+
+    fn find_whole_origins(&self, text: &str) -> Origins {
+        self.look_up(|index| index.find_whole_origins(text))
     }
 
     fn session_facts(&self) -> SessionFacts {

@@ -9,7 +9,7 @@ use crate::policy::glob::{BadToolGlob, NamePattern};
 use crate::policy::keys::words::nearest_word;
 use crate::policy::source::Span;
 use crate::policy::tree::{DocumentNode, DocumentValue};
-use crate::provenance::{CameFrom, Provenance, Returns, Source, find_addresses, find_argument_values};
+use crate::provenance::{CameFrom, Provenance, Returns, Source, find_addresses};
 use crate::risk::Addressed;
 use crate::wire::fold::fold;
 
@@ -271,17 +271,15 @@ impl ValueSource {
     /// Whether the text came from there; `None` if that cannot be told. A requirement is about all of the text, and a denial
     /// about any part of it.
     fn is_source_of(&self, text: &str, kind: GroupKind, provenance: &dyn Provenance) -> Option<bool> {
-        let find = |text: &str| provenance.find_origins(text).came_from(|source| self.admits(source, kind));
-        match find(text) {
-            CameFrom::Here(_) => {}
-            CameFrom::Nowhere => return Some(false),
-            CameFrom::Unknown(_) => return None,
+        let origins = match kind {
+            GroupKind::Denial => provenance.find_origins(text),
+            GroupKind::Requirement => provenance.find_whole_origins(text),
+        };
+        match origins.came_from(|source| self.admits(source, kind)) {
+            CameFrom::Here(_) => Some(true),
+            CameFrom::Nowhere => Some(false),
+            CameFrom::Unknown(_) => None,
         }
-        let mut has_every_part = true;
-        if kind == GroupKind::Requirement {
-            find_argument_values(text, &mut |value| has_every_part &= matches!(find(value), CameFrom::Here(_)));
-        }
-        Some(has_every_part)
     }
 
     /// Whether a result is of such a source.
