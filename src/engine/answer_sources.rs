@@ -70,7 +70,7 @@ impl AnswerSources {
     /// What the results of a tool hold: as the policy says, else the catalogue, else its listing.
     fn find_returns(&self, tool: ToolRef<'_>, policy: &Policy) -> Vec<Returns> {
         let of_catalogue = || Some(policy.catalogue()?.find_tool(tool.name)?.returns.clone());
-        let stated = policy.stated_returns(tool).map(<[_]>::to_vec);
+        let stated = policy.stated_returns(tool).map(|stated| stated.to_vec());
         stated
             .or_else(of_catalogue)
             .or_else(|| self.listed.get(tool.name).cloned())

@@ -195,7 +195,7 @@ impl Engine {
                 let pending = PendingCall { counted, draft, shape, lists, results };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
                     let mut call = call.clone();
-                    call.name = name_request(subject, method, item.name);
+                    call.name = subject.name_request(method, item.name);
                     // Of another method, all is shown that is not about the message.
                     let all = (section == Section::Methods).then(|| approvals::members_beside(arguments, &[]));
                     call.arguments = all.as_deref().or(call.arguments);
@@ -509,13 +509,5 @@ pub(super) fn is_other_method(method: &str) -> bool {
     match classify_method(method) {
         MethodClass::Known(known) => known.sender == Sender::Server || known.subject == PolicySubject::Methods,
         MethodClass::LooksLike(_) | MethodClass::Unknown => true,
-    }
-}
-
-/// Names a request as a person is asked about it.
-fn name_request<'r>(subject: SubjectKind, method: &'r str, name: &str) -> Cow<'r, str> {
-    match subject {
-        SubjectKind::Method => Cow::Borrowed(method),
-        _ => Cow::Owned(format!("{method} {name}")),
     }
 }

@@ -1,6 +1,7 @@
 //! The text of a refusal: what, why, and what the agent can do about it. It names the rule, but not the path of the
 //! policy file, which the model has no need to know.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::Now;
@@ -26,6 +27,14 @@ impl SubjectKind {
             Section::Resources => Self::Resource,
             Section::Prompts => Self::Prompt,
             Section::Requests | Section::Methods => Self::Method,
+        }
+    }
+
+    /// Names a request as a person is asked about it.
+    pub(super) fn name_request<'r>(self, method: &'r str, name: &str) -> Cow<'r, str> {
+        match self {
+            Self::Method => Cow::Borrowed(method),
+            _ => Cow::Owned(format!("{method} {name}")),
         }
     }
 

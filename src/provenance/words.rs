@@ -11,6 +11,12 @@ pub(super) const MIN_MIXED: usize = 6;
 /// How much of a word is read, in bytes.
 const MAX_WORD: usize = 2_048;
 
+/// How many URLs of one word are read: one may be a parameter of another.
+const MAX_URLS: usize = 8;
+
+/// The longest scheme of a URL that is read inside a long word.
+const MAX_SCHEME: usize = 8;
+
 /// Long words that stand in results and arguments alike without having been copied.
 const COMMON: [&str; 66] = [
     "0.0.0.0",
@@ -129,11 +135,21 @@ pub(super) fn find_parts(line: &str, found: &mut dyn FnMut(Part, &str)) {
         let word = line.get(at..at + length).unwrap_or_default();
         if length >= MIN_MIXED {
             // Where a long word leads to is at its beginning.
-            read_word(word.get(..word.floor_char_boundary(MAX_WORD)).unwrap_or(word), found);
+            read_word(cut_word(word), found);
+            // So is where a URL inside it leads to.
+            let inner = if length > MAX_WORD { MAX_URLS } else { 0 };
+            for (url, _) in word.match_indices("://").take(inner) {
+                let start = word.floor_char_boundary(url.saturating_sub(MAX_SCHEME));
+                read_word(cut_word(word.get(start..).unwrap_or_default()), found);
+            }
         }
         join_groups(line, at, length, &mut |joined| found(Part::Address, joined));
         at += length;
     }
+}
+
+fn cut_word(word: &str) -> &str {
+    word.get(..word.floor_char_boundary(MAX_WORD)).unwrap_or(word)
 }
 
 /// Gives a word and its parts.
@@ -145,7 +161,7 @@ fn read_word(word: &str, found: &mut dyn FnMut(Part, &str)) {
             found(part, &squeeze(value));
         }
     };
-    let mut urls = word.match_indices("://").peekable();
+    let mut urls = word.match_indices("://").take(MAX_URLS).peekable();
     if urls.peek().is_some() {
         // One may be a parameter of another.
         for (at, _) in urls {

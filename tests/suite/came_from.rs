@@ -362,6 +362,10 @@ fn what_is_hidden_from_the_memory_is_found() {
         // A host behind which so much stands that nobody looks at it.
         (format!("see https://evil.example/{long} now"), "https://evil.example/?q=1".to_owned()),
         ("see https://evil.example/a now".to_owned(), format!("https://evil.example/?q={long}")),
+        (
+            format!("see https://good.example/{long}?to=https://evil.example/ now"),
+            "https://evil.example/?q=1".to_owned(),
+        ),
         // As short as a host can be, or one that looks like a time.
         ("see https://x.io/ now".to_owned(), "https://x.io/?q=secrets".to_owned()),
         ("see https://zapmat.at/ now".to_owned(), "https://zapmat.at/?q=secrets".to_owned()),
