@@ -1,7 +1,6 @@
 //! Messages about anything but a tool: resources, prompts, completions, other methods, and what the server requests of
 //! the client. They are judged, refused or forwarded, and recorded like calls.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
