@@ -252,7 +252,7 @@ fn whatever_is_done_to_a_block_is_found_in_it() {
         ("a line more at the end", |lines| lines.insert(14, lines[13].clone()), 11, BreakKind::ChangedIn(16)),
         ("two lines swapped", |lines| lines.swap(7, 8), 6, BreakKind::ChangedIn(10)),
         ("a block less", |lines| drop(lines.drain(5..10)), 6, BreakKind::Removed(Some(5))),
-        ("a block twice", |lines| lines.extend_from_within(10..), 16, BreakKind::ChangedIn(20)),
+        ("a block twice", |lines| lines.extend_from_within(10..), 11, BreakKind::ChangedIn(15)),
         ("two blocks swapped", |lines| lines[..10].rotate_left(5), 1, BreakKind::Swapped),
         ("the end cut in a block", |lines| lines.truncate(12), 12, BreakKind::CutEnd(3)),
         ("the end cut at a block", |lines| lines.truncate(10), 10, BreakKind::CutEnd(5)),
