@@ -118,10 +118,10 @@ const CASES: &[Case] = &[
         client: "opencode",
         file: "config/opencode/opencode.json",
         before: "{\n  \"mcp\": {\n    \"far\": {\n      \"type\": \"remote\",\n      \"url\": \"https://mcp.x.test/mcp\",\n      \
-                 \"headers\": { \"X-Key\": \"{env:FAR_KEY}\" },\n      \"enabled\": true\n    }\n  }\n}\n",
+                 \"headers\": { \"X-Key\": \"swordfish\" },\n      \"enabled\": true\n    }\n  }\n}\n",
         after: "{\n  \"mcp\": {\n    \"far\": {\n      \"type\": \"local\",\n      \"command\": [PROGRAM, \"wrap\", \"--entry\", \
                 \"type=remote,url,headers\", \"--url\", \"https://mcp.x.test/mcp\", \"--header\", \"X-Key=HEADER_X_KEY\"],\n      \
-                \"environment\": { \"HEADER_X_KEY\": \"{env:FAR_KEY}\" },\n      \"enabled\": true\n    }\n  }\n}\n",
+                \"environment\": { \"HEADER_X_KEY\": \"swordfish\" },\n      \"enabled\": true\n    }\n  }\n}\n",
     },
     Case {
         client: "zed",
