@@ -9,7 +9,7 @@ use super::refusal::SubjectKind;
 use super::{Engine, Now};
 use crate::limits::{MAX_LISTED_TOOLS, MAX_OPEN, MAX_SOURCE_TEXT, MAX_TASKS};
 use crate::policy::{Policy, ToolRef};
-use crate::provenance::{CalledTool, Returns, Source};
+use crate::provenance::{CalledTool, Returns, Source, find_prose};
 use crate::risk::{Listed, profile_tool};
 use crate::visible::shorten;
 use crate::wire::id::IdKey;
@@ -137,12 +137,28 @@ impl Engine {
         let (Answer::Result(text) | Answer::Error(text)) = answer;
         let source = Source { at: turn.now.unix, ..source };
         self.gate.provenance().remember_result(&source, text);
+        self.remember_prose(&source, text);
         let created = view::find_member(text, "task").unwrap_or(text);
         if task.is_none()
             && let Some(id) = view::find_member(created, "taskId").and_then(view::decode_string)
             && self.sources.by_task.len() < MAX_TASKS
         {
             self.sources.by_task.insert(id.into(), source);
+        }
+    }
+
+    /// Remembers the texts in the result of a tool of which nobody has said what its results hold, as what others can have written.
+    /// That its name does not show it proves nothing. What stands alone in a field is the server's own.
+    fn remember_prose(&self, source: &Source, text: &str) {
+        let policy = &self.policy;
+        let is_told = policy.stated_returns(self.tools.find_tool(&source.tool)).is_some()
+            || policy.catalogue().is_some_and(|catalogue| catalogue.find_tool(&source.tool).is_some());
+        if is_told || source.returns(Returns::Untrusted) || !self.gate.provenance().is_in_use() {
+            return;
+        }
+        if let Some(prose) = find_prose(text) {
+            let returns = [&[Returns::Untrusted], &*source.returns].concat();
+            self.gate.provenance().remember_result(&Source { returns, ..source.clone() }, &prose);
         }
     }
 

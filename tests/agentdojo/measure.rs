@@ -62,7 +62,7 @@ fn main() -> io::Result<()> {
             true => play_chains(strength, &|tools, _| EngineSession::start(&builtin(strength), tools)),
             false => play_chains(strength, &|tools, steps| WrapperSession::start(&program, strength, tools, steps)),
         };
-        writeln!(io::stderr(), "{strength}: {}\n  chains: {chains}", all.describe())?;
+        writeln!(io::stderr(), "  with nothing read: {} of {}\n  chains: {chains}", all.held_alone, all.injections)?;
         for (task, tools) in &all.asking {
             writeln!(io::stderr(), "  asks: {task}: {}", tools.join(", "))?;
         }

@@ -93,24 +93,13 @@ impl Figures {
         self
     }
 
-    /// What the built-in policy itself says of them.
-    pub(crate) fn describe(&self) -> String {
-        let Self { injections, quiet_tasks, tasks, asking_calls, calls, .. } = self;
-        let held = self.held();
-        format!(
-            "{held} of {injections} injections held, {quiet_tasks} of {tasks} user tasks without a question, {asking_calls} of {calls} calls ask"
-        )
-    }
-
     pub(crate) fn row(&self, name: &str) -> String {
         format!(
-            "| {name} | {} of {} | {} of {} | {} of {} | {} of {} | {} of {} |",
+            "| {name} | {} of {} | {} of {} | {} of {} | {} of {} |",
             self.held(),
             self.injections,
             self.held_pairs,
             self.pairs,
-            self.held_alone,
-            self.injections,
             self.quiet_tasks,
             self.tasks,
             self.asking_calls,
@@ -132,8 +121,8 @@ pub(crate) fn play_chains<S: Session>(strength: &str, start: &dyn Fn(&Value, &[S
 }
 
 /// The heading of the rows.
-pub(crate) const HEADING: &str = "| strength | injections held | pairs held | held with nothing read | user tasks without a question | calls that ask |\n\
-                                  | --- | ---: | ---: | ---: | ---: | ---: |";
+pub(crate) const HEADING: &str = "| strength | injections held | pairs held | user tasks without a question | calls that ask |\n\
+                                  | --- | ---: | ---: | ---: | ---: |";
 
 /// Returns the tools of the calls that did not pass.
 fn play<S: Session>(steps: &[Step], start: &dyn Fn(&[Step]) -> S) -> Vec<String> {

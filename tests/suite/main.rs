@@ -18,6 +18,7 @@
 //! Who lives is seen by `support::processes::living`: on Linux every process of the home, elsewhere the stub servers, each
 //! of which holds a lock on a file there until it ends.
 
+mod agentdojo;
 mod approval_rounds;
 mod approvals;
 mod approvals_bounds;
