@@ -225,10 +225,10 @@ impl ValueSource {
         match argument {
             // Of a text only its addresses count. Where nothing can be told, they cannot be told either.
             ArgumentValue::String(text) if matches!(found, PathValue::Prose(_)) => {
-                let nothing = if kind == GroupKind::Denial { look_up("") } else { Some(true) };
                 // In a denial, one address is enough; in a requirement, each has to come from there.
                 let goes_on = Some(kind == GroupKind::Requirement);
-                find_addresses(text).map(look_up).fold(nothing, |all, one| if all == goes_on { one } else { all })
+                let found = find_addresses(text).map(look_up).reduce(|all, one| if all == goes_on { one } else { all });
+                found.unwrap_or_else(|| look_up(""))
             }
             ArgumentValue::String(text) => look_up(text),
             ArgumentValue::Number(json) => {
