@@ -234,15 +234,7 @@ impl Engine {
     }
 
     fn read_server_line<'l>(&mut self, line: &'l [u8], turn: &mut Turn<'l>) {
-        // Where results have rules, the line is read as a whole once. What parsers read differently further in matters only to those.
-        let whole = if self.policy.has_result_rules() {
-            self.reader.read_line(line, StrictDepth::EVERYTHING).ok()
-        } else {
-            None
-        };
-        self.is_read_whole = whole.is_some();
-        let read = whole.map_or_else(|| self.reader.read_line(line, StrictDepth::ENVELOPE), Ok);
-        match read.and_then(|envelope| Message::from_envelope(&envelope)) {
+        match self.read_envelope(line).and_then(|envelope| Message::from_envelope(&envelope)) {
             Ok(Message::Request { id, key, method, params }) => match self.hide_in_request(line, params) {
                 Ok(hidden) => {
                     turn.set_instead(hidden);

@@ -11,7 +11,7 @@ use crate::visible::{escape_invisible, visible_lines};
 use crate::wire::fault::Fault;
 use crate::wire::message::{Answer, AnswerShape};
 use crate::wire::reply::{self, DecisionMeta};
-use crate::wire::strict::StrictDepth;
+use crate::wire::strict::{Envelope, StrictDepth};
 use crate::wire::view::range_of;
 
 /// What becomes of a line of the server.
@@ -30,6 +30,17 @@ struct AnswerLine<'l> {
 }
 
 impl Engine {
+    /// Reads a line of the server. Where results have rules, it is read to its depth once; what parsers read differently further
+    /// in matters only to those.
+    pub(super) fn read_envelope<'l>(&mut self, line: &'l [u8]) -> Result<Envelope<'l>, Fault> {
+        let whole = match self.policy.has_result_rules() {
+            true => self.reader.read_line(line, StrictDepth::EVERYTHING).ok(),
+            false => None,
+        };
+        self.is_read_whole = whole.is_some();
+        whole.map_or_else(|| self.reader.read_line(line, StrictDepth::ENVELOPE), Ok)
+    }
+
     /// Handles the answer to a call, and returns the line that the client gets instead, if it gets another.
     pub(super) fn treat_call_answer(
         &mut self,

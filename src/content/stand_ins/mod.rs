@@ -22,7 +22,7 @@ use std::ops::Range;
 use json::{EditTexts, FoundText, MOST_NESTED, Patch, apply_patches, is_container, patch_texts};
 pub use kinds::{FieldPattern, FieldPatternError, StandInKind, StandInRules};
 use marks::find_marks;
-use screen::{FieldKeys, Screen, Suspects};
+use screen::{FieldKeys, Suspects, TextScreen};
 pub use table::StandIns;
 
 use super::runs::has_byte;
@@ -245,8 +245,8 @@ struct Hiding<'a> {
 }
 
 impl Hiding<'_> {
-    fn screening(&self) -> Screen<'_> {
-        Screen { kinds: self.rules.kinds, keys: &self.keys, table: self.table }
+    fn screening(&self) -> TextScreen<'_> {
+        TextScreen { kinds: self.rules.kinds, keys: &self.keys, table: self.table }
     }
 }
 
@@ -287,11 +287,11 @@ impl EditTexts for Putting<'_> {
     type Error = ForeignStandIn;
 
     fn screen(&self, json: &str) -> Suspects {
-        Screen { kinds: ContentKinds::default(), keys: &FieldKeys::none(), table: self.table }.find(json)
+        TextScreen { kinds: ContentKinds::default(), keys: &FieldKeys::none(), table: self.table }.find(json)
     }
 
     fn suspects(&self, written: &str) -> bool {
-        Screen { kinds: ContentKinds::default(), keys: &FieldKeys::none(), table: self.table }.has_any(written)
+        TextScreen { kinds: ContentKinds::default(), keys: &FieldKeys::none(), table: self.table }.has_any(written)
     }
 
     fn wants(&self, _: &[Cow<'_, str>], _: &str) -> bool {

@@ -14,7 +14,7 @@ use crate::content::runs::{LongRuns, Places};
 use crate::content::{ContentKind, ContentKinds, byte_at, byte_before, card, email, iban, phone, run_length, words};
 
 /// What is looked for in texts as they are written.
-pub(super) struct Screen<'a> {
+pub(super) struct TextScreen<'a> {
     pub(super) kinds: ContentKinds,
     pub(super) keys: &'a FieldKeys<'a>,
     pub(super) table: &'a StandIns,
@@ -62,7 +62,7 @@ impl Suspects {
 /// Something that is looked for in a text.
 type Pass<S> = fn(&S, &str, &mut Vec<usize>);
 
-impl Screen<'_> {
+impl TextScreen<'_> {
     /// Finds the places in a text. A value has at least one in each string that it stands in.
     pub(super) fn find(&self, text: &str) -> Suspects {
         if self.table.known_values().has_hidden() {

@@ -35,7 +35,7 @@ pub struct StandIns {
     /// How numbers begin that are stand-ins.
     starts: HashSet<Box<str>>,
     /// How long the values are, as they are and as in a URL.
-    lengths: BTreeSet<(usize, Spelling)>,
+    lengths: BTreeSet<(usize, WrittenForm)>,
     /// The values that are found again wherever they stand.
     known: KnownValues,
     /// How many bytes the texts take.
@@ -54,7 +54,7 @@ struct Entry {
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Spelling {
+enum WrittenForm {
     Plain,
     Encoded,
 }
@@ -133,17 +133,17 @@ impl StandIns {
 
     /// The longest value that a text begins with as a whole word, as it is or as in a URL: its length, and its stand-in.
     pub(super) fn known_at(&self, text: &str) -> Option<(usize, String)> {
-        self.lengths.range(..=(text.len(), Spelling::Encoded)).rev().find_map(|(length, spelling)| {
+        self.lengths.range(..=(text.len(), WrittenForm::Encoded)).rev().find_map(|(length, spelling)| {
             let value = text.get(..*length)?;
             if text.get(*length..)?.starts_with(char::is_alphanumeric) {
                 return None;
             }
             let stand_in = match spelling {
-                Spelling::Plain => {
+                WrittenForm::Plain => {
                     let entry = self.find_value(&exact_key(value)).or_else(|| self.find_value(&number_key(value)))?;
                     entry.stand_in.to_string()
                 }
-                Spelling::Encoded => {
+                WrittenForm::Encoded => {
                     encode_component(&self.find_value(&exact_key(&decode_component(value)?))?.stand_in)
                 }
             };
@@ -155,10 +155,10 @@ impl StandIns {
         // A shorter one is found in any text.
         const SHORTEST: usize = 3;
         if value.len() >= SHORTEST {
-            self.lengths.insert((value.len(), Spelling::Plain));
+            self.lengths.insert((value.len(), WrittenForm::Plain));
             let encoded = encode_component(value);
             if encoded != value {
-                self.lengths.insert((encoded.len(), Spelling::Encoded));
+                self.lengths.insert((encoded.len(), WrittenForm::Encoded));
             }
         }
     }
