@@ -244,12 +244,12 @@ impl<'t> ReadTool<'t> {
             };
             if let Some(argument) = tool.arguments.iter().find(|argument| schema::is_file(argument)) {
                 (Class::Write, Reason::Takes(&argument.name))
-            } else if description.returns || is_generated() {
+            } else if description.returns || is_generated() || self.is_asked_for_format() {
                 (Class::Read, Reason::Fixed("Nothing says that it keeps or sends what it makes."))
             } else {
                 return None;
             }
-        } else if told.prepares && description.opening == Some(Class::Read) {
+        } else if told.prepares && description.opening == Some(Class::Read) && !self.takes_stages() {
             (Class::Read, Reason::Fixed("Its description says that it reads."))
         } else if told.posts && description.opening == Some(Class::Write) && !description.mentions("post") {
             (Class::Write, Reason::Fixed("Its description says that it creates."))
@@ -257,6 +257,18 @@ impl<'t> ReadTool<'t> {
             return None;
         };
         Some(Verdict { class, confidence: Confidence::High, reason })
+    }
+
+    /// Whether what is aggregated goes through stages of the caller, of which one may write.
+    fn takes_stages(&self) -> bool {
+        let is_aggregated = self.told.class.is_some_and(|(_, word)| word == "aggregate");
+        is_aggregated && self.tool.arguments.iter().any(|argument| argument.name.eq_ignore_ascii_case("pipeline"))
+    }
+
+    /// Whether the caller says how it wants what is exported, and the description nothing of a job or a place for it.
+    fn is_asked_for_format(&self) -> bool {
+        self.tool.arguments.iter().any(|argument| argument.name.eq_ignore_ascii_case("format"))
+            && self.claim().is_none_or(|(class, _)| class == Class::Read)
     }
 
     /// Whether more than its texts or its hints say that it does more than read, or they that it destroys something or moves money.
@@ -268,13 +280,15 @@ impl<'t> ReadTool<'t> {
             || self.claim().is_some_and(|(class, _)| class >= Class::Destructive)
     }
 
+    /// What is checked is not returned.
     fn finds_secret(&self) -> bool {
-        facts::find_secret_word(self.name.words()).is_some()
+        let is_checked = self.told.class.is_some_and(|(_, word)| matches!(word, "check" | "has" | "validate" | "verify"));
+        !is_checked && facts::find_secret_word(self.name.words()).is_some()
     }
 
     /// A description settles a doubt where the words of the name that are not known are things in it.
     fn is_explained(&self) -> bool {
-        !self.finds_secret() && self.told.unknown.all(|word| self.description.mentions(word) || nouns::is_no_verb(word))
+        !self.finds_secret() && self.told.unknown.all(|word| self.description.mentions(word) || nouns::is_no_verb(word) || nouns::is_activity(word))
     }
 
     /// What the title and the description say.

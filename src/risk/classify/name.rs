@@ -6,7 +6,7 @@ use super::verb_objects::class_with_object;
 use super::words::{
     Chunk, Form, MAX_VERB, Segment, SplitName, Verb, VerbPlace, find_glued_verb, find_verb, is_browser, is_deal,
     is_ended_thing, is_far_reaching, is_handled_thing, is_infrastructure, is_media, is_money, is_plain_thing,
-    is_sending, is_set_off, is_thing_too, visit_base_forms,
+    is_running, is_sending, is_set_off, is_thing_too, visit_base_forms,
 };
 use crate::risk::class::Class;
 
@@ -82,6 +82,7 @@ pub(super) fn read_name(name: &SplitName, objects: Objects) -> NameFindings<'_> 
     let object =
         name.words().take_while(|word| !matches!(*word, "by" | "for" | "from" | "in" | "on" | "to" | "with")).last();
     seen.plain = object.is_some_and(is_plain_thing);
+    seen.runs = name.words().filter(|word| find_verb(word).is_none()).last().is_some_and(is_running);
     name.words().for_each(|word| seen.read_noun(word));
     if seen.changes && find_secret_word(name.words()).is_some() {
         seen.raise_class(Class::Execute, "key");
@@ -130,7 +131,7 @@ impl Objects {
 
 /// Whether a word is known, and not as a verb: a noun, or the plural of one or of a verb, as in `runs_list`.
 pub(super) fn is_known_object(word: &str) -> bool {
-    let mut known = is_noun(word);
+    let mut known = is_noun(word) || is_information(word);
     if !known && word.len() <= MAX_VERB {
         visit_base_forms(word, |base, form| {
             known |= form == Form::Third && (is_noun(base) || is_thing_or_verb(base) || find_verb(base).is_some());
@@ -152,6 +153,8 @@ struct NameReader<'n> {
     creates: bool,
     /// What the verb acts on only holds something.
     plain: bool,
+    /// What the verb acts on runs by itself.
+    runs: bool,
     drives: bool,
     updates: bool,
     writes: bool,
@@ -206,9 +209,9 @@ impl<'n> NameReader<'n> {
             manages: is_found(|word| word == "manage"),
             posts: is_found(|word| word == "post") && name.words().last() == Some("post"),
             searches: matches!(self.verb, Some("filter" | "find" | "list" | "search")),
-            prepares: is_found(|word| matches!(word, "handle" | "load" | "open" | "perform" | "prepare" | "use")),
+            prepares: is_found(|word| matches!(word, "aggregate" | "handle" | "load" | "open" | "perform" | "prepare" | "use")),
             runs: matches!(self.verb, None | Some("query"))
-                && is_found(|word| matches!(word, "database" | "db" | "query" | "sql")),
+                && is_found(|word| matches!(word, "cypher" | "database" | "db" | "graphql" | "query" | "sql")),
             makes: is_found(|word| matches!(word, "export" | "generate")) && !name.words().any(is_kept),
             ..told
         }
@@ -345,16 +348,16 @@ impl<'n> NameReader<'n> {
             self.raise_class(Class::Financial, word);
         } else if !self.plain
             && (self.creates && is_set_off(word)
-                || self.updates && matches!(word, "call" | "conference" | "event" | "meeting")
+                || self.updates && (self.runs && is_running(word) || matches!(word, "call" | "conference" | "event" | "meeting"))
                 || self.changes && is_far_reaching(word))
             || self.changes && is_infrastructure(word)
             || self.drives && is_browser(word)
         {
             self.raise_class(Class::Execute, word);
-        } else if self.starts && matches!(word, "cli" | "shell" | "terminal") {
-            // Another program does it, and not the tool.
+        } else if (self.starts || self.writes) && matches!(word, "cli" | "pty" | "shell" | "stdin" | "terminal") {
+            // Another program does it, and not the tool, or is told what to do.
             self.raise_class(Class::Execute, word);
-        } else if self.queries && matches!(word, "database" | "db" | "sql") {
+        } else if self.queries && matches!(word, "cypher" | "database" | "db" | "graphql" | "sql") {
             // Whoever can write the query can write one that changes something.
             self.raise_class(Class::Execute, word);
         }

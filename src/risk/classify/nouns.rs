@@ -45,6 +45,17 @@ pub(super) fn is_no_verb(word: &str) -> bool {
         && !(1..word.len()).any(|at| is_harm(word.get(..at)) || is_harm(word.get(at..)))
 }
 
+/// Whether a word names what is done, and tells nobody to do it: "geocoding", but not "deleting".
+pub(super) fn is_activity(word: &str) -> bool {
+    const LEAST: usize = 6;
+    let mut is_harm = false;
+    let is_form = (LEAST..=MAX_VERB).contains(&word.len()) && word.ends_with("ing") && find_verb(word).is_none();
+    if is_form {
+        visit_base_forms(word, |base, _| is_harm |= find_verb(base).is_some_and(|verb| verb.class > Class::Read));
+    }
+    is_form && !is_harm
+}
+
 /// Whether a word in lower case cannot be the verb of a name.
 pub(super) fn is_noun(word: &str) -> bool {
     word.len() < 2 || TABLE.has(word) || is_noun_by_form(word) || is_compound(word)

@@ -6,7 +6,7 @@ use super::words::{Break, Form, MAX_VERB, Tokens, VerbPlace, find_verb, visit_ba
 use crate::risk::class::Class;
 
 /// Phrases that are used only about harmful tools.
-const PHRASES: [(&str, Class); 31] = [
+const PHRASES: [(&str, Class); 35] = [
     ("arbitrary code", Class::Execute),
     ("arbitrary command", Class::Execute),
     ("arbitrary commands", Class::Execute),
@@ -34,16 +34,20 @@ const PHRASES: [(&str, Class); 31] = [
     ("will be deleted", Class::Destructive),
     ("overwrites", Class::Write),
     ("overwrite existing", Class::Write),
+    ("automatically pay", Class::Financial),
+    ("automatically pays", Class::Financial),
     ("moves money", Class::Financial),
+    ("paid automatically", Class::Financial),
     ("real money", Class::Financial),
+    ("spends money", Class::Financial),
     ("transfer funds", Class::Financial),
     ("transfers funds", Class::Financial),
 ];
 
 /// The words that these phrases begin with.
 static PHRASE_STARTS: WordTable<64> = WordTable::new(&[
-    "arbitrary execute executes file sends will can can't cannot data irrecoverable irreversible irreversibly permanent permanently \
-     overwrites overwrite moves real transfer transfers",
+    "arbitrary automatically execute executes file sends will can can't cannot data irrecoverable irreversible irreversibly permanent permanently \
+     overwrites overwrite moves paid real spends transfer transfers",
 ]);
 
 /// What a title or a description says.
@@ -172,7 +176,7 @@ pub(super) fn skip_label(text: &str) -> &str {
 }
 
 /// Returns which of the phrases stand somewhere without a negation before them, the first in the lowest bit.
-fn find_phrases(tokens: &Tokens) -> u32 {
+fn find_phrases(tokens: &Tokens) -> u64 {
     let mut found = 0;
     for (word, previous, rest) in tokens.places() {
         if !PHRASE_STARTS.has(word) || is_negation(previous) {
@@ -180,7 +184,7 @@ fn find_phrases(tokens: &Tokens) -> u32 {
         }
         for (at, (phrase, _)) in PHRASES.iter().enumerate() {
             let is_said = rest.strip_prefix(*phrase).is_some_and(|after| after.starts_with(' '));
-            found |= u32::from(is_said) << at;
+            found |= u64::from(is_said) << at;
         }
     }
     found
@@ -214,7 +218,7 @@ fn is_negation(word: &str) -> bool {
 
 /// Verbs that mean something else in a text than in a name, and what they mean there.
 static TEXT_VERBS: WordTable<256> = WordTable::new(&[
-    "display download gather obtain provide return screen aggregate",
+    "display download gather obtain provide receive return screen see aggregate",
     // "Call this tool when …" and "type" say nothing about what it does, and "allows you to read" is read.
     "accept adjust allow answer apply ask call chat control debug define focus format generate handle has is like load mark \
      message note open optimize prepare print process record refresh request resolve select sign skip split status \
@@ -249,8 +253,8 @@ fn class_of_call<'t>(after: impl Iterator<Item = (&'t str, Break)>) -> Option<Cl
             | "program" => {
                 return Some(Class::Execute);
             }
-            "aggregation" | "analysis" | "audit" | "benchmark" | "check" | "checks" | "diagnostics" | "find"
-            | "get" | "list" | "lookup" | "query" | "read" | "search" | "select" => {
+            "aggregation" | "aggregations" | "analysis" | "audit" | "benchmark" | "check" | "checks" | "diagnostics"
+            | "find" | "get" | "list" | "lookup" | "queries" | "query" | "read" | "search" | "searches" | "select" => {
                 class = class.or(Some(Class::Read));
             }
             "operation" | "operations" => {}
@@ -325,7 +329,11 @@ impl TextPlace<'_> {
                     | "recursively"
                     | "optionally"
             )
-            || (self.previous == "to" && self.sentence == 0 && self.word <= 4);
+            // "Wait for it to complete" waits; "use this to delete" deletes.
+            || (self.previous == "to"
+                && self.sentence == 0
+                && self.word <= 4
+                && (self.opening.is_none() || place == VerbPlace::Anywhere));
         // "SEEDER: Generates rows", "Safely gets", "Lets you list".
         let is_first = self.sentence == 0 && self.opening.is_none();
         // "That share labels" is of the things: the verb of a tool has an "s" there.
@@ -374,7 +382,7 @@ mod tests {
 
     #[test]
     fn each_phrase_is_found() {
-        assert!(PHRASES.len() <= 32);
+        assert!(PHRASES.len() <= 64);
         for (at, (phrase, class)) in PHRASES.into_iter().enumerate() {
             let mut tokens = Tokens::default();
             tokens.fill(&format!("What {phrase}, it says"));

@@ -4,7 +4,7 @@ use crate::risk::class::Class;
 
 /// Verbs that do something else to some objects than to others.
 #[rustfmt::skip]
-const WITH_OBJECT: [(&str, &[&str], Class); 25] = {
+const WITH_OBJECT: [(&str, &[&str], Class); 26] = {
     use Class::{Destructive, Execute, Read, Write};
     [
         ("apply", &["border", "borders", "filter", "format", "formatting", "label", "labels", "shading", "style", "table"], Write),
@@ -24,6 +24,8 @@ const WITH_OBJECT: [(&str, &[&str], Class); 25] = {
         ("generate", &["id", "link", "locator", "types", "url", "uuid"], Read),
         ("merge", &["cell", "cells"], Write),
         ("move", &["cursor", "mouse"], Execute),
+        // It is stored, as when it is created.
+        ("post", &["comment", "comments"], Write),
         ("resize", &["cluster", "droplet", "instance", "machine", "vm"], Execute),
         ("resolve", &["address", "dns", "handle", "hostname", "id", "ids", "library", "link", "links", "name", "names", "reference", "symbol",
             "to", "uri", "url", "urls"], Read),

@@ -25,9 +25,9 @@ pub(super) enum VerbPlace {
 /// The verbs in their base forms. Those of one group are of one class, and count in the same places.
 #[rustfmt::skip]
 const VERB_GROUPS: [&str; 10] = [
-    "analyse analyze assess audit autocomplete blame browse calculate cat check classify compare compute correlate count \
+    "analyse analyze approximate assess audit autocomplete blame browse calculate cat check classify compare compute correlate count \
      decode describe detect determine diagnose diff discover echo encode enumerate estimate examine exists explain explore \
-     extract fetch filter find forecast geocode get glob grep has head identify inspect introspect investigate is lint list \
+     calc decompile derive dig disassemble divide extract fetch filter find forecast geocode get glob grep has head identify inspect introspect investigate is lint list \
      locate lookup ls measure monitor observe parse peek ping poll predict preview query rank read recall recommend rerank \
      research retrieve scan scrape screenshot search show stat status suggest summarise summarize tail translate tree \
      troubleshoot validate verify view wait whoami",
@@ -35,7 +35,7 @@ const VERB_GROUPS: [&str; 10] = [
      initialize insert modify move mutate overwrite prepend put reassign register remember rename reopen replace replicate \
      reprioritize reschedule save subscribe unarchive unassign unapprove unfollow unhide unlike unlock unmerge unmute unpin \
      unresolve unschedule unset unstage unstar unsubscribe unwatch update upsert write",
-    "ack acknowledge annotate block bookmark categorize change clone close comment commit complete compose convert copy \
+    "ack acknowledge adjust align annotate arrange block bookmark categorize change clone close colorize combine comment commit complete compose compress concat concatenate convert copy crop decompress \
      define disconnect download draft draw duplicate emulate favorite favourite flag fork format freeze hide highlight import init \
      join label link lock mark mkdir mute note organize patch pin prioritize pull react rearrange rebase record reorder \
      reorganize resize resolve rewrite select set snooze sort stage star stash store style tag toggle touch transition undo \
@@ -49,7 +49,7 @@ const VERB_GROUPS: [&str; 10] = [
      say scale schedule scroll share simulate sms speak start stop swipe switch sync tap test track train trigger turn \
      tweet type uncordon upvote vote",
     // Other words that begin names, so that the next word is not a verb: `rebuild_list_items` does not list anything.
-    "accept adjust allow alter annihilate bypass decline demolish escalate generate handle hijack ingest inject load \
+    "accept allow alter annihilate bypass decline demolish escalate generate handle hijack ingest inject load \
      obliterate open optimize override perform permit prepare rebuild recreate refresh regenerate reindex sanitize scrub \
      seed shuffle sign skip split squash strip suspend tweak unblock use vacuum wreck",
     "abort cancel clear decommission del delete deprovision deregister destroy discard drop erase evict expunge flush \
@@ -117,6 +117,14 @@ pub(super) fn is_set_off(word: &str) -> bool {
             | "event" | "execution" | "export" | "instance" | "invitation" | "invite" | "job" | "key" | "machine" | "meeting" | "member"
             | "message" | "notification" | "participant" | "pod" | "post" | "release" | "replica" | "run" | "sandbox" | "schedule" | "server"
             | "service" | "session" | "sms" | "subscriber" | "tweet" | "vm")
+}
+
+/// Whether such an object runs, so that a change of it is deployed.
+#[rustfmt::skip]
+pub(super) fn is_running(word: &str) -> bool {
+    matches!(strip_plural(word),
+        "cluster" | "container" | "deployment" | "droplet" | "instance" | "machine" | "nameserver"
+            | "pod" | "server" | "service" | "vm")
 }
 
 /// Whether such an object only holds something, whatever the words before it name: a release note is no release.
