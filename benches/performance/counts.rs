@@ -11,9 +11,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use policylayer::engine::Now;
+use policylayer::engine::{Engine, Now};
 
-use crate::engine::new_engine;
+use crate::engine::{new_engine, new_locked_engine};
 use crate::session::Home;
 use crate::table::{Table, grouped};
 use crate::{allocations, lines};
@@ -98,13 +98,17 @@ pub(crate) fn measure(program: &Path, out: &mut impl io::Write) -> io::Result<()
     writeln!(out, "{table}")?;
     let mut table = Table::new("Instructions of the wrapper for a list", &["list", "the first time", "again"]);
     for (name, size) in SIZES {
+        let locked = Home::new(program.to_owned())?;
+        locked.lock(&lines::lock_of_list(size))?;
         let lists = |count: usize| {
             let lists = (2..2 + count).map(|id| lines::sized_list_request(id, size));
             std::iter::once(lines::call(1, "tool_7")).chain(lists).collect::<String>()
         };
-        let first = slope([&lists(0), &lists(1)], 1, &home)?;
-        let again = slope([&lists(1), &lists(6)], 5, &home)?;
-        table.row(vec![name.to_owned(), grouped(first.iter().sum()), grouped(again.iter().sum())]);
+        for (name, home) in [(name.to_owned(), &home), (format!("{name}, under a lock"), &locked)] {
+            let first = slope([&lists(0), &lists(1)], 1, home)?;
+            let again = slope([&lists(1), &lists(6)], 5, home)?;
+            table.row(vec![name, grouped(first.iter().sum()), grouped(again.iter().sum())]);
+        }
     }
     writeln!(out, "{table}")
 }
@@ -118,19 +122,21 @@ fn count_allocations() -> Table {
     let mut row = |name: &str, [first, again]: [usize; 2]| {
         table.row(vec![name.to_owned(), first.to_string(), again.to_string()]);
     };
-    let [call, answer] = exchange(|id| [lines::call(id, "tool_7"), small(id)]);
+    let [call, answer] = exchange(new_engine(), |id| [lines::call(id, "tool_7"), small(id)]);
     row("tools/call", call);
     row("its answer", answer);
     for (name, size) in SIZES {
-        let [_, list] = exchange(|id| [lines::list_request(id), lines::tools_list(id, size)]);
+        let exchange = |engine| exchange(engine, |id| [lines::list_request(id), lines::tools_list(id, size)]);
+        let [_, list] = exchange(new_engine());
         row(&format!("a tools/list of {name}"), list);
+        let [_, list] = exchange(new_locked_engine(&lines::lock_of_list(size)));
+        row(&format!("a tools/list of {name}, under a lock"), list);
     }
     table
 }
 
 /// Counts for a request and its answer: for the first ones of a session, and then the most for any.
-fn exchange(lines: impl Fn(usize) -> [String; 2]) -> [[usize; 2]; 2] {
-    let mut engine = new_engine();
+fn exchange(mut engine: Engine, lines: impl Fn(usize) -> [String; 2]) -> [[usize; 2]; 2] {
     let mut actions = Vec::with_capacity(4);
     let mut counts = [[0; 2]; 2];
     for id in 1..=12 {

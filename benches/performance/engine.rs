@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now};
-use policylayer::policy::{self, Format, Server, ServerName, Source};
+use policylayer::lock::{Lock, LockedDigests};
+use policylayer::policy::{self, Format, Policy, Server, ServerName, Source};
 
 use crate::table::{Table, grouped, time};
 use crate::{Length, allocations, lines};
@@ -88,8 +89,17 @@ fn exchange(rounds: usize, batch: usize, lines: impl Fn(usize) -> (String, Strin
 }
 
 pub(crate) fn new_engine() -> Engine {
+    Engine::new(Arc::new(read_policy()), Box::new(Memory::default()))
+}
+
+/// An engine whose lists are held to a lock.
+pub(crate) fn new_locked_engine(lock: &Lock) -> Engine {
+    let policy = read_policy().with_lock(Arc::new(LockedDigests::from(lock)));
+    Engine::new(Arc::new(policy), Box::new(Memory::default()))
+}
+
+fn read_policy() -> Policy {
     let source = Source::new("policy.toml", Format::Toml, lines::policy());
     let loaded = policy::load_policy(&source, &Server::by_name(&ServerName::parse("echo").unwrap()));
-    let policy = loaded.policy.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
-    Engine::new(Arc::new(policy), Box::new(Memory::default()))
+    loaded.policy.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
 }

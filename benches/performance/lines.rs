@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use policylayer::lock::{ItemKind, Lock};
+use serde_json::Value;
+
 /// The beginning of every request of ours, up to its id.
 pub(crate) const BEFORE_ID: &str = r#"{"jsonrpc":"2.0","id":"#;
 
@@ -59,6 +62,16 @@ pub(crate) fn tools_list(id: usize, size: usize) -> String {
         list.push(',');
     }
     list + "]}}\n"
+}
+
+/// A lock of the tools of such a list.
+pub(crate) fn lock_of_list(size: usize) -> Lock {
+    let list: Value = serde_json::from_str(&tools_list(1, size)).unwrap();
+    let mut lock = Lock::new("echo");
+    for tool in list["result"]["tools"].as_array().unwrap() {
+        lock.insert(ItemKind::Tool, &tool.to_string(), None).unwrap();
+    }
+    lock
 }
 
 /// A hundred entries: names, globs and classes, none of which needs a count.

@@ -8,6 +8,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use policylayer::lock::Lock;
+
 use crate::lines::{self, BEFORE_ID, LARGE, SMALL_REST};
 
 /// What stands between the client and the server.
@@ -60,6 +62,11 @@ impl Home {
     /// The size of the wrapper's log.
     pub(crate) fn log_size(&self) -> u64 {
         fs::metadata(self.path("state/policylayer/audit/echo.jsonl")).map_or(0, |log| log.len())
+    }
+
+    /// Puts a lock beside the policy.
+    pub(crate) fn lock(&self, lock: &Lock) -> io::Result<()> {
+        fs::write(self.path("config/policylayer/policies/echo.lock.json"), lock.write())
     }
 
     /// The wrapper's session, begun by another program that is put before it.

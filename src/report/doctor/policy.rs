@@ -161,14 +161,19 @@ fn describe_identity(
     }
 }
 
-fn describe_builtin(server: &ServerName) -> String {
-    format!("the built-in policy for {server}")
+/// A name alone makes it no known server, and a second account of one has a name of its own.
+fn describe_builtin(loaded: &LoadedPolicy) -> String {
+    let known = loaded.policy.identity().catalogue();
+    known.map_or_else(
+        || "the built-in policy for any server".to_owned(),
+        |known| format!("the built-in policy for {}", known.server),
+    )
 }
 
 /// Checks a policy that nothing names: a command in this terminal may find another one.
 fn check_loaded(chain: &LaunchChain<'_>, server: &ServerName, file: Option<&Path>, loaded: &LoadedPolicy) -> Finding {
     let Some(elsewhere) = find_another_policy(chain, server, file) else { return check_warnings(server, file, loaded) };
-    let in_force = file.map_or_else(|| describe_builtin(server), |file| file.display().to_string());
+    let in_force = file.map_or_else(|| describe_builtin(loaded), |file| file.display().to_string());
     let (client, other) = (chain.client, elsewhere.display());
     Err(Problem::warning(
         format!(
@@ -183,7 +188,7 @@ fn check_loaded(chain: &LaunchChain<'_>, server: &ServerName, file: Option<&Path
 }
 
 fn check_warnings(server: &ServerName, file: Option<&Path>, loaded: &LoadedPolicy) -> Finding {
-    let Some(file) = file else { return Ok(format!("{}; there is no file for it", describe_builtin(server))) };
+    let Some(file) = file else { return Ok(format!("{}; there is no file for it", describe_builtin(loaded))) };
     let (file, word) = (file.display(), as_word(&file.to_string_lossy()));
     match loaded.warnings.len() as u64 {
         0 => Ok(format!("valid: {file}")),
