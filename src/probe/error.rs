@@ -213,10 +213,15 @@ impl FailedProbe<'_> {
             return remedy.to_owned();
         }
         let variable = find_key_variable(self.stderr).unwrap_or("NAME_OF_THE_KEY");
-        let mut remedy = format!(
-            "it asks for a key; put it into the environment and run this again:\n  {}",
-            Shell::current().set_variable(variable, "your-key")
-        );
+        // What its client starts has the variables of its entry, and not those of this terminal.
+        let mut remedy = if self.target.spawn_env.is_some() {
+            format!("it asks for a key; set {variable} in `env` of its entry in the client's file, and run this again")
+        } else {
+            format!(
+                "it asks for a key; put it into the environment and run this again:\n  {}",
+                Shell::current().set_variable(variable, "your-key")
+            )
+        };
         if server::derive_name(self.target.command).is_some_and(|server| server.as_str() == "iterable") {
             remedy.push_str(
                 "\nThis server stores the key that it is given in ~/.iterable-mcp/keys.json, unencrypted, and uses that one \

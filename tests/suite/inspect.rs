@@ -418,6 +418,13 @@ fn a_server_that_ends_is_quoted() {
     assert!(err.contains("what to do: it asks for a key"), "{err}");
     let set = if cfg!(windows) { "SHOP_TOKEN" } else { "run this again:\n  export SHOP_TOKEN=your-key\n" };
     assert!(err.split("what to do: ").nth(1).unwrap().contains(set), "{err}");
+    // What its client starts does not get the variables of this terminal.
+    let file = home.path().join(".cursor").join("mcp.json");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let entry = json!({"mcpServers": {"shop": {"command": stub, "args": ["--say", said, "--end", "0"]}}});
+    fs::write(&file, entry.to_string()).unwrap();
+    let ran = home.run(&["inspect", "shop"]);
+    assert!(ran.err.contains("set SHOP_TOKEN in `env` of its entry"), "{}", ran.err);
     let err = run(&[&stub, "--print", "usage: shop COMMAND", "--end", "0"]);
     assert!(err.contains("where only MCP messages may be:\n  usage: shop COMMAND\nwhat to do: check that the command starts an MCP server"), "{err}");
     #[cfg(unix)]

@@ -217,6 +217,14 @@ impl<'t> ReadTool<'t> {
         let doubted = |besides| (Confidence::Medium, Reason::Word(word, besides));
         let is_doubted = || class <= Class::Write && !self.told.unknown.is_empty();
         let (confidence, reason) = match claim {
+            // The verb that its description opens with ends its name: `research_import`.
+            Some((Class::Write, reason @ Reason::Says { words, .. }))
+                if class == Class::Read
+                    && self.description.opening == Some(Class::Write)
+                    && self.name.words().last().is_some_and(|last| is_form_of(words, last)) =>
+            {
+                return Verdict { class: Class::Write, confidence: Confidence::High, reason };
+            }
             // A class that is critical by the name stays: talk of money must not evade a rule against deleting.
             Some((claimed, reason)) if claimed > class && class < Class::Destructive => {
                 return Verdict { class: claimed, confidence: Confidence::Medium, reason };
@@ -238,18 +246,26 @@ impl<'t> ReadTool<'t> {
     fn judge_by_use(&self) -> Option<Verdict<'t>> {
         let Self { tool, told, description, .. } = self;
         let (class, reason) = if told.makes {
+            // A prompt is for a model, whose calls are paid for.
+            let has_prompt = tool.arguments.iter().any(|argument| argument.name.eq_ignore_ascii_case("prompt"));
             let is_generated = || {
                 told.class.is_some_and(|(_, word)| word == "generate")
                     && tool.description.as_ref().is_some_and(|text| !text.trim().is_empty())
             };
             if let Some(argument) = tool.arguments.iter().find(|argument| schema::is_file(argument)) {
                 (Class::Write, Reason::Takes(&argument.name))
+            } else if has_prompt {
+                return None;
             } else if description.returns || is_generated() || self.is_asked_for_format() {
                 (Class::Read, Reason::Fixed("Nothing says that it keeps or sends what it makes."))
             } else {
                 return None;
             }
-        } else if told.prepares && description.opening == Some(Class::Read) && !self.takes_stages() {
+        } else if told.prepares
+            && description.opening == Some(Class::Read)
+            && !self.takes_stages()
+            && !schema::has_open_choice(tool)
+        {
             (Class::Read, Reason::Fixed("Its description says that it reads."))
         } else if told.posts && description.opening == Some(Class::Write) && !description.mentions("post") {
             (Class::Write, Reason::Fixed("Its description says that it creates."))
@@ -282,13 +298,25 @@ impl<'t> ReadTool<'t> {
 
     /// What is checked is not returned.
     fn finds_secret(&self) -> bool {
-        let is_checked = self.told.class.is_some_and(|(_, word)| matches!(word, "check" | "has" | "validate" | "verify"));
-        !is_checked && facts::find_secret_word(self.name.words()).is_some()
+        let is_checked =
+            self.told.class.is_some_and(|(_, word)| matches!(word, "check" | "has" | "validate" | "verify"));
+        !is_checked && !self.is_about_form() && facts::find_secret_word(self.name.words()).is_some()
+    }
+
+    /// The form of a key tells no key.
+    fn is_about_form(&self) -> bool {
+        let last = self.name.words().last();
+        matches!(last, Some("definition" | "fields" | "policies" | "policy" | "requirements" | "schema" | "types"))
     }
 
     /// A description settles a doubt where the words of the name that are not known are things in it.
     fn is_explained(&self) -> bool {
-        !self.finds_secret() && self.told.unknown.all(|word| self.description.mentions(word) || nouns::is_no_verb(word) || nouns::is_activity(word))
+        !schema::has_open_choice(self.tool)
+            && !self.finds_secret()
+            && self
+                .told
+                .unknown
+                .all(|word| self.description.mentions(word) || nouns::is_no_verb(word) || nouns::is_activity(word))
     }
 
     /// What the title and the description say.
@@ -323,6 +351,11 @@ impl<'t> ReadTool<'t> {
         let hints = if is_told { None } else { schema::sign_of_annotations(self.tool.annotations) };
         strongest_claim([arguments, hints])
     }
+}
+
+/// Whether a word is a verb in its base form or with an "s".
+fn is_form_of(word: &str, verb: &str) -> bool {
+    word == verb || word.strip_suffix('s') == Some(verb)
 }
 
 /// A class that the server claims for a tool, and what says so.

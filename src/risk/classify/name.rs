@@ -83,7 +83,8 @@ pub(super) fn read_name(name: &SplitName, objects: Objects) -> NameFindings<'_> 
         name.words().take_while(|word| !matches!(*word, "by" | "for" | "from" | "in" | "on" | "to" | "with")).last();
     seen.plain = object.is_some_and(is_plain_thing);
     seen.runs = name.words().filter(|word| find_verb(word).is_none()).last().is_some_and(is_running);
-    name.words().for_each(|word| seen.read_noun(word));
+    // By what something is found is not what is changed.
+    name.words().take_while(|word| *word != "by").for_each(|word| seen.read_noun(word));
     if seen.changes && find_secret_word(name.words()).is_some() {
         seen.raise_class(Class::Execute, "key");
     }
@@ -209,9 +210,13 @@ impl<'n> NameReader<'n> {
             manages: is_found(|word| word == "manage"),
             posts: is_found(|word| word == "post") && name.words().last() == Some("post"),
             searches: matches!(self.verb, Some("filter" | "find" | "list" | "search")),
-            prepares: is_found(|word| matches!(word, "aggregate" | "handle" | "load" | "open" | "perform" | "prepare" | "use")),
+            prepares: is_found(|word| {
+                matches!(word, "aggregate" | "handle" | "load" | "open" | "perform" | "prepare" | "process" | "use")
+            }) || is_found(|word| word == "track") && !name.words().any(is_counted),
             runs: matches!(self.verb, None | Some("query"))
-                && is_found(|word| matches!(word, "cypher" | "database" | "db" | "graphql" | "query" | "sql")),
+                && is_found(|word| matches!(word, "cypher" | "database" | "db" | "graphql" | "query" | "sql"))
+                || is_found(|word| matches!(word, "execute" | "run"))
+                    && matches!(name.words().last(), Some("queries" | "query" | "select")),
             makes: is_found(|word| matches!(word, "export" | "generate")) && !name.words().any(is_kept),
             ..told
         }
@@ -252,8 +257,11 @@ impl<'n> NameReader<'n> {
                 // Things are listed from the trash, and restored.
                 || word == "trash" && matches!(before, "from" | "in" | "list" | "get" | "search" | "view")
                 || word == "drop" && self.verb == Some("drag")
+                || word == "open" && next == "interest"
                 || word == "reverse" && matches!(next, "geocode" | "geocoding" | "lookup")
                 || matches!(before, "pull" | "merge") && word == "request"
+                // Per what something is counted is a thing.
+                || before == "per"
                 || self.is_read_thing(first, word, next);
             if is_thing {
                 continue;
@@ -348,7 +356,8 @@ impl<'n> NameReader<'n> {
             self.raise_class(Class::Financial, word);
         } else if !self.plain
             && (self.creates && is_set_off(word)
-                || self.updates && (self.runs && is_running(word) || matches!(word, "call" | "conference" | "event" | "meeting"))
+                || self.updates
+                    && (self.runs && is_running(word) || matches!(word, "call" | "conference" | "event" | "meeting"))
                 || self.changes && is_far_reaching(word))
             || self.changes && is_infrastructure(word)
             || self.drives && is_browser(word)
@@ -362,6 +371,27 @@ impl<'n> NameReader<'n> {
             self.raise_class(Class::Execute, word);
         }
     }
+}
+
+/// Whether to track such a thing is to send it somewhere.
+fn is_counted(word: &str) -> bool {
+    matches!(
+        word,
+        "activity"
+            | "click"
+            | "conversion"
+            | "conversions"
+            | "event"
+            | "events"
+            | "expense"
+            | "habit"
+            | "metric"
+            | "metrics"
+            | "purchase"
+            | "time"
+            | "usage"
+            | "view"
+    )
 }
 
 /// Finds an object that is paid for by the month, as in `update_subscription` and `create_phone_number`.

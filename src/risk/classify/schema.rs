@@ -86,11 +86,17 @@ fn class_of_choice(value: &str, is_mode: bool, name: &SplitName, split: &mut Spl
     split.fill(value);
     // "dropIndexSuggestions" and "post_ids" name what is listed, and "around_post" where; "delete" and "delete_user" what
     // is done.
-    let mut words = split.words();
+    let words = split.words();
     let is_opened = !is_mode || words.clone().next().is_some_and(|word| find_verb(word).is_some());
-    let is_short = words.clone().count() <= 2 && words.by_ref().last() != Some("ids") && is_opened;
-    let class = class_of_value(value, name, split, &name::read_name(split, Objects::Own))?;
-    (is_short && class > Class::Read).then_some(class)
+    let is_one = words.clone().count() == 1;
+    let last = words.clone().last().unwrap_or_default();
+    let is_short = words.count() <= 2 && last != "ids" && is_opened;
+    let told = name::read_name(split, Objects::Own);
+    // "top_trades" and "positions" are shown.
+    let is_shown =
+        !is_one && matches!(last, "data" | "history" | "info" | "stats") || told.is_noun && last.ends_with('s');
+    let class = class_of_value(value, name, split, &told)?;
+    (is_short && !is_shown && class > Class::Read).then_some(class)
 }
 
 /// What the argument "action" of a tool can be at worst, if all of its values say what they do.
@@ -129,6 +135,14 @@ fn class_of_value(value: &str, name: &SplitName, split: &SplitName, told: &name:
         return Some(Class::Execute);
     }
     Some(if matches!(value, "start" | "stop") { class_with_object(value, class, name.words()) } else { class })
+}
+
+/// Whether the caller says what is done, and nothing says what that can be.
+pub(super) fn has_open_choice(tool: &Listed<'_>) -> bool {
+    tool.arguments.iter().any(|argument| {
+        let is_choice = matches!(&*argument.name, "action" | "command" | "method" | "operation" | "subcommand");
+        is_choice && argument.values.is_empty()
+    })
 }
 
 pub(super) fn take_a_message(arguments: &[Argument<'_>]) -> bool {
@@ -190,7 +204,10 @@ fn of_name(words: &str, argument: &Argument<'_>, joined: &mut String) -> Option<
         "overwrite" => Some(Class::Write),
         "delete" | "destroy" | "erase" | "purge" | "truncate" | "wipe" => Some(Class::Destructive),
         // `force_refresh` reads anew, and `force_color` forces nothing.
-        "force" if joined == "force" || words.split_ascii_whitespace().nth(1).is_some_and(is_forced) => {
+        "force"
+            if joined == "force" && !about(&["again", "bypass", "cache", "fresh", "re-", "recompute"])
+                || words.split_ascii_whitespace().nth(1).is_some_and(is_forced) =>
+        {
             Some(Class::Execute)
         }
         _ => None,
@@ -224,7 +241,7 @@ const ADS: [&str; 5] = ["ad", "ads", "adset", "campaign", "campaigns"];
 fn is_spending(words: &str) -> bool {
     let mut words = words.split_ascii_whitespace().rev();
     match words.next() {
-        Some("budget") => words.next().is_some(),
+        Some("budget") => words.next().is_some_and(|word| !matches!(word, "from" | "in" | "is" | "to")),
         Some("cap" | "limit") => words.next() == Some("spend"),
         Some("amount") => matches!(words.next(), Some("bid" | "budget")),
         _ => false,

@@ -1,5 +1,6 @@
 //! What a tool's title and description say. They are the server's words, so they can raise a class and never lower it.
 
+use super::nouns::{is_activity, is_information, is_no_verb, is_noun};
 use super::verb_objects::class_with_object;
 use super::word_table::WordTable;
 use super::words::{Break, Form, MAX_VERB, Tokens, VerbPlace, find_verb, visit_base_forms};
@@ -103,7 +104,12 @@ pub(super) fn read_text(tokens: &Tokens) -> TextFindings<'_> {
         }
         // "Gets a user - use this to check or restore it": what it is good for is not what it does.
         at.is_advice |= word == "use" && before != Break::Word && at.opening.is_some();
-        if word.len() <= MAX_VERB && !is_negation(at.previous) && !is_label(next) && !at.is_advice && !at.is_drag(word)
+        if word.len() <= MAX_VERB
+            && !is_negation(at.previous)
+            && !is_label(next)
+            && !at.is_advice
+            && !at.is_drag(word)
+            && !at.is_inverse(word)
         {
             let mut opened = None;
             visit_base_forms(word, |base, form| {
@@ -117,6 +123,7 @@ pub(super) fn read_text(tokens: &Tokens) -> TextFindings<'_> {
                     };
                     if base == "manage" {
                         manages = true;
+                        at.manages |= at.sentence == 0;
                     } else {
                         class.into_iter().for_each(|class| raise(class, word));
                     }
@@ -133,12 +140,27 @@ pub(super) fn read_text(tokens: &Tokens) -> TextFindings<'_> {
     let phrases = find_phrases(tokens);
     let said = PHRASES.iter().enumerate().filter(|(at, _)| phrases >> at & 1 == 1);
     said.for_each(|(_, &(phrase, class))| raise(class, phrase));
+    if claim.is_none() && opening.is_none() {
+        claim = find_information(tokens).map(|word| (Class::Read, word));
+        opening = claim.map(|(class, _)| class);
+    }
     let mut previous = "";
     let returns = tokens.words().any(|(word, _)| {
         let before = std::mem::replace(&mut previous, word);
         matches!(word, "return" | "returns") && !is_negation(before)
     });
     TextFindings { claim, opening, manages, returns, only_selects: only_selects(tokens), tokens }
+}
+
+/// What the tool returns, where its text does not begin with a verb but says what it is: "Funding rate history".
+fn find_information(tokens: &Tokens) -> Option<&str> {
+    const REACH: usize = 8;
+    let (first, _) = tokens.words().next()?;
+    let is_thing = |word: &str| is_noun(word) || is_no_verb(word) || is_activity(word);
+    let mut words =
+        tokens.words().enumerate().take(REACH).take_while(|(at, (_, before))| *at == 0 || *before == Break::Word);
+    let is_told = |word: &str| is_information(word) || matches!(word, "data" | "news" | "number" | "rate" | "tickers");
+    words.find(|(_, (word, _))| is_told(word)).map(|(_, (word, _))| word).filter(|_| is_thing(first))
 }
 
 /// "Run a read-only SQL query".
@@ -218,11 +240,11 @@ fn is_negation(word: &str) -> bool {
 
 /// Verbs that mean something else in a text than in a name, and what they mean there.
 static TEXT_VERBS: WordTable<256> = WordTable::new(&[
-    "display download gather obtain provide receive return screen see aggregate",
+    "display download gather obtain provide receive return screen see track aggregate",
     // "Call this tool when …" and "type" say nothing about what it does, and "allows you to read" is read.
     "accept adjust allow answer apply ask call chat control debug define focus format generate handle has is like load mark \
      message note open optimize prepare print process record refresh request resolve select sign skip split status \
-     store switch test track tree type use verify",
+     store switch test tree type use verify",
     "conduct perform",
     // Of a value: it is set to nothing.
     "clear reset",
@@ -253,8 +275,9 @@ fn class_of_call<'t>(after: impl Iterator<Item = (&'t str, Break)>) -> Option<Cl
             | "program" => {
                 return Some(Class::Execute);
             }
-            "aggregation" | "aggregations" | "analysis" | "audit" | "benchmark" | "check" | "checks" | "diagnostics"
-            | "find" | "get" | "list" | "lookup" | "queries" | "query" | "read" | "search" | "searches" | "select" => {
+            "aggregation" | "aggregations" | "avg" | "count" | "sum" | "analysis" | "audit" | "benchmark" | "check"
+            | "checks" | "diagnostics" | "find" | "get" | "list" | "lookup" | "queries" | "query" | "read"
+            | "report" | "search" | "searches" | "select" => {
                 class = class.or(Some(Class::Read));
             }
             "operation" | "operations" => {}
@@ -281,6 +304,8 @@ struct TextPlace<'t> {
     /// The form of the verb that opens the sentence.
     opening: Option<Form>,
     is_after_colon: bool,
+    /// The sentence says that something is managed, and then how: "Manage lists: create, delete".
+    manages: bool,
     /// What is said from here on is what the tool is good for.
     is_advice: bool,
 }
@@ -301,10 +326,21 @@ impl TextPlace<'_> {
         self.before = Some(before);
     }
 
+    /// Whether a word only takes back what the one before it does: "adds or removes a label".
+    fn is_inverse(&self, word: &str) -> bool {
+        matches!(word, "remove" | "removes")
+            && matches!(self.previous, "and" | "or")
+            && matches!(self.before_previous, "add" | "adds")
+    }
+
     /// Whether a word that can be a verb is a verb here. In later sentences only "deletes" and the like say what the
     /// tool does: "delete" may be advice to its user.
     fn lets(&self, form: Form, (class, place): (Class, VerbPlace), word: &str) -> bool {
+        // In "lists endpoint builds", the endpoint is no subject.
+        let is_tool = matches!(self.previous, "endpoint" | "operation" | "function" | "method")
+            && !matches!(self.before_previous, "" | "the" | "this");
         let subject = self.before == Some(Break::Word)
+            && !is_tool
             // "If you can run a command" says nothing about the tool.
             && !matches!(self.before_previous, "you" | "agents" | "clients" | "users")
             && matches!(
@@ -350,13 +386,19 @@ impl TextPlace<'_> {
             || is_first && self.word <= 3 && matches!(self.previous, "help" | "helps");
         let is_listed = self.before == Some(Break::Clause);
         let is_joined = matches!(self.previous, "and" | "or");
+        // "Get or set a value".
+        let is_second = self.previous == "or" && self.word <= 2 && self.opening == Some(Form::Base);
         match (form, place) {
             (Form::Base, VerbPlace::Anywhere) => {
-                let goes_on = is_joined || (is_listed && self.word <= 6 && !self.is_after_colon);
+                let is_way = self.manages && (is_listed || is_joined || self.before == Some(Break::Aside));
+                let goes_on = is_way || is_joined || (is_listed && self.word <= 6 && !self.is_after_colon);
                 let will = self.previous == "will" && class >= Class::Destructive;
-                will || (self.sentence == 0 && (begins || (goes_on && self.opening == Some(Form::Base))))
+                will || (self.sentence == 0 && (begins || (goes_on && (is_way || self.opening == Some(Form::Base)))))
             }
-            (Form::Base, VerbPlace::First) => self.sentence == 0 && begins,
+            (Form::Base, VerbPlace::First) => {
+                self.sentence == 0
+                    && (begins || is_second || self.manages && (is_listed || self.before == Some(Break::Aside)))
+            }
             // In "opens, sends and updates", the words are as often nouns; "deletes" is a verb everywhere.
             (Form::Third, VerbPlace::Anywhere) => {
                 let noun = matches!(

@@ -4,12 +4,12 @@ use crate::risk::class::Class;
 
 /// Verbs that do something else to some objects than to others.
 #[rustfmt::skip]
-const WITH_OBJECT: [(&str, &[&str], Class); 26] = {
+const WITH_OBJECT: [(&str, &[&str], Class); 30] = {
     use Class::{Destructive, Execute, Read, Write};
     [
         ("apply", &["border", "borders", "filter", "format", "formatting", "label", "labels", "shading", "style", "table"], Write),
         ("capture", &["screenshot", "screenshots", "snapshot"], Read),
-        ("clear", &["cache", "caches", "console", "filter", "filters", "highlight", "highlights", "selection", "snapshot"], Write),
+        ("clear", &["cache", "caches", "console", "default", "defaults", "filter", "filters", "highlight", "highlights", "selection", "snapshot"], Write),
         ("close", &["browser", "session", "tab"], Execute),
         ("compose", &["music", "song"], Execute),
         ("convert", &["color", "colors", "coordinates", "coords", "currency", "id", "identifiers", "ids", "temperature", "time", "timestamp", "timezone", "unit", "units"], Read),
@@ -17,6 +17,9 @@ const WITH_OBJECT: [(&str, &[&str], Class); 26] = {
         ("disconnect", &["account", "domain", "integration", "relation", "relations", "repositories", "repository"], Destructive),
         // A pull request that is declined is closed for good.
         ("decline", &["pull"], Destructive),
+        ("evaluate", &["arithmetic", "math", "mathematical"], Read),
+        ("execute", QUERIES, Read),
+        ("export", &["bibtex", "citation", "citations"], Read),
         ("flush", &["cache", "caches"], Write),
         ("format", &["disk", "drive", "partition", "volume"], Destructive),
         ("format", &["bibliography", "citation", "citations"], Read),
@@ -30,15 +33,19 @@ const WITH_OBJECT: [(&str, &[&str], Class); 26] = {
         ("resolve", &["address", "dns", "handle", "hostname", "id", "ids", "library", "link", "links", "name", "names", "reference", "symbol",
             "to", "uri", "url", "urls"], Read),
         ("restore", &["archive", "bin", "trash"], Write),
-        ("run", &["analysis", "audit", "audits", "diagnostics"], Read),
+        ("run", &["analysis", "audit", "audits", "diagnostics", "report", "reports"], Read),
+        ("run", QUERIES, Read),
         ("start", RECORDS, Write),
         ("stop", RECORDS, Write),
-        ("test", &["connection", "connectivity"], Read),
+        ("test", &["auth", "authentication", "connection", "connectivity"], Read),
         ("transfer", &["issue", "issues", "task", "tasks", "ticket", "tickets"], Write),
         ("transfer", &["call", "domain", "ownership", "project", "repository", "team", "workspace"], Execute),
         ("verify", &["code", "domain", "email", "otp", "phone", "script", "sender"], Execute),
     ]
 };
+
+/// Languages that can only ask.
+const QUERIES: &[&str] = &["cql", "jql", "kql", "logql", "nrql", "promql", "soql", "traceql"];
 
 /// What only notes what happens.
 #[rustfmt::skip]
@@ -49,7 +56,7 @@ pub(super) fn class_with_object<'w>(verb: &str, class: Class, words: impl Iterat
     let of_verb = WITH_OBJECT.iter().filter(|(known, ..)| *known == verb);
     // What is run stands last: an audit mode is no audit.
     let has = |objects: &[&str]| match verb {
-        "run" => words.clone().last().is_some_and(|word| objects.contains(&word)),
+        "run" if objects != QUERIES => words.clone().last().is_some_and(|word| objects.contains(&word)),
         _ => words.clone().any(|word| objects.contains(&word)),
     };
     let mut found = of_verb.filter(|(_, objects, _)| has(objects));

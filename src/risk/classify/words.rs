@@ -27,7 +27,7 @@ pub(super) enum VerbPlace {
 const VERB_GROUPS: [&str; 10] = [
     "analyse analyze approximate assess audit autocomplete blame browse calculate cat check classify compare compute correlate count \
      decode describe detect determine diagnose diff discover echo encode enumerate estimate examine exists explain explore \
-     calc decompile derive dig disassemble divide extract fetch filter find forecast geocode get glob grep has head identify inspect introspect investigate is lint list \
+     calc decompile derive dig disassemble divide extract fetch filter find forecast geocode get glob grep has head hunt identify inspect introspect investigate is lint list \
      locate lookup ls measure monitor observe parse peek ping poll predict preview query rank read recall recommend rerank \
      research retrieve scan scrape screenshot search show stat status suggest summarise summarize tail translate tree \
      troubleshoot validate verify view wait whoami",
@@ -38,7 +38,7 @@ const VERB_GROUPS: [&str; 10] = [
     "ack acknowledge adjust align annotate arrange block bookmark categorize change clone close colorize combine comment commit complete compose compress concat concatenate convert copy crop decompress \
      define disconnect download draft draw duplicate emulate favorite favourite flag fork format freeze hide highlight import init \
      join label link lock mark mkdir mute note organize patch pin prioritize pull react rearrange rebase record reorder \
-     reorganize resize resolve rewrite select set snooze sort stage star stash store style tag toggle touch transition undo \
+     reorganize resize resolve rewrite select set snooze sort split stage star stash store style tag toggle touch transition undo \
      upload redo watch",
     "activate approve authorize click deploy dispatch downgrade drain enqueue eval evaluate exec execute impersonate \
      install interact invoke launch manage migrate navigate notify promote provision publish reboot reject rerun resend \
@@ -51,7 +51,7 @@ const VERB_GROUPS: [&str; 10] = [
     // Other words that begin names, so that the next word is not a verb: `rebuild_list_items` does not list anything.
     "accept allow alter annihilate bypass decline demolish escalate generate handle hijack ingest inject load \
      obliterate open optimize override perform permit prepare rebuild recreate refresh regenerate reindex sanitize scrub \
-     seed shuffle sign skip split squash strip suspend tweak unblock use vacuum wreck",
+     seed shuffle sign skip squash strip suspend tweak unblock use vacuum wreck",
     "abort cancel clear decommission del delete deprovision deregister destroy discard drop erase evict expunge flush \
      forget kill nuke prune purge redact remove reset revoke rm rmdir shred teardown terminate trash truncate uninstall \
      unregister wipe",
@@ -123,7 +123,7 @@ pub(super) fn is_set_off(word: &str) -> bool {
 #[rustfmt::skip]
 pub(super) fn is_running(word: &str) -> bool {
     matches!(strip_plural(word),
-        "cluster" | "container" | "deployment" | "droplet" | "instance" | "machine" | "nameserver"
+        "cluster" | "container" | "deployment" | "droplet" | "endpoint" | "instance" | "machine" | "nameserver"
             | "pod" | "server" | "service" | "vm")
 }
 
@@ -131,16 +131,16 @@ pub(super) fn is_running(word: &str) -> bool {
 #[rustfmt::skip]
 pub(super) fn is_plain_thing(word: &str) -> bool {
     matches!(strip_plural(word),
-        "categories" | "category" | "column" | "comment" | "draft" | "evidence" | "feedback" | "field" | "folder" | "label"
-            | "metadata" | "note" | "section" | "stage" | "tag" | "template")
+        "categories" | "category" | "column" | "comment" | "draft" | "entries" | "entry" | "evidence" | "feedback" | "field" | "folder" | "label"
+            | "log" | "metadata" | "note" | "section" | "stage" | "tag" | "template")
 }
 
 /// Whether such a verb is a thing where another verb says what is done with it: `list_label`, `mail_get_orders`.
 #[rustfmt::skip]
 pub(super) fn is_handled_thing(word: &str) -> bool {
     matches!(word,
-        "build" | "call" | "charge" | "chat" | "comment" | "email" | "export" | "import" | "invoice" | "label" | "mail" | "message"
-            | "note" | "payment" | "payout" | "record" | "refund" | "release" | "schedule" | "tag" | "test" | "trigger")
+        "archive" | "build" | "call" | "charge" | "chat" | "comment" | "email" | "export" | "import" | "invoice" | "label" | "mail" | "message"
+            | "note" | "payment" | "payout" | "record" | "refund" | "release" | "schedule" | "tag" | "test" | "trash" | "trigger")
 }
 
 /// Whether such a verb is a thing as well where a verb ends the name: `leave_application_get`.

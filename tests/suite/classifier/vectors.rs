@@ -36,7 +36,6 @@ fn a_harmful_verb_anywhere_beats_a_reading_one() {
         ("mcp__server__delete_user", Destructive),
         ("read.delete", Destructive),
         ("delete.preview", Destructive),
-        ("search/run_query", Execute),
         ("invoices.list", Read),
         ("invoices.create", Financial),
         ("messages.create", Execute),
@@ -65,7 +64,7 @@ fn a_thing_at_the_end_of_a_name_need_not_be_read() {
     for name in [
         "rework_list",
         "reword_query",
-        "alignTree",
+        "wobbleTree",
         "issue_list",
         "list_and_vaporize",
         "vaporize.view",
@@ -247,6 +246,66 @@ fn a_description_settles_what_the_name_leaves_open() {
 }
 
 #[test]
+fn what_is_meant_is_told_by_what_is_around_it() {
+    use Class::{Destructive, Execute, Financial, Read, Write};
+    let told = |name: &str, description: &str| json!({"name": name, "description": description});
+    for (name, description, class) in [
+        // What follows "to" is waited for, unless nothing else opens the sentence.
+        ("wait_for_page", "Wait for it to complete", Read),
+        ("geocoding", "Search for places by name.", Read),
+        ("track_parcel", "Track a parcel by its number.", Read),
+        ("check_api_key", "Check if a key is set", Read),
+        ("get_credential_schema", "Get the fields of a credential.", Read),
+        ("list_endpoint_builds", "List serverless endpoint builds.", Read),
+        ("calculate", "Evaluate a batch of math expressions.", Read),
+        ("research_import", "Import what was found.", Write),
+        ("modify_labels", "Adds or removes labels.", Write),
+        ("post_comment", "Post a comment.", Write),
+        ("funding_rate", "Funding rate history.", Read),
+        ("exa_process", "Extract what a page says.", Read),
+        ("execute_query", "Execute a read-only SQL query.", Read),
+        ("run_report", "Runs a report of users.", Read),
+    ] {
+        assert_class(told(name, description), class, Confidence::High);
+    }
+    for (name, description, class) in [
+        ("get_x", "Use this to delete a user.", Destructive),
+        ("get_x", "Wait for it to be found and delete it.", Destructive),
+        ("deleting", "Search for places.", Execute),
+        ("funding_rate", "Vaporize the history.", Execute),
+        ("vaporize_rate", "Funding rate history.", Execute),
+        ("search/run_query", "Finds users.", Execute),
+        ("execute_query", "Finds users.", Execute),
+        ("export_data", "The data, sent to others.", Execute),
+        ("bombing_list", "Vaporize a list.", Execute),
+        ("track_event", "Track an event.", Execute),
+        ("get_api_key", "Get the key.", Execute),
+        ("get_x", "Lists all. This endpoint then sends the rest.", Execute),
+        ("query_graphql", "Query an endpoint.", Execute),
+        ("get_x", "Fetches a page. Fees are paid automatically.", Financial),
+        ("manage_lists", "Manage lists: create, update, delete, or clear them.", Destructive),
+        ("add_x", "Adds a label or removes it.", Destructive),
+    ] {
+        let verdict = judge(&told(name, description));
+        assert_eq!(verdict.counts_as(), class, "{name} {description} {verdict:?}");
+    }
+    let with = |name: &str, description: &str, argument: &str| {
+        let mut tool = told(name, description);
+        tool["inputSchema"] = json!({"properties": {argument: {"description": "Bypass the cache"}}});
+        judge(&tool).counts_as()
+    };
+    assert_eq!(with("generate", "Generate an answer.", "topic"), Read);
+    assert_eq!(with("generate", "Generate an answer.", "prompt"), Execute);
+    assert_eq!(with("aggregate_logs", "Search and count logs.", "group_by"), Read);
+    assert_eq!(with("aggregate_logs", "Search and count logs.", "pipeline"), Execute);
+    assert_eq!(with("blorb_registers", "Get registers.", "address"), Read);
+    assert_eq!(with("blorb_registers", "Get registers.", "action"), Execute);
+    assert_eq!(with("get_x", "Get or set it.", "x"), Execute);
+    assert_eq!(with("get_x", "Get it.", "force"), Read);
+    assert_eq!(with("create_x", "Create it.", "exclude_from_budget"), Write);
+}
+
+#[test]
 fn annotations_are_claims() {
     use Class::{Destructive, Execute, Read, Write};
     let hinted = |name: &str, hints: Value| json!({"name": name, "annotations": hints});
@@ -306,6 +365,7 @@ fn arguments_tell() {
         json!({"sort": {"enum": ["created", "deleted"]}, "action": {"enum": ["get", 7, null, {"a": []}]}}),
         json!({"__proto__": {"enum": ["delete"]}, "constructor": null, "": [], "é": 3}),
         json!({"action": {"enum": {"delete": 1}}, "mode": [], "op": "delete"}),
+        json!({"action": {"enum": ["positions", "top_trades", "trade_data"]}}),
         json!("garbage"),
         json!([{"force": 1}]),
     ] {
@@ -430,6 +490,17 @@ fn what_is_changed_counts() {
         ("verify_domain", Execute),
         ("resize_vm", Execute),
         ("get_subscription", Class::Read),
+        ("update_service", Execute),
+        ("service_update", Execute),
+        ("update_service_label", Write),
+        ("write_pty", Execute),
+        ("execute_promql_query", Class::Read),
+        ("move_by_domain", Write),
+        ("update_domain", Execute),
+        ("trash_get_items", Class::Read),
+        ("trash_item", Class::Destructive),
+        ("adjust_stock", Write),
+        ("clear_defaults", Write),
     ] {
         assert_name(name, class, Confidence::High);
     }
