@@ -68,7 +68,7 @@ hide = ["drop_*", "gone"]
 [classes.execute]
 action = "require_approval"
 
-[tools.run_report]
+[tools.run_import]
 rate_limit = "5/minute"
 reason = "Reports are dear."
 [tools.delete_list]
@@ -79,7 +79,7 @@ class = "destructive"
 
 fn shop() -> Vec<(&'static str, Value)> {
     let described = json!([
-        { "name": "run_report", "title": "Run a report", "description": "Runs it.\nThen more.", "inputSchema": {}, "x": 1e300 },
+        { "name": "run_import", "title": "Run a report", "description": "Runs it.\nThen more.", "inputSchema": {}, "x": 1e300 },
         { "name": "drop_table", "inputSchema": {} },
     ]);
     vec![
@@ -122,14 +122,14 @@ fn the_agent_sees_what_the_policy_leaves_of_all_pages() {
         [
             "get_lists read classifier allow classes.read true",
             "delete_list destructive policy deny tools.delete_list true",
-            "run_report execute classifier allow tools.run_report true",
+            "run_import execute classifier allow tools.run_import true",
             "drop_table destructive classifier hide hide[0] false",
             "do_it execute classifier require_approval classes.execute true",
         ]
     );
     let report = &view["tools"][2];
     assert_eq!((&report["title"], &report["policy_reason"]), (&json!("Run a report"), &json!("Reports are dear.")));
-    assert_eq!(report["limits"], json!([{ "rule": "tools.run_report.rate_limit", "max": 5, "window": 60 }]));
+    assert_eq!(report["limits"], json!([{ "rule": "tools.run_import.rate_limit", "max": 5, "window": 60 }]));
     assert_eq!(
         (&report["risk"], &report["severity"], &report["confidence"]),
         (&json!("high"), &json!("high"), &json!("high"))
@@ -187,7 +187,7 @@ What the agent sees
   delete_list  critical  policy  refused          !      tools.delete_list
   execute: 2 tools
   do_it        high      low     asks a person           classes.execute
-  run_report   high      high    passes 5/minute         tools.run_report   Runs it.
+  run_import   high      high    passes 5/minute         tools.run_import   Runs it.
   read: 1 tool
   get_lists    low       high    passes                  classes.read
 
@@ -542,7 +542,7 @@ fn eighty_columns_hold_what_matters() {
     let table: Vec<_> = text.lines().filter(|line| line.starts_with("  ")).collect();
     assert!(table.iter().all(|line| line.chars().count() <= 80), "{text}");
     assert!(
-        text.contains("run_report   high      high    passes 5/minute         tools.…\r\n      Runs it.\r\n"),
+        text.contains("run_import   high      high    passes 5/minute         tools.…\r\n      Runs it.\r\n"),
         "{text}"
     );
     assert!(text.contains("  tools.…  the entry of the tool's own name\r\n"), "what is left out is explained: {text}");

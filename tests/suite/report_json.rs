@@ -23,7 +23,7 @@ hide = ["drop_*", "gone"]
 [classes.read]
 [tools.buy]
 limits = [{ max = 12.5, window = "day", align = "calendar", increment_from = "args.amount" }]
-[tools.run_report]
+[tools.run_import]
 rate_limit = "5/minute"
 reason = "Reports are dear."
 [tools.delete_list]
@@ -43,7 +43,7 @@ fn home() -> Home {
         },
         "tools/list": { "tools": [
             { "name": "get_lists", "inputSchema": {}, "description": "Reads. Then more." },
-            { "name": "run_report", "title": "Run a report", "inputSchema": {} },
+            { "name": "run_import", "title": "Run a report", "inputSchema": {} },
             { "name": "drop_table", "inputSchema": {} },
             { "name": "delete_list", "inputSchema": {} },
         ] },
@@ -86,7 +86,7 @@ fn older_lock() -> String {
         ),
         (
             ItemKind::Tool,
-            json!({ "name": "run_report", "title": "Run a report", "inputSchema": {} }),
+            json!({ "name": "run_import", "title": "Run a report", "inputSchema": {} }),
             Some(Class::Execute),
         ),
         (

@@ -57,9 +57,7 @@ fn write_head(
     let info = |key: &str| report.server_info.get(key).and_then(serde_json::Value::as_str).map(shorten_name);
     let name = info("name").unwrap_or_else(|| "without a name".to_owned());
     let version = info("version").map(|version| format!(" {version}")).unwrap_or_default();
-    let file = report.policy.file.unwrap_or_default();
-    // A name alone makes it no known server, and a second account of one has a name of its own.
-    let server = catalogue.map_or("any server", |known| known.server);
+    let (server, file) = (report.server, report.policy.file.unwrap_or_default());
     let policy = match report.policy.mode {
         Mode::Builtin => format!("the built-in policy for {server}"),
         Mode::Patch => format!("{file}, laid over the built-in policy for {server}"),

@@ -464,7 +464,7 @@ fn what_is_changed_counts() {
         ("update_user_subscription", Write),
         ("create_topic_subscription", Write),
         ("update_contract", Write),
-        ("move_event_log", Execute),
+        ("move_event_log", Write),
         ("create_release_note", Write),
         ("add_member_note", Write),
         ("add_note_to_release", Write),
