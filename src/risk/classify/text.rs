@@ -336,11 +336,10 @@ impl TextPlace<'_> {
     /// Whether a word that can be a verb is a verb here. In later sentences only "deletes" and the like say what the
     /// tool does: "delete" may be advice to its user.
     fn lets(&self, form: Form, (class, place): (Class, VerbPlace), word: &str) -> bool {
-        // In "lists endpoint builds", the endpoint is no subject.
         let is_tool = matches!(self.previous, "endpoint" | "operation" | "function" | "method")
             && !matches!(self.before_previous, "" | "the" | "this");
         let subject = self.before == Some(Break::Word)
-            && !is_tool
+            && !is_tool // "lists endpoint builds"
             // "If you can run a command" says nothing about the tool.
             && !matches!(self.before_previous, "you" | "agents" | "clients" | "users")
             && matches!(
