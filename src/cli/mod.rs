@@ -10,6 +10,7 @@ mod init;
 mod inspect;
 mod lock;
 mod log;
+mod login;
 mod since;
 mod system;
 mod ui;
@@ -32,6 +33,7 @@ pub(crate) use lock::{LockAcceptArgs, LockArgs, LockCommand, LockDiffArgs, LockT
 pub(crate) use log::{
     Filters, Last, LogArgs, LogCommand, LogPolicyArgs, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs,
 };
+pub(crate) use login::{LoginArgs, LoginPlace, LoginServerArgs, LogoutArgs};
 pub(crate) use ui::UiArgs;
 
 use crate::limits::MIN_MESSAGE;
@@ -94,6 +96,10 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Lock a server: hold it to the tools, prompts, instructions and package that it has now
     Lock(LockArgs),
+    /// Log in to a server over HTTP in the browser, so that `wrap --url` can reach it
+    Login(LoginArgs),
+    /// Take the login of a server away
+    Logout(LogoutArgs),
     /// Write a policy for a server from what it lists, after asking about each class of tools
     Init(InitArgs),
     /// Load a policy and print its errors and warnings, each with its place and a fix

@@ -16,6 +16,7 @@ pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod lock;
 pub(crate) mod log;
+pub(crate) mod login;
 mod output;
 pub(crate) mod register;
 mod register_all;
@@ -59,6 +60,8 @@ pub(crate) fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Doctor(args) => doctor::run(args, env),
         Command::Inspect(args) => inspect::run(args, env),
         Command::Init(args) => init::run(args, env),
+        Command::Login(args) => login::login(args, env),
+        Command::Logout(args) => login::logout(args, env),
         Command::Lock(args) => lock::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),

@@ -118,7 +118,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
     let max_message = args.max_message.map_or(max_message, |size| size.0);
     let upstream = match &args.url {
-        Some(_) => UpstreamTarget::from_address(command, env, max_message)?,
+        Some(_) => UpstreamTarget::from_address(command, env, max_message)?.with_name(place.server.name().as_str()),
         None => UpstreamTarget::Command(command),
     };
     let reload = reload(place, in_force);

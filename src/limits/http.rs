@@ -52,3 +52,24 @@ pub const HTTP_RESUME: Duration = Duration::from_secs(1);
 pub const MAX_HTTP_RESUME: Duration = Duration::from_secs(30);
 /// How often a stream is resumed that brings nothing.
 pub const MAX_HTTP_RESUMES: u32 = 5;
+
+// Logins.
+
+/// How long a document or an answer of an authorization server may be, in bytes.
+pub const MAX_LOGIN_DOCUMENT: usize = 256 * 1024;
+/// How long a login file may be that is read, in bytes.
+pub const MAX_LOGIN_FILE: usize = 2 * MAX_LOGIN_DOCUMENT;
+/// How long an authorization server has for one answer, from the connection to its last byte.
+pub const LOGIN_ANSWER: Duration = Duration::from_secs(30);
+/// How long `login` waits for the person in the browser.
+pub const LOGIN_PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How long a browser may take to send the head of what it asks the listener of a login.
+pub const LOGIN_REQUEST: Duration = Duration::from_secs(10);
+/// How many connections that listener serves at once.
+pub const MAX_LOGIN_CONNECTIONS: usize = 16;
+/// How long before its end a token is replaced.
+pub const LOGIN_MARGIN: Duration = Duration::from_secs(30);
+/// How long the system's keychain may take, which can ask the person first.
+pub const KEYCHAIN_PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked whether it has answered.
+pub const KEYCHAIN_LOOK: Duration = Duration::from_millis(10);

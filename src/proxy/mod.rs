@@ -42,7 +42,10 @@ use self::approval_worker::{ApprovalInbox, ApprovalWorker};
 pub use self::child::{SpawnEnv, StartError};
 use self::client_input::ClientInput;
 use self::client_read_state::ClientReading;
-pub use self::http::{BadTarget, HttpTarget};
+pub use self::http::{
+    AuthorizationPage, BadTarget, GivenClient, HttpTarget, Kept, LoginError, LoginFacts, LoginOptions, LoginStore, Logout, StoreError,
+    StorePlace, find_wanted, log_in, log_out, target_words,
+};
 use self::outbox::{Outbox, ServerRoute};
 use self::pipe::into_file;
 use self::pump::{Pump, PumpSource};

@@ -36,6 +36,15 @@ impl UpstreamTarget {
         }
     }
 
+    /// Says what the server is called, for advice on how to log in.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        if let Self::Http(target) = &mut self {
+            target.set_name(name);
+        }
+        self
+    }
+
     /// As [`Self::from_words`], where the first word is to be an address.
     ///
     /// # Errors

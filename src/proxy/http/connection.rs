@@ -20,6 +20,7 @@ use tokio_rustls::TlsConnector;
 
 use super::HttpTarget;
 use super::forward_proxy::read_status;
+use super::reach::Reach;
 use super::trouble::Trouble;
 use crate::limits::{HTTP_ADDRESS_WAIT, HTTP_CONNECT, HTTP_IDLE, HTTP_KEEPALIVE, MAX_HTTP_HEAD, MAX_HTTP_IDLE};
 use crate::proxy::shared_session::lock_unpoisoned;
@@ -72,12 +73,24 @@ type IdleConnection = (Instant, SendRequest<LineBody>);
 /// The connections to one server.
 pub(super) struct Connections {
     idle: Arc<Mutex<Vec<IdleConnection>>>,
-    tls: OnceLock<TlsConnector>,
+    tls: Arc<OnceLock<TlsConnector>>,
+    /// How far away the server was that the last connection was opened to.
+    peer: Mutex<Option<Reach>>,
 }
 
 impl Connections {
     pub(super) fn new() -> Self {
-        Self { idle: Arc::default(), tls: OnceLock::new() }
+        Self { idle: Arc::default(), tls: Arc::default(), peer: Mutex::default() }
+    }
+
+    /// Connections to another server, for which the certificates are not read again.
+    pub(super) fn for_another(&self) -> Self {
+        Self { tls: Arc::clone(&self.tls), ..Self::new() }
+    }
+
+    /// How far away the server is, as far as is known: behind a proxy it is taken for far.
+    pub(super) fn peer_reach(&self) -> Reach {
+        lock_unpoisoned(&self.peer).unwrap_or(Reach::Internet)
     }
 
     /// Sends a request on a connection that is free, or on a new one.
@@ -138,12 +151,19 @@ impl Connections {
         let unreached = |error: io::Error| Trouble::from_connection(&error);
         let endpoint = &target.endpoint;
         let stream = match &target.forward_proxy {
-            None => connect_to(endpoint.host(), endpoint.port()).await.map_err(unreached)?,
+            None => connect_to(endpoint.host(), endpoint.port(), target.least_reach).await.map_err(unreached)?,
             Some(proxy) => {
+                // Other names are looked up by the proxy.
+                if let Ok(address) = endpoint.host().trim_matches(['[', ']']).parse()
+                    && Reach::of_address(address) < target.least_reach
+                {
+                    return Err(unreached(too_near(endpoint.host())));
+                }
                 let (host, port) = proxy.place();
                 let through = |why: String| Trouble::Unreached(format!("the proxy {host}:{port} {why}"));
-                let mut stream =
-                    connect_to(host, port).await.map_err(|error| through(format!("cannot be reached: {error}")))?;
+                let mut stream = connect_to(host, port, Reach::Machine)
+                    .await
+                    .map_err(|error| through(format!("cannot be reached: {error}")))?;
                 let answer = ask_proxy(&mut stream, &proxy.connect_request(endpoint)).await;
                 match answer.map_err(|error| through(format!("broke the connection: {error}")))? {
                     Some(200..=299) => {}
@@ -154,6 +174,7 @@ impl Connections {
                 stream
             }
         };
+        let peer = stream.peer_addr().ok().filter(|_| target.forward_proxy.is_none());
         let _ = stream.set_nodelay(true);
         // A stream may be silent for hours, and nothing says that the other side has gone.
         let _ =
@@ -171,6 +192,8 @@ impl Connections {
         let (connection, driver) =
             builder.max_buf_size(MAX_HTTP_HEAD).handshake(TokioIo::new(stream)).await.map_err(broken)?;
         tokio::spawn(driver);
+        // Only now is it known to be the server, where there is TLS.
+        *lock_unpoisoned(&self.peer) = peer.map(|peer| Reach::of_address(peer.ip()));
         Ok(connection)
     }
 
@@ -196,8 +219,14 @@ impl Connections {
 }
 
 /// Connects to the first address that answers, giving each a moment before the next is tried too (RFC 8305).
-async fn connect_to(host: &str, port: u16) -> io::Result<TcpStream> {
-    let addresses = find_addresses(host, port).await?;
+async fn connect_to(host: &str, port: u16, least: Reach) -> io::Result<TcpStream> {
+    let mut addresses = find_addresses(host, port).await?;
+    let found = addresses.len();
+    addresses.retain(|address| Reach::of_address(address.ip()) >= least);
+    if addresses.len() < found {
+        // Not even by another of its addresses: a name that has both kinds is meant to mislead.
+        return Err(too_near(host));
+    }
     let mut attempts = tokio::task::JoinSet::new();
     let mut waiting = addresses.into_iter();
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -218,6 +247,13 @@ async fn connect_to(host: &str, port: u16) -> io::Result<TcpStream> {
             return Err(last);
         }
     }
+}
+
+fn too_near(host: &str) -> io::Error {
+    let why = format!(
+        "{host} is in a network, or on a machine, to which the MCP server must not lead: it is not there itself"
+    );
+    io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
 /// The addresses of a host, of both kinds in turn. `localhost` is this machine, whatever a name server says.

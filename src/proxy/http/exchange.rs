@@ -7,8 +7,8 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
-    WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    USER_AGENT, WWW_AUTHENTICATE,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::client_line::{Outgoing, OutgoingKind, PROTOCOL_VERSION, SESSION_ID};
 use super::connection::LineBody;
+use super::oauth::{LoginStore, Renewal, Tokens, find_challenge};
 use super::transport::{Manner, Transport};
 use super::trouble::{Trouble, quote};
 use crate::limits::{HTTP_ANSWER, HTTP_RETRY, HTTP_SILENCE, MAX_HTTP_ERROR, MAX_HTTP_REDIRECTS, MAX_HTTP_RETRIES};
@@ -105,16 +106,27 @@ impl Transport {
         outgoing: &Outgoing,
         mut sent: Option<oneshot::Sender<()>>,
     ) -> Result<Outcome, Trouble> {
-        let (mut retries, mut pause, mut is_renewed) = (0, HTTP_RETRY, false);
+        let (mut retries, mut pause, mut is_renewed, mut has_new_token) = (0, HTTP_RETRY, false, false);
         loop {
             let session = self.lock_facts().session.clone();
+            let token = self.prepare_token().await?;
             let trouble = match self.post_message(outgoing, sent.take(), Recipient::Session).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(trouble) => trouble,
             };
             let manner = self.lock_facts().manner;
             match (&trouble, session) {
-                // It has not looked at the message.
+                // It has not looked at the message. Another wrapper, or a login, may have brought a token meanwhile.
+                (Trouble::Login(..) | Trouble::Scope(..), _) if !has_new_token => {
+                    has_new_token = true;
+                    let renewal = match &trouble {
+                        Trouble::Scope(..) => self.tokens().find_other(token.as_ref()),
+                        _ => self.tokens().renew(token.as_ref()).await?,
+                    };
+                    if renewal == Renewal::NeedsPerson {
+                        return Err(trouble);
+                    }
+                }
                 (Trouble::Status(StatusCode::NOT_FOUND, _), Some(session))
                     if !is_renewed && !outgoing.begins_session() && manner == Manner::Streamable =>
                 {
@@ -201,6 +213,7 @@ impl Transport {
             headers.append(name, value.clone());
         }
         let facts = self.lock_facts();
+        facts.token.as_ref().map(|token| headers.insert(AUTHORIZATION, token.clone()));
         match outgoing {
             Some(outgoing) => {
                 outgoing.add_headers(headers, facts.session.as_ref(), facts.revision.as_deref());
@@ -270,6 +283,9 @@ impl Transport {
         let headers = response.headers();
         let header = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(quote);
         let (login, later) = (header(WWW_AUTHENTICATE), header(RETRY_AFTER));
+        let challenge = find_challenge(headers);
+        let is_scope = challenge.as_ref().is_some_and(|own| own.error.as_deref() == Some("insufficient_scope"));
+        let is_login = status == StatusCode::UNAUTHORIZED || (status == StatusCode::FORBIDDEN && is_scope);
         let is_json = content_type(headers) == JSON && check_encoding(headers).is_ok();
         let mut said = String::new();
         if is_json && let Ok(mut line) = self.read_body(response.into_body(), MAX_HTTP_ERROR).await {
@@ -277,7 +293,7 @@ impl Transport {
             // What a 401 says is for whoever logs in; a client would take it for the end of the matter.
             if let Some(key) = outgoing.request_key()
                 && is_line
-                && status != StatusCode::UNAUTHORIZED
+                && !is_login
                 && answers(&line, key)
             {
                 if recipient == Recipient::Session {
@@ -287,14 +303,35 @@ impl Transport {
             }
             said = error_message(&line).map(|message| format!(": {}", quote(&message))).unwrap_or_default();
         }
+        let command = self.target.logins.as_ref().map(LoginStore::login_command);
+        if is_login {
+            self.tokens().note_challenge(challenge.clone());
+        }
         Err(match status {
-            StatusCode::UNAUTHORIZED => Trouble::Login(login.map(|login| format!(" with {login}")).unwrap_or_default()),
+            StatusCode::UNAUTHORIZED => {
+                Trouble::Login(login.map(|login| format!(" with {login}")).unwrap_or_default(), command)
+            }
+            StatusCode::FORBIDDEN if is_scope => {
+                let scope = challenge.and_then(|challenge| challenge.scope);
+                Trouble::Scope(scope.map(|scope| format!(" ({})", quote(&scope))).unwrap_or_default(), command)
+            }
             StatusCode::FORBIDDEN => Trouble::Forbidden(said),
             status => {
                 let later = later.map(|later| format!(" (to be tried again after {later})")).unwrap_or_default();
                 Trouble::Status(status, said + &later)
             }
         })
+    }
+
+    pub(super) fn tokens(&self) -> Tokens<'_> {
+        Tokens::new(&self.target, &self.connections)
+    }
+
+    /// Takes the token that requests are sent with from now on, and returns it.
+    pub(super) async fn prepare_token(&self) -> Result<Option<HeaderValue>, Trouble> {
+        let token = self.tokens().find_header().await?;
+        self.lock_facts().token.clone_from(&token);
+        Ok(token)
     }
 
     fn note_manner(&self, manner: Manner) {
@@ -345,7 +382,7 @@ pub(super) async fn next_part(body: &mut Incoming, patience: Duration) -> Result
     }
 }
 
-fn follow_redirect(endpoint: &Endpoint, headers: &HeaderMap) -> Result<Endpoint, Trouble> {
+pub(super) fn follow_redirect(endpoint: &Endpoint, headers: &HeaderMap) -> Result<Endpoint, Trouble> {
     let location = headers.get(LOCATION).and_then(|location| location.to_str().ok()).unwrap_or_default();
     endpoint.resolve(location).map_err(Trouble::Redirect)
 }

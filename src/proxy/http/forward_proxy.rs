@@ -6,12 +6,19 @@ use super::client_line::encode_base64;
 use crate::wire::http::endpoint::{Endpoint, Scheme};
 
 /// What the environment says about proxies.
-#[derive(Clone, Copy, Default)]
-pub(super) struct ProxyVariables<'v> {
+#[derive(Clone, Default)]
+pub(super) struct ProxyVariables {
     /// `HTTPS_PROXY` or `https_proxy`, else `ALL_PROXY` or `all_proxy`.
-    pub(super) proxy: Option<&'v str>,
+    pub(super) proxy: Option<String>,
     /// `NO_PROXY` or `no_proxy`.
-    pub(super) except: Option<&'v str>,
+    pub(super) except: Option<String>,
+}
+
+/// The proxy can have credentials.
+impl std::fmt::Debug for ProxyVariables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProxyVariables").field("except", &self.except).finish_non_exhaustive()
+    }
 }
 
 /// A proxy that opens connections for us (`CONNECT`).
@@ -49,11 +56,13 @@ impl ForwardProxy {
     ///
     /// # Errors
     /// Returns an error if there is to be one and it cannot be used.
-    pub(super) fn for_endpoint(endpoint: &Endpoint, variables: ProxyVariables<'_>) -> Result<Option<Self>, BadProxy> {
-        let proxy = variables.proxy.map(str::trim).filter(|proxy| !proxy.is_empty());
+    pub(super) fn for_endpoint(endpoint: &Endpoint, variables: &ProxyVariables) -> Result<Option<Self>, BadProxy> {
+        let proxy = variables.proxy.as_deref().map(str::trim).filter(|proxy| !proxy.is_empty());
         match (endpoint.scheme(), proxy) {
             (Scheme::Http, _) | (_, None) => Ok(None),
-            _ if endpoint.is_loopback() || is_excepted(endpoint, variables.except.unwrap_or_default()) => Ok(None),
+            _ if endpoint.is_loopback() || is_excepted(endpoint, variables.except.as_deref().unwrap_or_default()) => {
+                Ok(None)
+            }
             (Scheme::Https, Some(proxy)) => Self::parse(proxy).map(Some),
         }
     }
@@ -140,8 +149,8 @@ mod tests {
     fn the_usual_variables_say_which_proxy_there_is() {
         let found = |url: &str, proxy: &str, except: &str| {
             let endpoint = Endpoint::parse(url).unwrap();
-            let variables = ProxyVariables { proxy: Some(proxy), except: Some(except) };
-            ForwardProxy::for_endpoint(&endpoint, variables).map(|proxy| proxy.map(|proxy| (proxy.host, proxy.port)))
+            let variables = ProxyVariables { proxy: Some(proxy.to_owned()), except: Some(except.to_owned()) };
+            ForwardProxy::for_endpoint(&endpoint, &variables).map(|proxy| proxy.map(|proxy| (proxy.host, proxy.port)))
         };
         let through = |host: &str, port| Ok(Some((host.to_owned(), port)));
         let url = "https://mcp.linear.app/mcp";

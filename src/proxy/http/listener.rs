@@ -14,6 +14,7 @@ use super::connection::LineBody;
 use super::exchange::{
     EVENTS, Outcome, Recipient, Wants, answers, check_encoding, content_type, next_part, read_result, session_revision,
 };
+use super::oauth::Renewal;
 use super::transport::{Manner, Transport};
 use super::trouble::Trouble;
 use crate::limits::{
@@ -203,6 +204,19 @@ impl Transport {
 
     /// Asks for a stream of events.
     async fn open_events(&self, from: Option<&HeaderValue>) -> Result<Response<Incoming>, Trouble> {
+        let token = self.prepare_token().await?;
+        match self.open_events_once(from).await {
+            Err(Trouble::Status(StatusCode::UNAUTHORIZED, _))
+                if token.is_some() && self.tokens().renew(token.as_ref()).await? == Renewal::Renewed =>
+            {
+                self.prepare_token().await?;
+                self.open_events_once(from).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_events_once(&self, from: Option<&HeaderValue>) -> Result<Response<Incoming>, Trouble> {
         let endpoint = self.lock_facts().endpoint.clone();
         let body = LineBody::new(Bytes::new(), None);
         let mut request = self.build_request((Method::GET, &endpoint), Wants::Events, None, body);

@@ -12,6 +12,8 @@ mod exchange;
 mod forward_proxy;
 mod listener;
 mod param_headers;
+mod oauth;
+mod reach;
 mod target;
 mod transport;
 mod trouble;
@@ -21,7 +23,11 @@ use std::thread;
 
 use tokio::sync::{oneshot, watch};
 
-pub use self::target::{BadTarget, HttpTarget};
+pub use self::oauth::{
+    AuthorizationPage, GivenClient, Kept, LoginError, LoginFacts, LoginOptions, LoginStore, Logout, StoreError,
+    StorePlace, find_wanted, log_in, log_out,
+};
+pub use self::target::{BadTarget, HttpTarget, target_words};
 use self::transport::Transport;
 use super::child::ServerExit;
 

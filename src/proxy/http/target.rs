@@ -3,10 +3,14 @@
 
 use std::ffi::OsStr;
 
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::forward_proxy::{BadProxy, ForwardProxy, ProxyVariables};
+use super::oauth::LoginStore;
+use super::reach::Reach;
 use crate::env::Env;
+use crate::limits::MAX_LOGIN_DOCUMENT;
+use crate::paths::state_dir;
 use crate::wire::http::endpoint::{BadEndpoint, Endpoint};
 use crate::wire::http::header_rule::BadHeader;
 use crate::wire::http::target_words::{BadWord, TargetWords};
@@ -19,6 +23,12 @@ pub struct HttpTarget {
     pub(super) headers: HeaderMap,
     /// The proxy that connections go through; `None` if they go straight.
     pub(super) forward_proxy: Option<ForwardProxy>,
+    /// What the proxies of other addresses are found by.
+    proxies: ProxyVariables,
+    /// How near what it resolves to may be.
+    pub(super) least_reach: Reach,
+    /// Where logins are kept; `None` if there is no place, or a header is sent that says who we are.
+    pub(super) logins: Option<LoginStore>,
     /// The longest message in either direction, in bytes.
     pub(super) max_message: usize,
 }
@@ -79,12 +89,39 @@ impl HttpTarget {
             value.set_sensitive(true);
             headers.append(HeaderName::from_bytes(rule.name().as_bytes()).map_err(|_| unusable())?, value);
         }
-        let text = |names: &[&str]| names.iter().find_map(|name| env.var(name)).map(OsStr::to_string_lossy);
+        let text = |names: &[&str]| {
+            let found = names.iter().find_map(|name| env.var(name));
+            found.map(|value| value.to_string_lossy().into_owned())
+        };
         let proxy = text(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
-        let except = text(&["NO_PROXY", "no_proxy"]);
-        let variables = ProxyVariables { proxy: proxy.as_deref(), except: except.as_deref() };
-        let forward_proxy = ForwardProxy::for_endpoint(&endpoint, variables)?;
-        Ok(Self { endpoint, headers, forward_proxy, max_message })
+        let proxies = ProxyVariables { proxy, except: text(&["NO_PROXY", "no_proxy"]) };
+        let forward_proxy = ForwardProxy::for_endpoint(&endpoint, &proxies)?;
+        let dir = state_dir(env).ok().filter(|_| !headers.contains_key(AUTHORIZATION));
+        let logins = dir.map(|dir| LoginStore::new(&dir, &endpoint, env));
+        let least_reach = Reach::Machine;
+        Ok(Self { endpoint, headers, forward_proxy, proxies, least_reach, logins, max_message })
+    }
+
+    /// Sets what the server is called, for advice on how to log in.
+    pub fn set_name(&mut self, name: &str) {
+        if let Some(logins) = &mut self.logins {
+            logins.set_name(name);
+        }
+    }
+
+    /// Returns another server, which is reached by the same rules and gets none of our headers.
+    pub(super) fn for_another(&self, endpoint: Endpoint, least_reach: Reach) -> Result<Self, BadProxy> {
+        let forward_proxy = ForwardProxy::for_endpoint(&endpoint, &self.proxies)?;
+        let (headers, proxies) = (HeaderMap::new(), self.proxies.clone());
+        Ok(Self {
+            endpoint,
+            headers,
+            forward_proxy,
+            proxies,
+            least_reach,
+            logins: None,
+            max_message: MAX_LOGIN_DOCUMENT,
+        })
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) struct SessionFacts {
     pub(super) endpoint: Endpoint,
     pub(super) manner: Manner,
     pub(super) session: Option<HeaderValue>,
+    /// What a login has brought, as it is sent.
+    pub(super) token: Option<HeaderValue>,
     /// The revision that `initialize` has settled.
     pub(super) revision: Option<String>,
     /// The client's own `initialize`, with which a session is begun anew.
@@ -77,6 +79,7 @@ impl Transport {
             endpoint: target.endpoint.clone(),
             manner: Manner::Unknown,
             session: None,
+            token: None,
             revision: None,
             initialize: None,
             params: ParamHeaders::default(),

@@ -1,5 +1,6 @@
 //! Why a request to a server over HTTP has no answer, in words for whoever made it.
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use hyper::StatusCode;
@@ -24,8 +25,15 @@ pub(super) enum Trouble {
     Lost(String),
     #[error("has not answered for {0} seconds")]
     Silent(u64),
+    /// It wants a login, with what it says of that and the command for it; `None` where a header says who we are.
     #[error("wants a login: it answered 401 (Unauthorized){0}")]
-    Login(String),
+    Login(String, Option<String>),
+    /// The login may do less than the request needs.
+    #[error("wants a login that may do more{0}: it answered 403 (Forbidden)")]
+    Scope(String, Option<String>),
+    /// There is a login, and no new token for it.
+    #[error("could not be asked, since the login at it could not be renewed: {0}")]
+    Renewal(String),
     #[error("refuses this: it answered 403 (Forbidden){0}")]
     Forbidden(String),
     #[error("answered {0}{1}")]
@@ -86,8 +94,8 @@ impl Trouble {
         }
     }
 
-    fn advice(&self) -> &'static str {
-        match self {
+    fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Unreached(_) => {
                 "check the address and the network, and whether the server runs; then make the request again"
             }
@@ -96,10 +104,23 @@ impl Trouble {
                  system trusts, or name its file in SSL_CERT_FILE"
             }
             Self::Lost(_) | Self::Silent(_) | Self::Unanswered => "make the request again, if it is still wanted",
-            Self::Login(_) => {
-                "put the value that the server wants to see, such as `Bearer …`, into an environment variable in the `env` of the \
-                 client's entry, and name it with `--header Authorization=VARIABLE`. Logging in by OAuth is not possible yet"
+            Self::Login(_, Some(command)) => {
+                return format!(
+                    "log in with `{command}` in a terminal, which opens the browser, and then make the request again, or connect to the \
+                     server again. If it takes a key instead, put that into an environment variable, and name it with `--header \
+                     Authorization=VARIABLE`"
+                )
+                .into();
             }
+            Self::Scope(_, Some(command)) => {
+                return format!("log in again with `{command}` in a terminal, and then make the request again").into();
+            }
+            Self::Login(_, None) => {
+                "put the value that the server wants to see, such as `Bearer …`, into an environment variable in the `env` of the \
+                 client's entry, and name it with `--header Authorization=VARIABLE`"
+            }
+            Self::Scope(_, None) => "check that the key in the headers may do this",
+            Self::Renewal(_) => "make the request again; if that does not help, log in again with `policylayer login`",
             Self::Forbidden(_) => "check that the key in the headers may do this",
             Self::Status(StatusCode::TOO_MANY_REQUESTS, _) => "wait before the next request",
             Self::Status(status, _) if status.is_server_error() => "try again later, or ask whoever runs the server",
@@ -115,7 +136,7 @@ impl Trouble {
             Self::TooLong(_) => "ask for less at once, or raise `max_message` in config.toml",
             Self::Encoding(_) | Self::Unreadable => "report this to whoever runs the server",
             Self::SessionOver(_) => "connect to the server again in the client",
-        }
+        })
     }
 
     /// All that is to be said to whoever made the request.

@@ -158,7 +158,8 @@ impl Endpoint {
         &self.target
     }
 
-    fn path(&self) -> &str {
+    /// The path without the query.
+    pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 
@@ -170,7 +171,19 @@ impl Endpoint {
         }
     }
 
-    fn origin(&self) -> String {
+    /// All of the address, also the query, in which a secret may stand.
+    pub fn url(&self) -> String {
+        format!("{}{}", self.origin(), self.target)
+    }
+
+    /// Whether the other address is this one, or below its path on the same origin.
+    pub fn contains(&self, other: &Self) -> bool {
+        let below = other.path().strip_prefix(self.path().trim_end_matches('/'));
+        self.origin() == other.origin() && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// The scheme, the host, and the port where it is not the usual one.
+    pub fn origin(&self) -> String {
         format!("{}://{}", self.scheme.as_str(), self.authority())
     }
 
