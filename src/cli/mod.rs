@@ -52,6 +52,7 @@ Examples:
                                              what the agent would see
   policylayer init -- npx -y @iterable/mcp   a first policy for a server
   policylayer lock iterable                  hold it to what it has now
+  policylayer login linear                   log in to a server over HTTP
   policylayer check --server iterable        what the policy in force does
   policylayer decide send_campaign           what would happen to a call
   policylayer explain send_campaign          what a tool does, how it is abused

@@ -102,6 +102,11 @@ impl HttpTarget {
         Ok(Self { endpoint, headers, forward_proxy, proxies, least_reach, logins, max_message })
     }
 
+    /// Where its login is kept; `None` if there is no place, or a header is sent that says who we are.
+    pub fn login_store(&self) -> Option<&LoginStore> {
+        self.logins.as_ref()
+    }
+
     /// Sets what the server is called, for advice on how to log in.
     pub fn set_name(&mut self, name: &str) {
         if let Some(logins) = &mut self.logins {
