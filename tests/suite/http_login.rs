@@ -338,10 +338,10 @@ fn many_sessions_renew_a_login_once() {
     clients.iter_mut().for_each(|client| drop(client.initialize(json!({}))));
     for round in 1..=3 {
         guarded.books.lock().unwrap().good.clear();
-        let barrier = Barrier::new(clients.len());
+        let barrier = &Barrier::new(clients.len());
         thread::scope(|scope| {
             for client in &mut clients {
-                scope.spawn(|| {
+                scope.spawn(move || {
                     barrier.wait();
                     assert_eq!(
                         client.call("t", json!({}))["result"]["content"][0]["text"],

@@ -178,9 +178,11 @@ pub fn log_in(
 pub fn log_out(target: &HttpTarget) -> Result<Logout, LoginError> {
     let store = target.logins.clone().ok_or(LoginError::NoPlace)?;
     let lock = store.lock_login()?;
+    let has_file = store.path().exists();
     let login = store.remove()?;
     drop(lock);
-    let Some(login) = login else { return Ok(Logout::Nothing) };
+    // One that cannot be read is gone as well.
+    let Some(login) = login else { return Ok(if has_file { Logout::Removed } else { Logout::Nothing }) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let fetcher = Fetcher { target, connections: &Connections::new(), least_reach: login.least_reach };
     Ok(if runtime.block_on(login.revoke(&fetcher)) { Logout::Revoked } else { Logout::Removed })

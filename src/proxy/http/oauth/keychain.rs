@@ -34,7 +34,7 @@ impl Keychain {
             return None;
         }
         match search.find_program(OsStr::new("secret-tool")) {
-            SearchResult::Found(path) => Some(Self::SecretTool(path)),
+            SearchResult::At(path) => Some(Self::SecretTool(path)),
             _ => None,
         }
     }

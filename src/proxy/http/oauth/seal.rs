@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(SealKey::parse(key.as_str()).unwrap().open("here", &sealed).unwrap(), b"s3cret");
         assert!(other.open("here", &sealed).is_none() && key.open("there", &sealed).is_none());
         let changed = sealed.replacen(|c: char| c != '0', "0", 1);
-        for wrong in [&changed, "", "00", &sealed[..sealed.len() - 2], &format!("{sealed}00"), "zz", "ä"] {
+        for wrong in [&*changed, "", "00", &sealed[..sealed.len() - 2], &*format!("{sealed}00"), "zz", "ä"] {
             assert!(key.open("here", wrong).is_none(), "{wrong}");
         }
         assert!(SealKey::parse("00").is_none() && SealKey::parse(&"g".repeat(64)).is_none());

@@ -155,8 +155,8 @@ pub enum StoreError {
     Unreadable(PathBuf),
     /// Its key is not to be had.
     #[error(
-        "the login in {} is sealed, and its key in the keychain cannot be had ({1}): unlock the keychain, or log in again",
-        crate::visible::visible_path(.0)
+        "the login in {} is sealed, and its key in the keychain cannot be had ({}): unlock the keychain, or log in again",
+        crate::visible::visible_path(.0), .1
     )]
     Sealed(PathBuf, String),
 }
