@@ -559,7 +559,7 @@ fn a_client_that_is_known_already_shows_its_secret() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_login_is_sealed_with_a_key_in_the_keychain() {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::PermissionsExt;
 
     let (mut guarded, home, tools) = (Guarded::start(), TempDir::new().unwrap(), TempDir::new().unwrap());
     let (tool, key) = (tools.path().join("secret-tool"), tools.path().join("key"));
