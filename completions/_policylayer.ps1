@@ -33,6 +33,8 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Start a server as its client would, and check each step; for each that fails, say what to do')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Start a server and print what an agent would see of it: each tool''s class, decision and rule. No tool is called')
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Lock a server: hold it to the tools, prompts, instructions and package that it has now')
+            [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in to a server over HTTP in the browser, so that `wrap --url` can reach it')
+            [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Take the login of a server away')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a policy for a server from what it lists, after asking about each class of tools')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Load a policy and print its errors and warnings, each with its place and a fix')
             [CompletionResult]::new('decide', 'decide', [CompletionResultType]::ParameterValue, 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted')
@@ -181,6 +183,26 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;lock;help;help' {
+            break
+        }
+        'policylayer;login' {
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The address of the server, for one that no client has')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
+            [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Ask for these scopes, separated by blanks, instead of those that the server names')
+            [CompletionResult]::new('--client-id', '--client-id', [CompletionResultType]::ParameterName, 'The id of a client that the authorization server knows already, or the address of a document about one; without it, policylayer makes itself known there')
+            [CompletionResult]::new('--client-secret', '--client-secret', [CompletionResultType]::ParameterName, 'The environment variable with the secret of that client, if it has one')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port of 127.0.0.1 that the browser comes back to; without it, a free one')
+            [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Where the login is kept')
+            [CompletionResult]::new('--no-open', '--no-open', [CompletionResultType]::ParameterName, 'Print the address, and open no browser')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;logout' {
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The address of the server, for one that no client has')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only this client; may be repeated')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'policylayer;init' {
@@ -560,6 +582,8 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Start a server as its client would, and check each step; for each that fails, say what to do')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Start a server and print what an agent would see of it: each tool''s class, decision and rule. No tool is called')
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Lock a server: hold it to the tools, prompts, instructions and package that it has now')
+            [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in to a server over HTTP in the browser, so that `wrap --url` can reach it')
+            [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Take the login of a server away')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a policy for a server from what it lists, after asking about each class of tools')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Load a policy and print its errors and warnings, each with its place and a fix')
             [CompletionResult]::new('decide', 'decide', [CompletionResultType]::ParameterValue, 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted')
@@ -617,6 +641,12 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             break
         }
         'policylayer;help;lock;accept' {
+            break
+        }
+        'policylayer;help;login' {
+            break
+        }
+        'policylayer;help;logout' {
             break
         }
         'policylayer;help;init' {

@@ -82,6 +82,12 @@ _policylayer() {
             policylayer,log)
                 cmd="policylayer__subcmd__log"
                 ;;
+            policylayer,login)
+                cmd="policylayer__subcmd__login"
+                ;;
+            policylayer,logout)
+                cmd="policylayer__subcmd__logout"
+                ;;
             policylayer,register)
                 cmd="policylayer__subcmd__register"
                 ;;
@@ -229,6 +235,12 @@ _policylayer() {
             policylayer__subcmd__help,log)
                 cmd="policylayer__subcmd__help__subcmd__log"
                 ;;
+            policylayer__subcmd__help,login)
+                cmd="policylayer__subcmd__help__subcmd__login"
+                ;;
+            policylayer__subcmd__help,logout)
+                cmd="policylayer__subcmd__help__subcmd__logout"
+                ;;
             policylayer__subcmd__help,register)
                 cmd="policylayer__subcmd__help__subcmd__register"
                 ;;
@@ -344,7 +356,7 @@ _policylayer() {
 
     case "${cmd}" in
         policylayer)
-            opts="-h -V --help --version wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log ui suggest replay schema demo completions help"
+            opts="-h -V --help --version wrap status clients register unregister doctor inspect lock login logout init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log ui suggest replay schema demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -954,7 +966,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__help)
-            opts="wrap status clients register unregister doctor inspect lock init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log ui suggest replay schema demo completions help"
+            opts="wrap status clients register unregister doctor inspect lock login logout init check decide explain catalogue test allow deny hide limit ask reset add history undo changes approvals log ui suggest replay schema demo completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1418,6 +1430,34 @@ _policylayer() {
         policylayer__subcmd__help__subcmd__log__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__help__subcmd__login)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__help__subcmd__logout)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2120,6 +2160,70 @@ _policylayer() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__login)
+            opts="-h --url --client --scope --client-id --client-secret --port --store --no-open --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client)
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio opencode" -- "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-secret)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -W "keychain file" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__logout)
+            opts="-h --url --client --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client)
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline roo-code copilot-cli kiro amazon-q lm-studio opencode" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -30,6 +30,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand doctor 'Start a server as its client would, and check each step; for each that fails, say what to do'
             cand inspect 'Start a server and print what an agent would see of it: each tool''s class, decision and rule. No tool is called'
             cand lock 'Lock a server: hold it to the tools, prompts, instructions and package that it has now'
+            cand login 'Log in to a server over HTTP in the browser, so that `wrap --url` can reach it'
+            cand logout 'Take the login of a server away'
             cand init 'Write a policy for a server from what it lists, after asking about each class of tools'
             cand check 'Load a policy and print its errors and warnings, each with its place and a fix'
             cand decide 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted'
@@ -164,6 +166,24 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;lock;help;accept'= {
         }
         &'policylayer;lock;help;help'= {
+        }
+        &'policylayer;login'= {
+            cand --url 'The address of the server, for one that no client has'
+            cand --client 'Only this client; may be repeated'
+            cand --scope 'Ask for these scopes, separated by blanks, instead of those that the server names'
+            cand --client-id 'The id of a client that the authorization server knows already, or the address of a document about one; without it, policylayer makes itself known there'
+            cand --client-secret 'The environment variable with the secret of that client, if it has one'
+            cand --port 'The port of 127.0.0.1 that the browser comes back to; without it, a free one'
+            cand --store 'Where the login is kept'
+            cand --no-open 'Print the address, and open no browser'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;logout'= {
+            cand --url 'The address of the server, for one that no client has'
+            cand --client 'Only this client; may be repeated'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'policylayer;init'= {
             cand --server 'With a command: the server''s name, instead of the one that config.toml has for it or that is derived from it; otherwise the same as SERVER'
@@ -494,6 +514,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand doctor 'Start a server as its client would, and check each step; for each that fails, say what to do'
             cand inspect 'Start a server and print what an agent would see of it: each tool''s class, decision and rule. No tool is called'
             cand lock 'Lock a server: hold it to the tools, prompts, instructions and package that it has now'
+            cand login 'Log in to a server over HTTP in the browser, so that `wrap --url` can reach it'
+            cand logout 'Take the login of a server away'
             cand init 'Write a policy for a server from what it lists, after asking about each class of tools'
             cand check 'Load a policy and print its errors and warnings, each with its place and a fix'
             cand decide 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted'
@@ -541,6 +563,10 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;help;lock;diff'= {
         }
         &'policylayer;help;lock;accept'= {
+        }
+        &'policylayer;help;login'= {
+        }
+        &'policylayer;help;logout'= {
         }
         &'policylayer;help;init'= {
         }

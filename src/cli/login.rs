@@ -79,7 +79,8 @@ Examples:
   policylayer login linear
   policylayer login --url https://mcp.linear.app/mcp
 
-The browser is opened at the page of the server's authorization server. What comes
-of it is kept in the state directory, sealed with a key in the keychain if there is
-one, and is sent to that server by `wrap --url` and by nothing else. A session that
-waits for the login goes on with its next request. docs/http.md says what is checked.";
+The browser is opened at the page of the server's authorization server. What
+comes of it is kept in the state directory, sealed with a key in the keychain if
+there is one, and is sent to that server by `wrap --url` and by nothing else. A
+session that waits for the login goes on with its next request. docs/http.md
+says what is checked.";
