@@ -180,10 +180,10 @@ fn is_letter(c: char) -> bool {
 /// Whether a character that is not ASCII, and is more than itself or shows nothing, may begin with these bytes.
 pub(super) fn may_be_odd(byte: u8, next: u8) -> bool {
     let is_odd = (byte == 0xc2)
-        | ((byte >= 0xcc) & (byte <= 0xcd))
+        | (0xcc..=0xcd).contains(&byte)
         | ((byte == 0xce) & ((next < 0x91) | (next == 0xa2)))
-        | ((byte >= 0xd2) & (byte <= 0xdf))
-        | ((byte >= 0xe0) & (byte <= 0xe3))
+        | (0xd2..=0xdf).contains(&byte)
+        | (0xe0..=0xe3).contains(&byte)
         | ((byte == 0xea) & (next < 0xb0))
         | (byte >= 0xed);
     is_odd & !((byte == 0xed) & (next <= 0x9d))

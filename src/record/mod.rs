@@ -188,9 +188,9 @@ mod tests {
             arguments: Some(r#"{"campaignId":7}"#),
             ..Facts::new(Direction::Client, Some("tools/call"), "tools.send_campaign")
         };
-        let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Full, Box::new(|| Some(DigestKey([1; 32]))));
+        let keyed = ArgumentRecorder::new(ArgumentsLogged::Full, Box::new(|| Some(DigestKey([1; 32]))));
         let made = Moment { number: 3, unix: Duration::new(1_767_225_600, 5_000), session: Duration::from_secs(1) };
-        let draft = Draft::new(&facts, Some(&client), &mut keyed, made);
+        let draft = Draft::new(&facts, Some(&client), &keyed, made);
         let entry = draft.finish(Outcome::ToolError, Duration::from_micros(1_012_345));
         let mut line = Vec::new();
         entry.write_line(&session(), Digest::of_line(b"before"), &mut line);
@@ -214,10 +214,10 @@ mod tests {
     #[test]
     fn a_line_names_what_it_is_about() {
         let write = |facts: &Facts<'_>| {
-            let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None));
+            let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None));
             let made = Moment { number: 1, unix: Duration::ZERO, session: Duration::ZERO };
             let mut line = Vec::new();
-            let entry = Draft::new(facts, None, &mut keyed, made).finish(Outcome::Ok, Duration::ZERO);
+            let entry = Draft::new(facts, None, &keyed, made).finish(Outcome::Ok, Duration::ZERO);
             entry.write_line(&session(), Digest::START, &mut line);
             String::from_utf8(line).unwrap()
         };

@@ -155,7 +155,7 @@ fn sha256sum_follows_the_chain() {
 fn a_call_takes_at_most_220_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (log, said) = log(folder.path(), LogOptions::default());
-    let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([7; 32]))));
+    let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([7; 32]))));
     let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
     let call = |number: u64| {
         let facts = Facts {
@@ -165,7 +165,7 @@ fn a_call_takes_at_most_220_bytes() {
             ..Facts::new(Direction::Client, Some("tools/call"), "tools.tool_7")
         };
         let made = Moment { number, unix: now, session: Duration::ZERO };
-        Draft::new(&facts, None, &mut keyed, made).finish(Outcome::Ok, Duration::from_micros(57))
+        Draft::new(&facts, None, &keyed, made).finish(Outcome::Ok, Duration::from_micros(57))
     };
     let mut call = call;
     log.push(&mut (1..=10_000).map(&mut call).collect());
@@ -606,7 +606,7 @@ fn all_that_can_be_open_is_in_the_journal() {
     let folder = tempfile::tempdir().unwrap();
     let large = |number: u64| {
         let arguments = format!("{{\"text\":\"{}\"}}", "x".repeat(60_000));
-        let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Full, Box::new(|| None));
+        let keyed = ArgumentRecorder::new(ArgumentsLogged::Full, Box::new(|| None));
         let subject = Some(Subject::Tool("get_lists"));
         let facts = Facts {
             subject,
@@ -614,7 +614,7 @@ fn all_that_can_be_open_is_in_the_journal() {
             ..Facts::new(Direction::Client, Some("tools/call"), "default")
         };
         let made = Moment { number, unix: Duration::from_secs(1_800_000_000), session: Duration::ZERO };
-        Draft::new(&facts, None, &mut keyed, made).finish(Outcome::Unknown, Duration::ZERO)
+        Draft::new(&facts, None, &keyed, made).finish(Outcome::Unknown, Duration::ZERO)
     };
     let most = (2 * MAX_OPEN_BYTES / large(1).weight() + 2) as u64;
     let open = Arc::new(Mutex::new((1..=most).map(large).collect::<Vec<_>>()));

@@ -1,4 +1,5 @@
 //! Where values came from: which spellings of a value are found again, which are not, and the ledger that wrappers share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -11,8 +11,8 @@ mod connection;
 mod exchange;
 mod forward_proxy;
 mod listener;
-mod param_headers;
 mod oauth;
+mod param_headers;
 mod reach;
 mod target;
 mod transport;
@@ -27,7 +27,7 @@ pub use self::oauth::{
     AuthorizationPage, GivenClient, Kept, LoginError, LoginFacts, LoginOptions, LoginStore, Logout, StoreError,
     StorePlace, find_wanted, log_in, log_out,
 };
-pub use self::target::{BadTarget, HttpTarget, target_words};
+pub use self::target::{BadTarget, HttpTarget};
 use self::transport::Transport;
 use super::child::ServerExit;
 

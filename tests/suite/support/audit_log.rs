@@ -19,9 +19,9 @@ pub(crate) fn server() -> ServerName {
 pub(crate) fn draft(number: u64, unix: Duration) -> Draft {
     let subject = Some(Subject::Tool("get_lists"));
     let facts = Facts { subject, ..Facts::new(Direction::Client, Some("tools/call"), "default") };
-    let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None));
+    let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None));
     let made = Moment { number, unix, session: Duration::from_secs(number) };
-    Draft::new(&facts, None, &mut keyed, made)
+    Draft::new(&facts, None, &keyed, made)
 }
 
 /// The same, answered.

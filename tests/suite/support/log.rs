@@ -211,7 +211,7 @@ impl Log {
         };
         self.number += 1;
         let made = Moment { number: self.number, unix: decision.at, session: Duration::ZERO };
-        let mut draft = Draft::new(&facts, Some(&client), &mut self.keyed, made);
+        let mut draft = Draft::new(&facts, Some(&client), &self.keyed, made);
         approval.into_iter().for_each(|approval| draft.set_approval(approval));
         let session = SessionName { id: decision.session.to_owned(), server: self.server.clone() };
         let mut line = Vec::new();
