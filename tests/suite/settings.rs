@@ -306,6 +306,7 @@ fn the_example_has_every_key_with_its_default() {
 #[test]
 fn the_page_has_every_key_and_its_examples_load() {
     let page = read("docs/configuration.md");
+    assert!(page.contains("\n## `strength`\n"));
     for key in [
         "match",
         "policy",
@@ -326,7 +327,7 @@ fn the_page_has_every_key_and_its_examples_load() {
         assert!(page.contains(&format!("\n| `{key}` |")), "{key} is not in docs/configuration.md");
     }
     let examples: Vec<_> = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(examples.len(), 5);
+    assert_eq!(examples.len(), 6);
     for example in &examples {
         assert_ne!(good(example), Settings::default(), "{example}");
     }
