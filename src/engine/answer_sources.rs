@@ -89,7 +89,7 @@ impl Engine {
     ) {
         let provenance = self.gate.provenance();
         if !provenance.is_in_use() {
-            return;
+            return provenance.miss_result();
         }
         provenance.remember_written(arguments);
         let (tool, detail, returns) = match subject {

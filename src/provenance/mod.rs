@@ -47,6 +47,9 @@ pub trait Provenance: fmt::Debug + Send + Sync {
     /// that is personal, did not come from there, also if it is read later.
     fn remember_written(&self, arguments: &str);
 
+    /// Notes that a result will not be remembered, because nothing is.
+    fn miss_result(&self) {}
+
     /// Whether anything is remembered. If not, nobody has to find out what results are.
     fn is_in_use(&self) -> bool {
         true

@@ -251,6 +251,10 @@ impl Provenance for Ledger {
         });
     }
 
+    fn miss_result(&self) {
+        self.with_keeper(|keeper| keeper.has_missed = true);
+    }
+
     fn is_in_use(&self) -> bool {
         self.with_keeper(|keeper| keeper.keeping == Keeping::Always || keeper.open.is_some() || keeper.path.exists())
     }
