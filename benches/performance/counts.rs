@@ -77,7 +77,7 @@ pub(crate) fn check(program: &Path, out: &mut impl io::Write) -> io::Result<()> 
 }
 
 /// How far a count may be from what is said of it, as a part of all.
-const NEAR: f64 = 0.02;
+const NEAR: f64 = 0.05;
 
 /// What a call and its answer take.
 fn call_cost(home: &Home) -> io::Result<Cost> {

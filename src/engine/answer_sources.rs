@@ -49,6 +49,11 @@ pub(super) struct AnswerSources {
 }
 
 impl AnswerSources {
+    /// Begins with an answer of the server.
+    pub(super) fn begin_answer(&mut self) {
+        self.is_withheld = false;
+    }
+
     /// Notes that the answer at hand is withheld.
     pub(super) fn withhold(&mut self) {
         self.is_withheld = true;
@@ -115,9 +120,9 @@ impl Engine {
         Source { server, tool: shorten(tool, MAX_SOURCE_TEXT).into_owned(), detail, returns, at: now.unix }
     }
 
-    /// Remembers that a call was let through.
-    pub(super) fn note_call(&self, (subject, name): (SubjectKind, &str)) {
-        if subject == SubjectKind::Tool {
+    /// Remembers that a call was let through, if what answers it is noted.
+    pub(super) fn note_call(&self, key: &IdKey, (subject, name): (SubjectKind, &str)) {
+        if subject == SubjectKind::Tool && self.sources.by_request.contains_key(key) {
             let server = self.policy.server().as_str().to_owned();
             self.gate.provenance().remember_call(&CalledTool { server, tool: name.to_owned() });
         }
@@ -130,8 +135,7 @@ impl Engine {
             return;
         }
         let source = of_request.or_else(|| self.sources.by_task.get(task?).cloned());
-        let source = source
-            .or_else(|| Some(self.new_source("tasks", None, ANYTHING.to_vec(), turn.now)).filter(|_| task.is_some()));
+        let source = source.or_else(|| task.map(|_| self.new_source("tasks", None, ANYTHING.to_vec(), turn.now)));
         // Lists and greetings are what the lock is about.
         let Some(source) = source else { return };
         let (Answer::Result(text) | Answer::Error(text)) = answer;
@@ -150,12 +154,20 @@ impl Engine {
     /// Remembers the texts in the result of a tool of which nobody has said what its results hold, as what others can have written.
     /// That its name does not show it proves nothing. What stands alone in a field is the server's own.
     fn remember_prose(&self, source: &Source, text: &str) {
-        let policy = &self.policy;
-        let is_told = policy.stated_returns(self.tools.find_tool(&source.tool)).is_some()
-            || policy.catalogue().is_some_and(|catalogue| catalogue.find_tool(&source.tool).is_some());
-        if is_told || source.returns(Returns::Untrusted) || !self.gate.provenance().is_in_use() {
+        if self.is_told(&source.tool) || source.returns(Returns::Untrusted) || !self.gate.provenance().is_in_use() {
             return;
         }
+        self.remember_written_prose(source, text);
+    }
+
+    /// Whether the policy or the catalogue says what a tool's results hold.
+    fn is_told(&self, tool: &str) -> bool {
+        let policy = &self.policy;
+        policy.stated_returns(self.tools.find_tool(tool)).is_some()
+            || policy.catalogue().is_some_and(|catalogue| catalogue.find_tool(tool).is_some())
+    }
+
+    fn remember_written_prose(&self, source: &Source, text: &str) {
         if let Some(prose) = find_prose(text) {
             let returns = [&[Returns::Untrusted], &*source.returns].concat();
             self.gate.provenance().remember_result(&Source { returns, ..source.clone() }, &prose);
@@ -169,13 +181,17 @@ impl Engine {
         let Some(params) = params.filter(|_| provenance.is_in_use()) else { return };
         let open = self.sources.by_request.iter().filter(|(key, _)| self.client_requests.waits_for_answer(key));
         let open = open.map(|(_, source)| source).chain(self.sources.by_task.values());
-        let mut returns: Vec<Returns> = Vec::new();
-        for what in open.flat_map(|source| &source.returns) {
-            if !returns.contains(what) {
-                returns.push(*what);
-            }
+        let (mut returns, mut is_told): (Vec<Returns>, _) = (Vec::new(), None);
+        for source in open {
+            is_told = Some(is_told.unwrap_or(true) && self.is_told(&source.tool));
+            returns.extend(source.returns.iter().filter(|what| !returns.contains(what)).copied().collect::<Vec<_>>());
         }
-        provenance.remember_result(&self.new_source(method, None, returns, turn.now), params);
+        let source = self.new_source(method, None, returns, turn.now);
+        provenance.remember_result(&source, params);
+        // As with the result of a tool that nobody vouches for: the name of the method proves nothing.
+        if is_told != Some(true) && !source.returns(Returns::Untrusted) {
+            self.remember_written_prose(&source, params);
+        }
     }
 }
 

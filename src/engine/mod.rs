@@ -458,6 +458,7 @@ impl Engine {
         let Some(open) = self.client_requests.take_answered(key) else {
             return turn.push_note(format!("dropped an answer that matches no open request (id {id})"));
         };
+        self.sources.begin_answer();
         let refused = match (&open.kind, answer) {
             (RequestKind::Cancelled, _) => {
                 return turn.push_note(format!("dropped the late answer to cancelled request {id}"));

@@ -242,7 +242,7 @@ impl Engine {
         if let (Some(record), Some(draft)) = (self.put_back.take_record(&key), &mut pending.draft) {
             draft.add_result(record);
         }
-        self.note_call((subject, name));
+        self.note_call(&key, (subject, name));
         turn.push_action(match (self.required, &pending.draft) {
             (Required::Yes, Some(draft)) => {
                 let entry = unanswered_entry(draft, turn.now);

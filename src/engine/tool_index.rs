@@ -249,7 +249,7 @@ fn classify_listing(tool: &str, item: &str, objects: &SharedObjects, classifier:
             let by_hint = if is_hinted { classifier.count_by_hint(&listed) } else { class };
             let other = by_name.class_of_other_spelling();
             let raise = |class: Class| other.map_or(class, |other| class.max(other));
-            let addressed = Addressed::by_arguments(&listed);
+            let addressed = classifier.find_addressed(&listed);
             ListedClass { class: raise(class), by_hint: raise(by_hint), addressed }
         }
         None => {

@@ -95,7 +95,12 @@ impl Index {
                 count += 1;
                 self.source(known).is_some_and(|known| known.is_like(&source))
             });
-            !is_known && count <= MAX_ORIGINS
+            // Of a common value, not every source is kept; what one of them may hold, is.
+            let adds_kind = |kind: &Returns| {
+                let mut known = self.table.find(**key).filter_map(|known| self.source(known));
+                !known.any(|known| known.returns(*kind))
+            };
+            !is_known && (count <= MAX_ORIGINS || source.returns.iter().any(adds_kind))
         };
         let new: Vec<_> = values.0.keys.iter().filter(is_new).copied().collect();
         if !new.is_empty() {

@@ -91,7 +91,7 @@ impl<'k> Shingler<'k> {
         {
             self.given = Some(*place);
             let mut hasher = SipHasher::new(self.key);
-            digest.to_le_bytes().into_iter().for_each(|byte| hasher.push(byte));
+            hasher.push_bytes(&digest.to_le_bytes());
             // Words are hashed without this byte.
             hasher.push(0);
             found(hasher.finish() as ValueKey);

@@ -28,6 +28,15 @@ impl SipHasher {
         Self { state, tail: 0, length: 0 }
     }
 
+    pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
+        let (words, rest) = if self.length.is_multiple_of(8) { bytes.as_chunks() } else { (&[][..], bytes) };
+        for word in words {
+            self.length += 8;
+            self.push_word(u64::from_le_bytes(*word));
+        }
+        rest.iter().for_each(|byte| self.push(*byte));
+    }
+
     pub(super) fn push(&mut self, byte: u8) {
         self.tail |= u64::from(byte) << (8 * (self.length % 8));
         self.length += 1;

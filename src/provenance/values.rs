@@ -20,6 +20,12 @@ const MAX_WHOLE: usize = 256;
 /// From this length on, a run of base64 in a result is data, not text to be copied from.
 const DATA: usize = 1024;
 
+/// The shortest line of base64 that is broken into lines.
+const MIN_DATA_LINE: usize = 60;
+
+/// How much of data that is no text is read, in bytes.
+const MAX_DATA: usize = 64 * 1024;
+
 /// What the values are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
@@ -122,15 +128,20 @@ impl ValueReader {
         found
     }
 
-    /// Reads a string, unless it is data.
+    /// Reads a string. Of data, the words count, which it need not be; copied runs would be noise.
     fn read_string(&mut self, text: &str, side: Side) {
-        if side == Side::Result && text.len() >= DATA && text.bytes().all(is_base64_line) {
-            if let Some(decoded) = decode_data(text) {
-                self.read_text(&decoded, side);
-            }
-            return;
+        if side == Side::Argument || !is_data(text) {
+            return self.read_text(text, side);
         }
-        self.read_text(text, side);
+        if let Some(decoded) = decode_data(text) {
+            return self.read_text(&decoded, side);
+        }
+        let normal = self.forms.normalize(text.get(..text.floor_char_boundary(MAX_DATA)).unwrap_or(text));
+        let Self { key, found, .. } = self;
+        for line in normal.split(['\n', '\r']) {
+            find_numbers(line, &mut |number| push(key, found, number));
+            find_parts(line, &mut |_, value| push(key, found, value));
+        }
     }
 
     fn read_text(&mut self, text: &str, side: Side) {
@@ -176,6 +187,18 @@ impl ValueReader {
     }
 }
 
+/// Whether a string is as base64 of a file is: long, and one line or lines of one width.
+fn is_data(text: &str) -> bool {
+    if text.len() < DATA || !text.bytes().all(is_base64_line) {
+        return false;
+    }
+    let mut lines = text.split(['\n', '\r']).filter(|line| !line.is_empty());
+    let width = lines.next().map_or(0, str::len);
+    let mut is_last = false;
+    width >= MIN_DATA_LINE
+        && lines.all(|line| !std::mem::replace(&mut is_last, line.len() != width) && line.len() <= width)
+}
+
 /// Gives the pieces of a line that are often copied as a whole: cells, what stands behind a colon, quotations, names.
 fn read_pieces<'l>(line: &'l str, found: &mut dyn FnMut(&'l str)) {
     if line.len() <= MAX_WHOLE {
@@ -187,6 +210,8 @@ fn read_pieces<'l>(line: &'l str, found: &mut dyn FnMut(&'l str)) {
     }
     for (at, _) in line.match_indices(": ") {
         let rest = line.get(at + 2..).unwrap_or_default();
+        // Longer ones do not count, and there may be many.
+        let rest = rest.get(..rest.floor_char_boundary(MAX_WHOLE + 1)).unwrap_or(rest);
         let end = rest.find(['|', '\t', ',', ';']).unwrap_or(rest.len());
         if end <= MAX_WHOLE {
             found(rest.get(..end).unwrap_or_default());
@@ -209,6 +234,6 @@ fn push_whole(key: &Key, found: &mut Vec<ValueKey>, text: &str) {
 
 fn push(key: &Key, found: &mut Vec<ValueKey>, value: &str) {
     let mut hasher = SipHasher::new(key);
-    value.bytes().for_each(|byte| hasher.push(byte));
+    hasher.push_bytes(value.as_bytes());
     found.push(hasher.finish() as ValueKey);
 }

@@ -8,14 +8,17 @@ pub(super) const MIN_LETTERS: usize = 8;
 /// The shortest value with a digit or with what joins the parts of an address.
 pub(super) const MIN_MIXED: usize = 6;
 
-/// How much of a word is read, in bytes.
+/// How much of a word is read at once, in bytes.
 const MAX_WORD: usize = 2_048;
+
+/// How much of it is read with what follows as well.
+const OVERLAP: usize = 512;
+
+/// What stands between the addresses in one word: `mailto:…?cc=…`.
+const JOINTS: [char; 6] = [':', '/', '=', '&', '?', '#'];
 
 /// How many URLs of one word are read: one may be a parameter of another.
 const MAX_URLS: usize = 8;
-
-/// The longest scheme of a URL that is read inside a long word.
-const MAX_SCHEME: usize = 8;
 
 /// Long words that stand in results and arguments alike without having been copied.
 const COMMON: [&str; 66] = [
@@ -134,22 +137,23 @@ pub(super) fn find_parts(line: &str, found: &mut dyn FnMut(Part, &str)) {
         }
         let word = line.get(at..at + length).unwrap_or_default();
         if length >= MIN_MIXED {
-            // Where a long word leads to is at its beginning.
-            read_word(cut_word(word), found);
-            // So is where a URL inside it leads to.
-            let inner = if length > MAX_WORD { MAX_URLS } else { 0 };
-            for (url, _) in word.match_indices("://").take(inner) {
-                let start = word.floor_char_boundary(url.saturating_sub(MAX_SCHEME));
-                read_word(cut_word(word.get(start..).unwrap_or_default()), found);
-            }
+            read_pieces_of_word(word, found);
         }
         join_groups(line, at, length, &mut |joined| found(Part::Address, joined));
         at += length;
     }
 }
 
-fn cut_word(word: &str) -> &str {
-    word.get(..word.floor_char_boundary(MAX_WORD)).unwrap_or(word)
+/// Reads a word, a long one piece by piece. Pieces overlap, so that what is no longer than that stands whole in one of them.
+fn read_pieces_of_word(word: &str, found: &mut dyn FnMut(Part, &str)) {
+    let mut rest = word;
+    loop {
+        read_word(rest.get(..rest.floor_char_boundary(MAX_WORD)).unwrap_or(rest), found);
+        if rest.len() <= MAX_WORD {
+            return;
+        }
+        rest = rest.get(rest.floor_char_boundary(MAX_WORD - OVERLAP)..).unwrap_or_default();
+    }
 }
 
 /// Gives a word and its parts.
@@ -161,32 +165,24 @@ fn read_word(word: &str, found: &mut dyn FnMut(Part, &str)) {
             found(part, &squeeze(value));
         }
     };
-    let mut urls = word.match_indices("://").take(MAX_URLS).peekable();
-    if urls.peek().is_some() {
+    for address in word.split(JOINTS).filter(|piece| piece.contains('@')) {
+        read_address(address, &mut give);
+    }
+    let mut before = None;
+    for (at, _) in word.match_indices("://").take(MAX_URLS) {
         // One may be a parameter of another.
-        for (at, _) in urls {
-            let start = word.get(..at).unwrap_or_default();
-            let scheme = start.rfind(|c: char| !c.is_alphanumeric()).map_or(0, |before| before + 1);
-            read_url(word.get(scheme..).unwrap_or_default(), &mut give);
+        let start = word.get(..at).unwrap_or_default();
+        let scheme = start.rfind(|c: char| !c.is_alphanumeric()).map_or(0, |joint| joint + 1);
+        read_url(word.get(scheme..).unwrap_or_default(), &mut give);
+        before = before.or(word.get(..scheme));
+    }
+    if let Some(before) = before {
+        if !before.is_empty() {
+            read_word(before, found);
         }
         return;
     }
-    if let Some(at) = word.find('@') {
-        let local = word.get(..at).unwrap_or_default();
-        let start = local.rfind([':', '/', '=', '&', '?', '#']).map_or(0, |before| before + 1);
-        let rest = word.get(start..).unwrap_or_default();
-        let end = rest.find(['?', '&', '/', ':', '#']).unwrap_or(rest.len());
-        let address = rest.get(..end).unwrap_or_default();
-        give(Part::Address, address);
-        if let Some((_, host)) = address.rsplit_once('@') {
-            // Of an argument, the host of a mailbox says nothing: most are those of providers.
-            give(Part::Folder, host);
-        }
-        if let Some((name, host)) = address.split_once('@')
-            && let Some((name, _)) = name.split_once('+')
-        {
-            give(Part::Address, &format!("{name}@{host}"));
-        }
+    if word.contains('@') {
         return;
     }
     if word.contains(['/', '\\']) {
@@ -201,6 +197,20 @@ fn read_word(word: &str, found: &mut dyn FnMut(Part, &str)) {
             true => give(Part::Word, piece),
             false => give(Part::Address, piece),
         }
+    }
+}
+
+/// Gives an address of mail, also without what its owner has added to it.
+fn read_address(address: &str, give: &mut dyn FnMut(Part, &str)) {
+    give(Part::Address, address);
+    if let Some((_, host)) = address.rsplit_once('@') {
+        // Of an argument, the host of a mailbox says nothing: most are those of providers.
+        give(Part::Folder, host);
+    }
+    if let Some((name, host)) = address.split_once('@')
+        && let Some((name, _)) = name.split_once('+')
+    {
+        give(Part::Address, &format!("{name}@{host}"));
     }
 }
 

@@ -281,7 +281,7 @@ mod tests {
         write_event(&Event::Resumed { after: Digest::START }, &session(), Digest::START, Duration::ZERO, &mut line);
         let line = String::from_utf8(line).unwrap();
         assert!(matches!(read_line(&line[..line.len() / 2]), Err(LineError::Malformed(_))));
-        assert_eq!(read_line(&line.replace("\"v\":1", "\"v\":2")).unwrap_err(), LineError::Version(2));
+        assert_eq!(read_line(&line.replace("\"v\":2", "\"v\":3")).unwrap_err(), LineError::Version(3));
         assert!(matches!(read_line(&line.replace("resumed", "tampered")), Err(LineError::Malformed(_))));
         assert!(matches!(read_line("{}"), Err(LineError::Malformed(_))));
     }

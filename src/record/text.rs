@@ -93,8 +93,8 @@ fn last_digit(number: u64) -> u8 {
 /// Writes a time since 1970 in UTC, to the microsecond.
 pub(super) fn write_time(unix: Duration, out: &mut Vec<u8>) {
     const DAY: u64 = 24 * 60 * 60;
-    // Until the year 9999; a clock beyond it is written as the last possible time.
-    const LAST_DAY: u64 = 2_932_896;
+    // The last whole day that the library knows: a clock beyond it is written as the last possible time.
+    const LAST_DAY: u64 = 2_932_894;
     let (seconds, days) = (unix.as_secs() % DAY, unix.as_secs() / DAY);
     if days > LAST_DAY {
         return write_late_time(unix, out);

@@ -99,6 +99,11 @@ pub struct Classifier {
 }
 
 impl Classifier {
+    /// Returns whether a tool's arguments say whom or what a call reaches.
+    pub fn find_addressed(&mut self, tool: &Listed<'_>) -> Addressed {
+        Addressed::by_arguments(tool, &mut self.arguments.words)
+    }
+
     /// Returns what a tool counts as, as by [`classify_tool`].
     pub fn count(&mut self, tool: &Listed<'_>) -> Class {
         self.judge(tool).counts_as()

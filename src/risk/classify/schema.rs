@@ -13,7 +13,7 @@ pub(super) type Sign<'t> = (Class, Reason<'t>);
 /// Buffers for the words of names, kept from one argument to the next.
 #[derive(Debug, Default)]
 pub(super) struct ArgumentBuffers {
-    words: String,
+    pub(super) words: String,
     joined: String,
     value: SplitName,
 }

@@ -1,6 +1,6 @@
 //! Whom or what a call reaches, by the names of its arguments.
 
-use super::words::split_words;
+use super::words::{split_words, split_words_into};
 use crate::risk::tool_claims::Listed;
 
 /// Whether a tool's arguments say whom or what a call reaches.
@@ -14,16 +14,21 @@ pub enum Addressed {
 }
 
 impl Addressed {
-    /// Returns whether the arguments that a server lists of a tool say whom or what a call reaches.
-    pub fn by_arguments(tool: &Listed<'_>) -> Self {
-        let has = |is_such: fn(&str) -> bool| tool.arguments.iter().any(|argument| has_name(&argument.name, is_such));
+    /// Returns whether the arguments that a server lists of a tool say whom or what a call reaches. `words` is a buffer.
+    pub(super) fn by_arguments(tool: &Listed<'_>, words: &mut String) -> Self {
+        let mut has = |is_such: fn(&str) -> bool| {
+            tool.arguments.iter().any(|argument| {
+                split_words_into(&argument.name, words);
+                is_last(words, is_such)
+            })
+        };
         if has(is_target) && !has(is_run) { Self::Yes } else { Self::No }
     }
 }
 
 /// Whether an argument of this name holds a text for people: what is said, and not to whom.
 pub fn is_text_argument(name: &str) -> bool {
-    has_name(name, |word| {
+    is_last(&split_words(name), |word| {
         matches!(
             word,
             "body"
@@ -45,13 +50,12 @@ pub fn is_text_argument(name: &str) -> bool {
     })
 }
 
-/// Whether the word that says what an argument is, is such a word: the last one, without what says how it is written.
-fn has_name(name: &str, is_such: fn(&str) -> bool) -> bool {
-    let words_of = split_words(name);
-    let mut words = words_of.split_ascii_whitespace().rev();
+/// Whether the word of a name that says what an argument is, is such a word: the last one, without what says how it is written.
+fn is_last(name: &str, is_such: fn(&str) -> bool) -> bool {
+    let mut words = name.split_ascii_whitespace().rev();
     let last = words.find(|word| !matches!(*word, "id" | "ids" | "list" | "name" | "names" | "address" | "addresses"));
     // There are tools whose only argument is an `address`.
-    is_such(last.unwrap_or_else(|| words_of.split_ascii_whitespace().next_back().unwrap_or_default()))
+    is_such(last.unwrap_or_else(|| name.split_ascii_whitespace().next_back().unwrap_or_default()))
 }
 
 fn is_target(word: &str) -> bool {
@@ -142,7 +146,7 @@ mod tests {
             &["recipient_ids"],
             &["webhook_url"],
         ] {
-            assert_eq!(Addressed::by_arguments(&tool(names)), Addressed::Yes, "{names:?}");
+            assert_eq!(Addressed::by_arguments(&tool(names), &mut String::new()), Addressed::Yes, "{names:?}");
         }
         for names in [
             &[][..],
@@ -154,7 +158,7 @@ mod tests {
             &["id"],
             &["database_name", "sql"],
         ] {
-            assert_eq!(Addressed::by_arguments(&tool(names)), Addressed::No, "{names:?}");
+            assert_eq!(Addressed::by_arguments(&tool(names), &mut String::new()), Addressed::No, "{names:?}");
         }
     }
 
