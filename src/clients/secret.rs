@@ -2,6 +2,7 @@
 
 use super::document::{ClientDocument, TextEdit};
 use crate::policy::tree::DocumentNode;
+use crate::wire::http::header_rule::HeaderRule;
 
 const HIDDEN: &str = "…";
 
@@ -15,19 +16,22 @@ const BEGINNINGS: [&str; 14] =
 
 /// Returns the words of a command with the secrets among them redacted.
 pub fn redact_words<S: AsRef<str>>(words: &[S]) -> Vec<String> {
-    let mut is_value = false;
+    let mut option = None;
     let mut shown = Vec::with_capacity(words.len());
     for word in words {
         let word = word.as_ref();
-        shown.push(if is_value { redact_value(word) } else { self::redact_word(word) });
+        shown.push(option.map_or_else(|| redact_word(word), |option| redact_value(option, word)));
         // The value of `--api-key`, and of `-H` or `--header`, is the next word.
         let is_option = word.starts_with('-') && !word.contains('=');
-        is_value = is_option && (is_telling(word) || matches!(word, "-H" | "--header")) && word != "--bearer";
+        option = (is_option && (is_telling(word) || matches!(word, "-H" | "--header"))).then_some(word);
     }
     shown
 }
 
 fn redact_word(word: &str) -> String {
+    if let Some(header) = word.strip_prefix("--header=") {
+        return format!("--header={}", redact_value("--header", header));
+    }
     if let Some((name, given)) = word.split_once('=')
         && !name.contains(['/', '?', ' ', '{', ';'])
         && (is_telling(name) || is_secret(given))
@@ -51,18 +55,31 @@ fn redact_word(word: &str) -> String {
 }
 
 /// Redacts the value of an option that takes a secret. Header names and variables that are expanded later stay.
-fn redact_value(value: &str) -> String {
-    // The name of a variable, in which its value is.
-    let is_rule = value.split_once('=').is_some_and(|(_, variable)| {
-        variable.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-            && !is_secret(variable)
-    });
+fn redact_value(option: &str, value: &str) -> String {
+    let reference = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    // `${NAME:-default}` has a value as well.
+    let is_reference = reference.is_some_and(|name| !name.contains('}') && !name.contains(":-"));
+    // With our own options alone, what stands there is the name of a variable.
+    let is_rule = match option {
+        "--bearer" => is_variable(value),
+        "--header" => HeaderRule::parse(value).is_ok_and(|rule| is_variable(rule.variable())),
+        _ => false,
+    };
     match value.split_once(':') {
-        _ if value.starts_with("${") && value.ends_with('}') => value.to_owned(),
-        _ if is_rule => value.to_owned(),
-        Some((name, _)) if !name.contains([' ', '/']) && !name.is_empty() => format!("{name}: {HIDDEN}"),
+        _ if is_reference || is_rule => value.to_owned(),
+        Some((name, _))
+            if matches!(option, "-H" | "--header") && !name.contains([' ', '/', '=']) && !name.is_empty() =>
+        {
+            format!("{name}: {HIDDEN}")
+        }
         _ => HIDDEN.to_owned(),
     }
+}
+
+/// Whether a text can be the name of a variable and is no key, as far as one can see.
+fn is_variable(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    !text.starts_with(|c: char| c.is_ascii_digit()) && !text.is_empty() && text.bytes().all(is_part) && !is_secret(text)
 }
 
 /// Returns a URL without its user, query and path: each of them can hold a key.
@@ -112,7 +129,7 @@ pub fn redact_document(document: &ClientDocument) -> String {
 fn redact_node(node: &DocumentNode, key: &str, edits: &mut Vec<TextEdit>) {
     let hidden = |node: &DocumentNode| (node.span.clone(), format!("\"{HIDDEN}\""));
     for (member, value) in node.members() {
-        let all = matches!(key, "env" | "headers" | "http_headers" | "requestInit");
+        let all = matches!(key, "env" | "environment" | "headers" | "http_headers" | "requestInit");
         redact_node(value, if all { "secret" } else { &member.name }, edits);
     }
     let items = node.items();
@@ -147,6 +164,16 @@ mod tests {
             ),
             ("srv --json={\"token\":\"abc\"} Server=x;Password=abc x-api-key:abc", "srv … … x-api-key: …"),
             ("node C:\\keys\\a.js ./auth/key.js", "node C:\\keys\\a.js ./auth/key.js"),
+            ("srv --token dGhpc2lzYXNlY3JldA9U=", "srv --token …"),
+            ("srv --token X=ABC_9 --password x=9 --api-key a:b", "srv --token … --password … --api-key …"),
+            ("https://x.test/ --bearer FAR_TOKEN", "https://x.test/ --bearer FAR_TOKEN"),
+            ("https://x.test/ --bearer s3cret --port 1", "https://x.test/ --bearer … --port 1"),
+            ("https://x.test/ --bearer AKIAIOSFODNN7EXAMPLE", "https://x.test/ --bearer …"),
+            ("https://x.test/ --header X-Key=FAR_KEY", "https://x.test/ --header X-Key=FAR_KEY"),
+            ("https://x.test/ --header=X-Key=FAR_KEY", "https://x.test/ --header=X-Key=FAR_KEY"),
+            ("https://x.test/ --header=X-Team:abc", "https://x.test/ --header=X-Team: …"),
+            ("https://x.test/ --header X-Key=abc -H X-Key=ABC", "https://x.test/ --header … -H …"),
+            ("srv --token ${TOKEN} --key ${KEY:-abc}", "srv --token ${TOKEN} --key …"),
             ("srv sk-ant-0123456789abcdef", "srv …"),
             ("srv 0123456789abcdef0123456789abcdef", "srv …"),
             (
@@ -162,5 +189,13 @@ mod tests {
             ["x", "--header", "Authorization: …"]
         );
         assert_eq!(redact_words(&["x", "--api-key", "${input:key}"]), ["x", "--api-key", "${input:key}"]);
+    }
+
+    #[test]
+    fn a_file_is_shown_without_the_values_of_variables() {
+        let text = r#"{"a":{"environment":{"HEADER_X_TEAM":"swordfish"},"env":{"B":"swordfish"}}}"#;
+        let document = ClientDocument::parse(text.as_bytes(), crate::clients::document::ClientFormat::Json).unwrap();
+        let shown = redact_document(&document);
+        assert!(!shown.contains("swordfish") && shown.contains("HEADER_X_TEAM"), "{shown}");
     }
 }
