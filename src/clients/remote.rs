@@ -137,8 +137,8 @@ impl RemoteForm {
         }
         let Some((_, url)) = &self.url else { return Err("it has no address".to_owned()) };
         let url = url.text.as_str();
-        if url.contains(['$', '{']) && Endpoint::parse(url).is_err() {
-            return Err("its address begins with a variable, whose value only the client knows".to_owned());
+        if url.contains(['$', '{']) {
+            return Err("its address has a variable, whose value only the client knows".to_owned());
         }
         Endpoint::parse(url).map_err(|error| format!("its address cannot be used: {error}"))?;
         if secret::has_secret(url) {
@@ -149,6 +149,10 @@ impl RemoteForm {
         if let Some((_, variable)) = &self.bearer {
             let rule = HeaderRule::parse(&format!("Authorization={}", variable.text));
             rule.map_err(|_| format!("its `{BEARER}` is no name of a variable"))?;
+            let headers = self.headers.iter().flat_map(|headers| &headers.all);
+            if headers.into_iter().any(|header| header.name.text.eq_ignore_ascii_case("authorization")) {
+                return Err(format!("it has two values for Authorization, one in `{BEARER}`; keep one of them"));
+            }
         }
         Ok(self)
     }

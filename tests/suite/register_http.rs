@@ -224,10 +224,15 @@ fn an_entry_that_cannot_be_carried_over_is_left_with_the_reason() {
         (json!({ "type": "http" }), "has no address"),
         (json!({ "type": "ws", "url": "wss://x.test" }), "over a WebSocket"),
         (json!({ "url": "http://x.test/mcp" }), "http:// to another machine"),
-        (json!({ "url": "https://${HOST}/mcp" }), "begins with a variable"),
+        (json!({ "url": "https://${HOST}/mcp" }), "has a variable"),
         (json!({ "url": "https://x.test/s/0123456789abcdef0123456789abcdef/mcp" }), "as if there were a key"),
         (json!({ "url": "https://x.test/mcp?key=swordfish" }), "as if there were a key"),
-        (json!({ "url": "https://x.test/${KEY}/mcp" }), "as if there were a key"),
+        (json!({ "url": "https://x.test/${KEY}/mcp" }), "has a variable"),
+        (json!({ "url": "https://x.test/{env:TEAM}/mcp" }), "has a variable"),
+        (
+            json!({ "url": "https://x.test/mcp", "headers": { "authorization": "swordfish" }, "bearer_token_env_var": "T" }),
+            "two values for Authorization",
+        ),
         (json!({ "url": "https://x.test/mcp", "headers": { "Accept": "*/*" } }), "Accept cannot be carried over"),
         (json!({ "url": "https://x.test/mcp", "headers": { "X_Key": "swordfish" } }), "X_Key cannot be carried over"),
         (json!({ "url": "https://x.test/mcp", "headers": { "A": "swordfish", "a": "b" } }), "the same header twice"),
@@ -299,6 +304,7 @@ fn a_server_over_http_is_added_by_its_address_and_taken_out() {
         (&["http://x.test/"][..], "http:// to another machine"),
         (&[url, "--header", "X-Key=a b"], "environment variable"),
         (&[url, "-H", "X-Key=KEY"], "only be --header"),
+        (&[url, "--header", "Authorization=KEY", "--bearer", "T"], "Authorization is named twice"),
     ] {
         let ran = home.run(&[&["register", "--client", "cursor", "--"][..], words].concat());
         assert_eq!(ran.code, Some(1), "{}", ran.out);

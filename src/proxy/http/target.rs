@@ -166,6 +166,10 @@ mod tests {
             (&["https://x.test/", "--header", "A=EMPTY"], BadTarget::Header(BadHeader::Unset("A".into()))),
             (&["https://x.test/", "--header", "A=NONE"], BadTarget::Header(BadHeader::Unset("A".into()))),
             (&["https://x.test/", "-H", "A=KEY"], BadTarget::Word(BadWord::Other)),
+            (
+                &["https://x.test/", "--header", "authorization=KEY", "--bearer", "TOKEN"],
+                BadTarget::Header(BadHeader::Twice("Authorization".into())),
+            ),
         ] {
             assert_eq!(read(words).unwrap().unwrap_err(), wrong, "{words:?}");
         }

@@ -31,6 +31,9 @@ pub enum BadHeader {
          of the header's value, such as `Bearer …`"
     )]
     Unset(String),
+    /// There is another one of this name, of which there can be one.
+    #[error("{0} is named twice, and a server takes one of them: keep one --header for it, or --bearer")]
+    Twice(String),
     /// Its value would not be one value.
     #[error(
         "the environment variable that is named for {0} has a line end, a character beyond ASCII, or blanks around the value, which \

@@ -62,6 +62,12 @@ impl TargetWords {
     pub fn rules(&self) -> Result<Vec<(HeaderRule, &'static str)>, BadHeader> {
         let bearer = self.bearer.iter().map(|variable| (format!("Authorization={variable}"), "Bearer "));
         let headers = self.headers.iter().map(|header| (header.clone(), "")).chain(bearer);
-        headers.map(|(rule, before)| Ok((HeaderRule::parse(&rule)?, before))).collect()
+        let rules = headers.map(|(rule, before)| Ok((HeaderRule::parse(&rule)?, before)));
+        let rules: Vec<_> = rules.collect::<Result<_, BadHeader>>()?;
+        let logins = rules.iter().filter(|(rule, _)| rule.name().eq_ignore_ascii_case("authorization"));
+        match logins.count() {
+            0 | 1 => Ok(rules),
+            _ => Err(BadHeader::Twice("Authorization".to_owned())),
+        }
     }
 }
