@@ -69,6 +69,10 @@ pub const LOGIN_REQUEST: Duration = Duration::from_secs(10);
 pub const MAX_LOGIN_CONNECTIONS: usize = 16;
 /// How long before its end a token is replaced.
 pub const LOGIN_MARGIN: Duration = Duration::from_secs(30);
+/// How long whoever changes a login is waited for: longer than one renewal takes.
+pub const LOGIN_LOCK: Duration = Duration::from_secs(45);
+/// How often it is looked whether it is done.
+pub const LOGIN_LOOK: Duration = Duration::from_millis(20);
 /// How long the system's keychain may take, which can ask the person first.
 pub const KEYCHAIN_PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked whether it has answered.

@@ -379,6 +379,107 @@ fn a_call_that_needs_more_asks_for_another_login() {
     assert!(error_of(&refused).contains("wants a login that may do more (write)"), "{refused}");
     assert_eq!(guarded.log_in(home.path())["scope"], "read list write");
     assert_eq!(client.call("t", json!({}))["result"]["content"][0]["text"], "done");
+    // A server that names no scope any more does not take away what there was.
+    guarded.instead(PRM, json_reply(&json!({"resource": base, "authorization_servers": [base]})));
+    assert_eq!(guarded.log_in(home.path())["scope"], "read list write");
+}
+
+fn refusal(status: &str, error: &str, about: &str) -> Vec<u8> {
+    let body = json!({"error": error, "error_description": about}).to_string();
+    reply(&[status, "Content-Type: application/json"], &body)
+}
+
+/// Only what says that it is over ends a login; whatever else an authorization server says may be over in a minute.
+#[test]
+fn a_login_outlives_a_renewal_that_fails() {
+    let (guarded, home) = (Guarded::start(), TempDir::new().unwrap());
+    guarded.log_in(home.path());
+    let mut client = connect(&guarded, home.path());
+    client.initialize(json!({}));
+    for (status, error) in [
+        ("429 Too Many Requests", "slow_down"),
+        ("403 Forbidden", "access_denied"),
+        ("404 Not Found", "not_found"),
+        ("400 Bad Request", "invalid_request"),
+        ("503 Service Unavailable", "invalid_grant"),
+    ] {
+        guarded.books.lock().unwrap().good.clear();
+        guarded.instead("/token", refusal(status, error, "not s3cret-refresh-1"));
+        let refused = client.call("t", json!({}));
+        assert!(error_of(&refused).contains("could not be renewed"), "{error}: {refused}");
+        assert!(error_of(&refused).contains("`policylayer login localhost"), "{error}: {refused}");
+        assert!(!error_of(&refused).contains("s3cret-refresh-1"), "{error}: {refused}");
+    }
+    guarded.books.lock().unwrap().instead.remove("/token");
+    assert_eq!(client.call("t", json!({}))["result"]["content"][0]["text"], "done");
+    for error in ["invalid_client", "unauthorized_client", "invalid_grant"] {
+        guarded.books.lock().unwrap().good.clear();
+        let token = guarded.books.lock().unwrap().refresh.clone();
+        guarded.instead("/token", refusal("400 Bad Request", error, &format!("{token} is over")));
+        assert!(error_of(&client.call("t", json!({}))).contains("wants a login"));
+        let asked = guarded.received("/token").len();
+        assert!(error_of(&client.call("t", json!({}))).contains("wants a login"));
+        assert_eq!(guarded.received("/token").len(), asked, "{error}: it is not asked again");
+        guarded.books.lock().unwrap().instead.remove("/token");
+        guarded.log_in(home.path());
+    }
+    client.finish();
+    assert!(client.stderr().contains("(… is over)") && !client.stderr().contains("s3cret"), "{}", client.stderr());
+}
+
+/// A server and its authorization server may repeat what they were sent; nobody else gets to see it.
+#[test]
+fn what_was_sent_is_not_repeated_to_anybody() {
+    let (guarded, home) = (Guarded::start(), TempDir::new().unwrap());
+    guarded.log_in(home.path());
+    let (json, token) = ("Content-Type: application/json", "s3cret-access-1");
+    let challenge = format!(
+        "WWW-Authenticate: Bearer error=\"invalid_token\", error_description=\"{token} is over\", realm=\"{token}\""
+    );
+    let body = json!({"jsonrpc": "2.0", "error": {"code": 1, "message": format!("no good: Bearer {token}")}}).to_string();
+    guarded.instead("/token", refusal("400 Bad Request", "invalid_grant", "s3cret-refresh-1 is over"));
+    for (status, expected) in [
+        (&["400 Bad Request"][..], "no good: …"),
+        (&["403 Forbidden"], "no good: …"),
+        (&["429 Too Many Requests", &format!("Retry-After: {token}")], "after …"),
+        (&["401 Unauthorized", &challenge], "401 (Unauthorized): invalid_token. What to do"),
+    ] {
+        guarded.instead("/mcp", reply(&[status, &[json]].concat(), &body));
+        let mut client = connect(&guarded, home.path());
+        let refused = initialize(&mut client);
+        assert!(error_of(&refused).contains(expected), "{refused}");
+        client.finish();
+        for said in [client.stderr(), client.transcript()] {
+            assert!(!said.contains("s3cret"), "{said}");
+        }
+    }
+    // The code, and what proves that it is ours.
+    let (guarded, home) = (Guarded::start(), TempDir::new().unwrap());
+    guarded.instead("/token", refusal("400 Bad Request", "invalid_grant", "no c0de"));
+    let mut login = guarded.begin_login(home.path(), &[]);
+    let state = login.asked["state"].clone();
+    login.come_back(&[("code", "c0de"), ("state", &state)]);
+    let ran = login.end();
+    assert!(ran.err.contains("says no: invalid_grant (no …)"), "{}", ran.err);
+}
+
+/// Nobody is sent to the browser for a login that cannot be kept.
+#[cfg(unix)]
+#[test]
+fn a_place_that_cannot_be_written_is_said_first() {
+    let (guarded, home) = (Guarded::start(), TempDir::new().unwrap());
+    // A file where the directory would be.
+    let state = home.path().join(if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" });
+    std::fs::create_dir_all(state.join("policylayer")).unwrap();
+    std::fs::write(state.join("policylayer/logins"), "").unwrap();
+    let login = guarded.begin_login(home.path(), &[]);
+    assert!(login.asked.is_empty());
+    let ran = login.end();
+    assert!(ran.code == Some(1) && ran.err.contains("cannot be written"), "{}", ran.err);
+    let output = guarded.command(home.path(), &["logout"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("cannot be written") && said.contains("Nobody was logged out"), "{said}");
+    assert!(guarded.server.received().is_empty());
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-    USER_AGENT, WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER,
+    USER_AGENT,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
@@ -18,7 +18,7 @@ use super::client_line::{Outgoing, OutgoingKind, PROTOCOL_VERSION, SESSION_ID};
 use super::connection::LineBody;
 use super::oauth::{LoginStore, Renewal, Tokens, find_challenge};
 use super::transport::{Manner, Transport};
-use super::trouble::{Trouble, quote};
+use super::trouble::{Trouble, hide_values, quote};
 use crate::limits::{HTTP_ANSWER, HTTP_RETRY, HTTP_SILENCE, MAX_HTTP_ERROR, MAX_HTTP_REDIRECTS, MAX_HTTP_RETRIES};
 use crate::wire::http::endpoint::Endpoint;
 use crate::wire::http::one_line::make_one_line;
@@ -166,6 +166,7 @@ impl Transport {
             let endpoint = self.lock_facts().endpoint.clone();
             let body = LineBody::new(outgoing.line.clone(), sent.take());
             let request = self.build_request((Method::POST, &endpoint), Wants::Message, Some(outgoing), body);
+            let token = request.headers().get(AUTHORIZATION).cloned();
             let head = self.connections.send_request(&self.target, request);
             let response = match outgoing.request_id() {
                 // A call may take as long as its client waits for it.
@@ -179,7 +180,7 @@ impl Transport {
                 }
                 status if status.is_redirection() => return Err(Trouble::Moved(status)),
                 status if status.is_success() => return self.take_answer(outgoing, response, recipient).await,
-                status => return self.take_refusal(outgoing, status, response, recipient).await,
+                _ => return self.take_refusal(outgoing, token.as_ref(), response, recipient).await,
             }
         }
         Err(Trouble::RedirectLoop)
@@ -276,13 +277,16 @@ impl Transport {
     async fn take_refusal(
         self: &Arc<Self>,
         outgoing: &Outgoing,
-        status: StatusCode,
+        token: Option<&HeaderValue>,
         response: Response<Incoming>,
         recipient: Recipient,
     ) -> Result<Outcome, Trouble> {
-        let headers = response.headers();
-        let header = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(quote);
-        let (login, later) = (header(WWW_AUTHENTICATE), header(RETRY_AFTER));
+        let (status, headers) = (response.status(), response.headers());
+        // A server may repeat what it was sent.
+        let sent = self.target.headers.values().chain(token).filter_map(|value| value.to_str().ok());
+        let sent: Vec<&str> = sent.collect();
+        let quote = |text: &str| quote(&hide_values(text, &sent));
+        let later = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(quote);
         let challenge = find_challenge(headers);
         let is_scope = challenge.as_ref().is_some_and(|own| own.error.as_deref() == Some("insufficient_scope"));
         let is_login = status == StatusCode::UNAUTHORIZED || (status == StatusCode::FORBIDDEN && is_scope);
@@ -309,7 +313,8 @@ impl Transport {
         }
         Err(match status {
             StatusCode::UNAUTHORIZED => {
-                Trouble::Login(login.map(|login| format!(" with {login}")).unwrap_or_default(), command)
+                let code = challenge.and_then(|challenge| challenge.error);
+                Trouble::Login(code.map(|code| format!(": {}", quote(&code))).unwrap_or_default(), command)
             }
             StatusCode::FORBIDDEN if is_scope => {
                 let scope = challenge.and_then(|challenge| challenge.scope);

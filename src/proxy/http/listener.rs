@@ -76,7 +76,7 @@ impl Transport {
             body = loop {
                 match self.open_events(Some(&from)).await {
                     Ok(response) => break response.into_body(),
-                    Err(Trouble::Unreached(_) | Trouble::Lost(_) | Trouble::Silent(_))
+                    Err(Trouble::Unreached(_) | Trouble::Lost(_) | Trouble::Silent(_) | Trouble::Renewal(..))
                         if resumes < MAX_HTTP_RESUMES =>
                     {
                         resumes += 1;
@@ -103,10 +103,14 @@ impl Transport {
                         Ok(_) | Err(_) => pause = (pause * 2).min(MAX_HTTP_RESUME),
                     }
                 }
-                Err(Trouble::Unreached(_) | Trouble::Lost(_) | Trouble::Silent(_)) => {
+                Err(Trouble::Unreached(_) | Trouble::Lost(_) | Trouble::Silent(_) | Trouble::Renewal(..)) => {
                     pause = (pause * 2).min(MAX_HTTP_RESUME);
                 }
                 Err(Trouble::Status(status, _)) if status.is_server_error() => pause = MAX_HTTP_RESUME,
+                // Somebody may log in.
+                Err(Trouble::Status(StatusCode::UNAUTHORIZED, _)) if self.target.logins.is_some() => {
+                    pause = MAX_HTTP_RESUME;
+                }
                 // A later request finds out what is wrong, or there is no such stream.
                 Err(trouble) => return tracing::debug!("the server has no stream of its own: {trouble}"),
             }

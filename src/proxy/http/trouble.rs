@@ -25,15 +25,15 @@ pub(super) enum Trouble {
     Lost(String),
     #[error("has not answered for {0} seconds")]
     Silent(u64),
-    /// It wants a login, with what it says of that and the command for it; `None` where a header says who we are.
+    /// It wants a login, with the code for what is wrong and the command for it; `None` where a header says who we are.
     #[error("wants a login: it answered 401 (Unauthorized){0}")]
     Login(String, Option<String>),
     /// The login may do less than the request needs.
     #[error("wants a login that may do more{0}: it answered 403 (Forbidden)")]
     Scope(String, Option<String>),
-    /// There is a login, and no new token for it.
+    /// There is a login, and no new token for it at this moment; with the command for another login.
     #[error("could not be asked, since the login at it could not be renewed: {0}")]
-    Renewal(String),
+    Renewal(String, String),
     #[error("refuses this: it answered 403 (Forbidden){0}")]
     Forbidden(String),
     #[error("answered {0}{1}")]
@@ -120,8 +120,10 @@ impl Trouble {
                  client's entry, and name it with `--header Authorization=VARIABLE`"
             }
             Self::Scope(_, None) => "check that the key in the headers may do this",
-            Self::Renewal(_) => "make the request again; if that does not help, log in again with `policylayer login`",
-            Self::Forbidden(_) => "check that the key in the headers may do this",
+            Self::Renewal(_, command) => {
+                return format!("make the request again; if that does not help, log in again with `{command}` in a terminal").into();
+            }
+            Self::Forbidden(_) => "check that the key or the login that is sent may do this",
             Self::Status(StatusCode::TOO_MANY_REQUESTS, _) => "wait before the next request",
             Self::Status(status, _) if status.is_server_error() => "try again later, or ask whoever runs the server",
             Self::Status(..) | Self::NoEndpoint => {
@@ -179,7 +181,34 @@ pub(super) fn describe_error(error: &(dyn Error + 'static)) -> String {
     quote(&text)
 }
 
+/// What a server says, with "…" for each of the values that were sent to it, whole or behind the word for their scheme.
+pub(super) fn hide_values(text: &str, values: &[&str]) -> String {
+    // A shorter one is no secret, and its letters are those of any word.
+    const SHORTEST: usize = 4;
+    let behind = values.iter().filter_map(|value| value.split_once(' ').map(|(_, rest)| rest.trim_start()));
+    let mut all: Vec<&str> = values.iter().copied().chain(behind).filter(|value| value.len() >= SHORTEST).collect();
+    all.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    all.iter().fold(text.to_owned(), |text, value| text.replace(value, "…"))
+}
+
 /// What a server says, for a sentence.
 pub(super) fn quote(text: &str) -> String {
     escape_invisible(&shorten(text.trim(), MAX_SAID)).trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_not_repeated() {
+        for (said, values, shown) in [
+            ("Bearer s3cret is bad", &["Bearer s3cret"][..], "… is bad"),
+            ("s3cret and s3cret", &["Bearer s3cret"], "… and …"),
+            ("s3cret-long, s3cret", &["s3cret", "s3cret-long"], "…, …"),
+            ("no team", &["a", "", "Bearer "], "no team"),
+        ] {
+            assert_eq!(hide_values(said, values), shown);
+        }
+    }
 }

@@ -30,6 +30,17 @@ impl FileLock {
         }
     }
 
+    /// Takes the lock of a file, which is created if it is not there; `None` if another process has it.
+    pub(crate) fn try_create(path: &Path) -> io::Result<Option<Self>> {
+        let file = open_private(File::options().read(true).write(true).create(true).truncate(false), path)?;
+        match file.try_lock() {
+            Ok(()) if Identity::is_at(&file, path) => Ok(Some(Self { file, path: path.to_owned() })),
+            // It was removed meanwhile, or is taken.
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     /// Takes the lock of an existing file; `None` if another process has it.
     pub(crate) fn try_take(path: &Path) -> io::Result<Option<Self>> {
         let file = super::open_file(File::options().read(true).write(true), path)?;

@@ -14,7 +14,7 @@ pub struct BearerChallenge {
     /// The scopes that the request needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// What is wrong with the token that came, such as `insufficient_scope`.
+    /// What is wrong with the token that came, such as `insufficient_scope`: a code, and never a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -52,7 +52,7 @@ impl BearerChallenge {
         let place = match name.to_ascii_lowercase().as_str() {
             "resource_metadata" => &mut self.resource_metadata,
             "scope" if is_scope(&value) => &mut self.scope,
-            "error" => &mut self.error,
+            "error" if is_error_code(&value) => &mut self.error,
             _ => return,
         };
         place.get_or_insert(value);
@@ -63,6 +63,11 @@ impl BearerChallenge {
 pub fn is_scope(text: &str) -> bool {
     let is_char = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     !text.is_empty() && text.split(' ').all(|scope| !scope.is_empty() && scope.bytes().all(is_char))
+}
+
+/// Whether a text is no more than a code for what is wrong. What else a server says can repeat the token that came.
+fn is_error_code(text: &str) -> bool {
+    (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 /// Returns the scopes of both lists, each once and in their order.
@@ -124,6 +129,8 @@ mod tests {
             ("Bearer scope=\"a\u{7f}b\"", some("", "", "")),
             ("Bearer scope=\"a\\\\b\"", some("", "", "")),
             ("Bearer error=x, scope=\"a", some("", "", "x")),
+            ("Bearer error=\"not a code\", error_description=\"abc\"", some("", "", "")),
+            ("Bearer error=eyJhbGciOi", some("", "", "")),
             ("Bearer resource_metadata=https://x.test/m?a=b", some("https://x.test/m?a=b", "", "")),
         ] {
             assert_eq!(BearerChallenge::find(header), expected, "{header}");

@@ -127,6 +127,9 @@ pub enum LoginError {
     /// It cannot be kept.
     #[error("{0}. Nothing was stored.")]
     Store(#[from] StoreError),
+    /// It cannot be taken away.
+    #[error("{0}. Nobody was logged out.")]
+    Stays(StoreError),
     /// The system has no randomness.
     #[error("The system's random number generator failed: {0}")]
     Randomness(getrandom::Error),
@@ -162,10 +165,12 @@ pub fn log_in(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let connections = Connections::new();
     let flow = Flow { target, connections: &connections, options, store: &store };
+    runtime.block_on(store.check_place())?;
     let login = runtime.block_on(flow.run(open))?;
+    let kept = store.choose_place(options.place);
     // Whoever renews the old login at this moment is waited for, and does not overwrite this one.
-    let lock = store.lock_login()?;
-    let kept = store.write_new(&login, options.place)?;
+    let lock = runtime.block_on(store.lock_login())?;
+    store.write_as(&login, &kept)?;
     store.forget_wanted();
     drop(lock);
     Ok((store, kept))
@@ -177,13 +182,13 @@ pub fn log_in(
 /// Returns an error if it cannot be taken away.
 pub fn log_out(target: &HttpTarget) -> Result<Logout, LoginError> {
     let store = target.logins.clone().ok_or(LoginError::NoPlace)?;
-    let lock = store.lock_login()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let lock = runtime.block_on(store.lock_login()).map_err(LoginError::Stays)?;
     let has_file = store.path().exists();
-    let login = store.remove()?;
+    let login = store.remove().map_err(LoginError::Stays)?;
     drop(lock);
     // One that cannot be read is gone as well.
     let Some(login) = login else { return Ok(if has_file { Logout::Removed } else { Logout::Nothing }) };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let fetcher = Fetcher { target, connections: &Connections::new(), least_reach: login.least_reach };
     Ok(if runtime.block_on(login.revoke(&fetcher)) { Logout::Revoked } else { Logout::Removed })
 }
@@ -255,7 +260,7 @@ impl Flow<'_> {
         let asker = Asker { id: &asking.client_id, secret: asking.client_secret.as_deref(), auth: asking.client_auth };
         let answer = ask_for_token(&self.fetcher(*least_reach), &token_endpoint, asker, &fields).await;
         let answer = answer.map_err(|why| match why {
-            NoToken::Refused(why) => LoginError::Denied(server.issuer.clone(), why),
+            NoToken::Refused(why) | NoToken::Over(why) => LoginError::Denied(server.issuer.clone(), why),
             why => LoginError::Trouble(token_endpoint.to_string(), why.to_string()),
         })?;
         let mut login = Login {
@@ -393,11 +398,12 @@ impl Flow<'_> {
         if self.options.scope.is_some() {
             return self.options.scope.clone();
         }
-        let asked = found.scope.clone()?;
+        let asked = found.scope.as_deref().unwrap_or_default();
         let before = self.store.read().ok().flatten().filter(|login| login.issuer == found.server.issuer);
         let before = before.and_then(|login| login.scope).unwrap_or_default();
+        let all = join_scopes(&before, asked);
         let offline = if found.server.has_offline_access() { "offline_access" } else { "" };
-        Some(join_scopes(&join_scopes(&before, &asked), offline))
+        (!all.is_empty()).then(|| join_scopes(&all, offline))
     }
 
     /// Returns the client: the one that was named, else a new one for this login.

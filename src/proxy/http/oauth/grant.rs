@@ -4,11 +4,14 @@ use form_urlencoded::{Serializer, byte_serialize};
 use hyper::header::HeaderValue;
 
 use super::super::client_line::encode_base64;
-use super::super::trouble::{Trouble, quote};
+use super::super::trouble::{Trouble, hide_values, quote};
 use super::fetch::{FetchRequest, Fetcher};
 use super::store::Login;
 use crate::wire::http::endpoint::Endpoint;
 use crate::wire::http::oauth::{BadDocument, ClientAuth, OauthRefusal, TokenAnswer};
+
+/// The codes by which a server takes neither this grant nor this client any more (RFC 6749, section 5.2).
+const ENDS: [&str; 3] = ["invalid_grant", "invalid_client", "unauthorized_client"];
 
 /// Why there is no token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,9 +19,12 @@ pub(super) enum NoToken {
     /// There was no answer to count on.
     #[error("{0}")]
     Trouble(#[from] Trouble),
-    /// The server says no.
+    /// The server says no, at this moment.
     #[error("gives no token: {0}")]
     Refused(String),
+    /// The server says no, and would again.
+    #[error("gives no token: {0}")]
+    Over(String),
     #[error("answered with something that {0}")]
     Document(#[from] BadDocument),
 }
@@ -61,14 +67,33 @@ pub(super) async fn ask_for_token(
     asker: Asker<'_>,
     fields: &[(&str, &str)],
 ) -> Result<TokenAnswer, NoToken> {
-    let reply = fetcher.fetch(endpoint, asker.sign_form(fields)).await?;
+    let question = asker.sign_form(fields);
+    let said = |text: &str| quote(&hide_sent(text, asker, fields, &question));
+    let reply = fetcher.fetch(endpoint, question.clone()).await?;
     if reply.status.is_success() {
         return Ok(TokenAnswer::read(&reply.body)?);
     }
     match OauthRefusal::read(&reply.body) {
-        Some(refusal) if reply.status.is_client_error() => Err(NoToken::Refused(quote(&refusal.describe()))),
+        Some(refusal) if reply.status.is_client_error() => {
+            let why = said(&refusal.describe());
+            Err(if ENDS.contains(&refusal.error.as_str()) { NoToken::Over(why) } else { NoToken::Refused(why) })
+        }
         _ => Err(Trouble::Status(reply.status, String::new()).into()),
     }
+}
+
+/// What an authorization server says, without what it was sent and nobody else may have.
+fn hide_sent(text: &str, asker: Asker<'_>, fields: &[(&str, &str)], question: &FetchRequest) -> String {
+    let is_open = |name: &str| matches!(name, "grant_type" | "redirect_uri" | "resource");
+    let secrets = fields.iter().filter(|(name, _)| !is_open(name)).map(|(_, value)| *value).chain(asker.secret);
+    let secrets: Vec<&str> = secrets.collect();
+    let encoded: Vec<String> = secrets.iter().map(|secret| byte_serialize(secret.as_bytes()).collect()).collect();
+    let header = match question {
+        FetchRequest::Form(_, Some(header)) => header.to_str().ok(),
+        _ => None,
+    };
+    let all: Vec<&str> = secrets.into_iter().chain(encoded.iter().map(String::as_str)).chain(header).collect();
+    hide_values(text, &all)
 }
 
 impl Login {

@@ -4,16 +4,17 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tokio::time::sleep;
 
 use super::super::reach::Reach;
 use super::keychain::Keychain;
 use super::seal::SealKey;
 use crate::env::Env;
-use crate::limits::MAX_LOGIN_FILE;
+use crate::limits::{LOGIN_LOCK, LOGIN_LOOK, MAX_LOGIN_FILE};
 use crate::lookup::SearchEnv;
 use crate::state::file::{self, FileLock, if_there};
 use crate::wire::http::challenge::BearerChallenge;
@@ -150,6 +151,9 @@ pub enum StoreError {
         /// The reason.
         why: io::Error,
     },
+    /// Whoever changes it takes too long.
+    #[error("another policylayer renews the login and is not done")]
+    Busy,
     /// It is not what this version writes.
     #[error("the login in {} is not readable: log in again", crate::visible::visible_path(.0))]
     Unreadable(PathBuf),
@@ -255,13 +259,12 @@ impl LoginStore {
         Ok(())
     }
 
-    /// Writes a new login, sealed if that can be.
-    pub(super) fn write_new(&self, login: &Login, place: StorePlace) -> Result<Kept, StoreError> {
-        let kept = match place {
+    /// Returns how a new login is kept: sealed if that can be, for which a person may be asked.
+    pub(super) fn choose_place(&self, place: StorePlace) -> Kept {
+        match place {
             StorePlace::File => Kept::Plain("that was asked for".to_owned()),
             StorePlace::Keychain => self.make_key().map_or_else(Kept::Plain, |()| Kept::Sealed),
-        };
-        self.write_as(login, &kept).map(|()| kept)
+        }
     }
 
     /// Writes a login as the one that it replaces was kept.
@@ -270,7 +273,7 @@ impl LoginStore {
         self.write_as(login, &if is_sealed { Kept::Sealed } else { Kept::Plain(String::new()) })
     }
 
-    fn write_as(&self, login: &Login, kept: &Kept) -> Result<(), StoreError> {
+    pub(super) fn write_as(&self, login: &Login, kept: &Kept) -> Result<(), StoreError> {
         let facts = LoginFacts {
             issuer: login.issuer.clone(),
             expires_at: login.expires_at,
@@ -294,9 +297,8 @@ impl LoginStore {
     pub(super) fn remove(&self) -> Result<Option<Login>, StoreError> {
         // One that cannot be read is removed as well.
         let login = self.read().unwrap_or_default();
-        for path in [self.path(), self.wanted_path()] {
-            if_there(file::remove_file(&path)).map_err(self.wrap_error("removed"))?;
-        }
+        if_there(file::remove_file(&self.path())).map_err(self.wrap_error("removed"))?;
+        self.forget_wanted();
         Ok(login)
     }
 
@@ -331,10 +333,26 @@ impl LoginStore {
         file::persist(made, path)
     }
 
-    /// Waits until no other wrapper changes the login: a token that brings the next one is good once.
-    pub(super) fn lock_login(&self) -> io::Result<FileLock> {
-        file::create_private_dir(&self.dir)?;
-        FileLock::wait_and_take(&self.dir.join(format!("{}.lock", self.id)), None)
+    /// Waits until no other wrapper changes the login, but not for ever: a token that brings the next one is good once.
+    pub(super) async fn lock_login(&self) -> Result<FileLock, StoreError> {
+        let unwritten = self.wrap_error("written");
+        file::create_private_dir(&self.dir).map_err(&unwritten)?;
+        let (path, start) = (self.dir.join(format!("{}.lock", self.id)), Instant::now());
+        loop {
+            if let Some(lock) = FileLock::try_create(&path).map_err(&unwritten)? {
+                return Ok(lock);
+            }
+            if start.elapsed() >= LOGIN_LOCK {
+                return Err(StoreError::Busy);
+            }
+            sleep(LOGIN_LOOK).await;
+        }
+    }
+
+    /// Checks that a login could be written, before anybody is asked for one.
+    pub(super) async fn check_place(&self) -> Result<(), StoreError> {
+        let _lock = self.lock_login().await?;
+        file::temporary_in(&self.dir).map(drop).map_err(self.wrap_error("written"))
     }
 }
 

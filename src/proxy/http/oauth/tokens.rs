@@ -7,7 +7,7 @@ use super::super::connection::Connections;
 use super::super::trouble::{Trouble, quote};
 use super::fetch::Fetcher;
 use super::grant::NoToken;
-use super::store::{Login, LoginStore, now};
+use super::store::{Login, now};
 use crate::limits::LOGIN_MARGIN;
 use crate::wire::http::challenge::BearerChallenge;
 
@@ -54,13 +54,8 @@ impl<'t> Tokens<'t> {
             return Ok(Renewal::Renewed);
         }
         // A refresh token is good once: whoever comes second finds what the first one has brought.
-        let place = store.clone();
-        let locked = tokio::task::spawn_blocking(move || place.lock_login()).await;
-        let _lock = match locked {
-            Ok(Ok(lock)) => lock,
-            Ok(Err(error)) => return Err(Trouble::Renewal(format!("its file cannot be locked: {error}"))),
-            Err(error) => return Err(Trouble::Renewal(error.to_string())),
-        };
+        let trouble = |why: String| Trouble::Renewal(why, store.login_command());
+        let _lock = store.lock_login().await.map_err(|error| trouble(error.to_string()))?;
         if self.has_other(refused) {
             return Ok(Renewal::Renewed);
         }
@@ -69,16 +64,16 @@ impl<'t> Tokens<'t> {
         match login.ask_for_renewal(&fetcher).await {
             None => return Ok(Renewal::NeedsPerson),
             Some(Ok(answer)) => login.take_answer(answer),
-            Some(Err(NoToken::Refused(why))) => {
-                tracing::warn!("the login is over: the authorization server {}", NoToken::Refused(why));
+            Some(Err(why @ NoToken::Over(_))) => {
+                tracing::warn!("the login is over: the authorization server {why}");
                 // It would only be refused again.
                 login.refresh_token = None;
-                write_login(&store, &login)?;
+                store.write(&login).map_err(|error| trouble(error.to_string()))?;
                 return Ok(Renewal::NeedsPerson);
             }
-            Some(Err(why)) => return Err(Trouble::Renewal(quote(&format!("the authorization server {why}")))),
+            Some(Err(why)) => return Err(trouble(quote(&format!("the authorization server {why}")))),
         }
-        write_login(&store, &login)?;
+        store.write(&login).map_err(|error| trouble(error.to_string()))?;
         tracing::debug!("the login was renewed");
         Ok(Renewal::Renewed)
     }
@@ -106,10 +101,6 @@ impl<'t> Tokens<'t> {
             None
         })
     }
-}
-
-fn write_login(store: &LoginStore, login: &Login) -> Result<(), Trouble> {
-    store.write(login).map_err(|error| Trouble::Renewal(error.to_string()))
 }
 
 fn login_header(login: &Login) -> Option<HeaderValue> {
