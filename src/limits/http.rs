@@ -75,5 +75,7 @@ pub const LOGIN_LOCK: Duration = Duration::from_secs(45);
 pub const LOGIN_LOOK: Duration = Duration::from_millis(20);
 /// How long the system's keychain may take, which can ask the person first.
 pub const KEYCHAIN_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a keychain that has not given its key is not asked again.
+pub const KEYCHAIN_PAUSE: Duration = Duration::from_secs(60);
 /// How often it is looked whether it has answered.
 pub const KEYCHAIN_LOOK: Duration = Duration::from_millis(10);

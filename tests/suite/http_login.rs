@@ -15,7 +15,7 @@ use std::thread;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use support::client::{Client, Launch, Under};
-use support::http_server::{HttpServer, Received, Then, greet, json_reply, reply, text_result};
+use support::http_server::{HttpServer, Received, Then, event, greet, json_reply, reply, text_result};
 use support::log::Ran;
 use support::system::{PATIENCE, at_home, program, without_variables};
 use tempfile::TempDir;
@@ -37,6 +37,10 @@ struct Books {
     renewals: u32,
     /// What a call needs.
     call_scope: Option<String>,
+    /// How many renewals fail from now on.
+    failures: u32,
+    /// Whether it has messages of its own.
+    has_stream: bool,
     asked_scope: String,
 }
 
@@ -84,6 +88,10 @@ impl Books {
     fn give_token(&mut self, form: &HashMap<String, String>) -> Vec<u8> {
         if form["grant_type"] == "refresh_token" {
             self.renewals += 1;
+            if self.failures > 0 {
+                self.failures -= 1;
+                return refusal("503 Service Unavailable", "temporarily_unavailable", "later");
+            }
             if form["refresh_token"] != self.refresh {
                 let refused = json!({"error": "invalid_grant", "error_description": "used before"}).to_string();
                 return reply(&["400 Bad Request", "Content-Type: application/json"], &refused);
@@ -112,6 +120,10 @@ impl Books {
         }
         let id = request.message()["id"].clone();
         match greet(request) {
+            _ if self.has_stream && request.method == "GET" => {
+                let changed = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
+                reply(&["200 OK", "Content-Type: text/event-stream"], &String::from_utf8_lossy(&event(&changed)))
+            }
             Some(bytes) => bytes,
             None if request.is("tools/call") => json_reply(&text_result(request, "done")),
             None => json_reply(&json!({"jsonrpc": "2.0", "id": id, "result": {}})),
@@ -427,6 +439,27 @@ fn a_login_outlives_a_renewal_that_fails() {
     assert!(client.stderr().contains("(… is over)") && !client.stderr().contains("s3cret"), "{}", client.stderr());
 }
 
+#[test]
+fn the_stream_of_the_server_outlives_a_renewal_that_fails() {
+    let (guarded, home) = (Guarded::start(), TempDir::new().unwrap());
+    guarded.books.lock().unwrap().has_stream = true;
+    guarded.log_in(home.path());
+    let mut client = connect(&guarded, home.path());
+    client.initialize(json!({}));
+    let opens = |request: &Received, token: &str| {
+        request.method == "GET" && path_of(request) == "/mcp" && request.header("authorization").ends_with(token)
+    };
+    guarded.server.expect("a stream", |request| opens(request, "s3cret-access-1"));
+    {
+        let mut books = guarded.books.lock().unwrap();
+        books.failures = 1;
+        books.good.clear();
+    }
+    guarded.server.expect("a stream with the next token", |request| opens(request, "s3cret-access-2"));
+    assert_eq!(guarded.books.lock().unwrap().renewals, 2);
+    client.finish();
+}
+
 /// A server and its authorization server may repeat what they were sent; nobody else gets to see it.
 #[test]
 fn what_was_sent_is_not_repeated_to_anybody() {
@@ -436,7 +469,8 @@ fn what_was_sent_is_not_repeated_to_anybody() {
     let challenge = format!(
         "WWW-Authenticate: Bearer error=\"invalid_token\", error_description=\"{token} is over\", realm=\"{token}\""
     );
-    let body = json!({"jsonrpc": "2.0", "error": {"code": 1, "message": format!("no good: Bearer {token}")}}).to_string();
+    let body =
+        json!({"jsonrpc": "2.0", "error": {"code": 1, "message": format!("no good: Bearer {token}")}}).to_string();
     guarded.instead("/token", refusal("400 Bad Request", "invalid_grant", "s3cret-refresh-1 is over"));
     for (status, expected) in [
         (&["400 Bad Request"][..], "no good: …"),
@@ -469,7 +503,8 @@ fn what_was_sent_is_not_repeated_to_anybody() {
 fn a_place_that_cannot_be_written_is_said_first() {
     let (guarded, home) = (Guarded::start(), TempDir::new().unwrap());
     // A file where the directory would be.
-    let state = home.path().join(if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" });
+    let state =
+        home.path().join(if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" });
     std::fs::create_dir_all(state.join("policylayer")).unwrap();
     std::fs::write(state.join("policylayer/logins"), "").unwrap();
     let login = guarded.begin_login(home.path(), &[]);
@@ -699,9 +734,24 @@ fn a_login_is_sealed_with_a_key_in_the_keychain() {
             file.display()
         );
     }
-    // Where there is no key, there is no login, and that is said.
+    // Where there is no key, nothing is asked without it, and that is said.
+    let before = guarded.server.received().len();
     let mut client = connect("/nowhere".as_ref());
-    assert!(error_of(&initialize(&mut client)).contains("wants a login"));
-    client.finish();
-    assert!(client.stderr().contains("its key in the keychain cannot be had"), "{}", client.stderr());
+    let refused = initialize(&mut client);
+    assert!(error_of(&refused).contains("the keychain is locked or has no key for it"), "{refused}");
+    assert_eq!(guarded.server.received().len(), before);
+    // A keychain that does not give its key is not asked by each request.
+    let asks = tools.path().join("asks");
+    put(format!("echo >> {}; exit 1", asks.display()));
+    let mut client = connect(&guarded.path);
+    for _ in 0..3 {
+        assert!(error_of(&initialize(&mut client)).contains("unlock the keychain"));
+    }
+    assert_eq!(std::fs::read(&asks).unwrap().len(), 1);
+    // Nor does it get another key, as long as a login is sealed with the one that it had.
+    put(format!("case $1 in lookup) exit 1;; store) echo >> {key}; exit 1;; esac"));
+    let had = std::fs::read(key.to_string()).unwrap();
+    let said = sealed(&guarded);
+    assert!(said.contains("the keychain does not give their key"), "{said}");
+    assert_eq!(std::fs::read(key.to_string()).unwrap(), had);
 }

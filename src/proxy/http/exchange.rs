@@ -7,8 +7,7 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER,
-    USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
@@ -120,8 +119,8 @@ impl Transport {
                 (Trouble::Login(..) | Trouble::Scope(..), _) if !has_new_token => {
                     has_new_token = true;
                     let renewal = match &trouble {
-                        Trouble::Scope(..) => self.tokens().find_other(token.as_ref()),
-                        _ => self.tokens().renew(token.as_ref()).await?,
+                        Trouble::Scope(..) => self.tokens().find_other(token.as_ref()).await?,
+                        _ => self.renew_token(token.as_ref()).await?,
                     };
                     if renewal == Renewal::NeedsPerson {
                         return Err(trouble);
@@ -329,14 +328,29 @@ impl Transport {
     }
 
     pub(super) fn tokens(&self) -> Tokens<'_> {
-        Tokens::new(&self.target, &self.connections)
+        Tokens::new(&self.target, &self.connections, &self.login_turn)
     }
 
     /// Takes the token that requests are sent with from now on, and returns it.
-    pub(super) async fn prepare_token(&self) -> Result<Option<HeaderValue>, Trouble> {
-        let token = self.tokens().find_header().await?;
+    pub(super) async fn prepare_token(self: &Arc<Self>) -> Result<Option<HeaderValue>, Trouble> {
+        let transport = Arc::clone(self);
+        let token = self.finish(async move { transport.tokens().find_header().await }).await?;
         self.lock_facts().token.clone_from(&token);
         Ok(token)
+    }
+
+    pub(super) async fn renew_token(self: &Arc<Self>, refused: Option<&HeaderValue>) -> Result<Renewal, Trouble> {
+        let (transport, refused) = (Arc::clone(self), refused.cloned());
+        self.finish(async move { transport.tokens().renew(refused.as_ref()).await }).await
+    }
+
+    /// A renewal goes on without the request that needs it: what it brings may be the only token with which the next one is had.
+    async fn finish<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let command = || self.target.logins.as_ref().map(LoginStore::login_command).unwrap_or_default();
+        tokio::spawn(task).await.unwrap_or_else(|error| Err(Trouble::Renewal(error.to_string(), command())))
     }
 
     fn note_manner(&self, manner: Manner) {

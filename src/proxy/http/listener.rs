@@ -76,9 +76,7 @@ impl Transport {
             body = loop {
                 match self.open_events(Some(&from)).await {
                     Ok(response) => break response.into_body(),
-                    Err(Trouble::Unreached(_) | Trouble::Lost(_) | Trouble::Silent(_) | Trouble::Renewal(..))
-                        if resumes < MAX_HTTP_RESUMES =>
-                    {
+                    Err(trouble) if trouble.is_passing() && resumes < MAX_HTTP_RESUMES => {
                         resumes += 1;
                         sleep(cut.pause).await;
                     }
@@ -103,7 +101,7 @@ impl Transport {
                         Ok(_) | Err(_) => pause = (pause * 2).min(MAX_HTTP_RESUME),
                     }
                 }
-                Err(Trouble::Unreached(_) | Trouble::Lost(_) | Trouble::Silent(_) | Trouble::Renewal(..)) => {
+                Err(trouble) if trouble.is_passing() => {
                     pause = (pause * 2).min(MAX_HTTP_RESUME);
                 }
                 Err(Trouble::Status(status, _)) if status.is_server_error() => pause = MAX_HTTP_RESUME,
@@ -207,11 +205,11 @@ impl Transport {
     }
 
     /// Asks for a stream of events.
-    async fn open_events(&self, from: Option<&HeaderValue>) -> Result<Response<Incoming>, Trouble> {
+    async fn open_events(self: &Arc<Self>, from: Option<&HeaderValue>) -> Result<Response<Incoming>, Trouble> {
         let token = self.prepare_token().await?;
         match self.open_events_once(from).await {
             Err(Trouble::Status(StatusCode::UNAUTHORIZED, _))
-                if token.is_some() && self.tokens().renew(token.as_ref()).await? == Renewal::Renewed =>
+                if token.is_some() && self.renew_token(token.as_ref()).await? == Renewal::Renewed =>
             {
                 self.prepare_token().await?;
                 self.open_events_once(from).await

@@ -35,6 +35,8 @@ pub(super) struct Transport {
     facts: Mutex<SessionFacts>,
     /// Held by whoever begins a session anew.
     pub(super) renewal: Turns<()>,
+    /// Held by whoever renews the login.
+    pub(super) login_turn: Turns<()>,
     /// Says that the session is over, and how.
     over: mpsc::UnboundedSender<String>,
     overs: Turns<mpsc::UnboundedReceiver<String>>,
@@ -92,6 +94,7 @@ impl Transport {
             lines: Turns::new(lines),
             facts: Mutex::new(facts),
             renewal: Turns::new(()),
+            login_turn: Turns::new(()),
             over,
             overs: Turns::new(overs),
             listener: Mutex::new(None),

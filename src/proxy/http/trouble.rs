@@ -34,6 +34,9 @@ pub(super) enum Trouble {
     /// There is a login, and no new token for it at this moment; with the command for another login.
     #[error("could not be asked, since the login at it could not be renewed: {0}")]
     Renewal(String, String),
+    /// There is a login that cannot be opened, with the reason and the command for another one.
+    #[error("could not be asked: the login at it is sealed, and the keychain is locked or has no key for it ({0})")]
+    Sealed(String, String),
     #[error("refuses this: it answered 403 (Forbidden){0}")]
     Forbidden(String),
     #[error("answered {0}{1}")]
@@ -79,6 +82,11 @@ impl Trouble {
         }
     }
 
+    /// Whether it may be over by itself, or by what somebody does elsewhere.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreached(_) | Self::Lost(_) | Self::Silent(_) | Self::Renewal(..) | Self::Sealed(..))
+    }
+
     /// Whether the server may have done what it was asked.
     fn leaves_open_whether_it_ran(&self) -> bool {
         match self {
@@ -121,7 +129,16 @@ impl Trouble {
             }
             Self::Scope(_, None) => "check that the key in the headers may do this",
             Self::Renewal(_, command) => {
-                return format!("make the request again; if that does not help, log in again with `{command}` in a terminal").into();
+                return format!(
+                    "make the request again; if that does not help, log in again with `{command}` in a terminal"
+                )
+                .into();
+            }
+            Self::Sealed(_, command) => {
+                return format!(
+                    "unlock the keychain, and make the request again after a minute; or log in again with `{command}` in a terminal"
+                )
+                .into();
             }
             Self::Forbidden(_) => "check that the key or the login that is sent may do this",
             Self::Status(StatusCode::TOO_MANY_REQUESTS, _) => "wait before the next request",

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,9 @@ use super::super::reach::Reach;
 use super::keychain::Keychain;
 use super::seal::SealKey;
 use crate::env::Env;
-use crate::limits::{LOGIN_LOCK, LOGIN_LOOK, MAX_LOGIN_FILE};
+use crate::limits::{KEYCHAIN_PAUSE, LOGIN_LOCK, LOGIN_LOOK, MAX_LOGIN_FILE};
 use crate::lookup::SearchEnv;
+use crate::proxy::shared_session::lock_unpoisoned;
 use crate::state::file::{self, FileLock, if_there};
 use crate::wire::http::challenge::BearerChallenge;
 use crate::wire::http::endpoint::Endpoint;
@@ -129,6 +130,8 @@ pub struct LoginStore {
     /// Where the program for the keychain is looked for.
     search: SearchEnv,
     key: Arc<OnceLock<SealKey>>,
+    /// When the keychain has not given the key, and why.
+    locked: Arc<Mutex<Option<(Instant, String)>>>,
 }
 
 /// The key is left out.
@@ -178,6 +181,7 @@ impl LoginStore {
             endpoint: endpoint.clone(),
             search: SearchEnv::new(env.vars(), env.working_dir()),
             key: Arc::default(),
+            locked: Arc::default(),
         }
     }
 
@@ -227,16 +231,33 @@ impl LoginStore {
         login.map(Some).ok_or_else(|| StoreError::Unreadable(self.path()))
     }
 
-    /// Returns the key of the keychain, which is asked once.
+    /// Returns the key of the keychain, which is asked once, and a person by it not again and again.
     fn find_key(&self) -> Result<&SealKey, StoreError> {
+        let mut locked = lock_unpoisoned(&self.locked);
         if let Some(key) = self.key.get() {
             return Ok(key);
         }
-        let sealed = |why: &str| StoreError::Sealed(self.path(), why.to_owned());
-        let keychain = Keychain::find(&self.search).ok_or_else(|| sealed(NO_KEYCHAIN))?;
-        let key = keychain.read_key().map_err(|error| sealed(&error.to_string()))?;
-        let key = key.as_deref().and_then(SealKey::parse).ok_or_else(|| sealed("it is not there"))?;
-        Ok(self.key.get_or_init(|| key))
+        let asked = match &*locked {
+            Some((when, why)) if when.elapsed() < KEYCHAIN_PAUSE => Err(why.clone()),
+            _ => self.ask_for_key().inspect_err(|why| *locked = Some((Instant::now(), why.clone()))),
+        };
+        match asked {
+            Ok(key) => Ok(self.key.get_or_init(|| key)),
+            Err(why) => Err(StoreError::Sealed(self.path(), why)),
+        }
+    }
+
+    fn ask_for_key(&self) -> Result<SealKey, String> {
+        let key = Keychain::find(&self.search).ok_or(NO_KEYCHAIN)?.read_key().map_err(|error| error.to_string())?;
+        key.as_deref().and_then(SealKey::parse).ok_or_else(|| "it is not there".to_owned())
+    }
+
+    /// Whether there is a login that only a key of the keychain opens.
+    fn has_sealed(&self) -> bool {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let files = entries.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+        let mut texts = files.filter_map(|path| read_bounded(&path).ok().flatten());
+        texts.any(|text| serde_json::from_slice(&text).is_ok_and(|file: LoginFile| file.sealed.is_some()))
     }
 
     /// Finds the key of the keychain, or makes one.
@@ -248,6 +269,10 @@ impl LoginStore {
             Some(Some(key)) => key,
             // What is there may be somebody else's.
             Some(None) => return Err("the keychain has something else in its place".to_owned()),
+            // A keychain that is locked may say the same; another key would leave those for ever closed.
+            None if self.has_sealed() => {
+                return Err("there are logins that are sealed, and the keychain does not give their key".to_owned());
+            }
             None => {
                 let key = SealKey::generate().ok_or("there is no randomness")?;
                 keychain.write_key(key.as_str()).map_err(why)?;

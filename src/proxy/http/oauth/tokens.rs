@@ -1,14 +1,16 @@
 //! The token of a session: read before each request, renewed by one wrapper at a time, and never shown.
 
 use hyper::header::HeaderValue;
+use tokio::sync::Mutex as Turns;
+use tokio::time::timeout;
 
 use super::super::HttpTarget;
 use super::super::connection::Connections;
 use super::super::trouble::{Trouble, quote};
 use super::fetch::Fetcher;
 use super::grant::NoToken;
-use super::store::{Login, now};
-use crate::limits::LOGIN_MARGIN;
+use super::store::{Login, StoreError, now};
+use crate::limits::{LOGIN_LOCK, LOGIN_MARGIN};
 use crate::wire::http::challenge::BearerChallenge;
 
 /// What has become of a token that was not taken.
@@ -24,16 +26,18 @@ pub(in super::super) enum Renewal {
 pub(in super::super) struct Tokens<'t> {
     target: &'t HttpTarget,
     connections: &'t Connections,
+    /// Whose turn it is to renew in this process; the file's lock is for the others.
+    turn: &'t Turns<()>,
 }
 
 impl<'t> Tokens<'t> {
-    pub(in super::super) fn new(target: &'t HttpTarget, connections: &'t Connections) -> Self {
-        Self { target, connections }
+    pub(in super::super) fn new(target: &'t HttpTarget, connections: &'t Connections, turn: &'t Turns<()>) -> Self {
+        Self { target, connections, turn }
     }
 
     /// Returns what is sent as `Authorization`; `None` without a login. A token that ends soon is renewed first.
     pub(in super::super) async fn find_header(&self) -> Result<Option<HeaderValue>, Trouble> {
-        let Some(login) = self.read_login() else { return Ok(None) };
+        let Some(login) = self.read_login().await? else { return Ok(None) };
         let is_late = login.expires_at.is_some_and(|end| end <= now().saturating_add(LOGIN_MARGIN.as_secs()));
         let header = login_header(&login);
         if !is_late || login.refresh_token.is_none() {
@@ -44,22 +48,24 @@ impl<'t> Tokens<'t> {
             Err(_) if login.expires_at.is_some_and(|end| end > now()) => return Ok(header),
             renewed => renewed?,
         };
-        Ok(self.read_login().as_ref().and_then(login_header))
+        Ok(self.read_login().await?.as_ref().and_then(login_header))
     }
 
     /// Has another token than the one that was not taken.
     pub(in super::super) async fn renew(&self, refused: Option<&HeaderValue>) -> Result<Renewal, Trouble> {
         let Some(store) = self.target.logins.clone() else { return Ok(Renewal::NeedsPerson) };
-        if self.has_other(refused) {
+        if self.has_other(refused).await? {
             return Ok(Renewal::Renewed);
         }
         // A refresh token is good once: whoever comes second finds what the first one has brought.
         let trouble = |why: String| Trouble::Renewal(why, store.login_command());
+        let turn = timeout(LOGIN_LOCK, self.turn.lock()).await;
+        let _turn = turn.map_err(|_| trouble("another request renews it and is not done".to_owned()))?;
         let _lock = store.lock_login().await.map_err(|error| trouble(error.to_string()))?;
-        if self.has_other(refused) {
+        if self.has_other(refused).await? {
             return Ok(Renewal::Renewed);
         }
-        let Some(mut login) = self.read_login() else { return Ok(Renewal::NeedsPerson) };
+        let Some(mut login) = self.read_login().await? else { return Ok(Renewal::NeedsPerson) };
         let fetcher = Fetcher { target: self.target, connections: self.connections, least_reach: login.least_reach };
         match login.ask_for_renewal(&fetcher).await {
             None => return Ok(Renewal::NeedsPerson),
@@ -86,20 +92,28 @@ impl<'t> Tokens<'t> {
     }
 
     /// Looks for another token than the one that may do too little.
-    pub(in super::super) fn find_other(&self, refused: Option<&HeaderValue>) -> Renewal {
-        if self.has_other(refused) { Renewal::Renewed } else { Renewal::NeedsPerson }
+    pub(in super::super) async fn find_other(&self, refused: Option<&HeaderValue>) -> Result<Renewal, Trouble> {
+        Ok(if self.has_other(refused).await? { Renewal::Renewed } else { Renewal::NeedsPerson })
     }
 
-    fn has_other(&self, refused: Option<&HeaderValue>) -> bool {
-        self.read_login().as_ref().and_then(login_header).is_some_and(|header| Some(&header) != refused)
+    async fn has_other(&self, refused: Option<&HeaderValue>) -> Result<bool, Trouble> {
+        let header = self.read_login().await?.as_ref().and_then(login_header);
+        Ok(header.is_some_and(|header| Some(&header) != refused))
     }
 
-    fn read_login(&self) -> Option<Login> {
-        let store = self.target.logins.as_ref()?;
-        store.read().unwrap_or_else(|error| {
-            tracing::warn!("{error}");
-            None
-        })
+    /// Reads the login on another thread, since a keychain may ask a person first.
+    async fn read_login(&self) -> Result<Option<Login>, Trouble> {
+        let Some(store) = self.target.logins.clone() else { return Ok(None) };
+        let command = store.login_command();
+        match tokio::task::spawn_blocking(move || store.read()).await {
+            Ok(Ok(login)) => Ok(login),
+            Ok(Err(StoreError::Sealed(_, why))) => Err(Trouble::Sealed(why, command)),
+            Ok(Err(error)) => {
+                tracing::warn!("{error}");
+                Ok(None)
+            }
+            Err(error) => Err(Trouble::Renewal(error.to_string(), command)),
+        }
     }
 }
 
