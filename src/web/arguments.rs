@@ -29,6 +29,10 @@ pub(super) enum ArgumentKind {
     Object,
     /// Strings and numbers at any depth.
     Leaves,
+    /// What of it a call reaches.
+    Targets,
+    /// Whether the tool has an argument that says what a call reaches.
+    Addressed,
     /// Whether the session has read something before.
     SessionRead,
     /// The tools that the session has called before.
@@ -55,6 +59,8 @@ impl ArgumentKind {
             Self::List => "a list",
             Self::Object => "an object",
             Self::Leaves => "each text and number in the call",
+            Self::Targets => "the addresses, accounts and names that a call reaches",
+            Self::Addressed => "true or false: whether the arguments say what a call reaches",
             Self::SessionRead => "true or false, of the session so far",
             Self::SessionCalls => "the tools that were called before",
             Self::Unknown => "of a kind that is not known",
@@ -65,9 +71,10 @@ impl ArgumentKind {
     pub(super) fn example_value(self) -> &'static str {
         match self {
             Self::Number => "100",
-            Self::Boolean | Self::SessionRead => "true",
+            Self::Boolean | Self::Addressed | Self::SessionRead => "true",
             Self::List | Self::Object => "10",
             Self::Leaves => "secret",
+            Self::Targets => "untrusted",
             Self::SessionCalls => "read_email",
             Self::Text | Self::Unknown => "",
         }
@@ -124,6 +131,8 @@ impl ArgumentKind {
                     Gte,
                 ]
             }
+            Self::Targets => vec![CameFrom],
+            Self::Addressed => vec![Eq, Neq],
             Self::SessionRead => vec![Eq],
             Self::SessionCalls => vec![Contains, NotContains, Glob],
             Self::Unknown => Operator::ALL.to_vec(),
@@ -189,6 +198,8 @@ pub(super) fn list_arguments(
 pub(super) fn common_arguments() -> impl Iterator<Item = Argument> {
     let common = [
         ("args.**", ArgumentKind::Leaves),
+        ("targets", ArgumentKind::Targets),
+        ("tool.addressed", ArgumentKind::Addressed),
         ("session.read_untrusted", ArgumentKind::SessionRead),
         ("session.read_personal", ArgumentKind::SessionRead),
         ("session.called", ArgumentKind::SessionCalls),
@@ -273,7 +284,7 @@ pub(super) fn read_operand(operator: Operator, kind: ArgumentKind, typed: &str) 
 fn read_scalar(kind: ArgumentKind, typed: &str) -> Result<DocumentNode, String> {
     match kind {
         ArgumentKind::Number => read_number(typed),
-        ArgumentKind::Boolean | ArgumentKind::SessionRead => read_boolean(typed),
+        ArgumentKind::Boolean | ArgumentKind::Addressed | ArgumentKind::SessionRead => read_boolean(typed),
         ArgumentKind::Text | ArgumentKind::SessionCalls => Ok(DocumentNode::unplaced_string(typed)),
         _ => {
             let quoted = serde_json::from_str::<String>(typed).ok().map(|text| Ok(DocumentNode::unplaced_string(text)));
@@ -354,7 +365,9 @@ mod tests {
 
     #[test]
     fn a_value_is_of_the_kind_of_its_argument() {
-        use ArgumentKind::{Boolean, Leaves, List, Number, SessionCalls, SessionRead, Text, Unknown};
+        use ArgumentKind::{
+            Addressed, Boolean, Leaves, List, Number, SessionCalls, SessionRead, Targets, Text, Unknown,
+        };
         for (operator, kind, typed, read) in [
             (Operator::Eq, Text, "5", Some("\"5\"")),
             (Operator::Eq, Number, " 5 ", Some("5")),
@@ -369,6 +382,9 @@ mod tests {
             (Operator::Regex, Number, "^5", Some("\"^5\"")),
             (Operator::Detects, Text, "secret", Some("[\"secret\"]")),
             (Operator::CameFrom, Leaves, "untrusted", Some("\"untrusted\"")),
+            (Operator::CameFrom, Targets, "untrusted", Some("\"untrusted\"")),
+            (Operator::Eq, Addressed, "false", Some("false")),
+            (Operator::Neq, Addressed, "5", None),
             (Operator::Eq, SessionRead, "true", Some("true")),
             (Operator::Eq, SessionRead, "yes", None),
             (Operator::Contains, SessionCalls, "5", Some("\"5\"")),
