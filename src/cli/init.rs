@@ -102,8 +102,8 @@ Examples:
   policylayer init -o - -- npx -y @iterable/mcp    prints it, and writes nothing
   policylayer init --server files --format yaml -- ./my-server --root /srv
 
-The server is started, asked what it has, and stopped; no tool is called. On a terminal you are asked about each \
-class first, and whether personal data in results gets stand-ins. docs/init.md has more.
+The server is started, asked what it has, and stopped; no tool is called. On a terminal you are asked how strict the \
+policy of a server without a catalogue is to be, about each class, and whether personal data in results gets stand-ins. docs/init.md has more.
 
 What is recommended:
   read         allowed; what is known to return personal data is limited

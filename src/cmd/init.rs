@@ -69,9 +69,10 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
         );
     }
     let items = ItemPlan::new(&offer, &tools);
-    let Some(answers) = ask_for_answers(args, server, &tools, &items, question.env)? else {
+    let Some((server, answers)) = ask_for_answers(args, server, &tools, &items, question.env)? else {
         bail!(UNANSWERED);
     };
+    let server = &server;
     let tools = plan_tools(server, &tools, &answers);
     let Some(stand_ins) = choose_stand_ins(args, server, &tools, question.env)? else { bail!(UNANSWERED) };
     let plan = ServerPlan { tools: &tools, items: &items, stand_ins: stand_ins.as_ref() };
@@ -286,22 +287,28 @@ impl Start {
     }
 }
 
-/// Returns the answers of a person, if there is one; `None` if they cancel.
+/// Returns the answers of a person, if there is one, and the server with the strength that they choose; `None` if they cancel.
 fn ask_for_answers(
     args: &InitArgs,
     server: &Server,
     tools: &[Listed<'_>],
     items: &ItemPlan,
     env: &Env,
-) -> anyhow::Result<Option<Answers>> {
+) -> anyhow::Result<Option<(Server, Answers)>> {
     if args.yes || tools.is_empty() || !env.asks_on_terminal() {
-        return Ok(Some(Answers::new()));
+        return Ok(Some((server.clone(), Answers::new())));
     }
     let mut by_class: BTreeMap<Class, Vec<&str>> = BTreeMap::new();
     for (name, (_, profile)) in profile_tools(server, tools) {
         by_class.entry(profile.class).or_default().push(name);
     }
-    ask::ask_classes(&by_class, items, server.strength())
+    // That of config.toml first.
+    let others = Strength::ALL.into_iter().filter(|other| args.strength.is_none() && server.strength() != Some(*other));
+    let strengths: Vec<_> =
+        server.strength().into_iter().flat_map(|own| [own].into_iter().chain(others.clone())).collect();
+    let asked = ask::ask_questions(&strengths, &by_class, items)?;
+    let server = |strength: Option<Strength>| server.clone().with_strength(strength.unwrap_or_default());
+    Ok(asked.map(|(strength, answers)| (server(strength), answers)))
 }
 
 /// Which fields get stand-ins, or `None` inside if nothing does; `None` if the person cancels.

@@ -24,11 +24,12 @@ enum Line {
 }
 
 impl EngineSession {
-    pub(crate) fn start(policy: &Arc<Policy>, tools: &Value) -> Self {
+    /// Starts a session. By its key, copied runs of 16 to 23 letters are found or not: a wrapper has another one for each client.
+    pub(crate) fn start(policy: &Arc<Policy>, tools: &Value, key: u8) -> Self {
         let options =
             ApprovalOptions { channels: vec![Channel::Client], secret: [5; 32], ..ApprovalOptions::default() };
         let engine = Engine::new(Arc::clone(policy), Box::new(Memory::default())).with_approvals(options);
-        let mut session = Self { engine: engine.with_provenance(Arc::new(SessionMemory::default())), seconds: 0 };
+        let mut session = Self { engine: engine.with_provenance(Arc::new(SessionMemory::new([key; 16]))), seconds: 0 };
         let hello = json!({"protocolVersion":"2025-06-18","capabilities":{"elicitation":{}},"clientInfo":{"name":"player","version":"1"}});
         session.client(json!({"jsonrpc":"2.0","id":"hello","method":"initialize","params":hello}));
         let result =

@@ -1,7 +1,7 @@
 //! What the built-in policy does to AgentDojo's tasks and injections, through the real wrapper: docs/provenance.md.
 //!
 //! `cargo build && cargo run --example agentdojo [STRENGTH…]`. The example is its own server, by its first argument. With `--engine`, the
-//! sessions are played in the engine, without processes: that takes seconds.
+//! sessions are played in the engine, without processes: that takes seconds. `--engine=7` does so under another key.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod corpus;
@@ -35,8 +35,9 @@ fn main() -> io::Result<()> {
     let this = env::current_exe()?;
     let program = this.ancestors().nth(2).unwrap().join(format!("policylayer{EXE_SUFFIX}"));
     assert!(program.exists(), "`cargo build` has to build the program first");
-    let is_in_engine = args.iter().any(|arg| arg == "--engine");
-    let args: Vec<String> = args.into_iter().filter(|arg| arg != "--engine").collect();
+    let (options, args): (Vec<String>, Vec<String>) = args.into_iter().partition(|arg| arg.starts_with("--engine"));
+    let in_engine =
+        options.first().map(|option| option.strip_prefix("--engine=").map_or(0, |key| key.parse().unwrap()));
     let wanted = |strength: &&str| args.is_empty() || args.iter().any(|arg| arg == strength);
     let mut out = io::stdout().lock();
     writeln!(out, "{HEADING}")?;
@@ -44,9 +45,9 @@ fn main() -> io::Result<()> {
         let suites = Suite::read_all();
         let play = |suite: &Suite| {
             let mut figures = Figures::default();
-            if is_in_engine {
+            if let Some(key) = in_engine {
                 let policy = builtin(strength);
-                figures.play(suite, &|_| EngineSession::start(&policy, &suite.tools));
+                figures.play(suite, &|_| EngineSession::start(&policy, &suite.tools, key));
             } else {
                 figures.play(suite, &|steps| WrapperSession::start(&program, strength, &suite.tools, steps));
             }
@@ -58,9 +59,9 @@ fn main() -> io::Result<()> {
             running.into_iter().fold(Figures::default(), |all, part| all.and(part.join().unwrap()))
         });
         writeln!(out, "{}", all.row(strength))?;
-        let chains = match is_in_engine {
-            true => play_chains(strength, &|tools, _| EngineSession::start(&builtin(strength), tools)),
-            false => play_chains(strength, &|tools, steps| WrapperSession::start(&program, strength, tools, steps)),
+        let chains = match in_engine {
+            Some(key) => play_chains(strength, &|tools, _| EngineSession::start(&builtin(strength), tools, key)),
+            None => play_chains(strength, &|tools, steps| WrapperSession::start(&program, strength, tools, steps)),
         };
         writeln!(io::stderr(), "  with nothing read: {} of {}\n  chains: {chains}", all.held_alone, all.injections)?;
         for (task, tools) in &all.asking {

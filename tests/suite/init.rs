@@ -543,6 +543,65 @@ mod questions {
         }
     }
 
+    /// `init` of a server without a catalogue, whose first class of tools is that of reads.
+    fn start_unknown(home: &Home, options: &[&str]) -> Terminal {
+        let args = [&["init", "--server", "shop", "--no-stand-ins"], options, &stand_in()[..]].concat();
+        Terminal::start(home.command(&args))
+    }
+
+    #[test]
+    fn a_person_is_asked_how_strict_the_policy_of_an_unknown_server_is() {
+        const BACK: &str = "\u{7f}";
+        let home = Home::new();
+        let mut terminal = start_unknown(&home, &[]);
+        terminal.wait("How strict is the policy?");
+        let mut at = terminal.wait("> strict: ");
+        at = terminal.wait_from(at, "calls ask (recommended)");
+        terminal.type_in(&format!("{DOWN}{DOWN}\r"));
+        at = terminal.wait_from(at, "strength: quiet: 25 injections held");
+        at = terminal.wait_from(at, "> as the quiet built-in policy has it (recommended)");
+        // It can be thought over, and begins anew with what is recommended.
+        terminal.type_in(BACK);
+        at = terminal.wait_from(at, "> strict: ");
+        terminal.type_in(&format!("{DOWN}\r"));
+        at = terminal.wait_from(at, "strength: balanced: 26 injections held");
+        for _ in ["read", "write", "execute", "destructive"] {
+            at = terminal.wait_from(at, "> as the balanced built-in policy has it (recommended)");
+            assert_eq!(home.names(), Vec::<String>::new());
+            terminal.type_in("\r");
+            at = terminal.wait_from(at, "\u{1b}[?25h");
+        }
+        leave_unlocked(&mut terminal);
+        assert!(terminal.end().success(), "{}", terminal.written());
+        let text = fs::read_to_string(home.configured("policies/shop.toml")).unwrap();
+        assert!(
+            text.contains("\n# Its strength is balanced: ") && text.contains(r#"path = "targets", op = "came_from""#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_strength_of_config_toml_is_the_first_and_the_option_asks_nothing() {
+        let home = Home::new();
+        home.write("config.toml", "strength = \"quiet\"\n");
+        let mut terminal = start_unknown(&home, &[]);
+        let at = terminal.wait("> quiet: ");
+        terminal.wait_from(at, "  strict: ");
+        terminal.type_in("q");
+        assert_eq!(terminal.end().code(), Some(1), "{}", terminal.written());
+        let mut terminal = start_unknown(&home, &["--strength", "balanced"]);
+        terminal.wait("> as the balanced built-in policy has it (recommended)");
+        terminal.type_in("q");
+        assert_eq!(terminal.end().code(), Some(1), "{}", terminal.written());
+        assert!(!terminal.written().contains("How strict"), "{}", terminal.written());
+        // A catalogue has a rule for each tool.
+        let mut terminal = start(&home, &[]);
+        terminal.wait("(recommended)");
+        terminal.type_in("q");
+        terminal.end();
+        assert!(!terminal.written().contains("How strict"), "{}", terminal.written());
+    }
+
     /// The cursor is back, and lines are edited as before.
     fn is_given_back(terminal: &Terminal) {
         // What was written last is read a moment after the program has ended.

@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::items::{ItemPlan, PlannedItem, join_counts};
 use super::plan::{Answer, Answers, PlannedTool, rule_for_later};
+use super::strength::{describe_figures, describe_strength};
 use crate::author::render::{json_lines, toml_entry, toml_members, yaml_members};
 use crate::author::{list_member, table_member, text_member};
 use crate::content::StandInKind;
@@ -233,6 +234,14 @@ fn class_section() -> PolicySection {
 
 fn write_head(Origin { server, day, .. }: &Origin<'_>, count: &str, listed: &str) -> Vec<String> {
     let mut head = wrap_lines(&format!("What the agent may do with {server}: a policy for its {count}."));
+    let strength = server.strength().map(|strength| {
+        format!(
+            "Its strength is {strength}: {}. With what is recommended for each class, {} (AgentDojo's tasks, without a model: \
+             docs/provenance.md).",
+            describe_strength(strength),
+            describe_figures(strength)
+        )
+    });
     let paragraphs = [
         format!(
             "Written by `policylayer init` on {day}, {listed}. It is yours now: edit it here, or with `policylayer allow`, \
@@ -243,7 +252,7 @@ fn write_head(Origin { server, day, .. }: &Origin<'_>, count: &str, listed: &str
             .to_owned(),
         "Every key of a policy is explained in docs/policy.md of policylayer.".to_owned(),
     ];
-    for paragraph in paragraphs {
+    for paragraph in strength.into_iter().chain(paragraphs) {
         head.push(String::new());
         head.extend(wrap_lines(&paragraph));
     }

@@ -1,23 +1,24 @@
-//! The questions about what happens to the tools of each class.
+//! The questions about how strict the policy is, and what happens to the tools of each class.
 
 use std::collections::BTreeMap;
 
 use anstyle::Style;
 use anyhow::Context as _;
 
-use crate::author::init::{Answer, Answers, ItemPlan};
+use crate::author::init::{Answer, Answers, ItemPlan, describe_strength, list_figures};
 use crate::policy::Strength;
 use crate::risk::Class;
 use crate::term::message;
 use crate::term::prompt::{Prompter, Selection};
 use crate::visible::{count_of, escape_invisible};
 
-/// Asks about each class that has tools, on stderr; `None` if the person cancels. What else the server lists is only told.
-pub(super) fn ask_classes(
+/// Asks which of the strengths it is, if there are several, and about each class that has tools, on stderr; `None` if the person cancels.
+/// The first strength is the recommended one. What else the server lists is only told.
+pub(super) fn ask_questions(
+    strengths: &[Strength],
     tools: &BTreeMap<Class, Vec<&str>>,
     items: &ItemPlan,
-    strength: Option<Strength>,
-) -> anyhow::Result<Option<Answers>> {
+) -> anyhow::Result<Option<(Option<Strength>, Answers)>> {
     let prompter = Prompter::new().context("The terminal cannot be used. Take the recommendations with --yes")?;
     message::print_note(&format!(
         "{BOLD}What may an agent do?{BOLD:#} The arrow keys choose, Enter answers, Backspace goes back, Esc leaves.\n"
@@ -25,20 +26,21 @@ pub(super) fn ask_classes(
     if !items.is_empty() {
         message::print_note(&format!("Without a question: {}.\n", items.describe_effects()));
     }
-    let questions: Vec<_> = tools.iter().collect();
-    let (mut answers, mut at) = (Answers::new(), 0);
-    while let Some((class, names)) = questions.get(at) {
-        let choices: Vec<_> = Answer::answers_for(**class).collect();
-        message::print_note(&format_question(**class, names));
-        let items = choices.iter().map(|answer| {
-            let recommended = if *answer == Answer::Recommended { " (recommended)" } else { "" };
-            format!("{}{recommended}", answer.describe_under(**class, strength))
-        });
-        let items: Vec<_> = items.collect();
-        let chosen = prompter.select_or_go_back(class.as_str(), &items);
+    let about_strength = (strengths.len() > 1).then_some(Question::Strength(strengths));
+    let questions: Vec<_> =
+        about_strength.into_iter().chain(tools.iter().map(|(class, names)| Question::Class(*class, names))).collect();
+    let (mut strength, mut answers, mut at) = (strengths.first().copied(), Answers::new(), 0);
+    while let Some(question) = questions.get(at) {
+        message::print_note(&question.describe());
+        let chosen = prompter.select_or_go_back(question.title(), &question.list_items(strength));
         match chosen.context("The terminal cannot be read. Take the recommendations with --yes")? {
             Selection::Item(index) => {
-                answers.extend(choices.get(index).map(|answer| (**class, *answer)));
+                match question {
+                    Question::Strength(strengths) => strength = strengths.get(index).copied(),
+                    Question::Class(class, _) => {
+                        answers.extend(Answer::answers_for(*class).nth(index).map(|answer| (*class, answer)));
+                    }
+                }
                 at += 1;
                 message::print_note("");
             }
@@ -46,7 +48,59 @@ pub(super) fn ask_classes(
             Selection::Left => return Ok(None),
         }
     }
-    Ok(Some(answers))
+    Ok(Some((strength, answers)))
+}
+
+/// One that can be asked again.
+enum Question<'q> {
+    /// Which of these.
+    Strength(&'q [Strength]),
+    /// What happens to these tools of a class.
+    Class(Class, &'q [&'q str]),
+}
+
+impl Question<'_> {
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Strength(_) => "strength",
+            Self::Class(class, _) => class.as_str(),
+        }
+    }
+
+    /// `11 destructive tools: delete_list, …`
+    fn describe(&self) -> String {
+        let (class, names) = match self {
+            Self::Strength(strengths) => return describe_strengths(strengths),
+            Self::Class(class, names) => (class, names),
+        };
+        let tools = if names.len() == 1 { "tool" } else { "tools" };
+        let names: Vec<_> = names.iter().map(|name| escape_invisible(name)).collect();
+        format!("{} {BOLD}{}{BOLD:#} {tools}: {}", names.len(), class.as_str(), names.join(", "))
+    }
+
+    /// The answers, the recommended one first.
+    fn list_items(&self, strength: Option<Strength>) -> Vec<String> {
+        let mut items: Vec<_> = match self {
+            Self::Strength(strengths) => {
+                strengths.iter().map(|strength| format!("{strength}: {}", list_figures(*strength))).collect()
+            }
+            Self::Class(class, _) => {
+                Answer::answers_for(*class).map(|answer| answer.describe_under(*class, strength).into_owned()).collect()
+            }
+        };
+        items.iter_mut().take(1).for_each(|first| first.push_str(" (recommended)"));
+        items
+    }
+}
+
+/// What each asks, and what the figures in the list are.
+fn describe_strengths(strengths: &[Strength]) -> String {
+    let lines = strengths.iter().map(|strength| format!("{BOLD}{strength}{BOLD:#}: {}.", describe_strength(*strength)));
+    format!(
+        "How strict is the policy?\n{}\nThe figures are from AgentDojo's tasks, without a model: injections held of 26, tasks without a \
+         question of 97, their calls that ask or are refused of 339.",
+        lines.collect::<Vec<_>>().join("\n")
+    )
 }
 
 /// What becomes of personal data in results.
@@ -77,10 +131,3 @@ pub(super) fn ask_stand_ins(tools: &[&str]) -> anyhow::Result<Option<StandInAnsw
 }
 
 const BOLD: Style = Style::new().bold();
-
-/// `11 destructive tools: delete_list, …`
-fn format_question(class: Class, names: &[&str]) -> String {
-    let tools = if names.len() == 1 { "tool" } else { "tools" };
-    let names: Vec<_> = names.iter().map(|name| escape_invisible(name)).collect();
-    format!("{} {BOLD}{}{BOLD:#} {tools}: {}", names.len(), class.as_str(), names.join(", "))
-}
