@@ -10,6 +10,7 @@ use crate::support::client::{Client, Launch, Under};
 use crate::support::http_server::{
     Connection, EVENTS, HttpServer, Received, Then, event, greet, json_reply, reply, text_result,
 };
+#[cfg(target_os = "linux")]
 use crate::support::wrapped::stub;
 
 const ALLOW: Under<'_> = Under::Policy(r#"{"version":"1","default":"allow"}"#);
@@ -135,6 +136,7 @@ fn an_answer_that_comes_byte_by_byte_is_whole_and_one_that_is_left_out_is_said()
 }
 
 /// Sends as many events as asked for before the answer, and gives the most memory that the wrapper had above what it had before.
+#[cfg(target_os = "linux")]
 fn flood(events: usize) -> Client {
     let server = HttpServer::start(|request, connection| {
         if !request.is("tools/call") {
