@@ -114,7 +114,11 @@ fn what_init_writes_is_as_good_as_its_first_comment_says() {
             comments.push(head_of(&text));
         }
         let said = say(&figures);
-        eprintln!("{} {:?}", figures.row(strength.as_str()), figures.loose);
+        let (row, pairs) = (figures.row(strength.as_str()), format!(" {} of {} |", figures.held_pairs, figures.pairs));
+        assert!(
+            include_str!("../../docs/init.md").contains(&row.replacen(&pairs, "", 1)),
+            "docs/init.md does not have {row}"
+        );
         if !comments.iter().all(|comment| comment.contains(&said)) {
             wrong.push(format!("{strength}: {said}, and not\n{}", comments[0]));
         }
