@@ -26,9 +26,11 @@ pub(super) fn ask_questions(
     if !items.is_empty() {
         message::print_note(&format!("Without a question: {}.\n", items.describe_effects()));
     }
-    let about_strength = (strengths.len() > 1).then_some(Question::Strength(strengths));
-    let questions: Vec<_> =
-        about_strength.into_iter().chain(tools.iter().map(|(class, names)| Question::Class(*class, names))).collect();
+    let about_strength = (strengths.len() > 1).then_some(InitQuestion::Strength(strengths));
+    let questions: Vec<_> = about_strength
+        .into_iter()
+        .chain(tools.iter().map(|(class, names)| InitQuestion::Class(*class, names)))
+        .collect();
     let (mut strength, mut answers, mut at) = (strengths.first().copied(), Answers::new(), 0);
     while let Some(question) = questions.get(at) {
         message::print_note(&question.describe());
@@ -36,8 +38,8 @@ pub(super) fn ask_questions(
         match chosen.context("The terminal cannot be read. Take the recommendations with --yes")? {
             Selection::Item(index) => {
                 match question {
-                    Question::Strength(strengths) => strength = strengths.get(index).copied(),
-                    Question::Class(class, _) => {
+                    InitQuestion::Strength(strengths) => strength = strengths.get(index).copied(),
+                    InitQuestion::Class(class, _) => {
                         answers.extend(Answer::answers_for(*class).nth(index).map(|answer| (*class, answer)));
                     }
                 }
@@ -52,14 +54,14 @@ pub(super) fn ask_questions(
 }
 
 /// One that can be asked again.
-enum Question<'q> {
+enum InitQuestion<'q> {
     /// Which of these.
     Strength(&'q [Strength]),
     /// What happens to these tools of a class.
     Class(Class, &'q [&'q str]),
 }
 
-impl Question<'_> {
+impl InitQuestion<'_> {
     fn title(&self) -> &'static str {
         match self {
             Self::Strength(_) => "strength",
