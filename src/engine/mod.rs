@@ -24,6 +24,7 @@ mod list_listeners;
 mod listed_names;
 mod lock_drift;
 mod lock_index;
+mod look_ups;
 mod open_requests;
 mod origins;
 mod plain_calls;
@@ -75,7 +76,7 @@ pub use trial::{Trial, TrialDecision, TrialInput, TrialResult, find_item};
 
 use crate::content::StandIns;
 use crate::lock::ItemKind;
-use crate::policy::{Decision, Policy, Section, ToolRef};
+use crate::policy::{Policy, Section};
 use crate::provenance::Provenance;
 use crate::record::{ArgumentRecorder, Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE, Required, ResultRecord};
 use crate::wire::fault::Fault;
@@ -281,26 +282,6 @@ impl Engine {
         }
         self.end_tasks(turn);
         self.ended = Some(how.to_owned());
-    }
-
-    /// Looks up a tool, with what the server has listed about it in this session. Calls are decided by the result.
-    pub fn find_tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
-        self.tools.find_tool(name)
-    }
-
-    /// Returns the decision about a prompt: by its own entry, else by the tool that it is named after.
-    pub fn decide_prompt<'e>(&'e self, prompt: &'e str) -> Decision<'e> {
-        self.policy.decide_item(self.tools.find_prompt(&self.policy, prompt))
-    }
-
-    /// Returns the decision about a resource, with what the server has listed in this session.
-    pub fn decide_resource<'e>(&'e self, uri: &'e str) -> Decision<'e> {
-        self.policy.decide_item(self.resources.find_resource(uri, &self.policy, &self.tools))
-    }
-
-    /// Returns the decision about a template, with what the server has listed in this session.
-    pub fn decide_template(&self, template: &str) -> Decision<'_> {
-        self.policy.decide_template(template, self.tools.lock.find_drift(ItemKind::Template, template))
     }
 
     fn handle_client_request(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
