@@ -1,28 +1,25 @@
 //! What passes beside tool calls: resources, prompts, requests of the server, and methods that the protocol does not
 //! know. Each has a section of its own in a document.
 
+mod members;
+
 use std::collections::HashSet;
 use std::iter;
 use std::sync::{Arc, LazyLock};
 
-use serde_json::json;
-
+pub(crate) use self::members::SectionMembers;
 use super::compared_name::{ComparedKey, ComparedName, UriForms};
 use super::compile::Policy;
 use super::condition::ConditionInput;
 use super::decision::{Decision, Effect};
-use super::diagnostic::{Report, quote_for_message};
-use super::document::{BesideTools, Origin, PolicyEntry, ToolName, quoted_key};
-use super::entry::{EntryKeys, Rule};
+use super::document::{BesideTools, PolicyEntry, ToolName, quoted_key};
+use super::entry::Rule;
 use super::glob::{BadToolGlob, NamePattern, escape_wildcards};
 use super::judge::{Judgement, RulesInForce};
-use super::keys::kinds::read_members;
 use super::keys::words::word_enum;
-use super::keys::{FromDocument, TableSpec, ValueKind, table_kind};
 use super::limit::Limit;
 use super::lock_terms::Drift;
 use super::summary::SectionTally;
-use super::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::wire::fold::fold;
 use crate::wire::method::{Method, MethodClass, MethodKind, Sender, classify_method};
 use crate::wire::uri;
@@ -70,80 +67,6 @@ pub enum Standing<'i> {
     Listed,
     /// It belongs to a tool, with the decision about that tool: a prompt that is named after it, or its `ui://` resource.
     OfTool(Decision<'i>),
-}
-
-/// The entries of a section, each with the span of its key.
-#[derive(Clone, Debug)]
-pub(crate) struct SectionMembers(Vec<(DocumentKey, SectionKeys)>);
-
-impl FromDocument for SectionMembers {
-    fn value_kind() -> ValueKind {
-        ValueKind::new("a table with one entry per name", "Section", |definitions| {
-            let name =
-                json!({ "description": "A URI, a name or a method, or a glob.", "type": "string", "minLength": 1 });
-            let entry = definitions.schema(SectionKeys::value_kind());
-            json!({ "type": "object", "propertyNames": name, "additionalProperties": entry })
-        })
-    }
-
-    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        let hint = "such as { \"file:///srv/reports/**\" = {} }";
-        let members = read_members(node, [what, &Self::value_kind().kind, hint], report)?;
-        let entry = |(key, value): &DocumentMember| {
-            let keys = SectionKeys::read(value, &format!("the entry {}", quote_for_message(&key.name)), report);
-            Some((key.clone(), keys?))
-        };
-        Some(Self(members.iter().filter_map(entry).collect()))
-    }
-}
-
-#[derive(Clone, Debug)]
-struct SectionKeys(EntryKeys);
-
-/// The table of an entry that is not about a tool.
-const SECTION_ENTRY: TableSpec = TableSpec {
-    definition: "SectionEntry",
-    doc: &["What happens to requests with this name."],
-    without: &["class", "approval_scope"],
-    ..EntryKeys::SPEC
-};
-
-table_kind!(SectionKeys, SECTION_ENTRY, |read| Self(read));
-
-impl SectionMembers {
-    pub(super) fn compile(
-        self,
-        section: Section,
-        origin: Origin<'_>,
-        report: &mut Report,
-    ) -> Vec<PolicyEntry<ToolName>> {
-        let mut entries = Vec::with_capacity(self.0.len());
-        for (DocumentKey { name: text, span }, SectionKeys(keys)) in self.0 {
-            let pattern = match section.parse_key(&text) {
-                Ok(pattern) => pattern,
-                Err(BadToolGlob { message, hint }) => {
-                    let message = format!("{} is not {}: {message}", quote_for_message(&text), section.noun());
-                    report.push_error("bad-glob", &span, message, hint);
-                    continue;
-                }
-            };
-            let path = section.rule_path(&text);
-            let entry = origin.compile((span, &path, ToolName { text, pattern }), keys, report);
-            if section == Section::Requests && entry.rule.may_ask() {
-                let message = "a request from the server cannot ask for approval";
-                let hint = "write \"allow\" or \"deny\": the client itself asks a person about what a server requests";
-                report.push_error("bad-value", &entry.span, message, hint);
-            }
-            if section == Section::Requests && entry.rule.results.is_some() {
-                let message = "the server does not answer its own requests";
-                let hint =
-                    "put `results` at the top of the policy, or into an entry of `tools`, `resources` or `prompts`";
-                report.push_error("bad-value", &entry.span, message, hint);
-            }
-            entries.push(entry);
-        }
-        entries
-    }
 }
 
 impl Section {

@@ -235,7 +235,7 @@ fn a_file_in_toml_keeps_its_comments_and_order_and_gets_the_least() {
     log.add(&passed(0, "get_lists", Class::Read));
     log.add(&observed(1, "send_mail", Class::Write, "tools.send_mail"));
     log.add(&observed(2, "delete_list", Class::Destructive, "hide[0]"));
-    log.add(&observed(3, "run_report", Class::Execute, "classes.execute"));
+    log.add(&observed(3, "run_command", Class::Execute, "classes.execute"));
     log.add(&observed(4, "get new", Class::Read, "default")).write();
     let ran = home.run(&["suggest"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
@@ -260,7 +260,7 @@ fn a_file_in_toml_keeps_its_comments_and_order_and_gets_the_least() {
     assert_eq!(fs::read_to_string(&file).unwrap(), IN_FORCE);
     let (_, err) = suggested(&home, &[]);
     for (tool, rule) in
-        [("delete_list", "hide[0]"), ("run_report", "classes.execute"), ("send_mail", "tools.send_mail")]
+        [("delete_list", "hide[0]"), ("run_command", "classes.execute"), ("send_mail", "tools.send_mail")]
     {
         let said = format!("1 call of {tool} succeeded, and would be refused by {rule}, which stays.");
         assert!(err.contains(&said), "{err}");
