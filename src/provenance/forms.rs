@@ -112,17 +112,8 @@ pub(super) const fn is_base64_line(byte: u8) -> bool {
 pub(super) fn decode_data(text: &str) -> Option<String> {
     /// One byte of so many may be none of a text.
     const TEXT: usize = 20;
-    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n' | b'=')).collect();
-    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
-    let (mut bits, mut count) = (0_u32, 0);
-    for digit in digits {
-        bits = bits << 6 | u32::from(digit_value(digit)?);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
+    let digits = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n' | b'='));
+    let bytes = decode_digits(digits, text.len(), |_| true)?;
     let is_odd = |c: char| c == char::REPLACEMENT_CHARACTER || c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     let decoded = String::from_utf8_lossy(&bytes);
     if decoded.chars().filter(|c| is_odd(*c)).count() > decoded.len() / TEXT {
@@ -153,22 +144,28 @@ pub(super) fn decode_base64(word: &str) -> Option<String> {
     if digits.len() > MAX_BASE64 {
         return decode_data(word);
     }
-    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
+    // Most words are no base64, and end at such a byte.
+    let is_text = |byte| byte >= b' ' && byte != 0x7f || matches!(byte, b'\n' | b'\r' | b'\t');
+    String::from_utf8(decode_digits(digits.bytes(), digits.len(), is_text)?).ok()
+}
+
+/// Returns the bytes of so many digits of base64, if all of them may be there.
+fn decode_digits(digits: impl Iterator<Item = u8>, length: usize, may_be: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(length * 3 / 4);
     let (mut bits, mut count) = (0_u32, 0);
-    for digit in digits.bytes() {
+    for digit in digits {
         bits = bits << 6 | u32::from(digit_value(digit)?);
         count += 6;
         if count >= 8 {
             count -= 8;
             let byte = (bits >> count) as u8;
-            // Most words are no base64, and end here.
-            if byte < b' ' && !matches!(byte, b'\n' | b'\r' | b'\t') || byte == 0x7f {
+            if !may_be(byte) {
                 return None;
             }
             bytes.push(byte);
         }
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use support::client::{Client, Launch, Under};
 use support::http_server::{
-    EVENTS, HttpServer, Received, Then, event, greet, json_reply, reply, start_with_calls, text_result,
+    EVENTS, HttpServer, Received, Then, event, greet, json_reply, reply, request_meta, start_with_calls, text_result,
 };
 use support::log::Home;
 use support::node::upstream;
@@ -398,15 +398,6 @@ fn an_endpoint_on_another_origin_is_not_gone_to() {
     assert!(error_of(&answer).contains("leads to another host"), "{answer}");
 }
 
-/// The metadata of a request of revision 2026-07-28.
-fn meta() -> Value {
-    json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "c", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-    })
-}
-
 #[test]
 fn a_request_of_2026_07_28_has_its_headers_and_is_cancelled_by_the_end_of_its_stream() {
     let server = HttpServer::start(|request, connection| {
@@ -423,13 +414,13 @@ fn a_request_of_2026_07_28_has_its_headers_and_is_cancelled_by_the_end_of_its_st
         Then::Keep
     });
     let mut client = Launch::new(&server.url).start(ALLOW);
-    let call = |id: u64, name: &str| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": name, "_meta": meta()}});
+    let call = |id: u64, name: &str| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": name, "_meta": request_meta()}});
     client.send(&call(1, "grüße"));
     assert_eq!(text_of(&client.expect_response(1)), "ok");
     client.send(&call(2, "slow"));
     server.expect("the slow call", |request| request.message()["params"]["name"] == "slow");
     client.send(
-        &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2, "_meta": meta()}}),
+        &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2, "_meta": request_meta()}}),
     );
     client.send(&call(3, "fast"));
     assert_eq!(text_of(&client.expect_response(3)), "ok");
@@ -458,7 +449,7 @@ fn a_client_that_asks_first_hears_that_an_older_server_does_not_know_that() {
         Then::Keep
     });
     let mut client = Launch::new(&strict.url).start(ALLOW);
-    let answer = client.request("server/discover", json!({"_meta": meta()}));
+    let answer = client.request("server/discover", json!({"_meta": request_meta()}));
     assert_eq!(answer["error"]["code"], -32601, "{answer}");
     client.initialize(json!({}));
     assert_eq!(client.finish().code(), Some(0));

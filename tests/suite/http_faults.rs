@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Client, Launch, Under};
 use crate::support::http_server::{
-    Connection, EVENTS, HttpServer, Received, Then, event, greet, json_reply, reply, text_result,
+    Connection, EVENTS, HttpServer, Received, Then, event, greet, json_reply, reply, request_meta, text_result,
 };
 #[cfg(target_os = "linux")]
 use crate::support::wrapped::stub;
@@ -202,15 +202,6 @@ fn a_session_with_a_process_starts_neither_http_nor_tls() {
     assert!(!threads(&near).contains(&"http".to_owned()), "{:?}", threads(&near));
 }
 
-/// The metadata of a request of revision 2026-07-28.
-fn meta() -> Value {
-    json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "c", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-    })
-}
-
 #[test]
 fn arguments_that_a_tool_asks_for_are_in_headers_of_its_calls() {
     let server = HttpServer::start(|request, connection| {
@@ -226,10 +217,10 @@ fn arguments_that_a_tool_asks_for_are_in_headers_of_its_calls() {
         Then::Keep
     });
     let mut client = Launch::new(&server.url).start(ALLOW);
-    client.request("tools/list", json!({"_meta": meta()}));
+    client.request("tools/list", json!({"_meta": request_meta()}));
     for region in ["us-west1", "Köln"] {
         let arguments = json!({"region": region, "text": "s3cret"});
-        client.request("tools/call", json!({"name": "run", "arguments": arguments, "_meta": meta()}));
+        client.request("tools/call", json!({"name": "run", "arguments": arguments, "_meta": request_meta()}));
     }
     let received = server.received();
     let calls: Vec<_> = received.iter().filter(|request| request.is("tools/call")).collect();
@@ -267,16 +258,16 @@ fn what_a_client_listens_for_comes_until_it_cancels_that() {
         Then::Keep
     });
     let mut client = Launch::new(&server.url).start(ALLOW);
-    let params = json!({"notifications": {"toolsListChanged": true}, "_meta": meta()});
+    let params = json!({"notifications": {"toolsListChanged": true}, "_meta": request_meta()});
     client.send(&json!({"jsonrpc": "2.0", "id": "l", "method": "subscriptions/listen", "params": params}));
     client.expect_method("notifications/subscriptions/acknowledged");
     client.expect_method("notifications/tools/list_changed");
     // Other requests go on beside it.
-    assert!(client.request("tools/call", json!({"name": "t", "_meta": meta()}))["result"].is_object());
+    assert!(client.request("tools/call", json!({"name": "t", "_meta": request_meta()}))["result"].is_object());
     client.send(
-        &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "l", "_meta": meta()}}),
+        &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "l", "_meta": request_meta()}}),
     );
-    assert!(client.request("tools/call", json!({"name": "t", "_meta": meta()}))["result"].is_object());
+    assert!(client.request("tools/call", json!({"name": "t", "_meta": request_meta()}))["result"].is_object());
     assert_eq!(client.finish().code(), Some(0));
 }
 

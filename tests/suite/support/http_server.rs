@@ -13,6 +13,15 @@ use serde_json::{Value, json};
 
 use super::system::PATIENCE;
 
+/// The metadata of a request of revision 2026-07-28.
+pub(crate) fn request_meta() -> Value {
+    json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "c", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    })
+}
+
 /// What the server has received.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::super::reach::Reach;
 use super::keychain::Keychain;
-use super::seal::SealKey;
+use super::seal::{SealKey, to_hex};
 use crate::env::Env;
 use crate::limits::{KEYCHAIN_PAUSE, LOGIN_LOCK, LOGIN_LOOK, MAX_LOGIN_FILE};
 use crate::lookup::SearchEnv;
@@ -173,7 +173,7 @@ impl LoginStore {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let host: String = endpoint.host().chars().map(|c| if is_plain(c) { c } else { '_' }).take(100).collect();
         let digest = Sha256::digest(endpoint.url().as_bytes());
-        let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let digest = to_hex(digest.get(..8).unwrap_or_default());
         Self {
             dir: state_dir.join(LOGIN_DIR),
             id: format!("{host}-{digest}"),
