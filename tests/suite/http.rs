@@ -292,9 +292,7 @@ fn a_session_that_the_server_has_ended_is_begun_anew_and_the_client_is_told() {
     assert_eq!(text_of(&client.call("t", json!({}))), "in the new session");
     client.expect_method("notifications/tools/list_changed");
     assert_eq!(client.finish().code(), Some(0));
-    while !client.stderr().contains("a new one was begun") {
-        thread::sleep(std::time::Duration::from_millis(5));
-    }
+    client.expect_stderr("a new one was begun");
     assert!(client.unexpected().is_empty(), "the new answer to `initialize` is ours: {:?}", client.unexpected());
     let received = server.received();
     let initialized: Vec<_> = received.iter().filter(|request| request.is("initialize")).collect();

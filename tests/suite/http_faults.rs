@@ -123,11 +123,7 @@ fn an_answer_that_comes_byte_by_byte_is_whole_and_one_that_is_left_out_is_said()
         let answer = client.call(tool, json!({}));
         assert_eq!(answer["result"]["content"][0]["text"], "whole", "{tool}: {answer}");
     }
-    assert!(
-        client.stderr().contains("a message of the server was dropped: it has more than 4096 bytes"),
-        "{}",
-        client.stderr()
-    );
+    client.expect_stderr("a message of the server was dropped: it has more than 4096 bytes");
     assert_eq!(client.finish().code(), Some(0));
     assert!(client.unexpected().is_empty(), "{:?}", client.unexpected());
     // What is compressed could be anything of any size once it is not.

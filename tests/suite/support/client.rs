@@ -132,13 +132,20 @@ struct Output {
     ended: bool,
 }
 
+/// What has come on stderr.
+#[derive(Default)]
+struct Said {
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
 /// A client of a running server. Dropping it kills the process group that it started, and whatever else of the test still
 /// lives.
 pub(crate) struct Client {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: Arc<(Mutex<Output>, Condvar)>,
-    stderr: Arc<Mutex<Vec<u8>>>,
+    stderr: Arc<(Mutex<Said>, Condvar)>,
     next_id: u64,
     home: TempDir,
 }
@@ -147,7 +154,7 @@ impl Client {
     fn over(mut child: Child, home: TempDir) -> Self {
         let (out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let stdout = Arc::<(Mutex<Output>, Condvar)>::default();
-        let stderr = Arc::<Mutex<Vec<u8>>>::default();
+        let stderr = Arc::<(Mutex<Said>, Condvar)>::default();
         let shared = Arc::clone(&stdout);
         thread::spawn(move || {
             let mut out = BufReader::new(out);
@@ -168,8 +175,15 @@ impl Client {
         let shared = Arc::clone(&stderr);
         thread::spawn(move || {
             let mut chunk = [0; 4096];
-            while let Ok(read @ 1..) = err.read(&mut chunk) {
-                shared.lock().unwrap().extend_from_slice(&chunk[..read]);
+            loop {
+                let read = err.read(&mut chunk).unwrap_or(0);
+                let mut said = shared.0.lock().unwrap();
+                said.bytes.extend_from_slice(&chunk[..read]);
+                said.ended = read == 0;
+                shared.1.notify_all();
+                if said.ended {
+                    return;
+                }
             }
         });
         let stdin = child.stdin.take();
@@ -292,8 +306,21 @@ impl Client {
         self.stdout.0.lock().unwrap().lines.clone()
     }
 
+    /// What has come on stderr so far; all of it after [`wait`](Self::wait). Stdout may be ahead of it: a test that looks for
+    /// something in a running session uses [`expect_stderr`](Self::expect_stderr).
     pub(crate) fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.stderr.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(&self.stderr.0.lock().unwrap().bytes).into_owned()
+    }
+
+    /// Waits until this stands on stderr.
+    pub(crate) fn expect_stderr(&self, text: &str) {
+        self.wait_for_stderr(|said| String::from_utf8_lossy(&said.bytes).contains(text));
+        assert!(self.stderr().contains(text), "{text:?} is not said\n{}", self.transcript());
+    }
+
+    fn wait_for_stderr(&self, until: impl Fn(&Said) -> bool) {
+        let said = self.stderr.0.lock().unwrap();
+        drop(self.stderr.1.wait_timeout_while(said, PATIENCE, |said| !said.ended && !until(said)).unwrap());
     }
 
     /// The fresh HOME.
@@ -310,7 +337,7 @@ impl Client {
         self.stdin = None;
     }
 
-    /// Waits for the end of the process and of its stdout.
+    /// Waits for the end of the process, of its stdout and of its stderr.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         let status = loop {
@@ -321,6 +348,7 @@ impl Client {
             thread::sleep(Duration::from_millis(5));
         };
         self.take_within(PATIENCE, |_| false);
+        self.wait_for_stderr(|_| false);
         status
     }
 
