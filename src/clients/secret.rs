@@ -104,7 +104,8 @@ pub(super) fn has_secret(url: &str) -> bool {
     path.split('/').skip(1).any(|part| is_secret(part) || is_open(part)) || query.split('&').any(is_key)
 }
 
-fn is_telling(name: &str) -> bool {
+/// Whether the value behind a name is a secret, as far as the name says.
+pub(crate) fn is_telling(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     NAMES.iter().any(|part| name.contains(part))
 }

@@ -32,12 +32,20 @@ pub const HTTP_LAST_EVENTS: Duration = Duration::from_secs(1);
 pub const HTTP_NOTICE: Duration = Duration::from_secs(2);
 /// How long the server has to hear that the session is over. It is less than [`SIGNAL_GRACE`](super::SIGNAL_GRACE).
 pub const HTTP_FAREWELL: Duration = Duration::from_secs(1);
-/// How many tools may want arguments in headers, how many each, and how deep in its arguments.
+/// How many tokens of a login are known again in what a server answers.
+pub const MAX_SENT_TOKENS: usize = 4;
+/// How long such a token is at least, or the value of a header, in bytes: a shorter one is in many words.
+pub const MIN_SENT_SECRET: usize = 8;
+/// How often JSON may stand inside a string of JSON for it to be found there.
+pub const SENT_LAYERS: usize = 5;
+/// How many tools may want arguments in headers, how many each, and how deep its schema is looked through.
 pub const MAX_PARAM_TOOLS: usize = 1024;
 /// See [`MAX_PARAM_TOOLS`].
 pub const MAX_PARAM_HEADERS: usize = 32;
 /// See [`MAX_PARAM_TOOLS`].
-pub const MAX_PARAM_DEPTH: usize = 8;
+pub const MAX_PARAM_DEPTH: usize = 32;
+/// The longest name of such a header, in bytes.
+pub const MAX_PARAM_NAME: usize = 128;
 /// The longest argument that is sent in a header as well, in bytes.
 pub const MAX_PARAM_VALUE: usize = 4096;
 /// How often a request is sent again where that is safe.
@@ -48,6 +56,8 @@ pub const HTTP_RETRY: Duration = Duration::from_millis(250);
 pub const MAX_HTTP_REDIRECTS: usize = 3;
 /// How long a stream that was cut waits before it is resumed, unless the server says otherwise.
 pub const HTTP_RESUME: Duration = Duration::from_secs(1);
+/// The shortest such pause, whatever the server says.
+pub const MIN_HTTP_RESUME: Duration = Duration::from_millis(5);
 /// The longest such pause, whatever the server says.
 pub const MAX_HTTP_RESUME: Duration = Duration::from_secs(30);
 /// How often a stream is resumed that brings nothing.

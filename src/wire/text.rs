@@ -102,7 +102,7 @@ fn is_stop(byte: u8) -> bool {
 }
 
 /// Decodes the inside of a JSON string that was read before. A lone surrogate becomes U+FFFD, as in many parsers.
-pub(super) fn push_decoded(inside: &str, into: &mut String) {
+pub(crate) fn push_decoded(inside: &str, into: &mut String) {
     into.reserve(inside.len());
     // What is before has been pushed, and what is before the other has been looked at: a quote stands for itself.
     let (mut copied, mut from) = (0, 0);

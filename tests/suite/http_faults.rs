@@ -205,7 +205,9 @@ fn arguments_that_a_tool_asks_for_are_in_headers_of_its_calls() {
             true => {
                 let region = json!({"type": "string", "x-mcp-header": "Region"});
                 let schema = json!({"type": "object", "properties": {"region": region, "text": {"type": "string"}}});
-                json!({"resultType": "complete", "tools": [{"name": "run", "inputSchema": schema}], "ttlMs": 0, "cacheScope": "private"})
+                let bad = json!({"type": "object", "properties": {"n": {"type": "number", "x-mcp-header": "N"}}});
+                let tools = json!([{"name": "bad", "inputSchema": bad}, {"name": "run", "inputSchema": schema}]);
+                json!({"resultType": "complete", "tools": tools, "ttlMs": 0, "cacheScope": "private"})
             }
             false => json!({"resultType": "complete", "content": []}),
         };
@@ -213,7 +215,10 @@ fn arguments_that_a_tool_asks_for_are_in_headers_of_its_calls() {
         Then::Keep
     });
     let mut client = Launch::new(&server.url).start(ALLOW);
-    client.request("tools/list", json!({"_meta": request_meta()}));
+    let listed = client.request("tools/list", json!({"_meta": request_meta()}));
+    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed["result"]["tools"][0]["name"], "run");
+    client.expect_stderr("the tool bad is left out of what the server lists");
     for region in ["us-west1", "Köln"] {
         let arguments = json!({"region": region, "text": "s3cret"});
         client.request("tools/call", json!({"name": "run", "arguments": arguments, "_meta": request_meta()}));

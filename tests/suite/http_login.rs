@@ -41,6 +41,8 @@ struct Books {
     failures: u32,
     /// Whether it has messages of its own.
     has_stream: bool,
+    /// What a renewal waits for, at the server.
+    until: Option<Arc<Barrier>>,
     asked_scope: String,
 }
 
@@ -147,7 +149,18 @@ impl Guarded {
         let books = Arc::<Mutex<Books>>::default();
         let kept = Arc::clone(&books);
         let server = HttpServer::start(move |request, connection| {
+            let waits = kept.lock().unwrap().until.clone().filter(|_| {
+                request.method == "DELETE"
+                    || String::from_utf8_lossy(&request.body).contains("grant_type=refresh_token")
+            });
             let bytes = kept.lock().unwrap().answer(request);
+            if let Some(barrier) = waits {
+                barrier.wait();
+                // The other request is answered first, and with it the session is over.
+                if request.method != "DELETE" {
+                    thread::sleep(std::time::Duration::from_millis(200));
+                }
+            }
             let _ = connection.write_all(&bytes).and_then(|()| connection.flush());
             Then::Keep
         });
@@ -375,6 +388,34 @@ fn many_sessions_renew_a_login_once() {
     assert_eq!(guarded.books.lock().unwrap().renewals, 4);
     guarded.log_in(home.path());
     assert_eq!(clients[0].call("t", json!({}))["result"]["content"][0]["text"], "done");
+}
+
+/// What brings the next token is good once, so the answer to a renewal is not thrown away when the session ends.
+#[cfg(unix)]
+#[test]
+fn a_renewal_that_has_begun_is_kept_when_the_session_is_stopped() {
+    let (guarded, home) = (Guarded::start(), TempDir::new().unwrap());
+    guarded.log_in(home.path());
+    let mut client = connect(&guarded, home.path());
+    initialize(&mut client);
+    {
+        let mut books = guarded.books.lock().unwrap();
+        books.good.clear();
+        books.until = Some(Arc::new(Barrier::new(2)));
+    }
+    client
+        .send(&json!({"jsonrpc": "2.0", "id": "c", "method": "tools/call", "params": {"name": "t", "arguments": {}}}));
+    guarded
+        .server
+        .expect("a renewal", |request| form(request).get("grant_type").is_some_and(|kind| kind == "refresh_token"));
+    client.terminate();
+    client.wait();
+    guarded.books.lock().unwrap().until = None;
+    // Another session has what the renewal has brought.
+    let mut client = connect(&guarded, home.path());
+    assert!(initialize(&mut client)["result"].is_object());
+    assert_eq!(guarded.books.lock().unwrap().renewals, 1);
+    client.finish();
 }
 
 #[test]

@@ -59,6 +59,7 @@ mod faults;
 mod http;
 mod http_faults;
 mod http_login;
+mod http_secrets;
 mod init;
 mod inspect;
 mod iterable;

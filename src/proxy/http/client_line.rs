@@ -35,7 +35,7 @@ pub(super) struct Outgoing {
     pub(super) kind: OutgoingKind,
     pub(super) method: String,
     name: Option<String>,
-    /// What the request's `_meta` says.
+    /// What the request's `_meta` says, or its method.
     revision: Option<String>,
     /// Where the arguments of a call are in the line.
     arguments: Option<Range<usize>>,
@@ -89,7 +89,9 @@ impl Outgoing {
         let text = |object: Option<&str>, key| {
             object.and_then(|object| find_member(object, key)).and_then(decode_string).map(Cow::into_owned)
         };
-        outgoing.revision = text(params.and_then(|params| find_member(params, "_meta")), REVISION_KEY);
+        // A request that only revisions without sessions have is of one, also where it does not say so.
+        outgoing.revision = text(params.and_then(|params| find_member(params, "_meta")), REVISION_KEY)
+            .or_else(|| (method == SERVER_DISCOVER).then(|| WITHOUT_SESSIONS.to_owned()));
         outgoing.name = match &*method {
             TOOLS_CALL | PROMPTS_GET => text(params, "name"),
             RESOURCES_READ => text(params, "uri"),
@@ -158,15 +160,15 @@ impl Outgoing {
 
     /// Adds the headers that a server reads its revision, session, method and name in.
     pub(super) fn add_headers(&self, headers: &mut HeaderMap, session: Option<&HeaderValue>, revision: Option<&str>) {
-        if self.begins_session() {
-            return;
-        }
         if self.is_sessionless(revision) {
             let version = self.revision.as_deref().and_then(|own| HeaderValue::from_str(own).ok());
             version.map(|version| headers.insert(PROTOCOL_VERSION, version));
             HeaderValue::from_str(&encode_value(&self.method)).ok().map(|method| headers.insert(METHOD, method));
             let name = self.name.as_deref().and_then(|name| HeaderValue::from_str(&encode_value(name)).ok());
             name.map(|name| headers.insert(NAME, name));
+            return;
+        }
+        if self.begins_session() {
             return;
         }
         revision.and_then(|own| HeaderValue::from_str(own).ok()).map(|own| headers.insert(PROTOCOL_VERSION, own));
@@ -238,6 +240,12 @@ mod tests {
         assert_eq!(headers(ping, None, None), []);
         let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#;
         assert_eq!(headers(initialize, Some("s1"), Some("2025-11-25")), []);
+        let of_no_session = |method| pairs(&[("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)]);
+        let discover = r#"{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{}}"#;
+        assert_eq!(headers(discover, None, None), of_no_session("server/discover"));
+        let initialize = call("x").replace("tools/call", "initialize");
+        assert_eq!(headers(&initialize, None, None), of_no_session("initialize"), "which it does not have");
+        assert_eq!(headers(&initialize, Some("s1"), Some("2025-11-25")), []);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::client_line::{Outgoing, OutgoingKind, PROTOCOL_VERSION, SESSION_ID};
 use super::connection::LineBody;
 use super::oauth::{LoginStore, Renewal, Tokens, find_challenge};
 use super::transport::{Manner, Transport};
-use super::trouble::{Trouble, hide_values, quote};
+use super::trouble::{Trouble, quote};
 use crate::limits::{HTTP_ANSWER, HTTP_RETRY, HTTP_SILENCE, MAX_HTTP_ERROR, MAX_HTTP_REDIRECTS, MAX_HTTP_RETRIES};
 use crate::wire::http::endpoint::Endpoint;
 use crate::wire::http::one_line::make_one_line;
@@ -79,7 +79,8 @@ impl Transport {
     async fn report_trouble(&self, outgoing: &Outgoing, trouble: &Trouble) {
         let endpoint = &self.target.endpoint;
         let Some(id) = outgoing.request_id() else {
-            tracing::warn!("what the client sent was not taken: {}", trouble.describe_for(endpoint, outgoing));
+            let why = self.hide_sent(&trouble.describe_for(endpoint, Some(outgoing)));
+            tracing::warn!("what the client sent was not taken: {why}");
             return;
         };
         // A client that asks what the server is before it begins a session goes on after this error, and no other.
@@ -88,8 +89,9 @@ impl Transport {
                 ErrorCode::MethodNotFound,
                 format!("The server does not know {}: it answered {status}{said}", outgoing.method),
             ),
-            _ => (ErrorCode::UpstreamFailed, trouble.describe_for(endpoint, outgoing)),
+            _ => (ErrorCode::UpstreamFailed, trouble.describe_for(endpoint, Some(outgoing))),
         };
+        let why = self.hide_sent(&why);
         if code == ErrorCode::UpstreamFailed {
             tracing::warn!("{why}");
         }
@@ -165,7 +167,6 @@ impl Transport {
             let endpoint = self.lock_facts().endpoint.clone();
             let body = LineBody::new(outgoing.line.clone(), sent.take());
             let request = self.build_request((Method::POST, &endpoint), Wants::Message, Some(outgoing), body);
-            let token = request.headers().get(AUTHORIZATION).cloned();
             let head = self.connections.send_request(&self.target, request);
             let response = match outgoing.request_id() {
                 // A call may take as long as its client waits for it.
@@ -179,7 +180,7 @@ impl Transport {
                 }
                 status if status.is_redirection() => return Err(Trouble::Moved(status)),
                 status if status.is_success() => return self.take_answer(outgoing, response, recipient).await,
-                _ => return self.take_refusal(outgoing, token.as_ref(), response, recipient).await,
+                _ => return self.take_refusal(outgoing, response, recipient).await,
             }
         }
         Err(Trouble::RedirectLoop)
@@ -260,7 +261,10 @@ impl Transport {
                 if !answers(&line, key) {
                     return Err(Trouble::Unreadable);
                 }
-                self.learn_from_answer(outgoing, &line);
+                if self.repeats_sent(&line) {
+                    return Err(Trouble::Repeats);
+                }
+                self.learn_from_answer(outgoing, &mut line);
                 if recipient == Recipient::Session {
                     self.write_line(&line).await;
                 }
@@ -276,15 +280,15 @@ impl Transport {
     async fn take_refusal(
         self: &Arc<Self>,
         outgoing: &Outgoing,
-        token: Option<&HeaderValue>,
         response: Response<Incoming>,
         recipient: Recipient,
     ) -> Result<Outcome, Trouble> {
         let (status, headers) = (response.status(), response.headers());
-        // A server may repeat what it was sent.
-        let sent = self.target.headers.values().chain(token).filter_map(|value| value.to_str().ok());
-        let sent: Vec<&str> = sent.collect();
-        let quote = |text: &str| quote(&hide_values(text, &sent));
+        // A server may repeat what it was sent, and what is left of it may still be readable.
+        let quote = |text: &str| {
+            let text = self.hide_sent(text);
+            if self.repeats_sent(text.as_bytes()) { String::new() } else { quote(&text) }
+        };
         let later = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(quote);
         let challenge = find_challenge(headers);
         let is_scope = challenge.as_ref().is_some_and(|own| own.error.as_deref() == Some("insufficient_scope"));
@@ -298,6 +302,7 @@ impl Transport {
                 && is_line
                 && !is_login
                 && answers(&line, key)
+                && !self.repeats_sent(&line)
             {
                 if recipient == Recipient::Session {
                     self.write_line(&line).await;
@@ -327,6 +332,15 @@ impl Transport {
         })
     }
 
+    /// Whether a message says who we are to the server.
+    pub(super) fn repeats_sent(&self, message: &[u8]) -> bool {
+        self.lock_facts().sent.are_in(message)
+    }
+
+    pub(super) fn hide_sent(&self, text: &str) -> String {
+        self.lock_facts().sent.hide(text)
+    }
+
     pub(super) fn tokens(&self) -> Tokens<'_> {
         Tokens::new(&self.target, &self.connections, &self.login_turn)
     }
@@ -335,7 +349,9 @@ impl Transport {
     pub(super) async fn prepare_token(self: &Arc<Self>) -> Result<Option<HeaderValue>, Trouble> {
         let transport = Arc::clone(self);
         let token = self.finish(async move { transport.tokens().find_header().await }).await?;
-        self.lock_facts().token.clone_from(&token);
+        let mut facts = self.lock_facts();
+        facts.token.clone_from(&token);
+        token.iter().for_each(|token| facts.sent.note_token(token));
         Ok(token)
     }
 
@@ -360,14 +376,21 @@ impl Transport {
         }
     }
 
-    /// Learns from the answer to `initialize` which revision the session has, and from tools which headers they want.
-    pub(super) fn learn_from_answer(&self, outgoing: &Outgoing, line: &[u8]) {
+    /// Learns from the answer to `initialize` which revision the session has, and from tools which headers they want. Those that want
+    /// what cannot be are taken out of their list.
+    pub(super) fn learn_from_answer(&self, outgoing: &Outgoing, line: &mut Vec<u8>) {
         if outgoing.begins_session() {
             self.lock_facts().revision = session_revision(line);
         } else if outgoing.lists_tools() {
             let mut facts = self.lock_facts();
             if outgoing.is_sessionless(facts.revision.as_deref()) {
-                facts.params.learn(line);
+                for (tool, why) in facts.params.learn(line) {
+                    let tool = quote(&facts.sent.hide(&tool));
+                    tracing::warn!(
+                        "the tool {tool} is left out of what the server lists, as revision 2026-07-28 wants it: x-mcp-header in its \
+                         schema {why}"
+                    );
+                }
             }
         }
     }
@@ -425,10 +448,10 @@ pub(super) fn answers(line: &[u8], key: &IdKey) -> bool {
     skim.response_id().and_then(|id| IdKey::parse(id.as_str().as_bytes()).ok()).as_ref() == Some(key)
 }
 
-/// Returns a part of the result of an answer, as written, if it is one that every parser reads alike.
-pub(super) fn read_result<T>(line: &[u8], read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+/// Returns a part of the result of an answer, as written, if it is one that every parser reads alike, down to this depth.
+pub(super) fn read_result<T>(line: &[u8], depth: StrictDepth, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     let mut reader = Reader::default();
-    let envelope = reader.read_line(line, StrictDepth::EVERYTHING).ok()?;
+    let envelope = reader.read_line(line, depth).ok()?;
     match Message::from_envelope(&envelope).ok()? {
         Message::Response { answer: Answer::Result(result), .. } => read(result),
         _ => None,
@@ -436,7 +459,8 @@ pub(super) fn read_result<T>(line: &[u8], read: impl FnOnce(&str) -> Option<T>) 
 }
 
 pub(super) fn session_revision(line: &[u8]) -> Option<String> {
-    read_result(line, |result| decode_string(find_member(result, "protocolVersion")?).map(Cow::into_owned))
+    let read = |result: &str| decode_string(find_member(result, "protocolVersion")?).map(Cow::into_owned);
+    read_result(line, StrictDepth::EVERYTHING, read)
 }
 
 fn error_message(line: &[u8]) -> Option<String> {

@@ -18,12 +18,14 @@ use super::oauth::Renewal;
 use super::transport::{Manner, Transport};
 use super::trouble::Trouble;
 use crate::limits::{
-    HTTP_ANSWER, HTTP_LAST_EVENTS, HTTP_RESUME, HTTP_STREAM_SILENCE, MAX_HTTP_RESUME, MAX_HTTP_RESUMES,
+    HTTP_ANSWER, HTTP_LAST_EVENTS, HTTP_RESUME, HTTP_STREAM_SILENCE, MAX_HTTP_RESUME, MAX_HTTP_RESUMES, MIN_HTTP_RESUME,
 };
 use crate::wire::http::event_stream::{Event, EventData, EventKind, EventReader};
 use crate::wire::http::one_line::make_one_line;
-use crate::wire::id::IdKey;
-use crate::wire::reply;
+use crate::wire::id::{Id, IdKey};
+use crate::wire::reply::{self, ErrorCode};
+use crate::wire::skim::skim_line;
+use crate::wire::strict::StrictDepth;
 use crate::wire::view::find_member;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -110,7 +112,10 @@ impl Transport {
                     pause = MAX_HTTP_RESUME;
                 }
                 // A later request finds out what is wrong, or there is no such stream.
-                Err(trouble) => return tracing::debug!("the server has no stream of its own: {trouble}"),
+                Err(trouble) => {
+                    let why = self.hide_sent(&trouble.to_string());
+                    return tracing::debug!("the server has no stream of its own: {why}");
+                }
             }
             sleep(pause).await;
         }
@@ -181,7 +186,7 @@ impl Transport {
         tracing::warn!("the server has ended the session, and a new one was begun");
         for (capability, changed) in LISTS {
             let has = |result: &str| find_member(find_member(result, "capabilities")?, capability).map(|_| ());
-            if read_result(&line, has).is_some() {
+            if read_result(&line, StrictDepth::EVERYTHING, has).is_some() {
                 self.write_line(&reply::list_changed(changed, None)).await;
             }
         }
@@ -264,7 +269,7 @@ impl Transport {
             return Ok(StreamEnd::Answered(line));
         }
         let last_id = reader.last_id().and_then(|id| HeaderValue::from_bytes(id).ok());
-        let pause = reader.retry().map_or(HTTP_RESUME, Duration::from_millis).min(MAX_HTTP_RESUME);
+        let pause = reader.retry().map_or(HTTP_RESUME, Duration::from_millis).clamp(MIN_HTTP_RESUME, MAX_HTTP_RESUME);
         Ok(StreamEnd::Cut(Resume { last_id, pause, has_events }))
     }
 
@@ -281,26 +286,49 @@ impl Transport {
             EventData::Whole(data) if data.is_empty() => return None,
             EventData::Whole(data) => data,
             EventData::Oversize(skim) => {
-                let max = self.target.max_message;
-                let key = skim.response_id().and_then(|id| IdKey::parse(id.as_str().as_bytes()).ok());
-                if awaited.is_some_and(|((_, awaited), _)| Some(awaited) == key.as_ref()) {
-                    return Some(Err(Trouble::TooLong(max)));
-                }
-                tracing::warn!("a message of the server was dropped: it has more than {max} bytes");
-                return None;
+                return self.leave_out(skim.response_id(), awaited, Trouble::TooLong(self.target.max_message)).await;
             }
         };
         if make_one_line(&mut line).is_err() {
             tracing::warn!("an event of the server was dropped: a line ends inside a string, so it is no JSON");
             return None;
         }
+        if self.repeats_sent(&line) {
+            return self.leave_out(skim_line(&line).response_id(), awaited, Trouble::Repeats).await;
+        }
         let answer = awaited.filter(|((_, key), _)| answers(&line, key));
         if let Some(((outgoing, _), _)) = answer {
-            self.learn_from_answer(outgoing, &line);
+            self.learn_from_answer(outgoing, &mut line);
         }
         if answer.is_none_or(|(_, recipient)| recipient == Recipient::Session) {
             self.write_line(&line).await;
         }
         answer.map(|_| Ok(line))
+    }
+
+    /// Leaves a message out. If it is an answer, the request gets another one: what is awaited from whoever awaits it.
+    async fn leave_out<T>(
+        &self,
+        id: Option<&Id>,
+        awaited: Option<((&Outgoing, &IdKey), Recipient)>,
+        why: Trouble,
+    ) -> Option<Result<T, Trouble>> {
+        let key = id.and_then(|id| IdKey::parse(id.as_str().as_bytes()).ok());
+        if awaited.is_some_and(|((_, awaited), _)| Some(awaited) == key.as_ref()) {
+            return Some(Err(why));
+        }
+        match why {
+            Trouble::TooLong(max) => {
+                tracing::warn!("a message of the server was dropped: it has more than {max} bytes")
+            }
+            _ => tracing::warn!(
+                "a message of the server was dropped: it has what the server was sent to know who we are, a token or the value of a header"
+            ),
+        }
+        if let Some(id) = id {
+            let why = why.describe_for(&self.target.endpoint, None);
+            self.write_line(&reply::error_line(Some(id.as_str()), ErrorCode::UpstreamFailed, &why)).await;
+        }
+        None
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::client_line::{Outgoing, OutgoingKind};
 use super::connection::Connections;
 use super::param_headers::ParamHeaders;
+use super::sent_secrets::SentSecrets;
 use super::{Course, HttpTarget};
 use crate::limits::{HTTP_ANSWER, HTTP_FAREWELL, HTTP_NOTICE, MAX_HTTP_REQUESTS};
 use crate::proxy::child::ServerExit;
@@ -52,6 +53,8 @@ pub(super) struct SessionFacts {
     pub(super) session: Option<HeaderValue>,
     /// What a login has brought, as it is sent.
     pub(super) token: Option<HeaderValue>,
+    /// What is sent to say who we are.
+    pub(super) sent: SentSecrets,
     /// The revision that `initialize` has settled.
     pub(super) revision: Option<String>,
     /// The client's own `initialize`, with which a session is begun anew.
@@ -82,6 +85,7 @@ impl Transport {
             manner: Manner::Unknown,
             session: None,
             token: None,
+            sent: SentSecrets::new(&target.headers),
             revision: None,
             initialize: None,
             params: ParamHeaders::default(),
@@ -131,7 +135,8 @@ impl Transport {
         if *courses.borrow() < Course::Abandon {
             tokio::select! {
                 _ = courses.wait_for(|course| *course == Course::Abandon) => {}
-                _ = timeout(HTTP_FAREWELL, self.end_session()) => {}
+                // A token that brings the next one is good once, so a renewal that has begun comes to its end.
+                _ = async { tokio::join!(timeout(HTTP_FAREWELL, self.end_session()), self.login_turn.lock()) } => {}
             }
         }
         match how {

@@ -57,6 +57,11 @@ pub(super) enum Trouble {
     Unreadable,
     #[error("took the request and gave no answer")]
     Unanswered,
+    #[error(
+        "answered with what it was sent to know who we are, a token or the value of a header, which nobody else may see; so its \
+         answer is withheld"
+    )]
+    Repeats,
     #[error("has ended the session, and no new one could be begun: {0}")]
     SessionOver(String),
     #[error(
@@ -95,6 +100,7 @@ impl Trouble {
             | Self::TooLong(_)
             | Self::Unreadable
             | Self::Unanswered
+            | Self::Repeats
             | Self::ContentType(_)
             | Self::Encoding(_) => true,
             Self::Status(status, _) => status.is_server_error(),
@@ -153,14 +159,15 @@ impl Trouble {
                 "check that the address is that of an MCP server, and that nothing before it wants a login"
             }
             Self::TooLong(_) => "ask for less at once, or raise `max_message` in config.toml",
+            Self::Repeats => "ask for what does not have it, or tell whoever runs the server",
             Self::Encoding(_) | Self::Unreadable => "report this to whoever runs the server",
             Self::SessionOver(_) => "connect to the server again in the client",
         })
     }
 
-    /// All that is to be said to whoever made the request.
-    pub(super) fn describe_for(&self, endpoint: &Endpoint, outgoing: &Outgoing) -> String {
-        let is_open = self.leaves_open_whether_it_ran() && !outgoing.is_repeatable();
+    /// All that is to be said to whoever made the request, if it is known which one.
+    pub(super) fn describe_for(&self, endpoint: &Endpoint, outgoing: Option<&Outgoing>) -> String {
+        let is_open = self.leaves_open_whether_it_ran() && !outgoing.is_some_and(Outgoing::is_repeatable);
         let ran = if is_open { " Whether it has done what was asked is not known." } else { "" };
         format!("The MCP server at {endpoint} {self}.{ran} What to do: {}.", self.advice())
     }
