@@ -13,6 +13,7 @@ use crate::proxy::StartError;
 use crate::proxy::probe_server::ProbeExit;
 use crate::shell::Shell;
 use crate::visible::{count_of, escape_invisible};
+use crate::wire::reply::ErrorCode;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProbeError {
@@ -64,6 +65,9 @@ pub(crate) enum ExchangeError {
     Lost(&'static str),
     #[error("it answered {0} with the error {1}: {2}")]
     Refused(&'static str, i32, String),
+    /// A server over HTTP gave no answer: what the transport says of it, and what it advises.
+    #[error("{0}")]
+    Far(String, String),
     #[error("its answer to {0} has no list `{1}`")]
     NoList(&'static str, &'static str),
     #[error("its {0} has more than {MAX_OFFER_ITEMS} items")]
@@ -84,8 +88,27 @@ pub(crate) enum ExchangeError {
     Encoding,
 }
 
+impl ExchangeError {
+    /// An error that was answered to one of our requests.
+    pub(super) fn refused(method: &'static str, code: i32, message: String) -> Self {
+        Self::read_far(code, &message).unwrap_or(Self::Refused(method, code, message))
+    }
+
+    /// The transport's own error, whether it is ours or that of a wrapper behind the command.
+    fn read_far(code: i32, message: &str) -> Option<Self> {
+        let (what, remedy) =
+            message.split_once(" What to do: ").filter(|_| code == ErrorCode::UpstreamFailed.number())?;
+        Some(Self::Far(what.trim_end_matches('.').to_owned(), remedy.trim_end_matches('.').to_owned()))
+    }
+}
+
 impl From<ClientInitializeError> for ExchangeError {
     fn from(error: ClientInitializeError) -> Self {
+        if let ClientInitializeError::JsonRpcError(error) = &error
+            && let Some(far) = Self::read_far(error.code.0, &error.message)
+        {
+            return far;
+        }
         Self::NoSession(match error {
             ClientInitializeError::JsonRpcError(error) => {
                 format!("it answered initialize with the error {}: {}", error.code.0, error.message)
@@ -121,10 +144,22 @@ impl FailedProbe<'_> {
 
     fn describe_error(&self, command: &str) -> (String, String) {
         use ExchangeError::{
-            Answer, Batch, Encoding, Flood, Items, NoList, Pages, Refused, Requests, Silent, Slow, Unreadable,
+            Answer, Batch, Encoding, Far, Flood, Items, NoList, Pages, Refused, Requests, Silent, Slow, Unreadable,
         };
         let not_mcp = |otherwise: &str| self.not_mcp_remedy().unwrap_or(otherwise).to_owned();
+        let (is_busy, is_none) = if self.is_far() {
+            (
+                "try again later, or ask whoever runs it",
+                "check that the address is that of an MCP server, such as https://HOST/mcp",
+            )
+        } else {
+            (
+                "run it once by itself in a terminal: it may have to download something first, or wait for something",
+                "check that the command starts a server that speaks MCP over stdio",
+            )
+        };
         match (&self.gone, self.transcript.abuse.as_ref().or(self.error.as_ref())) {
+            (_, Some(Far(what, remedy))) => (escape_invisible(what), escape_invisible(remedy)),
             (_, Some(error @ (Refused(..) | NoList(..) | Unreadable(..)))) => (
                 format!(
                     "the server `{command}` does not list what it offers: {}",
@@ -143,12 +178,7 @@ impl FailedProbe<'_> {
             (_, Some(error @ (Silent | Slow))) => {
                 let within = count_of(self.target.patience.as_secs(), "second");
                 let did_not = if *error == Silent { "answer" } else { "list what it offers" };
-                (
-                    format!("the server `{command}` did not {did_not} within {within}"),
-                    not_mcp(
-                        "run it once by itself in a terminal: it may have to download something first, or wait for something",
-                    ),
-                )
+                (format!("the server `{command}` did not {did_not} within {within}"), not_mcp(is_busy))
             }
             // A server that ends once its stdin is closed ends as it should.
             (ProbeExit::Itself(how), error) if error.is_none() || self.transcript.is_closed => (
@@ -164,15 +194,22 @@ impl FailedProbe<'_> {
                     "the server `{command}` does not answer as an MCP server does: {}",
                     escape_invisible(&error.to_string())
                 ),
-                not_mcp("check that the command starts a server that speaks MCP over stdio"),
+                not_mcp(is_none),
             ),
         }
+    }
+
+    /// Whether it is reached over HTTP.
+    fn is_far(&self) -> bool {
+        self.target.command.first().is_some_and(|first| first.to_string_lossy().contains("://"))
     }
 
     fn reached_stage(&self) -> ProbeStage {
         let is_result = |line: &ProbeLine| matches!(line, ProbeLine::Server(line) if line.windows(8).any(|part| part == b"\"result\""));
         let is_silent = self.error == Some(ExchangeError::Silent);
         match &self.gone {
+            // There is nothing that could have started.
+            _ if matches!(self.error, Some(ExchangeError::Far(..))) => ProbeStage::Started,
             _ if self.transcript.lines.iter().any(is_result) => ProbeStage::Opened,
             // A server that exits with 0 once its stdin is closed ran until then.
             ProbeExit::Itself(how) if !is_silent && (self.transcript.is_closed || how != "it exited with code 0") => {

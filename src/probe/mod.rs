@@ -259,9 +259,9 @@ async fn list_others(
         (capabilities.resources.is_some(), "resources/templates/list", "resourceTemplates", &mut offer.templates),
     ] {
         if is_offered {
-            use ExchangeError::{Items, NoList, Pages, Refused, Unreadable};
+            use ExchangeError::{Far, Items, NoList, Pages, Refused, Unreadable};
             match list_pages(peer, transcript, method, key, protocol, &mut offer.notes).await {
-                Err(error @ (Refused(..) | NoList(..) | Unreadable(..) | Items(_) | Pages(_))) => {
+                Err(error @ (Far(..) | Refused(..) | NoList(..) | Unreadable(..) | Items(_) | Pages(_))) => {
                     offer.notes.push(error.to_string())
                 }
                 listed => *items = listed?,
@@ -301,7 +301,7 @@ async fn list_pages(
                 return Err(ExchangeError::Unreadable(method, error.message.into_owned()));
             }
             Err(ServiceError::McpError(error)) => {
-                return Err(ExchangeError::Refused(method, error.code.0, error.message.into_owned()));
+                return Err(ExchangeError::refused(method, error.code.0, error.message.into_owned()));
             }
             Err(_) => return Err(ExchangeError::Lost(method)),
         }

@@ -57,6 +57,7 @@ mod everything;
 mod explain;
 mod faults;
 mod http;
+mod http_commands;
 mod http_faults;
 mod http_login;
 mod http_secrets;

@@ -235,6 +235,10 @@ fn a_bridges_address_is_read_as_the_bridge_reads_it() {
     for (address, host) in [
         ("https://mcp.linear.app/sse", "mcp.linear.app"),
         ("HTTPS://mcp.linear.app/sse", "mcp.linear.app"),
+        ("https://mcp.linear.app/v1/mcp/?key=s3cret", "mcp.linear.app"),
+        ("https://server.smithery.ai/@Owner/github-issues/mcp", "server.smithery.ai-owner-github-issues"),
+        ("https://api.githubcopilot.com/mcp/x/issues/", "api.githubcopilot.com-x-issues"),
+        ("https://mcp.zapier.com/api/mcp/s/ZmFrZS1rZXk6MTIzNDU2Nzg5MA/mcp", "mcp.zapier.com-eb202cbe"),
         ("https://mcp.linear.app@example.com/", "example.com"),
         (r"https://example.com\@mcp.linear.app/", "example.com"),
         ("https://example.com?@mcp.linear.app/", "example.com"),

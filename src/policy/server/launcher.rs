@@ -13,7 +13,7 @@ pub(super) fn find_started(words: &[String], launchers: usize) -> Option<Started
     if let [url, ..] = words
         && let Ok(endpoint) = Endpoint::parse(url)
     {
-        return Some(Started::new(What::Remote { host: endpoint.authority(), bridge: None }));
+        return Some(Started::at(&endpoint));
     }
     let started = find_behind(words, launchers)?;
     let is_relative = words.first().is_some_and(|program| {
@@ -268,13 +268,14 @@ fn bridged(program: &str, rest: &[String]) -> Option<Started> {
     };
     let (_, is_secure, after) =
         addresses().find(|(at, ..)| is_server(at.checked_sub(1).and_then(|at| rest.get(at))))?;
-    let authority = after.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let before = after.split(['?', '#', '\\']).next().unwrap_or_default();
+    let (authority, path) = before.split_at(before.find('/').unwrap_or(before.len()));
     let host = authority.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
     let host = host.strip_suffix(":443").unwrap_or(&host).to_owned();
     let doubt = (!is_secure).then_some("without TLS, anybody on the way can answer for it");
     let doubt = doubt.or_else(|| (addresses().count() > 1).then_some("its command names several addresses"));
     let doubt = doubt.or_else(|| rest.iter().any(|word| word.contains("verify")).then_some(OPTION));
-    Some(Started::new(What::Remote { host, bridge: Some(program.to_owned()) }).with_doubt(doubt))
+    Some(Started::new(What::Remote { host, path: path.to_owned(), bridge: Some(program.to_owned()) }).with_doubt(doubt))
 }
 
 const NODE_OPTIONS: &str = "-r --require --import --loader --experimental-loader --env-file -C --conditions";

@@ -1,5 +1,7 @@
 //! Derives the name of a server from its package, module, image or script.
 
+use sha2::{Digest as _, Sha256};
+
 use super::ServerName;
 use super::launcher::is_listed;
 
@@ -8,6 +10,12 @@ const ENDINGS: &str = "js mjs cjs ts mts py pyz jar exe cmd bat ps1 sh rb php dl
 /// Names of files and directories that say nothing about the server.
 const GENERIC: &str = "index main --main-- cli app mod start run stdio program launch wrapper bin .bin dist build src \
     lib out target release debug cmd node-modules venv .venv scripts .";
+
+/// Parts of a server's path that say nothing about it.
+const GENERIC_PATH: &str = "mcp sse http api rpc beta stream streamable messages message server servers v1 v2 v3";
+
+/// The longest part of a path that is taken for a word.
+const LONGEST_WORD: usize = 20;
 
 /// Derives the name from a package of a registry or a repository, with or without a version.
 pub(super) fn from_package(spec: &str) -> Option<ServerName> {
@@ -29,9 +37,27 @@ pub(super) fn from_module(module: &str) -> Option<ServerName> {
     without_noise(module.split('.').next().unwrap_or_default())
 }
 
-/// Derives the name from a host, with its port: `mcp.linear.app`, `localhost-8080`.
-pub(super) fn from_host(host: &str) -> Option<ServerName> {
-    ServerName::from_derived(&host.replace(':', "-"))
+/// Derives the name from a host, with its port, and from what tells the servers on it apart: `mcp.linear.app`, `localhost-8080`,
+/// `server.smithery.ai-owner-github`. What could be a key stands there as some digits of its digest.
+pub(super) fn from_address(host: &str, path: &str) -> Option<ServerName> {
+    let host = host.replace(':', "-");
+    let named = ServerName::from_derived(&host)?;
+    let telling = |segment: &&str| !is_listed(GENERIC_PATH, &segment.to_lowercase());
+    let segments: Vec<&str> = path_segments(path).into_iter().filter(telling).collect();
+    if segments.is_empty() {
+        return Some(named);
+    }
+    let is_word = |segment: &&str| {
+        let word = segment.strip_prefix('@').unwrap_or(segment);
+        (1..=LONGEST_WORD).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
+    };
+    let words: String = segments.iter().map(|word| format!("-{}", word.trim_start_matches('@'))).collect();
+    let words = segments.iter().all(is_word).then(|| ServerName::from_derived(&(host.clone() + &words))).flatten();
+    words.or_else(|| {
+        let digest = Sha256::digest(segments.join("/"));
+        let digits: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        ServerName::from_derived(&format!("{host}-{digits}")).or(Some(named))
+    })
 }
 
 /// Derives the name from a container image, with or without registry, tag and digest.

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::ServerName;
-use super::name_rules::{from_host, from_image, from_module, from_package, from_script};
+use super::name_rules::{from_address, from_image, from_module, from_package, from_script};
 use crate::risk::{Catalogue, Registry};
+use crate::wire::http::endpoint::Endpoint;
 
 /// What a command starts, as far as its words tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +32,18 @@ pub(crate) enum What {
     /// A file, a directory, a repository or an archive.
     File(String),
     /// A server that a bridge reaches, or `wrap --url` itself.
-    Remote { host: String, bridge: Option<String> },
+    Remote { host: String, path: String, bridge: Option<String> },
 }
 
 impl Started {
     pub(super) fn new(what: What) -> Self {
         Self { what, program: None, doubt: None, launcher: None }
+    }
+
+    /// The server at an address.
+    pub(super) fn at(endpoint: &Endpoint) -> Self {
+        let (host, path) = (endpoint.authority(), endpoint.path().to_owned());
+        Self::new(What::Remote { host, path, bridge: None })
     }
 
     /// Parses a package of a registry: `@scope/name@1.0`, `name==1.0`, `alias@npm:name`. What names a place (a path, a repository, an
@@ -109,7 +116,7 @@ impl Started {
             What::Image(image) => from_image(image),
             What::Module(module) => from_module(module),
             What::Program(path) | What::File(path) => from_script(path),
-            What::Remote { host, .. } => from_host(host),
+            What::Remote { host, path, .. } => from_address(host, path),
         }
     }
 
@@ -180,8 +187,8 @@ impl fmt::Display for Started {
             What::Module(module) => write!(f, "the Python module {module}, whoever it is from"),
             What::Program(program) => write!(f, "the program {program} that is first in PATH"),
             What::File(file) => write!(f, "{file}, which no registry vouches for"),
-            What::Remote { host, bridge: Some(_) } => write!(f, "{host}, through a bridge"),
-            What::Remote { host, bridge: None } => write!(f, "{host}, over HTTP"),
+            What::Remote { host, bridge: Some(_), .. } => write!(f, "{host}, through a bridge"),
+            What::Remote { host, bridge: None, .. } => write!(f, "{host}, over HTTP"),
         }?;
         self.doubt.map_or(Ok(()), |doubt| write!(f, "; {doubt}"))
     }

@@ -48,7 +48,8 @@ impl StartError {
 
     /// The server is one over HTTP, and its address or a header cannot be used.
     pub(in crate::proxy) fn unusable_target(error: &BadTarget) -> Self {
-        let fix = "correct the words behind `wrap` in the client's entry, or the variables in its `env`";
+        let fix = "correct the address and the headers in the client's file, and set the variables that they name: there, or in this \
+                   terminal where the client has them from its own environment";
         Self { problem: format!("cannot reach the server: {error}"), fix: fix.to_owned() }
     }
 

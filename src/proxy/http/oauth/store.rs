@@ -125,7 +125,8 @@ pub struct LoginStore {
     dir: PathBuf,
     /// The stem of its files.
     id: String,
-    name: String,
+    /// What the server is called, if that is known.
+    name: Option<String>,
     endpoint: Endpoint,
     /// Where the program for the keychain is looked for.
     search: SearchEnv,
@@ -177,7 +178,7 @@ impl LoginStore {
         Self {
             dir: state_dir.join(LOGIN_DIR),
             id: format!("{host}-{digest}"),
-            name: endpoint.host().to_owned(),
+            name: None,
             endpoint: endpoint.clone(),
             search: SearchEnv::new(env.vars(), env.working_dir()),
             key: Arc::default(),
@@ -186,12 +187,18 @@ impl LoginStore {
     }
 
     pub(in super::super) fn set_name(&mut self, name: &str) {
-        name.clone_into(&mut self.name);
+        self.name = Some(name.to_owned());
     }
 
     /// The command that logs in, as a person writes it.
     pub(in super::super) fn login_command(&self) -> String {
-        format!("policylayer login {}", crate::shell::as_word(&self.name))
+        let url = self.endpoint.url();
+        match &self.name {
+            Some(name) => format!("policylayer login {}", crate::shell::as_word(name)),
+            // A key can stand in a query.
+            None if url.contains('?') => format!("policylayer login {}", crate::shell::as_word(self.endpoint.host())),
+            None => format!("policylayer login --url {}", crate::shell::as_word(&url)),
+        }
     }
 
     /// Where the login is.
@@ -335,7 +342,8 @@ impl LoginStore {
 
     /// Keeps what the server asks for, for the next login. It is only a help: without it, `login` asks the server itself.
     pub(super) fn note_wanted(&self, challenge: &BearerChallenge) {
-        let wanted = WantedLogin { name: self.name.clone(), url: self.endpoint.url(), challenge: challenge.clone() };
+        let name = self.name.as_deref().unwrap_or(self.endpoint.host()).to_owned();
+        let wanted = WantedLogin { name, url: self.endpoint.url(), challenge: challenge.clone() };
         if self.read_wanted().as_ref() == Some(&wanted) {
             return;
         }
