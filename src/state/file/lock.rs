@@ -54,7 +54,7 @@ impl FileLock {
 
     /// Returns whether a process has the lock. Two processes that check at once do not take each other for its holder.
     pub(crate) fn is_taken(path: &Path) -> io::Result<bool> {
-        is_locked(&open_to_read(path)?)
+        is_taken(&open_to_read(path)?)
     }
 
     /// Removes a lock file unless a process has locked it, and returns whether one has. Two processes that check at
@@ -65,6 +65,7 @@ impl FileLock {
         if !is_locked {
             // If the file stays, the next caller removes it.
             let _ = remove_file(path);
+            let _ = release_lock(&file);
         }
         Ok(is_locked)
     }
@@ -94,7 +95,17 @@ impl FileLock {
     }
 }
 
-/// Returns whether another handle has locked the file; if not, this handle shares the lock until it is closed.
+/// Returns whether another handle has locked the file, and leaves it as it is.
+fn is_taken(file: &File) -> io::Result<bool> {
+    let is_locked = is_locked(file)?;
+    if !is_locked {
+        // Closing the file does not, while a child that another thread has just forked still shares it.
+        let _ = release_lock(file);
+    }
+    Ok(is_locked)
+}
+
+/// Returns whether another handle has locked the file; if not, this handle shares the lock until it is released.
 fn is_locked(file: &File) -> io::Result<bool> {
     match file.try_lock_shared() {
         Ok(()) => Ok(false),
@@ -169,5 +180,25 @@ pub(crate) fn lock_beside(path: &Path) -> io::Result<Option<File>> {
         Err(TryLockError::WouldBlock) => Ok(None),
         // The file system may not support locks.
         _ => Ok(Some(file)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_looks_at_a_lock_does_not_keep_it_for_a_forked_child() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        drop(FileLock::try_create(&path).unwrap().unwrap());
+        let file = open_to_read(&path).unwrap();
+        // As a child has one between fork and exec.
+        let _childs = file.try_clone().unwrap();
+        assert!(!is_taken(&file).unwrap());
+        drop(file);
+        let lock = FileLock::try_take(&path).unwrap().expect("nobody has it");
+        assert!(FileLock::is_taken(&path).unwrap());
+        lock.remove();
     }
 }
