@@ -166,7 +166,9 @@ impl WatchedDirectories {
             Ok(()) => {
                 tracing::debug!("the system reports a change");
                 thread::sleep(RELOAD_SETTLE);
-                let _ = self.changes.try_recv();
+                if self.changes.try_recv().is_ok() {
+                    tracing::debug!("the system reports a change");
+                }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => thread::sleep(RELOAD_POLL),
