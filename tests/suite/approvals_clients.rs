@@ -187,7 +187,8 @@ fn a_client_that_does_not_ask_its_person_leaves_it_to_a_terminal() {
 #[test]
 fn the_inspector_makes_the_call_that_was_approved_late() {
     let Some(upstream) = upstream() else { return };
-    let home = home("[approvals.clients.inspector-cli]\nwaits = '10s'\n");
+    let waits = |time: &str| format!("[approvals.clients.inspector-cli]\nwaits = '{time}'\n");
+    let home = home(&waits("4m"));
     let config = home.path().join("mcp.json");
     let command = wrapped(home.path());
     fs::write(&config, json!({"mcpServers": {"stub": {"command": command[0], "args": command[1..]}}}).to_string())
@@ -208,6 +209,7 @@ fn the_inspector_makes_the_call_that_was_approved_late() {
     assert!(out.contains("It ran."), "{out} {said}");
     assert_eq!(ran(home.path()), 1);
 
+    fs::write(home.path().join(".config/policylayer/config.toml"), waits("10s")).unwrap();
     let (out, said) = printed(inspect("lasting").wait_with_output().unwrap());
     assert!(out.contains("The user can still approve it"), "{out} {said}");
     assert_eq!(ran(home.path()), 0);

@@ -34,7 +34,11 @@ fn folder(home: &Path) -> PathBuf {
 
 /// The lines of the log, each of which is a record that is read.
 fn log(home: &Path) -> Vec<Value> {
-    let lines = complete(&fs::read_to_string(folder(home).join("stub.jsonl")).unwrap_or_default());
+    read_log(&fs::read_to_string(folder(home).join("stub.jsonl")).unwrap_or_default())
+}
+
+fn read_log(text: &str) -> Vec<Value> {
+    let lines = complete(text);
     for line in &lines {
         record::read_line(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
@@ -153,7 +157,9 @@ fn the_log_has_the_text_under_which_a_call_was_let_through() {
 fn wait_for_lines(home: &Path, count: usize) -> Vec<Value> {
     let start = Instant::now();
     loop {
-        let lines = log(home);
+        // The last one may be read while it is written.
+        let text = fs::read_to_string(folder(home).join("stub.jsonl")).unwrap_or_default();
+        let lines = read_log(text.rfind('\n').map_or("", |end| &text[..=end]));
         if lines.len() >= count {
             return lines;
         }
@@ -393,6 +399,7 @@ fn a_required_log_holds_each_call_before_the_server_does() {
         std::thread::sleep(Duration::from_millis(1));
     }
     wrapped.kill();
+    wrapped.end();
     let journals = fs::read_dir(folder(wrapped.home.path()).join("open")).unwrap();
     let text: String = journals.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
     for number in 1..6 {

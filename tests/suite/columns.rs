@@ -181,22 +181,9 @@ fn show(home: &Home, args: &[&str], columns: u16) -> String {
         thread::sleep(Duration::from_millis(20));
     }
     terminal.end();
-    let written = read_all(&terminal);
+    let written = terminal.written();
     let lines = written.lines().map(|line| line.rsplit("\u{1b}[2K").next().unwrap_or_default().to_owned() + "\n");
     anstream::adapter::strip_str(&lines.collect::<String>().replace('\r', "")).to_string()
-}
-
-/// Waits until nothing more comes: what was written last is read a moment after the program has ended.
-fn read_all(terminal: &Terminal) -> String {
-    let mut written = terminal.written();
-    loop {
-        thread::sleep(Duration::from_millis(60));
-        let now = terminal.written();
-        if now == written && !now.is_empty() {
-            return now;
-        }
-        written = now;
-    }
 }
 
 /// The lines that are no text, or are to be copied as they are: a diff, and lines of a document.

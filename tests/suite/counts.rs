@@ -8,6 +8,7 @@ use std::process::Command;
 #[cfg(unix)]
 use std::process::Stdio;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::support::wrapped;
 
@@ -50,12 +51,15 @@ fn burst(session: &mut Wrapped, count: usize) -> (usize, Vec<serde_json::Value>)
 fn exactly_ten_of_a_burst_of_a_hundred_pass() {
     let home = home();
     let mut session = limited(home.path(), r#"{"max":10,"window":60}"#);
+    let start = Instant::now();
     let (passed, refusals) = burst(&mut session, 100);
+    let took = start.elapsed().as_secs();
     assert_eq!(passed, 10);
     for refusal in refusals {
         assert_eq!(refusal["rule"], "tools.a.limits[0]");
         assert_eq!(refusal["effect"], "deny");
-        assert!((58..=60).contains(&refusal["retry_after"].as_u64().unwrap()), "{refusal}");
+        let after = refusal["retry_after"].as_u64().unwrap();
+        assert!((58_u64.saturating_sub(took)..=60).contains(&after), "after {took} s: {refusal}");
     }
     session.send(call(1000, "b").as_bytes());
     assert!(!session.line().contains("POLICY DENIED"), "another tool is not concerned");
@@ -70,10 +74,13 @@ fn ten_again_in_the_next_window() {
     let home = home();
     let mut session = limited(home.path(), r#"{"max":10,"window":1}"#);
     for round in 0..3 {
+        let start = Instant::now();
         let (passed, refusals) = burst(&mut session, 30);
-        assert_eq!(passed, 10, "round {round}");
-        assert_eq!(refusals[0]["retry_after"], 1);
-        thread::sleep(std::time::Duration::from_millis(1_050));
+        // Ten more pass for each window that has passed meanwhile, on a busy machine.
+        let windows = usize::try_from(start.elapsed().as_secs()).unwrap();
+        assert!((10..=10 + 10 * windows).contains(&passed), "round {round}: {passed} in {windows} s and a bit");
+        assert!(refusals.iter().all(|refusal| refusal["retry_after"] == 1), "{refusals:?}");
+        thread::sleep(Duration::from_millis(1_050));
     }
 }
 
@@ -142,7 +149,7 @@ fn a_shell_in_between_is_no_client_and_another_process_is_another() {
     assert_eq!([session(None), session(Some(Path::new("/bin/sh"))), session(None)], [4, 1, 0]);
     // A shell by another name stands for a client, once for each start.
     let client = place.path().join("some-client");
-    fs::copy("/bin/sh", &client).unwrap();
+    crate::support::system::copy_program(Path::new("/bin/sh"), &client);
     assert_eq!([session(Some(&client)), session(Some(&client)), session(None)], [4, 4, 0]);
 }
 

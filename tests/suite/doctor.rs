@@ -6,6 +6,8 @@ use crate::support::log;
 use crate::support::processes;
 #[cfg(target_os = "linux")]
 use crate::support::system::beside_the_tests;
+#[cfg(unix)]
+use crate::support::system::write_program;
 use crate::support::system::{DASHES, PATIENCE, example, native, program, state_in};
 #[cfg(unix)]
 use crate::support::terminal::Terminal;
@@ -59,9 +61,9 @@ fn write(home: &Home, file: &str, text: &str) -> PathBuf {
 
 #[cfg(unix)]
 fn script(home: &Home, file: &str, text: &str) -> String {
-    use std::os::unix::fs::PermissionsExt as _;
-    let path = write(home, file, text);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = native(&home.path().join(file));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    write_program(&path, text);
     path.to_str().unwrap().to_owned()
 }
 

@@ -328,15 +328,12 @@ fn another_version_is_asked_about_every_known_tool() {
 #[cfg(unix)]
 #[test]
 fn what_another_version_decides_otherwise_is_shown() {
-    use std::os::unix::fs::PermissionsExt as _;
-
     let home = Home::new();
     home.policy("shop.toml", SHOP);
     let other = home.path().join("other");
     let script = "#!/bin/sh\nif [ \"$1\" = --version ]; then echo policylayer 9.9.9; else\n\
                   echo '{\"effect\":\"deny\",\"rule\":\"tools.sell\",\"more\":1}'; exit 4; fi\n";
-    fs::write(&other, script).unwrap();
-    fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).unwrap();
+    crate::support::system::write_program(&other, script);
     let text = good(&home, &["changes", "shop", "--with", other.to_str().unwrap()]).out;
     assert!(text.contains("9.9.9 decides 1 differently") && text.contains("sell"), "{text}");
 }

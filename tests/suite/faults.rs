@@ -20,7 +20,7 @@
 #![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use crate::support::system::{PATIENCE, SLOWNESS};
+use crate::support::system::PATIENCE;
 use crate::support::wrapped;
 
 mod client;
@@ -40,26 +40,33 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use wrapped::{Wrapped, command, home, stub};
+use wrapped::{Wrapped, command, stub};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Under this policy a call of `refused` is answered by the wrapper, whatever the server does.
 const POLICY: &str = r#"{"version":"1","default":"allow","tools":{"refused":{"action":"deny"}}}"#;
 
-/// A home with a policy, and with a config.toml that gives servers less time to end.
+/// A home with a policy, in which servers have as long to end as they may need on a busy machine.
 fn home_with(policy: &str) -> tempfile::TempDir {
-    let home = home();
+    home_with_grace(policy, "1m")
+}
+
+/// The same with another time to end.
+fn home_with_grace(policy: &str, grace: &str) -> tempfile::TempDir {
+    let home = wrapped::home_with_grace(grace);
     fs::write(home.path().join("policy.json"), policy).unwrap();
-    let folder = home.path().join(".config/policylayer");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("config.toml"), format!("[wrap]\ngrace = \"{SLOWNESS}s\"\n")).unwrap();
     home
 }
 
 /// The wrapper under [`POLICY`] around the stub with these habits.
 fn session(habits: &[&str]) -> Wrapped {
     wrapped::wrap_with(home_with(POLICY), &[], habits)
+}
+
+/// The same around one that does not end by itself: it is soon ended.
+fn stubborn_session(habits: &[&str]) -> Wrapped {
+    wrapped::wrap_with(home_with_grace(POLICY, "1s"), &[], habits)
 }
 
 /// The stub with these habits as a command, in the home.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use log::{Home, Ran};
 use node::upstream;
-use processes::{living, wait_until_gone};
+use processes::wait_until_gone;
 use serde_json::{Value, json};
 
 /// The stub server, which cargo builds beside the tests.
@@ -519,7 +519,7 @@ fn a_server_that_ignores_the_end_of_its_stdin_is_ended() {
     if cfg!(unix) {
         assert_eq!(fs::read_to_string(told).unwrap(), "15");
     }
-    assert!(living(home.path()).is_empty());
+    wait_until_gone(home.path());
 }
 
 // It needs a pseudo-terminal.

@@ -6,7 +6,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -98,7 +97,7 @@ impl Desk {
         }
         let own = tempfile::tempdir().unwrap();
         leads_a_group(command.stderr(fs::File::create(own.path().join("stderr")).unwrap()));
-        Session { wrapped: Wrapped::start_for(Duration::from_secs(120), own, command), next: 0 }
+        Session { wrapped: Wrapped::start(own, command), next: 0 }
     }
 }
 
@@ -235,21 +234,13 @@ fn npx(record: &Path) -> tempfile::TempDir {
     } else {
         let offer = directory.path().join("offer.json");
         let script = format!("#!/bin/sh\n'{stub}' --record '{record}' --offer '{}'\nexit $?\n", offer.display());
-        let file = directory.path().join("npx");
-        fs::write(&file, script).unwrap();
-        make_executable(&file);
+        #[cfg(unix)]
+        crate::support::system::write_program(&directory.path().join("npx"), &script);
+        #[cfg(windows)]
+        drop(script);
     }
     directory
 }
-
-#[cfg(unix)]
-fn make_executable(file: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-#[cfg(windows)]
-fn make_executable(_: &Path) {}
 
 #[test]
 fn from_register_to_unregister_with_a_server_behind_a_script() {

@@ -415,7 +415,6 @@ fn a_person_sees_the_changes_before_they_are_asked() {
 
 #[cfg(unix)]
 mod packages {
-    use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
 
     use sha2::{Digest as _, Sha512};
@@ -434,8 +433,7 @@ mod packages {
         );
         let file = home.path().join("bin/npx");
         fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, script).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        crate::support::system::write_program(&file, &script);
         home
     }
 

@@ -117,8 +117,10 @@ fn log_with_reload(home: &Path) -> Vec<Value> {
     let start = Instant::now();
     loop {
         let text = fs::read_to_string(state_in(home).join("audit/stub.jsonl")).unwrap_or_default();
+        // The last one may be read while it is written.
+        let text = text.rfind('\n').map_or("", |end| &text[..=end]);
         let lines: Vec<Value> =
-            audit_log::complete(&text).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+            audit_log::complete(text).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         if lines.iter().any(|line| line["rule"] == "reload") {
             return lines;
         }

@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 
 use crate::support::log;
 use crate::support::node;
-use crate::support::system::{DASHES, at_home, example, may_link, native, program, symlink, without_variables};
+use crate::support::system::{
+    DASHES, at_home, copy_program, example, may_link, native, program, symlink, without_variables,
+};
 use log::{Home, Ran};
 
 const DESKTOP: &str = if cfg!(target_os = "macos") {
@@ -621,7 +623,7 @@ fn files_as_iterables_own_setup_writes_them_go_there_and_back() {
 fn what_is_written_starts_with_a_poor_environment() {
     let home = Home::new();
     let server = home.path().join(format!("a server{}", std::env::consts::EXE_SUFFIX));
-    fs::copy(example("stub_server"), &server).unwrap();
+    copy_program(&example("stub_server"), &server);
     // A library that the program was built with stays beside it.
     for library in fs::read_dir(example("stub_server").parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()) {
         if library.extension().is_some_and(|ending| ending == "dll") {

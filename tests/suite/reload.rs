@@ -146,7 +146,7 @@ fn a_first_policy_for_the_server_takes_effect() {
     let mut session = Wrapped::start(home, command);
     session.greet();
     // Without a policy what is no read asks a person, and nobody answers.
-    assert!(session.said().contains("there is no policy for stub"), "{}", session.said());
+    says(&session, "there is no policy for stub");
     fs::write(folder.join("stub.toml"), "version = \"1\"\ndefault = \"allow\"\n").unwrap();
     says(&session, "stub.toml");
     assert!(session.passes());

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use crate::support::log::Home;
-use crate::support::system::{example, program};
+use crate::support::system::{PATIENCE, example, program};
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -166,7 +166,7 @@ fn sessions_that_run_and_what_was_refused_are_counted() {
     // The log is written beside the answer.
     let start = std::time::Instant::now();
     while count("refused_last_day") != json!(1) || count("sessions") != json!(1) {
-        assert!(start.elapsed().as_secs() < 60, "{:#}", status(&home));
+        assert!(start.elapsed() < PATIENCE, "{:#}", status(&home));
     }
     let text = home.good(&["status"]);
     assert!(text.contains("1 session runs, 1 refused in the last day"), "{text}");

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
+use crate::support::system::at_home;
 use crate::support::wrapped;
 
 #[test]
@@ -13,7 +14,7 @@ fn a_session_outlives_whoever_read_its_stderr() {
     let policy = home.path().join("policy.json");
     fs::write(&policy, r#"{"version":"1","default":"allow","hide":["hidden_tool"]}"#).unwrap();
     let program = crate::support::system::program();
-    let mut wrapper = Command::new(program)
+    let mut wrapper = at_home(&mut Command::new(program), home.path())
         .args(["wrap", "--policy"])
         .arg(&policy)
         .args(["--", program, "demo-server"])
@@ -39,11 +40,13 @@ fn a_session_outlives_whoever_read_its_stderr() {
 
 /// A client that holds our stderr and does not read it.
 mod unread {
-    use std::io::Read as _;
+    use std::sync::{Arc, Mutex};
     use std::thread;
+    use std::time::{Duration, Instant};
 
     use super::wrapped::{Wrapped, command, home, stub};
-    use super::{Stdio, fs};
+    use super::{BufRead as _, BufReader, Stdio, fs};
+    use crate::support::system::PATIENCE;
 
     /// A session whose stderr is a pipe, over the stub with these habits.
     fn session(options: &[&str], habits: &[&str], noise: usize) -> Wrapped {
@@ -68,22 +71,41 @@ mod unread {
         }
     }
 
+    /// Reads its stderr from now on.
+    fn read_stderr(session: &mut Wrapped) -> Arc<Mutex<String>> {
+        let stderr = BufReader::new(session.process.stderr.take().unwrap());
+        let text = Arc::<Mutex<String>>::default();
+        let shared = Arc::clone(&text);
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                shared.lock().unwrap().extend([&*line, "\n"]);
+            }
+        });
+        text
+    }
+
+    /// Waits until something is read. What is written last is not waited for by the end of the wrapper.
+    fn until(text: &Mutex<String>, is_so: impl Fn(&str) -> bool) {
+        let start = Instant::now();
+        while !is_so(&text.lock().unwrap()) {
+            assert!(start.elapsed() < PATIENCE, "{} bytes", text.lock().unwrap().len());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     #[test]
     fn holds_no_answer_back_and_is_told_what_was_dropped() {
         let mut session = session(&[], &[], 10_000);
         refusals(&mut session, 6_000);
         session.assert_memory_below(16_000_000);
-        let mut stderr = session.process.stderr.take().unwrap();
-        let reading = thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            text
-        });
+        let text = read_stderr(&mut session);
+        until(&text, |text| text.contains("were dropped"));
         session.close();
         assert_eq!(session.code(), 0);
-        let text = reading.join().unwrap();
-        assert!(text.contains("were dropped"), "{} bytes", text.len());
-        assert!(text.lines().all(|line| line.starts_with("policylayer ") || line.starts_with("[server stdout] ")));
+        let text = text.lock().unwrap();
+        // The last one may be cut, by the end of the wrapper.
+        let mut whole = text.lines().rev().skip(1);
+        assert!(whole.all(|line| line.starts_with("policylayer ") || line.starts_with("[server stdout] ")));
     }
 
     #[test]
@@ -104,17 +126,11 @@ mod unread {
     #[test]
     fn is_different_from_one_who_reads_who_misses_nothing() {
         let mut session = session(&[], &["--code", "3"], 200);
-        let mut stderr = session.process.stderr.take().unwrap();
-        let reading = thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            text
-        });
+        let text = read_stderr(&mut session);
         refusals(&mut session, 1_500);
+        let counts = |text: &str| ["refused tools/call", "[server stdout]"].map(|words| text.matches(words).count());
+        until(&text, |text| counts(text) == [1_500, 200]);
         session.close();
         assert_eq!(session.code(), 3);
-        let text = reading.join().unwrap();
-        assert_eq!(text.matches("refused tools/call").count(), 1_500);
-        assert_eq!(text.matches("[server stdout]").count(), 200);
     }
 }

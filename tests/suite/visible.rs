@@ -300,7 +300,6 @@ fn tables_fit_their_terminal() {
         ] {
             let mut terminal = Terminal::start_sized(hostile.home.command(args), columns, 24);
             terminal.end();
-            std::thread::sleep(Duration::from_millis(100));
             let written = anstream::adapter::strip_str(&terminal.written()).to_string();
             let is_row =
                 |line: &&str| line.starts_with("  ") && line.contains('…') && line.split_whitespace().count() > 1;

@@ -52,8 +52,7 @@ fn that_does_not_read_what_it_asked_for_is_made_to_wait_and_misses_nothing() {
 #[test]
 fn that_never_reads_and_leaves_is_not_waited_for() {
     for habit in ["--chatter", "--flood", "--echo"] {
-        let mut session = session(&[habit]);
-        session.told("stderr");
+        let mut session = stubborn_session(&[habit]);
         let (sender, _) = pushing(&mut session, calls(0..100, "open"));
         drop(sender.join().unwrap());
         session.end();

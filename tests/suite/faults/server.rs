@@ -69,9 +69,9 @@ fn that_prints_garbage_is_still_talked_to() {
     assert_eq!(answers.matches("\"method\":\"tools/call\"").count(), 50, "the server's own answers: {answers}");
     session.close();
     assert_eq!(rest(&mut session), "", "no garbage reaches the client");
-    assert!(session.told("stderr").contains("[server stdout] "));
-    assert!(!session.told("stderr").contains(['\0', '\u{1b}', '\r']), "and none drives a terminal");
     assert_eq!(code(&mut session), 0);
+    assert!(said(&session).contains("[server stdout] "));
+    assert!(!said(&session).contains(['\0', '\u{1b}', '\r']), "and none drives a terminal");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn that_never_answers_is_answered_for_when_it_ends() {
 /// It goes mute in the middle of calls and holds on to life: it is answered for at once, and ended.
 #[test]
 fn that_closes_stdout_and_lives_is_answered_for_and_ended() {
-    let home = home_with(POLICY);
+    let home = home_with_grace(POLICY, "10s");
     let pid = home.path().join("pid");
     let habits = ["--close-stdout-at-request", "--ignore-eof", "--ignore-signals"];
     let mut session = wrapped::wrap_with(home, &[], &[&habits[..], &["--pid", pid.to_str().unwrap()]].concat());

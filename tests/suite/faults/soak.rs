@@ -24,7 +24,7 @@ fn a_million_messages_leave_memory_and_open_files_as_they_were() {
         "judged":{"deny_if":[{"path":"args.never","op":"eq","value":1}],"rate_limit":"100000/minute"}}}"#;
     let home = home_with(policy);
     let command = stub_in(home.path(), &["--echo"]);
-    let mut session = Wrapped::start_for(600 * SECOND, home, command);
+    let mut session = Wrapped::start_for(3600 * SECOND, home, command);
     session.send(call(0, "open").as_bytes());
     session.line();
     let (rounds, start) = (messages().div_ceil(2 * BATCH).max(20), Instant::now());
@@ -74,7 +74,7 @@ fn three_thousand_open_calls_of_sixty_kilobytes_stay_small() {
     let config = home.path().join(".config/policylayer/config.toml");
     fs::write(config, "[audit]\narguments = \"full\"\n").unwrap();
     let command = stub_in(home.path(), &["--silent"]);
-    let mut session = Wrapped::start_for(600 * SECOND, home, command);
+    let mut session = Wrapped::start_for(3600 * SECOND, home, command);
     let arguments = "x".repeat(60_000);
     // The first ones stay open; from then on each is answered at once.
     let surely_full = 300;

@@ -42,9 +42,10 @@ impl Upstream {
             };
             // Whoever starts it in another process sees the old file or the new one.
             let draft = folder.join(format!("{}.draft", std::process::id()));
-            fs::write(&draft, text).unwrap();
             #[cfg(unix)]
-            fs::set_permissions(&draft, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            super::system::write_program(&draft, &text);
+            #[cfg(windows)]
+            fs::write(&draft, text).unwrap();
             fs::rename(&draft, folder.join(Self::ITERABLE)).unwrap();
             folder
         });

@@ -149,6 +149,41 @@ fn try_symlink(to: &Path, at: &Path) -> std::io::Result<()> {
     if is_folder { std::os::windows::fs::symlink_dir(to, at) } else { std::os::windows::fs::symlink_file(to, at) }
 }
 
+/// Writes a program. Another process does: while this one had the file open, a child that another test starts would hold it
+/// as well until it runs its own program, and the system starts no program that somebody may still write ("text file busy").
+#[cfg(unix)]
+pub(crate) fn write_program(path: &Path, text: &str) {
+    use std::io::Write as _;
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "cat >\"$0\" && chmod 755 \"$0\""]).arg(path).stdin(std::process::Stdio::piped());
+    let mut shell = shell.spawn().unwrap();
+    shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(shell.wait().unwrap().success(), "{} could not be written", path.display());
+}
+
+/// Copies a program; on Unix by another process, as [`write_program`] does.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    #[cfg(unix)]
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success(), "{}", to.display());
+    #[cfg(windows)]
+    std::fs::copy(from, to).unwrap();
+}
+
+/// A port of this machine on which nobody listens, and nobody else can, until it is dropped.
+pub(crate) struct DeadPort(socket2::Socket);
+
+impl DeadPort {
+    pub(crate) fn new() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.0.local_addr().unwrap().as_socket().unwrap().port()
+    }
+}
+
 /// Takes the terminal from the command: on Unix it leads a session of its own, on Windows it has no console.
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "what is done between fork and exec is")]

@@ -119,15 +119,29 @@ impl Terminal {
         std::mem::replace(&mut self.process, harmless)
     }
 
-    /// Waits for the end of the program.
+    /// Waits for the end of the program, and until all that it has written is read.
     pub(crate) fn end(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
+                self.read_rest();
                 return status;
             }
             assert!(start.elapsed() < PATIENCE, "it still runs:\n{}", self.written());
             thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The system hands on what a program has written a while later, and in order: what is written now comes last, and is no
+    /// part of what was written.
+    fn read_rest(&self) {
+        const END: &str = "\u{1}the end\u{1}";
+        // Where the system takes the terminal from everybody with its program, nothing is to be waited for.
+        if rustix::io::write(&self.slave, END.as_bytes()).is_ok() {
+            self.wait(END);
+            let mut written = self.written.lock().unwrap();
+            let at = written.windows(END.len()).rposition(|part| part == END.as_bytes()).unwrap();
+            written.drain(at..at + END.len());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A wrapper around the stub server, as a client starts it.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub(crate) struct Wrapped {
     pub(crate) process: Child,
     pub(crate) stdin: Option<ChildStdin>,
     pub(crate) stdout: Option<BufReader<ChildStdout>>,
+    /// When it was first told to end.
+    ending: Cell<Option<Instant>>,
     /// While it is there, the watchdog may end the process: its id is not yet another's.
     _held: Arc<()>,
 }
@@ -40,7 +43,6 @@ pub(crate) fn home() -> tempfile::TempDir {
 }
 
 /// Such a home in which a server has this long to end once its stdin is closed.
-#[cfg(unix)]
 pub(crate) fn home_with_grace(grace: &str) -> tempfile::TempDir {
     let home = home();
     let config = home.path().join(".config/policylayer");
@@ -84,7 +86,7 @@ impl Wrapped {
         watchdog(process.id(), Arc::downgrade(&held), patience);
         let stdin = process.stdin.take();
         let stdout = process.stdout.take().map(BufReader::new);
-        Self { home, process, stdin, stdout, _held: held }
+        Self { home, process, stdin, stdout, ending: Cell::default(), _held: held }
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
@@ -133,12 +135,18 @@ impl Wrapped {
     }
 
     pub(crate) fn close(&mut self) {
+        self.note_ending();
         self.stdin = None;
+    }
+
+    fn note_ending(&self) {
+        self.ending.set(self.ending.get().or_else(|| Some(Instant::now())));
     }
 
     /// Sends a signal to the wrapper. Windows has none that a process without a console could get.
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: i32) {
+        self.note_ending();
         kill(self.process.id().cast_signed(), signal);
     }
 
@@ -147,12 +155,12 @@ impl Wrapped {
         self.process.kill().unwrap();
     }
 
-    /// Waits until the wrapper has ended, and returns how long that took.
+    /// Waits until the wrapper has ended, and returns how long that took since it was told to.
     pub(crate) fn end(&mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
-                return (status, start.elapsed());
+                return (status, self.ending.get().unwrap_or(start).elapsed());
             }
             assert!(start.elapsed() < PATIENCE, "the wrapper still runs after {PATIENCE:?}: {:#?}", self.living());
             thread::sleep(Duration::from_millis(5));

@@ -179,6 +179,8 @@ fn a_code_is_shown_and_typed_on_the_terminal_of_the_page() {
     assert_eq!(received(home.path(), "record"), "");
     // One that was shown before is none any more, and what is typed while none is asked for is for nobody.
     terminal.type_in(&format!("{once}\n{once}\n"));
+    // The terminal shows it when it has come there.
+    let at = terminal.wait_from(terminal.wait_from(at, &once), &once);
     follow(&browser, &press("once"));
     let (new, at) = code(&terminal, at, "To approve this call, type ");
     wait_for(home.path(), 1, "waiting");
