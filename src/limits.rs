@@ -167,6 +167,9 @@ pub const LAST_READ_AHEAD: Duration = Duration::from_millis(10);
 pub const LAST_LOOK: Duration = Duration::from_millis(1);
 /// How long the end of the wrapper waits for a reader of its stderr output. Most clients' pipes have space at once.
 pub const STDERR_DRAIN: Duration = Duration::from_millis(100);
+/// How long the end of the wrapper waits for its own thread to write what it has said, while there is room for it: a busy
+/// machine may run it late.
+pub const STDERR_LATE: Duration = Duration::from_secs(10);
 /// How long the server's stderr output waits for a reader before it is dropped and counted.
 pub const STDERR_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a failed start waits for the client's first request, to answer it with the reason.

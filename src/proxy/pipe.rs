@@ -119,6 +119,12 @@ mod platform {
         poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
     }
 
+    /// Returns whether there is room to write, or nobody who reads.
+    pub(in crate::proxy) fn is_writable(pipe: &File) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(pipe, PollFlags::OUT)], Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+
     pub(in crate::proxy) fn wait_readable(pipe: &File) -> io::Result<()> {
         poll_pipe(pipe, PollFlags::IN, None)
     }
@@ -156,6 +162,11 @@ mod platform {
         false
     }
 
+    /// Always false: this system does not tell.
+    pub(in crate::proxy) fn is_writable(_pipe: &File) -> bool {
+        false
+    }
+
     pub(in crate::proxy) fn wait_readable(_pipe: &File) -> io::Result<()> {
         std::thread::sleep(super::BLOCKED_LOOK);
         Ok(())
@@ -167,7 +178,7 @@ mod platform {
 #[cfg(unix)]
 pub(super) use platform::is_readable;
 use platform::wait_writable;
-pub(super) use platform::{is_hung_up, set_capacity, set_nonblocking, wait_readable};
+pub(super) use platform::{is_hung_up, is_writable, set_capacity, set_nonblocking, wait_readable};
 
 #[cfg(unix)]
 #[cfg(test)]

@@ -48,6 +48,15 @@ impl RawOutput {
         }
     }
 
+    /// Returns whether a write would not wait for a reader; false where the system does not tell.
+    pub(super) fn has_room(&self) -> bool {
+        match self {
+            Self::Pipe(pipe) => pipe::is_writable(pipe),
+            #[cfg(windows)]
+            Self::ConsoleOut(_) | Self::ConsoleErr(_) => true,
+        }
+    }
+
     pub(super) fn set_capacity(&self, size: usize) {
         match self {
             Self::Pipe(pipe) => pipe::set_capacity(pipe, size),

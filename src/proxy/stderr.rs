@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use super::raw_output::RawOutput;
 use super::shared_session::lock_unpoisoned;
-use crate::limits::{MAX_STDERR, STDERR_DRAIN, STDERR_PATIENCE};
+use crate::limits::{MAX_STDERR, STDERR_DRAIN, STDERR_LATE, STDERR_PATIENCE};
 
 /// Stderr: a write never blocks, keeps the order, and is dropped if too much waits.
 #[derive(Clone, Debug)]
@@ -14,6 +15,7 @@ pub struct Stderr(Arc<StderrState>);
 
 #[derive(Debug)]
 struct StderrState {
+    output: RawOutput,
     queue: Mutex<StderrQueue>,
     changed: Condvar,
 }
@@ -43,10 +45,19 @@ impl Stderr {
     }
 
     pub(super) fn start_writer_to(output: RawOutput) -> io::Result<Self> {
-        let stderr = Self(Arc::new(StderrState { queue: Mutex::default(), changed: Condvar::new() }));
-        let shared = Arc::clone(&stderr.0);
-        thread::Builder::new().name("stderr".to_owned()).spawn(move || shared.write_queued(&output))?;
+        let stderr = Self::over(output);
+        stderr.spawn_writer()?;
         Ok(stderr)
+    }
+
+    fn over(output: RawOutput) -> Self {
+        Self(Arc::new(StderrState { output, queue: Mutex::default(), changed: Condvar::new() }))
+    }
+
+    fn spawn_writer(&self) -> io::Result<()> {
+        let shared = Arc::clone(&self.0);
+        thread::Builder::new().name("stderr".to_owned()).spawn(move || shared.write_queued())?;
+        Ok(())
     }
 
     /// Writes a text, which ends with a newline. Never waits: if too much waits already, the text is dropped and
@@ -71,10 +82,20 @@ impl Stderr {
         self.write_text(text);
     }
 
-    /// Waits until all is written, at most [`STDERR_DRAIN`]: the process is about to end.
+    /// Waits until all is written: the process is about to end. A reader that does not read is waited for at most
+    /// [`STDERR_DRAIN`], a thread that the system does not run at most [`STDERR_LATE`].
     pub fn wait_written(&self) {
         let busy = |queue: &mut StderrQueue| queue.writing || !queue.is_empty();
-        drop(self.0.changed.wait_timeout_while(lock_unpoisoned(&self.0.queue), STDERR_DRAIN, busy));
+        let until = Instant::now() + STDERR_LATE;
+        let mut queue = lock_unpoisoned(&self.0.queue);
+        loop {
+            let waited = self.0.changed.wait_timeout_while(queue, STDERR_DRAIN, busy);
+            let (left, end) = waited.unwrap_or_else(PoisonError::into_inner);
+            if !end.timed_out() || Instant::now() >= until || !self.0.output.has_room() {
+                return;
+            }
+            queue = left;
+        }
     }
 }
 
@@ -90,7 +111,7 @@ impl Write for Stderr {
 }
 
 impl StderrState {
-    fn write_queued(&self, output: &RawOutput) {
+    fn write_queued(&self) {
         let mut texts = Vec::new();
         loop {
             let mut queue = self
@@ -107,9 +128,53 @@ impl StderrState {
                 texts.extend_from_slice(note.as_bytes());
             }
             // If our stderr is closed, nobody wants to read it.
-            let _ = output.write_all(&texts);
+            let _ = self.output.write_all(&texts);
             lock_unpoisoned(&self.queue).writing = false;
             self.changed.notify_all();
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+    use crate::proxy::pipe::into_file;
+
+    /// A busy machine may run the thread only when the end waits already, and longer than a reader is waited for.
+    #[test]
+    fn the_end_waits_for_a_writer_that_is_late() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let stderr = Stderr::over(RawOutput::Pipe(into_file(writer)));
+        stderr.write_text(b"why it ends\n");
+        let late = stderr.clone();
+        let starting = thread::spawn(move || {
+            thread::sleep(STDERR_DRAIN * 3);
+            late.spawn_writer().unwrap();
+        });
+        stderr.wait_written();
+        let mut text = [0; 64];
+        assert!(stderr.0.queue.lock().unwrap().is_empty(), "it did not wait");
+        let count = reader.read(&mut text).unwrap();
+        assert_eq!(&text[..count], b"why it ends\n");
+        starting.join().unwrap();
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_a_reader_that_does_not_read() {
+        let (reader, writer) = io::pipe().unwrap();
+        let stderr = Stderr::start_writer_to(RawOutput::Pipe(into_file(writer))).unwrap();
+        // More than a pipe holds.
+        stderr.write_text(&[b'x'; MAX_STDERR]);
+        let until = Instant::now() + STDERR_LATE * 6;
+        while stderr.0.output.has_room() {
+            assert!(Instant::now() < until, "nothing is written");
+            thread::yield_now();
+        }
+        let start = Instant::now();
+        stderr.wait_written();
+        assert!(start.elapsed() >= STDERR_DRAIN && stderr.0.queue.lock().unwrap().writing);
+        drop(reader);
     }
 }
