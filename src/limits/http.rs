@@ -58,6 +58,8 @@ pub const MAX_HTTP_REDIRECTS: usize = 3;
 pub const HTTP_RESUME: Duration = Duration::from_secs(1);
 /// The shortest such pause, whatever the server says.
 pub const MIN_HTTP_RESUME: Duration = Duration::from_millis(5);
+/// How long the pause becomes where one stream after another brings no message, whatever the server says.
+pub const HTTP_IDLE_RESUME: Duration = Duration::from_secs(5);
 /// The longest such pause, whatever the server says.
 pub const MAX_HTTP_RESUME: Duration = Duration::from_secs(30);
 /// How often a stream is resumed that brings nothing.

@@ -131,6 +131,7 @@ fn wrong_answers() -> Vec<(Vec<u8>, &'static str, bool)> {
         ),
         (reply(&["403 Forbidden"], ""), "refuses this", false),
         (reply(&["302 Found", "Location: /other"], ""), "cannot be sent on to", false),
+        (reply(&["304 Not Modified"], ""), "answered 304 Not Modified. What to do: check that the address", false),
         (reply(&["307 Temporary Redirect", "Location: https://evil.test/mcp"], ""), "leads to another host", false),
         (reply(&["308 Permanent Redirect", "Location: //127.0.0.2:1/mcp"], ""), "leads to another host", false),
         (reply(&["307 Temporary Redirect", "Location: /mcp"], ""), "without an end", false),

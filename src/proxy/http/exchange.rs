@@ -178,7 +178,9 @@ impl Transport {
                     let next = follow_redirect(&endpoint, response.headers())?;
                     self.lock_facts().endpoint = next;
                 }
-                status if status.is_redirection() => return Err(Trouble::Moved(status)),
+                StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => {
+                    return Err(Trouble::Moved(response.status()));
+                }
                 status if status.is_success() => return self.take_answer(outgoing, response, recipient).await,
                 _ => return self.take_refusal(outgoing, response, recipient).await,
             }

@@ -18,7 +18,8 @@ use super::oauth::Renewal;
 use super::transport::{Manner, Transport};
 use super::trouble::Trouble;
 use crate::limits::{
-    HTTP_ANSWER, HTTP_LAST_EVENTS, HTTP_RESUME, HTTP_STREAM_SILENCE, MAX_HTTP_RESUME, MAX_HTTP_RESUMES, MIN_HTTP_RESUME,
+    HTTP_ANSWER, HTTP_IDLE_RESUME, HTTP_LAST_EVENTS, HTTP_RESUME, HTTP_RETRY, HTTP_STREAM_SILENCE, MAX_HTTP_RESUME,
+    MAX_HTTP_RESUMES, MIN_HTTP_RESUME,
 };
 use crate::wire::http::event_stream::{Event, EventData, EventKind, EventReader};
 use crate::wire::http::one_line::make_one_line;
@@ -50,6 +51,18 @@ struct Resume {
     pause: Duration,
     /// Whether anything came on it.
     has_events: bool,
+    /// Whether a message did.
+    has_messages: bool,
+}
+
+/// How long to wait before a stream is resumed: as long as the server says, and longer where this many in a row have brought no message,
+/// since each can say that the next one is to come at once.
+fn resume_pause(said: Duration, in_vain: u32) -> Duration {
+    let least = match in_vain {
+        0 | 1 => Duration::ZERO,
+        more => (HTTP_RETRY * (1 << (more - 2).min(16))).min(HTTP_IDLE_RESUME),
+    };
+    said.max(least)
 }
 
 impl Transport {
@@ -61,7 +74,7 @@ impl Transport {
         body: Incoming,
         recipient: Recipient,
     ) -> Result<Outcome, Trouble> {
-        let (mut body, mut resumes, mut last_id) = (body, 0, None);
+        let (mut body, mut resumes, mut in_vain, mut last_id) = (body, 0, 0, None);
         loop {
             let cut = match self.read_events(body, Some((outgoing, key)), recipient).await? {
                 StreamEnd::Answered(line) => return Ok(Outcome::Answered(line)),
@@ -69,18 +82,20 @@ impl Transport {
             };
             last_id = cut.last_id.or(last_id);
             resumes = if cut.has_events { 0 } else { resumes + 1 };
+            in_vain = if cut.has_messages { 0 } else { in_vain + 1 };
+            let pause = resume_pause(cut.pause, in_vain);
             let lost = || Trouble::Lost("the stream of events ended without the answer".to_owned());
             let is_sessionless = outgoing.is_sessionless(self.lock_facts().revision.as_deref());
             let Some(from) = last_id.clone().filter(|_| !is_sessionless && resumes <= MAX_HTTP_RESUMES) else {
                 return Err(lost());
             };
-            sleep(cut.pause).await;
+            sleep(pause).await;
             body = loop {
                 match self.open_events(Some(&from)).await {
                     Ok(response) => break response.into_body(),
                     Err(trouble) if trouble.is_passing() && resumes < MAX_HTTP_RESUMES => {
                         resumes += 1;
-                        sleep(cut.pause).await;
+                        sleep(pause).await;
                     }
                     Err(_) => return Err(lost()),
                 }
@@ -90,7 +105,7 @@ impl Transport {
 
     /// Listens for what the server says by itself, as long as the session goes on. A server that has no such stream says so.
     pub(super) async fn listen_to_server(self: Arc<Self>) {
-        let (mut last_id, mut pause) = (None, HTTP_RESUME);
+        let (mut last_id, mut pause, mut in_vain) = (None, HTTP_RESUME, 0);
         loop {
             match self.open_events(last_id.as_ref()).await {
                 Ok(response) => {
@@ -98,7 +113,8 @@ impl Transport {
                     match end {
                         Ok(StreamEnd::Cut(cut)) if cut.has_events => {
                             last_id = cut.last_id.or(last_id);
-                            pause = cut.pause;
+                            in_vain = if cut.has_messages { 0 } else { in_vain + 1 };
+                            pause = resume_pause(cut.pause, in_vain);
                         }
                         Ok(_) | Err(_) => pause = (pause * 2).min(MAX_HTTP_RESUME),
                     }
@@ -249,7 +265,7 @@ impl Transport {
         recipient: Recipient,
     ) -> Result<StreamEnd, Trouble> {
         let mut reader = EventReader::new(self.target.max_message);
-        let (mut answer, mut has_events) = (None, false);
+        let (mut answer, mut has_events, mut has_messages) = (None, false, false);
         loop {
             let patience = if answer.is_some() { HTTP_LAST_EVENTS } else { HTTP_STREAM_SILENCE };
             // A connection that breaks is a stream that is cut.
@@ -257,6 +273,7 @@ impl Transport {
             let mut rest = &part[..];
             while let Some(event) = reader.next_event(&mut rest) {
                 has_events = true;
+                has_messages |= !matches!(&event.data, EventData::Whole(data) if data.is_empty());
                 match self.forward_event(event, awaited.filter(|_| answer.is_none()).map(|own| (own, recipient))).await
                 {
                     Some(Ok(line)) => answer = Some(line),
@@ -270,7 +287,7 @@ impl Transport {
         }
         let last_id = reader.last_id().and_then(|id| HeaderValue::from_bytes(id).ok());
         let pause = reader.retry().map_or(HTTP_RESUME, Duration::from_millis).clamp(MIN_HTTP_RESUME, MAX_HTTP_RESUME);
-        Ok(StreamEnd::Cut(Resume { last_id, pause, has_events }))
+        Ok(StreamEnd::Cut(Resume { last_id, pause, has_events, has_messages }))
     }
 
     /// Writes the message of an event, and returns it if it is the awaited answer.
@@ -330,5 +347,19 @@ impl Transport {
             self.write_line(&reply::error_line(Some(id.as_str()), ErrorCode::UpstreamFailed, &why)).await;
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_that_bring_nothing_are_resumed_less_and_less_often() {
+        let (soon, millis) = (Duration::from_millis(5), Duration::from_millis);
+        let pauses: Vec<_> = (0..9).map(|in_vain| resume_pause(soon, in_vain)).collect();
+        let rising = [soon, soon, millis(250), millis(500), millis(1000), millis(2000), millis(4000)];
+        assert_eq!(pauses, [&rising[..], &[HTTP_IDLE_RESUME; 2]].concat());
+        assert_eq!(resume_pause(MAX_HTTP_RESUME, u32::MAX), MAX_HTTP_RESUME, "the server says so");
     }
 }

@@ -41,7 +41,7 @@ pub(super) enum Trouble {
     Forbidden(String),
     #[error("answered {0}{1}")]
     Status(StatusCode, String),
-    #[error("sends requests on to another address, which {0}")]
+    #[error("sends requests on to an address that they are not sent to: {0}")]
     Redirect(BadEndpoint),
     #[error("answered {0} with an address that a message cannot be sent on to without changing it")]
     Moved(StatusCode),
