@@ -77,6 +77,12 @@ fn report_usage(error: &clap::Error) -> Exit {
 
 fn remedy_for(error: &clap::Error) -> String {
     match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(missing)))
+            if missing.iter().any(|option| option.starts_with("--url")) =>
+        {
+            "what to do: `--header`, `--bearer` and `--entry` are for a server over HTTP: name its address with `--url`, or leave them out\n"
+                .to_owned()
+        }
         (ErrorKind::MissingRequiredArgument, _) => {
             "what to do: put the server's command after `--`, as in `policylayer wrap -- npx -y @iterable/mcp`\n"
                 .to_owned()
@@ -102,6 +108,8 @@ mod tests {
     fn the_remedy_names_what_to_change() {
         for (line, expected) in [
             ("wrap", "put the server's command after `--`"),
+            ("wrap --header A=B -- cat", "`--header`, `--bearer` and `--entry` are for a server over HTTP"),
+            ("wrap --bearer B", "`--header`, `--bearer` and `--entry` are for a server over HTTP"),
             (
                 "wrap --max-message banana -- cat",
                 "change the value of `--max-message <SIZE>`; `policylayer wrap --help`",

@@ -391,7 +391,7 @@ fn read_target(words: &[&str]) -> Result<TargetWords, Refusal> {
     let target = TargetWords::parse(words).map_err(|error| fail(format!("The address cannot be used so: {error}.")))?;
     Endpoint::parse(&target.url)
         .map_err(|error| fail(format!("The address of the server cannot be used: {error}.")))?;
-    target.rules().map_err(|error| fail(format!("A --header cannot be used: {error}.")))?;
+    target.rules().map_err(|error| fail(format!("{} cannot be used: {error}.", error.option())))?;
     Ok(target)
 }
 

@@ -147,8 +147,7 @@ impl RemoteForm {
                 .to_owned());
         }
         if let Some((_, variable)) = &self.bearer {
-            let rule = HeaderRule::parse(&format!("Authorization={}", variable.text));
-            rule.map_err(|_| format!("its `{BEARER}` is no name of a variable"))?;
+            HeaderRule::parse_bearer(&variable.text).map_err(|_| format!("its `{BEARER}` is no name of a variable"))?;
             let headers = self.headers.iter().flat_map(|headers| &headers.all);
             if headers.into_iter().any(|header| header.name.text.eq_ignore_ascii_case("authorization")) {
                 return Err(format!("it has two values for Authorization, one in `{BEARER}`; keep one of them"));

@@ -25,7 +25,7 @@ use crate::policy::server::find_started;
 use crate::policy::{Colour, LockMode, Policy, Server, ServerName};
 use crate::provenance::{Provenance, Unremembered};
 use crate::proxy::stderr::Stderr;
-use crate::proxy::{self, LogPlace, Reload, UpstreamTarget, Wrap, client_process, notification, start_failure};
+use crate::proxy::{self, BadTarget, LogPlace, NamedIn, Reload, UpstreamTarget, Wrap, client_process, notification, start_failure};
 use crate::record::{ArgumentRecorder, Digest, Enforcement, Required};
 use crate::report::identity::Identity;
 use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm};
@@ -57,7 +57,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     let words = args.server_words();
     if args.url.is_some() {
         // Before anything else, so that what is wrong with it is said first.
-        UpstreamTarget::from_address(words.clone(), env, MAX_MESSAGE).map_err(|error| UsageError(error.to_string()))?;
+        UpstreamTarget::from_address(words.clone(), env, MAX_MESSAGE).map_err(unusable_target)?;
         let is_bridge = || find_started(&args.command).is_some_and(|started| started.is_bridge());
         if !args.command.is_empty() && !is_bridge() {
             let what = "With --url, no command is started. Leave out one of them.";
@@ -123,6 +123,11 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     };
     let reload = reload(place, in_force);
     Ok(proxy::run_session(Wrap { upstream, engine, max_message, grace, log, local, reload, stderr: stderr.clone() })?)
+}
+
+fn unusable_target(error: BadTarget) -> UsageError {
+    let fix = error.fix(NamedIn::Entry).map(|fix| format!("\nwhat to do: {fix}"));
+    UsageError(format!("{error}{}", fix.unwrap_or_default()))
 }
 
 /// Returns the command as it is started under a lock: at the locked version, if the lock has one and the command leaves it open.

@@ -44,7 +44,7 @@ use self::client_input::ClientInput;
 use self::client_read_state::ClientReading;
 pub use self::http::{
     AuthorizationPage, BadTarget, GivenClient, HttpTarget, Kept, LoginError, LoginFacts, LoginOptions, LoginStore,
-    Logout, StoreError, StorePlace, find_wanted, log_in, log_out,
+    Logout, NamedIn, StoreError, StorePlace, find_wanted, log_in, log_out,
 };
 use self::outbox::{Outbox, ServerRoute};
 use self::pipe::into_file;

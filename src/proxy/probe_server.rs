@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
+use super::NamedIn;
 use super::child::{ServerExit, SpawnEnv, StartError, Stop};
 use super::pipe::into_handle;
 use super::signals::Signals;
@@ -74,7 +75,8 @@ impl ProbeServer {
         let (pipes, server_reads, server_writes, server_says) = Pipes::open().map_err(system)?;
         let env = spawn_env.map_or_else(Env::capture, |spawn_env| Env::new(spawn_env.vars.clone(), &spawn_env.dir));
         let target = UpstreamTarget::from_words(command.to_vec(), &env, MAX_OFFER);
-        let target = target.map_err(|error| StartError::unusable_target(&error))?;
+        let place = if spawn_env.is_some() { NamedIn::EntryElsewhere } else { NamedIn::Terminal };
+        let target = target.map_err(|error| StartError::unusable_target(&error, place))?;
         let upstream = Upstream::start(&target, spawn_env, server_reads, server_writes, server_says)?;
         Ok((Self { upstream, signals, stopped_by: None, ended: None }, pipes))
     }

@@ -537,7 +537,17 @@ fn what_is_wrong_with_the_command_line_is_said_to_the_person_and_the_client() {
         (&["--url", "http://far.test/mcp"][..], "use https://"),
         (&["--url", "https://user:s3cret@far.test/mcp"], "a user or a password"),
         (&["--url", "far.test"], "does not begin with https://"),
-        (&["--url", "https://far.test/", "--header", "Authorization=NOT_SET"], "is not set, or is empty"),
+        (
+            &["--url", "https://far.test/", "--header", "Authorization=NOT_SET"],
+            "A --header cannot be used: the environment variable that is named for Authorization is not set, or is empty. It holds all of \
+             the header's value, such as `Bearer …`.\nwhat to do: set it in the `env` of the client's entry",
+        ),
+        (
+            &["--url", "https://far.test/", "--bearer", "NOT_SET"],
+            "--bearer cannot be used: the environment variable that it names is not set, or is empty. It holds the token alone, without \
+             `Bearer`.\nwhat to do: set it in the `env` of the client's entry",
+        ),
+        (&["--url", "https://far.test/", "--bearer", "Bearer s3cret"], "never the token itself"),
         (&["--url", "https://far.test/", "--header", "Authorization=Bearer s3cret"], "never the value itself"),
         (&["--url", "https://far.test/", "--header", "Host=HOME"], "cannot be set"),
     ] {

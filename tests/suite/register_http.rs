@@ -305,6 +305,7 @@ fn a_server_over_http_is_added_by_its_address_and_taken_out() {
         (&[url, "--header", "X-Key=a b"], "environment variable"),
         (&[url, "-H", "X-Key=KEY"], "only be --header"),
         (&[url, "--header", "Authorization=KEY", "--bearer", "T"], "Authorization is named twice"),
+        (&[url, "--bearer", "a b"], "--bearer cannot be used: behind it there is the name of an environment variable"),
     ] {
         let ran = home.run(&[&["register", "--client", "cursor", "--"][..], words].concat());
         assert_eq!(ran.code, Some(1), "{}", ran.out);
@@ -364,4 +365,11 @@ fn an_entry_with_an_address_is_looked_into_with_and_without_the_wrapper() {
     }
     let doctor = home.run(&["doctor", "--", &server.url, "--header", "X-Key=FAR_KEY"]);
     assert!(doctor.out.contains("the environment variable that is named for X-Key is not set"), "{}", doctor.out);
+    // Nobody has started this but a person in a terminal.
+    for (command, option) in [("doctor", ["--header", "X-Key=FAR_KEY"]), ("inspect", ["--bearer", "FAR_KEY"])] {
+        let ran = home.run(&[&[command, "--", &server.url][..], &option].concat());
+        let said = (ran.out + &ran.err).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("what to do: set it in this terminal, and run this again"), "{command}: {said}");
+        assert!(!said.contains("entry"), "{command}: {said}");
+    }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::lookup;
 #[cfg(any(windows, test))]
 use crate::lookup::{SearchEnv, SearchResult};
-use crate::proxy::BadTarget;
+use crate::proxy::{BadTarget, NamedIn};
 use crate::visible::escape_invisible;
 
 const LOCATE: &str = if cfg!(windows) { "where" } else { "command -v" };
@@ -47,9 +47,11 @@ impl StartError {
     }
 
     /// The server is one over HTTP, and its address or a header cannot be used.
-    pub(in crate::proxy) fn unusable_target(error: &BadTarget) -> Self {
-        let fix = "correct the address and the headers in the client's file, and set the variables that they name: there, or in this \
-                   terminal where the client has them from its own environment";
+    pub(in crate::proxy) fn unusable_target(error: &BadTarget, place: NamedIn) -> Self {
+        let fix = error.fix(place).unwrap_or(match place {
+            NamedIn::Terminal => "correct the address or the headers, and run this again",
+            NamedIn::Entry | NamedIn::EntryElsewhere => "correct the address or the headers in the client's entry",
+        });
         Self { problem: format!("cannot reach the server: {error}"), fix: fix.to_owned() }
     }
 

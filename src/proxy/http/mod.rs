@@ -28,7 +28,7 @@ pub use self::oauth::{
     AuthorizationPage, GivenClient, Kept, LoginError, LoginFacts, LoginOptions, LoginStore, Logout, StoreError,
     StorePlace, find_wanted, log_in, log_out,
 };
-pub use self::target::{BadTarget, HttpTarget};
+pub use self::target::{BadTarget, HttpTarget, NamedIn};
 use self::transport::Transport;
 use super::child::ServerExit;
 

@@ -40,7 +40,7 @@ pub enum BadTarget {
     #[error("The address of the server cannot be used: {0}.")]
     Address(#[from] BadEndpoint),
     /// A header.
-    #[error("A --header cannot be used: {0}.")]
+    #[error("{option} cannot be used: {0}.", option = .0.option())]
     Header(#[from] BadHeader),
     /// The proxy before it.
     #[error("The proxy cannot be used: {0}. Change it, or name the server in NO_PROXY.")]
@@ -66,6 +66,31 @@ impl From<BadWord> for BadTarget {
     }
 }
 
+/// Where a server over HTTP is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedIn {
+    /// In the entry of a client, by which it has started us.
+    Entry,
+    /// In the entry of a client, which is read here.
+    EntryElsewhere,
+    /// In a terminal.
+    Terminal,
+}
+
+impl BadTarget {
+    /// What to do about it, where the message does not say it itself: a variable has no value.
+    pub fn fix(&self, place: NamedIn) -> Option<&'static str> {
+        let Self::Header(error) = self else { return None };
+        error.is_unset().then_some(match place {
+            NamedIn::Entry => "set it in the `env` of the client's entry",
+            NamedIn::EntryElsewhere => {
+                "set it in the `env` of the client's entry, or in this terminal where the client has it from its own environment"
+            }
+            NamedIn::Terminal => "set it in this terminal, and run this again",
+        })
+    }
+}
+
 impl HttpTarget {
     /// Returns the server over HTTP that these words name; `None` if they start with something that is no URL: then they are a
     /// command.
@@ -81,11 +106,11 @@ impl HttpTarget {
     fn read(words: &TargetWords, env: &Env, max_message: usize) -> Result<Self, BadTarget> {
         let endpoint = Endpoint::parse(&words.url)?;
         let mut headers = HeaderMap::new();
-        for (rule, before) in words.rules()? {
+        for rule in words.rules()? {
             let value = env.var(rule.variable()).map(OsStr::to_string_lossy);
-            let value = rule.check_value(value.as_deref())?;
+            let value = rule.header_value(value.as_deref())?;
             let unusable = || BadHeader::Value(rule.name().to_owned());
-            let mut value = HeaderValue::from_str(&format!("{before}{value}")).map_err(|_| unusable())?;
+            let mut value = HeaderValue::from_str(&value).map_err(|_| unusable())?;
             value.set_sensitive(true);
             headers.append(HeaderName::from_bytes(rule.name().as_bytes()).map_err(|_| unusable())?, value);
         }
@@ -133,6 +158,7 @@ impl HttpTarget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::http::header_rule::BadToken;
 
     fn read(words: &[&str]) -> Option<Result<HttpTarget, BadTarget>> {
         let env = Env::new(
@@ -165,6 +191,9 @@ mod tests {
             (&["https://x.test/", "--header"], BadTarget::Header(BadHeader::Form)),
             (&["https://x.test/", "--header", "A=EMPTY"], BadTarget::Header(BadHeader::Unset("A".into()))),
             (&["https://x.test/", "--header", "A=NONE"], BadTarget::Header(BadHeader::Unset("A".into()))),
+            (&["https://x.test/", "--bearer", "NONE"], BadTarget::Header(BadToken::Unset.into())),
+            (&["https://x.test/", "--bearer", "KEY"], BadTarget::Header(BadToken::Value.into())),
+            (&["https://x.test/", "--bearer"], BadTarget::Header(BadToken::Variable.into())),
             (&["https://x.test/", "-H", "A=KEY"], BadTarget::Word(BadWord::Other)),
             (
                 &["https://x.test/", "--header", "authorization=KEY", "--bearer", "TOKEN"],

@@ -9,7 +9,7 @@ use super::client_env::DESKTOP_PATH;
 use super::{Finding, LaunchChain, Problem};
 use crate::limits::MAX_MESSAGE;
 use crate::lookup::{self, SearchEnv, SearchResult};
-use crate::proxy::{BadTarget, HttpTarget};
+use crate::proxy::{BadTarget, HttpTarget, NamedIn};
 use crate::shell::as_word;
 
 /// The command that prints the path of a program in a terminal.
@@ -32,8 +32,11 @@ pub(super) fn check_command(chain: &LaunchChain<'_>) -> Finding {
         return Err(Problem::failed("there is no command", format!("name one in {}", chain.entry_place())));
     };
     if let Some(target) = HttpTarget::from_words(&own, &chain.env.as_filled_env(), MAX_MESSAGE) {
-        let wrong =
-            |error: BadTarget| Problem::failed(error.to_string(), format!("correct it in {}", chain.entry_place()));
+        let place = if chain.file.is_some() { NamedIn::EntryElsewhere } else { NamedIn::Terminal };
+        let wrong = |error: BadTarget| {
+            let fix = error.fix(place).map(str::to_owned);
+            Problem::failed(error.to_string(), fix.unwrap_or_else(|| format!("correct it in {}", chain.entry_place())))
+        };
         return target.map(|target| format!("{target}, over HTTP")).map_err(wrong);
     }
     let path = locate_program(program, chain)?;

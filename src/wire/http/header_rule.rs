@@ -1,10 +1,12 @@
-//! `--header NAME=VARIABLE`: what is sent with each request to a server over HTTP.
+//! `--header NAME=VARIABLE` and `--bearer VARIABLE`: what is sent with each request to a server over HTTP.
 
 /// A header whose value is in an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderRule {
     name: String,
     variable: String,
+    /// What stands before the value of the variable; something for a token.
+    before: &'static str,
 }
 
 /// Why a header cannot be sent. It quotes neither a value nor what may be one.
@@ -22,13 +24,13 @@ pub enum BadHeader {
     /// What stands for the variable is none.
     #[error(
         "behind {0}= there is the name of an environment variable, in letters, digits and underscores, and never the value itself: \
-         other programs can read a command line. Put the value into a variable in the `env` of the client's entry"
+         other programs can read a command line"
     )]
     Variable(String),
     /// There is no such variable.
     #[error(
-        "the environment variable that is named for {0} is not set, or is empty. Set it in the `env` of the client's entry, with all \
-         of the header's value, such as `Bearer …`"
+        "the environment variable that is named for {0} is not set, or is empty. It holds all of the header's value, such as \
+         `Bearer …`"
     )]
     Unset(String),
     /// There is another one of this name, of which there can be one.
@@ -40,6 +42,41 @@ pub enum BadHeader {
          no header can have"
     )]
     Value(String),
+    /// `--bearer` cannot be used.
+    #[error(transparent)]
+    Token(#[from] BadToken),
+}
+
+/// Why `--bearer` cannot be used. It quotes nothing of what may be a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadToken {
+    /// What it names is no variable.
+    #[error(
+        "behind it there is the name of an environment variable, in letters, digits and underscores, and never the token itself: \
+         other programs can read a command line"
+    )]
+    Variable,
+    /// There is no such variable.
+    #[error("the environment variable that it names is not set, or is empty. It holds the token alone, without `Bearer`")]
+    Unset,
+    /// It has more than a token.
+    #[error(
+        "the environment variable that it names has a line end, a character beyond ASCII, or a blank, and it holds the token alone, \
+         without `Bearer`"
+    )]
+    Value,
+}
+
+impl BadHeader {
+    /// The option that cannot be used.
+    pub fn option(&self) -> &'static str {
+        if matches!(self, Self::Token(_)) { "--bearer" } else { "A --header" }
+    }
+
+    /// Whether nothing is wrong but that a variable has no value.
+    pub fn is_unset(&self) -> bool {
+        matches!(self, Self::Unset(_) | Self::Token(BadToken::Unset))
+    }
 }
 
 /// Headers that the transport sends, that frame a message, or that a proxy on the way reads.
@@ -80,12 +117,19 @@ impl HeaderRule {
         if RESERVED.contains(&lower.as_str()) || lower.starts_with("mcp-") || lower.starts_with("proxy-") {
             return Err(BadHeader::Reserved(name.to_owned()));
         }
-        let is_variable = variable.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && variable.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !is_variable {
+        if !is_variable(variable) {
             return Err(BadHeader::Variable(name.to_owned()));
         }
-        Ok(Self { name: name.to_owned(), variable: variable.to_owned() })
+        Ok(Self { name: name.to_owned(), variable: variable.to_owned(), before: "" })
+    }
+
+    /// Reads what `--bearer` names.
+    ///
+    /// # Errors
+    /// Returns an error if it is no name of a variable.
+    pub fn parse_bearer(variable: &str) -> Result<Self, BadToken> {
+        let name = "Authorization".to_owned();
+        is_variable(variable).then(|| Self { name, variable: variable.to_owned(), before: "Bearer " }).ok_or(BadToken::Variable)
     }
 
     /// The header's name, as written.
@@ -98,15 +142,30 @@ impl HeaderRule {
         &self.variable
     }
 
-    /// Checks what the variable holds; `None` if it is not set.
+    /// Whether it says who we are, and so comes before any login.
+    pub fn is_authorization(&self) -> bool {
+        self.name.eq_ignore_ascii_case("authorization")
+    }
+
+    /// Returns what is sent if the variable holds this; `None` if it is not set.
     ///
     /// # Errors
     /// Returns an error if it cannot be sent as one value.
-    pub fn check_value<'v>(&self, value: Option<&'v str>) -> Result<&'v str, BadHeader> {
-        let value = value.filter(|value| !value.is_empty()).ok_or_else(|| BadHeader::Unset(self.name.clone()))?;
-        let is_plain = value.bytes().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t'));
-        if is_plain && value.trim() == value { Ok(value) } else { Err(BadHeader::Value(self.name.clone())) }
+    pub fn header_value(&self, value: Option<&str>) -> Result<String, BadHeader> {
+        let (is_token, name) = (!self.before.is_empty(), || self.name.clone());
+        let unset = || if is_token { BadToken::Unset.into() } else { BadHeader::Unset(name()) };
+        let value = value.filter(|value| !value.is_empty()).ok_or_else(unset)?;
+        let is_sent = |byte: u8| byte.is_ascii_graphic() || (!is_token && matches!(byte, b' ' | b'\t'));
+        if value.bytes().all(is_sent) && value.trim() == value {
+            return Ok(format!("{}{value}", self.before));
+        }
+        Err(if is_token { BadToken::Value.into() } else { BadHeader::Value(name()) })
     }
+}
+
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 #[cfg(test)]
@@ -149,7 +208,7 @@ mod tests {
         let rule = HeaderRule::parse("Authorization=KEY").unwrap();
         let (unset, wrong) = (BadHeader::Unset("Authorization".into()), BadHeader::Value("Authorization".into()));
         for (value, expected) in [
-            (Some("Bearer s3cret"), Ok("Bearer s3cret")),
+            (Some("Bearer s3cret"), Ok("Bearer s3cret".to_owned())),
             (None, Err(unset.clone())),
             (Some(""), Err(unset)),
             (Some("s3cret\n"), Err(wrong.clone())),
@@ -158,12 +217,25 @@ mod tests {
             (Some("s3crét"), Err(wrong.clone())),
             (Some("s3cret\0"), Err(wrong)),
         ] {
-            let checked = rule.check_value(value);
+            let checked = rule.header_value(value);
             assert_eq!(checked, expected);
             if let Err(error) = checked {
                 assert!(!error.to_string().contains("s3cr"), "{error}");
             }
         }
+        // A token is one alone: with its scheme before it, the server would get that twice.
+        let token = HeaderRule::parse_bearer("KEY").unwrap();
+        for (value, expected) in [
+            (Some("s3cret"), Ok("Bearer s3cret".to_owned())),
+            (None, Err(BadToken::Unset.into())),
+            (Some(""), Err(BadToken::Unset.into())),
+            (Some("Bearer s3cret"), Err(BadHeader::Token(BadToken::Value))),
+            (Some("s3cret\n"), Err(BadHeader::Token(BadToken::Value))),
+            (Some("s3crét"), Err(BadHeader::Token(BadToken::Value))),
+        ] {
+            assert_eq!(token.header_value(value), expected);
+        }
+        assert_eq!(HeaderRule::parse_bearer("s3-cret"), Err(BadToken::Variable));
         let error = HeaderRule::parse("Authorization=Bearer s3cret").unwrap_err();
         assert!(!error.to_string().contains("s3cret"), "{error}");
     }

@@ -1,7 +1,7 @@
 //! The words for a server over HTTP, as a command has words: its address, `--header NAME=VARIABLE` as often as there are headers, and
 //! `--bearer VARIABLE`.
 
-use super::header_rule::{BadHeader, HeaderRule};
+use super::header_rule::{BadHeader, BadToken, HeaderRule};
 
 /// Why words name no server over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,27 +45,25 @@ impl TargetWords {
                 Some((option @ ("--header" | "--bearer"), value)) => (option, Some(value)),
                 _ => (word, None),
             };
-            let mut value = || value.or_else(|| words.next()).map(str::to_owned).ok_or(BadHeader::Form);
+            let mut value = || value.or_else(|| words.next()).map(str::to_owned);
             match option {
-                "--header" => target.headers.push(value()?),
-                "--bearer" => target.bearer = Some(value()?),
+                "--header" => target.headers.push(value().ok_or(BadHeader::Form)?),
+                "--bearer" => target.bearer = Some(value().ok_or(BadHeader::Token(BadToken::Variable))?),
                 _ => return Err(BadWord::Other),
             }
         }
         Ok(target)
     }
 
-    /// Returns the headers, each with what stands before the value of its variable.
+    /// Returns the headers.
     ///
     /// # Errors
     /// With what is wrong with one.
-    pub fn rules(&self) -> Result<Vec<(HeaderRule, &'static str)>, BadHeader> {
-        let bearer = self.bearer.iter().map(|variable| (format!("Authorization={variable}"), "Bearer "));
-        let headers = self.headers.iter().map(|header| (header.clone(), "")).chain(bearer);
-        let rules = headers.map(|(rule, before)| Ok((HeaderRule::parse(&rule)?, before)));
-        let rules: Vec<_> = rules.collect::<Result<_, BadHeader>>()?;
-        let logins = rules.iter().filter(|(rule, _)| rule.name().eq_ignore_ascii_case("authorization"));
-        match logins.count() {
+    pub fn rules(&self) -> Result<Vec<HeaderRule>, BadHeader> {
+        let headers = self.headers.iter().map(|header| HeaderRule::parse(header));
+        let bearer = self.bearer.iter().map(|variable| Ok(HeaderRule::parse_bearer(variable)?));
+        let rules: Vec<_> = headers.chain(bearer).collect::<Result<_, BadHeader>>()?;
+        match rules.iter().filter(|rule| rule.is_authorization()).count() {
             0 | 1 => Ok(rules),
             _ => Err(BadHeader::Twice("Authorization".to_owned())),
         }
