@@ -132,7 +132,11 @@ fn wrong_answers() -> Vec<(Vec<u8>, &'static str, bool)> {
         (reply(&["403 Forbidden"], ""), "refuses this", false),
         (reply(&["302 Found", "Location: /other"], ""), "cannot be sent on to", false),
         (reply(&["304 Not Modified"], ""), "answered 304 Not Modified. What to do: check that the address", false),
-        (reply(&["307 Temporary Redirect", "Location: https://evil.test/mcp"], ""), "leads to another host", false),
+        (
+            reply(&["307 Temporary Redirect", "Location: https://evil.test/mcp"], ""),
+            "to an address that they are not sent to: it leads to another host, port or scheme.",
+            false,
+        ),
         (reply(&["308 Permanent Redirect", "Location: //127.0.0.2:1/mcp"], ""), "leads to another host", false),
         (reply(&["307 Temporary Redirect", "Location: /mcp"], ""), "without an end", false),
         (reply(&["200 OK", "Content-Type: text/html"], html), "its content type is text/html", true),
@@ -197,6 +201,51 @@ fn whatever_a_server_answers_wrongly_the_call_gets_one_error_and_is_sent_once() 
         assert_eq!(times, if expected == &"without an end" { 4 } else { 1 }, "row {row}");
     }
     assert_eq!(client.finish().code(), Some(0));
+}
+
+#[test]
+fn a_redirect_is_for_one_request_unless_it_is_for_good() {
+    for (status, is_for_good) in [("307 Temporary Redirect", false), ("308 Permanent Redirect", true)] {
+        let server = HttpServer::start(move |request, connection| {
+            let bytes = match (request.target.as_str(), request.method.as_str()) {
+                ("/mcp", _) => reply(&[status, "Location: /near"], ""),
+                (_, "GET") => reply(&["405 Method Not Allowed"], ""),
+                _ => greet(request).unwrap_or_else(|| json_reply(&text_result(request, "near"))),
+            };
+            write(connection, &bytes);
+            Then::Keep
+        });
+        let mut client = connect(&server);
+        for _ in 0..2 {
+            assert_eq!(text_of(&client.call("t", json!({}))), "near");
+        }
+        server.expect("what the server says by itself", |request| {
+            (&*request.method, &*request.target) == ("GET", "/near")
+        });
+        assert_eq!(client.finish().code(), Some(0), "{}", client.stderr());
+        server.expect("the end of the session", |request| (&*request.method, &*request.target) == ("DELETE", "/near"));
+        let received = server.received();
+        let at_first = received.iter().filter(|request| request.target == "/mcp").count();
+        let near = received.iter().filter(|request| request.target == "/near").count();
+        assert_eq!(at_first, if is_for_good { 1 } else { near }, "{status}: {received:#?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_accepted_is_not_asked_for_anew() {
+    let server = HttpServer::start(|_, connection| {
+        write(connection, &reply(&["401 Unauthorized", "WWW-Authenticate: Bearer error=\"invalid_token\""], ""));
+        Then::Keep
+    });
+    for option in [["--bearer", "FAR_KEY"], ["--header", "authorization=FAR_KEY"]] {
+        let launch = Launch::new(&server.url).arg(option[0]).arg(option[1]).env("FAR_KEY", "s3cret-of-the-test");
+        let mut client = launch.start(ALLOW);
+        let answer = client.request("initialize", json!({}));
+        let error = error_of(&answer);
+        let expected = "does not accept the key that it is sent in Authorization: it answered 401 (Unauthorized): invalid_token. What to \
+                        do: check the value of the variable that `--header Authorization=` or `--bearer` names";
+        assert!(error.contains(expected) && !error.contains("policylayer login"), "{error}");
+    }
 }
 
 /// Of an answer that is cut anywhere, the client gets all or an error: once, whole, and the session goes on.

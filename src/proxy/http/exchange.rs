@@ -7,7 +7,8 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    USER_AGENT,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
@@ -30,6 +31,7 @@ use crate::wire::view::{decode_lossy, decode_string, find_member};
 
 pub(super) const EVENTS: &str = "text/event-stream";
 const JSON: &str = "application/json";
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What a request wants to be answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,10 +165,10 @@ impl Transport {
         mut sent: Option<oneshot::Sender<()>>,
         recipient: Recipient,
     ) -> Result<Outcome, Trouble> {
+        let mut route = self.route();
         for _ in 0..=MAX_HTTP_REDIRECTS {
-            let endpoint = self.lock_facts().endpoint.clone();
             let body = LineBody::new(outgoing.line.clone(), sent.take());
-            let request = self.build_request((Method::POST, &endpoint), Wants::Message, Some(outgoing), body);
+            let request = self.build_request((Method::POST, &route.endpoint), Wants::Message, Some(outgoing), body);
             let head = self.connections.send_request(&self.target, request);
             let response = match outgoing.request_id() {
                 // A call may take as long as its client waits for it.
@@ -174,10 +176,7 @@ impl Transport {
                 _ => timeout(HTTP_ANSWER, head).await.unwrap_or(Err(Trouble::Silent(HTTP_ANSWER.as_secs())))?,
             };
             match response.status() {
-                StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
-                    let next = follow_redirect(&endpoint, response.headers())?;
-                    self.lock_facts().endpoint = next;
-                }
+                status if is_followed(status) => self.follow(&mut route, &response)?,
                 StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => {
                     return Err(Trouble::Moved(response.status()));
                 }
@@ -186,6 +185,41 @@ impl Transport {
             }
         }
         Err(Trouble::RedirectLoop)
+    }
+
+    /// Sends what is no message, and returns what comes back.
+    pub(super) async fn send_empty(
+        &self,
+        method: &Method,
+        wants: Wants,
+        last_event: Option<&HeaderValue>,
+    ) -> Result<Response<Incoming>, Trouble> {
+        let mut route = self.route();
+        for _ in 0..=MAX_HTTP_REDIRECTS {
+            let body = LineBody::new(Bytes::new(), None);
+            let mut request = self.build_request((method.clone(), &route.endpoint), wants, None, body);
+            last_event.map(|id| request.headers_mut().insert(LAST_EVENT_ID, id.clone()));
+            let response = self.connections.send_request(&self.target, request).await?;
+            if !is_followed(response.status()) {
+                return Ok(response);
+            }
+            self.follow(&mut route, &response)?;
+        }
+        Err(Trouble::RedirectLoop)
+    }
+
+    fn route(&self) -> Route {
+        Route { endpoint: self.lock_facts().endpoint.clone(), is_for_good: true }
+    }
+
+    /// Takes a redirect: for one request, unless the server says all along the way that it is for good.
+    fn follow(&self, route: &mut Route, response: &Response<Incoming>) -> Result<(), Trouble> {
+        route.endpoint = follow_redirect(&route.endpoint, response.headers())?;
+        route.is_for_good &= response.status() == StatusCode::PERMANENT_REDIRECT;
+        if route.is_for_good {
+            self.lock_facts().endpoint = route.endpoint.clone();
+        }
+        Ok(())
     }
 
     pub(super) fn build_request(
@@ -320,7 +354,12 @@ impl Transport {
         Err(match status {
             StatusCode::UNAUTHORIZED => {
                 let code = challenge.and_then(|challenge| challenge.error);
-                Trouble::Login(code.map(|code| format!(": {}", quote(&code))).unwrap_or_default(), command)
+                let code = code.map(|code| format!(": {}", quote(&code))).unwrap_or_default();
+                if self.target.headers.contains_key(AUTHORIZATION) {
+                    Trouble::Key(code)
+                } else {
+                    Trouble::Login(code, command)
+                }
             }
             StatusCode::FORBIDDEN if is_scope => {
                 let scope = challenge.and_then(|challenge| challenge.scope);
@@ -408,6 +447,17 @@ impl Transport {
         }
         Ok(bytes)
     }
+}
+
+/// Where a request goes to.
+struct Route {
+    endpoint: Endpoint,
+    is_for_good: bool,
+}
+
+/// Whether what was sent is to be sent on as it is.
+fn is_followed(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
 }
 
 /// Returns the next bytes of a body; `None` at its end.

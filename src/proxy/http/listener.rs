@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::{Method, Response, StatusCode};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::client_line::Outgoing;
-use super::connection::LineBody;
 use super::exchange::{
     EVENTS, Outcome, Recipient, Wants, answers, check_encoding, content_type, next_part, read_result, session_revision,
 };
@@ -28,8 +27,6 @@ use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::skim_line;
 use crate::wire::strict::StrictDepth;
 use crate::wire::view::find_member;
-
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The lists of which a new session may have other ones, by the server's capability.
 const LISTS: [(&str, &str); 3] = [
@@ -211,16 +208,10 @@ impl Transport {
 
     /// Tells the server that the session is over, if it has one.
     pub(super) async fn end_session(&self) {
-        let endpoint = {
-            let facts = self.lock_facts();
-            if facts.session.is_none() {
-                return;
-            }
-            facts.endpoint.clone()
-        };
-        let body = LineBody::new(Bytes::new(), None);
-        let request = self.build_request((Method::DELETE, &endpoint), Wants::Nothing, None, body);
-        if let Err(trouble) = self.connections.send_request(&self.target, request).await {
+        if self.lock_facts().session.is_none() {
+            return;
+        }
+        if let Err(trouble) = self.send_empty(&Method::DELETE, Wants::Nothing, None).await {
             tracing::debug!("the server was not told that the session is over: {trouble}");
         }
     }
@@ -240,11 +231,7 @@ impl Transport {
     }
 
     async fn open_events_once(&self, from: Option<&HeaderValue>) -> Result<Response<Incoming>, Trouble> {
-        let endpoint = self.lock_facts().endpoint.clone();
-        let body = LineBody::new(Bytes::new(), None);
-        let mut request = self.build_request((Method::GET, &endpoint), Wants::Events, None, body);
-        from.map(|from| request.headers_mut().insert(LAST_EVENT_ID, from.clone()));
-        let head = timeout(HTTP_ANSWER, self.connections.send_request(&self.target, request)).await;
+        let head = timeout(HTTP_ANSWER, self.send_empty(&Method::GET, Wants::Events, from)).await;
         let response = head.unwrap_or(Err(Trouble::Silent(HTTP_ANSWER.as_secs())))?;
         match response.status() {
             StatusCode::OK => {}

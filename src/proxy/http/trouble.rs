@@ -28,6 +28,9 @@ pub(super) enum Trouble {
     /// It wants a login, with the code for what is wrong and the command for it; `None` where a header says who we are.
     #[error("wants a login: it answered 401 (Unauthorized){0}")]
     Login(String, Option<String>),
+    /// The header that says who we are is not good there.
+    #[error("does not accept the key that it is sent in Authorization: it answered 401 (Unauthorized){0}")]
+    Key(String),
     /// The login may do less than the request needs.
     #[error("wants a login that may do more{0}: it answered 403 (Forbidden)")]
     Scope(String, Option<String>),
@@ -132,6 +135,9 @@ impl Trouble {
             Self::Login(_, None) => {
                 "put the value that the server wants to see, such as `Bearer …`, into an environment variable in the `env` of the \
                  client's entry, and name it with `--header Authorization=VARIABLE`"
+            }
+            Self::Key(_) => {
+                "check the value of the variable that `--header Authorization=` or `--bearer` names: it is wrong, or no longer good"
             }
             Self::Scope(_, None) => "check that the key in the headers may do this",
             Self::Renewal(_, command) => {
