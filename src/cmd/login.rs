@@ -17,9 +17,17 @@ use crate::report::client_servers::{ServedQuestion, find_served};
 use crate::term::message;
 use crate::visible::{escape_invisible, visible_path};
 use crate::web::browser;
+use crate::wire::http::header_rule::HeaderRule;
+use crate::wire::http::target_words::TargetWords;
 
 pub(crate) fn login(args: &LoginArgs, env: &Env) -> anyhow::Result<Exit> {
-    let target = find_target(&args.server, env)?;
+    let (target, own) = find_target(&args.server, env)?;
+    if own == Authorization::OfEntry {
+        bail!(
+            "What says who you are to {target} is the key in Authorization that stands in its entry, which comes before any login: none \
+             was made. To log in, take that header, or the variable with the token, out of the entry."
+        );
+    }
     let place = match args.store {
         LoginPlace::Keychain => StorePlace::Keychain,
         LoginPlace::File => StorePlace::File,
@@ -39,7 +47,7 @@ pub(crate) fn login(args: &LoginArgs, env: &Env) -> anyhow::Result<Exit> {
 }
 
 pub(crate) fn logout(args: &LogoutArgs, env: &Env) -> anyhow::Result<Exit> {
-    let target = find_target(&args.server, env)?;
+    let (target, _) = find_target(&args.server, env)?;
     let done = match log_out(&target)? {
         Logout::Nothing => "There was no login",
         Logout::Revoked => "Logged out, and the authorization server was told: no login is left",
@@ -84,22 +92,47 @@ fn given_client(args: &LoginArgs, env: &Env) -> anyhow::Result<Option<GivenClien
     Ok(Some(GivenClient { id, secret }))
 }
 
+/// What says to the server who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Authorization {
+    /// A header of its entry.
+    OfEntry,
+    /// A login, if there is one.
+    OfLogin,
+}
+
 /// Finds the server, and where its wrapper keeps its login.
-fn find_target(args: &LoginServerArgs, env: &Env) -> anyhow::Result<HttpTarget> {
+fn find_target(args: &LoginServerArgs, env: &Env) -> anyhow::Result<(HttpTarget, Authorization)> {
     let (words, env) = match (&args.url, &args.key) {
         (Some(url), _) => (vec![url.clone()], env.clone()),
         (None, Some(key)) => find_words(key, args, env)?,
         (None, None) => bail!("No server is named"),
     };
+    let (words, authorization) = words_for_login(words, &env);
     let Some(target) = HttpTarget::from_words(&words, &env, MAX_MESSAGE) else {
         let why = "--url is not an address: it begins with https://, as https://mcp.example.com/mcp does.";
         return Err(UsageError(why.to_owned()).into());
     };
-    let mut target = target.map_err(|error| UsageError(error.to_string()))?;
+    let mut target = match &args.key {
+        Some(_) => target?,
+        None => target.map_err(|error| UsageError(error.to_string()))?,
+    };
     if let Some(key) = &args.key {
         target.set_name(key);
     }
-    Ok(target)
+    Ok((target, authorization))
+}
+
+/// Leaves out what a login does not need: the key in Authorization, and headers whose values only the client knows.
+fn words_for_login(words: Vec<String>, env: &Env) -> (Vec<String>, Authorization) {
+    let Ok(target) = TargetWords::parse(&words) else { return (words, Authorization::OfLogin) };
+    let Ok(rules) = target.rules() else { return (words, Authorization::OfLogin) };
+    let has_key = rules.iter().any(HeaderRule::is_authorization);
+    let has_value = |rule: &&HeaderRule| rule.header_value(env.var(rule.variable()).and_then(OsStr::to_str)).is_ok();
+    let headers = rules.iter().filter(|rule| !rule.is_authorization()).filter(has_value);
+    let headers = headers.map(|rule| format!("{}={}", rule.name(), rule.variable())).collect();
+    let words = TargetWords { headers, bearer: None, ..target }.words();
+    (words, if has_key { Authorization::OfEntry } else { Authorization::OfLogin })
 }
 
 /// Returns the words of the server with this key or name, and the environment that its client gives.

@@ -675,6 +675,40 @@ fn documents_that_lie_lead_nowhere() {
 }
 
 #[test]
+fn a_login_needs_no_header_whose_value_only_the_client_knows() {
+    let (guarded, home) = (Guarded::start(), TempDir::new().unwrap());
+    let file = home.path().join(".cursor").join("mcp.json");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let run = |words: &[&str]| {
+        let mut command = Command::new(program());
+        let output = at_home(without_variables(&mut command), home.path()).args(words).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let login = ["login", "--no-open", "--store", "file", "--scope", "\u{e9}", "far"];
+    for (headers, expected) in [
+        (json!({"Authorization": "Bearer ${FAR_KEY}"}), "comes before any login: none was made"),
+        (json!({"authorization": "swordfish"}), "comes before any login: none was made"),
+        // It gets as far as the scope.
+        (json!({"X-Team": "${FAR_TEAM}"}), "--scope has a character that no scope has"),
+    ] {
+        for is_registered in [false, true] {
+            let entry = json!({"mcpServers": {"far": {"url": guarded.server.url, "headers": headers}}});
+            std::fs::write(&file, entry.to_string()).unwrap();
+            if is_registered {
+                assert_eq!(run(&["register", "far"]).0, Some(0));
+            }
+            let (code, said) = run(&login);
+            assert_eq!(code, Some(1), "{headers}: {said}");
+            assert!(said.contains(expected) && !said.contains("swordfish"), "{headers}: {said}");
+            guarded.log_in(home.path());
+            let (code, said) = run(&["logout", "far"]);
+            assert!(code == Some(0) && said.starts_with("Logged out"), "{headers}: {said}");
+        }
+    }
+}
+
+#[test]
 fn token_endpoints_that_lie_give_no_login() {
     let json = |text: &str| reply(&["200 OK", "Content-Type: application/json"], text);
     let (guarded, home) = (Guarded::start(), TempDir::new().unwrap());

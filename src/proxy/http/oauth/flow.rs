@@ -64,10 +64,7 @@ pub struct AuthorizationPage {
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// There is no place for it.
-    #[error(
-        "A login cannot be kept: there is no state directory, or the server gets an Authorization header already. Take --header \
-         Authorization out of the server's entry, or set HOME."
-    )]
+    #[error("There is no place for a login: there is no state directory. Set HOME.")]
     NoPlace,
     /// Somebody has not answered, or wrongly.
     #[error("{0} {1}. Nothing was stored; try again, or tell whoever runs it.")]
