@@ -17,8 +17,9 @@ use super::entry::{CommandForm, Launch, Word, WrappedUrl, parse_wrapped, read_en
 use super::secret;
 use super::table::{Layout, Row};
 use crate::policy::tree::{DocumentMember, DocumentNode};
+use crate::shell::as_word;
 use crate::visible::escape_invisible;
-use crate::wire::http::endpoint::Endpoint;
+use crate::wire::http::endpoint::{BadEndpoint, Endpoint};
 use crate::wire::http::header_rule::HeaderRule;
 use crate::wire::http::target_words::TargetWords;
 
@@ -55,6 +56,8 @@ struct Header {
     value: String,
 }
 
+const WEBSOCKET: &str = "policylayer reaches no server over a WebSocket";
+
 /// The key of a variable with a token, in Codex.
 const BEARER: &str = "bearer_token_env_var";
 
@@ -64,7 +67,7 @@ impl RemoteEntry {
         let read = document.unique_members(node).map_err(|bad| bad.to_string());
         let read = read.and_then(|members| members.iter().try_for_each(|member| form.take_member(member)));
         let url = form.url.as_ref().map(|(_, url)| url.text.clone());
-        Self { form: read.and_then(|()| form.check()), url }
+        Self { form: read.and_then(|()| form.check()).and_then(|form| form.check_spelling(document)), url }
     }
 
     /// Returns the words for the server, or `None` if `wrap --url` cannot take the entry's place.
@@ -75,6 +78,23 @@ impl RemoteEntry {
     /// Why `wrap --url` cannot take the entry's place.
     pub fn obstacle(&self) -> Option<&str> {
         self.form.as_ref().err().map(String::as_str)
+    }
+
+    /// What to do about the obstacle.
+    pub fn remedy(&self) -> String {
+        let url =
+            format!("policylayer register NAME {} URL, with --header NAME=VARIABLE for each header", as_word("--"));
+        match self.obstacle() {
+            Some(WEBSOCKET) => format!(
+                "ask whoever runs the server for its https:// address; if there is one, write it into the entry, or replace the entry: {url}"
+            ),
+            _ => format!("change that in the entry, or replace it: {url}"),
+        }
+    }
+
+    /// How the client reaches it.
+    pub fn way(&self) -> &'static str {
+        if self.obstacle() == Some(WEBSOCKET) { "over a WebSocket" } else { "over HTTP" }
     }
 
     /// Returns the name of the variable that holds a token.
@@ -129,8 +149,12 @@ impl RemoteForm {
 
     fn check(self) -> Result<Self, String> {
         let kind = self.kind.as_ref().map(|kind| kind.text.to_ascii_lowercase()).unwrap_or_default();
-        if kind.starts_with("ws") || kind.starts_with("websocket") {
-            return Err("it is reached over a WebSocket".to_owned());
+        let is_websocket = |url: &str| Endpoint::parse(url) == Err(BadEndpoint::WebSocket);
+        if kind.starts_with("ws")
+            || kind.starts_with("websocket")
+            || self.url.iter().any(|(_, url)| is_websocket(&url.text))
+        {
+            return Err(WEBSOCKET.to_owned());
         }
         if !kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
             return Err("its `type` is unclear".to_owned());
@@ -151,6 +175,23 @@ impl RemoteForm {
             let headers = self.headers.iter().flat_map(|headers| &headers.all);
             if headers.into_iter().any(|header| header.name.text.eq_ignore_ascii_case("authorization")) {
                 return Err(format!("it has two values for Authorization, one in `{BEARER}`; keep one of them"));
+            }
+        }
+        Ok(self)
+    }
+
+    /// What is changed has to come back byte for byte.
+    fn check_spelling(self, document: &ClientDocument) -> Result<Self, String> {
+        let names = self.headers.iter().flat_map(|headers| headers.all.iter().map(|header| &header.name));
+        let keys = self.headers.iter().map(|headers| &headers.key);
+        let keys = keys.chain(self.url.iter().chain(&self.bearer).map(|(key, _)| key));
+        for word in keys.chain(names).chain(&self.kind) {
+            let written = document.text_of(word.span.clone());
+            if written.trim_matches(['"', '\'']) != word.text {
+                return Err(format!(
+                    "its `{}` is not written plainly, and could not be given back as it is: write it without \\",
+                    escape_invisible(&word.text)
+                ));
             }
         }
         Ok(self)
@@ -227,8 +268,28 @@ impl EntryPlace<'_> {
         self.document.find_table(&path).ok().flatten()
     }
 
-    fn quote_key(&self, key: &str) -> String {
-        if self.document.format == ClientFormat::Toml { key.to_owned() } else { edit::quote_string(key) }
+    /// Writes a key in the place of another one, in its quotes: TOML has keys with and without them.
+    fn write_key(&self, place: &Range<usize>, key: &str) -> TextEdit {
+        self.write_in_quotes_of(place, key, |key| match self.document.format {
+            ClientFormat::Toml => key.to_owned(),
+            _ => edit::quote_string(key),
+        })
+    }
+
+    /// The same with a value.
+    fn write_value(&self, place: &Range<usize>, value: &str) -> TextEdit {
+        self.write_in_quotes_of(place, value, edit::quote_string)
+    }
+
+    fn write_in_quotes_of(&self, place: &Range<usize>, text: &str, otherwise: impl Fn(&str) -> String) -> TextEdit {
+        let before = self.document.text_of(place.clone());
+        let quote = before.chars().next().filter(|first| matches!(first, '"' | '\''));
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\'));
+        let written = match quote {
+            Some(quote) if is_plain => format!("{quote}{text}{quote}"),
+            _ => otherwise(text),
+        };
+        (place.clone(), written)
     }
 
     /// Returns the edits that make an entry with an address start `program wrap OPTIONS --url`.
@@ -261,7 +322,7 @@ impl EntryPlace<'_> {
         let quoted = |words: &[String]| words.iter().map(|word| edit::quote_string(word)).collect::<Vec<_>>();
         let written = self.document.text_of(url.span.clone()).to_owned();
         let args = [quoted(&front), vec![written], quoted(&behind)].concat().join(", ");
-        let mut edits = vec![(key.span.clone(), self.quote_key("command"))];
+        let mut edits = vec![self.write_key(&key.span, "command")];
         if self.row.layout == Layout::OpenCode {
             edits.push((url.span.clone(), format!("[{}, {args}]", edit::quote_string(program))));
         } else {
@@ -272,15 +333,15 @@ impl EntryPlace<'_> {
             edits.push(edit::new_list(self.document, &launch, &args));
         }
         if let Some(kind) = &form.kind {
-            edits.push((kind.span.clone(), edit::quote_string(self.row.stdio_type())));
+            edits.push(self.write_value(&kind.span, self.row.stdio_type()));
         }
         if let Some(headers) = &form.headers {
-            edits.push((headers.key.span.clone(), self.quote_key(self.row.env_key())));
-            let names = headers.all.iter().map(|header| (header.name.span.clone(), self.quote_key(&header.variable)));
+            edits.push(self.write_key(&headers.key.span, self.row.env_key()));
+            let names = headers.all.iter().map(|header| self.write_key(&header.name.span, &header.variable));
             edits.extend(names);
         }
         if let Some((key, variable)) = &form.bearer {
-            edits.push((key.span.clone(), self.quote_key("env_vars")));
+            edits.push(self.write_key(&key.span, "env_vars"));
             let written = self.document.text_of(variable.span.clone());
             edits.push((variable.span.clone(), format!("[{written}]")));
         }
@@ -304,7 +365,7 @@ impl EntryPlace<'_> {
             || edit::quote_string(&wrapped.target.url),
             |word| self.document.text_of(word.span.clone()).to_owned(),
         );
-        let mut edits = vec![(launch.program_key.clone(), self.quote_key(url_key))];
+        let mut edits = vec![self.write_key(&launch.program_key, url_key)];
         if launch.form == CommandForm::Joined {
             edits.push((args.span.clone(), url));
         } else {
@@ -314,13 +375,13 @@ impl EntryPlace<'_> {
         }
         if let Some(kind) = spelling.iter().find_map(|key| key.strip_prefix("type=")) {
             let now = entry.member("type").ok_or("its `type` is gone")?;
-            edits.push((now.span.clone(), edit::quote_string(kind)));
+            edits.push(self.write_value(&now.span, kind));
         }
         self.unwrap_headers(entry, &wrapped.target, find(&["headers", "http_headers"]), &mut edits)?;
         if find(&[BEARER]).is_some() {
             let (key, list) = find_member(entry, "env_vars").ok_or("its `env_vars` are gone")?;
             let [variable] = list.items() else { return Err("its `env_vars` have more than one variable".to_owned()) };
-            edits.push((key, BEARER.to_owned()));
+            edits.push(self.write_key(&key, BEARER));
             edits.push((list.span.clone(), self.document.text_of(variable.span.clone()).to_owned()));
         }
         Ok(Moved { edits, words: vec![wrapped.target.url.clone()] })
@@ -345,7 +406,7 @@ impl EntryPlace<'_> {
             }
             (None, Some(_)) => return Err(format!("its `{env_key}` is gone, with the values of its headers")),
         };
-        edits.push((key, self.quote_key(headers.unwrap_or_default())));
+        edits.push(self.write_key(&key, headers.unwrap_or_default()));
         let rules: Vec<_> = target.headers.iter().filter_map(|header| header.split_once('=')).collect();
         let mut given = 0;
         for (variable, _) in env.members() {
@@ -354,7 +415,7 @@ impl EntryPlace<'_> {
                 return Err(format!("its `{env_key}` has {variable}, which is for no header: take that out"));
             };
             given += 1;
-            edits.push((variable.span.clone(), self.quote_key(name)));
+            edits.push(self.write_key(&variable.span, name));
         }
         if given < rules.len() {
             return Err(format!("the value of one of its headers does not stand in its `{env_key}`"));

@@ -156,7 +156,9 @@ impl Candidate<'_> {
             Transport::Remote(remote) => {
                 let why = remote.obstacle().unwrap_or("it is reached over HTTP");
                 format!(
-                    "{name} reaches {key} over HTTP ({file}), and `wrap --url` cannot take the place of its entry: {why}."
+                    "{name} reaches {key} {} ({file}), and `wrap --url` cannot take the place of its entry: {why}.\nwhat to do: {}",
+                    remote.way(),
+                    remote.remedy()
                 )
             }
             Transport::Stdio(_) => format!("{key} of {name} is left alone: {file} is only read."),

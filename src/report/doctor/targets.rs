@@ -285,10 +285,7 @@ impl ChainReport {
 fn describe_remote(remote: &RemoteEntry) -> Problem {
     let why = remote.obstacle().unwrap_or("it is unclear");
     Problem::failed(
-        format!("the client reaches the server over HTTP, and no policy applies there: {why}"),
-        format!(
-            "change that in the entry, or replace it: policylayer register NAME {} URL, with --header NAME=VARIABLE for each header",
-            as_word("--")
-        ),
+        format!("the client reaches the server {}, and no policy applies there: {why}", remote.way()),
+        remote.remedy(),
     )
 }

@@ -46,6 +46,11 @@ pub enum BadEndpoint {
     /// It has no scheme that is known.
     #[error("it does not begin with https://, as https://mcp.example.com/mcp does")]
     Scheme,
+    /// It is that of a WebSocket.
+    #[error(
+        "it is that of a WebSocket, over which policylayer reaches no server: ask for the server's https:// address"
+    )]
+    WebSocket,
     /// It has a character that no URL has.
     #[error(
         "it has a character that a URL cannot have: write a space or a letter beyond ASCII as % and two digits, and such a host as \
@@ -90,6 +95,9 @@ impl Endpoint {
         let scheme = match scheme {
             scheme if scheme.eq_ignore_ascii_case("https") => Scheme::Https,
             scheme if scheme.eq_ignore_ascii_case("http") => Scheme::Http,
+            scheme if ["ws", "wss"].iter().any(|other| scheme.eq_ignore_ascii_case(other)) => {
+                return Err(BadEndpoint::WebSocket);
+            }
             _ => return Err(BadEndpoint::Scheme),
         };
         // Browsers take a backslash for a slash, and others do not.
