@@ -31,6 +31,7 @@ use crate::policy::{Effect, Format, Server, ServerName, Strength, server};
 use crate::probe::{self, AppPages, ProbeError, ProbeTarget, ServerOffer};
 use crate::proxy::SpawnEnv;
 use crate::report::client_servers::Served;
+use crate::report::doctor::client_env::{Unfilled, check_headers};
 use crate::report::lock::{LockCommandError, LockQuestion, choose_served};
 use crate::risk::{Catalogue, Class, Listed, SharedObjects};
 use crate::shell::as_word;
@@ -182,6 +183,8 @@ struct Start {
     env: Env,
     /// The client's environment, if a client starts it.
     spawn_env: Option<SpawnEnv>,
+    /// Variables of its entry that have no value here.
+    unfilled: Vec<Unfilled>,
     /// The policy file that its wrapper is told to use.
     policy: Option<PathBuf>,
     /// How to name it on the command line of `inspect`.
@@ -212,9 +215,9 @@ impl Start {
             let server = served.find_server(&served.load_settings()?)?;
             let (policy, selector) = (served.named_policy(), as_word(&served.key));
             let entry = if served.wrapped.is_some() { Entry::Wrapped } else { Entry::Bare };
-            let Served { command, env, spawn_env, .. } = served;
+            let Served { command, env, spawn_env, unfilled, .. } = served;
             let spawn_env = Some(spawn_env);
-            Self { server, command, env, spawn_env, policy, selector, named: String::new(), entry }
+            Self { server, command, env, spawn_env, unfilled, policy, selector, named: String::new(), entry }
         } else {
             Self::of_command(args, question.env)?
         };
@@ -231,7 +234,8 @@ impl Start {
         let server = Server::by_name(&ServerName::parse(name)?).with_strength(strength);
         let (selector, named, env) = (server.to_string(), String::new(), env.clone());
         let (command, entry) = (Vec::new(), Entry::None);
-        Ok(Self { server, command, env, spawn_env: None, policy: None, selector, named, entry })
+        let (spawn_env, unfilled) = (None, Vec::new());
+        Ok(Self { server, command, env, spawn_env, unfilled, policy: None, selector, named, entry })
     }
 
     /// The name is the given one, that of config.toml, or the one that the command tells.
@@ -257,6 +261,7 @@ impl Start {
             command,
             env: env.clone(),
             spawn_env: None,
+            unfilled: Vec::new(),
             policy: None,
             selector,
             named: option,
@@ -275,6 +280,7 @@ impl Start {
     }
 
     fn probe_offer(&self) -> Result<ServerOffer, ProbeError> {
+        check_headers(&self.command, &self.env, &self.unfilled)?;
         let words: Vec<_> = self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let target = ProbeTarget {
             command: &self.command,

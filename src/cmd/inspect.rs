@@ -47,6 +47,7 @@ pub(crate) fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
         patience: OFFER_PATIENCE,
         apps: AppPages::Skip,
     };
+    target.check_headers()?;
     let offer = probe::probe_target(&asked, &show_start)?;
     let report = InspectReport::new(&offer, &policy, &target.command).with_lock(status);
     print_report(&report, args.format, |out, report| inspection::write_text(out, report, terminal_width()))?;

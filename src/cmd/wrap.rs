@@ -25,7 +25,9 @@ use crate::policy::server::find_started;
 use crate::policy::{Colour, LockMode, Policy, Server, ServerName};
 use crate::provenance::{Provenance, Unremembered};
 use crate::proxy::stderr::Stderr;
-use crate::proxy::{self, BadTarget, LogPlace, NamedIn, Reload, UpstreamTarget, Wrap, client_process, notification, start_failure};
+use crate::proxy::{
+    self, BadTarget, LogPlace, NamedIn, Reload, UpstreamTarget, Wrap, client_process, notification, start_failure,
+};
 use crate::record::{ArgumentRecorder, Digest, Enforcement, Required};
 use crate::report::identity::Identity;
 use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::doctor::client_env::ClientEnv;
+use super::doctor::client_env::{ClientEnv, Unfilled};
 use super::doctor::targets::{Target, find_entries};
 use crate::clients::entry::{ClientEntry, Wrapped, parse_wrapped};
 use crate::clients::key::is_key;
@@ -75,8 +75,8 @@ pub(crate) struct Served {
     /// The environment that the client gives.
     pub(crate) env: Env,
     pub(crate) spawn_env: SpawnEnv,
-    /// Variables of the entry whose values only the client knows.
-    pub(crate) unfilled: Vec<String>,
+    /// Variables of the entry that have no value here.
+    pub(crate) unfilled: Vec<Unfilled>,
 }
 
 /// The servers that can be meant.

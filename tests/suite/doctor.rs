@@ -658,6 +658,13 @@ fn values_are_filled_in_as_the_client_does() {
     let ran = run(command, &home);
     assert_eq!(ran.code, Some(0), "{}", ran.out);
     assert!(ran.out.contains("KEY has no value here, because only VS Code knows it"), "{}", ran.out);
+    // What is started expands what the entry itself gives it.
+    let record = format!("{}/${{AUTH}}", home.path().display());
+    let args = ["wrap", "--server", "shop", "--", &stub(), "--offer", offer.to_str().unwrap(), "--record", &record];
+    let entry = json!({ "command": program(), "args": args, "env": { "AUTH": "swordfish" } });
+    write(&home, ".gemini/settings.json", &json!({ "mcpServers": { "till": entry } }).to_string());
+    let ran = run(self::command(&home, &["till"]), &home);
+    assert!(!ran.out.contains("has no value here"), "{}", ran.out);
 
     // Gemini CLI knows `$NAME`, and no other does.
     for (file, value, starts) in [

@@ -114,6 +114,27 @@ const CASES: &[Case] = &[
                 \"X-Team=HEADER_X_Team\", \"--bearer\", \"FAR_TOKEN\" ]\nenv_vars = \
                 [\"FAR_TOKEN\"]\n\n[mcp_servers.far.env]\nHEADER_X_TEAM = \"swordfish\"\n\n[profiles.quick]\nmodel = \"o5-mini\"\n",
     },
+    // As Codex' own documentation writes it.
+    Case {
+        client: "codex",
+        file: ".codex/config.toml",
+        before: "[mcp_servers.far]\nurl = \"https://mcp.x.test/mcp\"\nhttp_headers = { \"X-Figma-Region\" = \"us-east-1\", \
+                 'X-Team' = 'swordfish', X-Key = \"swordfish\" }\n",
+        after: "[mcp_servers.far]\ncommand = PROGRAM\nargs = [ \"wrap\", \"--entry\", \"url,http_headers\", \"--url\", \
+                \"https://mcp.x.test/mcp\", \"--header\", \"X-Figma-Region=HEADER_X_FIGMA_REGION\", \"--header\", \
+                \"X-Team=HEADER_X_Team\", \"--header\", \"X-Key=HEADER_X_KEY\" ]\nenv = { \"HEADER_X_FIGMA_REGION\" = \
+                \"us-east-1\", 'HEADER_X_TEAM' = 'swordfish', HEADER_X_KEY = \"swordfish\" }\n",
+    },
+    Case {
+        client: "codex",
+        file: ".codex/config.toml",
+        before: "[mcp_servers.\"far\"]\n\"url\" = \"https://mcp.x.test/mcp\"\n'bearer_token_env_var' = 'FAR_TOKEN'\n\n\
+                 [mcp_servers.far.\"http_headers\"]\n\"X-Key\" = \"swordfish\"\n",
+        after: "[mcp_servers.\"far\"]\n\"command\" = PROGRAM\nargs = [ \"wrap\", \"--entry\", \
+                \"url,http_headers,bearer_token_env_var\", \"--url\", \"https://mcp.x.test/mcp\", \"--header\", \
+                \"X-Key=HEADER_X_KEY\", \"--bearer\", \"FAR_TOKEN\" ]\n'env_vars' = ['FAR_TOKEN']\n\n\
+                [mcp_servers.far.\"env\"]\n\"HEADER_X_KEY\" = \"swordfish\"\n",
+    },
     Case {
         client: "opencode",
         file: "config/opencode/opencode.json",
@@ -223,6 +244,8 @@ fn an_entry_that_cannot_be_carried_over_is_left_with_the_reason() {
         (json!({ "url": "https://x.test/mcp", "httpUrl": "https://x.test/mcp" }), "two addresses"),
         (json!({ "type": "http" }), "has no address"),
         (json!({ "type": "ws", "url": "wss://x.test" }), "over a WebSocket"),
+        (json!({ "url": "WSS://x.test/mcp" }), "over a WebSocket"),
+        (json!({ "url": "ftp://x.test/mcp" }), "does not begin with https://"),
         (json!({ "url": "http://x.test/mcp" }), "http:// to another machine"),
         (json!({ "url": "https://${HOST}/mcp" }), "has a variable"),
         (json!({ "url": "https://x.test/s/0123456789abcdef0123456789abcdef/mcp" }), "as if there were a key"),
@@ -245,6 +268,13 @@ fn an_entry_that_cannot_be_carried_over_is_left_with_the_reason() {
         let ran = home.run(&["register", "far"]);
         assert_eq!(ran.code, Some(1), "{entry}: {}", ran.out);
         assert!(ran.err.contains(why) && !ran.err.contains("swordfish"), "{entry}: {}", ran.err);
+        assert!(
+            ran.err.contains("what to do: ") && ran.err.contains("policylayer register NAME"),
+            "{entry}: {}",
+            ran.err
+        );
+        let is_http = !why.contains("WebSocket");
+        assert_eq!(ran.err.contains("over HTTP"), is_http, "{entry}: {}", ran.err);
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
         let status = home.run(&["status"]);
         let said = status.out.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -252,6 +282,27 @@ fn an_entry_that_cannot_be_carried_over_is_left_with_the_reason() {
         done(&home.run(&["register", "--all", "--yes"]));
         let now: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!((&now["mcpServers"]["far"], &now["mcpServers"]["near"]["command"]), (&entry, &json!(program())));
+    }
+}
+
+/// What `register` does not take, `status` does not offer to it.
+#[test]
+fn an_entry_that_could_not_come_back_is_out_of_reach() {
+    for entry in [
+        r#"{"url": "https://x.test/mcp", "headers": {"X\u002dKey": "swordfish"}}"#,
+        r#"{"u\u0072l": "https://x.test/mcp"}"#,
+        r#"{"url": "https://x.test/mcp", "type": "ht\u0074p"}"#,
+    ] {
+        let home = Home::new();
+        let text = format!("{{\"mcpServers\": {{\"far\": {entry}}}}}");
+        let path = write(&home, CURSOR, &text);
+        let status = home.run(&["status"]);
+        let said = status.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("out of reach") && said.contains("is not written plainly"), "{entry}: {said}");
+        let ran = home.run(&["register", "far"]);
+        assert_eq!(ran.code, Some(1), "{entry}: {}", ran.out);
+        assert!(ran.err.contains("write it without \\"), "{entry}: {}", ran.err);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
 }
 
@@ -302,6 +353,7 @@ fn a_server_over_http_is_added_by_its_address_and_taken_out() {
     let url = "https://mcp.x.test/mcp";
     for (words, why) in [
         (&["http://x.test/"][..], "http:// to another machine"),
+        (&["wss://x.test/"], "ask for the server's https:// address"),
         (&[url, "--header", "X-Key=a b"], "environment variable"),
         (&[url, "-H", "X-Key=KEY"], "only be --header"),
         (&[url, "--header", "Authorization=KEY", "--bearer", "T"], "Authorization is named twice"),
@@ -347,6 +399,38 @@ fn an_entry_with_an_address_is_looked_into_with_and_without_the_wrapper() {
         Then::Keep
     });
     let home = Home::new();
+    // What has no value here is a matter of this terminal, or of the client, and no fault of the entry.
+    for (value, why, remedy) in [
+        (
+            "Bearer ${FAR_KEY}",
+            "because FAR_KEY is not set in this terminal",
+            "set FAR_KEY in this terminal, and run this again",
+        ),
+        (
+            "${env:FAR_KEY}",
+            "because FAR_KEY is not set in this terminal",
+            "set FAR_KEY in this terminal, and run this again",
+        ),
+        ("${input:key}", "knows it", "whether it reaches the server"),
+    ] {
+        let entry = json!({ "mcpServers": { "far": { "url": server.url, "headers": { "X-Key": value } } } });
+        for command in ["doctor", "inspect", "lock", "init"] {
+            write(&home, CURSOR, &entry.to_string());
+            for wrapped in [false, true] {
+                if wrapped {
+                    done(&home.run(&["register", "far"]));
+                }
+                let ran = home.run(&[command, "far"]);
+                let said = (ran.out + &ran.err).split_whitespace().collect::<Vec<_>>().join(" ");
+                let expected = if command == "doctor" && wrapped { 0 } else { 1 };
+                assert_eq!(ran.code, Some(expected), "{command}: {said}");
+                for words in ["HEADER_X_KEY has no value here, ", why, remedy] {
+                    assert!(said.contains(words), "{command}, {words}: {said}");
+                }
+                assert!(!said.contains("stdio") && !said.contains("✘ server starts"), "{command}: {said}");
+            }
+        }
+    }
     let entry = json!({ "mcpServers": { "far": { "url": server.url, "headers": { "X-Key": "swordfish" } } } });
     write(&home, CURSOR, &entry.to_string());
     for wrapped in [false, true] {

@@ -11,10 +11,11 @@ use crate::clients::entry::ClientEntry;
 use crate::clients::file::Opened;
 use crate::clients::remote::RemoteEntry;
 use crate::env::Env;
-use crate::limits::MAX_ENV_FILE;
+use crate::limits::{MAX_ENV_FILE, MAX_MESSAGE};
 use crate::paths::{POLICY_VARIABLE, read_bytes};
 use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
-use crate::proxy::SpawnEnv;
+use crate::probe::{ProbeError, ProbeStage, ServerError};
+use crate::proxy::{HttpTarget, SpawnEnv};
 
 /// What the MCP SDKs pass on by default: `getDefaultEnvironment` in src/client/stdio.ts of
 /// modelcontextprotocol/typescript-sdk, and the same in the Python SDK.
@@ -88,13 +89,87 @@ pub(crate) struct ClientEnv {
     vars: Vec<(OsString, OsString)>,
     pub(super) dir: PathBuf,
     origin: EnvOrigin,
-    /// Variables of the entry whose values only the client knows.
-    pub(crate) unfilled: Vec<String>,
+    /// Variables of the entry that have no value here.
+    pub(crate) unfilled: Vec<Unfilled>,
     /// The values of the entry's variables, which are never shown.
     secrets: Vec<String>,
     /// Values for the names between `${` and `}`.
     known: Env,
     style: VariableStyle,
+}
+
+/// A variable of an entry that has no value here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unfilled {
+    name: String,
+    missing: Missing,
+}
+
+/// Why a text of an entry cannot be expanded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Missing {
+    /// This variable is not set in this terminal.
+    Variable(String),
+    /// Only the client knows what stands for it.
+    ClientsOwn,
+}
+
+/// Says which variables have no value here, and why; `None` if all have one.
+pub(crate) fn describe_unfilled(unfilled: &[Unfilled], client: &str) -> Option<String> {
+    let mut lines = Vec::new();
+    let mut unknown = Vec::new();
+    for Unfilled { name, missing } in unfilled {
+        match missing {
+            Missing::ClientsOwn => unknown.push(name.as_str()),
+            Missing::Variable(variable) => {
+                let variable = if variable == name { "it" } else { variable };
+                lines.push(format!("{name} has no value here, because {variable} is not set in this terminal"));
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        let have = if unknown.len() == 1 { "has" } else { "have" };
+        lines.push(format!("{} {have} no value here, because only {client} knows it", unknown.join(", ")));
+    }
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Says that a server over HTTP cannot be reached for want of a header whose value stands in no file, and what to do.
+pub(crate) fn find_missing_header<W: AsRef<OsStr>>(
+    words: &[W],
+    env: &Env,
+    unfilled: &[Unfilled],
+    client: &str,
+) -> Option<(String, String)> {
+    let what = describe_unfilled(unfilled, client)?;
+    HttpTarget::from_words(words, env, MAX_MESSAGE)?.err()?;
+    HttpTarget::from_words(words, &with_unfilled(env, unfilled), MAX_MESSAGE)?.ok()?;
+    let variable = |one: &Unfilled| match &one.missing {
+        Missing::Variable(name) => Some(name.clone()),
+        Missing::ClientsOwn => None,
+    };
+    let variables: Vec<_> = unfilled.iter().filter_map(variable).collect();
+    let remedy = match variables.is_empty() {
+        true => format!("look in {client} whether it reaches the server"),
+        false => format!("set {} in this terminal, and run this again", variables.join(" and ")),
+    };
+    Some((what, remedy))
+}
+
+/// The same for whoever is about to start it.
+///
+/// # Errors
+/// Returns an error if a header lacks its value.
+pub(crate) fn check_headers(command: &[OsString], env: &Env, unfilled: &[Unfilled]) -> Result<(), ProbeError> {
+    let Some((what, remedy)) = find_missing_header(command, env, unfilled, "its client") else { return Ok(()) };
+    Err(ServerError { what, printed: String::new(), remedy, stage: ProbeStage::Started, key: None }.into())
+}
+
+/// Returns an environment with something in the place of what has no value here.
+fn with_unfilled(env: &Env, unfilled: &[Unfilled]) -> Env {
+    let all = env.vars().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let unfilled = unfilled.iter().map(|one| (OsString::from(&one.name), OsString::from("unknown")));
+    Env::new(all.chain(unfilled), env.working_dir())
 }
 
 /// How variables are written in a client's file.
@@ -155,8 +230,8 @@ impl ClientEnv {
         }
         for (name, written) in entry.remote().into_iter().flat_map(RemoteEntry::variables) {
             match given.fill_in(written) {
-                Some(value) => given.set_secret(name, &value),
-                None => given.unfilled.push(name.to_owned()),
+                Ok(value) => given.set_secret(name, &value),
+                Err(missing) => given.note_unfilled(name, missing),
             }
         }
         given
@@ -182,11 +257,10 @@ impl ClientEnv {
                 DocumentValue::Table(_) | DocumentValue::Array(_) => continue,
                 _ => document.text_of(node.span.clone()),
             };
-            let Some(value) = self.fill_in(written) else {
-                self.unfilled.push(name.clone());
-                continue;
-            };
-            self.set_secret(name, &value);
+            match self.fill_in(written) {
+                Ok(value) => self.set_secret(name, &value),
+                Err(missing) => self.note_unfilled(name, missing),
+            }
         }
     }
 
@@ -194,8 +268,12 @@ impl ClientEnv {
     fn pass_on(&mut self, name: &str, env: &Env) {
         match env.var(name) {
             Some(value) => self.vars.push((name.into(), value.to_owned())),
-            None => self.unfilled.push(name.to_owned()),
+            None => self.note_unfilled(name, Missing::Variable(name.to_owned())),
         }
+    }
+
+    fn note_unfilled(&mut self, name: &str, missing: Missing) {
+        self.unfilled.push(Unfilled { name: name.to_owned(), missing });
     }
 
     /// Adds the variables of a file that VS Code and Cursor read: `NAME=VALUE` lines.
@@ -203,7 +281,7 @@ impl ClientEnv {
         let file = self.known.working_dir().join(self.fill_in_known(written));
         let text = read_bytes(&file, MAX_ENV_FILE).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let Some(text) = text else {
-            self.unfilled.push(format!("envFile {written}"));
+            self.note_unfilled(&format!("envFile {written}"), Missing::ClientsOwn);
             return;
         };
         for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
@@ -233,23 +311,23 @@ impl ClientEnv {
 
     /// Expands a text of the entry as the client does; what cannot be expanded stays.
     pub(crate) fn fill_in_known(&self, text: &str) -> String {
-        self.fill_in(text).unwrap_or_else(|| text.to_owned())
+        self.fill_in(text).unwrap_or_else(|_| text.to_owned())
     }
 
-    /// Expands a text of the entry as the client does; `None` if only the client knows a value.
-    fn fill_in(&self, text: &str) -> Option<String> {
+    /// Expands a text of the entry as the client does.
+    fn fill_in(&self, text: &str) -> Result<String, Missing> {
         // Claude Desktop and LM Studio expand nothing.
         if self.origin == EnvOrigin::Desktop {
-            return Some(text.to_owned());
+            return Ok(text.to_owned());
         }
         if self.style == VariableStyle::OpenCode {
-            return self.fill_in_opencode(text);
+            return self.fill_in_opencode(text).ok_or(Missing::ClientsOwn);
         }
         let (mut out, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once('$') {
             out.push_str(before);
             let (name, after) = match after.strip_prefix('{') {
-                Some(braced) => braced.split_once('}')?,
+                Some(braced) => braced.split_once('}').ok_or(Missing::ClientsOwn)?,
                 None => {
                     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
                     let end = after.find(|c| !is_part(c)).unwrap_or(after.len());
@@ -269,10 +347,10 @@ impl ClientEnv {
                 "userHome" => self.known.home().map(Path::as_os_str),
                 name => self.known.var(name),
             };
-            out.push_str(value.and_then(OsStr::to_str).or(default)?);
+            out.push_str(value.and_then(OsStr::to_str).or(default).ok_or_else(|| missing(name))?);
             rest = after;
         }
-        Some(out + rest)
+        Ok(out + rest)
     }
 
     /// The same for OpenCode, for which a variable that is not set is empty.
@@ -295,19 +373,27 @@ impl ClientEnv {
         let mut filled = Vec::with_capacity(words.len());
         for word in words {
             let value = self.fill_in(word);
-            if value.is_none() {
+            match &value {
+                // What is started has it from the entry itself, and can expand it.
+                Err(Missing::Variable(name)) if self.is_set(name) => {}
                 // The part alone: the rest of a word may be a secret.
-                if self.style == VariableStyle::OpenCode {
-                    self.unfilled.push("{file:…}".to_owned());
-                    filled.push((*word).to_owned());
-                    continue;
+                Err(missing) if self.style == VariableStyle::OpenCode => {
+                    self.note_unfilled("{file:…}", missing.clone());
                 }
-                let part = word.split_once('$').map_or("", |(_, rest)| rest.split('}').next().unwrap_or_default());
-                self.unfilled.push(format!("${part}{}", if part.starts_with('{') { "}" } else { "" }));
+                Err(missing) => {
+                    let part = word.split_once('$').map_or("", |(_, rest)| rest.split('}').next().unwrap_or_default());
+                    let shown = format!("${part}{}", if part.starts_with('{') { "}" } else { "" });
+                    self.note_unfilled(&shown, missing.clone());
+                }
+                Ok(_) => {}
             }
-            filled.push(value.unwrap_or_else(|| (*word).to_owned()));
+            filled.push(value.unwrap_or_else(|_| (*word).to_owned()));
         }
         filled
+    }
+
+    fn is_set(&self, variable: &str) -> bool {
+        self.vars.iter().any(|(name, _)| is_same_variable(name, OsStr::new(variable)))
     }
 
     pub(super) fn asks_shell(&self) -> bool {
@@ -323,8 +409,7 @@ impl ClientEnv {
 
     /// The same, with something in the place of what only the client knows.
     pub(super) fn as_filled_env(&self) -> Env {
-        let unfilled = self.unfilled.iter().map(|name| (OsString::from(name), OsString::from("unknown")));
-        Env::new(self.vars.iter().cloned().chain(unfilled), &self.dir)
+        with_unfilled(&Env::new(self.vars.iter().cloned(), &self.dir), &self.unfilled)
     }
 
     pub(crate) fn spawn_env(&self) -> SpawnEnv {
@@ -334,6 +419,15 @@ impl ClientEnv {
     /// Returns a text without the values of the entry's variables.
     pub(super) fn hide_secrets(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
+    }
+}
+
+/// What is missing where this stands between `${` and `}`.
+fn missing(name: &str) -> Missing {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match !name.is_empty() && name.chars().all(is_part) {
+        true => Missing::Variable(name.to_owned()),
+        false => Missing::ClientsOwn,
     }
 }
 

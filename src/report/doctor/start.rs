@@ -8,6 +8,7 @@ use std::ffi::OsString;
 
 use serde_json::Value;
 
+use super::client_env::{describe_unfilled, find_missing_header};
 use super::{ChainReport, DoctorQuestion, Finding, LaunchChain, Problem, StepId};
 use crate::clients::secret;
 use crate::probe::{self, AppPages, ProbeError, ProbeStage, ProbeTarget, ServerError, ServerOffer};
@@ -21,6 +22,11 @@ pub(super) fn check_start(
     question: &DoctorQuestion<'_>,
     report: &mut ChainReport,
 ) -> Result<(), ProbeError> {
+    let (env, unfilled) = (&chain.env, &chain.env.unfilled);
+    if let Some((what, remedy)) = find_missing_header(&chain.own_words(), &env.as_env(), unfilled, chain.client) {
+        report.stop_at(StepId::Start, Problem::warning(format!("not tried: {what}"), remedy));
+        return Ok(());
+    }
     match chain.probe_words(&chain.words, question)? {
         Ok(offer) => {
             report.push_step(StepId::Start, Ok(chain.describe_unfilled().unwrap_or_else(|| "it runs".to_owned())));
@@ -129,10 +135,7 @@ impl LaunchChain<'_> {
     }
 
     fn describe_unfilled(&self) -> Option<String> {
-        let names = &self.env.unfilled;
-        let have = if names.len() == 1 { "has" } else { "have" };
-        let names = (!names.is_empty()).then(|| names.join(", "))?;
-        Some(format!("{names} {have} no value here, because only {} knows it", self.client))
+        describe_unfilled(&self.env.unfilled, self.client)
     }
 
     fn check_tools(&self, offer: &ServerOffer, question: &DoctorQuestion<'_>) -> Result<Finding, ProbeError> {

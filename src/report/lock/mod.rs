@@ -16,6 +16,7 @@ use crate::paths::{self, LockFileError, ReplaceError};
 use crate::policy::{ServerName, nearest_word};
 use crate::probe::{self, AppPages, ProbeError, ProbeTarget, ServerOffer, ShowProgress};
 use crate::report::client_servers::ServedError;
+use crate::report::doctor::client_env::describe_unfilled;
 use crate::visible::{escape_invisible, visible_path};
 
 /// Why a server is not held against its lock. Each message says what to do.
@@ -90,6 +91,7 @@ impl LockComparison {
         let pinned =
             locked.filter(|_| start == StartAs::Wrapped).and_then(|locked| pin_version(&target.command, locked));
         let command = pinned.as_ref().unwrap_or(&target.command);
+        target.check_headers()?;
         let offer = probe::probe_target(
             &ProbeTarget {
                 command,
@@ -117,9 +119,8 @@ impl LockComparison {
         let mut new = lock_offer(offer, &target.policy)
             .map_err(|why| LockCommandError::Cannot(target.server.name().clone(), why))?;
         let mut notes: Vec<_> = offer.notes.iter().map(|note| escape_invisible(note)).collect();
-        if !target.unfilled.is_empty() {
-            notes.push(format!("it was started without {}, which only the client knows", target.unfilled.join(", ")));
-        }
+        let unfilled = describe_unfilled(&target.unfilled, "its client");
+        notes.extend(unfilled.map(|why| format!("it was started although {}", why.replace('\n', ", and "))));
         new.package = facts.as_ref().map(|facts| facts.package.clone());
         if let (Some((old, _)), Some(facts)) = (&old, &facts) {
             notes.extend(keep_unknown(old.package.as_ref(), &mut new, facts));

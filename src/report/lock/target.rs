@@ -11,8 +11,10 @@ use crate::clients::secret;
 use crate::env::Env;
 use crate::paths::{self, LoadedPolicy};
 use crate::policy::{Policy, Server, ServerName, nearest_word};
+use crate::probe::ProbeError;
 use crate::proxy::SpawnEnv;
 use crate::report::client_servers::{FoundServed, Served, ServedError, ServedQuestion, find_served};
+use crate::report::doctor::client_env::{Unfilled, check_headers};
 use crate::shell::as_word;
 use crate::visible::escape_invisible;
 
@@ -48,8 +50,8 @@ pub(crate) struct LockTarget {
     pub(crate) env: Env,
     /// The same, if it is not ours.
     pub(crate) spawn_env: Option<SpawnEnv>,
-    /// Variables of its entry that only the client knows.
-    pub(crate) unfilled: Vec<String>,
+    /// Variables of its entry that have no value here.
+    pub(crate) unfilled: Vec<Unfilled>,
 }
 
 impl LockTarget {
@@ -83,6 +85,14 @@ impl LockTarget {
         Ok(place.load(name.as_ref(), question.policy.or(policy.as_deref()), command)?)
     }
 
+    /// Checks that no header lacks its value.
+    ///
+    /// # Errors
+    /// Returns an error if one does, because its client has it from elsewhere.
+    pub(crate) fn check_headers(&self) -> Result<(), ProbeError> {
+        check_headers(&self.command, &self.env, &self.unfilled)
+    }
+
     /// The command without what looks like a key in it.
     pub(crate) fn shown_command(&self) -> String {
         let words: Vec<_> = self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -94,7 +104,7 @@ impl LockTarget {
 struct Place {
     env: Env,
     spawn_env: Option<SpawnEnv>,
-    unfilled: Vec<String>,
+    unfilled: Vec<Unfilled>,
     selector: String,
 }
 

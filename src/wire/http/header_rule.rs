@@ -57,7 +57,9 @@ pub enum BadToken {
     )]
     Variable,
     /// There is no such variable.
-    #[error("the environment variable that it names is not set, or is empty. It holds the token alone, without `Bearer`")]
+    #[error(
+        "the environment variable that it names is not set, or is empty. It holds the token alone, without `Bearer`"
+    )]
     Unset,
     /// It has more than a token.
     #[error(
@@ -129,7 +131,9 @@ impl HeaderRule {
     /// Returns an error if it is no name of a variable.
     pub fn parse_bearer(variable: &str) -> Result<Self, BadToken> {
         let name = "Authorization".to_owned();
-        is_variable(variable).then(|| Self { name, variable: variable.to_owned(), before: "Bearer " }).ok_or(BadToken::Variable)
+        is_variable(variable)
+            .then(|| Self { name, variable: variable.to_owned(), before: "Bearer " })
+            .ok_or(BadToken::Variable)
     }
 
     /// The header's name, as written.
