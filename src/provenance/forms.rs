@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::content::read_decoded;
 use crate::unicode::LOOK_ALIKES;
@@ -41,16 +42,36 @@ const REFERENCES: [(&str, &str); 14] = [
 #[derive(Debug, Default)]
 pub(super) struct Forms {
     /// The forms of characters, which take long to find.
-    memo: HashMap<char, Box<str>>,
+    memo: HashMap<char, Box<str>, BuildHasherDefault<CharHasher>>,
+}
+
+/// Hashes a character. There are too few for many to have one hash, whoever chooses them.
+#[derive(Debug, Default)]
+struct CharHasher(u64);
+
+impl Hasher for CharHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
 }
 
 impl Forms {
-    /// Writes a text in its normal form.
-    pub(super) fn normalize(&mut self, text: &str) -> String {
+    /// Writes a text in its normal form, in place of what `normal` has.
+    pub(super) fn normalize(&mut self, text: &str, normal: &mut String) {
+        normal.clear();
         if text.is_ascii() {
-            return text.to_ascii_lowercase();
+            normal.push_str(text);
+            return normal.make_ascii_lowercase();
         }
-        let mut normal = String::with_capacity(text.len());
+        normal.reserve(text.len());
         for c in text.chars() {
             match c {
                 _ if c.is_ascii() => normal.push(c.to_ascii_lowercase()),
@@ -58,7 +79,6 @@ impl Forms {
                 _ => normal.push_str(self.form_of(c)),
             }
         }
-        normal
     }
 
     fn form_of(&mut self, c: char) -> &str {
@@ -78,9 +98,15 @@ impl Forms {
 /// Returns the other readings of a text: each as a program further on may decode the one before.
 pub(super) fn find_readings(text: &str) -> Vec<String> {
     let mut readings: Vec<String> = Vec::new();
+    if text.is_ascii() && memchr::memchr3(b'\\', b'%', b'&', text.as_bytes()).is_none() {
+        return readings;
+    }
     let mut last = Cow::Borrowed(text);
     while readings.len() < DEEPEST {
-        let mut next = read_decoded(&last).into_owned();
+        let mut next = match read_decoded(&last) {
+            Cow::Borrowed(same) if !same.contains('&') => break,
+            next => next.into_owned(),
+        };
         if next.contains('&') {
             REFERENCES.iter().for_each(|(name, of)| {
                 if next.contains(name) {
@@ -97,14 +123,50 @@ pub(super) fn find_readings(text: &str) -> Vec<String> {
     readings
 }
 
+/// The value of each byte as a digit of base64, in either alphabet.
+static DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut byte = 0;
+    while byte < digits.len() {
+        let digit = byte as u8;
+        digits[byte] = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            b'=' => PADDING,
+            _ => NO_DIGIT,
+        };
+        byte += 1;
+    }
+    digits
+};
+
+const PADDING: u8 = 64;
+const NO_DIGIT: u8 = 65;
+
+/// The fewest digits of base64 that are read.
+const MIN_BASE64: usize = 8;
+
 /// Whether a byte may be part of base64, in either alphabet.
-pub(super) const fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+fn is_base64(byte: u8) -> bool {
+    DIGITS[usize::from(byte)] <= PADDING
 }
 
 /// Whether a byte may be part of base64 in lines.
-pub(super) const fn is_base64_line(byte: u8) -> bool {
+pub(super) fn is_base64_line(byte: u8) -> bool {
     is_base64(byte) || matches!(byte, b'\r' | b'\n')
+}
+
+/// Gives the texts that words are as base64.
+pub(super) fn find_base64(text: &str, found: &mut dyn FnMut(&str)) {
+    let words = text.as_bytes().split(|byte| !is_base64(*byte)).filter(|word| word.len() >= MIN_BASE64);
+    for word in words {
+        if let Some(decoded) = decode_base64(word) {
+            found(&decoded);
+        }
+    }
 }
 
 /// Returns the text that base64 of a file is, whatever its length and however it is broken into lines; `None` if it is no text. What is no
@@ -113,7 +175,8 @@ pub(super) fn decode_data(text: &str) -> Option<String> {
     /// One byte of so many may be none of a text.
     const TEXT: usize = 20;
     let digits = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n' | b'='));
-    let bytes = decode_digits(digits, text.len(), |_| true)?;
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    decode_digits(digits, |byte| Some(bytes.push(byte)))?;
     let is_odd = |c: char| c == char::REPLACEMENT_CHARACTER || c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     let decoded = String::from_utf8_lossy(&bytes);
     if decoded.chars().filter(|c| is_odd(*c)).count() > decoded.len() / TEXT {
@@ -122,50 +185,56 @@ pub(super) fn decode_data(text: &str) -> Option<String> {
     Some(decoded.chars().filter(|c| !is_odd(*c)).collect())
 }
 
-/// Returns the six bits of a digit in either alphabet of base64.
-fn digit_value(digit: u8) -> Option<u8> {
-    Some(match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    })
-}
-
 /// Returns the text that a word is as base64; `None` if it is none.
-pub(super) fn decode_base64(word: &str) -> Option<String> {
-    const SHORTEST: usize = 8;
-    let digits = word.trim_end_matches('=');
-    if digits.len() < SHORTEST || digits.len() % 4 == 1 {
+fn decode_base64(word: &[u8]) -> Option<String> {
+    let padding = word.iter().rev().take_while(|byte| **byte == b'=').count();
+    let digits = word.get(..word.len() - padding)?;
+    if digits.len() < MIN_BASE64 || digits.len() % 4 == 1 {
         return None;
     }
     if digits.len() > MAX_BASE64 {
-        return decode_data(word);
+        return decode_data(str::from_utf8(word).ok()?);
     }
-    // Most words are no base64, and end at such a byte.
-    let is_text = |byte| byte >= b' ' && byte != 0x7f || matches!(byte, b'\n' | b'\r' | b'\t');
-    String::from_utf8(decode_digits(digits.bytes(), digits.len(), is_text)?).ok()
+    // Most words are no base64, and end at such a byte, before anything is written.
+    let mut following = 0;
+    decode_digits(digits.iter().copied(), |byte| may_follow(byte, &mut following).then_some(()))?;
+    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
+    decode_digits(digits.iter().copied(), |byte| Some(bytes.push(byte)))?;
+    String::from_utf8(bytes).ok()
 }
 
-/// Returns the bytes of so many digits of base64, if all of them may be there.
-fn decode_digits(digits: impl Iterator<Item = u8>, length: usize, may_be: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(length * 3 / 4);
+/// Whether a byte may stand in a text, where so many bytes of a character are still to come.
+fn may_follow(byte: u8, following: &mut u8) -> bool {
+    if *following > 0 {
+        *following -= 1;
+        return matches!(byte, 0x80..=0xbf);
+    }
+    *following = match byte {
+        b' '..=0x7e | b'\n' | b'\r' | b'\t' => 0,
+        0xc2..=0xdf => 1,
+        0xe0..=0xef => 2,
+        0xf0..=0xf4 => 3,
+        _ => return false,
+    };
+    true
+}
+
+/// Gives the bytes of digits of base64; `None` if there are others, or if one is not taken.
+fn decode_digits(digits: impl Iterator<Item = u8>, mut take: impl FnMut(u8) -> Option<()>) -> Option<()> {
     let (mut bits, mut count) = (0_u32, 0);
     for digit in digits {
-        bits = bits << 6 | u32::from(digit_value(digit)?);
+        let value = DIGITS[usize::from(digit)];
+        if value >= PADDING {
+            return None;
+        }
+        bits = bits << 6 | u32::from(value);
         count += 6;
         if count >= 8 {
             count -= 8;
-            let byte = (bits >> count) as u8;
-            if !may_be(byte) {
-                return None;
-            }
-            bytes.push(byte);
+            take((bits >> count) as u8)?;
         }
     }
-    Some(bytes)
+    Some(())
 }
 
 #[cfg(test)]
@@ -176,7 +245,9 @@ mod tests {
     fn spellings_of_one_value_have_one_form() {
         let mut forms = Forms::default();
         for text in ["Bob@Evil.com", "bob@еvil.соm", "ｂｏｂ@evil.com", "b\u{200b}ob@evil.com", "BÖB@evil.com"] {
-            assert_eq!(forms.normalize(text), "bob@evil.com", "{text}");
+            let mut normal = String::new();
+            forms.normalize(text, &mut normal);
+            assert_eq!(normal, "bob@evil.com", "{text}");
         }
     }
 
@@ -192,10 +263,10 @@ mod tests {
 
     #[test]
     fn base64_of_text_is_read() {
-        assert_eq!(decode_base64("Ym9iQGV2aWwuY29t").as_deref(), Some("bob@evil.com"));
-        assert_eq!(decode_base64("Ym9iQGV2aWwuY29tIQ==").as_deref(), Some("bob@evil.com!"));
+        assert_eq!(decode_base64(b"Ym9iQGV2aWwuY29t").as_deref(), Some("bob@evil.com"));
+        assert_eq!(decode_base64(b"Ym9iQGV2aWwuY29tIQ==").as_deref(), Some("bob@evil.com!"));
         for other in ["recommendation", "Ym9i", "AAAAAAAAAAAA", "/home/user/documents"] {
-            assert_eq!(decode_base64(other), None, "{other}");
+            assert_eq!(decode_base64(other.as_bytes()), None, "{other}");
         }
     }
 }

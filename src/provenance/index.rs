@@ -183,7 +183,7 @@ impl Index {
                     if number == 0 || number != WRITTEN && usize::from(number) > self.sources.len() {
                         return Err(Damaged);
                     }
-                    values.iter().for_each(|value| self.table.add(ValueKey::from_le_bytes(*value), number));
+                    self.table.add_all(values.iter().map(|value| ValueKey::from_le_bytes(*value)), number);
                 }
                 Record::Called(call) => drop(self.called.insert(call)),
                 Record::Full => self.unknown = Some(Unknown::Full),

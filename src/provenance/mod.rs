@@ -8,6 +8,7 @@ mod forms;
 mod index;
 mod memory;
 mod numbers;
+mod pieces;
 mod records;
 mod shingles;
 mod siphash;
@@ -28,6 +29,9 @@ pub use crate::risk::Returns;
 
 /// What a session remembers of results. All wrappers of one client process share it.
 pub trait Provenance: fmt::Debug + Send + Sync {
+    /// Takes in what other wrappers have added: once for each judgement, before it looks anything up.
+    fn refresh(&self) {}
+
     /// Returns where a text of an argument came from, or a part of it that can be addressed.
     fn find_origins(&self, text: &str) -> Origins;
 

@@ -15,42 +15,45 @@ const TAIL: usize = 9;
 const PHONE: std::ops::RangeInclusive<usize> = 10..=15;
 
 /// Gives each number of a line in its normal form: `#` and its digits, without zeros before them.
-pub(super) fn find_numbers(line: &str, found: &mut dyn FnMut(&str)) {
+pub(super) fn find_numbers(line: &str, found: &mut impl FnMut(&str)) {
     if line.bytes().filter(u8::is_ascii_digit).count() < *DIGITS.start() {
         return;
     }
     let bytes = line.as_bytes();
+    let mut room = [String::from("#"), String::from("#")];
     let mut groups: Vec<&str> = Vec::new();
     let mut at = 0;
     // Where the last group ends.
     let mut end = 0;
     while at < bytes.len() {
-        let length = bytes.iter().skip(at).take_while(|byte| byte.is_ascii_digit()).count();
-        if length == 0 {
-            at += 1;
-            continue;
-        }
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(start) = rest.iter().position(u8::is_ascii_digit) else { break };
+        let length = rest.iter().skip(start).take_while(|byte| byte.is_ascii_digit()).count();
+        at += start;
         let between = line.get(end..at).unwrap_or_default();
         let is_joined = matches!(between, " " | "-" | "." | "/" | "(" | ")" | ") " | " (" | ")-" | " - ");
         let is_inside_word = at > 0 && bytes.get(at - 1).is_some_and(u8::is_ascii_alphabetic);
         if !is_joined || is_inside_word {
-            give_numbers(&groups, found);
+            give_numbers(&groups, &mut room, found);
             groups.clear();
         }
         groups.push(line.get(at..at + length).unwrap_or_default());
         at += length;
         end = at;
     }
-    give_numbers(&groups, found);
+    give_numbers(&groups, &mut room, found);
 }
 
 /// Gives the numbers that groups in a row can be.
-fn give_numbers(groups: &[&str], found: &mut dyn FnMut(&str)) {
+fn give_numbers(groups: &[&str], [number, tail]: &mut [String; 2], found: &mut impl FnMut(&str)) {
+    if groups.iter().map(|group| group.len()).sum::<usize>() < *DIGITS.start() {
+        return;
+    }
     for first in 0..groups.len() {
-        let mut number = String::from("#");
+        number.truncate(1);
         for (count, group) in groups.iter().skip(first).take(MAX_GROUPS).enumerate() {
-            number.push_str(group);
-            let digits = number.get(1..).unwrap_or_default().trim_start_matches('0');
+            number.push_str(if number.len() == 1 { group.trim_start_matches('0') } else { group });
+            let digits = number.get(1..).unwrap_or_default();
             if digits.len() > *DIGITS.end() {
                 break;
             }
@@ -58,12 +61,14 @@ fn give_numbers(groups: &[&str], found: &mut dyn FnMut(&str)) {
             if digits.len() < *DIGITS.start() || is_date(own) {
                 continue;
             }
-            found(&format!("#{digits}"));
             if PHONE.contains(&digits.len())
-                && let Some(tail) = digits.get(digits.len() - TAIL..)
+                && let Some(last) = digits.get(digits.len() - TAIL..)
             {
-                found(&format!("#{}", tail.trim_start_matches('0')));
+                tail.truncate(1);
+                tail.push_str(last.trim_start_matches('0'));
+                found(tail);
             }
+            found(number);
         }
     }
 }

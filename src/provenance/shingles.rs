@@ -4,10 +4,9 @@
 //! with the least digest. So two texts that share [`SHARED`] letters and digits in a row share a chosen run, wherever it stands in
 //! them, and about one run of five is kept.
 
-use std::collections::VecDeque;
-
-use super::siphash::{Key, SipHasher};
+use super::siphash::Digester;
 use super::values::ValueKey;
+use super::words::is_letter_or_digit;
 
 /// How many letters and digits a run has.
 const RUN: usize = 16;
@@ -21,80 +20,92 @@ pub const SHARED: usize = RUN + WINDOW - 1;
 /// The multiplier of the rolling digest.
 const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// `BASE` to the power of [`RUN`]: by what a character has been multiplied when it leaves.
+const LEAVING: u64 = {
+    let (mut power, mut count) = (1_u64, 0);
+    while count < RUN {
+        power = power.wrapping_mul(BASE);
+        count += 1;
+    }
+    power
+};
+
+/// How much of the past is kept: the characters of a run, and the digests of a window.
+const KEPT: usize = 16;
+
+const _: () = assert!(RUN == KEPT && WINDOW <= KEPT);
+
 /// Takes a text character by character.
 #[derive(Debug)]
 pub(super) struct Shingler<'k> {
-    key: &'k Key,
+    digester: &'k Digester,
     /// What each character is mixed with, so that nobody knows the order of the digests.
     salt: u64,
-    /// `BASE` to the power of [`RUN`].
-    leaving: u64,
-    run: VecDeque<u64>,
+    /// The last characters, each in the place of its number, and how many there were.
+    run: [u64; KEPT],
+    taken: usize,
     rolling: u64,
-    /// The digests of the last runs that can still be the least of a window, in rising order, with their places.
-    least: VecDeque<(u64, usize)>,
-    count: usize,
-    /// The place of the run that was given last.
-    given: Option<usize>,
+    /// The digests of the last runs, in the same way.
+    window: [u64; KEPT],
+    /// The least of them, the first one of several, with its number.
+    least: (u64, usize),
 }
 
 impl<'k> Shingler<'k> {
-    pub(super) fn new(key: &'k Key) -> Self {
-        let salt = SipHasher::new(key).finish() | 1;
-        let leaving = (0..RUN).fold(1_u64, |power, _| power.wrapping_mul(BASE));
+    pub(super) fn new(digester: &'k Digester) -> Self {
         Self {
-            key,
-            salt,
-            leaving,
-            run: VecDeque::with_capacity(RUN + 1),
+            digester,
+            salt: digester.digest(&[]) | 1,
+            run: [0; KEPT],
+            taken: 0,
             rolling: 0,
-            least: VecDeque::with_capacity(WINDOW + 1),
-            count: 0,
-            given: None,
+            window: [0; KEPT],
+            least: (u64::MAX, 0),
         }
     }
 
     /// Goes on with a text, and gives the digests of the runs that are kept.
-    pub(super) fn push_text(&mut self, text: &str, found: &mut dyn FnMut(ValueKey)) {
-        for c in text.chars().filter(|c| c.is_alphanumeric()) {
-            self.push(c, found);
+    pub(super) fn push_text(&mut self, text: &str, found: &mut impl FnMut(ValueKey)) {
+        if text.is_ascii() {
+            let bytes = text.bytes().filter(|byte| is_letter_or_digit(*byte));
+            self.push_all(bytes.map(u64::from), found);
+        } else {
+            let characters = text.chars().filter(|c| c.is_alphanumeric());
+            self.push_all(characters.map(|c| u64::from(u32::from(c))), found);
         }
     }
 
-    fn push(&mut self, c: char, found: &mut dyn FnMut(ValueKey)) {
-        let value = u64::from(u32::from(c)).wrapping_mul(self.salt) ^ self.salt.rotate_left(32);
-        self.rolling = self.rolling.wrapping_mul(BASE).wrapping_add(value);
-        self.run.push_back(value);
-        if self.run.len() > RUN
-            && let Some(left) = self.run.pop_front()
-        {
-            self.rolling = self.rolling.wrapping_sub(left.wrapping_mul(self.leaving));
-        }
-        if self.run.len() < RUN {
-            return;
-        }
-        let place = self.count;
-        self.count += 1;
-        // The low bits of the product depend on the last characters only.
-        let mixed = (self.rolling ^ self.rolling >> 32).wrapping_mul(BASE);
-        let mixed = mixed ^ mixed >> 29;
-        while self.least.back().is_some_and(|(other, _)| *other > mixed) {
-            self.least.pop_back();
-        }
-        self.least.push_back((mixed, place));
-        while self.least.front().is_some_and(|(_, other)| other + WINDOW <= place) {
-            self.least.pop_front();
-        }
-        if self.count >= WINDOW
-            && let Some((digest, place)) = self.least.front()
-            && self.given != Some(*place)
-        {
-            self.given = Some(*place);
-            let mut hasher = SipHasher::new(self.key);
-            hasher.push_bytes(&digest.to_le_bytes());
-            // Words are hashed without this byte.
-            hasher.push(0);
-            found(hasher.finish() as ValueKey);
+    fn push_all(&mut self, characters: impl Iterator<Item = u64>, found: &mut impl FnMut(ValueKey)) {
+        let Self { digester, salt, run, taken, rolling, window, least } = self;
+        let turned = salt.rotate_left(32);
+        for c in characters {
+            let value = c.wrapping_mul(*salt) ^ turned;
+            // Before there is a whole run, what leaves is nothing.
+            let left = std::mem::replace(&mut run[*taken % KEPT], value);
+            *rolling = rolling.wrapping_mul(BASE).wrapping_add(value).wrapping_sub(left.wrapping_mul(LEAVING));
+            *taken += 1;
+            let Some(number) = taken.checked_sub(RUN) else { continue };
+            // The low bits of the product depend on the last characters only.
+            let mixed = (*rolling ^ *rolling >> 32).wrapping_mul(BASE);
+            let mixed = mixed ^ mixed >> 29;
+            window[number % KEPT] = mixed;
+            if mixed < least.0 {
+                *least = (mixed, number);
+            } else if least.1 + WINDOW <= number {
+                // From the last one back, so that the first of several stays.
+                *least = (mixed, number);
+                for before in 1..WINDOW {
+                    let digest = window[(number - before) % KEPT];
+                    if digest <= least.0 {
+                        *least = (digest, number - before);
+                    }
+                }
+            } else if number + 1 != WINDOW {
+                continue;
+            }
+            if number + 1 >= WINDOW {
+                found(digester.digest_run(least.0) as ValueKey);
+            }
         }
     }
 }
@@ -106,8 +117,8 @@ mod tests {
     use super::*;
 
     fn shingles(text: &str) -> HashSet<ValueKey> {
-        let (key, mut all) = ([3; 16], HashSet::new());
-        Shingler::new(&key).push_text(text, &mut |digest| {
+        let (digester, mut all) = (Digester::new(&[3; 16]), HashSet::new());
+        Shingler::new(&digester).push_text(text, &mut |digest| {
             all.insert(digest);
         });
         all

@@ -3,78 +3,74 @@
 /// The key of the digests of one session.
 pub(super) type Key = [u8; 16];
 
-/// A hasher that takes bytes.
-#[derive(Clone, Debug)]
-pub(super) struct SipHasher {
-    state: [u64; 4],
-    /// The bytes that wait for a whole word, and how many there are.
-    tail: u64,
-    length: u64,
+/// Makes digests under a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Digester {
+    start: State,
 }
 
-impl SipHasher {
+type State = [u64; 4];
+
+impl Digester {
     pub(super) fn new(key: &Key) -> Self {
-        let word = |at: usize| {
-            let bytes = key.iter().skip(at).take(8);
-            bytes.rev().fold(0_u64, |word, byte| word << 8 | u64::from(*byte))
-        };
+        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| key[at + byte]));
         let (one, other) = (word(0), word(8));
-        let state = [
+        let start = [
             one ^ 0x736f_6d65_7073_6575,
             other ^ 0x646f_7261_6e64_6f6d,
             one ^ 0x6c79_6765_6e65_7261,
             other ^ 0x7465_6462_7974_6573,
         ];
-        Self { state, tail: 0, length: 0 }
+        Self { start }
     }
 
-    pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
-        let (words, rest) = if self.length.is_multiple_of(8) { bytes.as_chunks() } else { (&[][..], bytes) };
-        for word in words {
-            self.length += 8;
-            self.push_word(u64::from_le_bytes(*word));
-        }
-        rest.iter().for_each(|byte| self.push(*byte));
+    pub(super) fn digest(&self, bytes: &[u8]) -> u64 {
+        let mut state = self.start;
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| take_word(&mut state, u64::from_le_bytes(*word)));
+        let tail = match bytes.last_chunk::<8>() {
+            Some(_) if rest.is_empty() => 0,
+            // The bytes before the rest are in the words.
+            Some(last) => u64::from_le_bytes(*last) >> (8 * (8 - rest.len())),
+            None => rest.iter().rev().fold(0, |tail, byte| tail << 8 | u64::from(*byte)),
+        };
+        finish(state, tail | (bytes.len() as u64 & 0xff) << 56)
     }
 
-    pub(super) fn push(&mut self, byte: u8) {
-        self.tail |= u64::from(byte) << (8 * (self.length % 8));
-        self.length += 1;
-        if self.length.is_multiple_of(8) {
-            let word = std::mem::take(&mut self.tail);
-            self.push_word(word);
-        }
+    /// Returns the digest of a run of text, which is that of the eight bytes of its own digest and a zero: no word has one.
+    pub(super) fn digest_run(&self, run: u64) -> u64 {
+        let mut state = self.start;
+        take_word(&mut state, run);
+        finish(state, 9 << 56)
     }
+}
 
-    /// Takes eight bytes at once; only between whole words.
-    fn push_word(&mut self, word: u64) {
-        self.state[3] ^= word;
-        self.round();
-        self.state[0] ^= word;
-    }
+fn finish(mut state: State, last: u64) -> u64 {
+    take_word(&mut state, last);
+    state[2] ^= 0xff;
+    (0..3).for_each(|_| turn(&mut state));
+    state.iter().fold(0, |digest, word| digest ^ word)
+}
 
-    fn round(&mut self) {
-        let [mut a, mut b, mut c, mut d] = self.state;
-        a = a.wrapping_add(b);
-        b = b.rotate_left(13) ^ a;
-        a = a.rotate_left(32);
-        c = c.wrapping_add(d);
-        d = d.rotate_left(16) ^ c;
-        a = a.wrapping_add(d);
-        d = d.rotate_left(21) ^ a;
-        c = c.wrapping_add(b);
-        b = b.rotate_left(17) ^ c;
-        c = c.rotate_left(32);
-        self.state = [a, b, c, d];
-    }
+fn take_word(state: &mut State, word: u64) {
+    state[3] ^= word;
+    turn(state);
+    state[0] ^= word;
+}
 
-    pub(super) fn finish(mut self) -> u64 {
-        let last = self.tail | (self.length & 0xff) << 56;
-        self.push_word(last);
-        self.state[2] ^= 0xff;
-        (0..3).for_each(|_| self.round());
-        self.state.iter().fold(0, |digest, word| digest ^ word)
-    }
+fn turn(state: &mut State) {
+    let [mut a, mut b, mut c, mut d] = *state;
+    a = a.wrapping_add(b);
+    b = b.rotate_left(13) ^ a;
+    a = a.rotate_left(32);
+    c = c.wrapping_add(d);
+    d = d.rotate_left(16) ^ c;
+    a = a.wrapping_add(d);
+    d = d.rotate_left(21) ^ a;
+    c = c.wrapping_add(b);
+    b = b.rotate_left(17) ^ c;
+    c = c.rotate_left(32);
+    *state = [a, b, c, d];
 }
 
 #[cfg(test)]
@@ -86,21 +82,21 @@ mod tests {
     #[test]
     fn digests_depend_on_each_byte_and_on_the_key() {
         let key = std::array::from_fn(|at| at as u8);
-        let digest = |key: &Key, text: &[u8]| {
-            let mut hasher = SipHasher::new(key);
-            text.iter().for_each(|byte| hasher.push(*byte));
-            hasher.finish()
-        };
         let text: Vec<u8> = (0..40).collect();
-        let mut all: Vec<_> = (0..text.len()).map(|length| digest(&key, &text[..length])).collect();
-        all.extend((0..text.len()).map(|length| digest(&[7; 16], &text[..length])));
+        let digests = |key: &Key| (0..text.len()).map(|length| Digester::new(key).digest(&text[..length])).collect();
+        let all: Vec<Vec<u64>> = vec![digests(&key), digests(&[7; 16])];
+        let mut all = all.concat();
         let count = all.len();
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), count);
         // The same as another implementation of the same function makes, for a key of zeroes.
-        let mut reference = std::collections::hash_map::DefaultHasher::new();
-        reference.write(&text);
-        assert_eq!(digest(&[0; 16], &text), reference.finish());
+        for length in 0..=text.len() {
+            let mut reference = std::collections::hash_map::DefaultHasher::new();
+            reference.write(&text[..length]);
+            assert_eq!(Digester::new(&[0; 16]).digest(&text[..length]), reference.finish());
+        }
+        let run = [1, 2, 3, 4, 5, 6, 7, 8, 0];
+        assert_eq!(Digester::new(&key).digest_run(0x0807_0605_0403_0201), Digester::new(&key).digest(&run));
     }
 }

@@ -41,13 +41,14 @@ impl Table {
         })
     }
 
-    /// Adds a digest with a source.
-    pub(super) fn add(&mut self, key: ValueKey, source: SourceNumber) {
-        // At three quarters a digest that is not there is known to be so after about eight cells. The largest table is filled further.
-        let most = if self.keys.len() < LARGEST { self.keys.len() / 4 * 3 } else { self.keys.len() / 64 * 63 };
-        if self.count >= most {
-            self.grow();
-        }
+    /// Adds digests with a source.
+    pub(super) fn add_all(&mut self, keys: impl ExactSizeIterator<Item = ValueKey>, source: SourceNumber) {
+        // In rising order, the first of many would all go to the beginning of a table that is too small for all of them.
+        self.grow_for(self.count + keys.len());
+        keys.for_each(|key| self.add(key, source));
+    }
+
+    fn add(&mut self, key: ValueKey, source: SourceNumber) {
         let mut at = self.first_place(key);
         while self.sources.get(at).is_some_and(|source| *source != 0) {
             at = (at + 1) & (self.keys.len() - 1);
@@ -63,8 +64,17 @@ impl Table {
         ((u64::from(key) * self.keys.len() as u64) >> 32) as usize
     }
 
-    fn grow(&mut self) {
-        let size = (self.keys.len() * 2).max(SMALLEST);
+    /// Makes room for so many.
+    fn grow_for(&mut self, count: usize) {
+        // At three quarters a digest that is not there is known to be so after about eight cells. The largest table is filled further.
+        let most = |size: usize| if size < LARGEST { size / 4 * 3 } else { size / 64 * 63 };
+        if count <= most(self.keys.len()) {
+            return;
+        }
+        let mut size = (self.keys.len() * 2).max(SMALLEST);
+        while most(size) < count {
+            size *= 2;
+        }
         let old = std::mem::replace(self, Self { keys: vec![0; size], sources: vec![0; size], count: 0 });
         // The order of the sources of one digest is that of its cells, behind the first that was free.
         let start = old.sources.iter().position(|source| *source == 0).unwrap_or(0);
@@ -90,7 +100,8 @@ mod tests {
         let spread = (0..20_000_u32).map(|n| n.wrapping_mul(0x9e37_79b1));
         let keys: Vec<ValueKey> = spread.chain((0..50).map(|n| ValueKey::MAX - n)).collect();
         for source in [3, 1, 2] {
-            keys.iter().for_each(|key| table.add(*key, source));
+            // Some at a time, so that the table grows between them.
+            keys.chunks(700).for_each(|keys| table.add_all(keys.iter().copied(), source));
         }
         for key in &keys {
             assert_eq!(table.find(*key).collect::<Vec<_>>(), [3, 1, 2], "{key}");

@@ -2,20 +2,21 @@
 //!
 //! A line is read in words: runs of what stands in addresses, paths and names. Of a result each long word counts, each whole
 //! string, line, cell and quotation, and copied runs. Of an argument, the whole counts, what can be addressed by itself, and
-//! copied runs. What is short or common is no value: see [`is_distinctive`].
+//! copied runs. What is short or common is no value: see `words::is_distinctive`.
 
-use super::forms::{Forms, decode_base64, decode_data, find_readings, is_base64, is_base64_line};
+use super::forms::{Forms, decode_data, find_base64, find_readings, is_base64_line};
 use super::numbers::find_numbers;
+use super::pieces::{find_lines, find_pieces};
 use super::shingles::Shingler;
-use super::siphash::{Key, SipHasher};
-use super::words::{Part, find_parts, find_whole, is_distinctive};
+use super::siphash::{Digester, Key};
+use super::words::{Part, find_parts, find_whole};
 use crate::wire::view::{self, Leaf};
 
 /// The digest of a value.
 pub(super) type ValueKey = u32;
 
 /// The longest string, line or quotation that is remembered as a whole, in bytes.
-const MAX_WHOLE: usize = 256;
+pub(super) const MAX_WHOLE: usize = 256;
 
 /// From this length on, a run of base64 in a result is data, not text to be copied from.
 const DATA: usize = 1024;
@@ -36,8 +37,10 @@ enum Side {
 /// Finds values, and makes their digests under the key of a session.
 #[derive(Debug)]
 pub(super) struct ValueReader {
-    key: Key,
+    digester: Digester,
     forms: Forms,
+    /// Room for the normal form of a text.
+    normal: String,
     /// What was found, in any order, with repetitions.
     found: Vec<ValueKey>,
 }
@@ -52,7 +55,7 @@ pub(super) struct ResultValues {
 
 impl ValueReader {
     pub(super) fn new(key: Key) -> Self {
-        Self { key, forms: Forms::default(), found: Vec::new() }
+        Self { digester: Digester::new(&key), forms: Forms::default(), normal: String::new(), found: Vec::new() }
     }
 
     /// Returns the digests of what is remembered of a result, JSON.
@@ -72,7 +75,7 @@ impl ValueReader {
                         has_text |= !is_kind && text.chars().any(char::is_alphanumeric);
                         self.read_string(&text, Side::Result);
                     }
-                    None => find_numbers(scalar, &mut |number| push(&self.key, &mut self.found, number)),
+                    None => find_numbers(scalar, &mut |number| push(&self.digester, &mut self.found, number)),
                 },
             }
         }
@@ -87,9 +90,9 @@ impl ValueReader {
 
     /// Returns the digests of all of an argument's text, which is one value.
     pub(super) fn read_whole(&mut self, text: &str) -> Vec<ValueKey> {
-        let normal = self.forms.normalize(text);
-        let word = normal.trim();
-        push_whole(&self.key, &mut self.found, word);
+        self.forms.normalize(text, &mut self.normal);
+        let word = self.normal.trim();
+        push_whole(&self.digester, &mut self.found, word);
         let mut longest = String::new();
         let mut keep = |value: &str| {
             if value.len() > longest.len() {
@@ -106,7 +109,7 @@ impl ValueReader {
             });
         }
         if !longest.is_empty() {
-            push(&self.key, &mut self.found, &longest);
+            push(&self.digester, &mut self.found, &longest);
         }
         self.take_found()
     }
@@ -122,6 +125,10 @@ impl ValueReader {
     }
 
     fn take_found(&mut self) -> Vec<ValueKey> {
+        /// How much room is kept, in bytes.
+        const KEPT: usize = 64 * 1024;
+        self.normal.clear();
+        self.normal.shrink_to(KEPT);
         let mut found = std::mem::take(&mut self.found);
         found.sort_unstable();
         found.dedup();
@@ -136,11 +143,11 @@ impl ValueReader {
         if let Some(decoded) = decode_data(text) {
             return self.read_text(&decoded, side);
         }
-        let normal = self.forms.normalize(text.get(..text.floor_char_boundary(MAX_DATA)).unwrap_or(text));
-        let Self { key, found, .. } = self;
-        for line in normal.split(['\n', '\r']) {
-            find_numbers(line, &mut |number| push(key, found, number));
-            find_parts(line, &mut |_, value| push(key, found, value));
+        let Self { digester, forms, normal, found } = self;
+        forms.normalize(text.get(..text.floor_char_boundary(MAX_DATA)).unwrap_or(text), normal);
+        for line in find_lines(normal) {
+            find_numbers(line, &mut |number| push(digester, found, number));
+            find_parts(line, &mut |_, value| push(digester, found, value));
         }
     }
 
@@ -149,37 +156,33 @@ impl ValueReader {
         for reading in find_readings(text) {
             self.read_once(&reading, side);
         }
-        for word in text.split(|c: char| !c.is_ascii() || !is_base64(c as u8)) {
-            if let Some(decoded) = decode_base64(word) {
-                self.read_once(&decoded, side);
-            }
-        }
+        find_base64(text, &mut |decoded| self.read_once(decoded, side));
     }
 
     /// Reads a text as it is written.
     fn read_once(&mut self, text: &str, side: Side) {
-        let normal = self.forms.normalize(text);
-        let Self { key, found, .. } = self;
+        let Self { digester, forms, normal, found } = self;
+        forms.normalize(text, normal);
         if side == Side::Argument || normal.len() <= MAX_WHOLE {
-            push_whole(key, found, &normal);
+            push_whole(digester, found, normal);
         }
-        let mut shingler = Shingler::new(key);
+        let mut shingler = Shingler::new(digester);
         // Of an argument without blanks, only what holds together by itself is compared: paths have common beginnings.
         let is_sentence = side == Side::Result || normal.trim().contains([' ', '\n', '\t']) || !normal.is_ascii();
-        for line in normal.split(['\n', '\r']).filter(|line| !line.is_empty()) {
+        for line in find_lines(normal) {
             if side == Side::Result {
-                read_pieces(line, &mut |piece| push_whole(key, found, piece));
+                find_pieces(line, &mut |piece| push_whole(digester, found, piece));
             }
-            find_numbers(line, &mut |number| push(key, found, number));
+            find_numbers(line, &mut |number| push(digester, found, number));
             find_parts(line, &mut |part, value| match (part, side) {
-                (Part::Address, _) | (Part::Word | Part::Folder, Side::Result) => push(key, found, value),
+                (Part::Address, _) | (Part::Word | Part::Folder, Side::Result) => push(digester, found, value),
                 (Part::Word | Part::Folder, Side::Argument) => {}
             });
             if is_sentence {
                 shingler.push_text(line, &mut |digest| found.push(digest));
             } else {
                 for run in line.split(|c: char| !c.is_alphanumeric()) {
-                    let mut shingler = Shingler::new(key);
+                    let mut shingler = Shingler::new(digester);
                     shingler.push_text(run, &mut |digest| found.push(digest));
                 }
             }
@@ -199,41 +202,13 @@ fn is_data(text: &str) -> bool {
         && lines.all(|line| !std::mem::replace(&mut is_last, line.len() != width) && line.len() <= width)
 }
 
-/// Gives the pieces of a line that are often copied as a whole: cells, what stands behind a colon, quotations, names.
-fn read_pieces<'l>(line: &'l str, found: &mut dyn FnMut(&'l str)) {
-    if line.len() <= MAX_WHOLE {
-        found(line);
-    }
-    let pieces = line.split(['|', '\t', ',', ';', '<', '>', '(', ')', '[', ']', '{', '}']);
-    for piece in pieces.filter(|piece| piece.len() <= MAX_WHOLE && piece.len() < line.len()) {
-        found(piece);
-    }
-    for (at, _) in line.match_indices(": ") {
-        let rest = line.get(at + 2..).unwrap_or_default();
-        // Longer ones do not count, and there may be many.
-        let rest = rest.get(..rest.floor_char_boundary(MAX_WHOLE + 1)).unwrap_or(rest);
-        let end = rest.find(['|', '\t', ',', ';']).unwrap_or(rest.len());
-        if end <= MAX_WHOLE {
-            found(rest.get(..end).unwrap_or_default());
-        }
-    }
-    for quote in ['"', '\'', '`', '“', '”', '«', '»', '„'] {
-        let mut pieces = line.split(quote);
-        // What stands before the first quote is not quoted; two between two others may be either.
-        pieces.next();
-        pieces.filter(|piece| piece.len() <= MAX_WHOLE).for_each(&mut *found);
-    }
-}
-
 /// Adds a text as a whole, if it is distinctive.
-fn push_whole(key: &Key, found: &mut Vec<ValueKey>, text: &str) {
-    if let Some(whole) = find_whole(text).filter(|whole| is_distinctive(whole)) {
-        push(key, found, &whole);
+fn push_whole(digester: &Digester, found: &mut Vec<ValueKey>, text: &str) {
+    if let Some(whole) = find_whole(text) {
+        push(digester, found, &whole);
     }
 }
 
-fn push(key: &Key, found: &mut Vec<ValueKey>, value: &str) {
-    let mut hasher = SipHasher::new(key);
-    hasher.push_bytes(value.as_bytes());
-    found.push(hasher.finish() as ValueKey);
+fn push(digester: &Digester, found: &mut Vec<ValueKey>, value: &str) {
+    found.push(digester.digest(value.as_bytes()) as ValueKey);
 }

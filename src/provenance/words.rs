@@ -1,12 +1,16 @@
 //! The words of a line in its normal form: what can be addressed, and what is only long.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// The shortest word of letters alone that is a value.
-pub(super) const MIN_LETTERS: usize = 8;
+const MIN_LETTERS: usize = 8;
 
 /// The shortest value with a digit or with what joins the parts of an address.
-pub(super) const MIN_MIXED: usize = 6;
+const MIN_MIXED: usize = 6;
+
+/// The fewest bytes of a value: a letter counts as two where one of them is not ASCII.
+pub(super) const MIN_BYTES: usize = 5;
 
 /// How much of a word is read at once, in bytes.
 const MAX_WORD: usize = 2_048;
@@ -90,6 +94,9 @@ const COMMON: [&str; 66] = [
     "wednesday",
 ];
 
+/// How long they are, in bytes.
+const COMMON_LENGTHS: std::ops::RangeInclusive<usize> = 7..=13;
+
 /// How a word of an argument is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -101,51 +108,86 @@ pub(super) enum Part {
     Word,
 }
 
-/// Whether a byte may stand in a word. Bytes of other scripts may.
-pub(super) const fn is_word_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || byte >= 0x80
-        || matches!(
-            byte,
-            b'@' | b'.'
-                | b'_'
-                | b'-'
-                | b'+'
-                | b'/'
-                | b'\\'
-                | b':'
-                | b'~'
-                | b'%'
-                | b'#'
-                | b'='
-                | b'?'
-                | b'&'
-                | b'$'
-                | b'*'
-        )
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+/// Joins the parts of an address.
+const JOINT: u8 = 4;
+/// Of a character that is not ASCII.
+const OTHER: u8 = 8;
+/// Stands between values in one word.
+const DIVIDER: u8 = 16;
+/// May stand in a word. Bytes of other scripts may.
+const WORD: u8 = 32;
+
+/// What each byte may be.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < classes.len() {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' => LETTER | WORD,
+            b'0'..=b'9' => DIGIT | WORD,
+            b'.' => JOINT | WORD,
+            b'@' | b'/' | b':' => JOINT | DIVIDER | WORD,
+            b'_' | b'-' | b'+' => WORD,
+            b'\\' | b'~' | b'%' | b'#' | b'=' | b'?' | b'&' | b'$' | b'*' => DIVIDER | WORD,
+            0x80.. => OTHER | WORD,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+fn class_of(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
+}
+
+/// Whether a byte is a letter or a digit of ASCII.
+pub(super) fn is_letter_or_digit(byte: u8) -> bool {
+    class_of(byte) & (LETTER | DIGIT) != 0
 }
 
 /// Gives the words of a line and their parts that are values.
-pub(super) fn find_parts(line: &str, found: &mut dyn FnMut(Part, &str)) {
+pub(super) fn find_parts(line: &str, found: &mut impl FnMut(Part, &str)) {
     let bytes = line.as_bytes();
     let mut at = 0;
-    while at < bytes.len() {
-        let length = bytes.iter().skip(at).take_while(|byte| is_word_byte(**byte)).count();
-        if length == 0 {
+    while let Some(first) = bytes.get(at) {
+        if class_of(*first) & WORD == 0 {
             at += 1;
             continue;
         }
-        let word = line.get(at..at + length).unwrap_or_default();
-        if length >= MIN_MIXED {
+        let (start, mut classes) = (at, 0);
+        while let Some(class) = bytes.get(at).map(|byte| class_of(*byte)).filter(|class| class & WORD != 0) {
+            classes |= class;
+            at += 1;
+        }
+        let word = line.get(start..at).unwrap_or_default();
+        if classes & (DIVIDER | OTHER) == 0 && word.len() <= MAX_WORD {
+            read_simple_word(word, classes, found);
+        } else if word.len() >= MIN_MIXED {
             read_pieces_of_word(word, found);
         }
-        join_groups(line, at, length, &mut |joined| found(Part::Address, joined));
-        at += length;
+        if classes & DIGIT != 0 && matches!(word.len(), 4..=5) && bytes.get(at) == Some(&b' ') {
+            join_groups(line, start, word.len(), &mut |joined| found(Part::Address, joined));
+        }
+    }
+}
+
+/// Gives a word in which nothing stands between values.
+fn read_simple_word(word: &str, classes: u8, found: &mut impl FnMut(Part, &str)) {
+    let shortest = if classes & (DIGIT | JOINT) == 0 { MIN_LETTERS } else { MIN_MIXED };
+    if word.len() < shortest {
+        return;
+    }
+    let word = trim_word(word);
+    if is_distinctive(word) {
+        found(if is_plain_word(word) { Part::Word } else { Part::Address }, &squeeze(word));
     }
 }
 
 /// Reads a word, a long one piece by piece. Pieces overlap, so that what is no longer than that stands whole in one of them.
-fn read_pieces_of_word(word: &str, found: &mut dyn FnMut(Part, &str)) {
+fn read_pieces_of_word(word: &str, found: &mut impl FnMut(Part, &str)) {
     let mut rest = word;
     loop {
         read_word(rest.get(..rest.floor_char_boundary(MAX_WORD)).unwrap_or(rest), found);
@@ -157,19 +199,27 @@ fn read_pieces_of_word(word: &str, found: &mut dyn FnMut(Part, &str)) {
 }
 
 /// Gives a word and its parts.
-fn read_word(word: &str, found: &mut dyn FnMut(Part, &str)) {
+fn read_word(word: &str, found: &mut impl FnMut(Part, &str)) {
     let word = trim_word(word);
     let mut give = |part, value: &str| {
+        // Most are too short, whatever they are.
+        if value.len() < MIN_BYTES {
+            return;
+        }
         let value = trim_word(value);
         if is_distinctive(value) {
             found(part, &squeeze(value));
         }
     };
-    for address in word.split(JOINTS).filter(|piece| piece.contains('@')) {
-        read_address(address, &mut give);
+    let has_address = word.contains('@');
+    if has_address {
+        for address in word.split(JOINTS).filter(|piece| piece.contains('@')) {
+            read_address(address, &mut give);
+        }
     }
     let mut before = None;
-    for (at, _) in word.match_indices("://").take(MAX_URLS) {
+    let urls = word.contains("://").then(|| word.match_indices("://").take(MAX_URLS));
+    for (at, _) in urls.into_iter().flatten() {
         // One may be a parameter of another.
         let start = word.get(..at).unwrap_or_default();
         let scheme = start.rfind(|c: char| !c.is_alphanumeric()).map_or(0, |joint| joint + 1);
@@ -182,7 +232,7 @@ fn read_word(word: &str, found: &mut dyn FnMut(Part, &str)) {
         }
         return;
     }
-    if word.contains('@') {
+    if has_address {
         return;
     }
     if word.contains(['/', '\\']) {
@@ -224,11 +274,13 @@ fn read_url(url: &str, give: &mut dyn FnMut(Part, &str)) {
     let host = host.split(':').next().unwrap_or_default();
     let host = host.strip_prefix("www.").unwrap_or(host);
     give(Part::Address, host);
+    let whole = format!("//{host}/{path}{query}");
+    let mut give_from = |start: usize, end: usize| give(Part::Address, whole.get(start..end).unwrap_or_default());
     // A host as short as `x.io` counts where it is the host of a URL.
-    give(Part::Address, &format!("//{host}"));
-    give(Part::Address, &format!("{host}/{path}"));
+    give_from(0, 2 + host.len());
+    give_from(2, whole.len() - query.len());
     if !query.is_empty() {
-        give(Part::Address, &format!("{host}/{path}{query}"));
+        give_from(2, whole.len());
     }
     for piece in path.split('/').chain(query.split(['?', '&', '#', '='])) {
         // What stands in a URL by itself is a value of its own in what is remembered; the last of a path is a name.
@@ -299,58 +351,131 @@ fn is_plain_word(word: &str) -> bool {
     word.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '_' | '\''))
 }
 
-/// Returns a text as a whole: its words with one blank between them, without what ends a sentence.
+/// Returns a text as a whole, if that is distinctive: its words with one blank between them, without what ends a sentence.
 pub(super) fn find_whole(text: &str) -> Option<Cow<'_, str>> {
-    let text =
-        text.trim().trim_matches(['"', '\'', '`', '“', '”', '.', ',', ':', ';', '!', '?', '*', '#', '-', '>']).trim();
-    if text.is_empty() {
+    let text = trim_whole(text);
+    // Blanks and hyphens make no text longer.
+    let measure = Measure::of(text);
+    if !measure.is_long {
         return None;
     }
-    let has_runs = text.contains("  ") || text.contains(['\n', '\t', '\r']);
-    let whole = match has_runs {
-        true => Cow::Owned(text.split_whitespace().collect::<Vec<_>>().join(" ")),
-        false => Cow::Borrowed(text),
+    let (mut has_blank, mut has_runs, mut before) = (false, false, 0);
+    for byte in text.bytes() {
+        has_blank |= byte == b' ';
+        has_runs |= matches!(byte, b'\n' | b'\t' | b'\r') || byte == b' ' && before == b' ';
+        before = byte;
+    }
+    let whole = match (has_runs, has_blank) {
+        (false, true) => Cow::Borrowed(text),
+        (false, false) => squeeze(text),
+        (true, _) => {
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            if words.contains(' ') { Cow::Owned(words) } else { Cow::Owned(squeeze(&words).into_owned()) }
+        }
     };
-    Some(if whole.contains(' ') { whole } else { squeeze_whole(whole) })
+    measure.is_distinctive(&whole).then_some(whole)
 }
 
-fn squeeze_whole(word: Cow<'_, str>) -> Cow<'_, str> {
-    match squeeze(&word) {
-        Cow::Borrowed(_) => word,
-        Cow::Owned(squeezed) => Cow::Owned(squeezed),
+/// A text without blanks around it, nor what ends a sentence, opens a clause or quotes.
+fn trim_whole(text: &str) -> &str {
+    // Most need no trimming.
+    if let ([first, .., last], true) = (text.as_bytes(), text.len() > 1)
+        && is_letter_or_digit(*first)
+        && is_letter_or_digit(*last)
+    {
+        return text;
     }
+    let is_around =
+        |c| matches!(c, '"' | '\'' | '`' | '“' | '”' | '.' | ',' | ':' | ';' | '!' | '?' | '*' | '#' | '-' | '>');
+    text.trim().trim_matches(is_around).trim()
 }
 
 /// An identifier without hyphens: `ab-12345` is `ab12345`.
 fn squeeze(word: &str) -> Cow<'_, str> {
-    let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
-    let is_identifier = has_digit && word.contains('-') && !word.contains(['.', '/', '@', ':']);
+    let has_digit = || word.bytes().any(|byte| byte.is_ascii_digit());
+    let is_identifier = word.contains('-') && has_digit() && !word.contains(['.', '/', '@', ':']);
     if is_identifier { Cow::Owned(word.replace('-', "")) } else { Cow::Borrowed(word) }
 }
 
 /// Whether a value is long and rare enough that two that are equal were copied: [`MIN_LETTERS`] letters, or [`MIN_MIXED`]
 /// characters of which one is a digit or joins the parts of an address, and no date, no number (see `numbers`), no common word.
-pub(super) fn is_distinctive(value: &str) -> bool {
-    let (mut letters, mut digits, mut joints) = (0, 0, 0);
-    for c in value.chars() {
-        match c {
-            '0'..='9' => digits += 1,
-            '@' | '.' | '/' | ':' => joints += 1,
-            _ if c.is_alphabetic() => letters += 1,
-            _ => {}
+fn is_distinctive(value: &str) -> bool {
+    Measure::of(value).is_distinctive(value)
+}
+
+/// Whether a value is a type of content, such as `text/plain`.
+fn is_mime(value: &str) -> bool {
+    value.starts_with(['a', 't', 'i', 'v'])
+        && ["application/", "text/", "image/", "audio/", "video/"].iter().any(|kind| value.starts_with(kind))
+}
+
+fn is_common(value: &str) -> bool {
+    // Few begin as these do and are as long.
+    static BEGINNINGS: LazyLock<[u32; *COMMON_LENGTHS.end() + 1]> = LazyLock::new(|| {
+        let mut beginnings = [0; *COMMON_LENGTHS.end() + 1];
+        COMMON.iter().for_each(|word| beginnings[word.len()] |= beginning(word));
+        beginnings
+    });
+    let beginnings = BEGINNINGS.get(value.len()).copied().unwrap_or_default();
+    beginnings & beginning(value) != 0 && COMMON.binary_search(&value).is_ok()
+}
+
+/// A bit for what a value begins with.
+fn beginning(value: &str) -> u32 {
+    value.bytes().next().map_or(0, |byte| 1 << (byte % 32))
+}
+
+/// How much there is to a value.
+#[derive(Clone, Copy)]
+struct Measure {
+    is_long: bool,
+    has_letter: bool,
+}
+
+impl Measure {
+    fn of(value: &str) -> Self {
+        let (mut letters, mut others) = (0, 0);
+        for byte in value.bytes() {
+            match class_of(byte) & (LETTER | DIGIT | JOINT | OTHER) {
+                0 => {}
+                OTHER => return Self::of_characters(value),
+                LETTER => {
+                    letters += 1;
+                    if letters >= MIN_LETTERS {
+                        break;
+                    }
+                }
+                _ => others += 1,
+            }
         }
+        Self::new(letters, others)
     }
-    // A script without spaces says more with a letter.
-    let letters = if value.is_ascii() { letters } else { letters * 2 };
-    let is_long = if digits + joints > 0 { letters + digits + joints >= MIN_MIXED } else { letters >= MIN_LETTERS };
-    let is_ip =
-        letters == 0 && value.split('.').count() == 4 && value.split('.').all(|part| part.parse::<u8>().is_ok());
-    let is_mime = ["application/", "text/", "image/", "audio/", "video/"].iter().any(|kind| value.starts_with(kind));
-    is_long && (letters >= 1 && !is_time(value) || is_ip) && !is_mime && COMMON.binary_search(&value).is_err()
+
+    /// The same for a value that is not ASCII: a script without spaces says more with a letter.
+    fn of_characters(value: &str) -> Self {
+        let letters = value.chars().filter(|c| c.is_alphabetic()).count();
+        let others = value.bytes().filter(|byte| class_of(*byte) & (DIGIT | JOINT) != 0).count();
+        Self::new(2 * letters, others)
+    }
+
+    fn new(letters: usize, others: usize) -> Self {
+        let shortest = if others > 0 { MIN_MIXED } else { MIN_LETTERS };
+        Self { is_long: letters + others >= shortest, has_letter: letters > 0 }
+    }
+
+    /// Whether the value that was measured is distinctive.
+    fn is_distinctive(self, value: &str) -> bool {
+        let is_ip = || value.split('.').count() == 4 && value.split('.').all(|part| part.parse::<u8>().is_ok());
+        let is_value = || if self.has_letter { !is_time(value) } else { is_ip() };
+        self.is_long && is_value() && !is_mime(value) && !is_common(value)
+    }
 }
 
 /// Whether a value is a time of ISO 8601: `2024-05-15t10:00:00z`.
 fn is_time(value: &str) -> bool {
+    if !value.starts_with(|c: char| c.is_ascii_digit()) {
+        return false;
+    }
     let plain = value.trim_end_matches('z');
     let plain = plain.strip_suffix("am").or_else(|| plain.strip_suffix("pm")).unwrap_or(plain);
     let (day, time) = plain.split_once('t').unwrap_or((plain, ""));
@@ -435,6 +560,6 @@ mod tests {
             assert_eq!(parts(line, Part::Address), BTreeSet::new(), "{line}");
             assert_eq!(parts(line, Part::Word), BTreeSet::new(), "{line}");
         }
-        assert!(COMMON.is_sorted());
+        assert!(COMMON.is_sorted() && COMMON.iter().all(|word| COMMON_LENGTHS.contains(&word.len())));
     }
 }

@@ -1,0 +1,116 @@
+//! The lines of a text, and the pieces of a line that are often copied as a whole: cells, what stands behind a colon, quotations.
+
+use super::values::MAX_WHOLE;
+use super::words::MIN_BYTES;
+
+/// What ends a cell.
+const CELL: u8 = 1;
+/// A quote of one byte, or the first byte of one.
+const QUOTE: u8 = 2;
+const COLON: u8 = 4;
+/// What ends that which stands behind a colon.
+const END: u8 = 8;
+
+/// What each byte may be.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < classes.len() {
+        classes[byte] = match byte as u8 {
+            b'|' | b'\t' | b',' | b';' => CELL | END,
+            b'<' | b'>' | b'(' | b')' | b'[' | b']' | b'{' | b'}' => CELL,
+            b'"' | b'\'' | b'`' | 0xc2 | 0xe2 => QUOTE,
+            b':' => COLON,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+const QUOTES: [&str; 8] = ["\"", "'", "`", "“", "”", "«", "»", "„"];
+
+/// Returns the lines of a text that are not empty.
+pub(super) fn find_lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let end = memchr::memchr2(b'\n', b'\r', rest.as_bytes());
+            let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            match end {
+                Some(end) => rest = rest.get(end + 1..).unwrap_or_default(),
+                None => rest = "",
+            }
+            if !line.is_empty() || end.is_none() {
+                return (!line.is_empty()).then_some(line);
+            }
+        }
+    })
+}
+
+/// Gives the line and its pieces, if they are neither too long nor too short for a value.
+pub(super) fn find_pieces<'l>(line: &'l str, found: &mut impl FnMut(&'l str)) {
+    let mut give = |piece: Option<&'l str>| {
+        if let Some(piece) = piece.filter(|piece| (MIN_BYTES..=MAX_WHOLE).contains(&piece.len())) {
+            found(piece);
+        }
+    };
+    give(Some(line));
+    // Where the cell begins, and what is behind the last quote of each kind: between two others it may be quoted or not.
+    let (mut cell, mut quoted) = (0, [None; QUOTES.len()]);
+    let bytes = line.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        match CLASSES[usize::from(*byte)] {
+            0 => {}
+            COLON => {
+                if bytes.get(at + 1) == Some(&b' ') {
+                    give(line.get(at + 2..).and_then(find_answer));
+                }
+            }
+            QUOTE => {
+                let rest = line.get(at..).unwrap_or_default();
+                if let Some(quote) = QUOTES.iter().position(|quote| rest.starts_with(quote)) {
+                    let before = quoted[quote].replace(at + QUOTES[quote].len());
+                    give(before.and_then(|start| line.get(start..at)));
+                }
+            }
+            _ => {
+                give(line.get(cell..at));
+                cell = at + 1;
+            }
+        }
+    }
+    if cell > 0 {
+        give(line.get(cell..));
+    }
+    quoted.into_iter().flatten().for_each(|start| give(line.get(start..)));
+}
+
+/// Returns what stands behind a colon, up to the end of the cell.
+fn find_answer(rest: &str) -> Option<&str> {
+    // Longer ones do not count, and there may be many.
+    let rest = rest.get(..rest.floor_char_boundary(MAX_WHOLE + 1))?;
+    let end = rest.bytes().position(|byte| CLASSES[usize::from(byte)] & END != 0);
+    rest.get(..end.unwrap_or(rest.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_those_that_have_something() {
+        assert_eq!(find_lines("\n\r\na\r\nb c\n\n").collect::<Vec<_>>(), ["a", "b c"]);
+        assert_eq!(find_lines("").count(), 0);
+    }
+
+    #[test]
+    fn cells_answers_and_quotations_are_pieces() {
+        let mut pieces = Vec::new();
+        find_pieces("a: \"bbbbbb\" | «cccccc» d: eeeeee, ffffff", &mut |piece| pieces.push(piece));
+        for piece in ["a: \"bbbbbb\" ", " «cccccc» d: eeeeee", " ffffff", "\"bbbbbb\" ", "eeeeee", "bbbbbb", "cccccc"]
+        {
+            assert!(pieces.contains(&piece), "{piece}: {pieces:?}");
+        }
+    }
+}
