@@ -7,7 +7,7 @@ use super::judged_pages::PageKey;
 use super::list_filter::{self, ListKind, ListPart};
 use super::lock_index::Earlier;
 use super::resource_index::is_app;
-use super::tool_index::IsComplete;
+use super::tool_index::{IsComplete, ToolIndex};
 use crate::lock::ItemKind;
 use crate::policy::Effect;
 use crate::record::Enforcement;
@@ -29,8 +29,13 @@ impl Engine {
         (list, part): (ListKind, ListPart),
     ) -> Result<Option<Vec<u8>>, Fault> {
         let locked = list.locked_kind().filter(|_| self.tools.lock.is_in_force());
-        let page = if list == ListKind::Tools && locked.is_none() { PageKey::of_line(line, result) } else { None };
-        let filtered = match page.and_then(|page| self.tools.judged_pages.find(page)) {
+        let page = if list == ListKind::Tools { PageKey::of_line(line, result) } else { None };
+        // Under a lock a page belongs to one reading of the list, unless it is all of it.
+        let is_known = |tools: &ToolIndex, page: &PageKey| {
+            locked.is_none_or(|kind| part == ListPart::Beginning && tools.lock.is_whole_list(kind, *page))
+        };
+        let known = page.filter(|page| is_known(&self.tools, page));
+        let filtered = match known.and_then(|page| self.tools.judged_pages.find(page)) {
             Some(hidden) => leave_out(result, list, hidden)?,
             None => {
                 self.reader.read_line(line, list.depth())?;
@@ -54,7 +59,8 @@ impl Engine {
             if list == ListKind::Tools {
                 self.tools.set_complete(IsComplete::Yes);
             }
-            locked.into_iter().for_each(|kind| self.tools.lock.end_list(kind));
+            let whole = page.filter(|_| part == ListPart::Beginning);
+            locked.into_iter().for_each(|kind| self.tools.lock.end_list(kind, whole));
         }
         Ok(filtered.map(|filtered| list_filter::splice_line(line, result, &filtered)))
     }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::judged_pages::PageKey;
 use crate::limits::{MAX_CHANGED_TEXT, MAX_LISTED_NAMES, MAX_LISTED_TOOLS, MAX_QUOTED};
 use crate::lock::{Change, DefinitionDigest, ItemKind, Lock, LockReader, LockedDigests, compare_item};
 use crate::policy::{ComparedName, Drift, Effect, Policy};
@@ -38,7 +39,7 @@ pub(super) struct LockIndex {
 #[derive(Debug, Default)]
 struct ListedDefinitions {
     /// By the fold of their names: what may be taken for one another.
-    by_fold: HashMap<Box<str>, Vec<ListedDefinition>>,
+    by_fold: HashMap<Box<str>, AlikeDefinitions>,
     count: usize,
     /// The total size of the names, in bytes.
     bytes: usize,
@@ -51,6 +52,21 @@ struct ListedDefinitions {
     is_stale: bool,
     /// Whether something was left out of which nothing is known, not even its name.
     is_cut: bool,
+    /// The page that is the whole list.
+    whole: Option<PageKey>,
+}
+
+/// The definitions that may be taken for one another: hardly ever more than one.
+#[derive(Debug)]
+struct AlikeDefinitions {
+    first: ListedDefinition,
+    others: Vec<ListedDefinition>,
+}
+
+impl AlikeDefinitions {
+    fn iter(&self) -> impl Iterator<Item = &ListedDefinition> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
 }
 
 #[derive(Debug)]
@@ -91,6 +107,8 @@ impl LockIndex {
         }
         self.locked = policy.locked().cloned();
         self.asks = asks_about_drift(policy);
+        // Another lock may say other things of the same list.
+        self.lists.iter_mut().for_each(|list| list.whole = None);
     }
 
     /// Whether the server has said in the middle of a list that it is another one now.
@@ -114,10 +132,16 @@ impl LockIndex {
         self.list_mut(kind).is_stale = true;
     }
 
-    /// Ends a list, unless it is an old one.
-    pub(super) fn end_list(&mut self, kind: ItemKind) {
+    /// Ends a list, unless it is an old one. `whole` is the page that it has been read from, if there was but one.
+    pub(super) fn end_list(&mut self, kind: ItemKind, whole: Option<PageKey>) {
         let list = self.list_mut(kind);
         list.is_complete = !list.is_stale;
+        list.whole = whole.filter(|_| list.is_complete);
+    }
+
+    /// Whether a list that begins with this page is the one that is known: nothing is to be learned from it again.
+    pub(super) fn is_whole_list(&self, kind: ItemKind, page: PageKey) -> bool {
+        self.list(kind).is_some_and(|list| list.whole == Some(page))
     }
 
     /// Records an item of a list, as the server wrote it. What is as the lock says has room, for the lock is bounded; of
@@ -132,25 +156,32 @@ impl LockIndex {
         let key = key_of(kind, name);
         let mut stood = false;
         if has_room || list.by_fold.contains_key(&*key) {
-            let is_cut = list.is_cut;
-            let alike = list.by_fold.entry(key.into()).or_insert_with(|| {
+            if list.is_cut && !list.by_fold.contains_key(&*key) {
                 // What was left out before may be taken for it.
-                is_cut.then_some(ListedDefinition::More).into_iter().collect()
-            });
-            stood = !alike.is_empty() && alike.iter().all(|one| one.is_locked(locked, kind));
+                let more = AlikeDefinitions { first: ListedDefinition::More, others: Vec::new() };
+                list.by_fold.insert(key.clone().into(), more);
+            }
+            let alike = list.by_fold.get_mut(&*key);
+            stood = alike.as_ref().is_some_and(|alike| alike.iter().all(|one| one.is_locked(locked, kind)));
             let is_it = |one: &ListedDefinition| match one {
                 ListedDefinition::Known { name: known, digest: of, .. } => **known == *name && *of == digest,
                 ListedDefinition::More => !has_room,
             };
-            if !alike.iter().any(is_it) {
+            if !alike.as_ref().is_some_and(|alike| alike.iter().any(is_it)) {
                 let is_told = self.asks && has_room && !is_locked && read.is_some();
                 let text =
                     Some(self.reader.text()).filter(|text| is_told && list.kept + text.len() <= MAX_CHANGED_TEXT);
                 list.kept += text.map_or(0, str::len);
-                alike.push(match has_room {
+                let one = match has_room {
                     true => ListedDefinition::Known { name: name.into(), digest, text: text.map(Into::into) },
                     false => ListedDefinition::More,
-                });
+                };
+                match alike {
+                    Some(alike) => alike.others.push(one),
+                    None => {
+                        list.by_fold.insert(key.into(), AlikeDefinitions { first: one, others: Vec::new() });
+                    }
+                }
                 (list.count, list.bytes) = (list.count + 1, list.bytes + if has_room { name.len() } else { 0 });
             }
         } else {
@@ -224,7 +255,7 @@ impl LockIndex {
             ListedDefinition::Known { digest, .. } => Some(*digest),
             ListedDefinition::More => None,
         };
-        let mut digests: Vec<_> = alike.into_iter().flatten().filter_map(digest_of).collect();
+        let mut digests: Vec<_> = alike.into_iter().flat_map(AlikeDefinitions::iter).filter_map(digest_of).collect();
         digests.sort_unstable();
         let listed = Digest::of_text(digests.as_flattened());
         // What was left out may be another in each reading.
