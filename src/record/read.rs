@@ -102,11 +102,28 @@ impl Record<'_> {
 }
 
 impl Record<'_> {
+    /// Whether the message was passed on to its receiver, as far as that is known: what was cancelled or whose session ended while it
+    /// waited for a person was not.
+    pub fn was_passed_on(&self) -> bool {
+        match self.outcome {
+            Outcome::Refused => false,
+            Outcome::Ok | Outcome::ToolError | Outcome::Error => true,
+            Outcome::Cancelled | Outcome::ServerDied | Outcome::Unknown => {
+                let waited = |approval: &RecordedApproval| NEVER_PASSED_ON.contains(&&*approval.verdict);
+                !self.approval.as_ref().is_some_and(waited)
+            }
+        }
+    }
+
     fn is_late_answer(&self) -> bool {
         let is_late = |approval: &RecordedApproval| LateVerdict::ALL.iter().any(|of| of.as_str() == approval.verdict);
         self.direction == Direction::Wrapper.as_str() && self.approval.as_ref().is_some_and(is_late)
     }
 }
+
+/// The results of an approval under which nothing was passed on.
+const NEVER_PASSED_ON: [&str; 7] =
+    ["refused", "refused_before", "timed_out", "cancelled", "client_ended", "session_ended", "unavailable"];
 
 /// A client's own description of itself: a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -49,11 +49,11 @@ impl CallCounts {
             _ => &mut self.deny,
         } += 1;
         match record.outcome {
-            Outcome::Refused => self.refused += 1,
-            Outcome::Ok | Outcome::Cancelled => {}
+            _ if !record.was_passed_on() => self.refused += 1,
+            Outcome::Refused | Outcome::Ok | Outcome::Cancelled => {}
             Outcome::ToolError | Outcome::Error | Outcome::ServerDied | Outcome::Unknown => self.failed += 1,
         }
-        if record.effect != "allow" && record.outcome != Outcome::Refused {
+        if record.observed && record.effect != "allow" && record.was_passed_on() {
             self.observed += 1;
         }
         if let (Some(ms), Outcome::Ok | Outcome::ToolError | Outcome::Error) = (record.duration_ms, record.outcome) {

@@ -36,6 +36,7 @@ pub(crate) struct RecordedCall {
     pub(crate) effect: Effect,
     pub(crate) rule: Box<str>,
     pub(crate) outcome: Outcome,
+    was_passed_on: bool,
     /// What a person was asked about it, and answered.
     pub(crate) asked: Asked,
     /// The arguments; `None` if the log has not kept them.
@@ -108,6 +109,7 @@ impl RecordedCall {
             effect: parse_effect(&record.effect)?,
             rule: (&*record.rule).into(),
             outcome: record.outcome,
+            was_passed_on: record.was_passed_on(),
             asked: Asked::read(record),
             arguments: recorded_arguments(record.arguments.as_ref()),
             input: recorded_arguments(record.inputs.as_ref()),
@@ -141,7 +143,7 @@ impl RecordedCall {
     }
 
     pub(crate) fn reached_server(&self) -> bool {
-        self.outcome != Outcome::Refused
+        self.was_passed_on
     }
 
     /// Returns the tool with its class at that time. A class below what its name implies was set by the policy of that

@@ -15,7 +15,7 @@ use crate::clients::key::key_word;
 use crate::env::Env;
 use crate::paths::{self, STATE_FILE};
 use crate::policy::{ServerName, ToolsTally};
-use crate::record::{About, Outcome};
+use crate::record::About;
 use crate::state::approvals::StoredApprovals;
 
 /// How far back refusals are counted.
@@ -240,7 +240,7 @@ fn count_refusals(state_dir: &Path, now: SystemTime) -> Result<HashMap<String, u
     let mut records = LogRecords::open_since(&audit_dir(state_dir), since).map_err(|error| error.to_string())?;
     // `policylayer log verify` says what cannot be read.
     let _ = records.for_each(|line, _| {
-        if line.time >= first && matches!(&line.about, About::Decision(record) if record.outcome == Outcome::Refused) {
+        if line.time >= first && matches!(&line.about, About::Decision(record) if !record.was_passed_on()) {
             *refused.entry(line.server.to_string()).or_default() += 1;
         }
         Ok::<_, super::log_records::LogError>(())

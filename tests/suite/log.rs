@@ -342,6 +342,36 @@ fn following_waits_for_the_first_line() {
     assert!(lines.next().unwrap().unwrap().contains("get_lists"));
 }
 
+/// What never left the wrapper is neither passed on nor "only observed", whatever ended it; what a person has approved was passed on.
+#[test]
+fn what_waited_for_a_person_in_vain_was_not_passed_on() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    let waiting = |seconds, outcome| Decision {
+        effect: Effect::RequireApproval,
+        rule: "tools.pay",
+        outcome,
+        ..passed(seconds, "pay", Class::Financial)
+    };
+    let in_vain = [
+        ("client_ended", Outcome::Cancelled),
+        ("session_ended", Outcome::Cancelled),
+        ("cancelled", Outcome::Cancelled),
+        ("cancelled", Outcome::ServerDied),
+        ("timed_out", Outcome::Refused),
+    ];
+    for (seconds, (verdict, outcome)) in (0..).zip(in_vain) {
+        log.add_answered(&waiting(seconds, outcome), verdict);
+    }
+    log.add_answered(&waiting(10, Outcome::Ok), "approved_once");
+    log.add_answered(&waiting(11, Outcome::Cancelled), "approved_for_session");
+    log.add_answered(&waiting(12, Outcome::ServerDied), "granted").write();
+    let json = home.json(&["log", "stats", "--format", "json"]);
+    let pay = &json["tools"][0];
+    let counts = ["calls", "refused", "observed", "failed"].map(|key| pay[key].as_u64().unwrap());
+    assert_eq!(counts, [8, in_vain.len() as u64, 0, 1], "{pay}");
+}
+
 #[test]
 fn stats_say_what_was_called_refused_slow_and_near_its_limit() {
     let home = shop();

@@ -67,7 +67,10 @@ fn write_stats(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Re
     }
     if stand_ins + put_back > 0 {
         let stand_ins = count_of(stand_ins, "value");
-        writeln!(out, "Of the values in it, the client got stand-ins for {stand_ins}; {put_back} were put back.")?;
+        writeln!(
+            out,
+            "Of what the server answered, the client got stand-ins for {stand_ins}; in calls, {put_back} were put back."
+        )?;
     }
     if report.not_told_apart > 0 {
         writeln!(
