@@ -291,11 +291,12 @@ pub(crate) struct DecideArgs {
     /// object; without it, nothing
     #[arg(long, value_name = "JSON", allow_hyphen_values = true, conflicts_with = "method")]
     pub input: Option<String>,
-    /// A file with what the server answers, as a JSON object: print also what `results` of the policy makes of it
+    /// A file with what the server answers, as a JSON object, or `-` for stdin: print also what `results` of the policy makes
+    /// of it
     #[arg(long, value_name = "FILE")]
     pub result: Option<PathBuf>,
-    /// A file with what the session has seen before, of this server and of others: one result on each line, as a JSON object
-    /// such as `{"server": "web", "tool": "read_page", "text": "…"}`; without it, nothing
+    /// A file with what the session has seen before, or `-` for stdin, of this server and of others: one result on each line, as a
+    /// JSON object such as `{"server": "web", "tool": "read_page", "text": "…"}`; without it, nothing
     #[arg(long, value_name = "FILE")]
     pub seen: Option<PathBuf>,
     /// The policy file; without it, the policy that `wrap` would use for the server
@@ -444,6 +445,7 @@ fn parse_message_size(text: &str) -> Result<Size, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clients::entry::{WRAP_FLAGS, WRAP_VALUES};
 
     #[test]
     fn a_handshake_must_fit_into_a_message() {
@@ -451,6 +453,27 @@ mod tests {
         for text in ["1023", "64 parsecs"] {
             assert!(parse_message_size(text).is_err(), "{text}");
         }
+    }
+
+    /// What reads clients' entries tells by these whether `wrap` would start.
+    #[test]
+    fn the_options_of_wrap_are_those_that_entries_are_read_by() {
+        let command = Cli::command();
+        let wrap = command.find_subcommand("wrap").unwrap();
+        let options = |has_value: bool| -> Vec<_> {
+            let options = wrap.get_arguments().filter(|option| option.get_action().takes_values() == has_value);
+            let mut names: Vec<_> = options.filter_map(|option| option.get_long()).collect();
+            names.retain(|name| !matches!(*name, "help" | "version"));
+            names.sort_unstable();
+            names
+        };
+        let sorted = |names: &[&'static str]| -> Vec<_> {
+            let mut names = names.to_vec();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(options(true), sorted(&WRAP_VALUES));
+        assert_eq!(options(false), sorted(&WRAP_FLAGS));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::document::{BadDocument, ClientDocument, describe_kind};
 use super::remote::RemoteEntry;
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
 use crate::record::Enforcement;
+use crate::visible::escape_invisible;
 use crate::wire::http::target_words::TargetWords;
 
 /// A server of a client.
@@ -266,6 +267,8 @@ pub struct Wrapped {
     pub enforcement: Enforcement,
     /// The address, if the server is reached over HTTP (`--url`).
     pub url: Option<WrappedUrl>,
+    /// What is wrong with its words, so that it ends at once: the end of "it starts `policylayer wrap` …".
+    pub fault: Option<String>,
 }
 
 /// The server of `wrap --url`.
@@ -286,20 +289,25 @@ impl Wrapped {
         match &self.url {
             None => words.iter().skip(self.before).map(|word| (*word).to_owned()).collect(),
             Some(_) => {
-                let found = parse_options(&words, self.program).and_then(|found| found.url);
+                let found = parse_options(&words, self.program).url;
                 found.map(|url| url.target.words()).unwrap_or_default()
             }
         }
     }
 
-    /// Whether the wrapper can be taken out again: not where an address was written by hand, since nothing tells how its entry was.
-    pub fn can_be_undone(&self, words: &[&str]) -> bool {
-        self.url.as_ref().is_none_or(|url| url.entry.is_some() || self.before < words.len())
+    /// Returns why the wrapper cannot be taken out again: where there is no server behind it, or an address that was written by hand,
+    /// since nothing tells how its entry was.
+    pub(super) fn find_barrier_to_undo(&self, words: &[&str]) -> Option<String> {
+        match &self.url {
+            _ if self.before < words.len() => None,
+            None => Some("there is no server's command behind `policylayer wrap`".to_owned()),
+            Some(url) => url.entry.is_none().then(|| OVER_HTTP.to_owned()),
+        }
     }
 }
 
 /// What is said where the wrapper cannot be taken out.
-pub(super) const OVER_HTTP: &str = "it is reached by a `wrap --url` that `register` has not written, so it is not known how the client's own \
+const OVER_HTTP: &str = "it is reached by a `wrap --url` that `register` has not written, so it is not known how the client's own \
      entry was. Write the address, and what its headers hold, into the client's file by hand";
 
 /// Programs that may come before `policylayer` because they fetch or start it.
@@ -320,13 +328,21 @@ pub fn parse_wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
     if !is_ours || *words.get(at + 1)? != "wrap" {
         return None;
     }
-    parse_options(words, at)
+    Some(parse_options(words, at))
 }
 
+/// The options of `wrap` that have a value. Its definition has the same, and these.
+pub(crate) const WRAP_VALUES: [&str; 8] =
+    ["policy", "server", "log-level", "max-message", "header", "bearer", "url", "entry"];
+
+/// The options of `wrap` without a value.
+pub(crate) const WRAP_FLAGS: [&str; 1] = ["observe"];
+
 /// Parses what stands behind `policylayer wrap`, whose first word is at this index.
-fn parse_options(words: &[&str], program: usize) -> Option<Wrapped> {
+fn parse_options(words: &[&str], program: usize) -> Wrapped {
     let enforcement = Enforcement::Enforced;
-    let mut wrapped = Wrapped { before: words.len(), program, policy: None, server: None, enforcement, url: None };
+    let mut wrapped =
+        Wrapped { before: words.len(), program, policy: None, server: None, enforcement, url: None, fault: None };
     let (mut url, mut target, mut entry) = (None, TargetWords::default(), None);
     let mut rest = words.iter().copied().enumerate().skip(program + 2);
     while let Some((index, word)) = rest.next() {
@@ -335,11 +351,15 @@ fn parse_options(words: &[&str], program: usize) -> Option<Wrapped> {
             break;
         };
         let (option, value) = option.split_once('=').map_or((option, None), |(option, value)| (option, Some(value)));
-        let takes_value =
-            matches!(option, "policy" | "server" | "log-level" | "max-message" | "header" | "bearer" | "url" | "entry");
-        let is_apart = takes_value && value.is_none();
-        let value = if is_apart { Some(rest.next()?.1) } else { value };
+        let is_apart = WRAP_VALUES.contains(&option) && value.is_none();
+        let value = if is_apart { rest.next().map(|(_, value)| value) } else { value };
         let text = value.map(str::to_owned);
+        let fault = match (WRAP_VALUES.contains(&option), WRAP_FLAGS.contains(&option)) {
+            (true, _) => text.is_none().then(|| format!("with --{option} and no value")),
+            (_, true) => text.is_some().then(|| format!("with a value for --{option}, which has none")),
+            (false, false) => Some(format!("with --{}, which it does not have", escape_invisible(option))),
+        };
+        wrapped.fault = wrapped.fault.or(fault);
         match option {
             "policy" => wrapped.policy = text,
             "server" => wrapped.server = text,
@@ -355,7 +375,10 @@ fn parse_options(words: &[&str], program: usize) -> Option<Wrapped> {
         }
     }
     wrapped.url = url.map(|at| WrappedUrl { at, target, entry });
-    (wrapped.url.is_some() || wrapped.before < words.len()).then_some(wrapped)
+    if wrapped.url.is_none() && wrapped.before >= words.len() {
+        wrapped.fault = wrapped.fault.or_else(|| Some("without a server's command".to_owned()));
+    }
+    wrapped
 }
 
 fn file_name(path: &str) -> &str {

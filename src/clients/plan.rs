@@ -1,6 +1,6 @@
 //! Plans what `register --all` and `unregister --all` change: every server of the selected clients.
 
-use super::entry::{OVER_HTTP, parse_wrapped};
+use super::entry::parse_wrapped;
 use super::register::{EntryChange, Registration, unwrap_candidate};
 use super::select::{Candidate, Editable, Reach, Refusal, Selection, UnreadFile};
 use crate::record::Enforcement;
@@ -60,10 +60,10 @@ impl<'c> AllPlan<'c> {
             let Editable::Launch(launch) = editable else { return PlannedStep::AsItIs };
             let words = launch.words();
             match parse_wrapped(&words, Some(selection.program)) {
-                Some(found) if !found.can_be_undone(&words) => PlannedStep::LeftAlone(OVER_HTTP.to_owned()),
-                Some(found) => match unwrap_candidate(candidate, launch, &found) {
-                    Ok(change) => PlannedStep::Change(change),
-                    Err(why) => PlannedStep::LeftAlone(why),
+                Some(found) => match found.find_barrier_to_undo(&words) {
+                    Some(why) => PlannedStep::LeftAlone(why),
+                    None => unwrap_candidate(candidate, launch, &found)
+                        .map_or_else(PlannedStep::LeftAlone, PlannedStep::Change),
                 },
                 None => PlannedStep::AsItIs,
             }

@@ -6,7 +6,7 @@ use super::backup::Backups;
 use super::bridge::read_bridge;
 use super::document::{ClientDocument, TextEdit};
 use super::edit::{self, NewServer, OBSERVE};
-use super::entry::{Launch, OVER_HTTP, Wrapped, parse_wrapped};
+use super::entry::{Launch, Wrapped, parse_wrapped};
 use super::file::Opened;
 use super::key::{key_word, visible_key};
 use super::place::ClientFile;
@@ -137,6 +137,15 @@ impl<'c> Registration<'_, 'c> {
             let enforcement = wanted.unwrap_or(Enforcement::Enforced);
             return Ok(EntryChange { action: EntryAction::Wrapped, edits, expected, notes, enforcement, ..unchanged });
         };
+        if let Some(fault) = &found.fault {
+            return Err(Refusal::Failed(format!(
+                "{} of {} stays as it is: it starts `policylayer wrap` {fault}, which ends at once, so the client does not get this \
+                 server.\nwhat to do: correct the words behind `wrap` in {}",
+                visible_key(key),
+                candidate.file.row.name,
+                candidate.file.display_name()
+            )));
+        }
         let own = found.own_words(&words);
         self.naming.check_same(key, &own.iter().map(String::as_str).collect::<Vec<_>>(), &found)?;
         let enforcement = wanted.unwrap_or(found.enforcement);
@@ -335,9 +344,9 @@ pub(crate) fn unwrap_existing<'c>(
         match parse_wrapped(&words, Some(selection.program)) {
             Some(_) if leave == Leave::Nothing => changes.push(remove_candidate(selection, candidate)?),
             Some(found) => {
-                let change = match found.can_be_undone(&words) {
-                    true => unwrap_candidate(candidate, launch, &found),
-                    false => Err(OVER_HTTP.to_owned()),
+                let change = match found.find_barrier_to_undo(&words) {
+                    None => unwrap_candidate(candidate, launch, &found),
+                    Some(why) => Err(why),
                 };
                 changes.push(change.map_err(|why| {
                     let (key, file) = (visible_key(&candidate.entry.name), candidate.file.display_name());

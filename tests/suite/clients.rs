@@ -432,8 +432,6 @@ fn only_what_starts_our_wrap_is_wrapped() {
     }
     for words in [
         &["policylayer"][..],
-        &["policylayer", "wrap"],
-        &["policylayer", "wrap", "--"],
         &["policylayer", "log", "wrap", "--", "x"],
         &["npx", "-y", "other", "policylayer", "wrap", "--", "x"],
         &["not-policylayer", "wrap", "--", "x"],
@@ -444,6 +442,23 @@ fn only_what_starts_our_wrap_is_wrapped() {
     let found =
         parse_wrapped(&["policylayer", "wrap", "--server", "s", "--policy=p", "--observe", "--", "x"], None).unwrap();
     assert_eq!((found.server.as_deref(), found.policy.as_deref(), found.before), (Some("s"), Some("p"), 7));
+}
+
+#[test]
+fn a_wrapper_that_would_not_start_is_told_from_one_that_does() {
+    for (words, fault) in [
+        (&["--observe", "--server", "s", "--", "x"][..], None),
+        (&["--url", "https://h/m", "--header=A=B"], None),
+        (&[], Some("without a server's command")),
+        (&["--"], Some("without a server's command")),
+        (&["--policy", "p"], Some("without a server's command")),
+        (&["--policy"], Some("with --policy and no value")),
+        (&["--bogus", "--", "x"], Some("with --bogus, which it does not have")),
+        (&["--observe=yes", "--", "x"], Some("with a value for --observe, which has none")),
+    ] {
+        let words: Vec<_> = ["policylayer", "wrap"].iter().chain(words).copied().collect();
+        assert_eq!(parse_wrapped(&words, None).unwrap().fault.as_deref(), fault, "{words:?}");
+    }
 }
 
 #[test]

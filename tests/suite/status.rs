@@ -58,6 +58,8 @@ fn each_server_has_one_state_and_the_worst_comes_next() {
         "gone": { "command": program(), "args": ["wrap", "--server", "good", "--", "no-such-server"] },
         "moved": { "command": "/nowhere/policylayer", "args": ["wrap", "--", program()] },
         "both": { "command": program(), "url": "https://x.test/mcp" },
+        "odd": entry(&["--bogus", "--server", "good"]),
+        "empty": { "command": program(), "args": ["wrap"] },
         "bare": { "command": program() },
         "web": { "url": "https://x.test/mcp?token=sesame" },
     });
@@ -68,6 +70,8 @@ fn each_server_has_one_state_and_the_worst_comes_next() {
         ("gone", "broken"),
         ("moved", "broken"),
         ("both", "broken"),
+        ("odd", "broken"),
+        ("empty", "broken"),
         ("bare", "unprotected"),
         ("web", "out_of_reach"),
     ];
@@ -77,6 +81,8 @@ fn each_server_has_one_state_and_the_worst_comes_next() {
         ("gone", "policylayer doctor "),
         ("moved", "policylayer doctor "),
         ("both", "policylayer doctor "),
+        ("odd", "policylayer doctor "),
+        ("empty", "policylayer doctor "),
         ("bare", "policylayer register bare --client claude-code"),
         ("seen", "policylayer register seen --client claude-code --enforce"),
     ] {

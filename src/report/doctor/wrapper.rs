@@ -33,6 +33,12 @@ pub(super) fn check_wrapped(chain: &LaunchChain<'_>) -> Finding {
 
 /// Finds the program that the client starts in front of the server, which is not started.
 pub(super) fn find_program(chain: &LaunchChain<'_>) -> Result<PathBuf, Problem> {
+    if let Some(fault) = chain.wrapped.as_ref().and_then(|wrapped| wrapped.fault.as_ref()) {
+        return Err(Problem::failed(
+            format!("{} starts `policylayer wrap` {fault}, which ends at once", chain.client),
+            format!("correct the words behind `wrap` in {}", chain.entry_place()),
+        ));
+    }
     let program = chain.words.first().map(String::as_str).unwrap_or_default();
     if chain.starts_through_another() {
         return locate_program(program, chain);
