@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use super::output::{UsageError, print_report};
 use super::{Env, tool_server};
@@ -13,7 +13,7 @@ use crate::engine::TrialInput;
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
 use crate::policy::{self, Colour, Diagnostic, Effect, RequestSubject, SeenResult, Source};
-use crate::report::decision::{CallLimit, DecisionReport, ResultReport, document_of_rule};
+use crate::report::decision::{CallLimit, DecisionReport, ResultReport};
 use crate::report::limit::WindowText;
 use crate::term::message;
 use crate::term::style::{ERROR, SUCCESS, WARN, stderr_width};
@@ -35,11 +35,15 @@ pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     if let Some(owner) = subject.decided_by() {
         let method = subject.name();
         let why = match owner.key() {
+            Some("tool") => {
+                format!("{method} is decided by {}. Give the tool's name instead of --method.", owner.describe())
+            }
             Some(key) => format!("{method} is decided by {}. Use --{key} instead of --method.", owner.describe()),
             None => format!("No rule applies to {method}: it passes under every policy."),
         };
         return Err(UsageError(why).into());
     }
+    check_stdin(args)?;
     let place = tool_server::find_policy_place(tool, args.server.as_deref(), args.policy.as_deref(), env)?;
     let policy = tool_server::load_held_place(&place)?.policy;
     let given = |name, text: &Option<String>| read_arguments(name, text.as_deref());
@@ -66,15 +70,10 @@ pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
 fn read_arguments(name: &str, given: Option<&str>) -> anyhow::Result<Option<Arguments>> {
     let (name, text) = match given {
         None => return Ok(Some(Arguments::default())),
-        Some("-") => {
-            let mut text = String::new();
-            let mut stdin = io::stdin().lock().take(MAX_MESSAGE as u64);
-            stdin.read_to_string(&mut text).context("This cannot be read from stdin. Give them as UTF-8")?;
-            ("stdin", text)
-        }
-        Some(text) => (name, text.to_owned()),
+        Some(STDIN) => read_file(Path::new(STDIN))?,
+        Some(text) => (name.to_owned(), text.to_owned()),
     };
-    Ok(parse_object(name, text, "such as '{\"campaignId\": 77}'"))
+    Ok(parse_object(&name, text, "such as '{\"campaignId\": 77}'"))
 }
 
 /// Reads the file of --result: `Some(Some(…))` is what it holds. If no server can answer it, prints what is wrong.
@@ -95,13 +94,34 @@ fn read_seen(path: &Path) -> anyhow::Result<Option<Vec<SeenResult>>> {
     }
 }
 
-/// Reads a file of the command line, and returns its name as it is shown.
+/// What the command line has for stdin instead of a file.
+const STDIN: &str = "-";
+
+/// Reads a file of the command line or stdin, and returns its name as it is shown.
 fn read_file(path: &Path) -> anyhow::Result<(String, String)> {
-    let name = visible_path(path);
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_MESSAGE as u64).read_to_string(&mut text));
-    read.with_context(|| format!("{name} cannot be read. Give the file as UTF-8"))?;
-    Ok((name, text))
+    let (mut text, most) = (String::new(), MAX_MESSAGE as u64);
+    let (name, read) = match path == Path::new(STDIN) {
+        true => ("stdin".to_owned(), io::stdin().lock().take(most).read_to_string(&mut text)),
+        false => (visible_path(path), File::open(path).and_then(|file| file.take(most).read_to_string(&mut text))),
+    };
+    match read {
+        Ok(_) => Ok((name, text)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            bail!("{name} is no text in UTF-8. Give it as UTF-8.")
+        }
+        Err(error) => Err(error).context(format!("{name} cannot be read. Give a file that is there and may be read")),
+    }
+}
+
+/// Stdin can be read once.
+fn check_stdin(args: &DecideArgs) -> Result<(), UsageError> {
+    let is_stdin = |path: Option<&Path>| path == Some(Path::new(STDIN));
+    let texts = [&args.args, &args.input].into_iter().filter(|text| text.as_deref() == Some(STDIN)).count();
+    let files = [&args.result, &args.seen].into_iter().filter(|path| is_stdin(path.as_deref())).count();
+    match texts + files {
+        0 | 1 => Ok(()),
+        _ => Err(UsageError("Only one option can be read from stdin. Give a file for the others.".to_owned())),
+    }
 }
 
 /// Parses an object that every parser reads alike, or prints what is wrong with it.
@@ -128,7 +148,7 @@ fn print_diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
 
 fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()> {
     let (name, rule) = (escape_invisible(report.subject.name()), escape_invisible(&report.rule));
-    let by = format!("{rule} of {}", document_of_rule(&rule, report.file, report.server));
+    let by = format!("{rule} of {}", report.document());
     let what = match report.subject {
         RequestSubject::Tool(_) => format!("a call to {name}"),
         RequestSubject::Resource(_) => format!("reading {name}"),

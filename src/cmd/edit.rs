@@ -17,7 +17,7 @@ use crate::cli::{AddArgs, EditArgs, Format, LimitArgs, ResetArgs, ToolsArgs};
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
 use crate::paths;
-use crate::policy::{self, Colour, Mode, Server, Source, ToolGlob};
+use crate::policy::{self, BuiltinTitle, Colour, Mode, Server, Source, ToolGlob};
 use crate::report::edit::{DecisionChange, EditReport, EntryChange, RuleDecision, compare_decisions, compare_entries};
 use crate::report::to_json;
 use crate::report::tool_names::ToolNames;
@@ -145,8 +145,8 @@ fn edit_target(
     }
     let decisions = compare_decisions(&before.policy, &edited.policy);
     let entries = compare_entries(&before.policy, &edited.policy);
-    let report =
-        EditReport { file: &name, server: target.server.name().as_str(), changed, written, decisions, entries };
+    let (server, builtin) = (target.server.name().as_str(), BuiltinTitle::of(&target.server));
+    let report = EditReport { file: &name, server, builtin, changed, written, decisions, entries };
     match args.format {
         Format::Json => print_verbatim(&to_json(&report)?)?,
         Format::Text if changed => show_edit(&target, &edited, &report)?,
@@ -161,23 +161,21 @@ fn edit_target(
 }
 
 fn summarize(report: &EditReport<'_>, has_file: bool, mode: Mode) -> String {
-    let EditReport { file, server, .. } = report;
+    let EditReport { file, builtin, .. } = report;
     match (report.changed, report.written) {
         (false, _) if has_file => format!("Nothing to change: {file} already says this."),
         (false, _) => {
-            format!(
-                "Nothing to change: the built-in policy for {server} already says this, and {file} was not written."
-            )
+            format!("Nothing to change: {builtin} already says this, and {file} was not written.")
         }
         (true, false) => format!("This was a dry run: nothing was written to {file}."),
-        (true, true) if has_file => format!("Wrote {file}. Running wrappers take it up at once."),
+        (true, true) if has_file => format!("Wrote {file}. Running wrappers take it up within a moment."),
         (true, true) if mode == Mode::Patch => format!(
-            "Wrote {file}. It is laid over the built-in policy for {server}, which stays in force below it. Running wrappers \
-             take it up at once."
+            "Wrote {file}. It is laid over {builtin}, which stays in force below it. Running wrappers \
+             take it up within a moment."
         ),
-        (true, true) => format!(
-            "Wrote {file}: the built-in policy for {server}, with this change. Running wrappers take it up at once."
-        ),
+        (true, true) => {
+            format!("Wrote {file}: {builtin}, with this change. Running wrappers take it up within a moment.")
+        }
     }
 }
 
@@ -204,11 +202,11 @@ fn print_notes(edited: &Edited, before: &PolicyBefore) -> io::Result<()> {
 const MAX_WARNINGS: usize = 3;
 
 fn show_edit(target: &EditTarget, edited: &Edited, report: &EditReport<'_>) -> anyhow::Result<()> {
-    let EditReport { file, server, .. } = report;
+    let EditReport { file, builtin, .. } = report;
     let (name, old) = match &target.source {
         Some(source) => ((*file).to_owned(), source.text()),
         None if edited.policy.mode() == Mode::Patch => ("/dev/null".to_owned(), ""),
-        None => (format!("the built-in policy for {server}"), &*edit::write_out_builtin(&target.server)),
+        None => (builtin.to_string(), &*edit::write_out_builtin(&target.server)),
     };
     print(|out| {
         writeln!(out, "--- {name}\n+++ {file}")?;

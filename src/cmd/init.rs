@@ -27,7 +27,7 @@ use crate::clients::secret;
 use crate::exit::Exit;
 use crate::limits::OFFER_PATIENCE;
 use crate::paths::{self, POLICY_VARIABLE};
-use crate::policy::{Effect, Format, Server, ServerName, Strength, server};
+use crate::policy::{BuiltinTitle, Effect, Format, Server, ServerName, Strength, server};
 use crate::probe::{self, AppPages, ProbeError, ProbeTarget, ServerOffer};
 use crate::proxy::SpawnEnv;
 use crate::report::client_servers::Served;
@@ -51,6 +51,12 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let start = Start::find(args, &question)?;
     let (server, env) = (&start.server, &start.env);
+    if let (Some(_), Some(known)) = (args.strength, server.catalogue()) {
+        message::print_warning(&format!(
+            "--strength changes nothing here: {} is a known server, and its policy follows its catalogue.",
+            known.server
+        ));
+    }
     let settings = paths::load_settings(env)?;
     // Before the server runs: nobody should answer questions in vain.
     let output = args.output.as_deref().or(start.policy.as_deref());
@@ -142,9 +148,9 @@ fn write_builtin(start: &Start, target: &InitTarget, env: &Env) -> anyhow::Resul
     };
     let backups = write_and_keep(target, file, &text, &start.server, env)?;
     message::print_note(&format!(
-        "Wrote {}: the built-in policy for {}.{}",
+        "Wrote {}: {}.{}",
         visible_path(file),
-        start.server,
+        BuiltinTitle::of(&start.server),
         describe_backups(&backups)
     ));
     Ok(Exit::Ok)
@@ -273,9 +279,12 @@ impl Start {
     fn describe_next(&self, options: &str) -> String {
         let server = &self.server;
         match self.entry {
-            Entry::Wrapped => "running wrappers take it up at once".to_owned(),
+            Entry::Wrapped => "running wrappers take it up within a moment".to_owned(),
             Entry::Bare => format!("`policylayer register {options}{}` puts it in front of the server", self.selector),
-            Entry::None => format!("`policylayer register {options}{server}` puts it in front of the server"),
+            Entry::None => {
+                let selector = &self.selector;
+                format!("`policylayer register {options}{server} {selector}` puts it in front of the server")
+            }
         }
     }
 

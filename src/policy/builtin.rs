@@ -1,6 +1,7 @@
 //! The policy that applies if there is no file, and beneath a document that only hides.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::compile::{Policy, compile_builtin};
 use super::decision::Effect;
@@ -46,6 +47,39 @@ pub fn builtin_text(server: &Server) -> Cow<'static, str> {
             Strength::Balanced => include_str!("../../config/policies/other-balanced.toml"),
             Strength::Quiet => include_str!("../../config/policies/other-quiet.toml"),
         }),
+    }
+}
+
+/// What the built-in policy of a server is called in a sentence: after the server that it was written for. A server that has only the name
+/// of a known one gets the policy for any server, of the strength that was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuiltinTitle {
+    known: Option<&'static str>,
+    strength: Strength,
+}
+
+impl BuiltinTitle {
+    /// Returns the title of a server's built-in policy.
+    pub fn of(server: &Server) -> Self {
+        let known = server.catalogue().map(|known| known.server);
+        Self { known, strength: server.strength().unwrap_or_default() }
+    }
+
+    /// Returns what it was written for.
+    pub fn subject(self) -> &'static str {
+        self.known.unwrap_or("any server")
+    }
+}
+
+impl fmt::Display for BuiltinTitle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Strict is what it is unless somebody chose another one.
+        let milder = match (self.known, self.strength) {
+            (Some(_), _) | (None, Strength::Strict) => "",
+            (None, Strength::Balanced) => "balanced ",
+            (None, Strength::Quiet) => "quiet ",
+        };
+        write!(f, "the {milder}built-in policy for {}", self.subject())
     }
 }
 

@@ -50,7 +50,7 @@ mod work;
 
 pub use amount::{Amount, AmountError};
 pub use approval_terms::{ApprovalLifetime, ApprovalScope, Asking};
-pub use builtin::{Strength, builtin_policy, builtin_text};
+pub use builtin::{BuiltinTitle, Strength, builtin_policy, builtin_text};
 pub use compared_name::{ComparedName, UriForms, UriTemplate};
 pub use compile::{Mode, Policy};
 pub use condition::{ConditionInput, Sighting};

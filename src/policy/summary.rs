@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::builtin::Strength;
+use super::builtin::{BuiltinTitle, Strength};
 use super::compile::{Mode, Policy};
 use super::decision::Effect;
 use super::section::Section;
@@ -20,6 +20,7 @@ impl Policy {
         Summary {
             file: self.file.as_deref(),
             server: self.server(),
+            builtin: BuiltinTitle::of(self.identity()),
             package: None,
             mode: self.mode,
             strength: self.identity().strength().unwrap_or_default(),
@@ -72,6 +73,8 @@ pub struct Summary<'p> {
     pub mode: Mode,
     /// How strict the built-in policy is where the server has no catalogue.
     pub strength: Strength,
+    /// What the built-in policy of the server is called in a sentence.
+    pub builtin: BuiltinTitle,
     /// The effect for a tool that no rule names.
     pub otherwise: Effect,
     /// What happens to the tools of the server's catalogue; `None` if it has none.
@@ -173,11 +176,11 @@ impl fmt::Display for Summary<'_> {
                 write!(f, "{} hides tools and allows all others.", self.file.unwrap_or("the document"))?;
             }
             (Mode::Patch, _) => {
-                write!(f, "{} is laid over the built-in policy for {server}", self.file.unwrap_or("the document"))?;
+                write!(f, "{} is laid over {}", self.file.unwrap_or("the document"), self.builtin)?;
                 f.write_str(if is_known { "." } else { ", which knows no tool of this server." })?;
             }
             (Mode::Builtin, _) if is_known => {
-                write!(f, "the built-in policy for {server} is in force")?;
+                write!(f, "{} is in force", self.builtin)?;
                 self.package.map_or(Ok(()), |package| write!(f, " where the server's command starts {package}"))?;
                 f.write_str(".")?;
             }

@@ -10,7 +10,7 @@ use super::limit::LimitSummary;
 use super::lock::is_app;
 use crate::engine::{Trial, TrialInput, TrialResult, find_item};
 use crate::lock::ItemKind;
-use crate::policy::{Amount, Effect, LOCK_RULE, Mode, Policy, RequestSubject, SeenResult};
+use crate::policy::{Amount, BuiltinTitle, Effect, LOCK_RULE, Mode, Policy, RequestSubject, SeenResult};
 use crate::record::ResultRecord;
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
@@ -48,6 +48,9 @@ pub(crate) struct DecisionReport<'p> {
     /// What becomes of the result; only where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) result: Option<ResultReport>,
+    /// The policy that decides.
+    #[serde(skip)]
+    policy: &'p Policy,
 }
 
 /// What becomes of a result.
@@ -127,7 +130,15 @@ impl<'p> DecisionReport<'p> {
             seen: looks_at_session.then_some(seen.len()),
             limits: limits.collect(),
             result: result.map(|result| ResultReport::new(policy, subject, result)),
+            policy,
         })
+    }
+}
+
+impl DecisionReport<'_> {
+    /// Names the document that holds the rule.
+    pub(crate) fn document(&self) -> String {
+        document_of_rule(&self.rule, self.policy)
     }
 }
 
@@ -143,11 +154,11 @@ fn find_in_lock(policy: &Policy, subject: RequestSubject<&str>) -> Option<bool> 
     Some(policy.find_drift(kind, subject.name()).is_none())
 }
 
-/// Names the document that holds a rule: the policy file, or the built-in policy for the server.
-pub(crate) fn document_of_rule(rule: &str, file: Option<&str>, server: &str) -> String {
-    match file {
-        _ if rule == LOCK_RULE => format!("{server}, whose lock does not have it"),
+/// Names the document that holds a rule of a policy: the file, or the built-in policy.
+pub(crate) fn document_of_rule(rule: &str, policy: &Policy) -> String {
+    match policy.summarize().file {
+        _ if rule == LOCK_RULE => format!("{}, whose lock does not have it", policy.server()),
         Some(file) if !rule.starts_with("builtin:") => file.to_owned(),
-        _ => format!("the built-in policy for {server}"),
+        _ => BuiltinTitle::of(policy.identity()).to_string(),
     }
 }

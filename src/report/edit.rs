@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::limit::WindowText;
-use crate::policy::{Decision, Effect, Limit, Policy, Scope, Section, SectionEntry};
+use crate::policy::{BuiltinTitle, Decision, Effect, Limit, Policy, Scope, Section, SectionEntry};
 
 /// The result of `allow`, `deny`, `hide`, `limit`, `ask`, `reset` and `add`.
 #[derive(Debug, Serialize)]
@@ -12,6 +12,9 @@ pub(crate) struct EditReport<'p> {
     pub(crate) file: &'p str,
     /// The server that the policy is for.
     pub(crate) server: &'p str,
+    /// What the built-in policy of the server is called in a sentence.
+    #[serde(skip)]
+    pub(crate) builtin: BuiltinTitle,
     /// Whether the policy had to be changed.
     pub(crate) changed: bool,
     /// Whether the file was written; `false` after a dry run.

@@ -161,6 +161,9 @@ pub(crate) struct InForce<'p> {
     /// What decides, beside tool calls, where the policy has no entry.
     #[serde(skip)]
     sections_otherwise: &'static str,
+    /// The document that the rule is in.
+    #[serde(skip)]
+    pub(crate) document: String,
     /// What the agent is told about the rule.
     reason: Option<&'p str>,
     /// What becomes of its results; `null` if nothing is done to them.
@@ -288,10 +291,6 @@ impl<'e> Explanation<'e> {
         self.facts.iter().map(|known| fact_name(known.fact)).chain(irreversible).collect()
     }
 
-    pub(crate) fn document_in_force(&self, in_force: &InForce<'_>) -> String {
-        document_of_rule(in_force.rule, in_force.file, self.server)
-    }
-
     /// Returns what decides, beside tool calls, where the policy has no entry.
     pub(crate) fn sections_otherwise(&self) -> Option<&'static str> {
         self.in_force.as_ref().map(|in_force| in_force.sections_otherwise)
@@ -382,6 +381,7 @@ impl<'p> InForce<'p> {
             looks_at_session: policy.looks_at_session(tool),
             mode: summary.mode,
             sections_otherwise: describe_otherwise(policy),
+            document: document_of_rule(decision.rule, policy),
             reason: decision.reason,
             results: policy.result_plan(tool).map(|plan| plan.summarize()),
             rule: decision.rule,

@@ -12,7 +12,7 @@ use super::identity::Identity;
 use super::limit::whole_seconds;
 use crate::engine::limits::Memory;
 use crate::engine::{Action, Engine, Now};
-use crate::policy::{Amount, Decision, Effect, Limit, Mode, Policy, Scope, Section, Window};
+use crate::policy::{Amount, BuiltinTitle, Decision, Effect, Limit, Mode, Policy, Scope, Section, Window};
 use crate::probe::{ProbeLine, ServerOffer};
 use crate::report::lock_status::LockStatus;
 use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, SharedObjects, ToolFact, profile_tool};
@@ -107,6 +107,9 @@ pub(crate) struct PolicyInForce<'v> {
     pub(crate) file: Option<&'v str>,
     /// What is in force: the file, the built-in policy, or the file over the built-in policy.
     pub(crate) mode: Mode,
+    /// What the built-in policy of the server is called in a sentence.
+    #[serde(skip)]
+    pub(crate) builtin: BuiltinTitle,
 }
 
 /// A tool under the policy.
@@ -272,7 +275,7 @@ impl<'v> InspectReport<'v> {
             identity: Identity::of_command(policy.identity(), command),
             lock: None,
             notes,
-            policy: PolicyInForce { file: summary.file, mode: summary.mode },
+            policy: PolicyInForce { file: summary.file, mode: summary.mode, builtin: summary.builtin },
             prompts: prompts.collect(),
             protocol: &offer.protocol,
             resource_list: resources,

@@ -15,7 +15,7 @@ use crate::author::edit::{
     write_out_builtin,
 };
 use crate::author::history::Undo;
-use crate::policy::{self, Format, Mode, Policy, Source, ToolGlob};
+use crate::policy::{self, BuiltinTitle, Format, Mode, Policy, Source, ToolGlob};
 use crate::report::edit::{RuleDecision, compare_decisions, compare_entries};
 use crate::report::policy_tests::{TestedFile, find_tests_beside};
 use crate::shell::as_word;
@@ -348,7 +348,7 @@ fn show_difference(place: &ServerPlace, edited: &Edited) -> Markup {
     let (name, old) = match &target.source {
         Some(source) => (source.name().to_owned(), source.text().to_owned()),
         None if edited.policy.mode() == Mode::Patch => ("no file yet".to_owned(), String::new()),
-        None => (format!("the built-in policy for {}", target.server), builtin()),
+        None => (BuiltinTitle::of(&target.server).to_string(), builtin()),
     };
     html! {
         p.file { (name) " → " code { (visible_path(&target.path)) } }

@@ -8,7 +8,7 @@ use super::form::Fields;
 use super::page::show_page;
 use super::server::ServerPlace;
 use super::site::Site;
-use crate::policy::{self, Format, LOCK_RULE, Source};
+use crate::policy::{self, BuiltinTitle, Format, LOCK_RULE, Source};
 use crate::visible::escape_invisible;
 
 const BUILT_IN: &str = "builtin:";
@@ -32,7 +32,7 @@ pub(super) fn show_rule(site: &Site, fields: &Fields) -> WebAnswer {
     let source = match (built_in, &place.target.source) {
         (None, Some(source)) => source.clone(),
         _ => {
-            let name = format!("the built-in policy for {}", place.target.server.name());
+            let name = BuiltinTitle::of(&place.target.server).to_string();
             Source::new(name, Format::Toml, policy::builtin_text(&place.target.server))
         }
     };

@@ -66,7 +66,7 @@ fn show_explanation(site: &Site, place: &ServerPlace, explanation: &Explanation<
                 dt { "Now" }
                 dd {
                     span class={ "state effect-" (now.effect.as_str()) } { (name_effect(now.effect.as_str())) } " by "
-                    (link_rule(site, place, now.rule)) " of " (escape_invisible(&explanation.document_in_force(now)))
+                    (link_rule(site, place, now.rule)) " of " (escape_invisible(&now.document))
                     @for detail in explanation.details_in_force(now) { p { (in_code(&detail)) } }
                 }
             }

@@ -10,7 +10,7 @@ use super::site::Site;
 use crate::engine::TrialInput;
 use crate::paths::LoadedPolicy;
 use crate::policy::RequestSubject;
-use crate::report::decision::{DecisionReport, ResultReport, document_of_rule};
+use crate::report::decision::{DecisionReport, ResultReport};
 use crate::report::limit::WindowText;
 use crate::report::tool_arguments::{ArgumentField, ArgumentKind, find_arguments};
 use crate::visible::{count_of, escape_invisible, escape_invisible_json};
@@ -208,7 +208,7 @@ fn try_call(site: &Site, place: &ServerPlace, loaded: &LoadedPolicy, tool: &str,
         p {
             "The call is " span class={ "state effect-" (report.effect.as_str()) } { (name_effect(report.effect.as_str())) } " by "
             (link_rule(site, place, &report.rule)) " of "
-            (escape_invisible(&document_of_rule(&report.rule, report.file, report.server))) "."
+            (escape_invisible(&report.document())) "."
         }
         @if let Some(reason) = &report.reason { p { (escape_invisible(reason)) } }
         @for call in &report.limits {

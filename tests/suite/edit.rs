@@ -259,7 +259,7 @@ fn each_verb_does_what_it_says_and_shows_it() {
         "{}",
         ran.out
     );
-    assert!(ran.err.contains("Running wrappers take it up at once."), "{}", ran.err);
+    assert!(ran.err.contains("Running wrappers take it up within a moment."), "{}", ran.err);
 
     good(&home, &["allow", "get_lists", "send_campaign", "--server", "iterable"]);
     assert_eq!((effect(&home, "get_lists"), effect(&home, "send_campaign")), ("allow".to_owned(), "allow".to_owned()));

@@ -10,7 +10,7 @@ use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::document::quoted_key;
 use crate::policy::keys::words::list_words;
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
-use crate::policy::{Format, Section, Server, Source, ToolGlob, report_errors};
+use crate::policy::{BuiltinTitle, Format, Section, Server, Source, ToolGlob, report_errors};
 
 /// A pasted document that is valid.
 #[derive(Debug)]
@@ -130,7 +130,8 @@ pub fn merge_pasted(
     let is_patch = source.is_none() && start == Start::Patch;
     if is_patch {
         notes.push(format!(
-            "Tools that the built-in policy for {server} does not know are hidden, as the pasted `default` says."
+            "Tools that {} does not know are hidden, as the pasted `default` says.",
+            BuiltinTitle::of(server)
         ));
     }
     let is_about_all = !classes.is_empty() || !all.is_empty() || named.iter().any(|tool| tool.name.matches_all());

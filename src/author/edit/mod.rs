@@ -27,7 +27,7 @@ use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::keys::FromDocument;
 use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::policy::window::WindowLength;
-use crate::policy::{Diagnostic, Format, Policy, Server, Source, builtin_text, limit_keys};
+use crate::policy::{BuiltinTitle, Diagnostic, Format, Policy, Server, Source, builtin_text, limit_keys};
 use crate::visible::escape_invisible;
 
 /// An edited policy. It loads, and decides as ordered.
@@ -128,8 +128,9 @@ pub fn write_out_builtin(server: &Server) -> String {
     let kept = head.split("\n#\n").skip_while(|paragraph| !paragraph.contains("uilt into policylayer")).skip(1);
     let kept: String = kept.map(|paragraph| format!("#\n{}\n", paragraph.trim_end())).collect();
     format!(
-        "# What the agent may do with the MCP server {server}.\n#\n# It began as policylayer's built-in policy for {server}, and \
-         replaces it.\n{kept}{rest}"
+        "# What the agent may do with the MCP server {server}.\n#\n# It began as policylayer's built-in policy for {}, and \
+         replaces it.\n{kept}{rest}",
+        BuiltinTitle::of(server).subject()
     )
 }
 

@@ -9,7 +9,8 @@ use crate::policy::decode::decode;
 use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::policy::{
-    self, BesideTools, Diagnostic, Effect, Format, Loaded, Mode, Policy, Server, Source, ToolGlob, builtin_text,
+    self, BesideTools, BuiltinTitle, Diagnostic, Effect, Format, Loaded, Mode, Policy, Server, Source, ToolGlob,
+    builtin_text,
 };
 
 /// A tool's name or a glob, with the key that stands for it in a policy.
@@ -190,7 +191,8 @@ fn append_rules(text: &str, rules: &[DocumentMember], server: &Server) -> Option
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let gap = if text.ends_with('\n') || text.is_empty() { "" } else { end };
     let rules = format!(
-        "\n# These rules of policylayer's built-in policy for {server} make this file stand alone.\n{document}"
+        "\n# These rules of policylayer's built-in policy for {} make this file stand alone.\n{document}",
+        BuiltinTitle::of(server).subject()
     );
     Some(format!("{text}{gap}{}", rules.replace('\n', end)))
 }

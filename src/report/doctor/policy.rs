@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{ChainReport, Finding, LaunchChain, LockState, Problem, StepId};
 use crate::engine::Asks;
 use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
-use crate::policy::{LockMode, Server, ServerName};
+use crate::policy::{BuiltinTitle, LockMode, Server, ServerName};
 use crate::report::client_servers::{ServedError, name_for_wrapper};
 use crate::report::identity::Identity;
 use crate::report::lock_status::LockStatus;
@@ -161,19 +161,11 @@ fn describe_identity(
     }
 }
 
-/// A name alone makes it no known server, and a second account of one has a name of its own.
-fn describe_builtin(loaded: &LoadedPolicy) -> String {
-    let known = loaded.policy.identity().catalogue();
-    known.map_or_else(
-        || "the built-in policy for any server".to_owned(),
-        |known| format!("the built-in policy for {}", known.server),
-    )
-}
-
 /// Checks a policy that nothing names: a command in this terminal may find another one.
 fn check_loaded(chain: &LaunchChain<'_>, server: &ServerName, file: Option<&Path>, loaded: &LoadedPolicy) -> Finding {
     let Some(elsewhere) = find_another_policy(chain, server, file) else { return check_warnings(server, file, loaded) };
-    let in_force = file.map_or_else(|| describe_builtin(loaded), |file| file.display().to_string());
+    let in_force =
+        file.map_or_else(|| BuiltinTitle::of(loaded.policy.identity()).to_string(), |file| file.display().to_string());
     let (client, other) = (chain.client, elsewhere.display());
     Err(Problem::warning(
         format!(
@@ -188,7 +180,9 @@ fn check_loaded(chain: &LaunchChain<'_>, server: &ServerName, file: Option<&Path
 }
 
 fn check_warnings(server: &ServerName, file: Option<&Path>, loaded: &LoadedPolicy) -> Finding {
-    let Some(file) = file else { return Ok(format!("{}; there is no file for it", describe_builtin(loaded))) };
+    let Some(file) = file else {
+        return Ok(format!("{}; there is no file for it", BuiltinTitle::of(loaded.policy.identity())));
+    };
     let (file, word) = (file.display(), as_word(&file.to_string_lossy()));
     match loaded.warnings.len() as u64 {
         0 => Ok(format!("valid: {file}")),

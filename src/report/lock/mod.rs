@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::lock::{Change, ItemKind, Lock, LockError, LockedPackage, Subject, compare};
 use crate::package::{FileMoment, PackageFacts, find_facts, pin_version};
 use crate::paths::{self, LockFileError, ReplaceError};
-use crate::policy::{ServerName, nearest_word};
+use crate::policy::{LockMode, ServerName, nearest_word};
 use crate::probe::{self, AppPages, ProbeError, ProbeTarget, ServerOffer, ShowProgress};
 use crate::report::client_servers::ServedError;
 use crate::report::doctor::client_env::describe_unfilled;
@@ -212,6 +212,9 @@ pub(crate) struct LockReport {
     pub(crate) changes: Vec<Change>,
     /// The lock file.
     pub(crate) file: String,
+    /// What the policy says about what is not in the lock.
+    #[serde(skip)]
+    pub(crate) mode: LockMode,
     /// How the package is held, in a phrase; `null` if the command does not show which package it starts.
     pub(crate) held: Option<String>,
     /// What could not be listed or compared, each in a clause.
@@ -255,6 +258,7 @@ impl LockReport {
             changes,
             file: visible_path(&comparison.target.file),
             held: comparison.facts.as_ref().map(|facts| escape_invisible(&facts.to_string())),
+            mode: comparison.target.policy.lock_mode(),
             notes: comparison.notes.clone(),
             package: comparison.new.package.clone(),
             same: comparison.is_same(),

@@ -211,13 +211,14 @@ impl Page {
             self.push_paragraph(UNLOADED);
             return;
         };
-        let (rule, document) = (escape_invisible(in_force.rule), explanation.document_in_force(in_force));
+        let rule = escape_invisible(in_force.rule);
         let style = effect_style(in_force.effect.as_str());
         let (effect, rule) = match self.face {
             Face::Terminal { .. } => (format!("{style}{}{style:#}", in_force.effect), rule),
             Face::Markdown => (format!("**{}**", in_force.effect), format_code(&rule)),
         };
-        let mut sentences = vec![format!("{effect}, by the rule {rule} of {}.", self.escape_markup(&document))];
+        let mut sentences =
+            vec![format!("{effect}, by the rule {rule} of {}.", self.escape_markup(&in_force.document))];
         sentences.extend(explanation.details_in_force(in_force).iter().map(|detail| self.escape_markup(detail)));
         let standing = match in_force.compared {
             Standing::Same => "That is what is recommended.",

@@ -57,10 +57,10 @@ fn write_head(
     let info = |key: &str| report.server_info.get(key).and_then(serde_json::Value::as_str).map(shorten_name);
     let name = info("name").unwrap_or_else(|| "without a name".to_owned());
     let version = info("version").map(|version| format!(" {version}")).unwrap_or_default();
-    let (server, file) = (report.server, report.policy.file.unwrap_or_default());
+    let (builtin, file) = (report.policy.builtin, report.policy.file.unwrap_or_default());
     let policy = match report.policy.mode {
-        Mode::Builtin => format!("the built-in policy for {server}"),
-        Mode::Patch => format!("{file}, laid over the built-in policy for {server}"),
+        Mode::Builtin => builtin.to_string(),
+        Mode::Patch => format!("{file}, laid over {builtin}"),
         Mode::Standalone => file.to_owned(),
     };
     for withheld in &report.withheld {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::lock::{Change, Subject};
+use crate::policy::LockMode;
 use crate::report::lock::{LockReport, LockTotals, subject_name};
 use crate::term::diff;
 use crate::term::style::{DIM, SUCCESS, WARN, risk_style};
@@ -18,10 +19,7 @@ pub(crate) fn write_result(out: &mut dyn Write, report: &LockReport, selector: &
             match changes.len() as u64 {
                 0 => {
                     writeln!(out, "{SUCCESS}Locked {server}{SUCCESS:#}: {totals}.")?;
-                    writeln!(
-                        out,
-                        "  A session shows an agent what is in the lock, and hides what is new or differs until it is accepted."
-                    )?;
+                    writeln!(out, "  {}", describe_mode(report.mode))?;
                 }
                 count => writeln!(out, "{SUCCESS}Accepted {}{SUCCESS:#} of {server}.", count_of(count, "change"))?,
             }
@@ -45,6 +43,20 @@ pub(crate) fn write_result(out: &mut dyn Write, report: &LockReport, selector: &
             let others = count_of(count, "other change");
             writeln!(out, "{others} {are} not accepted: `policylayer lock diff {selector}` prints what differs.")
         }
+    }
+}
+
+/// What sessions make of the lock under the policy.
+fn describe_mode(mode: LockMode) -> &'static str {
+    match mode {
+        LockMode::Hide | LockMode::Required => {
+            "A session shows an agent what is in the lock, and hides what is new or differs until it is accepted."
+        }
+        LockMode::Ask => "A session asks a person about each use of what is new or differs, until it is accepted.",
+        LockMode::Warn => {
+            "Its policy says `lock = \"warn\"`: a session passes what is new or differs on, and says so on stderr and in the log."
+        }
+        LockMode::Off => "Its policy says `lock = \"off\"`: no session reads the lock.",
     }
 }
 
