@@ -27,7 +27,7 @@ A server is:
   protected     started through `wrap`, and the policy is valid
   observed      started through `wrap --observe`: nothing is enforced
   unprotected   started directly
-  out of reach  reached over HTTP
+  out of reach  only read, or its address cannot be carried over to `wrap --url`
   broken        cannot start: entry or policy invalid, or a program missing
 
 Nothing is started. `policylayer doctor` starts servers, and checks more.";
@@ -83,10 +83,10 @@ pub(crate) struct All {
     #[arg(long, conflicts_with_all = ["key", "all_clients"])]
     pub all: bool,
     /// With --all: do not ask
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "key")]
     pub yes: bool,
     /// With --all: the output format of the plan and the result
-    #[arg(long, value_name = "FORMAT", value_enum, requires = "all")]
+    #[arg(long, value_name = "FORMAT", value_enum, requires = "all", conflicts_with = "key")]
     pub format: Option<Format>,
 }
 

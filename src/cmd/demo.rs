@@ -135,7 +135,7 @@ fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "  {}\n", POLICY.join("\n  "))?;
     writeln!(
         out,
-        "  It hides one tool, and what the server knows of people stays here. For the rest the built-in policy stays in force. `catalogue` says which server the stand-in\n  plays: behind `npx -y @iterable/mcp` it is not needed.\n"
+        "  It hides one tool, and what the server knows of people stays here. For the\n  rest the built-in policy stays in force. `catalogue` says which server the\n  stand-in plays: behind `npx -y @iterable/mcp` it is not needed.\n"
     )?;
 
     write_tools(out, &report, &seen, None)?;

@@ -62,7 +62,13 @@ pub(crate) fn print_history(args: &HistoryArgs, env: &Env) -> anyhow::Result<Exi
     let now = Zoned::now();
     print_report(&edits, args.format, |out, edits| {
         if edits.is_empty() {
-            return writeln!(out, "No edit of a policy is kept.");
+            let whose = args.server.as_deref().map(|server| format!(" of {}", escape_invisible(server)));
+            return writeln!(
+                out,
+                "No edit of {} policy{} is kept.",
+                if whose.is_some() { "the" } else { "a" },
+                whose.unwrap_or_default()
+            );
         }
         if args.diff {
             return edits.iter().try_for_each(|edit| write_edit(out, edit, &now));
@@ -130,10 +136,16 @@ pub(crate) fn undo_edit(args: &UndoArgs, env: &Env) -> anyhow::Result<Exit> {
     match done {
         Ok(kept) => report_kept(kept),
         Err(CannotUndo::Changed { left, number, found }) => {
-            print(|out| write_difference(out, &left.file, left.after.as_deref(), found.as_deref()))?;
+            // A program reads one document from stdout, or nothing.
+            let shown = match args.format {
+                Format::Text => {
+                    print(|out| write_difference(out, &left.file, left.after.as_deref(), found.as_deref()))?;
+                    ", as shown above"
+                }
+                Format::Json => "",
+            };
             bail!(
-                "{} was changed since edit {number}, as shown above, so nothing was undone. Put it back by hand, or edit it as it \
-                 is.",
+                "{} was changed since edit {number}{shown}, so nothing was undone. Put it back by hand, or edit it as it is.",
                 visible_path(Path::new(&left.file))
             );
         }

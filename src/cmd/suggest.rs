@@ -20,6 +20,7 @@ use crate::policy::{self, Format, Policy, Section, Server, ServerName, Source};
 use crate::report::client_servers::PolicyPlace;
 use crate::report::log_records::{LogRecords, choose_server};
 use crate::report::survey::{UsageSurvey, item_lacks_an_entry, lacks_an_entry};
+use crate::shell::as_word;
 use crate::term::style::format_local_time;
 use crate::term::{diff, message};
 use crate::visible::{escape_invisible, visible_path};
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     // What it lets through is tried, not assumed.
     let after = log.survey_log(&policy)?;
     match (&source, args.output.as_deref()) {
-        (_, Some(file)) => create_file(file, suggested.text())?,
+        (_, Some(file)) => create_file(file, suggested.text(), &place.server)?,
         (Some(source), None) if source.text() == suggested.text() => {}
         (_, None) if args.apply => apply(&place, source.as_ref(), &suggested, env)?,
         (Some(source), None) => print_diff(source.name(), source.text(), suggested.text())?,
@@ -102,7 +103,7 @@ fn apply(place: &PolicyPlace, source: Option<&Source>, suggested: &Source, env: 
         None => print_diff(&name, &write_out_builtin(&place.server), suggested.text())?,
     }
     message::print_note(&format!(
-        "Wrote {name}. Running wrappers take it up at once; `policylayer undo {}` takes it back.",
+        "Wrote {name}. Running wrappers take it up within a moment; `policylayer undo {}` takes it back.",
         place.server
     ));
     Ok(())
@@ -214,7 +215,7 @@ fn print_refused(
 }
 
 /// Writes a file that must not exist yet.
-fn create_file(file: &Path, text: &str) -> anyhow::Result<()> {
+fn create_file(file: &Path, text: &str, server: &Server) -> anyhow::Result<()> {
     let name = visible_path(file);
     let created = OpenOptions::new().write(true).create_new(true).open(file);
     match created {
@@ -227,7 +228,9 @@ fn create_file(file: &Path, text: &str) -> anyhow::Result<()> {
         }
     }
     message::print_note(&format!(
-        "Wrote {name}. Read it, try it with `policylayer replay --policy {name}`, and put it in force."
+        "Wrote {name}. Read it, and try it with `policylayer replay --server {server} --policy {}`. `policylayer suggest --server \
+         {server} --apply` puts in force what the log suggests.",
+        as_word(&file.to_string_lossy())
     ));
     Ok(())
 }

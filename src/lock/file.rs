@@ -21,7 +21,7 @@ pub enum LockError {
     #[error("it is larger than {MAX_LOCK} bytes. Fix: make it anew with `policylayer lock`")]
     TooLarge,
     /// The file is not JSON, or not a lock.
-    #[error("{0}. Fix: restore the file, or make it anew with `policylayer lock`")]
+    #[error("it is no lock that can be read: {0}. Fix: restore the file, or make it anew with `policylayer lock`")]
     Broken(String),
     /// The file was written by a newer version.
     #[error("it has version {0}, and this policylayer knows version \"1\". Fix: update policylayer")]

@@ -2,7 +2,7 @@
 
 use super::id::IdError;
 use crate::limits::{MAX_DEPTH, MAX_NAME, MAX_QUOTED, MAX_URI};
-use crate::visible::shorten;
+use crate::visible::{escape_invisible, shorten};
 
 /// Why a line is not acceptable. The text says what is wrong, and at which byte if that helps.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,11 +71,11 @@ pub enum Fault {
         expected: &'static str,
     },
     /// A method or name that some parser takes for another.
-    #[error("some parsers take the {what} {text:?} for another one")]
+    #[error("some parsers take the {what} {} for another one", escape_invisible(text))]
     Ambiguous {
         /// What it is: "method" or "name".
         what: &'static str,
-        /// The text, decoded as well as it can be.
+        /// The JSON that it was written as.
         text: String,
     },
     /// A method that some peer takes for one of the protocol's.

@@ -196,7 +196,10 @@ fn what_is_no_tool_is_decided_too() {
         (&json!("file:///srv/reports/a"), &json!("allow"), &json!(5), None, None)
     );
     for (method, why) in [
-        ("tools/call", "error: tools/call is decided by `tools`, `classes`, `hide`. Use --tool instead of --method."),
+        (
+            "tools/call",
+            "error: tools/call is decided by `tools`, `classes`, `hide`. Give the tool's name instead of --method.",
+        ),
         ("skills/get", "error: skills/get is decided by `resources`. Use --resource instead of --method."),
         (
             "completion/complete",

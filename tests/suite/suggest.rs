@@ -97,7 +97,7 @@ rate_limit = "10/minute"
     assert_eq!(policy.decide_tool("never_reached_the_server").effect, Effect::Hide);
     let (text, err) = suggested(&home, &[]);
     assert_eq!(text, expected);
-    assert!(err.contains("Wrote out.toml.") && err.contains("replay --policy out.toml"), "{err}");
+    assert!(err.contains("Wrote out.toml.") && err.contains("replay --server shop --policy out.toml"), "{err}");
     assert_eq!(refuses(&home, "out.toml"), 0);
     // Nothing is overwritten.
     let again = home.run(&["suggest", "-o", "out.toml"]);

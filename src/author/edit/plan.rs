@@ -359,7 +359,8 @@ pub(super) fn change_entry(
     if changes.iter().any(is_action) {
         let mut gone: Vec<&str> = Vec::new();
         // The reason belonged to the action, unless something else refuses with it.
-        let has_checks = kept.members().iter().any(|(key, _)| !NO_CHECKS.contains(&key.name.as_str()));
+        let refuses = |key: &str| !NO_CHECKS.contains(&key) && !matches!(key, "preview" | "returns" | "targets");
+        let has_checks = kept.members().iter().any(|(key, _)| refuses(&key.name));
         if order.reason.is_none() && !has_checks {
             gone.extend(["reason", "on_deny"]);
         }

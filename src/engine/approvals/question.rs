@@ -212,12 +212,19 @@ fn preview_lines(preview: &str) -> Vec<String> {
     lines
 }
 
-/// Splits a text after as many characters as fit into `columns`, and at least after one. None takes more than two.
+/// Splits a text after as many characters as fit into `columns`, and at least after one, at a blank if there is one in the second half
+/// of them. No character takes more than two columns.
 fn split_at_width(text: &str, columns: usize) -> (&str, &str) {
     let mut used = 0;
     let end = text.char_indices().find(|(at, c)| {
         used += if c.is_ascii() { 1 } else { 2 };
         *at > 0 && used > columns
     });
-    text.split_at(end.map_or(text.len(), |(at, _)| at))
+    let Some((end, _)) = end else { return (text, "") };
+    let (now, later) = text.split_at(end);
+    match now.rfind(' ').filter(|at| *at > end / 2) {
+        Some(_) if later.starts_with(' ') => (now, later.trim_start()),
+        Some(at) => (text.get(..at).unwrap_or(now), text.get(at + 1..).unwrap_or(later)),
+        None => (now, later.trim_start()),
+    }
 }

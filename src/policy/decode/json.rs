@@ -71,7 +71,10 @@ fn report_syntax_error<T>(text: &str, base: usize, error: &serde_json::Error, re
     let line_start: usize = part.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let at = (base + line_start + error.column().saturating_sub(1)).min(text.len());
     let words = error.to_string();
-    let message = words.split(" at line ").next().unwrap_or_default();
+    let message = match words.split(" at line ").next().unwrap_or_default() {
+        "expected ident" => "here should be an object, a list, a string, a number, true, false or null",
+        message => message,
+    };
     let (before, after) = text.split_at(floor_char_boundary(text, at));
     let hint = if after.starts_with([']', '}']) && before.trim_end().ends_with(',') {
         "remove the comma before the closing bracket"

@@ -66,11 +66,12 @@ pub(crate) fn result_text(result: &ResultRecord) -> String {
     let mut texts = Vec::new();
     match withheld {
         Some(rule) => texts.push(format!("result withheld by {rule}")),
-        None if *stripped + *cut > 0 => {
-            let (stripped, cut) = (count_of(*stripped, "character"), count_of(*cut, "text"));
-            texts.push(format!("of its result: {stripped} stripped, {cut} cut"));
+        None => {
+            let stripped = (*stripped > 0).then(|| format!("{} stripped", count_of(*stripped, "character")));
+            let cut = (*cut > 0).then(|| format!("{} cut", count_of(*cut, "text")));
+            let done: Vec<_> = stripped.into_iter().chain(cut).collect();
+            texts.extend((!done.is_empty()).then(|| format!("of its result: {}", done.join(", "))));
         }
-        None => {}
     }
     if !stand_ins.is_empty() && withheld.is_none() {
         let kinds: Vec<_> = stand_ins.iter().map(|(kind, count)| format!("{count} {kind}")).collect();

@@ -80,7 +80,14 @@ pub(crate) fn write_card(out: &mut dyn Write, entry: &ApprovalEntry, now: Durati
     let rest = [
         ("Note to the agent", entry.note.as_deref().map(escape_invisible)),
         ("Session", Some(escape_invisible(&entry.session))),
-        ("SHA-256", Some(format!("{} (the line that is held)", escape_invisible(&entry.line)))),
+        (
+            "SHA-256",
+            Some(format!(
+                "{} (the line that {} held)",
+                escape_invisible(&entry.line),
+                if entry.state.is_open() { "is" } else { "was" }
+            )),
+        ),
     ];
     for (name, text) in rest.into_iter().filter_map(|(name, text)| Some((name, text?))) {
         writeln!(out, "  {DIM}{name:<LABEL$}{DIM:#} {text}")?;

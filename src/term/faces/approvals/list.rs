@@ -43,7 +43,7 @@ pub(crate) fn write_list(
         )?;
     }
     if open.iter().any(|entry| entry.state == ApprovalState::Late) {
-        writeln!(out, "A late call was refused when its time was up. Once approved, the agent may repeat it once.")?;
+        writeln!(out, "A late call is not held any more. Once approved, the agent may repeat it once.")?;
     }
     if !answered.is_empty() {
         writeln!(out, "\nAnswered in the last day:")?;
