@@ -47,9 +47,7 @@ impl Id {
     }
 
     fn checked_text(json: &[u8]) -> Result<&str, IdError> {
-        if json.len() > MAX_ID {
-            return Err(IdError::Length);
-        }
+        check_length(json.len())?;
         std::str::from_utf8(json).map_err(|_| IdError::Type)
     }
 
@@ -74,6 +72,15 @@ impl IdKey {
         Self::from_text(Id::checked_text(json)?)
     }
 
+    /// Reads the key of an id written as JSON.
+    ///
+    /// # Errors
+    /// As [`Id::parse`].
+    pub fn parse_text(json: &str) -> Result<Self, IdError> {
+        check_length(json.len())?;
+        Self::from_text(json)
+    }
+
     fn from_text(json: &str) -> Result<Self, IdError> {
         if let Some(key) = Self::parse_counter(json) {
             return Ok(key);
@@ -91,12 +98,18 @@ impl IdKey {
     }
 
     /// The fast path for what nearly every client sends: digits that count up, few enough to be exact.
+    #[inline]
     fn parse_counter(json: &str) -> Option<Self> {
-        if !matches!(json.len(), 1..=15) || (json.starts_with('0') && json != "0") {
+        if !matches!(json.len(), 1..=15) || (json.as_bytes().first() == Some(&b'0') && json.len() > 1) {
             return None;
         }
-        let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
-        let value = json.bytes().try_fold(0, |value, byte| Some(value * 10 + digit(byte)?))?;
+        let mut value = 0_u64;
+        for byte in json.bytes() {
+            if !byte.is_ascii_digit() {
+                return None;
+            }
+            value = value * 10 + u64::from(byte - b'0');
+        }
         Some(Self::Number((value as f64).to_bits()))
     }
 
@@ -109,6 +122,10 @@ impl IdKey {
         // Adding zero turns -0 into 0.
         (value.is_finite() && value.fract() == 0.0).then(|| Self::Number((value + 0.0).to_bits()))
     }
+}
+
+fn check_length(length: usize) -> Result<(), IdError> {
+    if length > MAX_ID { Err(IdError::Length) } else { Ok(()) }
 }
 
 impl Hash for IdKey {

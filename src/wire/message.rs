@@ -76,7 +76,7 @@ impl<'l> Message<'l> {
         {
             return Err(Fault::Version);
         }
-        let key = |id: &str| IdKey::parse(id.as_bytes()).map_err(Fault::Id);
+        let key = |id: &str| IdKey::parse_text(id).map_err(Fault::Id);
         // Some peers write null for what is absent: `"error":null` beside a result, and the other way round.
         let (result, error) = match (envelope.result, envelope.error) {
             (Some(result), Some("null")) => (Some(result), None),
@@ -346,7 +346,7 @@ pub fn find_traceparent(line: &[u8]) -> Option<&str> {
 
 /// Returns the request that a `notifications/cancelled` cancels.
 pub fn cancelled_request(params: Option<&str>) -> Option<IdKey> {
-    IdKey::parse(view::find_member(params?, "requestId")?.as_bytes()).ok()
+    IdKey::parse_text(view::find_member(params?, "requestId")?).ok()
 }
 
 /// Returns whether a `notifications/cancelled` says that its sender has waited long enough, as the SDKs for TypeScript and

@@ -9,13 +9,13 @@
 //! lone surrogates and numbers that overflow, and it does not see duplicates without building values.
 
 mod scalar;
-
-use std::ops::Range;
+mod string;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
-use super::text::{plain_end, push_decoded, stop_bits};
+use super::text::{is_plain_key, push_decoded};
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
+use string::{RawText, Spelling};
 
 /// The keys of a JSON-RPC message.
 pub const ENVELOPE_KEYS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
@@ -73,31 +73,17 @@ impl KeyLengths {
         if length < 63 { 1 << length } else { Self::NOT_PLAIN }
     }
 
+    #[inline]
     fn add(&mut self, key: &[u8]) {
-        let is_plain = key.iter().fold(true, |plain, byte| plain & byte.is_ascii_graphic() & (*byte != b'\\'));
-        self.0 |= if is_plain { Self::bit(key.len()) } else { Self::NOT_PLAIN };
-    }
-}
-
-impl<'l> Envelope<'l> {
-    fn member_mut(&mut self, name: &str) -> &mut Option<&'l str> {
-        match name {
-            "jsonrpc" => &mut self.jsonrpc,
-            "id" => &mut self.id,
-            "method" => &mut self.method,
-            "params" => &mut self.params,
-            "result" => &mut self.result,
-            _ => &mut self.error,
-        }
+        self.0 |= if is_plain_key(key) { Self::bit(key.len()) } else { Self::NOT_PLAIN };
     }
 }
 
 /// Up to this many keys, duplicates are found by comparing each pair; beyond it, by sorting.
 const FEW_KEYS: usize = 16;
 
-/// From this many bytes of a string on, the rest is scanned in blocks: keys are shorter, most of a large message is
-/// not.
-const LONG: usize = 32;
+/// What was scanned, or what is wrong with the line. A fault is large and rare, so it is elsewhere.
+type Scanned<T> = Result<T, Box<Fault>>;
 
 /// An open container: where its keys begin, or an array.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +98,14 @@ struct KeyPlace {
     /// `start << 1`, with the lowest bit set if the key is in the arena.
     place: u32,
     len: u32,
+}
+
+impl KeyPlace {
+    /// `None` if it is too far away.
+    #[inline]
+    fn new(start: usize, len: usize, arena: u64) -> Option<Self> {
+        Some(Self { place: u32::try_from((start as u64) << 1 | arena).ok()?, len: u32::try_from(len).ok()? })
+    }
 }
 
 /// Reads lines strictly, and keeps its buffers from one line to the next.
@@ -132,7 +126,7 @@ impl Reader {
     /// With the first thing that is wrong with it.
     pub fn read_line<'l>(&mut self, line: &'l [u8], depth: StrictDepth) -> Result<Envelope<'l>, Fault> {
         let text = std::str::from_utf8(trim_line_end(line)).map_err(|error| Fault::Utf8(error.valid_up_to()))?;
-        self.start_scan(text, depth).scan_message()
+        self.start_scan(text, depth, Outermost::Message).scan_message().map_err(|fault| *fault)
     }
 
     /// Reads one object as strictly as those inside a line, and nothing else: what may be a member of a message.
@@ -140,10 +134,10 @@ impl Reader {
     /// # Errors
     /// With the first thing that is wrong with it. Places are bytes of `text`.
     pub fn read_object(&mut self, text: &str) -> Result<(), Fault> {
-        self.start_scan(text, StrictDepth::EVERYTHING).scan_object()
+        self.start_scan(text, StrictDepth::EVERYTHING, Outermost::Inner).scan_object().map_err(|fault| *fault)
     }
 
-    fn start_scan<'l>(&mut self, text: &'l str, depth: StrictDepth) -> Scan<'_, 'l> {
+    fn start_scan<'l>(&mut self, text: &'l str, depth: StrictDepth, outermost: Outermost) -> Scan<'_, 'l> {
         self.levels.clear();
         self.keys.clear();
         self.arena.clear();
@@ -151,7 +145,16 @@ impl Reader {
         if self.keys.capacity() * size_of::<KeyPlace>() + self.arena.capacity() > KEEP_BUFFER {
             *self = Self::default();
         }
-        Scan { reader: self, text, bytes: text.as_bytes(), at: 0, depth, inner_keys: KeyLengths::default() }
+        Scan {
+            reader: self,
+            text,
+            bytes: text.as_bytes(),
+            depth,
+            outermost,
+            members: [None; _],
+            member: (0, 0),
+            inner_keys: KeyLengths::default(),
+        }
     }
 }
 
@@ -161,221 +164,239 @@ pub fn trim_line_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// A string as written: where it is, between its quotes, and whether it has escapes.
-struct RawText {
-    range: Range<usize>,
-    spelling: Spelling,
-}
-
+/// What the outermost object is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Spelling {
-    Plain,
-    Escaped,
+enum Outermost {
+    Message,
+    /// An object like those inside a message.
+    Inner,
 }
 
+/// A scan of one text. What scans something takes where that begins, and returns where it ends.
 struct Scan<'r, 'l> {
     reader: &'r mut Reader,
     text: &'l str,
     bytes: &'l [u8],
-    at: usize,
     depth: StrictDepth,
+    outermost: Outermost,
+    /// In the order of [`ENVELOPE_KEYS`]; the last place is that of all others.
+    members: [Option<&'l str>; ENVELOPE_KEYS.len() + 1],
+    /// The member of the outermost object that is being read, and where its value begins.
+    member: (usize, usize),
     inner_keys: KeyLengths,
 }
 
 impl<'l> Scan<'_, 'l> {
-    fn scan_message(mut self) -> Result<Envelope<'l>, Fault> {
-        self.skip_to_object()?;
-        let mut envelope = Envelope::default();
-        let mut more = self.enter_object()?;
-        while more {
-            let name = self.envelope_key()?;
-            let start = self.at;
-            self.scan_value()?;
-            if let Some(name) = name {
-                *envelope.member_mut(name) = self.text.get(start..self.at);
-            }
-            more = self.next_member(b'}')?;
+    fn scan_message(mut self) -> Scanned<Envelope<'l>> {
+        let at = self.skip_to_object(0)?;
+        let at = self.scan_value(at)?;
+        let (at, _) = self.skip_blanks(at);
+        match self.bytes.get(at) {
+            None => {}
+            Some(b'\r') => return Err(Fault::CarriageReturn(at).into()),
+            Some(_) => return Err(Fault::Trailing(at).into()),
         }
-        self.skip_blanks();
-        match self.peek() {
-            None => Ok(Envelope { inner_keys: self.inner_keys, ..envelope }),
-            Some(b'\r') => Err(Fault::CarriageReturn(self.at)),
-            Some(_) => Err(Fault::Trailing(self.at)),
+        let [jsonrpc, id, method, params, result, error, _] = self.members;
+        Ok(Envelope { jsonrpc, id, method, params, result, error, inner_keys: self.inner_keys })
+    }
+
+    fn scan_object(mut self) -> Scanned<()> {
+        let (at, _) = self.skip_blanks(0);
+        let at = self.skip_to_object(at);
+        let at = at.map_err(|fault| if *fault == Fault::Batch { Fault::NoObject.into() } else { fault })?;
+        let at = self.scan_value(at)?;
+        let (at, _) = self.skip_blanks(at);
+        if at == self.bytes.len() { Ok(()) } else { Err(Fault::Trailing(at).into()) }
+    }
+
+    /// Returns where the object is: only spaces may come before it.
+    fn skip_to_object(&mut self, mut at: usize) -> Scanned<usize> {
+        while self.byte(at) == b' ' {
+            at += 1;
+        }
+        if self.byte(at) == b'{' { Ok(at) } else { Err(self.find_no_object(at).into()) }
+    }
+
+    /// Returns what is wrong with a text that has something else where an object should be.
+    #[cold]
+    fn find_no_object(&mut self, at: usize) -> Fault {
+        match self.bytes.get(at) {
+            Some(b'[') => Fault::Batch,
+            Some(b'\r') => Fault::CarriageReturn(at),
+            Some(&byte) if byte < b' ' => Fault::Control { byte, at },
+            _ if self.text.get(at..).is_some_and(|rest| rest.starts_with('\u{feff}')) => Fault::ByteOrderMark,
+            Some(b'"' | b't' | b'f' | b'n') if self.scan_value(at).is_ok() => Fault::NoObject,
+            Some(b'-' | b'0'..=b'9') => match self.scan_number(at) {
+                Ok(_) => Fault::NoObject,
+                Err(fault) => Fault::Syntax(fault.byte_offset().unwrap_or(at)),
+            },
+            _ => Fault::Syntax(at),
         }
     }
 
-    fn scan_object(mut self) -> Result<(), Fault> {
-        self.skip_blanks();
-        self.skip_to_object().map_err(|fault| if fault == Fault::Batch { Fault::NoObject } else { fault })?;
-        self.scan_value()?;
-        self.skip_blanks();
-        if self.peek().is_none() { Ok(()) } else { Err(Fault::Trailing(self.at)) }
-    }
-
-    /// Moves to the object: only spaces may come before it.
-    fn skip_to_object(&mut self) -> Result<(), Fault> {
-        while self.peek() == Some(b' ') {
-            self.at += 1;
-        }
-        match self.peek() {
-            Some(b'{') => Ok(()),
-            Some(b'[') => Err(Fault::Batch),
-            Some(b'\r') => Err(Fault::CarriageReturn(self.at)),
-            Some(byte) if byte < b' ' => Err(Fault::Control { byte, at: self.at }),
-            _ if self.text.get(self.at..).is_some_and(|rest| rest.starts_with('\u{feff}')) => Err(Fault::ByteOrderMark),
-            Some(b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') if self.scan_value().is_ok() => Err(Fault::NoObject),
-            _ => Err(Fault::Syntax(self.at)),
-        }
-    }
-
-    /// Reads the next key of the outermost object and its colon. Returns the protocol's name for it, if it has one.
-    fn envelope_key(&mut self) -> Result<Option<&'static str>, Fault> {
-        let key = self.scan_key()?;
-        let spelling = key.spelling;
-        let key = self.last_key_text(&key);
-        match lookalike::compare_key(key, &ENVELOPE_KEYS) {
-            Likeness::Is(name) if spelling == Spelling::Escaped => Err(Fault::EscapedKey(name)),
-            Likeness::Is(name) => Ok(Some(name)),
-            Likeness::Like(name) => Err(Fault::LookAlike { key: excerpt(key), name }),
-            Likeness::Other => Ok(None),
-        }
-    }
-
-    fn scan_value(&mut self) -> Result<(), Fault> {
-        let base = self.reader.levels.len();
+    /// Scans a value in one loop, without recursion.
+    fn scan_value(&mut self, at: usize) -> Scanned<usize> {
+        // The innermost open container; those around it are among the levels. The outermost value is in none.
+        let (mut level, mut depth) = (Level::Array, 0);
+        let (mut at, mut byte) = (at, self.byte(at));
         loop {
-            self.skip_blanks();
-            let mut more = match self.peek() {
-                Some(b'{') => self.enter_object()?,
-                Some(b'[') => self.enter_container(Level::Array, b']')?,
-                Some(b'"') => self.scan_string().map(|_| false)?,
-                Some(b'-' | b'0'..=b'9') => self.scan_number().map(|()| false)?,
-                Some(b't') => self.scan_literal(b"true")?,
-                Some(b'f') => self.scan_literal(b"false")?,
-                Some(b'n') => self.scan_literal(b"null")?,
-                _ => return Err(self.unexpected()),
-            };
-            // After a value, its containers may end or go on.
-            while !more {
-                if self.reader.levels.len() == base {
-                    return Ok(());
+            if let Level::Object { keys } = level {
+                (at, byte) = self.scan_key(at, byte, depth, keys)?;
+            }
+            match byte {
+                b'"' => at = self.scan_string(at)?.end + 1,
+                b'{' | b'[' => {
+                    if depth == MAX_DEPTH {
+                        return Err(Fault::Depth.into());
+                    }
+                    let end = byte + 2;
+                    let keys = self.reader.keys.len();
+                    let inner = if byte == b'{' { Level::Object { keys } } else { Level::Array };
+                    (at, byte) = self.skip_blanks(at + 1);
+                    if byte != end {
+                        self.reader.levels.push(level);
+                        (level, depth) = (inner, depth + 1);
+                        continue;
+                    }
+                    at += 1;
                 }
-                more = match self.reader.levels.last() {
-                    Some(Level::Object { .. }) => self.next_member(b'}')?,
-                    _ => self.next_member(b']')?,
-                };
+                b'-' | b'0'..=b'9' => at = self.scan_number(at)?,
+                b't' => at = self.scan_literal(at, b"true")?,
+                b'f' => at = self.scan_literal(at, b"false")?,
+                b'n' => at = self.scan_literal(at, b"null")?,
+                _ => return Err(self.unexpected(at)),
             }
-            if let Some(Level::Object { .. }) = self.reader.levels.last() {
-                self.scan_key()?;
+            // After a value, its containers may end or go on.
+            loop {
+                match depth {
+                    0 => return Ok(at),
+                    1 => self.end_member(at),
+                    _ => {}
+                }
+                (at, byte) = self.skip_blanks(at);
+                match (byte, level) {
+                    (b',', _) => {
+                        (at, byte) = self.skip_blanks(at + 1);
+                        break;
+                    }
+                    (b'}', Level::Object { keys }) => self.check_duplicates(keys)?,
+                    (b']', Level::Array) => {}
+                    _ => return Err(self.unexpected(at)),
+                }
+                (at, depth) = (at + 1, depth - 1);
+                level = self.reader.levels.pop().unwrap_or(Level::Array);
             }
         }
     }
 
-    /// Opens an object. Returns whether a key follows.
-    fn enter_object(&mut self) -> Result<bool, Fault> {
-        self.enter_container(Level::Object { keys: self.reader.keys.len() }, b'}')
-    }
-
-    /// Opens a container. Returns whether it has content.
-    fn enter_container(&mut self, level: Level, end: u8) -> Result<bool, Fault> {
-        if self.reader.levels.len() == MAX_DEPTH {
-            return Err(Fault::Depth);
+    /// Scans a key and its colon. If the object is judged, the key is remembered and compared with those before it, which begin at
+    /// `keys`. Returns where the value begins, and with what.
+    #[inline]
+    fn scan_key(&mut self, at: usize, byte: u8, depth: usize, keys: usize) -> Scanned<(usize, u8)> {
+        if byte != b'"' {
+            return Err(self.unexpected(at));
         }
-        self.reader.levels.push(level);
-        self.at += 1;
-        self.skip_blanks();
-        let is_empty = self.peek() == Some(end);
-        if is_empty {
-            self.close_container();
+        let key = self.scan_string(at)?;
+        let (at, byte) = self.skip_blanks(key.end + 1);
+        if byte != b':' {
+            return Err(self.unexpected(at));
         }
-        Ok(!is_empty)
-    }
-
-    fn close_container(&mut self) {
-        self.at += 1;
-        self.reader.levels.pop();
-    }
-
-    /// Goes on after a value in an object or array. Returns whether another member follows.
-    fn next_member(&mut self, end: u8) -> Result<bool, Fault> {
-        self.skip_blanks();
-        let is_next = match self.peek() {
-            Some(b',') => true,
-            Some(byte) if byte == end => false,
-            _ => return Err(self.unexpected()),
-        };
-        if is_next {
-            self.at += 1;
-            self.skip_blanks();
-        } else {
-            self.check_duplicates()?;
-            self.close_container();
-        }
-        Ok(is_next)
-    }
-
-    /// Scans a key and its colon. If the object is judged, the key is remembered and compared.
-    fn scan_key(&mut self) -> Result<RawText, Fault> {
-        self.skip_blanks();
-        if self.peek() != Some(b'"') {
-            return Err(self.unexpected());
-        }
-        let key = self.scan_string()?;
-        self.skip_blanks();
-        if self.peek() != Some(b':') {
-            return Err(self.unexpected());
-        }
-        self.at += 1;
-        self.skip_blanks();
-        let depth = self.reader.levels.len();
+        let (at, byte) = self.skip_blanks(at + 1);
         if depth == 2 {
-            self.inner_keys.add(self.bytes.get(key.range.clone()).unwrap_or_default());
+            self.inner_keys.add(self.bytes.get(key.start..key.end).unwrap_or_default());
         }
         if depth <= self.depth.0 {
-            self.remember_key(&key)?;
+            self.remember_key(key, keys)?;
         }
-        Ok(key)
+        if depth == 1 {
+            self.member = (self.find_member(key)?, at);
+        }
+        Ok((at, byte))
     }
 
-    fn remember_key(&mut self, key: &RawText) -> Result<(), Fault> {
-        let too_long = || Fault::Syntax(key.range.start);
-        let (start, len, arena) = match key.spelling {
-            Spelling::Plain => (key.range.start, key.range.len(), 0),
-            Spelling::Escaped => {
-                let start = self.reader.arena.len();
-                push_decoded(self.text.get(key.range.clone()).unwrap_or_default(), &mut self.reader.arena);
-                let decoded = self.reader.arena.get(start..).unwrap_or_default();
-                self.reader.has_lone_surrogate |= decoded.contains(char::REPLACEMENT_CHARACTER);
-                (start, self.reader.arena.len() - start, 1)
-            }
-        };
-        let place = u32::try_from(start).ok().and_then(|start| start.checked_mul(2)).ok_or_else(too_long)? | arena;
-        let key = KeyPlace { place, len: u32::try_from(len).map_err(|_| too_long())? };
-        let bytes = self.key_bytes(key);
-        if arena == 1 && bytes.contains(&0) {
-            return Err(Fault::NulInKey(excerpt(self.key_text(key))));
+    /// Returns the place of a member of the outermost object.
+    #[inline]
+    fn find_member(&self, key: RawText) -> Scanned<usize> {
+        let written = self.bytes.get(key.start..key.end).unwrap_or_default();
+        match ENVELOPE_KEYS.iter().position(|name| name.as_bytes() == written) {
+            Some(place) => Ok(place),
+            None => self.check_other_key(key).map(|()| ENVELOPE_KEYS.len()),
         }
-        let Some(Level::Object { keys }) = self.reader.levels.last().copied() else { return Ok(()) };
+    }
+
+    /// Checks that nobody takes a key of a message, which is not written as one of the protocol's, for one of those.
+    #[inline(never)]
+    fn check_other_key(&self, key: RawText) -> Scanned<()> {
+        if self.outermost == Outermost::Inner {
+            return Ok(());
+        }
+        let text = self.last_key_text(key);
+        match lookalike::compare_key(text, &ENVELOPE_KEYS) {
+            Likeness::Is(name) => Err(Fault::EscapedKey(name).into()),
+            Likeness::Like(name) => Err(Fault::LookAlike { key: excerpt(text), name }.into()),
+            Likeness::Other => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn end_member(&mut self, at: usize) {
+        let (place, start) = self.member;
+        if let Some(member) = self.members.get_mut(place) {
+            *member = self.text.get(start..at);
+        }
+    }
+
+    #[inline]
+    fn remember_key(&mut self, key: RawText, keys: usize) -> Scanned<()> {
+        let place = match key.spelling {
+            Spelling::Plain => KeyPlace::new(key.start, key.end - key.start, 0),
+            Spelling::Escaped => self.decode_key(key)?,
+        };
+        let Some(key) = place else { return Err(Fault::Syntax(key.start).into()) };
         let before = self.reader.keys.get(keys..).unwrap_or_default();
-        if before.len() < FEW_KEYS {
-            for other in before {
-                if other.len == key.len && self.key_bytes(*other) == bytes {
-                    return Err(Fault::Duplicate(excerpt(self.key_text(key))));
-                }
-            }
+        if before.len() < FEW_KEYS && before.iter().any(|other| other.len == key.len) {
+            self.compare_key(key, keys)?;
         }
         self.reader.keys.push(key);
         Ok(())
     }
 
+    /// Compares a key with those before it in its object, which begin at `keys`.
+    #[inline(never)]
+    fn compare_key(&self, key: KeyPlace, keys: usize) -> Scanned<()> {
+        let bytes = self.key_bytes(key);
+        let before = self.reader.keys.get(keys..).unwrap_or_default();
+        match before.iter().any(|other| other.len == key.len && self.key_bytes(*other) == bytes) {
+            true => Err(Fault::Duplicate(excerpt(self.key_text(key))).into()),
+            false => Ok(()),
+        }
+    }
+
+    #[inline(never)]
+    fn decode_key(&mut self, key: RawText) -> Scanned<Option<KeyPlace>> {
+        let start = self.reader.arena.len();
+        push_decoded(self.text.get(key.start..key.end).unwrap_or_default(), &mut self.reader.arena);
+        let decoded = self.reader.arena.get(start..).unwrap_or_default();
+        self.reader.has_lone_surrogate |= decoded.contains(char::REPLACEMENT_CHARACTER);
+        match decoded.contains('\0') {
+            true => Err(Fault::NulInKey(excerpt(decoded)).into()),
+            false => Ok(KeyPlace::new(start, decoded.len(), 1)),
+        }
+    }
+
     /// Checks at an object's end that no key occurs twice among its many keys, nor once lone surrogates are left out.
     /// Forgets the keys.
-    fn check_duplicates(&mut self) -> Result<(), Fault> {
-        let Some(Level::Object { keys: start }) = self.reader.levels.last().copied() else { return Ok(()) };
+    #[inline]
+    fn check_duplicates(&mut self, start: usize) -> Scanned<()> {
         if !self.reader.has_lone_surrogate && self.reader.keys.len() <= start + FEW_KEYS {
             self.forget_keys(start);
             return Ok(());
         }
+        self.compare_all_keys(start)
+    }
+
+    #[inline(never)]
+    fn compare_all_keys(&mut self, start: usize) -> Scanned<()> {
         let mut keys = std::mem::take(&mut self.reader.keys);
         let certain = |key: &KeyPlace| self.key_text(*key).chars().filter(|c| *c != char::REPLACEMENT_CHARACTER);
         let compare = |one: &KeyPlace, other: &KeyPlace| match self.reader.has_lone_surrogate {
@@ -393,7 +414,7 @@ impl<'l> Scan<'_, 'l> {
         };
         self.reader.keys = keys;
         self.forget_keys(start);
-        twice.map_or(Ok(()), |key| Err(Fault::Duplicate(key)))
+        twice.map_or(Ok(()), |key| Err(Fault::Duplicate(key).into()))
     }
 
     fn forget_keys(&mut self, start: usize) {
@@ -416,98 +437,37 @@ impl<'l> Scan<'_, 'l> {
     }
 
     /// Returns the decoded text of the key that was remembered last.
-    fn last_key_text(&self, key: &RawText) -> &str {
+    fn last_key_text(&self, key: RawText) -> &str {
         match self.reader.keys.last() {
             Some(last) => self.key_text(*last),
-            None => self.text.get(key.range.clone()).unwrap_or_default(),
+            None => self.text.get(key.start..key.end).unwrap_or_default(),
         }
     }
 
-    /// Scans a string; the cursor is on its opening quote.
-    fn scan_string(&mut self) -> Result<RawText, Fault> {
-        let start = self.at + 1;
-        let (mut at, mut until) = (start, start + LONG);
-        let mut spelling = Spelling::Plain;
-        // Nearly every key, and most values of a call, are short and plain.
-        at = plain_end(self.bytes, at, until);
-        if self.bytes.get(at) == Some(&b'"') {
-            self.at = at + 1;
-            return Ok(RawText { range: start..at, spelling });
-        }
+    /// Returns where the next byte is that is no blank, and that byte.
+    #[inline]
+    fn skip_blanks(&self, mut at: usize) -> (usize, u8) {
         loop {
-            at = plain_end(self.bytes, at, until);
-            if at >= until {
-                at = self.scan_long_string(at, &mut spelling)?;
-                until = usize::MAX;
-                continue;
+            match self.byte(at) {
+                b' ' | b'\t' => at += 1,
+                byte => return (at, byte),
             }
-            match self.bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    spelling = Spelling::Escaped;
-                    at += self.escape_length(at)?;
-                }
-                Some(b'\r') => return Err(Fault::CarriageReturn(at)),
-                Some(&byte) => return Err(Fault::Control { byte, at }),
-                None => return Err(Fault::Syntax(at)),
-            }
-        }
-        self.at = at + 1;
-        Ok(RawText { range: start..at, spelling })
-    }
-
-    /// Scans the rest of a string block by block, up to its end, a fault, or the last bytes of the line.
-    fn scan_long_string(&self, mut base: usize, spelling: &mut Spelling) -> Result<usize, Fault> {
-        // Where the last escape ends.
-        let mut at = base;
-        while let Some(block) = self.bytes.get(base..).and_then(|rest| rest.first_chunk()) {
-            let mut stops = stop_bits(block);
-            while stops != 0 {
-                let here = base + stops.trailing_zeros() as usize;
-                stops &= stops - 1;
-                if here < at {
-                    continue;
-                }
-                if self.bytes.get(here) != Some(&b'\\') {
-                    return Ok(here);
-                }
-                *spelling = Spelling::Escaped;
-                at = here + self.escape_length(here)?;
-            }
-            base = at.max(base + block.len());
-        }
-        Ok(base)
-    }
-
-    fn escape_length(&self, at: usize) -> Result<usize, Fault> {
-        match self.bytes.get(at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
-            Some(b'u') => match self.bytes.get(at + 2..at + 6) {
-                Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(6),
-                _ => Err(Fault::Syntax(at)),
-            },
-            _ => Err(Fault::Syntax(at)),
         }
     }
 
+    /// Returns the byte at `at`. At the end it is a NUL, which is nowhere expected.
     #[inline]
-    fn skip_blanks(&mut self) {
-        while let Some(b' ' | b'\t') = self.peek() {
-            self.at += 1;
-        }
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or_default()
     }
 
-    #[inline]
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    fn unexpected(&self) -> Fault {
-        match self.peek() {
-            Some(b'\r') => Fault::CarriageReturn(self.at),
-            Some(byte) if byte < b' ' => Fault::Control { byte, at: self.at },
-            _ => Fault::Syntax(self.at),
-        }
+    #[cold]
+    fn unexpected(&self, at: usize) -> Box<Fault> {
+        Box::new(match self.bytes.get(at) {
+            Some(b'\r') => Fault::CarriageReturn(at),
+            Some(&byte) if byte < b' ' => Fault::Control { byte, at },
+            _ => Fault::Syntax(at),
+        })
     }
 }
 

@@ -1,46 +1,119 @@
 //! The inside of JSON strings, as written on the line.
 
 /// Returns where the next quote, backslash or control byte of a string is, from `at` on; `until` or a little more if
-/// there is none before it, and the end if there is none at all. Reads eight bytes at a time.
+/// there is none before it, and the end if there is none at all.
 #[inline]
 pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // The usual test for a zero byte in a word: the first byte that it marks is certain, and only that one is used.
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
     while at < until {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let Some(word) = rest.first_chunk::<8>() else {
-            return at + rest.iter().position(|byte| is_stop(*byte)).unwrap_or(rest.len());
-        };
-        let word = u64::from_le_bytes(*word);
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let found = (zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\'))) | control) & HIGHS;
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+        if let Some(end) = short_plain_end(bytes, at) {
+            return end;
         }
-        at += 8;
+        if bytes.len() < at + SHORT {
+            let rest = bytes.get(at..).unwrap_or_default();
+            return at + last_plain_end(rest);
+        }
+        at += SHORT;
     }
     at
 }
 
+const SHORT: usize = 16;
+
+/// Returns where the next such byte is; `None` if it is not among the next 16, or there are fewer.
+#[inline]
+pub(super) fn short_plain_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let [first, second] = flag_stops(bytes.get(at..)?.first_chunk()?);
+    match (first, second) {
+        (0, 0) => None,
+        (0, second) => Some(at + 8 + (second.trailing_zeros() / 8) as usize),
+        (first, _) => Some(at + (first.trailing_zeros() / 8) as usize),
+    }
+}
+
+/// The same for less than that, up to the end.
+fn last_plain_end(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks();
+    for (at, word) in words.iter().enumerate() {
+        let stops = stops_in_word(word);
+        if stops != 0 {
+            return 8 * at + (stops.trailing_zeros() / 8) as usize;
+        }
+    }
+    8 * words.len() + rest.iter().position(|byte| is_stop(*byte)).unwrap_or(rest.len())
+}
+
+/// Returns which of these bytes are quotes, backslashes or control bytes: all bits of a byte, the first byte in the lowest bits.
+/// It has no branch, so that it is compiled to vector instructions.
+#[inline]
+fn flag_stops(block: &[u8; SHORT]) -> [u64; 2] {
+    // An iterator here is not always inlined without link-time optimisation, and then costs more than the work.
+    let (mut flags, mut at) = ([0_u8; SHORT], 0);
+    while at < SHORT {
+        flags[at] = u8::from(is_stop(block[at])).wrapping_neg();
+        at += 1;
+    }
+    let flags = u128::from_le_bytes(flags);
+    [flags as u64, (flags >> 64) as u64]
+}
+
+/// The highest bit of each byte.
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The lowest bit of each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Marks the highest bit of the first byte of a word that is this one. What is marked after it is not certain.
+#[inline]
+fn mark(byte: u8, word: u64) -> u64 {
+    // The usual test for a zero byte in a word.
+    let word = word ^ (ONES * u64::from(byte));
+    word.wrapping_sub(ONES) & !word & HIGHS
+}
+
+/// The same for control bytes.
+#[inline]
+fn mark_control(word: u64) -> u64 {
+    word.wrapping_sub(ONES * 0x20) & !word & HIGHS
+}
+
+/// The same for quotes, backslashes and control bytes.
+#[inline]
+fn stops_in_word(word: &[u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(*word);
+    mark(b'"', word) | mark(b'\\', word) | mark_control(word)
+}
+
 /// Whether a text stands for itself in a JSON string, and is ASCII. Reads eight bytes at a time.
 pub(crate) fn is_plain_ascii(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let is_plain =
-        |word: &[u8; 8]| plain_end(word, 0, 8) == 8 && u64::from_le_bytes(*word) & 0x8080_8080_8080_8080 == 0;
+    let (words, rest) = bytes.as_chunks();
+    let is_plain = |word: &[u8; 8]| stops_in_word(word) | (u64::from_le_bytes(*word) & HIGHS) == 0;
     words.iter().all(is_plain) && rest.iter().all(|byte| !is_stop(*byte) && byte.is_ascii())
+}
+
+/// Whether a key as written is of printable ASCII, without escapes or blanks. Reads eight bytes at a time.
+#[inline]
+pub(super) fn is_plain_key(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks();
+    let is_plain = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        mark_control(word) | mark(b' ', word) | mark(0x7f, word) | mark(b'\\', word) | (word & HIGHS) == 0
+    };
+    words.iter().all(is_plain) && rest.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\')
 }
 
 /// Returns where the quote is that ends a string which was read before, whose inside goes on at `at`.
 #[inline]
 pub(crate) fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
-    const SHORT: usize = 64;
-    let end = plain_end(bytes, at, at + SHORT);
-    if bytes.get(end) == Some(&b'"') { Some(end) } else { end_of_other_string(bytes, at, at + SHORT) }
+    match short_plain_end(bytes, at).filter(|end| bytes.get(*end) == Some(&b'"')) {
+        Some(end) => Some(end),
+        None => end_of_other_string(bytes, at),
+    }
 }
 
-fn end_of_other_string(bytes: &[u8], mut at: usize, long: usize) -> Option<usize> {
+#[inline(never)]
+fn end_of_other_string(bytes: &[u8], mut at: usize) -> Option<usize> {
+    const NEAR: usize = 64;
+    let long = at + NEAR;
     while at < long {
         at = plain_end(bytes, at, long);
         match bytes.get(at)? {
@@ -86,9 +159,10 @@ pub(crate) fn find_backslash(bytes: &[u8], from: usize) -> Option<usize> {
 /// branch, so that it is compiled to vector instructions.
 #[inline]
 pub(super) fn stop_bits(block: &[u8; 64]) -> u64 {
-    let mut flags = [0_u8; 64];
-    for (flag, byte) in flags.iter_mut().zip(block) {
-        *flag = u8::from(is_stop(*byte));
+    let (mut flags, mut at) = ([0_u8; 64], 0);
+    while at < flags.len() {
+        flags[at] = u8::from(is_stop(block[at]));
+        at += 1;
     }
     let (words, _) = flags.as_chunks::<8>();
     // The product gathers the lowest bits of eight bytes in its highest byte.
@@ -208,6 +282,19 @@ mod tests {
                     assert_eq!(string_end(text.as_bytes(), 0), Some(inside.len()), "{text}");
                     assert_eq!(string_end(inside.as_bytes(), 0), None, "{inside}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn plain_keys_are_told_by_each_of_their_bytes() {
+        for length in 0..40 {
+            assert!(is_plain_key(&b"k".repeat(length)) && is_plain_ascii(&b"k".repeat(length)));
+            for (at, byte) in (0..length).flat_map(|at| (0..=u8::MAX).map(move |byte| (at, byte))) {
+                let mut key = b"k".repeat(length);
+                key[at] = byte;
+                assert_eq!(is_plain_key(&key), byte.is_ascii_graphic() && byte != b'\\', "{byte} at {at} of {length}");
+                assert_eq!(is_plain_ascii(&key), byte.is_ascii() && !is_stop(byte), "{byte} at {at} of {length}");
             }
         }
     }

@@ -29,8 +29,9 @@ impl<'l> Member<'l> {
         decode_lossy(self.key).unwrap_or_default()
     }
 
+    #[inline]
     fn is_key(&self, key: &str) -> bool {
-        let inside = self.key.get(1..self.key.len().saturating_sub(1)).unwrap_or_default();
+        let inside = inside(self.key).unwrap_or_default();
         if has_escape(inside) { self.key().as_deref() == Some(key) } else { inside == key }
     }
 
@@ -44,7 +45,7 @@ impl<'l> Member<'l> {
     /// When it looks like one, or is one that is written with escapes.
     pub fn protocol_key(&self, keys: &[&'static str]) -> Result<Option<&'static str>, Fault> {
         // Nearly every key is one of them as it is written, or plain and of another length.
-        let written = self.key.get(1..self.key.len().saturating_sub(1)).unwrap_or_default();
+        let written = inside(self.key).unwrap_or_default();
         if let Some(name) = keys.iter().find(|name| **name == written) {
             return Ok(Some(name));
         }
@@ -110,19 +111,29 @@ pub fn leaves(json: &str) -> impl Iterator<Item = Leaf<'_>> {
     })
 }
 
+#[inline]
 fn has_escape(inside: &str) -> bool {
     find_backslash(inside.as_bytes(), 0).is_some()
 }
 
+/// Returns what is between the quotes of a JSON string, as written; `None` if it is not a string.
+#[inline]
+fn inside(json: &str) -> Option<&str> {
+    match json.as_bytes() {
+        [b'"', .., b'"'] => json.get(1..json.len() - 1),
+        _ => None,
+    }
+}
+
 /// Decodes a JSON string. Returns `None` if it is not a string, or has a lone surrogate.
 pub fn decode_string(json: &str) -> Option<Cow<'_, str>> {
-    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    let inside = inside(json)?;
     if has_escape(inside) { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
 }
 
 /// Decodes a JSON string, with U+FFFD for a lone surrogate, as in many parsers. Returns `None` if it is not a string.
 pub fn decode_lossy(json: &str) -> Option<Cow<'_, str>> {
-    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    let inside = inside(json)?;
     if !has_escape(inside) {
         return Some(Cow::Borrowed(inside));
     }
@@ -168,57 +179,46 @@ impl<'l> Walk<'l> {
         }
     }
 
+    #[inline]
     fn skip_byte(&mut self, byte: u8) -> Option<()> {
         self.skip_blanks();
         (self.peek() == Some(byte)).then(|| self.at += 1)
     }
 
     /// Skips one value; `None` at the end of the container.
+    #[inline]
     fn skip_value(&mut self) -> Option<Range<usize>> {
         self.skip_blanks();
         let start = self.at;
-        match self.peek()? {
-            b'"' => self.skip_string()?,
-            b'{' | b'[' => self.skip_container()?,
+        self.at = match self.peek()? {
+            b'"' => string_end(self.bytes, start + 1)? + 1,
+            b'{' | b'[' => container_end(self.bytes, start)?,
             b'}' | b']' | b',' | b':' => return None,
-            _ => self.skip_scalar(),
-        }
+            _ => scalar_end(self.bytes, start),
+        };
         Some(start..self.at)
     }
+}
 
-    /// Skips an object or an array. Only strings, and where something begins and ends, matter inside it.
-    fn skip_container(&mut self) -> Option<()> {
-        let mut depth = 0_usize;
-        loop {
-            let rest = self.bytes.get(self.at..)?;
-            self.at += rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']'))?;
-            match self.peek()? {
-                b'"' => self.skip_string()?,
-                b'{' | b'[' => {
-                    depth += 1;
-                    self.at += 1;
-                }
-                _ => {
-                    depth -= 1;
-                    self.at += 1;
-                    if depth == 0 {
-                        return Some(());
-                    }
-                }
-            }
+/// Returns where an object or an array ends. Only strings, and where something begins and ends, matter inside it.
+fn container_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    loop {
+        match bytes.get(at)? {
+            b'"' => at = string_end(bytes, at + 1)?,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth == 1 => return Some(at + 1),
+            b'}' | b']' => depth -= 1,
+            _ => {}
         }
+        at += 1;
     }
+}
 
-    fn skip_string(&mut self) -> Option<()> {
-        self.at = string_end(self.bytes, self.at + 1)? + 1;
-        Some(())
-    }
-
-    fn skip_scalar(&mut self) {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let end = rest.iter().position(|byte| matches!(byte, b'}' | b']' | b',' | b':' | b' ' | b'\t'));
-        self.at += end.unwrap_or(rest.len());
-    }
+fn scalar_end(bytes: &[u8], start: usize) -> usize {
+    let rest = bytes.get(start..).unwrap_or_default();
+    let end = rest.iter().position(|byte| matches!(byte, b'}' | b']' | b',' | b':' | b' ' | b'\t'));
+    start + end.unwrap_or(rest.len())
 }
 
 #[cfg(test)]

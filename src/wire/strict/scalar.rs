@@ -1,46 +1,43 @@
 //! Numbers and literals: the values without quotes.
 
-use super::{Fault, Scan};
+use super::{Fault, Scan, Scanned};
 
 impl Scan<'_, '_> {
-    pub(super) fn scan_number(&mut self) -> Result<(), Fault> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
+    #[inline]
+    pub(super) fn scan_number(&self, mut at: usize) -> Scanned<usize> {
+        if self.byte(at) == b'-' {
+            at += 1;
         }
-        if self.peek() == Some(b'0') {
-            self.at += 1;
+        if self.byte(at) == b'0' {
+            at += 1;
         } else {
-            self.scan_digits()?;
+            at = self.scan_digits(at)?;
         }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.scan_digits()?;
+        if self.byte(at) == b'.' {
+            at = self.scan_digits(at + 1)?;
         }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
+        if let b'e' | b'E' = self.byte(at) {
+            at += 1;
+            if let b'+' | b'-' = self.byte(at) {
+                at += 1;
             }
-            self.scan_digits()?;
+            at = self.scan_digits(at)?;
         }
-        Ok(())
+        Ok(at)
     }
 
-    fn scan_digits(&mut self) -> Result<(), Fault> {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
+    fn scan_digits(&self, start: usize) -> Scanned<usize> {
+        let mut at = start;
+        while self.byte(at).is_ascii_digit() {
+            at += 1;
         }
-        if self.at == start { Err(self.unexpected()) } else { Ok(()) }
+        if at == start { Err(self.unexpected(at)) } else { Ok(at) }
     }
 
-    /// Scans a literal. Returns `false`, because nothing more follows in it.
-    pub(super) fn scan_literal(&mut self, word: &[u8]) -> Result<bool, Fault> {
-        if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
-            self.at += word.len();
-            Ok(false)
-        } else {
-            Err(Fault::Syntax(self.at))
+    pub(super) fn scan_literal(&self, at: usize, word: &[u8]) -> Scanned<usize> {
+        match self.bytes.get(at..).is_some_and(|rest| rest.starts_with(word)) {
+            true => Ok(at + word.len()),
+            false => Err(Fault::Syntax(at).into()),
         }
     }
 }
