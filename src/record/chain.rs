@@ -3,8 +3,8 @@
 
 use std::fmt;
 
+use ring::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
 
 use super::GOES_ON;
 
@@ -19,7 +19,13 @@ impl Digest {
 
     /// Returns the digest of a text.
     pub fn of_text(text: &[u8]) -> Self {
-        Self(Sha256::digest(text).into())
+        Self::from_bytes(digest(&SHA256, text).as_ref())
+    }
+
+    /// Takes the digest that the library has made.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        // A SHA-256 has as many bytes.
+        Self(bytes.try_into().unwrap_or_default())
     }
 
     /// Returns the digest of a line, which ends in its newline.
@@ -67,8 +73,20 @@ impl Digest {
 }
 
 /// The digest of a block up to a line, line by line.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct BlockDigest(Sha256);
+#[derive(Clone)]
+pub(crate) struct BlockDigest(Context);
+
+impl fmt::Debug for BlockDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BlockDigest")
+    }
+}
+
+impl Default for BlockDigest {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
 
 impl BlockDigest {
     /// Whether a line goes on with the block of the line before it. Every other line begins one, even if it is no record.
@@ -79,7 +97,7 @@ impl BlockDigest {
     /// Adds the next line of a file, with its newline.
     pub(crate) fn add_line(&mut self, line: &[u8]) {
         if !Self::is_gone_on_by(line) {
-            self.0 = Sha256::new();
+            *self = Self::default();
         }
         self.0.update(line);
     }
@@ -91,7 +109,7 @@ impl BlockDigest {
 
     /// Returns the digest of the block up to here.
     pub(crate) fn digest(&self) -> Digest {
-        Digest(self.0.clone().finalize().into())
+        Digest::from_bytes(self.0.clone().finish().as_ref())
     }
 }
 

@@ -9,7 +9,9 @@ use super::arguments::ArgumentRecorder;
 use super::chain::Digest;
 use super::facts::{Client, Direction, Enforcement, Facts, Outcome};
 use super::read::Event;
-use super::text::{write_json, write_member, write_milliseconds, write_name, write_number, write_text, write_time};
+use super::text::{
+    write_json, write_member, write_milliseconds, write_name, write_number, write_text, write_time_member,
+};
 use super::traceparent::parse_traceparent;
 use super::{Approval, GOES_ON, Moment, RELOAD_RULE, ResultRecord, Under, VERSION};
 use crate::limits::MAX_KEPT_ARGUMENTS;
@@ -178,7 +180,7 @@ impl Draft {
 
     /// Adds what was done to its result.
     pub fn add_result(&mut self, result: ResultRecord) {
-        if result != ResultRecord::default() {
+        if !result.is_empty() {
             self.result.get_or_insert_default().add(result);
         }
     }
@@ -284,9 +286,7 @@ impl LogEntry {
         let draft = &self.draft;
         out.extend_from_slice(GOES_ON);
         write_number(draft.made.number, out);
-        out.extend_from_slice(b",\"time\":\"");
-        write_time(draft.made.unix, out);
-        out.push(b'"');
+        write_time_member(draft.made.unix, out);
         self.write_under(named, out);
         if draft.direction != Direction::Client {
             write_member("direction", Some(draft.direction.as_str()), out);
@@ -370,9 +370,8 @@ fn write_head(version: u64, previous: Digest, unix: Duration, session: &SessionN
     out.extend_from_slice(&previous.to_hex());
     out.extend_from_slice(b"\",\"v\":");
     write_number(version, out);
-    out.extend_from_slice(b",\"time\":\"");
-    write_time(unix, out);
-    out.extend_from_slice(b"\",\"session\":");
+    write_time_member(unix, out);
+    out.extend_from_slice(b",\"session\":");
     write_text(&session.id, out);
     write_member("server", Some(&session.server), out);
 }

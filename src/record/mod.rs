@@ -122,6 +122,12 @@ impl ResultRecord {
         Self { stripped: edits.stripped, cut: edits.cut, stand_ins, ..Self::default() }
     }
 
+    /// Whether nothing was done.
+    pub fn is_empty(&self) -> bool {
+        let Self { stripped, cut, stand_ins, put_back, withheld } = self;
+        (*stripped, *cut, *put_back) == (0, 0, 0) && stand_ins.is_empty() && withheld.is_none()
+    }
+
     /// Adds what was done to a further answer to the same call.
     pub fn add(&mut self, other: Self) {
         self.stripped = self.stripped.saturating_add(other.stripped);

@@ -32,6 +32,7 @@ pub(super) fn write_name(member: &str, name: &str, out: &mut Vec<u8>) {
 /// Appends a text as a JSON string.
 pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
     if is_plain_ascii(text.as_bytes()) {
+        out.reserve(text.len() + 2);
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
@@ -72,15 +73,16 @@ pub(super) fn write_number(number: u64, out: &mut Vec<u8>) {
 pub(super) fn write_milliseconds(time: Duration, out: &mut Vec<u8>) {
     let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     write_number(micros / 1_000, out);
-    out.push(b'.');
-    write_digits(micros % 1_000, 3, out);
+    let mut rest = *b".000";
+    put_digits(micros % 1_000, rest.get_mut(1..).unwrap_or_default());
+    out.extend_from_slice(&rest);
 }
 
-fn write_digits(number: u64, count: usize, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + count, b'0');
+/// Writes as many of the last digits of a number as there is room for.
+#[inline]
+fn put_digits(number: u64, digits: &mut [u8]) {
     let mut rest = number;
-    for digit in out.get_mut(start..).unwrap_or_default().iter_mut().rev() {
+    for digit in digits.iter_mut().rev() {
         *digit = last_digit(rest);
         rest /= 10;
     }
@@ -90,14 +92,16 @@ fn last_digit(number: u64) -> u8 {
     b'0' + u8::try_from(number % 10).unwrap_or_default()
 }
 
-/// Writes a time since 1970 in UTC, to the microsecond.
-pub(super) fn write_time(unix: Duration, out: &mut Vec<u8>) {
+/// Appends `,"time":"…"`: a time since 1970 in UTC, to the microsecond.
+pub(super) fn write_time_member(unix: Duration, out: &mut Vec<u8>) {
     const DAY: u64 = 24 * 60 * 60;
     // The last whole day that the library knows: a clock beyond it is written as the last possible time.
     const LAST_DAY: u64 = 2_932_894;
     let (seconds, days) = (unix.as_secs() % DAY, unix.as_secs() / DAY);
     if days > LAST_DAY {
-        return write_late_time(unix, out);
+        out.extend_from_slice(b",\"time\":\"");
+        write_late_time(unix, out);
+        return out.push(b'"');
     }
     // The civil date by Howard Hinnant's days_from_civil, backwards: eras of 400 years that begin in March.
     let (era, of_era) = ((days + 719_468) / 146_097, (days + 719_468) % 146_097);
@@ -108,12 +112,17 @@ pub(super) fn write_time(unix: Duration, out: &mut Vec<u8>) {
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     let year = year + era * 400 + u64::from(month <= 2);
     let micros = u64::from(unix.subsec_micros());
-    let parts = [(year, 4, b'-'), (month, 2, b'-'), (day, 2, b'T')];
-    let clock = [(seconds / 3_600, 2, b':'), (seconds / 60 % 60, 2, b':'), (seconds % 60, 2, b'.'), (micros, 6, b'Z')];
-    for (number, digits, then) in parts.into_iter().chain(clock) {
-        write_digits(number, digits, out);
-        out.push(then);
-    }
+    let mut text = *b",\"time\":\"0000-00-00T00:00:00.000000Z\"";
+    let mut put =
+        |at: usize, count: usize, number| put_digits(number, text.get_mut(at..at + count).unwrap_or_default());
+    put(9, 4, year);
+    put(14, 2, month);
+    put(17, 2, day);
+    put(20, 2, seconds / 3_600);
+    put(23, 2, seconds / 60 % 60);
+    put(26, 2, seconds % 60);
+    put(29, 6, micros);
+    out.extend_from_slice(&text);
 }
 
 fn write_late_time(unix: Duration, out: &mut Vec<u8>) {
@@ -137,7 +146,8 @@ mod tests {
         let step = 86_400 * 17 + 12_345;
         for seconds in (0..253_402_300_000).step_by(step).chain([951_782_399, 951_782_400, 253_402_300_799, u64::MAX]) {
             let unix = Duration::new(seconds, 123_456_789);
-            assert_eq!(written(|out| write_time(unix, out)), written(|out| write_late_time(unix, out)), "{seconds}");
+            let late = written(|out| write_late_time(unix, out));
+            assert_eq!(written(|out| write_time_member(unix, out)), format!(",\"time\":\"{late}\""), "{seconds}");
         }
     }
 

@@ -122,7 +122,7 @@ const STD_MACROS: [&str; 15] = [
 const IO_MACROS: [&str; 7] = ["print", "println", "eprint", "eprintln", "dbg", "asm", "global_asm"];
 
 /// The crates that the core may use: they compute.
-const CRATES: [&str; 20] = [
+const CRATES: [&str; 21] = [
     "annotate_snippets",
     "granit_parser",
     "hmac",
@@ -132,6 +132,7 @@ const CRATES: [&str; 20] = [
     "miniz_oxide",
     "regex_automata",
     "regex_syntax",
+    "ring",
     "schemars",
     "serde",
     "serde_json",
@@ -146,13 +147,14 @@ const CRATES: [&str; 20] = [
 ];
 
 /// What reads a clock or a file in them, and in what is listed of `std`.
-const EXCEPT: [&str; 7] = [
+const EXCEPT: [&str; 8] = [
     "std::path::absolute",
     "std::hash::RandomState",
     "std::collections::hash_map::RandomState",
     "jiff::Timestamp::now",
     "jiff::Zoned::now",
     "jiff::tz",
+    "ring::rand",
     "serde_json::from_reader",
 ];
 
