@@ -46,6 +46,18 @@ pub(super) struct AnswerSources {
     listed: HashMap<Box<str>, Vec<Returns>>,
     /// Whether the answer at hand is withheld, so that nothing of it is read.
     is_withheld: bool,
+    asked: Asked,
+}
+
+/// Whether it is known that nobody uses what is remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Asked {
+    /// It is asked for each line.
+    #[default]
+    ForEach,
+    /// It is asked once for lines that came together.
+    NotYet,
+    Unused,
 }
 
 impl AnswerSources {
@@ -84,6 +96,17 @@ impl AnswerSources {
 }
 
 impl Engine {
+    /// Begins with lines that came together, and are handled before anything else: what other wrappers do meanwhile is as if it came
+    /// after them.
+    pub fn begin_lines(&mut self) {
+        self.sources.asked = Asked::NotYet;
+    }
+
+    /// Ends lines that came together.
+    pub fn end_lines(&mut self) {
+        self.sources.asked = Asked::ForEach;
+    }
+
     /// Notes what will give the answer to a request, and what the request has in it.
     pub(super) fn note_source(
         &mut self,
@@ -92,8 +115,14 @@ impl Engine {
         arguments: &str,
         now: Now,
     ) {
+        if self.sources.asked == Asked::Unused {
+            return;
+        }
         let provenance = self.gate.provenance();
         if !provenance.is_in_use() {
+            if self.sources.asked == Asked::NotYet {
+                self.sources.asked = Asked::Unused;
+            }
             return provenance.miss_result();
         }
         provenance.remember_written(arguments);
@@ -130,7 +159,8 @@ impl Engine {
 
     /// Remembers what is answered to a request, which the client gets next. `task` is the task that the request is about.
     pub(super) fn remember_result(&mut self, key: &IdKey, task: Option<&str>, answer: Answer<'_>, turn: &Turn<'_>) {
-        let of_request = self.sources.by_request.remove(key);
+        let requests = &mut self.sources.by_request;
+        let of_request = if requests.is_empty() { None } else { requests.remove(key) };
         if std::mem::take(&mut self.sources.is_withheld) {
             return;
         }

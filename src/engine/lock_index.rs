@@ -284,6 +284,9 @@ impl LockIndex {
     /// Returns what to say of the items that differ and were not said to: their names, and how many there are. `None` if there
     /// are none.
     pub(super) fn describe_unsaid(&mut self) -> Option<(String, String)> {
+        if self.unsaid.is_empty() {
+            return None;
+        }
         let unsaid = std::mem::take(&mut self.unsaid);
         let describe = |(kind, name, drift): &(ItemKind, Box<str>, Drift)| {
             let how = drift.as_str();
@@ -300,7 +303,7 @@ impl LockIndex {
         }
         let counts: Vec<_> =
             counts.into_iter().map(|((how, kind), count)| count_of(count, &format!("{how} {kind}"))).collect();
-        (!items.is_empty()).then(|| (items.join(", "), counts.join(", ")))
+        Some((items.join(", "), counts.join(", ")))
     }
 
     /// Says that what is used passes and differs from the lock.

@@ -71,7 +71,7 @@ impl Engine {
             }
             _ => None,
         };
-        if let Some(draft) = &mut call.draft {
+        if let (Some(draft), false) = (&mut call.draft, self.notified.is_empty()) {
             draft.add_result(std::mem::take(&mut self.notified));
         }
         self.handle_call_answer(call, answer, turn);

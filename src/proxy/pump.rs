@@ -84,11 +84,13 @@ impl Pump {
         while let Some(first) = self.framer.next_frame() {
             let now = session.now();
             let mut engine = session.lock_engine();
+            engine.begin_lines();
             self.decide_on_frame(first, now, &mut engine);
             for _ in 1..BATCH_LINES {
                 let Some(frame) = self.framer.next_frame() else { break };
                 self.decide_on_frame(frame, now, &mut engine);
             }
+            engine.end_lines();
             session.begin_log(engine);
             self.outbox.deliver_all(&self.framer)?;
         }
