@@ -22,7 +22,7 @@ use crate::{allocations, lines};
 const PARTS: [(&str, &[&str]); 8] = [
     (
         "digests (SHA-256 without the processor's instructions for it)",
-        &["sha2::", "digest::", "hmac::", "block_buffer::"],
+        &["sha2::", "digest::", "hmac::", "block_buffer::", "ring::", "ring_core_"],
     ),
     ("the strict reader", &["policylayer::wire::strict", "policylayer::wire::text"]),
     ("what a line says: its members, names, ids", &["policylayer::wire::"]),
