@@ -7,8 +7,7 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-    USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, USER_AGENT,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
@@ -17,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::client_line::{Outgoing, OutgoingKind, PROTOCOL_VERSION, SESSION_ID};
 use super::connection::LineBody;
 use super::oauth::{LoginStore, Renewal, Tokens, find_challenge};
+use super::redirect::is_followed;
 use super::transport::{Manner, Transport};
 use super::trouble::{Trouble, quote};
 use crate::limits::{HTTP_ANSWER, HTTP_RETRY, HTTP_SILENCE, MAX_HTTP_ERROR, MAX_HTTP_REDIRECTS, MAX_HTTP_RETRIES};
@@ -31,7 +31,6 @@ use crate::wire::view::{decode_lossy, decode_string, find_member};
 
 pub(super) const EVENTS: &str = "text/event-stream";
 const JSON: &str = "application/json";
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What a request wants to be answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,41 +184,6 @@ impl Transport {
             }
         }
         Err(Trouble::RedirectLoop)
-    }
-
-    /// Sends what is no message, and returns what comes back.
-    pub(super) async fn send_empty(
-        &self,
-        method: &Method,
-        wants: Wants,
-        last_event: Option<&HeaderValue>,
-    ) -> Result<Response<Incoming>, Trouble> {
-        let mut route = self.route();
-        for _ in 0..=MAX_HTTP_REDIRECTS {
-            let body = LineBody::new(Bytes::new(), None);
-            let mut request = self.build_request((method.clone(), &route.endpoint), wants, None, body);
-            last_event.map(|id| request.headers_mut().insert(LAST_EVENT_ID, id.clone()));
-            let response = self.connections.send_request(&self.target, request).await?;
-            if !is_followed(response.status()) {
-                return Ok(response);
-            }
-            self.follow(&mut route, &response)?;
-        }
-        Err(Trouble::RedirectLoop)
-    }
-
-    fn route(&self) -> Route {
-        Route { endpoint: self.lock_facts().endpoint.clone(), is_for_good: true }
-    }
-
-    /// Takes a redirect: for one request, unless the server says all along the way that it is for good.
-    fn follow(&self, route: &mut Route, response: &Response<Incoming>) -> Result<(), Trouble> {
-        route.endpoint = follow_redirect(&route.endpoint, response.headers())?;
-        route.is_for_good &= response.status() == StatusCode::PERMANENT_REDIRECT;
-        if route.is_for_good {
-            self.lock_facts().endpoint = route.endpoint.clone();
-        }
-        Ok(())
     }
 
     pub(super) fn build_request(
@@ -449,17 +413,6 @@ impl Transport {
     }
 }
 
-/// Where a request goes to.
-struct Route {
-    endpoint: Endpoint,
-    is_for_good: bool,
-}
-
-/// Whether what was sent is to be sent on as it is.
-fn is_followed(status: StatusCode) -> bool {
-    matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
-}
-
 /// Returns the next bytes of a body; `None` at its end.
 pub(super) async fn next_part(body: &mut Incoming, patience: Duration) -> Result<Option<Bytes>, Trouble> {
     loop {
@@ -474,11 +427,6 @@ pub(super) async fn next_part(body: &mut Incoming, patience: Duration) -> Result
             Some(Err(error)) => return Err(Trouble::from_broken(&error)),
         }
     }
-}
-
-pub(super) fn follow_redirect(endpoint: &Endpoint, headers: &HeaderMap) -> Result<Endpoint, Trouble> {
-    let location = headers.get(LOCATION).and_then(|location| location.to_str().ok()).unwrap_or_default();
-    endpoint.resolve(location).map_err(Trouble::Redirect)
 }
 
 /// The content type without its parameters, in lower case.

@@ -14,6 +14,7 @@ mod listener;
 mod oauth;
 mod param_headers;
 mod reach;
+mod redirect;
 mod sent_secrets;
 mod target;
 mod transport;

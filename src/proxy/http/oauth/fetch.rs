@@ -7,8 +7,9 @@ use tokio::time::timeout;
 
 use super::super::HttpTarget;
 use super::super::connection::{Connections, LineBody};
-use super::super::exchange::{check_encoding, content_type, follow_redirect, next_part};
+use super::super::exchange::{check_encoding, content_type, next_part};
 use super::super::reach::Reach;
+use super::super::redirect::follow_redirect;
 use super::super::trouble::Trouble;
 use crate::limits::{LOGIN_ANSWER, MAX_HTTP_REDIRECTS, MAX_LOGIN_DOCUMENT};
 use crate::wire::http::endpoint::Endpoint;
