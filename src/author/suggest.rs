@@ -10,6 +10,7 @@ use super::edit::{CannotEdit, Which};
 use super::render::{json_lines, toml_entry, yaml_members};
 use super::section_keys::{SectionKey, choose_keys, choose_resource_keys};
 use super::{readable_key, table_member, text_member};
+use crate::content::StandInKind;
 use crate::policy::tree::{DocumentMember, DocumentNode};
 use crate::policy::{Format, Mode, Policy, Section, ServerName, Source};
 use crate::report::survey::{ToolUsage, UsageSurvey, item_lacks_an_entry, lacks_an_entry};
@@ -132,6 +133,7 @@ pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zo
             items => format!(", and {} beside tools", count_of(items, "item")),
         }
     );
+    text.push_str(&suggest_results(survey));
     if survey.tools.keys().all(|tool| readable_key(tool).is_none() || survey.is_refused_by_person(tool)) {
         text.push_str("\n[tools]\n");
     }
@@ -140,6 +142,23 @@ pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zo
     let (entries, left_out) = suggest_items(survey, |_| true);
     text.extend(entries.iter().map(SuggestedEntry::to_toml));
     text + &describe_left_out(&left_out)
+}
+
+/// What was kept back by stand-ins stays so: the policy in force then had them.
+fn suggest_results(survey: &UsageSurvey) -> String {
+    let (fields, kinds): (Vec<StandInKind>, Vec<_>) =
+        survey.stand_ins.iter().copied().partition(|kind| *kind == StandInKind::Field);
+    let mut text = String::new();
+    if !fields.is_empty() {
+        text.push_str("\n# Fields of results had stand-ins. The log does not have their names: without `fields` in `results`, the\n");
+        text.push_str("# agent gets what they hold.\n");
+    }
+    if !kinds.is_empty() {
+        let kinds: Vec<_> = kinds.iter().map(|kind| format!("\"{kind}\"")).collect();
+        let kinds = kinds.join(", ");
+        text.push_str(&format!("\n# Values in results had stand-ins.\n[results]\nstand_ins = [{kinds}]\n"));
+    }
+    text
 }
 
 fn suggest_toml_entry(tool: &str, used: &ToolUsage) -> String {

@@ -123,5 +123,6 @@ fn write_text(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
     }
     let Some(sections) = &report.sections else { return Ok(()) };
     writeln!(out, "Beside tool calls:")?;
-    sections.iter().try_for_each(|tally| writeln!(out, "  {:<22}  {}", tally.subject(), tally.describe()))
+    sections.iter().try_for_each(|tally| writeln!(out, "  {:<22}  {}", tally.subject(), tally.describe()))?;
+    report.results.iter().try_for_each(|results| writeln!(out, "  {:<22}  {}", "results", escape_invisible(results)))
 }

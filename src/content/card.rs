@@ -77,8 +77,11 @@ pub(super) fn may_start(bytes: &[u8], start: usize, length: usize) -> bool {
 }
 
 fn is_number(written: &[u8]) -> bool {
-    let digits: Vec<u8> = written.iter().filter(|byte| byte.is_ascii_digit()).copied().collect();
-    is_issued(&digits) && luhn_sum(&digits).is_multiple_of(10)
+    let mut number = [0; LONGEST];
+    let digits = written.iter().filter(|byte| byte.is_ascii_digit());
+    let count = number.iter_mut().zip(digits).map(|(to, digit)| *to = *digit).count();
+    let digits = number.get(..count).unwrap_or_default();
+    is_issued(digits) && luhn_sum(digits).is_multiple_of(10)
 }
 
 fn find_groups_end(bytes: &[u8], start: usize, groups: &[usize]) -> Option<usize> {

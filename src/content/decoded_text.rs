@@ -189,6 +189,11 @@ pub(super) fn may_be_odd(byte: u8, next: u8) -> bool {
     is_odd & !((byte == 0xed) & (next <= 0x9d))
 }
 
+/// Whether one may begin with this byte.
+pub(super) fn may_begin_odd(byte: u8) -> bool {
+    ((byte == 0xc2) | (byte >= 0xcc)) & !((byte >= 0xcf) & (byte <= 0xd1)) & !((byte >= 0xe4) & (byte <= 0xe9))
+}
+
 /// Whether the character is one of the signs and pictures that most texts have, all of which are seen.
 pub(super) fn is_usual_sign(c: char) -> bool {
     matches!(c, '\u{a1}'..='\u{ac}' | '\u{2010}'..='\u{2027}' | '\u{3001}'..='\u{301f}' | '\u{ff01}'..='\u{ff5e}' | '\u{1f300}'..='\u{1f64f}')
@@ -264,7 +269,7 @@ mod tests {
         for c in ('\u{80}'..=char::MAX).filter(|c| find_meaning(*c).is_some()) {
             let mut buffer = [0; 4];
             let bytes = c.encode_utf8(&mut buffer).as_bytes();
-            assert!(may_be_odd(bytes[0], bytes[1]), "{c:?}");
+            assert!(may_be_odd(bytes[0], bytes[1]) && may_begin_odd(bytes[0]), "{c:?}");
         }
         for c in "\u{e9}\u{3b1}\u{44f}\u{4e2d}\u{d55c}".chars() {
             let mut buffer = [0; 4];

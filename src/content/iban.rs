@@ -163,10 +163,22 @@ fn find_end(bytes: &[u8], start: usize) -> Option<usize> {
 
 /// How long the numbers of a country are.
 pub(super) fn length_of(country: [u8; 2]) -> Option<usize> {
-    let country = country.map(|letter| letter.to_ascii_uppercase());
-    let found = LENGTHS.binary_search_by(|(other, _)| (*other).cmp(&country)).ok()?;
-    LENGTHS.get(found).map(|(_, length)| *length)
+    let [one, two] = country.map(|letter| usize::from((letter | 0x20).wrapping_sub(b'a')));
+    let length = LENGTH_OF.get(one)?.get(two).copied().unwrap_or(0);
+    (length > 0).then_some(usize::from(length))
 }
+
+/// The lengths by their countries' letters; 0 where there is no such country.
+static LENGTH_OF: [[u8; 26]; 26] = {
+    let mut table = [[0; 26]; 26];
+    let mut at = 0;
+    while at < LENGTHS.len() {
+        let ([one, two], length) = LENGTHS[at];
+        table[(*one - b'A') as usize][(*two - b'A') as usize] = length as u8;
+        at += 1;
+    }
+    table
+};
 
 fn is_one_case(number: &[u8]) -> bool {
     !number.iter().any(u8::is_ascii_lowercase) || !number.iter().any(u8::is_ascii_uppercase)

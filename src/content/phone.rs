@@ -56,6 +56,44 @@ const LONG_CODES: &[&str] = &[
     "88", "96", "97", "99",
 ];
 
+/// Words that say that a number is that of a telephone.
+const PHONE_WORDS: &[&str] = &[
+    "tel",
+    "fax",
+    "call",
+    "dial",
+    "ring",
+    "mobile",
+    "mobil",
+    "mob",
+    "cell",
+    "cellphone",
+    "telefon",
+    "telefono",
+    "teléfono",
+    "telefone",
+    "téléphone",
+    "tél",
+    "handy",
+    "móvil",
+    "movil",
+    "celular",
+    "cellulare",
+    "portable",
+    "whatsapp",
+    "sms",
+    "text",
+    "тел",
+    "телефон",
+    "моб",
+];
+/// Words that may stand between such a word and its number.
+const FILLERS: &[&str] = &[
+    "number", "no", "nr", "num", "numero", "número", "nummer", "is", "at", "on", "me", "us", "my", "our", "the",
+    "work", "home", "office", "direct", "line", "mobile", "private", "business", "de", "support", "him", "her", "them",
+    "ist", "est", "es", "main", "text",
+];
+
 const WORD_ENDS: &[&str] = &["phone", "phones", "电话", "電話", "手机", "手機", "携帯", "전화", "전화번호"];
 const NO_PHONES: &[&str] = &["iphone", "smartphone", "headphone", "headphones", "microphone", "earphones", "saxophone"];
 
@@ -211,7 +249,8 @@ fn find_american(text: &str, start: usize) -> Option<Range<usize>> {
 /// A number behind a word that says that it is one.
 fn find_national(text: &str, start: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    if !has_word_before(text, start) || is_date(bytes, start) {
+    let first_digit = start + usize::from(byte_at(bytes, start) == b'(');
+    if is_date(bytes, first_digit) || !has_word_before(text, start) {
         return None;
     }
     let groups = read_groups(bytes, start);
@@ -227,7 +266,7 @@ fn has_word_before(text: &str, at: usize) -> bool {
         if is_word(&word) {
             return true;
         }
-        if !is_filler(&word) {
+        if !FILLERS.contains(&&*word) {
             return false;
         }
     }
@@ -239,7 +278,7 @@ fn has_word_before(text: &str, at: usize) -> bool {
 pub(super) fn may_follow_word(text: &str, at: usize) -> bool {
     // How far back words are read: with their escapes, those that count may stand further off.
     const REACH: usize = 256;
-    if is_date(text.as_bytes(), at) {
+    if is_date(text.as_bytes(), at) || !may_be_word_before(text.as_bytes(), at) {
         return false;
     }
     let start = text.floor_char_boundary(at.saturating_sub(REACH));
@@ -268,7 +307,7 @@ pub(super) fn may_follow_word(text: &str, at: usize) -> bool {
         if head.ends_with('\\') && word.starts_with('u') && !words::is_sign_escape(&word) {
             return true;
         }
-        if !is_none && !readings.iter().any(|reading| is_filler(reading)) {
+        if !is_none && !readings.iter().any(|reading| FILLERS.contains(reading)) {
             return false;
         }
         left -= usize::from(!is_none);
@@ -277,83 +316,53 @@ pub(super) fn may_follow_word(text: &str, at: usize) -> bool {
     false
 }
 
-fn is_phone_word(word: &str) -> bool {
-    matches!(
-        word,
-        "tel"
-            | "fax"
-            | "call"
-            | "dial"
-            | "ring"
-            | "mobile"
-            | "mobil"
-            | "mob"
-            | "cell"
-            | "cellphone"
-            | "telefon"
-            | "telefono"
-            | "teléfono"
-            | "telefone"
-            | "téléphone"
-            | "tél"
-            | "handy"
-            | "móvil"
-            | "movil"
-            | "celular"
-            | "cellulare"
-            | "portable"
-            | "whatsapp"
-            | "sms"
-            | "text"
-            | "тел"
-            | "телефон"
-            | "моб"
-    )
+/// Whether the word before a place may be one of those. Most words are told by their first and last letters not to be.
+fn may_be_word_before(bytes: &[u8], at: usize) -> bool {
+    const LONGEST: usize = 24;
+    let before = bytes.get(..at).unwrap_or_default();
+    let signs = before.iter().rev().take(LONGEST).take_while(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
+    let signs = signs.count();
+    if signs == 0 {
+        // Part of a word, unless an escape ends there.
+        return byte_before(bytes, at) >= 0x80 || words::is_behind_escape(bytes, at);
+    }
+    let before = before.get(..before.len() - signs).unwrap_or_default();
+    let length = before.iter().rev().take(LONGEST).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let (head, word) = before.split_at(before.len() - length);
+    let [Some(first), Some(last)] = [word.first(), word.last()] else { return !head.is_empty() };
+    let is_whole = length < LONGEST && head.last().is_none_or(|byte| byte.is_ascii() && !matches!(byte, b'\\' | b'%'));
+    let starts = |start: &[u8]| word.get(..start.len()).is_some_and(|word| word.eq_ignore_ascii_case(start));
+    let ends = |end: &[u8]| {
+        length.checked_sub(end.len()).and_then(|at| word.get(at..)).is_some_and(|word| word.eq_ignore_ascii_case(end))
+    };
+    let letter = |byte: &u8| usize::from((byte | 0x20).wrapping_sub(b'a'));
+    let is_pair = ENDS_BY_START.get(letter(first)).is_some_and(|ends| ends.get(letter(last)) == Some(&true));
+    !is_whole || is_pair || starts(b"phone") || ends(b"phone") || ends(b"phones")
 }
 
-/// Whether a word may stand between the word for a telephone and its number.
-fn is_filler(word: &str) -> bool {
-    matches!(
-        word,
-        "number"
-            | "no"
-            | "nr"
-            | "num"
-            | "numero"
-            | "número"
-            | "nummer"
-            | "is"
-            | "at"
-            | "on"
-            | "me"
-            | "us"
-            | "my"
-            | "our"
-            | "the"
-            | "work"
-            | "home"
-            | "office"
-            | "direct"
-            | "line"
-            | "mobile"
-            | "private"
-            | "business"
-            | "de"
-            | "support"
-            | "him"
-            | "her"
-            | "them"
-            | "ist"
-            | "est"
-            | "es"
-            | "main"
-            | "text"
-    )
-}
+/// Whether one of the words begins with the one letter and ends with the other, of those that are ASCII.
+static ENDS_BY_START: [[bool; 26]; 26] = {
+    let mut table = [[false; 26]; 26];
+    let lists = [PHONE_WORDS, FILLERS];
+    let mut list = 0;
+    while list < lists.len() {
+        let mut at = 0;
+        while at < lists[list].len() {
+            let word = lists[list][at].as_bytes();
+            let (first, last) = (word[0].wrapping_sub(b'a') as usize, word[word.len() - 1].wrapping_sub(b'a') as usize);
+            if first < 26 && last < 26 {
+                table[first][last] = true;
+            }
+            at += 1;
+        }
+        list += 1;
+    }
+    table
+};
 
 fn is_word(word: &str) -> bool {
     let is_compound = word.starts_with("phone") || WORD_ENDS.iter().any(|end| word.ends_with(end));
-    is_phone_word(word)
+    PHONE_WORDS.contains(&word)
         || (is_compound && !NO_PHONES.contains(&word))
         || word.starts_with("tele") && word.ends_with("phone")
 }

@@ -1,7 +1,7 @@
 //! Where a value can be at all. Most of a text holds none, so a detector looks closely only there; the rest is passed many bytes
 //! at a time.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// How many bytes are looked at together. The compiler makes vector instructions of it.
 pub(super) const BLOCK: usize = 64;
@@ -78,6 +78,84 @@ impl<K: Fn(u8, u8, u8, u8) -> bool> Iterator for Places<'_, K> {
     }
 }
 
+/// A block, and the byte behind it.
+pub(super) type BlockAndNext = [u8; BLOCK + 1];
+
+/// Gives each block of a text and where it starts to `look` until that breaks; behind the last byte there are zeros.
+#[inline(always)]
+pub(super) fn for_each_block(bytes: &[u8], mut look: impl FnMut(usize, &BlockAndNext) -> ControlFlow<()>) {
+    let mut start = 0;
+    while let Some(block) = bytes.get(start..).and_then(|rest| rest.first_chunk()) {
+        if look(start, block).is_break() {
+            return;
+        }
+        start += BLOCK;
+    }
+    let rest = bytes.get(start..).unwrap_or_default();
+    if !rest.is_empty() {
+        let mut block = [0; BLOCK + 1];
+        block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        let _ = look(start, &block);
+    }
+}
+
+/// Which bytes of a block are of each of some kinds. `kinds` says of a byte, and the one behind it, to which it belongs.
+#[inline(always)]
+pub(super) fn kind_bits<const KINDS: usize>(
+    block: &BlockAndNext,
+    kinds: impl Fn(u8, u8) -> [bool; KINDS],
+) -> [BlockBits; KINDS] {
+    const LANES: usize = BLOCK / 4;
+    let mut rows = [[0_u8; LANES]; KINDS];
+    // One loop over all: the compiler makes vector instructions of it.
+    for lane in 0..LANES {
+        let of = |quarter: usize| kinds(block[quarter * LANES + lane], block[quarter * LANES + lane + 1]);
+        let (one, two, three, four) = (of(0), of(1), of(2), of(3));
+        for (kind, row) in rows.iter_mut().enumerate() {
+            let [one, two, three, four] = [one[kind], two[kind], three[kind], four[kind]].map(u8::from);
+            row[lane] = one | two << 2 | three << 4 | four << 6;
+        }
+    }
+    rows.map(|row| {
+        let both = u128::from_le_bytes(row);
+        BlockBits(both as u64 | ((both >> 64) as u64) << 1)
+    })
+}
+
+/// Some bytes of a block.
+#[derive(Debug)]
+pub(super) struct BlockBits(u64);
+
+impl BlockBits {
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// One bit for each byte, the first one lowest.
+    pub(super) fn in_order(&self) -> u64 {
+        // The bits are a square of eight by eight, lying on its side.
+        let swap = |bits: u64, by: u32, mask: u64| {
+            let differs = (bits ^ bits >> by) & mask;
+            bits ^ differs ^ differs << by
+        };
+        let bits = swap(self.0, 7, 0x00aa_00aa_00aa_00aa);
+        let bits = swap(bits, 14, 0x0000_cccc_0000_cccc);
+        swap(bits, 28, 0x0000_0000_f0f0_f0f0)
+    }
+}
+
+/// The places of the bytes, in no order.
+impl Iterator for BlockBits {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let bit = (self.0 != 0).then(|| self.0.trailing_zeros() as usize)?;
+        self.0 &= self.0 - 1;
+        Some(8 * (bit % 8) + bit / 8)
+    }
+}
+
 /// One bit for each flag, the first one lowest.
 fn gather_bits(flags: &[u8; BLOCK]) -> u64 {
     let (words, _) = flags.as_chunks::<8>();
@@ -150,6 +228,17 @@ mod tests {
             let is_pair = |one, next| one == b' ' && next == b'x';
             assert_eq!(has_pair(&text, is_pair), text.windows(2).any(|pair| is_pair(pair[0], pair[1])));
             assert_eq!(has_byte(&text, |byte| byte == b' '), text.contains(&b' '));
+            let mut found = [Vec::new(), Vec::new()];
+            for_each_block(&text, |start, block| {
+                let [pairs, blanks] = kind_bits(block, |byte, next| [is_pair(byte, next), byte == b' ']);
+                let in_order = pairs.in_order();
+                found[0].extend((0..BLOCK).filter(|at| in_order >> at & 1 == 1).map(|at| start + at));
+                found[1].extend(blanks.map(|at| start + at));
+                ControlFlow::Continue(())
+            });
+            found[1].sort();
+            assert_eq!(found[0], (0..text.len()).filter(|at| text[*at..].starts_with(b" x")).collect::<Vec<_>>());
+            assert_eq!(found[1], (0..text.len()).filter(|at| text[*at] == b' ').collect::<Vec<_>>());
             let is_four = |one, two, _, four| is_pair(one, two) && four != b' ';
             let places: Vec<_> = Places::new(&text, is_four).collect();
             let mut padded = text.clone();

@@ -7,7 +7,7 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 
 use super::decoded_text::{is_usual_sign, may_be_odd};
 use super::run_length;
-use super::runs::Places;
+use super::runs::{Places, has_pair};
 use crate::unicode::is_default_ignorable;
 use crate::wire::text::decode_escape;
 use crate::wire::view::{self, Leaf};
@@ -57,11 +57,13 @@ impl TextEdits {
 
     /// Whether something in a text, as written, may have to be taken out.
     fn may_strip(&self, text: &str) -> bool {
-        let is_odd = |byte: u8, next: u8, _: u8, _: u8| {
-            let is_escape = (byte == b'\\') & ((next == b'u') | (next == b'b') | (next == b'f'));
-            may_be_odd(byte, next) | (byte == 0x7f) | is_escape
-        };
-        (self.invisible || self.ansi) && Places::new(text.as_bytes(), is_odd).any(|at| may_be_unseen(text, at))
+        let is_escape = |byte: u8, next: u8| (byte == b'\\') & ((next == b'u') | (next == b'b') | (next == b'f'));
+        let is_odd = |byte, next, _, _| may_be_odd(byte, next) | (byte == 0x7f) | is_escape(byte, next);
+        let bytes = text.as_bytes();
+        (self.invisible || self.ansi)
+            // Most texts have none of that at all.
+            && has_pair(bytes, |byte, next| (byte >= 0x7f) | is_escape(byte, next))
+            && Places::new(bytes, is_odd).any(|at| may_be_unseen(text, at))
     }
 }
 

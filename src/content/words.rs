@@ -80,6 +80,17 @@ pub(super) fn escape_end(before: &[u8], word: &[u8]) -> Option<usize> {
     }
 }
 
+/// Whether an escape ends at a place.
+pub(super) fn is_behind_escape(bytes: &[u8], at: usize) -> bool {
+    const LONGEST: usize = 6;
+    (1..=LONGEST).any(|length| {
+        at.checked_sub(length).is_some_and(|start| {
+            let (before, word) = bytes.split_at(start);
+            escape_end(before, word.get(..length).unwrap_or_default()) == Some(length)
+        })
+    })
+}
+
 /// Whether what follows a backslash is the escape of a sign that many programs write so: `&`, `'`, `<` or `>`.
 pub(super) fn is_sign_escape(word: &str) -> bool {
     ["u0026", "u0027", "u003c", "u003e"].iter().any(|escape| word.starts_with(escape))

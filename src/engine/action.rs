@@ -126,6 +126,11 @@ impl<'a> Turn<'a> {
         Self { now, actions, message: None, instead: None }
     }
 
+    /// A turn for another message in place of this one.
+    pub(super) fn for_message<'b>(&'b mut self, message: &'b [u8]) -> Turn<'b> {
+        Turn { now: self.now, actions: self.actions, message: Some(message), instead: None }
+    }
+
     /// Sets the message that shares its line with other text. Only the message is forwarded.
     pub(super) fn set_message(&mut self, message: &'a [u8]) {
         self.message = Some(message);

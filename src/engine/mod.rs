@@ -235,7 +235,11 @@ impl Engine {
     }
 
     fn read_server_line<'l>(&mut self, line: &'l [u8], turn: &mut Turn<'l>) {
-        match self.read_envelope(line).and_then(|envelope| Message::from_envelope(&envelope)) {
+        let envelope = self.read_envelope(line);
+        if let Some(message) = envelope.as_ref().ok().and_then(|envelope| self.leave_out_members(envelope, turn)) {
+            return self.read_server_line(&message, &mut turn.for_message(message.trim_ascii_end()));
+        }
+        match envelope.and_then(|envelope| Message::from_envelope(&envelope)) {
             Ok(Message::Request { id, key, method, params }) => match self.hide_in_request(line, params) {
                 Ok(hidden) => {
                     turn.set_instead(hidden);
@@ -462,11 +466,11 @@ impl Engine {
             }
             (RequestKind::Initialize, Answer::Error(_)) => {
                 self.approvals.handle_initialized(answer);
-                Ok(None)
+                Ok(self.treat_other_answer(&open.id, (line, answer), turn))
             }
             (RequestKind::Subscription, _) | (_, Answer::Error(_)) => {
                 self.listeners.remove_subscription(key);
-                Ok(None)
+                Ok(self.treat_other_answer(&open.id, (line, answer), turn))
             }
             (RequestKind::Discover, Answer::Result(result)) => {
                 self.edit_greeting(line, result, |_, text| list_listeners::declare_list_changed(text), turn)
@@ -478,7 +482,9 @@ impl Engine {
             }
             (RequestKind::List(list, part), Answer::Result(result)) => self.filter_list(line, result, (list, part)),
             (RequestKind::Other, _)
-            | (RequestKind::Held(_) | RequestKind::OwnSubscription | RequestKind::Cancelled, _) => Ok(None),
+            | (RequestKind::Held(_) | RequestKind::OwnSubscription | RequestKind::Cancelled, _) => {
+                Ok(self.treat_other_answer(&open.id, (line, answer), turn))
+            }
         };
         self.announce_drift(turn);
         self.resources.describe_dropped().into_iter().for_each(|note| turn.push_note(note.to_owned()));

@@ -41,6 +41,29 @@ impl Engine {
         whole.map_or_else(|| self.reader.read_line(line, StrictDepth::ENVELOPE), Ok)
     }
 
+    /// Returns a message of the server without the members that the protocol does not know, if it has some and results have
+    /// rules: there, too, a text could stand.
+    pub(super) fn leave_out_members(&self, envelope: &Envelope<'_>, turn: &mut Turn<'_>) -> Option<Vec<u8>> {
+        let is_left_out = envelope.has_strange_members()
+            && self.enforcement == Enforcement::Enforced
+            && self.policy.has_result_rules();
+        is_left_out.then(|| {
+            turn.push_note("left out what is no part of a message of the server, since results have rules".to_owned());
+            envelope.to_line()
+        })
+    }
+
+    /// Returns the line that the client gets instead of an answer to what is no call: by the rules for everything.
+    pub(super) fn treat_other_answer(
+        &mut self,
+        id: &str,
+        (line, answer): (&[u8], Answer<'_>),
+        turn: &mut Turn<'_>,
+    ) -> Option<Vec<u8>> {
+        let plan = self.policy.common_result_plan()?;
+        self.treat_line((id, AnswerShape::Other), &plan, AnswerLine { line, part: Some(answer.text()) }, turn).0
+    }
+
     /// Handles the answer to a call, and returns the line that the client gets instead, if it gets another.
     pub(super) fn treat_call_answer(
         &mut self,

@@ -35,6 +35,8 @@ pub struct Policy {
     pub(super) results: Option<Arc<ResultRules>>,
     /// Whether something happens to some of it.
     pub(super) has_result_rules: bool,
+    /// Whether entries or classes have rules for results.
+    pub(super) has_own_result_rules: bool,
     /// Whether something gets stand-ins.
     pub(super) has_stand_ins: bool,
     pub(super) beside_tools: BesideTools,
@@ -72,6 +74,7 @@ impl Policy {
             results: None,
             has_stand_ins: false,
             has_result_rules: false,
+            has_own_result_rules: false,
             beside_tools: BesideTools::Builtin,
             trusted_hints: None,
             lock_mode: None,
@@ -159,6 +162,8 @@ impl Policy {
         let classes = document.classes.iter().flatten().map(|entry| &entry.rule);
         let others = document.sections.iter().flat_map(|(_, entries)| entries).map(|entry| &entry.rule);
         let of_entries = tools.chain(classes).chain(others).filter_map(|rule| rule.results.as_ref());
+        let of_entries: Vec<_> = of_entries.collect();
+        self.has_own_result_rules = !of_entries.is_empty();
         let all: Vec<_> = self.results.iter().chain(of_entries).collect();
         self.has_result_rules = !all.is_empty();
         self.has_stand_ins = all.iter().any(|rules| rules.has_stand_ins());

@@ -219,6 +219,27 @@ pub struct ResultSummary {
 impl ResultSummary {
     /// What happens to a result, in a sentence.
     pub fn describe(&self) -> String {
+        let parts = self.describe_edits();
+        let mut text = match parts.is_empty() {
+            true => "The agent gets its result as it comes".to_owned(),
+            false => format!("The agent gets its result {}", parts.join(", ")),
+        };
+        if !self.deny_if.is_empty() {
+            text.push_str(&format!(", and no result to which {} applies", self.deny_if.join(" or ")));
+        }
+        text + "."
+    }
+
+    /// What happens to results, in a few words.
+    pub fn describe_in_short(&self) -> String {
+        let mut parts = self.describe_edits();
+        if !self.deny_if.is_empty() {
+            parts.push(format!("withheld where {} applies", self.deny_if.join(" or ")));
+        }
+        if parts.is_empty() { "as they come".to_owned() } else { parts.join(", ") }
+    }
+
+    fn describe_edits(&self) -> Vec<String> {
         let strip = self.strip.iter().map(|strip| match *strip {
             "ansi" => "escape sequences",
             _ => "invisible characters",
@@ -236,14 +257,7 @@ impl ResultSummary {
         if let Some(max) = self.max_text {
             parts.push(format!("with texts of {max} bytes at most"));
         }
-        let mut text = match parts.is_empty() {
-            true => "The agent gets its result as it comes".to_owned(),
-            false => format!("The agent gets its result {}", parts.join(", ")),
-        };
-        if !self.deny_if.is_empty() {
-            text.push_str(&format!(", and no result to which {} applies", self.deny_if.join(" or ")));
-        }
-        text + "."
+        parts
     }
 }
 
@@ -399,6 +413,17 @@ impl Policy {
     /// Whether anything gets stand-ins.
     pub fn has_stand_ins(&self) -> bool {
         self.has_stand_ins
+    }
+
+    /// What the policy does to results, in a few words; `None` if it has no rules for them.
+    pub fn describe_results(&self) -> Option<String> {
+        const MORE: &str = "more for those of some entries or classes";
+        let all = self.common_result_plan().map(|plan| plan.summarize().describe_in_short());
+        match (all, self.has_own_result_rules) {
+            (Some(all), true) => Some(format!("{all}; {MORE}")),
+            (None, true) => Some(format!("as they come; {MORE}")),
+            (all, false) => all,
+        }
     }
 
     /// Returns what holds for everything that the server answers; `None` if nothing does.

@@ -38,6 +38,9 @@ pub(crate) struct CheckReport {
     pub(crate) tools: Option<Tally>,
     /// What the policy says beside tool calls; `null` for config.toml and for an invalid policy.
     pub(crate) sections: Option<[SectionTally; 4]>,
+    /// What it does to results, in words; left out if it has no rules for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) results: Option<String>,
     /// The source, and the diagnostics in it, for [`CheckReport::render_within`].
     #[serde(skip)]
     to_render: Option<(Source, Vec<Diagnostic>)>,
@@ -165,6 +168,7 @@ impl CheckReport {
             }),
             tools: summary.and_then(|summary| summary.tools),
             sections: policy.map(|policy| Section::ALL.map(|section| policy.tally_section(section))),
+            results: policy.and_then(Policy::describe_results),
             to_render,
             summary: summary.map(|summary| summary.to_string()),
         }

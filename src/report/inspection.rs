@@ -44,6 +44,9 @@ pub(crate) struct InspectReport<'v> {
     pub(crate) resource_list: Vec<InspectedResource<'v>>,
     /// The number of resource templates.
     resource_templates: usize,
+    /// What the policy does to results, in words; left out if it has no rules for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) results: Option<String>,
     /// The number of resources.
     resources: usize,
     /// The name that finds the policy.
@@ -276,6 +279,7 @@ impl<'v> InspectReport<'v> {
             lock: None,
             notes,
             policy: PolicyInForce { file: summary.file, mode: summary.mode, builtin: summary.builtin },
+            results: policy.describe_results(),
             prompts: prompts.collect(),
             protocol: &offer.protocol,
             resource_list: resources,

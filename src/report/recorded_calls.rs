@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::content::StandInKind;
 use crate::engine::limits::{Charge, Denied, Memory, Reserved, Store, Unavailable};
 use crate::engine::{Now, Trial, TrialDecision, TrialInput, find_item};
 use crate::limits::{MAX_REORDERED, MAX_REORDERED_ARGUMENTS, MAX_REPLAYED_SESSIONS, MAX_TOLD_APART};
@@ -16,7 +17,7 @@ use crate::policy::{
 };
 use crate::provenance::{Provenance, SessionMemory, Unremembered};
 use crate::record::{
-    About, Direction, LogLine, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record, RecordedArguments, Subject,
+    About, Direction, LogLine, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record, RecordedArguments, ResultRecord, Subject,
 };
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
@@ -43,6 +44,8 @@ pub(crate) struct RecordedCall {
     pub(crate) arguments: Option<Arguments>,
     /// What the call answered to the server's questions; `None` if the log has not kept that.
     input: Option<Arguments>,
+    /// The kinds of values in its result that had stand-ins.
+    pub(crate) stand_ins: Vec<StandInKind>,
 }
 
 /// What became of a question to a person.
@@ -113,6 +116,7 @@ impl RecordedCall {
             asked: Asked::read(record),
             arguments: recorded_arguments(record.arguments.as_ref()),
             input: recorded_arguments(record.inputs.as_ref()),
+            stand_ins: record.result.as_ref().map(read_stand_ins).unwrap_or_default(),
         })
     }
 
@@ -161,6 +165,10 @@ impl RecordedCall {
     fn arguments_length(&self) -> usize {
         [&self.arguments, &self.input].into_iter().flatten().map(|kept| kept.as_str().len()).sum()
     }
+}
+
+fn read_stand_ins(result: &ResultRecord) -> Vec<StandInKind> {
+    StandInKind::ALL.into_iter().filter(|kind| result.stand_ins.contains_key(kind.as_str())).collect()
 }
 
 /// Returns what a decision was about, if a policy decides about it.

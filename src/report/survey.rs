@@ -1,11 +1,12 @@
 //! What was used of a server, by its log, and which of it a policy refuses.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::log_records::{LogError, LogRecords};
 use super::recorded_calls::{Asked, RecordedCall, Replayer, entry_if_room};
+use crate::content::StandInKind;
 use crate::engine::find_item;
 use crate::limits::MAX_TOLD_APART;
 use crate::policy::{Effect, Policy, RequestSubject, Section};
@@ -20,6 +21,8 @@ pub(crate) struct UsageSurvey {
     pub(crate) tools: BTreeMap<String, ToolUsage>,
     /// What was used beside tools, by section and name; a URI in its normal form.
     pub(crate) items: BTreeMap<(Section, String), ToolUsage>,
+    /// The kinds of values in their results that had stand-ins.
+    pub(crate) stand_ins: BTreeSet<StandInKind>,
     /// How many calls of tools there were.
     pub(crate) calls: u64,
     pub(crate) first: Option<Timestamp>,
@@ -105,6 +108,7 @@ impl UsageSurvey {
         self.calls += u64::from(item.is_none());
         self.first = self.first.or(Some(call.time));
         self.last = Some(call.time);
+        self.stand_ins.extend(&call.stand_ins);
         let tool = call.tool().unwrap_or_default();
         let used = match &item {
             None => entry_if_room(&mut self.tools, tool.to_owned(), ToolUsage::default),

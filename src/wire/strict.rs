@@ -52,6 +52,24 @@ pub struct Envelope<'l> {
     pub error: Option<&'l str>,
     /// Which keys the objects in it can have, such as those of the result.
     pub inner_keys: KeyLengths,
+    /// Whether it has members that the protocol does not know.
+    pub has_others: bool,
+}
+
+impl Envelope<'_> {
+    /// Whether it has members that a message of its kind does not have.
+    pub fn has_strange_members(&self) -> bool {
+        self.has_others || (self.method.is_none() && self.params.is_some())
+    }
+
+    /// Writes it as a line, without those.
+    pub fn to_line(&self) -> Vec<u8> {
+        let params = self.params.filter(|_| self.method.is_some());
+        let members = [self.jsonrpc, self.id, self.method, params, self.result, self.error];
+        let members =
+            ENVELOPE_KEYS.iter().zip(members).filter_map(|(key, value)| Some(format!("\"{key}\":{}", value?)));
+        format!("{{{}}}\n", members.collect::<Vec<_>>().join(",")).into_bytes()
+    }
 }
 
 /// The lengths of keys, by which most names are told not to be among them. Only of plain keys is the length enough: of printable
@@ -196,8 +214,9 @@ impl<'l> Scan<'_, 'l> {
             Some(b'\r') => return Err(Fault::CarriageReturn(at).into()),
             Some(_) => return Err(Fault::Trailing(at).into()),
         }
-        let [jsonrpc, id, method, params, result, error, _] = self.members;
-        Ok(Envelope { jsonrpc, id, method, params, result, error, inner_keys: self.inner_keys })
+        let [jsonrpc, id, method, params, result, error, other] = self.members;
+        let has_others = other.is_some();
+        Ok(Envelope { jsonrpc, id, method, params, result, error, inner_keys: self.inner_keys, has_others })
     }
 
     fn scan_object(mut self) -> Scanned<()> {

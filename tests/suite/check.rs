@@ -213,6 +213,35 @@ fn a_policy_that_is_there_and_cannot_be_read_is_not_passed_over() {
 }
 
 #[test]
+fn what_becomes_of_results_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let said = |results: &str| {
+        let file = home.path().join("p.toml");
+        std::fs::write(
+            &file,
+            format!("version = \"1\"\ndefault = \"deny\"\n{results}\n[tools.x]\naction = \"allow\"\n"),
+        )
+        .unwrap();
+        let text = run(check(home.path()).arg(&file)).out;
+        let json: serde_json::Value =
+            serde_json::from_str(&run(check(home.path()).arg(&file).args(["--format", "json"])).out).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("  results ")).map(|said| said.trim().to_owned());
+        assert_eq!(line.as_deref(), json["results"].as_str(), "{text}");
+        line
+    };
+    let more = "more for those of some entries or classes";
+    let own = "[classes.read.results]\nmax_text = \"1KiB\"\n[tools.y.results]\nstand_ins = [\"card\"]";
+    assert_eq!(said(""), None);
+    assert_eq!(said(own), Some(format!("as they come; {more}")));
+    let all = "[results]\nstrip = [\"ansi\"]\nstand_ins = [\"email\"]\nfields = [\"firstName\"]\n\
+        deny_if = [{ path = \"result.**\", op = \"detects\", value = \"secret\" }]\n";
+    let expected = "without escape sequences, with stand-ins for what is found of email, with stand-ins for the fields firstName, \
+        withheld where results.deny_if[0] applies";
+    assert_eq!(said(all).as_deref(), Some(expected));
+    assert_eq!(said(&format!("{all}{own}")), Some(format!("{expected}; {more}")));
+}
+
+#[test]
 fn without_a_name_every_policy_is_checked() {
     let home = tempfile::tempdir().expect("a folder");
     let none = run(&mut check(home.path()));

@@ -11,8 +11,11 @@ mod generate;
 use std::fmt::Write as _;
 
 use crate::support::system::computing_time;
-use policylayer::content::{ContentKind, ContentKinds, find_content, has_content};
+use policylayer::content::{
+    ContentKind, ContentKinds, StandInCounts, StandInRules, StandIns, find_content, has_content,
+};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 /// A string of the corpus, without its marks.
 struct Labelled {
@@ -228,6 +231,144 @@ proptest! {
         for text in spellings {
             let only = [ContentKind::Card].into_iter().collect();
             prop_assert!(has_content(&text, only), "{}", text);
+        }
+    }
+}
+
+/// How a text is written before it becomes a text of a result.
+#[derive(Clone, Copy, Debug)]
+enum Spelling {
+    Plain,
+    /// As the inside of a JSON string, so many times.
+    Json(u8),
+    /// Every so many characters as an escape: of JSON, of a URL or of HTML.
+    Escapes(usize, fn(char) -> String),
+    /// Its digits in full width.
+    Wide,
+    /// With a character that shows nothing behind every so many.
+    Cut(usize),
+}
+
+impl Spelling {
+    fn write(self, text: &str) -> String {
+        let every = |nth: usize, write: &dyn Fn(char) -> String| {
+            let write = |(at, c): (usize, char)| if at % nth == nth - 1 { write(c) } else { c.to_string() };
+            text.chars().enumerate().map(write).collect()
+        };
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Json(times) => (0..times).fold(text.to_owned(), |text, _| json!({ "text": text }).to_string()),
+            Self::Escapes(nth, escape) => every(nth, &escape),
+            Self::Wide => {
+                every(1, &|c| char::from_u32(u32::from(c) + 0xfee0).filter(|_| c.is_ascii_digit()).unwrap_or(c).into())
+            }
+            Self::Cut(nth) => every(nth, &|c| format!("{c}\u{200b}")),
+        }
+    }
+}
+
+fn spelling() -> impl Strategy<Value = Spelling> {
+    let escapes: Vec<fn(char) -> String> = vec![
+        |c| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+        |c| c.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect(),
+        |c| format!("&#{};", u32::from(c)),
+        |c| format!("\\{c}"),
+    ];
+    prop_oneof![
+        4 => Just(Spelling::Plain),
+        2 => (1_u8..4).prop_map(Spelling::Json),
+        3 => (1_usize..12, prop::sample::select(escapes)).prop_map(|(nth, escape)| Spelling::Escapes(nth, escape)),
+        1 => Just(Spelling::Wide),
+        1 => (1_usize..9).prop_map(Spelling::Cut),
+    ]
+}
+
+/// A text of some strings of the corpus, each spelled in a way, wherever in a block of the screen they fall.
+fn texts() -> impl Strategy<Value = String> {
+    let corpus: Vec<String> = corpus().into_iter().map(|labelled| labelled.text).collect();
+    let between = prop::sample::select(vec![
+        "",
+        " ",
+        "\n",
+        "\t",
+        ", ",
+        "@",
+        "9",
+        "0",
+        "00",
+        "x",
+        "+",
+        "-",
+        "\\",
+        "\\u00",
+        "%2",
+        "&#",
+        "/",
+        "\":\"",
+        "tel ",
+        "\u{e9}",
+        "\u{a0}",
+        "\u{2019}",
+        "\u{3002}",
+        "stand-in-bcdfghjk ",
+        "person-bcdfghjk@stand-in.invalid ",
+        "+999 123 456 7890 ",
+        "DE",
+    ]);
+    let piece = (0_usize..70, between, prop::sample::select(corpus), spelling());
+    let write = |(padding, between, text, spelling): (usize, &str, String, Spelling)| {
+        format!("{}{between}{}", "_ab c".chars().cycle().take(padding).collect::<String>(), spelling.write(&text))
+    };
+    prop::collection::vec(piece.prop_map(write), 1..5).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    /// Texts are screened as they are written. Whatever is not suspected there has nothing in it: each result is the same as if every
+    /// text were decoded and looked through, also where later ones have the values of earlier ones.
+    #[test]
+    fn a_quick_look_finds_what_a_slow_one_finds(texts in prop::collection::vec(texts(), 1..5), is_spaced in any::<bool>(), pick in 0_usize..3) {
+        let kinds = [ContentKind::Email, ContentKind::Phone, ContentKind::Card, ContentKind::Iban];
+        let fields = vec!["name".parse().unwrap(), "user.*.ab".parse().unwrap()];
+        let rules = match pick {
+            0 => StandInRules { kinds: kinds.into_iter().collect(), fields },
+            1 => StandInRules { kinds: kinds[..1].iter().copied().collect(), fields },
+            _ => StandInRules { kinds: kinds[1..].iter().copied().collect(), fields: Vec::new() },
+        };
+        let [mut quick, mut slow] = [StandIns::new([7; 32]), StandIns::new([7; 32])];
+        let rest = texts.concat();
+        let results = texts.iter().map(|text| json!({"content": [text, 4_242_424_242_424_242_u64], "name": text, text: [text]}));
+        let last = json!({"text": rest, "inner": json!({"name": texts[0], "all": rest}).to_string()});
+        for result in results.chain([last]) {
+            let written = if is_spaced { format!("{result:#}") } else { result.to_string() };
+            let [mut quickly, mut slowly] = [StandInCounts::default(); 2];
+            let hidden = quick.hide_values(&written, &rules, &mut quickly);
+            let expected = slow.hide_values_slowly(&written, &rules, &mut slowly);
+            prop_assert_eq!(&hidden, &expected, "{}", written);
+            prop_assert_eq!(quickly, slowly);
+            if hidden.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// Every string of the corpus by itself, at each place of a block.
+#[test]
+fn each_string_of_the_corpus_is_suspected_wherever_it_stands() {
+    let kinds = [ContentKind::Email, ContentKind::Phone, ContentKind::Card, ContentKind::Iban];
+    let rules = StandInRules { kinds: kinds.into_iter().collect(), fields: Vec::new() };
+    for (number, labelled) in corpus().into_iter().enumerate() {
+        for padding in [number % 64, (number + 31) % 64] {
+            let text = format!("{}{}", "-".repeat(padding), labelled.text);
+            let written: Value = json!({ "text": text });
+            let hide = |slowly: bool| {
+                let mut table = StandIns::new([7; 32]);
+                let mut counts = StandInCounts::default();
+                let (written, hide) =
+                    (written.to_string(), if slowly { StandIns::hide_values_slowly } else { StandIns::hide_values });
+                hide(&mut table, &written, &rules, &mut counts)
+            };
+            assert_eq!(hide(false), hide(true), "{text}");
         }
     }
 }

@@ -224,6 +224,17 @@ Templates  0 of 1 visible; hidden: a:{{x}}
 }
 
 #[test]
+fn what_becomes_of_results_is_said() {
+    let home = Home::new();
+    home.policy("shop.toml", &format!("{POLICY}\n[results]\nstand_ins = [\"email\"]\n"));
+    let said = "with stand-ins for what is found of email";
+    let text = offered(&home, &[], &shop()).out;
+    assert!(text.contains(&format!("\nResults    {said}\n")), "{text}");
+    let json: Value = serde_json::from_str(&offered(&home, &["--format", "json"], &shop()).out).unwrap();
+    assert_eq!(json["results"], said);
+}
+
+#[test]
 fn what_drives_a_terminal_is_escaped() {
     let home = Home::new();
     let evil = "get\u{1b}[2J\u{202e}x";

@@ -124,17 +124,15 @@ fn updates_of_a_resource_come_while_it_is_subscribed_to() {
     client.kill();
 }
 
-/// The task is created, asks its question through `tasks/result`, and comes to its end.
-#[test]
-fn a_task_is_followed_to_its_end() {
-    let Some(upstream) = upstream() else { return };
-    let mut client = start(upstream, "everything", ALLOW_ALL);
+/// Has a task created, answers its question, and returns its result.
+fn research(client: &mut Client, topic: &str) -> Value {
     let opened = client.initialize(json!({ "elicitation": {} }));
     assert!(opened["capabilities"]["tasks"].is_object(), "{opened}");
     client.expect_method("notifications/tools/list_changed");
+    let topic = client.call("echo", json!({ "message": topic }))["result"]["content"][0]["text"].clone();
     let call = json!({
         "name": "simulate-research-query",
-        "arguments": { "topic": "python", "ambiguous": true },
+        "arguments": { "topic": topic, "ambiguous": true },
         "task": { "ttl": 300_000 }
     });
     let created = client.request("tools/call", call);
@@ -158,9 +156,59 @@ fn a_task_is_followed_to_its_end() {
     let answer = json!({ "action": "accept", "content": { "interpretation": "snake" } });
     client.send(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": answer }));
     let result = client.expect_response("result");
-    assert!(result.to_string().contains("python (snake)"), "{result}");
     assert_eq!(client.request("tasks/get", json!({ "taskId": id }))["result"]["status"], "completed");
+    result
+}
+
+/// The task is created, asks its question through `tasks/result`, and comes to its end.
+#[test]
+fn a_task_is_followed_to_its_end() {
+    let Some(upstream) = upstream() else { return };
+    let mut client = start(upstream, "everything", ALLOW_ALL);
+    let result = research(&mut client, "python");
+    assert!(result.to_string().contains("python (snake)"), "{result}");
     // What it remembers of tasks keeps it alive for minutes.
+    client.kill();
+}
+
+/// The server gets an address, and says it in the states of the task, in its question and in its result.
+#[test]
+fn what_a_task_says_has_stand_ins() {
+    let Some(upstream) = upstream() else { return };
+    let policy = Under::Policy(r#"{"version":"1","default":"allow","results":{"stand_ins":["email"]}}"#);
+    let mut client = start(upstream, "everything", policy);
+    let result = research(&mut client, "python jo@example.org");
+    let said = client.lines().iter().filter_map(|line| line.json()).map(|line| line.to_string()).collect::<Vec<_>>();
+    let [stated, asked, told] =
+        ["Found multiple interpretations", "could have multiple interpretations", "# Research Report"]
+            .map(|words| said.iter().find(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}: {said:#?}")));
+    for line in [stated, asked, told] {
+        assert!(line.contains("@stand-in.invalid"), "{line}");
+    }
+    assert!(result.to_string().contains("@stand-in.invalid (snake)"), "{result}");
+    assert!(!said.concat().contains("jo@example.org"), "{said:#?}");
+    client.kill();
+}
+
+/// A client finds its own token in the messages of progress.
+#[test]
+fn messages_of_progress_pass_under_rules_for_results() {
+    let Some(upstream) = upstream() else { return };
+    let policy = Under::Policy(
+        r#"{"version":"1","default":"allow","results":{"strip":["ansi"],"stand_ins":["email","phone"]}}"#,
+    );
+    let mut client = start(upstream, "everything", policy);
+    client.initialize(json!({}));
+    let call = json!({ "_meta": { "progressToken": "0b9d4c2e-1111-4222-8333-944455556666" }, "name": "trigger-long-running-operation",
+        "arguments": { "duration": 0.2, "steps": 4 } });
+    let answer = client.request("tools/call", call);
+    assert!(answer["result"]["content"].is_array(), "{answer}");
+    let lines = client.lines();
+    let steps = lines.iter().filter_map(|line| line.json()).filter(|line| line["method"] == "notifications/progress");
+    let steps: Vec<_> =
+        steps.map(|line| (line["params"]["progressToken"].clone(), line["params"]["progress"].clone())).collect();
+    let token = json!("0b9d4c2e-1111-4222-8333-944455556666");
+    assert_eq!(steps, (1..=4).map(|step| (token.clone(), json!(step))).collect::<Vec<_>>());
     client.kill();
 }
 

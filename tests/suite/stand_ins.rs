@@ -234,6 +234,72 @@ fn every_answer_and_message_of_the_server_is_looked_at() {
     );
 }
 
+/// What the client gets of a line of the server.
+fn forwarded(session: &mut Recorded, line: &str) -> String {
+    let mut actions = Vec::new();
+    session.engine.handle_server_line(line.as_bytes(), Now::default(), &mut actions);
+    let sent = actions.iter().find_map(|action| match action {
+        Action::ToClient(payload) => Some(String::from_utf8(payload.bytes(line.as_bytes()).to_vec()).unwrap()),
+        _ => None,
+    });
+    sent.unwrap_or_else(|| panic!("{line}: {actions:?}"))
+}
+
+#[test]
+fn no_text_of_an_odd_message_passes() {
+    let session = || {
+        let mut session = Recorded::new(POLICY);
+        session.request(1, "tools/call", json!({"name": "get_user", "arguments": {}}));
+        session
+    };
+    let value = r#"{"code":-32000,"message":"anna@example.com","data":["anna@example.com"]}"#;
+    for answer in [
+        format!(r#""result":null,"error":{value}"#),
+        format!(r#""result":{value},"error":null"#),
+        format!(r#""error":null,"result":[{value},"anna@example.com"]"#),
+        r#""result":"anna@example.com""#.to_owned(),
+        r#""error":"anna@example.com""#.to_owned(),
+        format!(r#""result":{{}},"params":{value}"#),
+        format!(r#""result":{{}},"x":{value},"anna@example.com":1"#),
+        format!(r#""_meta":{value},"error":{{"code":1,"message":"no"}},"X":"anna@example.com""#),
+        r#""result":{"content":[{"type":"resource","resource":{"uri":"u://anna@example.com","text":"anna@example.com"}},
+            {"type":"resource_link","uri":"u://x","name":"anna@example.com","title":"anna@example.com"},
+            {"type":"text","text":"x","annotations":{"audience":["anna@example.com"]},"_meta":{"a":"anna@example.com"}}],
+            "isError":true,"structuredContent":{"anna@example.com":{"k":["anna@example.com"]}},"_meta":{"to":"anna@example.com"}}"#
+            .replace('\n', ""),
+    ] {
+        let got = forwarded(&mut session(), &format!(r#"{{"jsonrpc":"2.0","id":1,{answer}}}"#));
+        let read: Value = serde_json::from_str(&got).unwrap();
+        assert!(read["id"] == 1 && !got.contains("example.com"), "{answer}: {got}");
+    }
+    // Two answers at once are none.
+    let got = forwarded(&mut session(), &format!(r#"{{"jsonrpc":"2.0","id":1,"result":{value},"error":{value}}}"#));
+    assert!(!got.contains("example.com"), "{got}");
+    for message in [
+        r#""method":"notifications/progress","params":{"progressToken":1,"progress":1},"note":"anna@example.com""#,
+        r#""method":"notifications/x","note":"anna@example.com""#,
+        r#""id":"s","method":"elicitation/create","params":{"message":"anna@example.com","requestedSchema":{"type":"object",
+            "properties":{"a":{"type":"string","description":"anna@example.com","default":"anna@example.com"}}}},"x":["anna@example.com"]"#,
+        r#""id":"s","method":"sampling/createMessage","params":{"messages":[],"maxTokens":1,"systemPrompt":"anna@example.com"},"x":1"#,
+    ] {
+        let line = format!(r#"{{"jsonrpc":"2.0",{}}}"#, message.replace('\n', ""));
+        let got = forwarded(&mut session(), &line);
+        assert!(!got.contains("example.com"), "{message}: {got}");
+    }
+    // Errors of what is no call.
+    for method in ["tools/list", "prompts/list", "initialize", "ping", "logging/setLevel"] {
+        let mut session = Recorded::new(POLICY);
+        session.request(1, method, json!({}));
+        let got = forwarded(&mut session, &format!(r#"{{"jsonrpc":"2.0","id":1,"error":{value}}}"#));
+        assert!(!got.contains("example.com"), "{method}: {got}");
+    }
+    // Without rules for results, a line is what it was.
+    let mut plain = Recorded::new(r#"{"version":"1","default":"allow","tools":{}}"#);
+    plain.request(1, "tools/call", json!({"name": "x", "arguments": {}}));
+    let line = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{}},"x":{value}}}"#);
+    assert_eq!(forwarded(&mut plain, &line), line);
+}
+
 #[test]
 fn what_is_real_is_judged_and_nothing_of_ours_names_it() {
     let mut session = Recorded::new(POLICY);

@@ -8,7 +8,7 @@ use crate::support::log as support;
 use std::fs;
 
 use policylayer::policy::{self, Effect, Format, Policy, Section, Server, ServerName, Source};
-use policylayer::record::{Direction, Outcome, Subject};
+use policylayer::record::{Direction, Outcome, ResultRecord, Subject};
 use policylayer::risk::Class;
 use proptest::prelude::*;
 use support::{Decision, Home, Log, observed, passed, refused, requested};
@@ -56,6 +56,28 @@ fn refused_tools(home: &Home, file: &str) -> Vec<String> {
     let unused = |change: &&serde_json::Value| change["tool"] == "never_reached_the_server";
     let refused = changes.filter(|change| !passes(change) && !unused(change));
     refused.map(|change| change["tool"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn what_had_stand_ins_has_them_under_the_suggested_policy() {
+    let result = |kinds: &[&str]| ResultRecord {
+        stand_ins: kinds.iter().map(|kind| ((*kind).to_owned(), 2)).collect(),
+        ..ResultRecord::default()
+    };
+    for (kinds, expected) in [
+        (&["phone", "email"][..], "stand_ins = [\"email\", \"phone\"]\n"),
+        (&["field"], "\n# Fields of results had stand-ins. "),
+        (
+            &["field", "iban"],
+            "agent gets what they hold.\n\n# Values in results had stand-ins.\n[results]\nstand_ins = [\"iban\"]\n\n",
+        ),
+    ] {
+        let home = Home::new();
+        Log::new(&home, "shop").add_result(&passed(1, "get_user", Class::Read), result(kinds)).write();
+        let out = home.good(&["suggest"]);
+        assert!(out.contains(expected), "{out}");
+        load(&out);
+    }
 }
 
 #[test]

@@ -44,9 +44,6 @@ pub(super) trait EditTexts {
     /// Where there may be something to change in a JSON text, as it is written.
     fn screen(&self, json: &str) -> Suspects;
 
-    /// Whether there may be something to change in a text, as it is written.
-    fn suspects(&self, written: &str) -> bool;
-
     /// Whether a text has to be looked at, although nothing was suspected in it: of these keys, or for what is written in it.
     fn wants(&self, way: &[Cow<'_, str>], written: &str) -> bool;
 
@@ -76,22 +73,6 @@ pub(super) fn apply_patches(text: &str, patches: &[Patch]) -> String {
     patched
 }
 
-/// Up to so many strings are screened one by one.
-const MOST_ALONE: usize = 32;
-
-/// How many strings there are, up to a number.
-fn count_strings(json: &str, most: usize) -> usize {
-    let bytes = json.as_bytes();
-    let (mut at, mut count) = (0, 0);
-    while count < most
-        && let Some(quote) = memchr::memchr(b'"', bytes.get(at..).unwrap_or_default())
-        && let Some(end) = string_end(bytes, at + quote + 1)
-    {
-        (at, count) = (end + 1, count + 1);
-    }
-    count
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Container {
     List,
@@ -107,10 +88,8 @@ fn patch_nested<E: EditTexts>(
 ) -> Result<Vec<Patch>, E::Error> {
     let bytes = json.as_bytes();
     let mut patches = Vec::new();
-    // A few long texts are screened one by one: where there is something, the rest of a text need not be seen here.
-    let is_short = count_strings(json, MOST_ALONE) < MOST_ALONE;
-    let mut suspects = if is_short { Suspects::default() } else { editor.screen(json) };
-    if !is_short && suspects.is_empty() {
+    let mut suspects = editor.screen(json);
+    if suspects.is_empty() {
         return Ok(patches);
     }
     let (mut containers, mut way) = (Vec::new(), Vec::new());
@@ -143,8 +122,7 @@ fn patch_nested<E: EditTexts>(
                     containers.push(Container::Object);
                     way.pop();
                 }
-                let is_suspected = if is_short { editor.suspects(inside) } else { suspects.are_in(at, end) };
-                let is_wanted = is_suspected || editor.wants(if is_key { &[] } else { &way }, inside);
+                let is_wanted = suspects.are_in(at, end) || editor.wants(if is_key { &[] } else { &way }, inside);
                 let decoded = if is_wanted || is_key { Decoded::new(inside) } else { Decoded::default() };
                 if is_wanted && !is_left_alone(depth, &way, inside) {
                     let changed = patch_text(&decoded, (&way, is_key), (depth, most), editor)?;
@@ -250,10 +228,6 @@ mod tests {
 
         fn screen(&self, _: &str) -> Suspects {
             Suspects::everywhere()
-        }
-
-        fn suspects(&self, _: &str) -> bool {
-            true
         }
 
         fn wants(&self, _: &[Cow<'_, str>], _: &str) -> bool {

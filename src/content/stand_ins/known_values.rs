@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::{Bound, Range};
 
+use crate::content::byte_at;
+
 /// How long a value is, at least, to be known again. A shorter one may be a word of its own.
 const SHORTEST: usize = 8;
 /// How many values with the same beginning are compared at a place.
@@ -12,6 +14,8 @@ const FILTER_WORDS: usize = 1024;
 /// How long the pieces are by which a text is looked through, at every fifth byte.
 const PIECE: usize = 4;
 const STEP: usize = SHORTEST - PIECE + 1;
+/// How many bytes of an address are looked for before its at sign.
+const BEFORE_AT: usize = 3;
 /// The fewest bits of the filters for that, and how many there are for each value at least.
 const FEWEST_BITS: usize = 1 << 16;
 const BITS_EACH: usize = 64;
@@ -22,14 +26,53 @@ pub(super) struct KnownValues {
     longest: usize,
     /// A bit for each way in which a value begins.
     filter: Vec<u64>,
-    /// Of each value eight bytes that stand in a text however it is escaped.
-    beginnings: HashSet<[u8; SHORTEST]>,
+    /// How the numbers among them begin.
+    numbers: HashSet<u32>,
+    /// Of each other value eight bytes that stand in a text however it is escaped: those with an at sign in their middle or a
+    /// capital at their start, and those that have neither.
+    beginnings: Beginnings,
+    other_beginnings: Beginnings,
+    has_addresses: bool,
+    has_capitals: bool,
+    /// Whether a value has no such bytes, and whether one has such bytes that are not ASCII.
+    has_hidden: bool,
+    has_odd: bool,
+}
+
+/// Bytes that are looked for in texts.
+#[derive(Default)]
+struct Beginnings {
+    all: HashSet<[u8; SHORTEST]>,
     /// A bit for each piece of these, and for each of them.
     pieces: Vec<u64>,
     whole: Vec<u64>,
-    /// Whether one has no such bytes, and whether one has such bytes that are not ASCII.
-    has_hidden: bool,
-    has_odd: bool,
+}
+
+impl Beginnings {
+    fn add(&mut self, beginning: [u8; SHORTEST]) {
+        self.all.insert(beginning);
+        if self.all.len() * BITS_EACH > self.pieces.len() * 64 {
+            let words = (self.pieces.len() * 4).max(FEWEST_BITS / 64);
+            (self.pieces, self.whole) = (vec![0; words], vec![0; words]);
+            let all: Vec<_> = self.all.iter().copied().collect();
+            all.iter().for_each(|beginning| self.set_bits(beginning));
+        } else {
+            self.set_bits(&beginning);
+        }
+    }
+
+    fn set_bits(&mut self, beginning: &[u8; SHORTEST]) {
+        for piece in beginning.array_windows() {
+            set_bit(&mut self.pieces, piece_hash(piece));
+        }
+        set_bit(&mut self.whole, whole_hash(beginning));
+    }
+
+    /// Whether one of them starts at a place.
+    fn are_at(&self, bytes: &[u8], start: usize) -> bool {
+        let beginning = bytes.get(start..).and_then(|rest| rest.first_chunk::<SHORTEST>());
+        beginning.is_some_and(|beginning| has_bit(&self.whole, whole_hash(beginning)) && self.all.contains(beginning))
+    }
 }
 
 impl fmt::Debug for KnownValues {
@@ -53,37 +96,30 @@ impl KnownValues {
         self.add_beginning(value);
     }
 
+    /// Remembers what of a value is looked for: at digits, at signs and capitals, of which a text has few, if it has some.
     fn add_beginning(&mut self, value: &str) {
-        let is_plain = |byte: &u8| !matches!(byte, 0..b' ' | 0x7f | b'"' | b'\\' | b'/' | b'&' | b'\'' | b'<' | b'>');
-        let piece = |is_plain: &dyn Fn(&u8) -> bool| {
-            value
-                .as_bytes()
-                .windows(SHORTEST)
-                .find(|eight| eight.iter().all(is_plain))
-                .and_then(|eight| eight.first_chunk())
-        };
-        let ascii = piece(&|byte| is_plain(byte) && byte.is_ascii());
-        self.has_odd |= ascii.is_none();
-        let Some(beginning) = ascii.or_else(|| piece(&is_plain)).copied() else {
-            self.has_hidden = true;
+        let bytes = value.as_bytes();
+        if let Some(number) = (0..bytes.len()).find_map(|at| first_digits(bytes, at)) {
+            self.numbers.insert(number);
             return;
-        };
-        self.beginnings.insert(beginning);
-        if self.beginnings.len() * BITS_EACH > self.pieces.len() * 64 {
-            let words = (self.pieces.len() * 4).max(FEWEST_BITS / 64);
-            (self.pieces, self.whole) = (vec![0; words], vec![0; words]);
-            let all: Vec<_> = self.beginnings.iter().copied().collect();
-            all.iter().for_each(|beginning| self.set_bits(beginning));
+        }
+        let is_plain = |byte: &u8| !matches!(byte, 0..b' ' | 0x7f | b'"' | b'\\' | b'/' | b'&' | b'\'' | b'<' | b'>');
+        let pieces = || bytes.array_windows::<SHORTEST>().filter(|piece| piece.iter().all(is_plain));
+        let ascii = || pieces().filter(|piece| piece.is_ascii());
+        let is_address = |piece: &&[u8; SHORTEST]| piece.get(BEFORE_AT) == Some(&b'@');
+        let has_capital = |piece: &&[u8; SHORTEST]| piece.first().is_some_and(u8::is_ascii_uppercase);
+        if let Some(piece) = ascii().find(is_address) {
+            self.has_addresses = true;
+            self.beginnings.add(*piece);
+        } else if let Some(piece) = ascii().find(has_capital) {
+            self.has_capitals = true;
+            self.beginnings.add(*piece);
+        } else if let Some(piece) = ascii().next().or_else(|| pieces().next()) {
+            self.has_odd |= !piece.is_ascii();
+            self.other_beginnings.add(*piece);
         } else {
-            self.set_bits(&beginning);
+            (self.has_odd, self.has_hidden) = (true, true);
         }
-    }
-
-    fn set_bits(&mut self, beginning: &[u8; SHORTEST]) {
-        for piece in beginning.array_windows() {
-            set_bit(&mut self.pieces, piece_hash(piece));
-        }
-        set_bit(&mut self.whole, whole_hash(beginning));
     }
 
     /// How many there are.
@@ -101,31 +137,57 @@ impl KnownValues {
         self.has_hidden
     }
 
-    /// Whether one may stand in a text that is not decoded yet.
-    pub(super) fn may_be_in(&self, bytes: &[u8]) -> bool {
-        let mut places = Vec::new();
-        self.find_as_written(bytes, &mut places);
-        self.has_hidden || !places.is_empty()
+    /// Whether one has to be looked for at capitals.
+    pub(super) fn have_capitals(&self) -> bool {
+        self.has_capitals
     }
 
-    /// Finds where one may stand in a text that is not decoded yet.
-    pub(super) fn find_as_written(&self, bytes: &[u8], places: &mut Vec<usize>) {
-        if self.beginnings.is_empty() {
+    /// Whether one has to be looked for where digits begin.
+    pub(super) fn have_numbers(&self) -> bool {
+        !self.numbers.is_empty()
+    }
+
+    /// Whether one may stand around an at sign of a text that is not decoded yet.
+    pub(super) fn may_be_around(&self, bytes: &[u8], at_sign: usize) -> bool {
+        self.has_addresses && at_sign.checked_sub(BEFORE_AT).is_some_and(|start| self.beginnings.are_at(bytes, start))
+    }
+
+    /// Whether one may stand in such a text where there is this capital.
+    pub(super) fn may_be_at_capital(&self, bytes: &[u8], at: usize) -> bool {
+        self.beginnings.are_at(bytes, at)
+    }
+
+    /// Whether one may stand in such a text where digits begin.
+    pub(super) fn may_be_at_digits(&self, bytes: &[u8], at: usize) -> bool {
+        self.have_numbers() && first_digits(bytes, at).is_some_and(|digits| self.numbers.contains(&digits))
+    }
+
+    /// Finds where one may stand in such a text that none of these places tells.
+    pub(super) fn find_others(&self, bytes: &[u8], places: &mut Vec<usize>) {
+        let others = &self.other_beginnings;
+        if others.all.is_empty() {
             return;
         }
         let mut at = 0;
         while let Some(piece) = bytes.get(at..).and_then(|rest| rest.first_chunk::<PIECE>()) {
-            if has_bit(&self.pieces, piece_hash(piece)) {
-                let starts = (at.saturating_sub(STEP - 1)..=at).filter(|start| {
-                    let beginning = bytes.get(*start..).and_then(|rest| rest.first_chunk::<SHORTEST>());
-                    beginning.is_some_and(|beginning| {
-                        has_bit(&self.whole, whole_hash(beginning)) && self.beginnings.contains(beginning)
-                    })
-                });
-                places.extend(starts);
+            if has_bit(&others.pieces, piece_hash(piece)) {
+                places.extend((at.saturating_sub(STEP - 1)..=at).filter(|start| others.are_at(bytes, *start)));
             }
             at += STEP;
         }
+    }
+
+    /// Whether one may stand in such a text.
+    pub(super) fn may_be_in(&self, bytes: &[u8]) -> bool {
+        let may_be_at = |(at, byte): (usize, &u8)| match byte {
+            b'@' => self.may_be_around(bytes, at),
+            b'A'..=b'Z' => self.has_capitals && self.may_be_at_capital(bytes, at),
+            b'0'..=b'9' => self.may_be_at_digits(bytes, at),
+            _ => false,
+        };
+        let mut others = Vec::new();
+        self.find_others(bytes, &mut others);
+        self.has_hidden || !others.is_empty() || bytes.iter().enumerate().any(may_be_at)
     }
 
     /// Where whole known values stand in a text.
@@ -186,6 +248,26 @@ impl KnownValues {
 /// Whether a value is one lower-case word, which may be one of many and no name.
 fn is_plain(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+/// The first seven digits of a number that begins at a place, with only what people put between digits between them.
+fn first_digits(bytes: &[u8], start: usize) -> Option<u32> {
+    const DIGITS: usize = 7;
+    let mut number = 0;
+    let mut count = 0;
+    byte_at(bytes, start).is_ascii_digit().then_some(())?;
+    for byte in bytes.get(start..)? {
+        match byte {
+            b'0'..=b'9' => (number, count) = (number * 10 + u32::from(byte - b'0'), count + 1),
+            // A slash may be escaped.
+            b' ' | b'(' | b')' | b'-' | b'.' | b'/' | b'\\' => {}
+            _ => return None,
+        }
+        if count == DIGITS {
+            return Some(number);
+        }
+    }
+    None
 }
 
 fn piece_hash(piece: &[u8; PIECE]) -> u32 {

@@ -260,10 +260,6 @@ impl EditTexts for Hiding<'_> {
         }
     }
 
-    fn suspects(&self, written: &str) -> bool {
-        self.looks == Looks::Everywhere || self.screening().has_any(written)
-    }
-
     fn wants(&self, way: &[Cow<'_, str>], written: &str) -> bool {
         let known = self.table.known_values();
         // What has become known since is not suspected yet.
@@ -288,10 +284,6 @@ impl EditTexts for Putting<'_> {
 
     fn screen(&self, json: &str) -> Suspects {
         TextScreen { kinds: ContentKinds::default(), keys: &FieldKeys::none(), table: self.table }.find(json)
-    }
-
-    fn suspects(&self, written: &str) -> bool {
-        TextScreen { kinds: ContentKinds::default(), keys: &FieldKeys::none(), table: self.table }.has_any(written)
     }
 
     fn wants(&self, _: &[Cow<'_, str>], _: &str) -> bool {

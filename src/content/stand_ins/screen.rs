@@ -4,13 +4,13 @@
 //! however the text is decoded later: not at all, as the inside of a JSON string, once or several times, with the escapes of
 //! URLs and HTML, with other scripts' digits. Where that is not sure, there may be one.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::kinds::{FieldPattern, StandInRules};
 use super::marks::{CARD, Known, PHONE, SHORTEST_NUMBER};
 use super::table::StandIns;
-use crate::content::decoded_text::{Meaning, find_meaning, may_be_odd};
-use crate::content::runs::{LongRuns, Places};
+use crate::content::decoded_text::{Meaning, find_meaning, may_be_odd, may_begin_odd};
+use crate::content::runs::{BLOCK, BlockAndNext, BlockBits, for_each_block, kind_bits};
 use crate::content::{ContentKind, ContentKinds, byte_at, byte_before, card, email, iban, phone, run_length, words};
 
 /// What is looked for in texts as they are written.
@@ -19,18 +19,6 @@ pub(super) struct TextScreen<'a> {
     pub(super) keys: &'a FieldKeys<'a>,
     pub(super) table: &'a StandIns,
 }
-
-/// The bytes of numbers: digits, what people put between them, and what that may be escaped with.
-const IN_NUMBERS: [bool; 256] = {
-    let mut table = [false; 256];
-    let bytes = b"0123456789 ()-./\\";
-    let mut at = 0;
-    while at < bytes.len() {
-        table[bytes[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
 
 /// Where there may be something in a text, in order.
 #[derive(Default)]
@@ -59,72 +47,148 @@ impl Suspects {
     }
 }
 
-/// Something that is looked for in a text.
-type Pass<S> = fn(&S, &str, &mut Vec<usize>);
+/// The fewest digits of a number of a telephone, a card or ours.
+const FEWEST_DIGITS: usize = 7;
 
 impl TextScreen<'_> {
     /// Finds the places in a text. A value has at least one in each string that it stands in.
     pub(super) fn find(&self, text: &str) -> Suspects {
-        if self.table.known_values().has_hidden() {
+        const MOST: usize = 1 << 16;
+        let mut places = self.find_places(text, MOST);
+        if self.table.known_values().has_hidden() || places.len() >= MOST {
             return Suspects::everywhere();
         }
-        let mut places = Vec::new();
-        self.passes().for_each(|pass| pass(self, text, &mut places));
-        places.sort();
+        places.sort_unstable();
         Suspects { places, ..Suspects::default() }
     }
 
-    /// Whether there is a place in a text.
-    pub(super) fn has_any(&self, text: &str) -> bool {
-        let mut places = Vec::new();
-        let mut finds = |pass: Pass<Self>| {
-            pass(self, text, &mut places);
-            !places.is_empty()
-        };
-        self.table.known_values().has_hidden() || self.passes().any(&mut finds)
-    }
-
-    /// What is looked for, most often found first.
-    fn passes(&self) -> impl Iterator<Item = Pass<Self>> {
-        let passes: [Pass<Self>; 6] = [
-            Self::find_addresses,
-            |screen, text, places| screen.keys.find(text.as_bytes(), places),
-            |screen, text, places| screen.table.known_values().find_as_written(text.as_bytes(), places),
-            Self::find_odd,
-            Self::find_numbers,
-            |screen, text, places| screen.find_accounts(text.as_bytes(), places),
-        ];
-        passes.into_iter()
-    }
-
-    fn find_addresses(&self, text: &str, places: &mut Vec<usize>) {
-        if self.kinds.has(ContentKind::Email) {
-            let is_address = |at: &usize| email::may_be_around(text, *at);
-            places.extend(memchr::memchr_iter(b'@', text.as_bytes()).filter(is_address));
-        }
-    }
-
-    /// Finds what a program may read as another character, where that could be a part of a value.
-    fn find_odd(&self, text: &str, places: &mut Vec<usize>) {
+    /// Finds places until there are so many, in no order.
+    fn find_places(&self, text: &str, most: usize) -> Vec<usize> {
         let bytes = text.as_bytes();
-        let is_odd = |byte: u8, next: u8| {
+        let mut places = Vec::new();
+        self.table.known_values().find_others(bytes, &mut places);
+        let mut pass = Pass { screen: self, text, bytes, is_ascii: text.is_ascii(), places, numbers_end: 0 };
+        for_each_block(bytes, |start, block| {
+            pass.look_at(start, block);
+            if pass.places.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        pass.places
+    }
+}
+
+/// One pass over a text, a block at a time.
+struct Pass<'a> {
+    screen: &'a TextScreen<'a>,
+    text: &'a str,
+    bytes: &'a [u8],
+    is_ascii: bool,
+    places: Vec<usize>,
+    /// Up to where numbers have been looked at.
+    numbers_end: usize,
+}
+
+impl Pass<'_> {
+    fn look_at(&mut self, base: usize, block: &BlockAndNext) {
+        let [signs, digits, colons, capitals] = kind_bits(block, |byte, next| {
             let is_escape = (next == b'u') | (next == b't') | (next == b'b') | (next == b'f');
-            (byte == b'%')
+            let is_sign = (byte == b'@')
+                | (byte == b'%')
                 | ((byte == b'&') & (next == b'#'))
                 | ((byte == b'\\') & is_escape)
-                | ((byte == b'-') & (next | 0x20 == b'i'))
-        };
-        let is_suspect = |at: &usize| self.is_odd_at(text, *at);
-        if text.is_ascii() {
-            places.extend(Places::new(bytes, |byte, next, _, _| is_odd(byte, next)).filter(is_suspect));
-        } else {
-            let is_odd = |byte, next, _, _| is_odd(byte, next) | may_be_odd(byte, next);
-            places.extend(Places::new(bytes, is_odd).filter(is_suspect));
+                | ((byte == b'-') & (next | 0x20 == b'i'));
+            [is_sign, byte.is_ascii_digit(), byte == b':', byte.is_ascii_uppercase()]
+        });
+        for at in signs {
+            self.look_at_sign(base + at);
+        }
+        if !self.is_ascii {
+            self.look_at_letters(base, block);
+        }
+        if !digits.is_empty() {
+            self.look_at_digits(base, block, digits.in_order());
+        }
+        if !self.screen.keys.is_empty() {
+            self.places
+                .extend(colons.map(|at| base + at).filter(|at| self.screen.keys.may_end_before(self.bytes, *at)));
+        }
+        let known = self.screen.table.known_values();
+        if known.have_capitals() {
+            self.places.extend(capitals.map(|at| base + at).filter(|at| known.may_be_at_capital(self.bytes, *at)));
         }
     }
 
-    fn is_odd_at(&self, text: &str, at: usize) -> bool {
-        let bytes = text.as_bytes();
+    fn look_at_sign(&mut self, at: usize) {
+        let is_suspect = match byte_at(self.bytes, at) {
+            b'@' => {
+                self.screen.kinds.has(ContentKind::Email) && email::may_be_around(self.text, at)
+                    || self.screen.table.known_values().may_be_around(self.bytes, at)
+            }
+            b'&' => true,
+            // Of `stand-in`.
+            b'-' => byte_before(self.bytes, at) | 0x20 == b'd' && byte_at(self.bytes, at + 2) | 0x20 == b'n',
+            _ => self.is_odd_at(at),
+        };
+        if is_suspect {
+            self.places.push(at);
+        }
+    }
+
+    /// Finds characters that are not ASCII and that a program may read as others.
+    fn look_at_letters(&mut self, base: usize, block: &BlockAndNext) {
+        let [odd] = kind_bits(block, |byte, _| [may_begin_odd(byte)]);
+        for at in odd.map(|at| base + at) {
+            if may_be_odd(byte_at(self.bytes, at), byte_at(self.bytes, at + 1)) && self.is_odd_at(at) {
+                self.places.push(at);
+            }
+        }
+    }
+
+    /// Finds numbers. Each has as many digits, with nothing but what people put between them.
+    fn look_at_digits(&mut self, base: usize, block: &BlockAndNext, digits: u64) {
+        let bits = number_bits(block);
+        let parts = bits.parts.in_order();
+        // What is behind the block may be one more.
+        let and_behind = |bits: u64, by: u32| bits & (bits >> by | !(u64::MAX >> by));
+        let seven = and_behind(and_behind(and_behind(parts, 1), 2), 3);
+        let groups = digits & !(digits << 1);
+        for at in ones(groups & seven) {
+            let start = base + at;
+            if start < self.numbers_end || byte_before(self.bytes, start).is_ascii_digit() {
+                continue;
+            }
+            let run = match bits.run_at(at, digits) {
+                Some(run) => run,
+                None => find_run(self.bytes.get(start..).unwrap_or_default()),
+            };
+            self.numbers_end = start + run.length;
+            self.screen.find_in_run(self.text, (start, &run), &mut self.places);
+        }
+        for at in ones(groups & (digits >> 1 | 1 << (BLOCK - 1))) {
+            if byte_before(self.bytes, base + at).is_ascii_alphabetic()
+                && let Some(start) = (base + at).checked_sub(2)
+                && self.may_be_account(start)
+            {
+                self.places.push(start);
+            }
+        }
+    }
+
+    /// Whether an account number, or one of ours, may start at a place.
+    fn may_be_account(&self, at: usize) -> bool {
+        let bytes = self.bytes;
+        let [one, two, three, four] = [at, at + 1, at + 2, at + 3].map(|at| byte_at(bytes, at));
+        if iban::length_of([one, two]).is_none() || !iban::is_start(one, two, three, four) {
+            return false;
+        }
+        let is_odd = |at: usize| matches!(byte_at(bytes, at), b'%' | b'&' | 0x80..) || is_escape(bytes, at);
+        let is_inside = || byte_before(bytes, at).is_ascii_alphanumeric() && !words::is_behind_escape(bytes, at);
+        (three == b'0' && four == b'0')
+            || (self.screen.kinds.has(ContentKind::Iban) && iban::may_start(bytes, at, is_odd) && !is_inside())
+    }
+
+    /// Whether what is at a place could be, as a program may read it, a part of a value.
+    fn is_odd_at(&self, at: usize) -> bool {
+        let (text, bytes) = (self.text, self.bytes);
         let unit = |start: usize, length: usize| {
             let hex = text.get(start..start + length).filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
             u32::from_str_radix(hex, 16).ok()
@@ -139,7 +203,7 @@ impl TextScreen<'_> {
             (b'\\', b'u') => match unit(at + 2, 4) {
                 // `&`, `'`, `<` and `>`, which many programs escape.
                 Some(0x26 | 0x27 | 0x3c | 0x3e) => touches_digit(at + 6) || byte_at(bytes, at + 6) == b'#',
-                Some(0x80..) if self.table.known_values().have_odd() => true,
+                Some(0x80..) if self.screen.table.known_values().have_odd() => true,
                 // Halves of emoji.
                 Some(0xd83c | 0xd83d | 0xdc00..=0xdfff) => touches_digit(at + 6),
                 Some(code) => {
@@ -149,66 +213,45 @@ impl TextScreen<'_> {
                 None => false,
             },
             (b'\\', _) => follows_digit(bytes, at),
-            (b'&', _) => true,
-            // Of `stand-in`.
-            (b'-', _) => byte_before(bytes, at) | 0x20 == b'd' && byte_at(bytes, at + 2) | 0x20 == b'n',
             _ => text
                 .get(at..)
                 .and_then(|rest| rest.chars().next())
                 .is_some_and(|c| may_matter(find_meaning(c), bytes, at)),
         }
     }
+}
 
-    /// Finds numbers of telephones and cards, and those of our own.
-    fn find_numbers(&self, text: &str, places: &mut Vec<usize>) {
-        const FEWEST_DIGITS: usize = 7;
+impl TextScreen<'_> {
+    /// Finds numbers of telephones and cards, those of our own, and those that are known.
+    fn find_in_run(&self, text: &str, (start, run): (usize, &NumberRun), places: &mut Vec<usize>) {
         let bytes = text.as_bytes();
-        for run in LongRuns::new(bytes, FEWEST_DIGITS, |byte| IN_NUMBERS.get(usize::from(byte)) == Some(&true)) {
-            let digits = bytes.get(run.clone()).unwrap_or_default().iter().filter(|byte| byte.is_ascii_digit());
-            let digits = digits.count();
-            if digits >= FEWEST_DIGITS {
-                self.find_in_run(text, (run, digits), places);
-            }
+        let written = bytes.get(start..start + run.length).unwrap_or_default();
+        if run.count_digits(written) < FEWEST_DIGITS {
+            return;
         }
-    }
-
-    fn find_in_run(&self, text: &str, (run, digits): (Range<usize>, usize), places: &mut Vec<usize>) {
-        const FEWEST_CARD_DIGITS: usize = 14;
-        let bytes = text.as_bytes();
         let has_phones = self.kinds.has(ContentKind::Phone);
-        let has_cards = self.kinds.has(ContentKind::Card) && digits >= FEWEST_CARD_DIGITS;
-        let mut before = [(0, 0); 3];
-        let mut is_first = true;
-        // The digits of the run up to here, as far back as a number of our own goes.
-        let mut nines = 0;
-        let mut at = run.start;
-        while at < run.end {
-            let length = run_length(bytes, at, usize::MAX, |byte| byte.is_ascii_digit());
-            if length == 0 {
-                at += 1;
-                continue;
+        let has_cards = self.kinds.has(ContentKind::Card) && run.may_be_card();
+        let known = self.table.known_values();
+        let is_first_phone = || byte_before(bytes, start) == b'+' || phone::may_follow_word(text, start);
+        if !has_cards && !known.have_numbers() && !run.may_be_grouped() {
+            if has_phones && is_first_phone() {
+                places.push(start);
             }
-            let group = bytes.get(at..at + length).unwrap_or_default();
+            return;
+        }
+        let mut before = [(0, 0); 3];
+        let mut next = 0;
+        while let Some((group, length)) = run.find_group(written, next) {
+            let at = start + group;
             let is_area = (b'2'..=b'9').contains(&byte_at(bytes, at));
-            let is_international = is_first && byte_before(bytes, at) == b'+'
-                || (group.starts_with(b"00")
-                    && (3..=5).contains(&length)
-                    && matches!(byte_at(bytes, at + length), b' ' | b'-' | b'/' | b'\\'));
-            let is_phone = || {
-                is_international
-                    || (before[1].1 == 3 && before[2].1 == 3 && length == 4)
-                    || (is_first && phone::may_follow_word(text, at))
+            let has_zeros = || {
+                (3..=5).contains(&length)
+                    && (byte_at(bytes, at), byte_at(bytes, at + 1)) == (b'0', b'0')
+                    && matches!(byte_at(bytes, at + length), b' ' | b'-' | b'/' | b'\\')
             };
-            nines = group.iter().fold(nines, |nines, digit| {
-                if *digit == b'9' {
-                    nines + 1
-                } else if nines < PHONE.len() {
-                    0
-                } else {
-                    nines
-                }
-            });
-            if has_phones && is_phone() {
+            let is_american = before[1].1 == 3 && before[2].1 == 3 && length == 4;
+            let is_phone = || is_american || has_zeros() || (group == 0 && is_first_phone());
+            if (has_phones && is_phone()) || known.may_be_at_digits(bytes, at) {
                 places.push(at);
             }
             // The groups of a card are tried once the last of them is there.
@@ -225,11 +268,10 @@ impl TextScreen<'_> {
                 places.push(start);
             }
             before = [before[1], before[2], (at, if length == 3 && !is_area { 0 } else { length })];
-            is_first = false;
-            at += length;
+            next = group + length;
         }
-        if nines >= PHONE.len() {
-            self.find_own_numbers(bytes, run, places);
+        if run.may_be_own(written) {
+            self.find_own_numbers(bytes, start..start + run.length, places);
         }
     }
 
@@ -254,30 +296,111 @@ impl TextScreen<'_> {
             }
         }
     }
+}
 
-    /// Finds account numbers, and those of our own.
-    fn find_accounts(&self, bytes: &[u8], places: &mut Vec<usize>) {
-        let has_accounts = self.kinds.has(ContentKind::Iban);
-        let is_odd = |at: usize| matches!(byte_at(bytes, at), b'%' | b'&' | 0x80..) || is_escape(bytes, at);
-        for at in Places::new(bytes, iban::is_start) {
-            let is_ours = byte_at(bytes, at + 2) == b'0' && byte_at(bytes, at + 3) == b'0';
-            let is_inside = || {
-                byte_before(bytes, at).is_ascii_alphanumeric()
-                    && !(1..=6).any(|length| {
-                        let start = at.checked_sub(length);
-                        start.is_some_and(|start| {
-                            let (before, word) = bytes.split_at(start);
-                            words::escape_end(before, word.get(..length).unwrap_or_default()) == Some(length)
-                        })
-                    })
-            };
-            if (has_accounts && !is_inside() && iban::may_start(bytes, at, is_odd))
-                || (is_ours && iban::length_of([byte_at(bytes, at), byte_at(bytes, at + 1)]).is_some())
-            {
-                places.push(at);
-            }
-        }
+/// Which bytes of a block are parts of numbers, nines, and zeros with another behind them.
+struct NumberBits {
+    parts: BlockBits,
+    nines: BlockBits,
+    zeros: BlockBits,
+}
+
+fn number_bits(block: &BlockAndNext) -> NumberBits {
+    let [parts, nines, zeros] =
+        kind_bits(block, |byte, next| [is_in_number(byte), byte == b'9', (byte == b'0') & (next == b'0')]);
+    NumberBits { parts, nines, zeros }
+}
+
+impl NumberBits {
+    /// The run that starts at a digit of the block; `None` if it may go on behind it.
+    fn run_at(&self, at: usize, digits: u64) -> Option<NumberRun> {
+        let length = (!(self.parts.in_order() >> at)).trailing_zeros() as usize;
+        let own = |bits: u64| bits >> at & !(u64::MAX << length);
+        let bits = || [digits, self.nines.in_order(), self.zeros.in_order()].map(own);
+        (at + length < BLOCK).then(|| NumberRun { length, bits: Some(bits()) })
     }
+}
+
+/// The run at the start of a text.
+fn find_run(text: &[u8]) -> NumberRun {
+    let short = text.first_chunk().and_then(|block| {
+        let [digits] = kind_bits(block, |byte, _| [byte.is_ascii_digit()]);
+        number_bits(block).run_at(0, digits.in_order())
+    });
+    short.unwrap_or_else(|| {
+        let length = text.iter().position(|byte| !is_in_number(*byte)).unwrap_or(text.len());
+        NumberRun { length, bits: None }
+    })
+}
+
+/// Digits and what people put between them. It begins with a digit.
+struct NumberRun {
+    length: usize,
+    /// A bit for each digit, for each nine and for each zero with another behind it, the first ones lowest; `None` if it is long.
+    bits: Option<[u64; 3]>,
+}
+
+impl NumberRun {
+    fn count_digits(&self, written: &[u8]) -> usize {
+        let counted = || written.iter().filter(|byte| byte.is_ascii_digit()).count();
+        self.bits.map_or_else(counted, |[digits, ..]| digits.count_ones() as usize)
+    }
+
+    /// Which groups have exactly so many digits, from 3 up.
+    fn groups_of(digits: u64, length: usize) -> u64 {
+        let starts = digits & !(digits << 1);
+        (1..length).fold(starts & !(digits >> length), |groups, at| groups & digits >> at)
+    }
+
+    /// Whether it may have a group that begins with two zeros, two groups of three digits and one of four, or a number of ours.
+    fn may_be_grouped(&self) -> bool {
+        let Some([digits, nines, zeros]) = self.bits else { return true };
+        let [three, four] = [3, 4].map(|length| Self::groups_of(digits, length));
+        let is_american = four != 0 && three & three.wrapping_sub(1) != 0;
+        digits & !(digits << 1) & zeros != 0 || is_american || nines.count_ones() as usize >= PHONE.len()
+    }
+
+    /// Whether it may have a group of fourteen digits or more, four of four, or one of six beside some of four.
+    fn may_be_card(&self) -> bool {
+        const FEWEST_CARD_DIGITS: u32 = 14;
+        let Some([digits, ..]) = self.bits else { return true };
+        let both = |bits: u64, by: u32| bits & bits >> by;
+        let four = || Self::groups_of(digits, 4);
+        digits.count_ones() >= FEWEST_CARD_DIGITS
+            && (both(both(both(both(digits, 1), 2), 4), 6) != 0
+                || four().count_ones() >= 4
+                || (four() != 0 && Self::groups_of(digits, 6) != 0))
+    }
+
+    fn may_be_own(&self, written: &[u8]) -> bool {
+        let counted = || written.iter().filter(|byte| **byte == b'9').count();
+        self.bits.map_or_else(counted, |[_, nines, _]| nines.count_ones() as usize) >= PHONE.len()
+    }
+
+    /// The next group of digits from a place on that is no digit's inside: where it starts, and its length.
+    fn find_group(&self, written: &[u8], from: usize) -> Option<(usize, usize)> {
+        if let Some([digits, ..]) = self.bits {
+            let rest = digits >> from;
+            let skipped = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
+            return Some((from + skipped, (!(rest >> skipped)).trailing_zeros() as usize));
+        }
+        let at = from + written.get(from..)?.iter().position(u8::is_ascii_digit)?;
+        Some((at, run_length(written, at, usize::MAX, |byte| byte.is_ascii_digit())))
+    }
+}
+
+/// The places of the ones, in order.
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let at = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(at)
+    })
+}
+
+/// The bytes of numbers: digits, what people put between them, and what that may be escaped with.
+fn is_in_number(byte: u8) -> bool {
+    (b'-'..=b'9').contains(&byte) | (byte | 1 == b')') | (byte == b' ') | (byte == b'\\')
 }
 
 /// Whether an escape that is no quote, slash or line break begins at a place.
@@ -340,20 +463,17 @@ impl<'a> FieldKeys<'a> {
         Self { keys, ends, has_odd }
     }
 
-    fn find(&self, bytes: &[u8], places: &mut Vec<usize>) {
-        if self.keys.is_empty() {
-            return;
-        }
-        for colon in memchr::memchr_iter(b':', bytes) {
-            let Some(end) = key_end(bytes, colon) else { continue };
-            let before = bytes.get(..end).unwrap_or_default();
-            let (word, bit) = before.last_chunk().map(end_place).unwrap_or_default();
-            let is_key = |key: &&str| before.strip_suffix(key.as_bytes()).is_some_and(|before| before.ends_with(b"\""));
-            if self.has_odd || (self.ends.get(word).is_some_and(|word| word & bit != 0) && self.keys.iter().any(is_key))
-            {
-                places.push(colon);
-            }
-        }
+    fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether one of them may end before a colon.
+    fn may_end_before(&self, bytes: &[u8], colon: usize) -> bool {
+        let Some(end) = key_end(bytes, colon) else { return false };
+        let before = bytes.get(..end).unwrap_or_default();
+        let (word, bit) = before.last_chunk().map(end_place).unwrap_or_default();
+        let is_key = |key: &&str| before.strip_suffix(key.as_bytes()).is_some_and(|before| before.ends_with(b"\""));
+        self.has_odd || (self.ends.get(word).is_some_and(|word| word & bit != 0) && self.keys.iter().any(is_key))
     }
 }
 

@@ -254,6 +254,7 @@ fn write_sums(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<()>
         let items = items.iter().map(|item| (item.uri, item.visible, item.effect));
         write_items(out, title, &items.collect::<Vec<_>>())?;
     }
+    report.results.iter().try_for_each(|results| writeln!(out, "Results    {}", escape_invisible(results)))?;
     let (before, after) = (group_digits(report.bytes.before), group_digits(report.bytes.after));
     if before == after {
         return writeln!(out, "tools/list {before} bytes; nothing is hidden");

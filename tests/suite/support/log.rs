@@ -10,7 +10,7 @@ use super::system::{at_home, program, without_variables};
 use policylayer::policy::Effect;
 use policylayer::record::{
     Approval, ArgumentRecorder, ArgumentsLogged, Client, Digest, DigestKey, Direction, Draft, Enforcement, Event,
-    Facts, Moment, Outcome, SessionName, Subject, write_event,
+    Facts, Moment, Outcome, ResultRecord, SessionName, Subject, write_event,
 };
 use policylayer::risk::Class;
 
@@ -189,15 +189,20 @@ impl Log {
 
     /// Adds a decision.
     pub(crate) fn add(&mut self, decision: &Decision<'_>) -> &mut Self {
-        self.add_with(decision, None)
+        self.add_with(decision, |_| ())
+    }
+
+    /// Adds a decision, and what was done to the result.
+    pub(crate) fn add_result(&mut self, decision: &Decision<'_>, result: ResultRecord) -> &mut Self {
+        self.add_with(decision, |draft| draft.add_result(result))
     }
 
     /// Adds a decision about which a person was asked.
     pub(crate) fn add_answered(&mut self, decision: &Decision<'_>, verdict: &'static str) -> &mut Self {
-        self.add_with(decision, Some(Approval { verdict, ..Approval::default() }))
+        self.add_with(decision, |draft| draft.set_approval(Approval { verdict, ..Approval::default() }))
     }
 
-    fn add_with(&mut self, decision: &Decision<'_>, approval: Option<Approval>) -> &mut Self {
+    fn add_with(&mut self, decision: &Decision<'_>, complete: impl FnOnce(&mut Draft)) -> &mut Self {
         let client = Client::new("test-client", "1.2.3");
         let facts = Facts {
             subject: decision.about.or(decision.tool.map(Subject::Tool)),
@@ -212,7 +217,7 @@ impl Log {
         self.number += 1;
         let made = Moment { number: self.number, unix: decision.at, session: Duration::ZERO };
         let mut draft = Draft::new(&facts, Some(&client), &self.keyed, made);
-        approval.into_iter().for_each(|approval| draft.set_approval(approval));
+        complete(&mut draft);
         let session = SessionName { id: decision.session.to_owned(), server: self.server.clone() };
         let mut line = Vec::new();
         draft.finish(decision.outcome, decision.took).write_line(&session, self.previous, &mut line);
