@@ -262,7 +262,7 @@ fn no_text_of_an_odd_message_passes() {
         format!(r#""result":{{}},"params":{value}"#),
         format!(r#""result":{{}},"x":{value},"anna@example.com":1"#),
         format!(r#""_meta":{value},"error":{{"code":1,"message":"no"}},"X":"anna@example.com""#),
-        r#""result":{"content":[{"type":"resource","resource":{"uri":"u://anna@example.com","text":"anna@example.com"}},
+        r#""result":{"content":[{"type":"resource","resource":{"uri":"u://x/anna@example.com","text":"anna@example.com"}},
             {"type":"resource_link","uri":"u://x","name":"anna@example.com","title":"anna@example.com"},
             {"type":"text","text":"x","annotations":{"audience":["anna@example.com"]},"_meta":{"a":"anna@example.com"}}],
             "isError":true,"structuredContent":{"anna@example.com":{"k":["anna@example.com"]}},"_meta":{"to":"anna@example.com"}}"#
