@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::approvals::{Question, Settled};
 use super::refusal::SubjectKind;
+use crate::provenance::CalledTool;
 use crate::record::{Draft, LogEntry, Outcome};
 
 /// One moment on two clocks, which the I/O layer reads.
@@ -30,8 +31,8 @@ pub enum Action {
     Stray(Range<usize>),
     /// Write this decision, with its outcome, to the audit log.
     Record(LogEntry),
-    /// Write this call to the audit log, and then to the server. If the log cannot be written, do not send the call,
-    /// and call [`Engine::handle_commit_failed`](super::Engine::handle_commit_failed).
+    /// Write this call to the audit log, remember [what it calls](Commit::called), and then write it to the server. If the log
+    /// cannot be written, do not send the call, and call [`Engine::handle_commit_failed`](super::Engine::handle_commit_failed).
     Commit(Box<Commit>),
     /// Ask a person on the local channel, and call [`Engine::handle_timeout`](super::Engine::handle_timeout) when
     /// [`Engine::poll_timeout`](super::Engine::poll_timeout) says so.
@@ -83,9 +84,16 @@ pub struct Commit {
     pub payload: Payload,
     pub(super) subject: SubjectKind,
     pub(super) name: Box<str>,
+    /// What has been called then, as the session remembers it.
+    pub(super) called: Option<CalledTool>,
 }
 
 impl Commit {
+    /// Returns what has been called once the call is in the log: whoever sends it remembers that first.
+    pub fn called(&self) -> Option<&CalledTool> {
+        self.called.as_ref()
+    }
+
     /// Returns the commit with a line that does not depend on the received one.
     #[must_use]
     pub fn with_bytes(self, received: &[u8]) -> Self {

@@ -149,12 +149,10 @@ impl Engine {
         Source { server, tool: shorten(tool, MAX_SOURCE_TEXT).into_owned(), detail, returns, at: now.unix }
     }
 
-    /// Remembers that a call was let through, if what answers it is noted.
-    pub(super) fn note_call(&self, key: &IdKey, (subject, name): (SubjectKind, &str)) {
-        if subject == SubjectKind::Tool && self.sources.by_request.contains_key(key) {
-            let server = self.policy.server().as_str().to_owned();
-            self.gate.provenance().remember_call(&CalledTool { server, tool: name.to_owned() });
-        }
+    /// Returns what has been called once a call is let through, if what answers it is noted.
+    pub(super) fn called_tool(&self, key: &IdKey, (subject, name): (SubjectKind, &str)) -> Option<CalledTool> {
+        let is_noted = subject == SubjectKind::Tool && self.sources.by_request.contains_key(key);
+        is_noted.then(|| CalledTool { server: self.policy.server().as_str().to_owned(), tool: name.to_owned() })
     }
 
     /// Remembers what is answered to a request, which the client gets next. `task` is the task that the request is about.

@@ -1,17 +1,18 @@
 //! Judges calls by the policy, and counts them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Now;
 use super::limits::{Charge, Denied, Limits, Reserved, Store};
 use super::refusal::{Refused, Remedy};
 use super::rounds::{RoundCall, Rounds};
-use crate::limits::MAX_QUOTED;
+use crate::limits::{MAX_CALLED_TOOLS, MAX_QUOTED};
 use crate::policy::{
     Amount, Asking, ConditionInput, CounterId, Decision, Effect, Increment, Item, Judgement, LOCK_RULE, Limit, OnError,
     Policy, Preview, Scope, Sighting, ToolRef,
 };
-use crate::provenance::{Provenance, Unremembered};
+use crate::provenance::{CalledTool, Provenance, Unremembered};
 use crate::record::{Outcome, PROTOCOL_RULE};
 use crate::visible::{escape_invisible, shorten};
 use crate::wire::message::{AnswerShape, CallParams};
@@ -24,6 +25,8 @@ pub(super) struct CallGate {
     rounds: Rounds,
     /// What is remembered of the session.
     provenance: Arc<dyn Provenance>,
+    /// The tools of calls that wait until they are in the log, or did, each with how many.
+    uncommitted: BTreeMap<CalledTool, usize>,
 }
 
 #[derive(Debug)]
@@ -93,7 +96,8 @@ pub(super) fn refuse_look_alike<'p>(name: &str, other: &str) -> Refused<'p> {
 impl CallGate {
     /// Creates a gate whose counts begin at zero, except those of the scopes `client` and `server`, which are in `store`.
     pub(super) fn new(store: Box<dyn Store>) -> Self {
-        Self { counts: Limits::new(store), rounds: Rounds::default(), provenance: Arc::new(Unremembered) }
+        let provenance = Arc::new(Unremembered);
+        Self { counts: Limits::new(store), rounds: Rounds::default(), provenance, uncommitted: BTreeMap::new() }
     }
 
     /// Judges by this memory of the session.
@@ -106,9 +110,30 @@ impl CallGate {
         &self.provenance
     }
 
+    /// Notes that a call waits until it is in the log. The next one may be judged before that, and the other wrappers know of it only then.
+    pub(super) fn await_commit(&mut self, call: &CalledTool) {
+        let has_room = self.uncommitted.len() < MAX_CALLED_TOOLS;
+        match self.uncommitted.get_mut(call) {
+            Some(count) => *count += 1,
+            None if has_room => drop(self.uncommitted.insert(call.clone(), 1)),
+            None => self.provenance.remember_call(call),
+        }
+    }
+
+    /// Notes that such a call has failed, and reached nobody.
+    pub(super) fn forget_commit(&mut self, call: &CalledTool) {
+        if let Some(count) = self.uncommitted.get_mut(call) {
+            *count -= 1;
+            if *count == 0 {
+                self.uncommitted.remove(call);
+            }
+        }
+    }
+
     /// Returns what conditions look at in a message with these arguments.
     pub(super) fn input<'l>(&'l self, args: &'l str) -> ConditionInput<'l> {
-        ConditionInput { provenance: Some(&*self.provenance), ..ConditionInput::from(args) }
+        let uncommitted = Some(&self.uncommitted);
+        ConditionInput { provenance: Some(&*self.provenance), uncommitted, ..ConditionInput::from(args) }
     }
 
     fn input_of_call<'l>(&'l self, call: &'l CallParams<'_>) -> ConditionInput<'l> {

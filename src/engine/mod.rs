@@ -151,6 +151,11 @@ impl Engine {
         self
     }
 
+    /// What is remembered of the session.
+    pub fn provenance(&self) -> &Arc<dyn Provenance> {
+        self.gate.provenance()
+    }
+
     /// Records every decision with an [`Action::Record`]. If the log is required, a call that passes is an
     /// [`Action::Commit`].
     #[must_use]

@@ -242,13 +242,17 @@ impl Engine {
         if let (Some(record), Some(draft)) = (self.put_back.take_record(&key), &mut pending.draft) {
             draft.add_result(record);
         }
-        self.note_call(&key, (subject, name));
+        let called = self.called_tool(&key, (subject, name));
         turn.push_action(match (self.required, &pending.draft) {
             (Required::Yes, Some(draft)) => {
                 let entry = unanswered_entry(draft, turn.now);
-                Action::Commit(Box::new(Commit { entry, payload, subject, name: name.into() }))
+                called.iter().for_each(|call| self.gate.await_commit(call));
+                Action::Commit(Box::new(Commit { entry, payload, subject, name: name.into(), called }))
             }
-            _ => Action::ToServer(payload),
+            _ => {
+                called.iter().for_each(|call| self.gate.provenance().remember_call(call));
+                Action::ToServer(payload)
+            }
         });
         self.client_requests.insert(key, id, RequestKind::Call(pending));
     }
@@ -282,6 +286,7 @@ impl Engine {
     /// unless it was cancelled meanwhile.
     pub fn handle_commit_failed(&mut self, commit: &Commit, why: &str, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
+        commit.called.iter().for_each(|call| self.gate.forget_commit(call));
         let Some((id, call)) = self.client_requests.take_call(commit.entry.call_number()) else { return };
         if let Some(counted) = call.counted {
             self.gate.refund_call(*counted, now);

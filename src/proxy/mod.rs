@@ -129,6 +129,7 @@ fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {
     let upstream = Upstream::start(&wrap.upstream, None, server_reads, server_writes, server_says)?;
     abort_on_panic(wrap.stderr.clone());
     let clock = SessionClock::start_now();
+    let provenance = Arc::clone(wrap.engine.provenance());
     let engine = Arc::new(Mutex::new(wrap.engine));
     let log = wrap.log.map(|place| start_log(place, Arc::clone(&engine), clock)).transpose().map_err(system)?;
     let session = Arc::new(SharedSession {
@@ -142,6 +143,7 @@ fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {
         grace: wrap.grace,
         approvals: ApprovalInbox::default(),
         log,
+        provenance,
         clock,
         stderr: wrap.stderr,
     });

@@ -164,7 +164,7 @@ impl Outbox {
                     let newline: &[u8] = if line.ends_with(b"\n") { b"" } else { b"\n" };
                     self.session.client.write_lines(&[line, newline]).map_err(|_| ClientGone)?;
                 }
-                Write::Commit(commit, range) => match self.session.commit_to_log(&commit.entry) {
+                Write::Commit(commit, range) => match self.session.commit_to_log(&commit) {
                     Ok(()) => self.session.write_to_server(commit.payload.bytes(framer.bytes(&range))),
                     Err(why) => self.session.refuse_uncommitted(&commit, &why),
                 },
@@ -199,7 +199,7 @@ mod tests {
     use super::super::client_read_state::ClientReading;
     use super::super::raw_output::RawOutput;
     use super::super::server_queue::ServerQueue;
-    use super::super::shared_session::{ClientWriter, ServerWriter, SessionClock};
+    use super::super::shared_session::{ClientWriter, ServerWriter, SessionClock, lock_unpoisoned};
     use super::super::stderr::Stderr;
     use super::super::{pipe::into_file, start_log};
     use super::*;
@@ -208,6 +208,7 @@ mod tests {
     use crate::engine::{ApprovalAnswer, ApprovalOptions, Channel};
     use crate::limits::MAX_SERVER_REPLIES;
     use crate::policy::{self, Format, Server, ServerName, Source};
+    use crate::provenance::SessionMemory;
     use crate::proxy::LogPlace;
     use crate::record::{ArgumentRecorder, ArgumentsLogged, DigestKey, Required};
 
@@ -226,7 +227,7 @@ mod tests {
         let options = ApprovalOptions { channels: vec![Channel::Local], ..ApprovalOptions::default() };
         let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
         let engine = Engine::new(Arc::new(policy), Box::new(Memory::default())).with_approvals(options);
-        let mut engine = engine.with_recording(keyed, required);
+        let mut engine = engine.with_recording(keyed, required).with_provenance(Arc::new(SessionMemory::default()));
         // The server has listed the tool: nobody is asked about what it may not have.
         let (now, mut actions) = (Now { session: Duration::ZERO, unix: Duration::ZERO }, Vec::new());
         engine.handle_client_line(br#"{"jsonrpc":"2.0","id":"list","method":"tools/list"}"#, now, &mut actions);
@@ -252,6 +253,7 @@ mod tests {
             grace,
             stderr: Stderr::start_writer().unwrap(),
             approvals: ApprovalInbox::default(),
+            provenance: Arc::clone(lock_unpoisoned(&engine).provenance()),
             log: log.map(|place| start_log(place, engine, clock).unwrap()),
             clock,
         };
@@ -312,6 +314,8 @@ mod tests {
             worker.deliver_all(&Framer::new(0)).unwrap();
             session.server.close_stdin();
             assert_eq!(rest(server), format!("{CALL}{CANCEL}"), "{required:?}");
+            let called = session.provenance.session_facts().called;
+            assert_eq!(called.iter().map(|call| call.tool.as_str()).collect::<Vec<_>>(), ["send"], "{required:?}");
         }
     }
 
@@ -338,6 +342,7 @@ mod tests {
             session.write_to_server(b"");
             session.server.close_stdin();
             assert_eq!(rest(server), to_server);
+            assert_eq!(session.provenance.session_facts().called, [], "it was not called");
             drop((client, worker, session));
             assert_eq!(rest(client_reads).contains("audit.required"), is_refused);
         }

@@ -17,6 +17,7 @@ use super::server_queue::{QueuedLine, ServerQueue};
 use super::stderr::Stderr;
 use crate::audit::AuditLog;
 use crate::engine::{Commit, Engine, Now};
+use crate::provenance::Provenance;
 use crate::record::LogEntry;
 use crate::wire::frame::Framer;
 
@@ -39,6 +40,8 @@ pub(super) struct SharedSession {
     pub(super) approvals: ApprovalInbox,
     /// `None` if no log is kept.
     pub(super) log: Option<AuditLog>,
+    /// The engine's.
+    pub(super) provenance: Arc<dyn Provenance>,
     pub(super) clock: SessionClock,
 }
 
@@ -79,7 +82,7 @@ impl SharedSession {
         while let Some(queued) = self.queue.pop_line() {
             match queued {
                 QueuedLine::Line(line) => self.server.write_lines(&mut stdin, &line),
-                QueuedLine::Commit(commit) => match self.commit_to_log(&commit.entry) {
+                QueuedLine::Commit(commit) => match self.commit_to_log(&commit) {
                     Ok(()) => self.server.write_lines(&mut stdin, commit.payload.bytes(b"")),
                     Err(why) => uncommitted.push((commit, why)),
                 },
@@ -131,9 +134,11 @@ impl SharedSession {
         }
     }
 
-    pub(super) fn commit_to_log(&self, entry: &LogEntry) -> Result<(), String> {
+    pub(super) fn commit_to_log(&self, commit: &Commit) -> Result<(), String> {
         let log = self.log.as_ref().ok_or("there is none")?;
-        log.current_failure().map_or_else(|| log.commit_call(entry), Err)
+        log.current_failure().map_or_else(|| log.commit_call(&commit.entry), Err)?;
+        commit.called().into_iter().for_each(|call| self.provenance.remember_call(call));
+        Ok(())
     }
 
     pub(super) fn refuse_uncommitted(self: &Arc<Self>, commit: &Commit, why: &str) {

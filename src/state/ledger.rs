@@ -70,6 +70,18 @@ struct Keeper {
     failed: Option<Unknown>,
     /// Whether the client got a result that is not remembered.
     has_missed: bool,
+    /// Whether what others have added could not be taken in for now.
+    is_stale: bool,
+    /// Whether that was said.
+    has_said: bool,
+}
+
+/// What is not remembered if something fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// Something was to be looked up, or noted that only loosens rules.
+    Nothing,
+    Something,
 }
 
 #[derive(Debug)]
@@ -89,6 +101,9 @@ enum LedgerError {
     Io(#[from] io::Error),
     #[error("{0}")]
     Unusable(&'static str),
+    /// It may be otherwise the next time.
+    #[error("{0}")]
+    Busy(&'static str),
 }
 
 impl From<crate::provenance::Damaged> for LedgerError {
@@ -104,13 +119,23 @@ impl Ledger {
         let (folder, name) = (dir.clone(), clients.name);
         let path = move || folder.join(format!("{}.ledger", name()));
         let path = LazyLock::new(Box::new(path) as Box<dyn FnOnce() -> PathBuf + Send>);
-        Self(Mutex::new(Keeper { dir, clients, keeping, path, open: None, failed: None, has_missed: false }))
+        Self(Mutex::new(Keeper {
+            dir,
+            clients,
+            keeping,
+            path,
+            open: None,
+            failed: None,
+            has_missed: false,
+            is_stale: false,
+            has_said: false,
+        }))
     }
 
     /// Makes the ledger, so that other wrappers find it: one of them may read before this one asks.
     pub fn begin(&self) {
         // A failure is said, and answers everything from now on.
-        let _ = self.with_keeper(|keeper| keeper.with_ledger(Keeping::Always, |_| Ok(())));
+        let _ = self.with_keeper(|keeper| keeper.with_ledger(Keeping::Always, Loss::Nothing, |_| Ok(())));
     }
 
     fn with_keeper<T>(&self, work: impl FnOnce(&mut Keeper) -> T) -> T {
@@ -135,21 +160,27 @@ impl Keeper {
             create_ledger(&self.dir, path)?;
             opened = OpenLedger::open(path);
         }
-        let open = self.open.insert(opened?);
+        let mut open = opened?;
         if self.has_missed {
             open.mark(MISSED)?;
         }
+        open.refresh()?;
+        self.open = Some(open);
         Ok(true)
     }
 
-    /// Does something with the open ledger; `None` if there is none, and none is wanted. After a failure nothing can be told any
-    /// more, by any wrapper that still reaches it.
+    /// Does something with the open ledger; `None` if there is none, and none is wanted. After a failure that lasts or loses something,
+    /// nothing can be told any more, by any wrapper that reaches it.
     fn with_ledger<T>(
         &mut self,
         keeping: Keeping,
+        loss: Loss,
         work: impl FnOnce(&mut OpenLedger) -> Result<T, LedgerError>,
     ) -> Result<Option<T>, Unknown> {
         if let Some(why) = self.failed {
+            if loss == Loss::Something {
+                self.mark_lost();
+            }
             return Err(why);
         }
         let done = match self.open(keeping) {
@@ -158,10 +189,17 @@ impl Keeper {
             Err(error) => Err(error),
         };
         done.map_err(|error| {
-            if let Some(open) = &mut self.open {
-                // If that fails as well, the others cannot reach it either, or it is no longer theirs.
-                let _ = open.mark(LOST);
+            if matches!((&error, loss), (LedgerError::Busy(_), Loss::Nothing)) {
+                if !std::mem::replace(&mut self.has_said, true) {
+                    let path = visible_path(&self.path);
+                    tracing::warn!(
+                        "where values come from cannot be told for now: {path}: {error}. Until then, rules that ask for it take \
+                         every value as one of untrusted and personal content"
+                    );
+                }
+                return Unknown::Unreachable;
             }
+            self.mark_lost();
             self.failed = Some(Unknown::Unreachable);
             let path = visible_path(&self.path);
             tracing::warn!(
@@ -172,55 +210,77 @@ impl Keeper {
         })
     }
 
-    fn append(&mut self, keeping: Keeping, write: impl FnOnce(&Index) -> Vec<u8>) -> Result<bool, Unknown> {
-        self.with_ledger(keeping, |ledger| ledger.append(write)).map(|done| done.is_some())
+    /// Tells the other wrappers that something is not remembered: those that have this ledger open, and those that have the one that is at
+    /// its place now, which can be another. If that fails, it is tried again with what is lost next.
+    fn mark_lost(&mut self) {
+        if let Some(open) = &mut self.open {
+            let _ = open.mark(LOST);
+        }
+        if let Ok(mut other) = OpenLedger::open(&self.path) {
+            let _ = other.mark(LOST);
+        }
+    }
+
+    fn append(&mut self, keeping: Keeping, loss: Loss, write: impl FnOnce(&Index) -> Vec<u8>) -> Result<bool, Unknown> {
+        self.with_ledger(keeping, loss, |ledger| ledger.append(write)).map(|done| done.is_some())
     }
 }
 
 impl Ledger {
-    fn look_up(&self, find: impl FnOnce(&mut Index) -> Origins) -> Origins {
+    /// Looks something up, as the ledger was when it was last taken in.
+    fn look_up<T: Default>(&self, find: impl FnOnce(&mut OpenLedger) -> T) -> Result<T, Unknown> {
         self.with_keeper(|keeper| {
-            let found = keeper.with_ledger(Keeping::Always, |ledger| {
-                ledger.refresh()?;
-                let mut origins = find(&mut ledger.index);
-                origins.unknown = origins.unknown.or(ledger.unknown);
-                Ok(origins)
-            });
-            found.map_or_else(Origins::unknown, Option::unwrap_or_default)
+            if keeper.is_stale {
+                return Err(Unknown::Unreachable);
+            }
+            let found = keeper.with_ledger(Keeping::Always, Loss::Nothing, |ledger| Ok(find(ledger)));
+            found.map(Option::unwrap_or_default)
         })
+    }
+
+    fn look_up_origins(&self, find: impl FnOnce(&mut Index) -> Origins) -> Origins {
+        let found = self.look_up(|ledger| {
+            let origins = find(&mut ledger.index);
+            Origins { unknown: origins.unknown.or(ledger.unknown), ..origins }
+        });
+        found.unwrap_or_else(Origins::unknown)
     }
 }
 
 impl Provenance for Ledger {
+    fn refresh(&self) {
+        // A failure is said, and marked if it lasts; else the look-ups find it again.
+        self.with_keeper(|keeper| {
+            let fresh = keeper.with_ledger(Keeping::Always, Loss::Nothing, OpenLedger::refresh);
+            keeper.is_stale = fresh.is_err();
+        });
+    }
+
     fn find_origins(&self, text: &str) -> Origins {
-        self.look_up(|index| index.find_origins(text))
+        self.look_up_origins(|index| index.find_origins(text))
     }
 
     fn find_whole_origins(&self, text: &str) -> Origins {
-        self.look_up(|index| index.find_whole_origins(text))
+        self.look_up_origins(|index| index.find_whole_origins(text))
     }
 
     fn session_facts(&self) -> SessionFacts {
-        self.with_keeper(|keeper| {
-            let found = keeper.with_ledger(Keeping::Always, |ledger| {
-                ledger.refresh()?;
-                let facts = ledger.index.session_facts();
-                Ok(SessionFacts { unknown: facts.unknown.or(ledger.unknown), ..facts })
-            });
-            let unknown = |why| SessionFacts { unknown: Some(why), ..SessionFacts::default() };
-            found.map_or_else(unknown, Option::unwrap_or_default)
-        })
+        let found = self.look_up(|ledger| {
+            let facts = ledger.index.session_facts();
+            SessionFacts { unknown: facts.unknown.or(ledger.unknown), ..facts }
+        });
+        found.unwrap_or_else(|why| SessionFacts { unknown: Some(why), ..SessionFacts::default() })
     }
 
     fn remember_result(&self, source: &Source, result: &str) {
         self.with_keeper(|keeper| {
             let keeping = keeper.keeping;
             // Read before the lock is taken, which others wait for.
-            let values = keeper.with_ledger(keeping, |ledger| Ok(ledger.index.read_result(result)));
+            let values = keeper.with_ledger(keeping, Loss::Something, |ledger| Ok(ledger.index.read_result(result)));
             match values {
                 Ok(Some(values)) => {
                     // A failure is said and marked.
-                    let _ = keeper.append(keeping, |index| index.write_result(source, &values));
+                    let _ = keeper.append(keeping, Loss::Something, |index| index.write_result(source, &values));
                 }
                 Ok(None) => keeper.has_missed = true,
                 Err(_) => {}
@@ -231,7 +291,7 @@ impl Provenance for Ledger {
     fn remember_call(&self, call: &CalledTool) {
         self.with_keeper(|keeper| {
             let keeping = keeper.keeping;
-            if keeper.append(keeping, |index| index.write_call(call)) == Ok(false) {
+            if keeper.append(keeping, Loss::Something, |index| index.write_call(call)) == Ok(false) {
                 keeper.has_missed = true;
             }
         });
@@ -240,13 +300,13 @@ impl Provenance for Ledger {
     fn remember_written(&self, arguments: &str) {
         self.with_keeper(|keeper| {
             let keeping = keeper.keeping;
-            let values = keeper.with_ledger(keeping, |ledger| {
+            let values = keeper.with_ledger(keeping, Loss::Nothing, |ledger| {
                 ledger.refresh()?;
                 let may_count = !ledger.index.has_read();
                 Ok(may_count.then(|| ledger.index.read_arguments(arguments)))
             });
             if let Ok(Some(Some(values))) = values {
-                let _ = keeper.append(keeping, |index| index.write_written(&values));
+                let _ = keeper.append(keeping, Loss::Nothing, |index| index.write_written(&values));
             }
         });
     }
@@ -314,7 +374,7 @@ impl OpenLedger {
             // Another wrapper is writing it.
             thread::yield_now();
         }
-        Err(LedgerError::Unusable("it is damaged"))
+        Err(LedgerError::Busy("another process writes it and does not go on, or it is damaged"))
     }
 
     /// Adds what `write` makes of all that is there.
@@ -420,7 +480,7 @@ fn wait_within(lock: &File, patience: Duration) -> Result<(), LedgerError> {
             Ok(()) => return Ok(()),
             Err(fs::TryLockError::WouldBlock) if start.elapsed() < patience => thread::sleep(pause),
             Err(fs::TryLockError::WouldBlock) => {
-                return Err(LedgerError::Unusable("another process holds its lock and does not go on"));
+                return Err(LedgerError::Busy("another process holds its lock and does not go on"));
             }
             Err(fs::TryLockError::Error(error)) => return Err(error.into()),
         }

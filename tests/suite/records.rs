@@ -8,6 +8,7 @@ use std::time::Duration;
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::policy::{self, Format, Server, ServerName, Source};
+use policylayer::provenance::{Provenance as _, SessionMemory};
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required, SessionName};
 use policylayer::wire::skim::skim_line;
 use serde_json::{Value, json};
@@ -400,6 +401,37 @@ fn where_the_log_is_required_a_call_is_committed_before_it_goes_on() {
     assert!(matches!(&actions[..], [Action::Commit(commit)] if commit.payload == Payload::Received));
     let (actions, _) = desk.call(3, "start_export_job");
     assert!(matches!(actions[..], [Action::ToClient(Payload::Written(_))]), "a refusal needs no log to go on");
+}
+
+/// A call counts as called from its decision on, since the next one may be judged before it is in the log, and no longer if it never is.
+#[test]
+fn a_call_that_could_not_be_committed_was_not_called() {
+    const POLICY: &str = r#"{"version":"1","default":"deny","tools":{"look":{},
+        "act":{"require":[{"path":"session.called","op":"contains","value":"look"}]}}}"#;
+    let server = Server::by_name(&ServerName::parse("shop").unwrap());
+    let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, POLICY), &server);
+    let memory = Arc::new(SessionMemory::default());
+    let engine = Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()));
+    let engine = engine.with_recording(keyed(), Required::Yes).with_provenance(memory.clone());
+    let mut desk = Desk { engine, millis: 0 };
+    let commit = |desk: &mut Desk, id: u32, tool: &str| match &desk.call(id, tool).0[..] {
+        [Action::Commit(commit)] => Some(commit.clone()),
+        _ => None,
+    };
+    assert!(commit(&mut desk, 1, "act").is_none(), "nothing was looked at");
+    let look = commit(&mut desk, 2, "look").unwrap();
+    let act = commit(&mut desk, 3, "act").expect("the next one is judged before the first is in the log");
+    assert_eq!(memory.session_facts().called, [], "other wrappers do not know of it yet");
+    for commit in [&look, &act] {
+        desk.engine.handle_commit_failed(commit, "No space left on device.", desk.now(), &mut Vec::new());
+    }
+    assert!(commit(&mut desk, 4, "act").is_none(), "it was not called");
+    let look = commit(&mut desk, 5, "look").unwrap();
+    memory.remember_call(look.called().unwrap());
+    assert_eq!(memory.session_facts().called.len(), 1);
+    let failed = commit(&mut desk, 6, "look").unwrap();
+    desk.engine.handle_commit_failed(&failed, "No space left on device.", desk.now(), &mut Vec::new());
+    assert!(commit(&mut desk, 7, "act").is_some(), "the one before was");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! What conditions look at in one message, and how much work that may be.
 
 use std::cell::{Cell, OnceCell};
+use std::collections::BTreeMap;
 
 use super::session::SessionFact;
 use crate::limits::{JUDGE_WORK, JUDGE_WORK_PER_BYTE};
 use crate::policy::compared_name::UriForms;
-use crate::provenance::{Provenance, Unremembered};
+use crate::provenance::{CalledTool, Provenance, SessionFacts, Unremembered};
 use crate::risk::Addressed;
 use crate::wire::view::{self, Leaf};
 
@@ -24,11 +25,21 @@ pub struct ConditionInput<'l> {
     pub addressed: Addressed,
     /// What is remembered of the session. Without it, nothing of that can be told.
     pub provenance: Option<&'l dyn Provenance>,
+    /// The tools whose calls wait until they are in the log, each with how many do. They count as called.
+    pub uncommitted: Option<&'l BTreeMap<CalledTool, usize>>,
 }
 
 impl<'l, T: AsRef<str> + ?Sized> From<&'l T> for ConditionInput<'l> {
     fn from(args: &'l T) -> Self {
-        Self { args: args.as_ref(), input: None, uri: None, result: None, addressed: Addressed::No, provenance: None }
+        Self {
+            args: args.as_ref(),
+            input: None,
+            uri: None,
+            result: None,
+            addressed: Addressed::No,
+            provenance: None,
+            uncommitted: None,
+        }
     }
 }
 
@@ -50,6 +61,8 @@ pub(in crate::policy) struct Evaluation<'l> {
     /// The units of work that are left, about a nanosecond each; `None` once they did not suffice.
     left: Cell<Option<usize>>,
     names_prototype: [OnceCell<bool>; 2],
+    is_fresh: OnceCell<()>,
+    facts: OnceCell<SessionFacts>,
 }
 
 impl<'l> Evaluation<'l> {
@@ -64,7 +77,15 @@ impl<'l> Evaluation<'l> {
             + input.uri.map_or(0, UriForms::len)
             + input.result.map_or(0, str::len);
         let work = JUDGE_WORK.saturating_add(length.saturating_mul(JUDGE_WORK_PER_BYTE)).min(most);
-        Self { input, work, left: Cell::new(Some(work)), names_prototype: Default::default() }
+        let left = Cell::new(Some(work));
+        Self {
+            input,
+            work,
+            left,
+            names_prototype: Default::default(),
+            is_fresh: OnceCell::new(),
+            facts: OnceCell::new(),
+        }
     }
 
     /// How much work it has taken.
@@ -100,9 +121,20 @@ impl<'l> Evaluation<'l> {
         self.left.get().is_none()
     }
 
-    /// What is remembered of the session.
+    /// What is remembered of the session, as it is at the first look-up.
     pub(super) fn provenance(&self) -> &'l dyn Provenance {
-        self.input.provenance.unwrap_or(&Unremembered)
+        let provenance = self.input.provenance.unwrap_or(&Unremembered);
+        self.is_fresh.get_or_init(|| provenance.refresh());
+        provenance
+    }
+
+    /// What has happened in the session.
+    pub(super) fn session_facts(&self) -> &SessionFacts {
+        self.facts.get_or_init(|| {
+            let mut facts = self.provenance().session_facts();
+            facts.called.extend(self.input.uncommitted.into_iter().flat_map(|calls| calls.keys().cloned()));
+            facts
+        })
     }
 
     pub(super) fn addressed(&self) -> Addressed {

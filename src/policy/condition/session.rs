@@ -9,9 +9,15 @@ use crate::policy::glob::{BadToolGlob, NamePattern};
 use crate::policy::keys::words::nearest_word;
 use crate::policy::source::Span;
 use crate::policy::tree::{DocumentNode, DocumentValue};
-use crate::provenance::{CameFrom, Provenance, Returns, Source, find_addresses};
+use crate::provenance::{CameFrom, Returns, Source, find_addresses};
 use crate::risk::Addressed;
 use crate::wire::fold::fold;
+
+/// The units of work to look up a text, and each byte of it.
+const LOOK_UP_WORK: usize = 512;
+const LOOK_UP_BYTE_WORK: usize = 24;
+/// The units of work to compare the name of a tool that was called.
+const CALLED_WORK: usize = 64;
 
 /// What a path beneath `session` or `tool` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +137,10 @@ impl SessionFact {
             let is_so = (evaluation.addressed() == Addressed::Yes) == *own;
             return if is_so == operator.is_negative() { ConditionOutcome::Fails } else { ConditionOutcome::Holds };
         }
-        let facts = evaluation.provenance().session_facts();
+        let facts = evaluation.session_facts();
+        if evaluation.spend_work(facts.called.len().saturating_mul(CALLED_WORK)).is_none() {
+            return ConditionOutcome::Unjudgeable;
+        }
         // What is known has happened; whether more has, is not known if something is missing.
         let known = |has_happened: bool| (has_happened || facts.unknown.is_none()).then_some(has_happened);
         let holds = match (self, test) {
@@ -221,7 +230,7 @@ impl ValueSource {
         kind: GroupKind,
         evaluation: &Evaluation<'_>,
     ) -> Option<bool> {
-        let look_up = |text: &str| self.is_source_of(text, kind, evaluation.provenance());
+        let look_up = |text: &str| self.is_source_of(text, kind, evaluation);
         match argument {
             // Of a text only its addresses count. Where nothing can be told, they cannot be told either.
             ArgumentValue::String(text) if matches!(found, PathValue::Prose(_)) => {
@@ -272,7 +281,9 @@ impl ValueSource {
 
     /// Whether the text came from there; `None` if that cannot be told. A requirement is about all of the text, and a denial
     /// about any part of it.
-    fn is_source_of(&self, text: &str, kind: GroupKind, provenance: &dyn Provenance) -> Option<bool> {
+    fn is_source_of(&self, text: &str, kind: GroupKind, evaluation: &Evaluation<'_>) -> Option<bool> {
+        evaluation.spend_work(LOOK_UP_WORK.saturating_add(text.len().saturating_mul(LOOK_UP_BYTE_WORK)))?;
+        let provenance = evaluation.provenance();
         let origins = match kind {
             GroupKind::Denial => provenance.find_origins(text),
             GroupKind::Requirement => provenance.find_whole_origins(text),

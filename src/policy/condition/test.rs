@@ -23,8 +23,6 @@ use crate::wire::view;
 const VALUE_WORK: usize = 96;
 /// The same for an element of a list that is searched.
 const ELEMENT_WORK: usize = 128;
-/// The units of work to look up a byte of what may have been read before.
-const LOOK_UP_WORK: usize = 24;
 /// How long a number with an exponent may be that has too few digits for a detector.
 pub(super) const FEW_DIGITS: usize = 8;
 
@@ -220,7 +218,6 @@ impl OperatorTest {
             }
             Self::Glob(glob) => 2 + glob.count_tokens(),
             Self::Under(_) => 64,
-            Self::CameFrom(_) => LOOK_UP_WORK,
             _ => 2,
         }
     }
