@@ -147,15 +147,28 @@ impl ValueReader {
         forms.normalize(text.get(..text.floor_char_boundary(MAX_DATA)).unwrap_or(text), normal);
         for line in find_lines(normal) {
             find_numbers(line, &mut |number| push(digester, found, number));
-            find_parts(line, &mut |_, value| push(digester, found, value));
+            find_parts(line, &mut |part, value| {
+                if part != Part::Parent {
+                    push(digester, found, value);
+                }
+            });
         }
     }
 
     fn read_text(&mut self, text: &str, side: Side) {
         self.read_once(text, side);
-        for reading in find_readings(text) {
-            self.read_once(&reading, side);
+        let readings = find_readings(text);
+        readings.iter().for_each(|reading| self.read_once(reading, side));
+        // It may stand behind an escape.
+        for text in [Some(text), readings.last().map(String::as_str)].into_iter().flatten() {
+            find_base64(text, &mut |decoded| self.read_decoded(decoded, side));
         }
+    }
+
+    /// Reads what base64 stands for, which can be written in another way once more.
+    fn read_decoded(&mut self, text: &str, side: Side) {
+        self.read_once(text, side);
+        find_readings(text).iter().for_each(|reading| self.read_once(reading, side));
         find_base64(text, &mut |decoded| self.read_once(decoded, side));
     }
 
@@ -175,8 +188,10 @@ impl ValueReader {
             }
             find_numbers(line, &mut |number| push(digester, found, number));
             find_parts(line, &mut |part, value| match (part, side) {
-                (Part::Address, _) | (Part::Word | Part::Folder, Side::Result) => push(digester, found, value),
-                (Part::Word | Part::Folder, Side::Argument) => {}
+                (Part::Address, _) | (Part::Word | Part::Folder, Side::Result) | (Part::Parent, Side::Argument) => {
+                    push(digester, found, value);
+                }
+                (Part::Word | Part::Folder, Side::Argument) | (Part::Parent, Side::Result) => {}
             });
             if is_sentence {
                 shingler.push_text(line, &mut |digest| found.push(digest));

@@ -106,6 +106,8 @@ pub(super) enum Part {
     Folder,
     /// It is a word of a language, which only counts if it is the whole.
     Word,
+    /// It is a host, as in a URL, to which a host of the argument belongs: what is sent can stand in the name before it.
+    Parent,
 }
 
 const LETTER: u8 = 1;
@@ -181,6 +183,9 @@ fn read_simple_word(word: &str, classes: u8, found: &mut impl FnMut(Part, &str))
         return;
     }
     let word = trim_word(word);
+    if classes & JOINT != 0 {
+        give_parents(word, &mut |part, value| found(part, value));
+    }
     if is_distinctive(word) {
         found(if is_plain_word(word) { Part::Word } else { Part::Address }, &squeeze(word));
     }
@@ -274,6 +279,7 @@ fn read_url(url: &str, give: &mut dyn FnMut(Part, &str)) {
     let host = host.split(':').next().unwrap_or_default();
     let host = host.strip_prefix("www.").unwrap_or(host);
     give(Part::Address, host);
+    give_parents(host, give);
     let whole = format!("//{host}/{path}{query}");
     let mut give_from = |start: usize, end: usize| give(Part::Address, whole.get(start..end).unwrap_or_default());
     // A host as short as `x.io` counts where it is the host of a URL.
@@ -291,17 +297,37 @@ fn read_url(url: &str, give: &mut dyn FnMut(Part, &str)) {
     }
 }
 
+/// Gives the hosts to which a host belongs, without the last part alone: of `a.evil.com`, `//evil.com`.
+fn give_parents(host: &str, give: &mut dyn FnMut(Part, &str)) {
+    /// Nobody has deeper ones that matter.
+    const MOST: usize = 6;
+    for (dot, _) in host.rmatch_indices('.').skip(1).take(MOST) {
+        give(Part::Parent, &format!("//{}", host.get(dot + 1..).unwrap_or_default()));
+    }
+}
+
 /// Gives a path, its name and its folders.
 fn read_path(path: &str, give: &mut dyn FnMut(Part, &str)) {
     let path = path.replace('\\', "/");
     let path = path.trim_end_matches('/');
     let path = path.strip_prefix("./").unwrap_or(path);
     give(Part::Address, path);
+    // To a browser, the first of `//host/x` and `https:/host/x` is a host.
+    let scheme = path.split_once(":/").filter(|(scheme, _)| scheme.len() > 1);
+    if let Some(rest) = scheme.map(|(_, rest)| rest).or_else(|| path.strip_prefix("//")) {
+        let host = rest.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or_default();
+        let host = host.rsplit('@').next().and_then(|host| host.split(':').next()).unwrap_or_default();
+        let host = host.strip_prefix("www.").unwrap_or(host);
+        give(Part::Address, host);
+        give(Part::Address, &format!("//{host}"));
+        give_parents(host, give);
+    }
     // Without a scheme, it may be an address as well.
     if let Some((host, _)) = path.split_once('/')
         && host.contains('.')
     {
         give(Part::Address, host.strip_prefix("www.").unwrap_or(host));
+        give_parents(host, give);
     }
     let mut pieces = path.rsplit('/');
     if let Some(name) = pieces.next() {

