@@ -9,6 +9,7 @@ mod index;
 mod memory;
 mod numbers;
 mod pieces;
+mod rarity;
 mod records;
 mod shingles;
 mod siphash;

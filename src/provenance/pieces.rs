@@ -1,7 +1,7 @@
 //! The lines of a text, and the pieces of a line that are often copied as a whole: cells, what stands behind a colon, quotations.
 
+use super::rarity::MIN_BYTES;
 use super::values::MAX_WHOLE;
-use super::words::MIN_BYTES;
 
 /// What ends a cell.
 const CELL: u8 = 1;

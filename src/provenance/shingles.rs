@@ -4,9 +4,9 @@
 //! with the least digest. So two texts that share [`SHARED`] letters and digits in a row share a chosen run, wherever it stands in
 //! them, and about one run of five is kept.
 
+use super::rarity::is_letter_or_digit;
 use super::siphash::Digester;
 use super::values::ValueKey;
-use super::words::is_letter_or_digit;
 
 /// How many letters and digits a run has.
 const RUN: usize = 16;

@@ -2,7 +2,7 @@
 //!
 //! A line is read in words: runs of what stands in addresses, paths and names. Of a result each long word counts, each whole
 //! string, line, cell and quotation, and copied runs. Of an argument, the whole counts, what can be addressed by itself, and
-//! copied runs. What is short or common is no value: see `words::is_distinctive`.
+//! copied runs. What is short or common is no value: see `rarity::is_distinctive`.
 
 use super::forms::{Forms, decode_data, find_base64, find_readings, is_base64_line};
 use super::numbers::find_numbers;
