@@ -199,7 +199,7 @@ mod tests {
     use super::super::client_read_state::ClientReading;
     use super::super::raw_output::RawOutput;
     use super::super::server_queue::ServerQueue;
-    use super::super::shared_session::{ClientWriter, ServerWriter, SessionClock, lock_unpoisoned};
+    use super::super::shared_session::{ClientWriter, ServerWriter, SessionClock};
     use super::super::stderr::Stderr;
     use super::super::{pipe::into_file, start_log};
     use super::*;
@@ -240,7 +240,9 @@ mod tests {
     fn session(required: Required, log: Option<LogPlace>) -> (Arc<SharedSession>, PipeReader, PipeReader) {
         let ((server_reads, to_server), (client_reads, to_client)) = (io::pipe().unwrap(), io::pipe().unwrap());
         let (stdin, grace) = (client_input::open_stdin().unwrap(), Duration::from_secs(60));
-        let (engine, clock) = (Arc::new(Mutex::new(engine(required))), SessionClock::start_now());
+        let (engine, clock) = (engine(required), SessionClock::start_now());
+        let provenance = Arc::clone(engine.provenance());
+        let engine = Arc::new(Mutex::new(engine));
         let session = SharedSession {
             engine: Arc::clone(&engine),
             client: ClientWriter::new(RawOutput::Pipe(into_file(to_client))),
@@ -253,7 +255,7 @@ mod tests {
             grace,
             stderr: Stderr::start_writer().unwrap(),
             approvals: ApprovalInbox::default(),
-            provenance: Arc::clone(lock_unpoisoned(&engine).provenance()),
+            provenance,
             log: log.map(|place| start_log(place, engine, clock).unwrap()),
             clock,
         };
