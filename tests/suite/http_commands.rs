@@ -96,11 +96,11 @@ fn what_a_server_over_http_wants_is_said_with_what_to_do() {
         // The variable is the client's.
         let keyed = said(&home.run(&["inspect", "keyed"]));
         assert!(keyed.contains("what to do: set FAR_KEY in this terminal, and run this again"), "{keyed}");
-        // Servers on one host have a policy each.
-        let name = base.trim_start_matches("http://").replace(':', "-");
-        assert!(home.good(&["inspect", "open"]).contains(&format!("the built-in policy for {name}\n")));
-        assert!(home.good(&["inspect", "tracker"]).contains(&format!("the built-in policy for {name}-tracker\n")));
     }
-    let locked = home.good(&["lock", "tracker"]);
-    assert!(locked.contains("-tracker: 1 tool."), "{locked}");
+    // Servers on one host have a name each.
+    let name = base.trim_start_matches("http://").replace(':', "-");
+    for (key, name) in [("open", name.clone()), ("tracker", format!("{name}-tracker"))] {
+        let locked = home.good(&["lock", key]);
+        assert!(locked.contains(&format!("{name}: 1 tool.")), "{locked}");
+    }
 }
