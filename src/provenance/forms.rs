@@ -176,7 +176,10 @@ pub(super) fn decode_data(text: &str) -> Option<String> {
     const TEXT: usize = 20;
     let digits = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n' | b'='));
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    decode_digits(digits, |byte| Some(bytes.push(byte)))?;
+    decode_digits(digits, |byte| {
+        bytes.push(byte);
+        Some(())
+    })?;
     let is_odd = |c: char| c == char::REPLACEMENT_CHARACTER || c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     let decoded = String::from_utf8_lossy(&bytes);
     if decoded.chars().filter(|c| is_odd(*c)).count() > decoded.len() / TEXT {
@@ -199,7 +202,10 @@ fn decode_base64(word: &[u8]) -> Option<String> {
     let mut following = 0;
     decode_digits(digits.iter().copied(), |byte| may_follow(byte, &mut following).then_some(()))?;
     let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
-    decode_digits(digits.iter().copied(), |byte| Some(bytes.push(byte)))?;
+    decode_digits(digits.iter().copied(), |byte| {
+        bytes.push(byte);
+        Some(())
+    })?;
     String::from_utf8(bytes).ok()
 }
 
