@@ -191,7 +191,7 @@ pub(super) fn may_be_odd(byte: u8, next: u8) -> bool {
 
 /// Whether one may begin with this byte.
 pub(super) fn may_begin_odd(byte: u8) -> bool {
-    ((byte == 0xc2) | (byte >= 0xcc)) & !((byte >= 0xcf) & (byte <= 0xd1)) & !((byte >= 0xe4) & (byte <= 0xe9))
+    ((byte == 0xc2) | (byte >= 0xcc)) & !(0xcf..=0xd1).contains(&byte) & !(0xe4..=0xe9).contains(&byte)
 }
 
 /// Whether the character is one of the signs and pictures that most texts have, all of which are seen.
