@@ -108,8 +108,7 @@ mod tests {
     fn cells_answers_and_quotations_are_pieces() {
         let mut pieces = Vec::new();
         find_pieces("a: \"bbbbbb\" | «cccccc» d: eeeeee, ffffff", &mut |piece| pieces.push(piece));
-        for piece in ["a: \"bbbbbb\" ", " «cccccc» d: eeeeee", " ffffff", "\"bbbbbb\" ", "eeeeee", "bbbbbb", "cccccc"]
-        {
+        for piece in ["a: \"bbbbbb\" ", " «cccccc» d: eeeeee", " ffffff", "\"bbbbbb\" ", "eeeeee", "bbbbbb"] {
             assert!(pieces.contains(&piece), "{piece}: {pieces:?}");
         }
     }

@@ -5,20 +5,20 @@
 //! leaves nothing half written that anybody reads. Where the file cannot be reached, or is not the one that it was, nothing can
 //! be told any more, and that counts as seen.
 
+mod own_file;
+
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
+use self::own_file::{open_own, read_at, wait_within, write_at};
 use super::file::{
-    Identity, create_private_dir, is_missing, open_file, open_private, persist_new, release_lock, remove_unless_held,
-    temporary_in,
+    Identity, create_private_dir, is_missing, open_private, persist_new, release_lock, remove_unless_held, temporary_in,
 };
-use crate::limits::{
-    HELD_WAIT, KEEP_UNKNOWN_LEDGER, LOCK_FIRST_PAUSE, LOCK_LONGEST_PAUSE, MAX_LEDGER_HEAD_READS, MAX_REMEMBERED,
-};
+use crate::limits::{HELD_WAIT, KEEP_UNKNOWN_LEDGER, MAX_LEDGER_HEAD_READS, MAX_REMEMBERED};
 use crate::provenance::{CalledTool, Index, Origins, Provenance, SessionFacts, Source, Unknown};
 use crate::visible::visible_path;
 
@@ -444,80 +444,4 @@ fn remove_stale(dir: &Path, own: &Path, clients: &Clients) {
             let _ = remove_unless_held(&path.with_extension("ledger-lock"));
         }
     }
-}
-
-/// Opens a file for reading and writing that is this user's alone, and no link.
-#[cfg(unix)]
-fn open_own(path: &Path) -> Result<File, LedgerError> {
-    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-
-    let file = open_file(File::options().read(true).write(true).custom_flags(libc::O_NOFOLLOW), path)?;
-    let found = file.metadata()?;
-    match found {
-        _ if !found.is_file() => Err(LedgerError::Unusable("it is no file")),
-        _ if found.uid() != rustix::process::geteuid().as_raw() => Err(LedgerError::Unusable("it is another user's")),
-        _ if found.mode() & 0o077 != 0 => Err(LedgerError::Unusable("other users may read or write it")),
-        _ if found.nlink() > 1 => Err(LedgerError::Unusable("it has another name as well")),
-        _ => Ok(file),
-    }
-}
-
-/// Opens a file for reading and writing that is no link. Its access rights come from its directory.
-#[cfg(windows)]
-fn open_own(path: &Path) -> Result<File, LedgerError> {
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(LedgerError::Unusable("it is no file"));
-    }
-    Ok(open_file(File::options().read(true).write(true), path)?)
-}
-
-/// Waits for a lock, but not for a process that has stopped with it.
-fn wait_within(lock: &File, patience: Duration) -> Result<(), LedgerError> {
-    let start = Instant::now();
-    let mut pause = LOCK_FIRST_PAUSE;
-    loop {
-        match lock.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(fs::TryLockError::WouldBlock) if start.elapsed() < patience => thread::sleep(pause),
-            Err(fs::TryLockError::WouldBlock) => {
-                return Err(LedgerError::Busy("another process holds its lock and does not go on"));
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(error.into()),
-        }
-        pause = (pause * 2).min(LOCK_LONGEST_PAUSE);
-    }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], at: usize) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at as u64)
-}
-
-#[cfg(unix)]
-fn write_at(file: &File, bytes: &[u8], at: usize) -> io::Result<()> {
-    std::os::unix::fs::FileExt::write_all_at(file, bytes, at as u64)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, bytes: &mut [u8], at: usize) -> io::Result<()> {
-    let mut done = 0;
-    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        match std::os::windows::fs::FileExt::seek_read(file, rest, (at + done) as u64)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => done += count,
-        }
-    }
-    Ok(())
-}
-
-#[cfg(windows)]
-fn write_at(file: &File, bytes: &[u8], at: usize) -> io::Result<()> {
-    let mut done = 0;
-    while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-        match std::os::windows::fs::FileExt::seek_write(file, rest, (at + done) as u64)? {
-            0 => return Err(io::ErrorKind::WriteZero.into()),
-            count => done += count,
-        }
-    }
-    Ok(())
 }
