@@ -278,7 +278,7 @@ fn has_word_before(text: &str, at: usize) -> bool {
 pub(super) fn may_follow_word(text: &str, at: usize) -> bool {
     // How far back words are read: with their escapes, those that count may stand further off.
     const REACH: usize = 256;
-    if is_date(text.as_bytes(), at) || !may_be_word_before(text.as_bytes(), at) {
+    if is_date_apart(text.as_bytes(), at) || !may_be_word_before(text.as_bytes(), at) {
         return false;
     }
     let start = text.floor_char_boundary(at.saturating_sub(REACH));
@@ -316,16 +316,19 @@ pub(super) fn may_follow_word(text: &str, at: usize) -> bool {
     false
 }
 
-/// Whether the word before a place may be one of those. Most words are told by their first and last letters not to be.
+/// Whether there is a date whose first digits are no end of an escape or a word: behind those, a number may start.
+fn is_date_apart(bytes: &[u8], at: usize) -> bool {
+    let before = byte_before(bytes, at);
+    is_date(bytes, at) && before != b'%' && (!before.is_ascii_alphanumeric() || words::is_behind_escape(bytes, at))
+}
+
+/// Whether the word before a place may be one of those. Most words are told by their first and last letters not to be. Where
+/// the digits at the place go on a word or an escape, the number may start behind them.
 fn may_be_word_before(bytes: &[u8], at: usize) -> bool {
     const LONGEST: usize = 24;
     let before = bytes.get(..at).unwrap_or_default();
     let signs = before.iter().rev().take(LONGEST).take_while(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
     let signs = signs.count();
-    if signs == 0 {
-        // Part of a word, unless an escape ends there.
-        return byte_before(bytes, at) >= 0x80 || words::is_behind_escape(bytes, at);
-    }
     let before = before.get(..before.len() - signs).unwrap_or_default();
     let length = before.iter().rev().take(LONGEST).take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let (head, word) = before.split_at(before.len() - length);
@@ -337,7 +340,8 @@ fn may_be_word_before(bytes: &[u8], at: usize) -> bool {
     };
     let letter = |byte: &u8| usize::from((byte | 0x20).wrapping_sub(b'a'));
     let is_pair = ENDS_BY_START.get(letter(first)).is_some_and(|ends| ends.get(letter(last)) == Some(&true));
-    !is_whole || is_pair || starts(b"phone") || ends(b"phone") || ends(b"phones")
+    // Of words with digits at their end, only these say anything.
+    !is_whole || starts(b"phone") || (signs > 0 && (is_pair || ends(b"phone") || ends(b"phones")))
 }
 
 /// Whether one of the words begins with the one letter and ends with the other, of those that are ASCII.

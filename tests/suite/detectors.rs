@@ -15,7 +15,7 @@ use policylayer::content::{
     ContentKind, ContentKinds, StandInCounts, StandInRules, StandIns, find_content, has_content,
 };
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// A string of the corpus, without its marks.
 struct Labelled {
@@ -241,6 +241,8 @@ enum Spelling {
     Plain,
     /// As the inside of a JSON string, so many times.
     Json(u8),
+    /// So, and with nothing but ASCII.
+    AsciiJson(u8),
     /// Every so many characters as an escape: of JSON, of a URL or of HTML.
     Escapes(usize, fn(char) -> String),
     /// Its digits in full width.
@@ -258,6 +260,9 @@ impl Spelling {
         match self {
             Self::Plain => text.to_owned(),
             Self::Json(times) => (0..times).fold(text.to_owned(), |text, _| json!({ "text": text }).to_string()),
+            Self::AsciiJson(times) => {
+                (0..times).fold(text.to_owned(), |text, _| in_ascii(&json!({ "text": text }).to_string()))
+            }
             Self::Escapes(nth, escape) => every(nth, &escape),
             Self::Wide => {
                 every(1, &|c| char::from_u32(u32::from(c) + 0xfee0).filter(|_| c.is_ascii_digit()).unwrap_or(c).into())
@@ -267,9 +272,19 @@ impl Spelling {
     }
 }
 
+/// A character as an escape of JSON.
+fn json_escape(c: char) -> String {
+    c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
+/// JSON as many programs write it: what is not ASCII as escapes.
+fn in_ascii(json: &str) -> String {
+    json.chars().map(|c| if c.is_ascii() { c.to_string() } else { json_escape(c) }).collect()
+}
+
 fn spelling() -> impl Strategy<Value = Spelling> {
     let escapes: Vec<fn(char) -> String> = vec![
-        |c| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+        json_escape,
         |c| c.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect(),
         |c| format!("&#{};", u32::from(c)),
         |c| format!("\\{c}"),
@@ -277,44 +292,60 @@ fn spelling() -> impl Strategy<Value = Spelling> {
     prop_oneof![
         4 => Just(Spelling::Plain),
         2 => (1_u8..4).prop_map(Spelling::Json),
+        2 => (1_u8..3).prop_map(Spelling::AsciiJson),
         3 => (1_usize..12, prop::sample::select(escapes)).prop_map(|(nth, escape)| Spelling::Escapes(nth, escape)),
         1 => Just(Spelling::Wide),
         1 => (1_usize..9).prop_map(Spelling::Cut),
     ]
 }
 
+/// What strings of the corpus stand behind.
+const BETWEEN: &[&str] = &[
+    "",
+    " ",
+    "\n",
+    "\t",
+    ", ",
+    "@",
+    "9",
+    "0",
+    "00",
+    "x",
+    "+",
+    "-",
+    "\\",
+    "\\u00",
+    "%2",
+    "&#",
+    "/",
+    "\":\"",
+    "tel ",
+    "Tel.\u{a0}",
+    "tel%20",
+    "tel%20.",
+    "phone1 ",
+    "phone 2 - ",
+    "phone \u{2013} ",
+    "phone \\u2013 ",
+    "\u{2013} ",
+    "\u{2013}-11-",
+    "\u{96fb}\u{8a71} ",
+    "mobile \u{1f4f1} ",
+    "\u{7f}",
+    "\u{e9}",
+    "\u{a0}",
+    "\u{2019}",
+    "\u{3002}",
+    "stand-in-bcdfghjk ",
+    "person-bcdfghjk@stand-in.invalid ",
+    "+999 123 456 7890 ",
+    "DE",
+];
+
 /// A text of some strings of the corpus, each spelled in a way, wherever in a block of the screen they fall.
 fn texts() -> impl Strategy<Value = String> {
     let corpus: Vec<String> = corpus().into_iter().map(|labelled| labelled.text).collect();
-    let between = prop::sample::select(vec![
-        "",
-        " ",
-        "\n",
-        "\t",
-        ", ",
-        "@",
-        "9",
-        "0",
-        "00",
-        "x",
-        "+",
-        "-",
-        "\\",
-        "\\u00",
-        "%2",
-        "&#",
-        "/",
-        "\":\"",
-        "tel ",
-        "\u{e9}",
-        "\u{a0}",
-        "\u{2019}",
-        "\u{3002}",
-        "stand-in-bcdfghjk ",
-        "person-bcdfghjk@stand-in.invalid ",
-        "+999 123 456 7890 ",
-        "DE",
-    ]);
+    let between = prop::sample::select(BETWEEN.to_vec());
     let piece = (0_usize..70, between, prop::sample::select(corpus), spelling());
     let write = |(padding, between, text, spelling): (usize, &str, String, Spelling)| {
         format!("{}{between}{}", "_ab c".chars().cycle().take(padding).collect::<String>(), spelling.write(&text))
@@ -334,22 +365,35 @@ proptest! {
             1 => StandInRules { kinds: kinds[..1].iter().copied().collect(), fields },
             _ => StandInRules { kinds: kinds[1..].iter().copied().collect(), fields: Vec::new() },
         };
-        let [mut quick, mut slow] = [StandIns::new([7; 32]), StandIns::new([7; 32])];
         let rest = texts.concat();
         let results = texts.iter().map(|text| json!({"content": [text, 4_242_424_242_424_242_u64], "name": text, text: [text]}));
         let last = json!({"text": rest, "inner": json!({"name": texts[0], "all": rest}).to_string()});
-        for result in results.chain([last]) {
-            let written = if is_spaced { format!("{result:#}") } else { result.to_string() };
-            let [mut quickly, mut slowly] = [StandInCounts::default(); 2];
-            let hidden = quick.hide_values(&written, &rules, &mut quickly);
-            let expected = slow.hide_values_slowly(&written, &rules, &mut slowly);
-            prop_assert_eq!(&hidden, &expected, "{}", written);
-            prop_assert_eq!(quickly, slowly);
-            if hidden.is_err() {
-                break;
+        let results = results.chain([last]).map(|result| if is_spaced { format!("{result:#}") } else { result.to_string() });
+        let as_is: Vec<String> = results.collect();
+        let in_ascii: Vec<String> = as_is.iter().map(|result| in_ascii(result)).collect();
+        // Each in a session of its own: what is known from before is suspected more.
+        for results in [as_is, in_ascii] {
+            let [mut quick, mut slow] = [StandIns::new([7; 32]), StandIns::new([7; 32])];
+            for written in results {
+                let [mut quickly, mut slowly] = [StandInCounts::default(); 2];
+                let hidden = quick.hide_values(&written, &rules, &mut quickly);
+                let expected = slow.hide_values_slowly(&written, &rules, &mut slowly);
+                prop_assert_eq!(&hidden, &expected, "{}", written);
+                prop_assert_eq!(quickly, slowly);
+                if hidden.is_err() {
+                    break;
+                }
             }
         }
     }
+}
+
+/// What a session without known values makes of a result: what is suspected looked at, and all of it.
+fn hide_both_ways(written: &str, rules: &StandInRules) -> [Option<String>; 2] {
+    [StandIns::hide_values, StandIns::hide_values_slowly].map(|hide| {
+        let mut table = StandIns::new([7; 32]);
+        hide(&mut table, written, rules, &mut StandInCounts::default()).unwrap()
+    })
 }
 
 /// Every string of the corpus by itself, at each place of a block.
@@ -358,17 +402,76 @@ fn each_string_of_the_corpus_is_suspected_wherever_it_stands() {
     let kinds = [ContentKind::Email, ContentKind::Phone, ContentKind::Card, ContentKind::Iban];
     let rules = StandInRules { kinds: kinds.into_iter().collect(), fields: Vec::new() };
     for (number, labelled) in corpus().into_iter().enumerate() {
-        for padding in [number % 64, (number + 31) % 64] {
-            let text = format!("{}{}", "-".repeat(padding), labelled.text);
-            let written: Value = json!({ "text": text });
-            let hide = |slowly: bool| {
-                let mut table = StandIns::new([7; 32]);
-                let mut counts = StandInCounts::default();
-                let (written, hide) =
-                    (written.to_string(), if slowly { StandIns::hide_values_slowly } else { StandIns::hide_values });
-                hide(&mut table, &written, &rules, &mut counts)
-            };
-            assert_eq!(hide(false), hide(true), "{text}");
+        let paddings = [number % 64, (number + 31) % 64].map(|padding| "-".repeat(padding));
+        let behind = BETWEEN.iter().copied().cycle().skip(number % BETWEEN.len()).step_by(11).take(3);
+        for before in paddings.iter().map(String::as_str).chain(behind) {
+            let text = format!("{before}{}", labelled.text);
+            let written = json!({ "text": text }).to_string();
+            for written in [in_ascii(&written), written] {
+                let [quickly, slowly] = hide_both_ways(&written, &rules);
+                assert_eq!(quickly, slowly, "{written}");
+            }
+        }
+    }
+}
+
+/// The word before a number may end in an escape, or in digits, that the bytes before the number run into.
+#[test]
+fn numbers_are_suspected_behind_escapes_and_digits() {
+    let rules = StandInRules { kinds: [ContentKind::Phone].into_iter().collect(), fields: Vec::new() };
+    for text in [
+        r"Tel.\u00a0(030) 1234567",
+        r"Tel.\u00A0(030) 1234567",
+        r"Phone \u2013 555 1234",
+        r"Phone \u2014 555 1234",
+        r"Phone \u2019 555 1234",
+        r"Phone \u2022 555 1234",
+        r"Phone \u2116 555 1234",
+        r"Phone \\u2013 555 1234",
+        r"Phone \u0026 555 1234",
+        r"Phone \u0027 555 1234",
+        r"\uc804\ud654 010-1234-5678",
+        r"\u96fb\u8a71 03-1234-5678",
+        r"\u043c\u043e\u0431. 9161234567",
+        r"Mobile \ud83d\udcf1 555 1234",
+        r"Mobile \ud83d\udd14 555 1234",
+        r"Tel\uff1a 555 1234",
+        // What looks like a date is the end of an escape, and the start of a number.
+        r"Tel \u2013-11-05 1234567",
+        r"tel%20.11.2024 5551",
+        r"Phone1 555 1234",
+        r"x phone2 (030) 1234567",
+        r"phone1 - 555 1234",
+        r"\nphone1 - 555 1234",
+        r"%20phone1 - 555 1234",
+        "phone20 \u{7f} 555 1234",
+        "phone\u{661} 555 1234",
+        r#"{\"a\":\"Tel.\\u00a0(030) 1234567\"}"#,
+        r#"{\"a\":\"Phone \\u2013 555 1234\"}"#,
+    ] {
+        let written = format!(r#"{{"t":"{text}"}}"#);
+        let [quickly, slowly] = hide_both_ways(&written, &rules);
+        assert_eq!(quickly, slowly, "{written}");
+        assert!(slowly.is_some(), "{written}");
+    }
+}
+
+/// What becomes known in a result is known in the rest of it, also as escapes.
+#[test]
+fn values_of_the_same_result_are_known_as_escapes() {
+    let rules = StandInRules { kinds: ContentKinds::default(), fields: vec!["name".parse().unwrap()] };
+    for name in [
+        "\u{410}\u{43d}\u{43d}\u{430} \u{418}\u{432}",
+        "Zo\u{eb} \u{dc}r\u{fc}n",
+        "\u{1f642}\u{1f642} x",
+        "\u{e9}t\u{e9} Anna Schmidt",
+    ] {
+        let nested = in_ascii(&json!({ "text": name }).to_string());
+        let written = json!({"a": "x", "name": name, "text": format!("Hello {name}!"), "z": nested}).to_string();
+        for written in [in_ascii(&written), written] {
+            let [quickly, slowly] = hide_both_ways(&written, &rules);
+            assert_eq!(quickly, slowly, "{written}");
+            assert_eq!(slowly.unwrap().matches("stand-in-").count(), 3, "{written}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::{Bound, Range};
 
 use crate::content::byte_at;
+use crate::content::runs::has_pair;
 
 /// How long a value is, at least, to be known again. A shorter one may be a word of its own.
 const SHORTEST: usize = 8;
@@ -187,7 +188,9 @@ impl KnownValues {
         };
         let mut others = Vec::new();
         self.find_others(bytes, &mut others);
-        self.has_hidden || !others.is_empty() || bytes.iter().enumerate().any(may_be_at)
+        // What is not ASCII may be written as escapes.
+        let is_escaped = || self.has_odd && has_pair(bytes, |byte, next| (byte == b'\\') & (next == b'u'));
+        self.has_hidden || !others.is_empty() || is_escaped() || bytes.iter().enumerate().any(may_be_at)
     }
 
     /// Where whole known values stand in a text.
