@@ -17,8 +17,13 @@ pub fn find_addresses(text: &str) -> impl Iterator<Item = &str> {
     let is_part = |c: char| {
         c.is_alphanumeric() || matches!(c, '@' | '.' | '_' | '-' | '+' | '/' | ':' | '%' | '#' | '=' | '?' | '&' | '~')
     };
-    let words = text.split(move |c| !is_part(c));
-    words.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric() && c != '/')).filter(|word| is_address(word))
+    fn trim(word: &str) -> &str {
+        word.trim_matches(|c: char| !c.is_alphanumeric() && c != '/')
+    }
+    let words = text.split(move |c| !is_part(c)).map(trim).filter(|word| is_address(word));
+    // Before the `@` of a URL anything may stand: `https://a,b@evil.com`.
+    let has_user = move |run: &&str| run.contains('@') && run.contains(['/', '\\']) && !run.chars().all(is_part);
+    words.chain(text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).map(trim).filter(has_user))
 }
 
 fn is_address(word: &str) -> bool {
@@ -88,6 +93,10 @@ mod tests {
         assert_eq!(
             found("Write to bob@evil.example, or see (https://evil.example/x?y=1) and www.evil.example."),
             ["bob@evil.example", "https://evil.example/x?y=1", "www.evil.example"]
+        );
+        assert_eq!(
+            found("See (https://a,b@evil.example/x)!"),
+            ["https://a", "b@evil.example/x", "https://a,b@evil.example/x"]
         );
         assert_eq!(found("Pay US133000000121212121212 now"), ["US133000000121212121212"]);
         assert_eq!(found("Meet at 10:30 on 2024-05-15. It costs 12.50, e.g. with milk; v1.2"), Vec::<&str>::new());

@@ -161,10 +161,20 @@ pub(super) fn is_base64_line(byte: u8) -> bool {
 
 /// Gives the texts that words are as base64.
 pub(super) fn find_base64(text: &str, found: &mut dyn FnMut(&str)) {
-    let words = text.as_bytes().split(|byte| !is_base64(*byte)).filter(|word| word.len() >= MIN_BASE64);
-    for word in words {
-        if let Some(decoded) = decode_base64(word) {
+    let mut give = |word: &[u8]| {
+        if word.len() >= MIN_BASE64
+            && let Some(decoded) = decode_base64(word)
+        {
             found(&decoded);
+        }
+    };
+    for word in text.as_bytes().split(|byte| !is_base64(*byte)).filter(|word| word.len() >= MIN_BASE64) {
+        give(word);
+        // In a URL or behind a name, some of its digits may be what joins words.
+        for joints in [b"=/".as_slice(), b"=/-_+"] {
+            for piece in word.split(|byte| joints.contains(byte)).filter(|piece| piece.len() < word.len()) {
+                give(piece);
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use super::numbers::find_numbers;
 use super::pieces::{find_lines, find_pieces};
 use super::shingles::Shingler;
 use super::siphash::{Digester, Key};
-use super::words::{Part, find_parts, find_whole};
+use super::words::{Part, find_hosts, find_parts, find_url, find_whole};
 use crate::wire::view::{self, Leaf};
 
 /// The digest of a value.
@@ -31,7 +31,10 @@ const MAX_DATA: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Result,
+    /// It is looked up.
     Argument,
+    /// Nobody else wrote it.
+    Written,
 }
 
 /// Finds values, and makes their digests under the key of a session.
@@ -94,19 +97,14 @@ impl ValueReader {
         let word = self.normal.trim();
         push_whole(&self.digester, &mut self.found, word);
         let mut longest = String::new();
-        let mut keep = |value: &str| {
-            if value.len() > longest.len() {
-                value.clone_into(&mut longest);
-            }
-        };
         if word.bytes().all(|byte| byte.is_ascii_digit() || b" -./()+".contains(&byte)) {
-            find_numbers(word, &mut keep);
-        } else if word.contains("://") && !word.contains(char::is_whitespace) {
-            find_parts(word, &mut |part, value| {
-                if part == Part::Address {
-                    keep(value)
+            find_numbers(word, &mut |value| {
+                if value.len() > longest.len() {
+                    value.clone_into(&mut longest);
                 }
             });
+        } else if let Some(url) = find_url(word) {
+            longest = url;
         }
         if !longest.is_empty() {
             push(&self.digester, &mut self.found, &longest);
@@ -114,12 +112,12 @@ impl ValueReader {
         self.take_found()
     }
 
-    /// Returns the digests of what is looked up of arguments, JSON.
+    /// Returns the digests of what arguments have, JSON: not the hosts to which theirs belong, which may be anybody's.
     pub(super) fn read_arguments(&mut self, arguments: &str) -> Vec<ValueKey> {
         for leaf in view::leaves(arguments) {
             let (Leaf::Key(text) | Leaf::Scalar(text)) = leaf;
             let text = view::decode_lossy(text).unwrap_or_else(|| text.into());
-            self.read_string(&text, Side::Argument);
+            self.read_string(&text, Side::Written);
         }
         self.take_found()
     }
@@ -137,7 +135,7 @@ impl ValueReader {
 
     /// Reads a string. Of data, the words count, which it need not be; copied runs would be noise.
     fn read_string(&mut self, text: &str, side: Side) {
-        if side == Side::Argument || !is_data(text) {
+        if side != Side::Result || !is_data(text) {
             return self.read_text(text, side);
         }
         if let Some(decoded) = decode_data(text) {
@@ -147,11 +145,7 @@ impl ValueReader {
         forms.normalize(text.get(..text.floor_char_boundary(MAX_DATA)).unwrap_or(text), normal);
         for line in find_lines(normal) {
             find_numbers(line, &mut |number| push(digester, found, number));
-            find_parts(line, &mut |part, value| {
-                if part != Part::Parent {
-                    push(digester, found, value);
-                }
-            });
+            find_parts(line, &mut |_, value| push(digester, found, value));
         }
     }
 
@@ -176,7 +170,7 @@ impl ValueReader {
     fn read_once(&mut self, text: &str, side: Side) {
         let Self { digester, forms, normal, found } = self;
         forms.normalize(text, normal);
-        if side == Side::Argument || normal.len() <= MAX_WHOLE {
+        if side != Side::Result || normal.len() <= MAX_WHOLE {
             push_whole(digester, found, normal);
         }
         let mut shingler = Shingler::new(digester);
@@ -187,12 +181,14 @@ impl ValueReader {
                 find_pieces(line, &mut |piece| push_whole(digester, found, piece));
             }
             find_numbers(line, &mut |number| push(digester, found, number));
-            find_parts(line, &mut |part, value| match (part, side) {
-                (Part::Address, _) | (Part::Word | Part::Folder, Side::Result) | (Part::Parent, Side::Argument) => {
+            find_parts(line, &mut |part, value| {
+                if part == Part::Address || side == Side::Result {
                     push(digester, found, value);
                 }
-                (Part::Word | Part::Folder, Side::Argument) | (Part::Parent, Side::Result) => {}
             });
+            if side == Side::Argument {
+                find_hosts(line, &mut |_, value| push(digester, found, value));
+            }
             if is_sentence {
                 shingler.push_text(line, &mut |digest| found.push(digest));
             } else {

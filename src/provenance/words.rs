@@ -65,9 +65,6 @@ fn read_simple_word(word: &str, classes: u8, found: &mut impl FnMut(Part, &str))
         return;
     }
     let word = trim_word(word);
-    if classes & JOINT != 0 {
-        give_parents(word, &mut |part, value| found(part, value));
-    }
     if is_distinctive(word) {
         found(if is_plain_word(word) { Part::Word } else { Part::Address }, &squeeze(word));
     }
@@ -85,19 +82,22 @@ fn read_pieces_of_word(word: &str, found: &mut impl FnMut(Part, &str)) {
     }
 }
 
+/// Gives a value if it is one.
+fn give_value(part: Part, value: &str, found: &mut impl FnMut(Part, &str)) {
+    // Most are too short, whatever they are.
+    if value.len() < MIN_BYTES {
+        return;
+    }
+    let value = trim_word(value);
+    if is_distinctive(value) {
+        found(part, &squeeze(value));
+    }
+}
+
 /// Gives a word and its parts.
 fn read_word(word: &str, found: &mut impl FnMut(Part, &str)) {
     let word = trim_word(word);
-    let mut give = |part, value: &str| {
-        // Most are too short, whatever they are.
-        if value.len() < MIN_BYTES {
-            return;
-        }
-        let value = trim_word(value);
-        if is_distinctive(value) {
-            found(part, &squeeze(value));
-        }
-    };
+    let mut give = |part, value: &str| give_value(part, value, found);
     let has_address = word.contains('@');
     if has_address {
         for address in word.split(JOINTS).filter(|piece| piece.contains('@')) {
@@ -119,11 +119,11 @@ fn read_word(word: &str, found: &mut impl FnMut(Part, &str)) {
         }
         return;
     }
-    if has_address {
-        return;
-    }
     if word.contains(['/', '\\']) {
         read_path(word, &mut give);
+    }
+    if has_address {
+        return;
     }
     match is_plain_word(word) {
         true => give(Part::Word, word),
@@ -161,7 +161,6 @@ fn read_url(url: &str, give: &mut dyn FnMut(Part, &str)) {
     let host = host.split(':').next().unwrap_or_default();
     let host = host.strip_prefix("www.").unwrap_or(host);
     give(Part::Address, host);
-    give_parents(host, give);
     let whole = format!("//{host}/{path}{query}");
     let mut give_from = |start: usize, end: usize| give(Part::Address, whole.get(start..end).unwrap_or_default());
     // A host as short as `x.io` counts where it is the host of a URL.
@@ -177,6 +176,77 @@ fn read_url(url: &str, give: &mut dyn FnMut(Part, &str)) {
     for value in query.split(['?', '&', '#']).filter_map(|pair| pair.split_once('=').map(|(_, value)| value)) {
         give(if is_plain_word(value) { Part::Word } else { Part::Address }, value);
     }
+}
+
+/// Gives the longest form of a text that is one URL and nothing else, and has no user before its host.
+pub(super) fn find_url(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let is_url = text.len() <= MAX_WORD
+        && text.bytes().all(|byte| class_of(byte) & WORD != 0)
+        && scheme.chars().all(char::is_alphanumeric)
+        && !authority.contains('@');
+    let mut longest = None;
+    if is_url {
+        read_url(text, &mut |part, value| {
+            give_value(part, value, &mut |part, value| {
+                if part == Part::Address && longest.as_ref().is_none_or(|longest: &String| value.len() > longest.len())
+                {
+                    longest = Some(value.to_owned());
+                }
+            });
+        });
+    }
+    longest
+}
+
+/// Gives the hosts in a line of an argument: those of URLs as browsers find them, whatever stands before an `@` and however many slashes
+/// of either kind there are, and those to which any host belongs.
+pub(super) fn find_hosts(line: &str, found: &mut impl FnMut(Part, &str)) {
+    const SLASHES: [char; 2] = ['/', '\\'];
+    let mut give = |part, value: &str| give_value(part, value, found);
+    let mut is_mailbox = false;
+    for piece in line.split_inclusive(|c| !is_of_host(c)) {
+        let host = piece.trim_end_matches(|c| !is_of_host(c));
+        if !is_mailbox {
+            give_parents(host, &mut give);
+        }
+        is_mailbox = piece.ends_with('@');
+    }
+    let mut rest = line;
+    while let Some(at) = rest.find(SLASHES) {
+        let (before, slashes) = rest.split_at(at);
+        rest = slashes.trim_start_matches(SLASHES);
+        // `c:\\` is no scheme.
+        let scheme = before.strip_suffix(':').map(|before| before.chars().rev().take(2));
+        let is_scheme =
+            scheme.is_some_and(|mut end| end.next().is_some() && end.next().is_some_and(char::is_alphanumeric));
+        if is_scheme || slashes.len() - rest.len() > 1 {
+            read_authority(rest.split(['/', '\\', '?', '#']).next().unwrap_or_default(), &mut give);
+        }
+    }
+}
+
+/// Gives what may be the host of a URL. Behind a blank, which can be a part of the user's name, it counts if it was read in a URL.
+fn read_authority(authority: &str, give: &mut dyn FnMut(Part, &str)) {
+    let mut has_blank = false;
+    for piece in authority.split('@') {
+        let host = piece.find(|c| !is_of_host(c)).map_or(Some(piece), |end| piece.get(..end)).unwrap_or_default();
+        let host = host.strip_prefix("www.").unwrap_or(host);
+        if host.contains('.') {
+            if !has_blank {
+                give(Part::Address, host);
+            }
+            give(Part::Parent, &format!("//{host}"));
+            give_parents(host, give);
+        }
+        has_blank |= piece.contains(' ');
+    }
+}
+
+/// Whether the character may stand in the name of a host.
+fn is_of_host(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '-' | '_')
 }
 
 /// Gives the hosts to which a host belongs, without the last part alone: of `a.evil.com`, `//evil.com`.
@@ -202,14 +272,12 @@ fn read_path(path: &str, give: &mut dyn FnMut(Part, &str)) {
         let host = host.strip_prefix("www.").unwrap_or(host);
         give(Part::Address, host);
         give(Part::Address, &format!("//{host}"));
-        give_parents(host, give);
     }
     // Without a scheme, it may be an address as well.
     if let Some((host, _)) = path.split_once('/')
         && host.contains('.')
     {
         give(Part::Address, host.strip_prefix("www.").unwrap_or(host));
-        give_parents(host, give);
     }
     let mut pieces = path.rsplit('/');
     if let Some(name) = pieces.next() {

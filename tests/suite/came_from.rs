@@ -201,6 +201,23 @@ fn another_spelling_of_a_tool_counts_where_it_restricts() {
     assert_eq!(outcomes(absent, &arguments, &memory), [true; 3]);
 }
 
+/// A call that waits for the log may never reach the server.
+#[test]
+fn a_call_that_waits_for_the_log_counts_where_it_restricts() {
+    let memory = SessionMemory::default();
+    let waiting = [(CalledTool { server: "files".to_owned(), tool: "check".to_owned() }, 1)].into();
+    for (operator, refused) in [("contains", [true, true]), ("not_contains", [true, true])] {
+        let condition = format!(r#"{{"path":"session.called","op":"{operator}","value":"check"}}"#);
+        let found = ["deny_if", "require"].map(|key| {
+            let policy = policy(&format!(r#"{{"{key}":[{{"conditions":[{condition}]}}]}}"#));
+            let input =
+                ConditionInput { provenance: Some(&memory), uncommitted: Some(&waiting), ..ConditionInput::from("{}") };
+            policy.judge_call("pay", input).decision.effect != Effect::Allow
+        });
+        assert_eq!(found, refused, "{operator}");
+    }
+}
+
 #[test]
 fn the_judgement_says_where_the_value_stands_and_came_from() {
     let memory = remembered();

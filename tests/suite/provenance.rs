@@ -144,9 +144,33 @@ fn a_value_is_found_however_it_is_written() {
         "https:\\\\evil.com\\other",
         "https://c2VjcmV0.evil.com/",
         "ping c2VjcmV0.a.evil.com",
+        "c2VjcmV0.evil.com:443",
+        "host=c2VjcmV0.evil.com",
+        "--url=c2VjcmV0.evil.com",
+        "https://good.example/?h=c2VjcmV0.evil.com",
+        "https://good.example/fetch/c2VjcmV0.evil.com/x",
+        "https:c2VjcmV0.evil.com",
+        "\u{79d8}\u{5bc6}.evil.com",
+        "https://a,b@evil.com/steal",
+        "https://good.example!@evil.com/x",
+        "https://a;(b'@c2VjcmV0.evil.com:443",
+        "see https://good.example b@evil.com/x",
+        "https:///evil.com/steal",
+        "https:\\evil.com/x",
+        "https:/\\/\\evil.com/x",
+        "//evil.com/@x",
+        "https:\\\\evil.com\\@x",
+        "evil.com/@x",
+        "//evil.com/x?u=a:/b.com",
+        &format!("https://{}@evil.com/x", "a".repeat(3_000)),
         "x%3AYm9iQGV2aWwuY29t",
         "WW05aVFHVjJhV3d1WTI5dA==",
         "Ym9iJTQwZXZpbC5jb20=",
+        "https://x.io/?d=Ym9iQGV2aWwuY29t",
+        "https://x.io/Ym9iQGV2aWwuY29t",
+        "key=Ym9iQGV2aWwuY29t",
+        "https://x.io/?d%3DYm9iQGV2aWwuY29t",
+        "id_Ym9iQGV2aWwuY29t-x",
         "ord48213",
         "ticket=ORD-48213",
         "inv-48213",
@@ -309,10 +333,35 @@ fn what_a_call_had_before_anything_was_read_did_not_come_from_there() {
         is_found(&memory, "carol@example.org"),
         "a result that nobody else can write into does not make it the user's"
     );
+    // Nor does a host become it because one beneath it is.
+    let memory = SessionMemory::default();
+    memory.remember_written(r#"{"url":"https://docs.corp.example/"}"#);
+    read(&memory, "see https://corp.example/x and https://docs.corp.example/y");
+    assert!(is_found(&memory, "c2VjcmV0.corp.example"));
     // The attacker's value does not become the user's because the model writes it once.
     memory.remember_written(r#"{"q":"bob@evil.com","r":"dave@evil.com"}"#);
     read(&memory, "dave@evil.com bob@evil.com");
     assert!(is_found(&memory, "bob@evil.com") && is_found(&memory, "dave@evil.com"));
+}
+
+#[test]
+fn all_of_a_url_comes_from_where_the_whole_was_read() {
+    let memory = SessionMemory::default();
+    read(&memory, "see https://good.example/known/long/path or https://good.example, ask bob.miller@mail.example");
+    for (url, came) in [
+        ("https://good.example", true),
+        ("https://www.GOOD.example/", true),
+        ("https://good.example/known/long/path", true),
+        ("https://good.example/other", false),
+        ("https://good.example!@evil.com/x", false),
+        ("https://good.example@evil.com/x", false),
+        ("https://u:bob.miller@mail.example@e.io/", false),
+        ("https://evil.com/,https://good.example/known/long/path", false),
+        ("good.example/known/long/path:https://e.io", false),
+        ("https://evil.com/?u=https://good.example/known/long/path", false),
+    ] {
+        assert_eq!(!memory.find_whole_origins(url).sources.is_empty(), came, "{url}");
+    }
 }
 
 #[test]
@@ -574,7 +623,12 @@ fn a_ledger_that_others_can_reach_is_not_used() {
     assert_eq!(fs::metadata(path_of(dir.path())).unwrap().permissions().mode() & 0o777, 0o600);
     fs::remove_file(path_of(dir.path())).unwrap();
     assert_eq!(came_from(&open, "bob@evil.com"), CameFrom::Unknown(Unknown::Unreachable), "removed");
-    // What is made anew does not have what was read before; whoever had the old one says so.
+    // What is made anew does not have what was read before; whoever had the old one says so, also with a look-up alone.
+    let after = ledger(dir.path(), one);
+    read(&after, "first@evil.com");
+    assert!(is_found(&after, "first@evil.com"));
+    assert_eq!(came_from(&open, "x"), CameFrom::Unknown(Unknown::Unreachable), "removed");
+    assert_eq!(came_from(&after, "bob@evil.com"), CameFrom::Unknown(Unknown::Unreachable), "made anew");
     read(&ledger(dir.path(), one), "x");
     assert_eq!(came_from(&open, "x"), CameFrom::Unknown(Unknown::Unreachable), "replaced");
     // So do those that begin with the new one, from when the old one's wrapper next looks or loses something.

@@ -130,11 +130,13 @@ impl<'l> Evaluation<'l> {
 
     /// What has happened in the session.
     pub(super) fn session_facts(&self) -> &SessionFacts {
-        self.facts.get_or_init(|| {
-            let mut facts = self.provenance().session_facts();
-            facts.called.extend(self.input.uncommitted.into_iter().flat_map(|calls| calls.keys().cloned()));
-            facts
-        })
+        self.facts.get_or_init(|| self.provenance().session_facts())
+    }
+
+    /// The tools of calls that wait until they are in the log, and may never reach the server.
+    pub(super) fn uncommitted(&self) -> impl ExactSizeIterator<Item = &'l CalledTool> {
+        static NONE: BTreeMap<CalledTool, usize> = BTreeMap::new();
+        self.input.uncommitted.unwrap_or(&NONE).keys()
     }
 
     pub(super) fn addressed(&self) -> Addressed {

@@ -138,16 +138,18 @@ impl SessionFact {
             return if is_so == operator.is_negative() { ConditionOutcome::Fails } else { ConditionOutcome::Holds };
         }
         let facts = evaluation.session_facts();
-        if evaluation.spend_work(facts.called.len().saturating_mul(CALLED_WORK)).is_none() {
+        let compared = facts.called.len() + evaluation.uncommitted().len();
+        if evaluation.spend_work(compared.saturating_mul(CALLED_WORK)).is_none() {
             return ConditionOutcome::Unjudgeable;
         }
         // What is known has happened; whether more has, is not known if something is missing.
         let known = |has_happened: bool| (has_happened || facts.unknown.is_none()).then_some(has_happened);
         let holds = match (self, test) {
             (Self::Called, OperatorTest::Called(glob)) => {
-                // A spelling that a server may take for the name counts where that restricts.
+                // A spelling that a server may take for the name counts where that restricts, and so does a call that waits for the log.
                 let spelling = Spelling::of(kind, operator.is_negative());
-                known(facts.called.iter().any(|call| glob.matches(&call.server, &call.tool, spelling)))
+                let waiting = evaluation.uncommitted().filter(|_| spelling == Spelling::Any);
+                known(facts.called.iter().chain(waiting).any(|call| glob.matches(&call.server, &call.tool, spelling)))
             }
             (_, OperatorTest::Equals(ScalarValue::Boolean(own))) => {
                 let what = if self == Self::ReadPersonal { Returns::Personal } else { Returns::Untrusted };
