@@ -68,6 +68,8 @@ struct Keeper {
     open: Option<OpenLedger>,
     /// Why nothing can be told any more.
     failed: Option<Unknown>,
+    /// Whether the ledger that is at its place has no mark of that yet.
+    is_unmarked: bool,
     /// Whether the client got a result that is not remembered.
     has_missed: bool,
     /// Whether what others have added could not be taken in for now.
@@ -126,6 +128,7 @@ impl Ledger {
             path,
             open: None,
             failed: None,
+            is_unmarked: false,
             has_missed: false,
             is_stale: false,
             has_said: false,
@@ -178,7 +181,7 @@ impl Keeper {
         work: impl FnOnce(&mut OpenLedger) -> Result<T, LedgerError>,
     ) -> Result<Option<T>, Unknown> {
         if let Some(why) = self.failed {
-            if loss == Loss::Something {
+            if loss == Loss::Something || self.is_unmarked {
                 self.mark_lost();
             }
             return Err(why);
@@ -211,14 +214,12 @@ impl Keeper {
     }
 
     /// Tells the other wrappers that something is not remembered: those that have this ledger open, and those that have the one that is at
-    /// its place now, which can be another. If that fails, it is tried again with what is lost next.
+    /// its place now, which can be another. If that fails, it is tried again with the next look-up.
     fn mark_lost(&mut self) {
         if let Some(open) = &mut self.open {
             let _ = open.mark(LOST);
         }
-        if let Ok(mut other) = OpenLedger::open(&self.path) {
-            let _ = other.mark(LOST);
-        }
+        self.is_unmarked = OpenLedger::open(&self.path).and_then(|mut other| other.mark(LOST)).is_err();
     }
 
     fn append(&mut self, keeping: Keeping, loss: Loss, write: impl FnOnce(&Index) -> Vec<u8>) -> Result<bool, Unknown> {
