@@ -45,11 +45,27 @@ const MOST: [f64; 2] = [36_000.0, 16_000.0];
 /// Holds the counts to their bounds and to what docs/performance.md says.
 pub(crate) fn check(program: &Path, out: &mut impl io::Write) -> io::Result<()> {
     let home = Home::new(program.to_owned())?;
-    let call = call_cost(&home)?;
     let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md"))?;
+    let mut least = [None, None];
+    let mut call = call_cost(&home, &mut least)?;
+    for _ in 1..TRIES {
+        if compare(&call, &docs, &mut io::sink()).is_ok() {
+            break;
+        }
+        call = call_cost(&home, &mut least)?;
+    }
+    compare(&call, &docs, out)
+}
+
+/// How often a session is counted until it is taken for what it costs. A busy machine can only add to it: what goes by the clock, such
+/// as the writes of the log, comes more often there.
+const TRIES: usize = 5;
+
+/// Compares the counts of a call with the bounds and with what a page says.
+fn compare(call: &Cost, docs: &str, out: &mut impl io::Write) -> io::Result<()> {
     let all: f64 = call.iter().sum();
     let mut wrong = Vec::new();
-    for (part, count) in PARTS.iter().map(|(part, _)| *part).zip(&call).chain([("all", &all)]) {
+    for (part, count) in PARTS.iter().map(|(part, _)| *part).zip(call).chain([("all", &all)]) {
         let row = docs.lines().find_map(|line| line.strip_prefix(&format!("| {part} |")));
         let said = row.and_then(|row| row.split('|').next()?.trim().replace(',', "").parse::<f64>().ok());
         writeln!(
@@ -79,17 +95,25 @@ pub(crate) fn check(program: &Path, out: &mut impl io::Write) -> io::Result<()> 
 /// How far a count may be from what is said of it, as a part of all.
 const NEAR: f64 = 0.05;
 
-/// What a call and its answer take.
-fn call_cost(home: &Home) -> io::Result<Cost> {
-    let calls = |count: usize| (1..=count).map(|id| lines::call(id, "tool_7")).collect::<String>();
-    slope([&calls(1_000), &calls(11_000)], 10_000, home)
+/// What a call and its answer take, by the least that each of two sessions has taken so far.
+fn call_cost(home: &Home, least: &mut [Option<Cost>; 2]) -> io::Result<Cost> {
+    for (count, least) in [1_000, 11_000].into_iter().zip(&mut *least) {
+        let calls: String = (1..=count).map(|id| lines::call(id, "tool_7")).collect();
+        let counted = count_instructions(&calls, home)?;
+        let all = |cost: &Cost| cost.iter().sum::<f64>();
+        if least.as_ref().is_none_or(|least| all(&counted) < all(least)) {
+            *least = Some(counted);
+        }
+    }
+    let [Some(few), Some(many)] = least else { return Err(io::Error::other("nothing was counted")) };
+    Ok(few.iter().zip(many.iter()).map(|(few, many)| (many - few) / 10_000.0).collect())
 }
 
 /// Prints the counts.
 pub(crate) fn measure(program: &Path, out: &mut impl io::Write) -> io::Result<()> {
     writeln!(out, "{}", count_allocations())?;
     let home = Home::new(program.to_owned())?;
-    let call = call_cost(&home)?;
+    let call = call_cost(&home, &mut [None, None])?;
     let mut table = Table::new("Instructions of the wrapper", &["part", "a call and its answer"]);
     for (part, count) in PARTS.iter().map(|(part, _)| *part).chain([LIBRARIES]).zip(&call) {
         table.row(vec![part.to_owned(), grouped(count.abs())]);
