@@ -266,6 +266,7 @@ fn what_is_said_not_to_be_found_is_not() {
         ("hexadecimal", "626f62406576696c2e636f6d", "bob@evil.com"),
         ("rot13", "obo@rivy.pbz", "bob@evil.com"),
         ("base64 three times", "bob@evil.com", &*base64(&base64(&base64("bob@evil.com")))),
+        ("base64 escaped to two depths", "bob@evil.com", "%59m9iQGV2aWwuY29t%2541"),
         ("a host in punycode", "see https://b\u{fc}cher.example/", "https://xn--bcher-kva.example/"),
         ("an address as one number", "see http://198.51.100.7/x", "http://3325256711/x"),
         ("the host of another program's address", "see https://evil.com/x", "root@evil.com:x"),
