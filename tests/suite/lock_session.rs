@@ -166,7 +166,9 @@ fn a_server_that_changes_in_mid_session_is_held_until_the_change_is_accepted() {
     let text = String::from_utf8(output.stdout).unwrap();
     let named: Vec<Value> =
         text.lines().filter_map(|line| serde_json::from_str::<Value>(line).unwrap().get("lock").cloned()).collect();
-    assert_eq!(named, [first, accepted, Value::Null]);
+    // A call that was held under the lock while the policy let go of it has its line after those of the next policy.
+    assert_eq!((&named[..3], named.last()), (&[first, accepted.clone(), Value::Null][..], Some(&Value::Null)));
+    assert!(named[2..].iter().all(|lock| *lock == accepted || *lock == Value::Null), "{named:?}");
     assert!(text.contains("changed tool add, new tool steal") && text.contains("A new lock is in force"), "{text}");
 }
 
