@@ -690,7 +690,8 @@ fn what_a_call_had_may_be_lost() {
     lock.lock().unwrap();
     failing.remember_written(r#"{"to":"alice@example.org"}"#);
     assert!(!is_found(&failing, "alice@example.org") && !is_found(&asking, "alice@example.org"));
-    lock.unlock().unwrap();
+    // Wine says that it failed, and it has not.
+    drop(lock.unlock());
     read(&failing, "mail alice@example.org");
     assert!(is_found(&failing, "alice@example.org") && is_found(&asking, "alice@example.org"));
 }
