@@ -48,12 +48,13 @@ impl CallCounts {
             "require_approval" => &mut self.require_approval,
             _ => &mut self.deny,
         } += 1;
+        let was_passed_on = record.was_passed_on();
         match record.outcome {
-            _ if !record.was_passed_on() => self.refused += 1,
+            _ if !was_passed_on => self.refused += 1,
             Outcome::Refused | Outcome::Ok | Outcome::Cancelled => {}
             Outcome::ToolError | Outcome::Error | Outcome::ServerDied | Outcome::Unknown => self.failed += 1,
         }
-        if record.observed && record.effect != "allow" && record.was_passed_on() {
+        if record.observed && record.effect != "allow" && was_passed_on {
             self.observed += 1;
         }
         if let (Some(ms), Outcome::Ok | Outcome::ToolError | Outcome::Error) = (record.duration_ms, record.outcome) {

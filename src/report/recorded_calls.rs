@@ -37,7 +37,8 @@ pub(crate) struct RecordedCall {
     pub(crate) effect: Effect,
     pub(crate) rule: Box<str>,
     pub(crate) outcome: Outcome,
-    was_passed_on: bool,
+    /// Whether it was passed on to the server.
+    pub(crate) was_passed_on: bool,
     /// What a person was asked about it, and answered.
     pub(crate) asked: Asked,
     /// The arguments; `None` if the log has not kept them.
@@ -144,10 +145,6 @@ impl RecordedCall {
             JudgedAs::Request(section) | JudgedAs::Listing(section) => Some((section, name)),
             JudgedAs::Template => Some((Section::Resources, name)),
         }
-    }
-
-    pub(crate) fn reached_server(&self) -> bool {
-        self.was_passed_on
     }
 
     /// Returns the tool with its class at that time. A class below what its name implies was set by the policy of that

@@ -200,7 +200,7 @@ impl StatsTally {
         if let Some(call) = RecordedCall::from_line(line)
             && let Some((order, peaks)) = self.limits.get_mut(&*line.server)
             && call.is_counted()
-            && call.reached_server()
+            && call.was_passed_on
             && let Some(next) = order.push(call)
         {
             peaks.count_call(&next);

@@ -92,7 +92,7 @@ impl UsageSurvey {
     }
 
     fn add_failed(&mut self, call: &RecordedCall) {
-        let (is_refusal, is_error) = (call.asked == Asked::Refused, call.reached_server());
+        let (is_refusal, is_error) = (call.asked == Asked::Refused, call.was_passed_on);
         let Some(tool) = call.tool().filter(|_| is_refusal || is_error) else { return };
         if let Some(failed) = entry_if_room(&mut self.failed, tool.to_owned(), FailedUse::default) {
             failed.errors += u64::from(is_error);
