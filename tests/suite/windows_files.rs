@@ -193,7 +193,7 @@ fn what_is_pruned_while_it_is_read_is_not_in_the_way() {
     let folder = tempfile::tempdir().unwrap();
     let options = LogOptions { max_size: 2_000, keep: Duration::ZERO, max_total: u64::MAX };
     let (first, _) = log(folder.path(), LogOptions { max_size: 2_000, ..LogOptions::default() });
-    first.push(&mut (1..=30).map(entry).collect());
+    first.push(&mut (1..=120).map(entry).collect());
     assert_eq!(first.finish(PATIENCE), 0);
     let place = LogPaths::new(folder.path(), &server());
     let numbers = place.rotated_numbers().unwrap();

@@ -45,11 +45,12 @@ pub(super) fn is_no_verb(word: &str) -> bool {
         && !(1..word.len()).any(|at| is_harm(word.get(..at)) || is_harm(word.get(at..)))
 }
 
-/// Whether a word names what is done, and tells nobody to do it: "geocoding", but not "deleting".
+/// Whether a word names what is done, and tells nobody to do it: "geocoding", but not "deleting" or "hamstring".
 pub(super) fn is_activity(word: &str) -> bool {
     const LEAST: usize = 6;
     let mut is_harm = false;
-    let is_form = (LEAST..=MAX_VERB).contains(&word.len()) && word.ends_with("ing") && find_verb(word).is_none();
+    let is_verb = || find_verb(word).is_some() || is_in(VERBS, word);
+    let is_form = (LEAST..=MAX_VERB).contains(&word.len()) && word.ends_with("ing") && !is_verb();
     if is_form {
         visit_base_forms(word, |base, _| is_harm |= find_verb(base).is_some_and(|verb| verb.class > Class::Read));
     }

@@ -99,18 +99,33 @@ proptest! {
         }
     }
 
-    #[test]
-    fn no_verb_of_english_before_a_reading_one_is_a_read(
-        verb in select(verbs()),
-        reading in select(READING.to_vec()),
-        end in select(vec!["", "s"]),
-    ) {
-        let alone = classify_tool(&Listed::with_name(format!("{verb}{end}_info")));
-        // What the tables know is no unknown verb; `prepare` leaves it to the description.
-        prop_assume!(alone.confidence < Confidence::High);
-        prop_assume!(alone.class != Class::Execute || alone.confidence == Confidence::Low);
-        assert_asks(&format!("{verb}{end}_{reading}"));
+}
+
+/// The verbs that are a thing as often: before a word for reading they are taken for that.
+const THINGS_TOO: [&str; 19] = [
+    "bank", "budget", "buffer", "bundle", "cache", "claim", "crash", "credit", "dump", "exchange", "fund", "issue",
+    "match", "offer", "order", "quote", "review", "shell", "work",
+];
+
+#[test]
+fn no_verb_of_english_before_a_reading_one_is_a_read() {
+    let mut unknown = 0;
+    for (at, verb) in verbs().into_iter().enumerate() {
+        for end in ["", "s"] {
+            let alone = classify_tool(&Listed::with_name(format!("{verb}{end}_info")));
+            // What the tables know is no unknown verb; `prepare` leaves it to the description.
+            let is_known = alone.confidence == Confidence::High;
+            let is_left = alone.class == Class::Execute && alone.confidence > Confidence::Low;
+            if is_known || is_left || THINGS_TOO.contains(&verb) {
+                continue;
+            }
+            unknown += 1;
+            for reading in ["view", READING[at % READING.len()]] {
+                assert_asks(&format!("{verb}{end}_{reading}"));
+            }
+        }
     }
+    assert!(unknown > 5_000, "{unknown}");
 }
 
 #[test]
