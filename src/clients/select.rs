@@ -304,6 +304,17 @@ impl<'c> Selection<'c> {
             [one] => &format!("{} has no", self.files_of(one).next().map_or("", |file| file.row.name)),
             _ => "None of these clients has a",
         };
+        let unread = self.clients.read_places(self.named).filter(|(_, found)| found.is_err());
+        let unread: BTreeSet<_> = unread.map(|(file, _)| file.display_name()).collect();
+        if !unread.is_empty() {
+            let unread = unread.into_iter().collect::<Vec<_>>().join(" and ");
+            let near = nearest_word(key, names.iter().copied()).map(|near| format!(" Or is it {}?", visible_key(near)));
+            return Refusal::Failed(format!(
+                "No file that can be read has a server {}. Fix {unread} first.{}",
+                visible_key(key),
+                near.unwrap_or_default()
+            ));
+        }
         let remedy = match (nearest_word(key, names.iter().copied()), names.is_empty()) {
             (Some(near), _) => format!("Did you mean {}?", visible_key(near)),
             (None, true) => format!("There is no server at all yet.{add}"),

@@ -215,7 +215,7 @@ fn show_verification(verified: &Result<VerificationReport, LogError>) -> Markup 
                     strong { (escape_invisible(&server.server)) } ": "
                     @match &server.found.broken {
                         None => span.good { "intact" },
-                        Some(broken) => span.bad { "broken: " (escape_invisible(&broken.to_string())) },
+                        Some(broken) => span.bad { (broken.state()) ": " (escape_invisible(&broken.to_string())) },
                     }
                     ", " (count_of(server.found.lines, "line")) " in " (count_of(server.found.files, "file"))
                     ". The last line's SHA-256 is " code { (server.found.last_sha256) }

@@ -320,6 +320,37 @@ fn a_log_of_version_1_goes_on() {
     assert_eq!(versions, [vec![1; count as usize], vec![2; 3]].concat());
 }
 
+/// What a newer policylayer wrote is not called changed; what somebody made to look like that is.
+#[test]
+fn of_a_newer_version_nobody_says_that_it_was_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    // A block of one line each.
+    (1..=3).for_each(|number| session(folder.path(), LogOptions::default(), number..=number));
+    let current = place(folder.path()).current_file();
+    let lines = files(folder.path())[0].1.clone();
+    let to_newer = |line: &str| line.replacen("\"v\":2", "\"v\":3", 1);
+    let write = |lines: &[String], last: Digest| {
+        let text = lines.concat();
+        let head = format!("{{\"lines\":{},\"last\":\"{last}\",\"file\":1,\"end\":{}}}\n", lines.len(), text.len());
+        fs::write(&current, text).unwrap();
+        fs::write(place(folder.path()).head_file(), head).unwrap();
+    };
+    let newer: Vec<String> = vec![lines[0].clone(), lines[1].clone(), to_newer(&lines[2])];
+    write(&newer, Digest::of_line(newer[2].as_bytes()));
+    let broken = verified(folder.path()).broken.unwrap();
+    assert_eq!((broken.line, &broken.what, broken.state()), (Some(3), &BreakKind::Newer(3), "cannot be checked"));
+    assert!(broken.to_string().contains("Verify the log with the newest policylayer"), "{broken}");
+    // The chain or the head shows that it is another line than was written.
+    for at in [1, 2] {
+        let mut changed = lines.clone();
+        changed[at] = to_newer(&lines[at]);
+        write(&changed, Digest::of_line(lines[2].as_bytes()));
+        let broken = verified(folder.path()).broken.unwrap();
+        assert_eq!((broken.line, broken.state()), (Some(at as u64 + 1), "broken"), "{broken}");
+        assert!(broken.to_string().contains("it was changed after it was written"), "{broken}");
+    }
+}
+
 #[test]
 fn whatever_is_done_to_files_is_found() {
     let folder = tempfile::tempdir().unwrap();

@@ -167,6 +167,11 @@ fn what_is_unclear_is_asked_and_not_guessed() {
     refused(&home.run(&["unregister"]), 0, &["no server that is wrapped"], &all);
     let broken = write(&home, DESKTOP, "{");
     refused(&home.run(&["unregister"]), 1, &["no server that is wrapped", "left alone"], &all);
+    // It may be in the file that nobody could read.
+    let words = ["No file that can be read has a server slack. Fix", "claude_desktop_config.json first."];
+    let ran = home.run(&["register", "slack"]);
+    refused(&ran, 1, &words, &all);
+    assert!(!ran.err.contains("No client has"), "{}", ran.err);
     fs::remove_file(broken).unwrap();
     let absent = home.run(&["register", "iterable", "--client", "claude-code"]);
     refused(&absent, 1, &["Claude Code is not installed", ".claude does not exist"], &all);

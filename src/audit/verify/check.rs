@@ -46,7 +46,7 @@ struct OpenBlock {
     /// What its first line says, if that is a record.
     link: Option<Link>,
     /// The first of its lines that are no records, and whether a record follows that one in the block.
-    unreadable: Option<(LinePlace, String, u64)>,
+    unreadable: Option<(LinePlace, BreakKind, u64)>,
     goes_on: bool,
     /// Whether it has the line that the head names, with another digest.
     differs_from_head: bool,
@@ -89,7 +89,7 @@ pub(super) struct ChainCheck<'c> {
     /// The digest up to the last line that was a record, and up to the one before that.
     good: [Digest; 2],
     /// The first of a run of lines that are no records, which is correct only if a session was killed.
-    unreadable: Option<(LinePlace, String, u64)>,
+    unreadable: Option<(LinePlace, BreakKind, u64)>,
     suspect: Option<Suspect>,
     /// A valid block that follows none in the log: its position, and the block before it.
     loose: Option<(BlockPlace, Option<BlockPlace>)>,
@@ -162,9 +162,9 @@ impl<'c> ChainCheck<'c> {
         block.digest.add_line(line);
         let digest = block.digest.digest();
         let mut completer = std::mem::take(&mut self.completer);
-        let read = str::from_utf8(line).map_err(|error| error.to_string());
-        let read = read.and_then(|text| completer.complete(text).map_err(|error| error.to_string()));
-        let read = read.and_then(|text| record::read_line(text).map_err(|error| error.to_string()));
+        let read = str::from_utf8(line).map_err(|error| BreakKind::NoRecord(error.to_string()));
+        let read = read.and_then(|text| completer.complete(text).map_err(BreakKind::of_line));
+        let read = read.and_then(|text| record::read_line(text).map_err(BreakKind::of_line));
         match read {
             Err(why) => drop(block.unreadable.get_or_insert_with(|| (self.at.clone(), why, self.index))),
             Ok(read) => {
@@ -209,7 +209,7 @@ impl<'c> ChainCheck<'c> {
         }
         match block.unreadable {
             // Only the end of what was written can be cut.
-            Some((at, why, _)) if block.goes_on => self.record_break(at.into_break(BreakKind::NoRecord(why))),
+            Some((at, why, _)) if block.goes_on => self.record_break(at.into_break(why)),
             Some(first) => drop(self.unreadable.get_or_insert(first)),
             None => {}
         }
@@ -228,7 +228,9 @@ impl<'c> ChainCheck<'c> {
             if link.resumed == Some(link.good[0]) && link.previous == self.last {
                 self.report.add_note(VerifyNote::Cut { file: at.file, line: at.line });
             } else {
-                self.record_break(at.into_break(BreakKind::NoRecord(why)));
+                // Of a line that is said to be of a later version, the chain tells whether it was changed.
+                let what = if link.previous == self.last { why } else { why.into_change() };
+                self.record_break(at.into_break(what));
             }
             return;
         }
@@ -314,8 +316,11 @@ impl<'c> ChainCheck<'c> {
         self.end_block();
         self.settle_suspect(None);
         if let Some((at, why, index)) = self.unreadable.take() {
-            if self.head.is_some_and(|head| head.lines >= index) {
-                self.record_break(at.into_break(BreakKind::NoRecord(why)));
+            let is_named = self.head.is_none() || self.head_at.is_some();
+            if matches!(why, BreakKind::Newer(_)) && is_named {
+                self.record_break(at.into_break(why));
+            } else if self.head.is_some_and(|head| head.lines >= index) {
+                self.record_break(at.into_break(why.into_change()));
             } else {
                 self.report.add_note(VerifyNote::Cut { file: at.file, line: at.line });
             }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::limits::MAX_VERIFY_NOTES;
-use crate::record::Digest;
+use crate::record::{Digest, LineError, VERSION};
 use crate::visible::{escape_invisible, visible_path};
 
 /// The result of a verification. It serializes as part of the output of `log verify --format json`: the order and the
@@ -128,6 +128,11 @@ pub enum BreakKind {
     /// The line is not a record, for this reason.
     #[error("it was changed after it was written: {}", escape_invisible(.0))]
     NoRecord(String),
+    /// The line says that it is of this version of the log, which is later than those that are known here.
+    #[error(
+        "it is of version {0} of the log, and this policylayer reads versions up to {VERSION}: a newer one has written it, or it was changed"
+    )]
+    Newer(u64),
     /// The line belongs to another server's log.
     #[error("it belongs to the log of {}", escape_invisible(.0))]
     OtherServer(String),
@@ -151,9 +156,34 @@ pub enum BreakKind {
     Anchor(String),
 }
 
+impl BreakKind {
+    pub(super) fn of_line(error: LineError) -> Self {
+        match error {
+            LineError::Version(version) => Self::Newer(version),
+            LineError::Malformed(_) => Self::NoRecord(error.to_string()),
+        }
+    }
+
+    /// Returns what is said of a line that the chain shows to be another one than was written.
+    pub(super) fn into_change(self) -> Self {
+        match self {
+            Self::Newer(version) => Self::NoRecord(LineError::Version(version).to_string()),
+            other => other,
+        }
+    }
+}
+
 impl ChainBreak {
+    /// Returns what the log is for it, in a word or two.
+    pub fn state(&self) -> &'static str {
+        if matches!(self.what, BreakKind::Newer(_)) { "cannot be checked" } else { "broken" }
+    }
+
     /// Returns the advice for the reader of the report.
     pub fn remedy(&self) -> &'static str {
+        if matches!(self.what, BreakKind::Newer(_)) {
+            return "Verify the log with the newest policylayer that you have used: this one cannot tell whether it is intact.";
+        }
         "Compare the log with a backup, and find out who changed it. To start a new log, move all files of this server's log \
          away together. Files older than [audit] keep_days, or above [audit] max_total, are removed automatically."
     }

@@ -25,7 +25,7 @@ fn verification_text(report: &ServerVerification, now: &Zoned) -> String {
     let ServerVerification { server, found, .. } = report;
     let mut out = match &found.broken {
         None => format!("{SUCCESS}✔ {server}: intact{SUCCESS:#}"),
-        Some(broken) => format!("{ERROR}✘ {server}: broken{ERROR:#}: {broken}"),
+        Some(broken) => format!("{ERROR}✘ {server}: {}{ERROR:#}: {broken}", broken.state()),
     };
     let (lines, files) = (count_of(found.lines, "line"), count_of(found.files, "file"));
     out.push_str(&format!("\n  {lines} in {files} of {}", count_of(found.sessions, "session")));

@@ -107,6 +107,18 @@ fn a_long_name_is_shown_in_full_before_it_is_approved() {
 }
 
 #[test]
+fn no_letter_is_lost_at_the_edge() {
+    for columns in 20..=90 {
+        let lines = Painter::default().paint_screen(&mut ApprovalWatch::new(Confirm::None), (columns, 24), at(0));
+        let text = lines.iter().map(|line| line.text.trim_end()).collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains("Nothing waits for a person. A call shows up here as soon as one does."),
+            "{columns}: {text}"
+        );
+    }
+}
+
+#[test]
 fn scrolling_shows_every_line_of_the_arguments() {
     let mut model = ApprovalWatch::new(Confirm::None);
     let mut painter = Painter::default();

@@ -170,6 +170,10 @@ fn wrap_words(text: &str, columns: usize) -> Vec<String> {
             _ => lines.extend(wrap_columns(word, columns)),
         }
     }
+    // A blank at the edge would push a letter out.
+    for line in lines.iter_mut().filter(|line| line.width() > columns) {
+        line.pop();
+    }
     lines
 }
 
