@@ -122,8 +122,12 @@ fn end_of_other_string(bytes: &[u8], mut at: usize) -> Option<usize> {
             _ => break,
         }
     }
-    let mut base = at;
+    let (mut base, mut blocks) = (at, BlockPass::default());
     while let Some(block) = bytes.get(base..).and_then(|rest| rest.first_chunk()) {
+        if let Some(passed) = blocks.pass(bytes, base) {
+            (at, base) = (passed.end, passed.end);
+            continue;
+        }
         let mut stops = stop_bits(block);
         while stops != 0 {
             let here = base + stops.trailing_zeros() as usize;
@@ -168,6 +172,75 @@ pub(super) fn stop_bits(block: &[u8; 64]) -> u64 {
     // The product gathers the lowest bits of eight bytes in its highest byte.
     let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
     words.iter().enumerate().fold(0, |stops, (index, word)| stops | bits(word) << (8 * index))
+}
+
+/// Passes over blocks of a string's inside that hold only plain bytes and short escapes, without visiting each escape: nearly all blocks
+/// of a long text are like this.
+#[derive(Debug, Default)]
+pub(super) struct BlockPass {
+    /// Whether the last block had escapes: then so has the next one.
+    has_escapes: bool,
+}
+
+/// A block that was passed over.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Passed {
+    /// Where the inside goes on; no escape is half read.
+    pub(super) end: usize,
+    pub(super) has_escapes: bool,
+}
+
+const BLOCK: usize = 64;
+
+impl BlockPass {
+    /// Passes over the block at `at`, where an inside goes on and no escape is half read; `None` if its bytes have to be visited.
+    #[inline]
+    pub(super) fn pass(&mut self, bytes: &[u8], at: usize) -> Option<Passed> {
+        if !self.has_escapes && !has_stop(bytes.get(at..)?.first_chunk()?) {
+            return Some(Passed { end: at + BLOCK, has_escapes: false });
+        }
+        let around: &[u8; BLOCK + 2] = bytes.get(at.checked_sub(1)?..)?.first_chunk()?;
+        // The byte before belongs to what is read. As a backslash, it would seem to escape the first byte.
+        if around[0] == b'\\' {
+            return None;
+        }
+        let (has_others, has_escapes) = look_around(around);
+        if has_others {
+            return None;
+        }
+        self.has_escapes = has_escapes;
+        // An escape that begins with the last byte ends with the one after it.
+        let end = at + BLOCK + usize::from(around[BLOCK] == b'\\');
+        Some(Passed { end, has_escapes })
+    }
+}
+
+/// Whether a block has quotes, backslashes or control bytes.
+#[inline]
+fn has_stop(block: &[u8; BLOCK]) -> bool {
+    let (mut flags, mut at) = (0, 0);
+    while at < BLOCK {
+        flags |= u8::from(is_stop(block[at]));
+        at += 1;
+    }
+    flags != 0
+}
+
+/// Returns of a block, given with the byte before and the one after it, whether it has quotes without a backslash before them, control
+/// bytes, or backslashes with anything but `"`, `n`, `r` or `t` after them; and whether it has backslashes. It has no branch, as
+/// [`stop_bits`].
+#[inline]
+fn look_around(around: &[u8; BLOCK + 2]) -> (bool, bool) {
+    let (mut others, mut escapes, mut at) = (0, 0, 0);
+    while at < BLOCK {
+        let (before, byte, after) = (around[at], around[at + 1], around[at + 2]);
+        let is_escape = byte == b'\\';
+        let is_short = (after == b'"') | (after == b'n') | (after == b'r') | (after == b't');
+        others |= u8::from((byte < 0x20) | (is_escape & !is_short) | ((byte == b'"') & (before != b'\\')));
+        escapes |= u8::from(is_escape);
+        at += 1;
+    }
+    (others != 0, escapes != 0)
 }
 
 #[inline]
@@ -318,5 +391,54 @@ mod tests {
             }
         }
         assert_eq!(plain_end(&[0xff; 19], 3, usize::MAX), 19);
+    }
+
+    /// What a pass over a block may say, byte by byte: where it ends and whether there are escapes; `None` if it has to be visited.
+    fn pass_by_bytes(bytes: &[u8], from: usize) -> Option<Passed> {
+        let mut at = from;
+        while at < from + BLOCK {
+            at += match (bytes[at], bytes[at + 1]) {
+                (b'\\', b'"' | b'n' | b'r' | b't') => 2,
+                (b'\\' | b'"' | ..0x20, _) => return None,
+                _ => 1,
+            };
+        }
+        Some(Passed { end: at, has_escapes: bytes[from..at].contains(&b'\\') })
+    }
+
+    #[test]
+    fn a_block_is_passed_over_as_its_bytes_say() {
+        let mut seed = 1_u64;
+        let mut random = |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) % below
+        };
+        let odd: Vec<u8> = (0..=u8::MAX).collect();
+        let usual = b"\\\\\\\"\"nrtu/bf\n\xc3\xa9";
+        let mut passed = 0;
+        for round in 0..200_000 {
+            let dense = 1 + random(60);
+            let mut bytes: Vec<u8> = Vec::new();
+            while bytes.len() < 4 * BLOCK {
+                match random(dense) {
+                    0 if round % 3 > 0 => bytes.push(usual[random(usual.len() as u64) as usize]),
+                    0 => bytes.push(odd[random(256) as usize]),
+                    1 => bytes.extend([b'\\', b"\"nrt"[random(4) as usize]]),
+                    _ => bytes.push(b'k'),
+                }
+            }
+            for has_escapes in [false, true] {
+                let from = random(BLOCK as u64) as usize;
+                let expected = pass_by_bytes(&bytes, from);
+                if let Some(seen) = (BlockPass { has_escapes }).pass(&bytes, from) {
+                    assert_eq!(Some(seen), expected, "{:?} from {from}", String::from_utf8_lossy(&bytes));
+                    passed += 1;
+                } else {
+                    let is_after_backslash = from == 0 || bytes[from - 1] == b'\\';
+                    assert!(expected.is_none() || is_after_backslash, "{:?}", String::from_utf8_lossy(&bytes));
+                }
+            }
+        }
+        assert!(passed > 50_000, "{passed}");
     }
 }

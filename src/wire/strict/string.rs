@@ -1,7 +1,7 @@
 //! Strings: keys and values.
 
 use super::{Fault, Scan, Scanned};
-use crate::wire::text::{plain_end, short_plain_end, stop_bits};
+use crate::wire::text::{BlockPass, plain_end, short_plain_end, stop_bits};
 
 /// From this many bytes of a string on, the rest is scanned in blocks: keys are shorter, most of a large message is
 /// not.
@@ -60,8 +60,15 @@ impl Scan<'_, '_> {
     /// Scans the rest of a string block by block, up to its end, a fault, or the last bytes of the line.
     fn scan_long_string(&self, mut base: usize, spelling: &mut Spelling) -> Scanned<usize> {
         // Where the last escape ends.
-        let mut at = base;
+        let (mut at, mut blocks) = (base, BlockPass::default());
         while let Some(block) = self.bytes.get(base..).and_then(|rest| rest.first_chunk()) {
+            if let Some(passed) = blocks.pass(self.bytes, base) {
+                if passed.has_escapes {
+                    *spelling = Spelling::Escaped;
+                }
+                (at, base) = (passed.end, passed.end);
+                continue;
+            }
             let mut stops = stop_bits(block);
             while stops != 0 {
                 let here = base + stops.trailing_zeros() as usize;
