@@ -30,6 +30,9 @@ pub use crate::risk::Returns;
 
 /// What a session remembers of results. All wrappers of one client process share it.
 pub trait Provenance: fmt::Debug + Send + Sync {
+    /// Finds out whose session it is, while that can be told for certain. Call this soon after the first answers, which it would delay.
+    fn settle(&self) {}
+
     /// Takes in what other wrappers have added: once for each judgement, before it looks anything up.
     fn refresh(&self) {}
 

@@ -150,8 +150,10 @@ impl SessionLoop {
         }
     }
 
+    /// Does what the first answers have not waited for.
     fn start_watch(&mut self) {
         let Some((_, reload)) = self.watch.take() else { return };
+        self.shared.provenance.settle();
         if let Err(error) = reload::spawn_watch(reload, Arc::clone(&self.shared)) {
             tracing::error!(
                 "the system cannot start a thread, so a new policy is in force from the next session on: {error}"

@@ -152,6 +152,9 @@ impl Keeper {
         if self.open.is_some() {
             return Ok(true);
         }
+        if keeping == Keeping::IfThere && !self.may_be_there() {
+            return Ok(false);
+        }
         let path: &Path = &self.path;
         let mut opened = OpenLedger::open(path);
         if matches!(&opened, Err(LedgerError::Io(error)) if is_missing(error)) {
@@ -170,6 +173,11 @@ impl Keeper {
         open.refresh()?;
         self.open = Some(open);
         Ok(true)
+    }
+
+    /// Whether the client can have a ledger. Who the client is takes longer to find out than that there is no ledger of anybody.
+    fn may_be_there(&self) -> bool {
+        !matches!(fs::symlink_metadata(&self.dir), Err(error) if is_missing(&error))
     }
 
     /// Does something with the open ledger; `None` if there is none, and none is wanted. After a failure that lasts or loses something,
@@ -249,6 +257,10 @@ impl Ledger {
 }
 
 impl Provenance for Ledger {
+    fn settle(&self) {
+        self.with_keeper(|keeper| _ = LazyLock::force(&keeper.path));
+    }
+
     fn refresh(&self) {
         // A failure is said, and marked if it lasts; else the look-ups find it again.
         self.with_keeper(|keeper| {
@@ -317,7 +329,10 @@ impl Provenance for Ledger {
     }
 
     fn is_in_use(&self) -> bool {
-        self.with_keeper(|keeper| keeper.keeping == Keeping::Always || keeper.open.is_some() || keeper.path.exists())
+        self.with_keeper(|keeper| {
+            let is_asked_for = keeper.keeping == Keeping::Always || keeper.open.is_some();
+            is_asked_for || (keeper.may_be_there() && keeper.path.exists())
+        })
     }
 }
 
