@@ -48,8 +48,10 @@ impl Mark {
     pub(super) fn write_temporary(&self, dir: &Path) -> io::Result<NamedTempFile> {
         // Temporary files are accessible only to this user.
         let mut made = file::temporary_in(dir)?;
-        serde_json::to_writer(&mut made, self)?;
-        made.write_all(b"\n")?;
+        // One write: the file has no buffer.
+        let mut text = serde_json::to_vec(self)?;
+        text.push(b'\n');
+        made.write_all(&text)?;
         made.as_file().sync_data()?;
         Ok(made)
     }

@@ -49,13 +49,13 @@ pub const TYPEABLE: &[u8] = b"23456789bcdfghjkmnpqrtwxz";
 pub fn random_code(alphabet: &[u8], length: usize) -> Result<String, getrandom::Error> {
     let mut code = String::with_capacity(length);
     while code.len() < length {
-        let mut byte = [0];
-        getrandom::fill(&mut byte)?;
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
         // Bytes beyond the alphabet, rounded up to a power of two, are skipped: a plain modulo would make some
         // characters more likely.
-        if let Some(c) = alphabet.get(usize::from(byte[0]) % alphabet.len().next_power_of_two().max(1)) {
-            code.push(char::from(*c));
-        }
+        let place = |byte: u8| usize::from(byte) % alphabet.len().next_power_of_two().max(1);
+        let characters = bytes.into_iter().filter_map(|byte| alphabet.get(place(byte)));
+        code.extend(characters.take(length - code.len()).map(|c| char::from(*c)));
     }
     Ok(code)
 }
