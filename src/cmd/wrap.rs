@@ -22,11 +22,12 @@ use crate::limits::MAX_MESSAGE;
 use crate::package::{HeldStart, check_package, hold_package};
 use crate::paths::{self, InForce, LoadedSession, SessionLock, SessionPlace};
 use crate::policy::server::find_started;
-use crate::policy::{Colour, LockMode, Policy, Server, ServerName};
+use crate::policy::{Colour, LockMode, Server, ServerName};
 use crate::provenance::{Provenance, Unremembered};
 use crate::proxy::stderr::Stderr;
 use crate::proxy::{
-    self, BadTarget, LogPlace, NamedIn, Reload, UpstreamTarget, Wrap, client_process, notification, start_failure,
+    self, BadTarget, EarlyStart, LogPlace, NamedIn, Reload, UpstreamTarget, Wrap, client_process, notification,
+    start_failure,
 };
 use crate::record::{ArgumentRecorder, Digest, Enforcement, Required};
 use crate::report::identity::Identity;
@@ -42,9 +43,11 @@ use crate::visible::{escape_styled, visible_path};
 /// Returns an error if not even the thread that writes to stderr can be started. All other failures are reported here,
 /// since the client gets the same message.
 pub(crate) fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
+    // Before anything else, since a process takes about as long to come up as the policy to be read.
+    let early = args.url.is_none().then(EarlyStart::begin);
     let stderr = Stderr::start_writer()?;
     log_to(&stderr, args.log_level, env);
-    let exit = wrap(args, env, &stderr).unwrap_or_else(|error| {
+    let exit = wrap(args, env, early, &stderr).unwrap_or_else(|error| {
         let message = format!("{error:#}");
         report(&message, &stderr, env);
         start_failure::answer_start_failure(&format!("policylayer: {message}"));
@@ -54,7 +57,7 @@ pub(crate) fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
+fn wrap(args: &WrapArgs, env: &Env, early: Option<EarlyStart>, stderr: &Stderr) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env)?;
     let words = args.server_words();
     if args.url.is_some() {
@@ -100,8 +103,8 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     };
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(no_randomness)?;
-    let provenance = session_memory(&loaded.policy, env);
-    let engine = Engine::new(Arc::new(loaded.policy), store(env)).with_stand_in_key(key).with_provenance(provenance);
+    let keeping = if loaded.policy.has_session_conditions() { Keeping::Always } else { Keeping::IfThere };
+    let engine = Engine::new(Arc::new(loaded.policy), store(env)).with_stand_in_key(key);
     let text = loaded.source.as_ref().map_or_else(|| PolicyText::of_builtin(server), PolicyText::of_source);
     let locked = lock.as_ref().map(|lock| lock.digest);
     let (engine, log) = recording(engine, server.name(), (text, locked), &settings.audit, env)?;
@@ -117,6 +120,9 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     let started: Vec<_> = command.iter().map(|word| word.as_encoded_bytes()).collect();
     let started = Digest::of_text(&started.join(&0));
     let (engine, local) = asking(engine, (server.name(), started), &settings.approvals, env)?;
+    // What follows is done while the server starts.
+    let early = early.map(|early| early.ask(&command));
+    let engine = engine.with_provenance(session_memory(keeping, env));
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
     let max_message = args.max_message.map_or(max_message, |size| size.0);
     let upstream = match &args.url {
@@ -124,7 +130,8 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
         None => UpstreamTarget::Command(command),
     };
     let reload = reload(place, in_force);
-    Ok(proxy::run_session(Wrap { upstream, engine, max_message, grace, log, local, reload, stderr: stderr.clone() })?)
+    let stderr = stderr.clone();
+    Ok(proxy::run_session(Wrap { upstream, early, engine, max_message, grace, log, local, reload, stderr })?)
 }
 
 fn unusable_target(error: BadTarget) -> UsageError {
@@ -261,13 +268,13 @@ fn store(env: &Env) -> Box<dyn Store> {
 
 /// Returns what the client's sessions remember of results. Where no policy of this machine asks for it, that is nothing, until
 /// one does.
-fn session_memory(policy: &Policy, env: &Env) -> Arc<dyn Provenance> {
+fn session_memory(asked: Keeping, env: &Env) -> Arc<dyn Provenance> {
     let Ok(dir) = paths::state_dir(env) else { return Arc::new(Unremembered) };
-    let asks = policy.has_session_conditions();
-    let keeping = if asks || paths::may_ask_for_origins(env) { Keeping::Always } else { Keeping::IfThere };
+    let others_ask = || asked == Keeping::IfThere && paths::may_ask_for_origins(env);
+    let keeping = if others_ask() { Keeping::Always } else { asked };
     let clients = Clients { name: client_process::name_client_process, is_running: client_process::is_running };
     let ledger = Ledger::new(dir.join(paths::LEDGER_DIR), keeping, clients);
-    if asks {
+    if asked == Keeping::Always {
         ledger.begin();
     }
     Arc::new(ledger)

@@ -31,7 +31,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -39,7 +39,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::approval_worker::{ApprovalInbox, ApprovalWorker};
-pub use self::child::{SpawnEnv, StartError};
+use self::child::OurEnds;
+pub use self::child::{AskedStart, EarlyStart, SpawnEnv, StartError};
 use self::client_input::ClientInput;
 use self::client_read_state::ClientReading;
 pub use self::http::{
@@ -57,7 +58,7 @@ use self::session::{PumpEvent, SessionLoop};
 use self::shared_session::{ClientWriter, ServerWriter, SessionClock, SharedSession, lock_unpoisoned};
 pub(crate) use self::signals::Signals;
 use self::stderr::Stderr;
-use self::upstream::Upstream;
+use self::upstream::StartingUpstream;
 pub use self::upstream::UpstreamTarget;
 use crate::audit::{self, AuditLog, LogNotice};
 use crate::engine::{Engine, LocalChannel, SessionEnd};
@@ -72,6 +73,8 @@ use crate::wire::frame::Framer;
 pub struct Wrap {
     /// The server.
     pub upstream: UpstreamTarget,
+    /// Its start, if it is a command that was asked for already.
+    pub early: Option<AskedStart>,
     /// Decides on each line.
     pub engine: Engine,
     /// The longest line in either direction, in bytes.
@@ -115,18 +118,15 @@ pub fn run_session(wrap: Wrap) -> Result<Exit, StartError> {
 
 fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {
     let system = StartError::system_refused;
-    // Before the server starts, so that a signal ends both at any time.
+    // A signal ends both at any time: one that has come before this ends us, and then the watcher ends the server.
     let signals = Signals::new().map_err(system)?;
     let (stdin, stdout) = (client_input::open_stdin().map_err(system)?, RawOutput::open_stdout().map_err(system)?);
-    let (server_reads, we_write) = io::pipe().map_err(system)?;
-    let (we_read, server_writes) = io::pipe().map_err(system)?;
-    let (server_stderr, server_says) = io::pipe().map_err(system)?;
-    let we_read = into_file(we_read);
+    let (ours, starting) = begin_server(&wrap.upstream, wrap.early)?;
+    let we_read = into_file(ours.stdout);
     pipe::set_capacity(&we_read, SERVER_PIPE);
     // A large result then goes to the client in one write, not in pieces that each wait for the client to wake.
     stdout.set_capacity(SERVER_PIPE);
-    let server = ServerWriter::new(into_file(we_write), stdin.clone(), wrap.grace).map_err(system)?;
-    let upstream = Upstream::start(&wrap.upstream, None, server_reads, server_writes, server_says)?;
+    let server = ServerWriter::new(into_file(ours.stdin), stdin.clone(), wrap.grace).map_err(system)?;
     abort_on_panic(wrap.stderr.clone());
     let clock = SessionClock::start_now();
     let provenance = Arc::clone(wrap.engine.provenance());
@@ -148,44 +148,68 @@ fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {
         stderr: wrap.stderr,
     });
     let (events, received) = unbounded_channel();
+    start_server_pump(&session, we_read, events.clone()).map_err(system)?;
+    let start_reading = start_client_pump(&session, stdin, events).map_err(system)?;
     let (copying, stderr_copied) = channel();
     let stderr = session.stderr.clone();
     let copy = move || {
-        copy_stderr(server_stderr, &stderr);
+        copy_stderr(ours.stderr, &stderr);
         drop(copying);
     };
     name_thread("server-stderr").spawn(copy).map_err(system)?;
-    start_threads(&session, (stdin, we_read), events, wrap.local).map_err(system)?;
+    ApprovalWorker::wait_for_event(&session, wrap.local);
+    let upstream = starting.wait_started()?;
+    // The thread is there: it was started before.
+    let _ = start_reading.send(());
     Ok(SessionLoop::new(upstream, session, signals, received, stderr_copied).with_watch(wrap.reload))
 }
 
-/// Starts the pumps, which end with the process. What most sessions do not need at once starts its thread when it is needed.
-fn start_threads(
+/// Has the server start, if it was not asked for.
+fn begin_server(target: &UpstreamTarget, early: Option<AskedStart>) -> Result<(OurEnds, StartingUpstream), StartError> {
+    if let Some(AskedStart(asked)) = early {
+        return asked.map(|(ours, starting)| (ours, StartingUpstream::Process(starting)));
+    }
+    let (ours, ends) = OurEnds::open().map_err(StartError::system_refused)?;
+    Ok((ours, StartingUpstream::begin(target, None, ends)?))
+}
+
+/// Starts a pump, which ends with the process. What most sessions do not need at once starts its thread when it is needed.
+fn start_server_pump(
     session: &Arc<SharedSession>,
-    (stdin, server_stdout): (ClientInput, File),
+    server_stdout: File,
     events: UnboundedSender<PumpEvent>,
-    local: Box<dyn LocalChannel>,
 ) -> io::Result<()> {
     let server = Pump::new(PumpSource::Server(server_stdout), Arc::clone(session));
-    let client = Pump::new(PumpSource::Client(stdin), Arc::clone(session));
-    let server_events = events.clone();
     name_thread("server").spawn(move || {
         // This drops our end of the server's stdout before the event, as a client that leaves would.
-        let _ = server_events.send(server.run_until_closed());
+        let _ = events.send(server.run_until_closed());
     })?;
-    ApprovalWorker::wait_for_event(session, local);
-    let client_session = Arc::clone(session);
+    Ok(())
+}
+
+/// Starts the other pump, which reads nothing before it is told to by what is returned.
+fn start_client_pump(
+    session: &Arc<SharedSession>,
+    stdin: ClientInput,
+    events: UnboundedSender<PumpEvent>,
+) -> io::Result<Sender<()>> {
+    let client = Pump::new(PumpSource::Client(stdin), Arc::clone(session));
+    let session = Arc::clone(session);
+    let (start_reading, may_read) = channel();
     name_thread("client").spawn(move || {
+        if may_read.recv().is_err() {
+            return;
+        }
         let event = client.run_until_closed();
-        client_session.reading.mark_stopped();
+        session.reading.mark_stopped();
         // Before the server hears of it, or its end would be the reason.
-        let mut told = begin_end(&client_session, SessionEnd::Client);
-        client_session.server.close_stdin();
+        let mut told = begin_end(&session, SessionEnd::Client);
+        session.server.close_stdin();
         let _ = events.send(event);
         // A client that is gone hears nothing.
         let _ = told.deliver_all(&Framer::new(0));
     })?;
-    Ok(())
+    Ok(start_reading)
 }
 
 /// Ends what waits for a person, and returns what is still to be written about it.

@@ -2,7 +2,7 @@
 //! specification says.
 
 use std::ffi::OsString;
-use std::io::{self, PipeReader, PipeWriter};
+use std::io;
 use std::process;
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
 use super::NamedIn;
-use super::child::{ServerExit, SpawnEnv, StartError, Stop};
+use super::child::{OurEnds, ServerEnds, ServerExit, SpawnEnv, StartError, Stop};
 use super::pipe::into_handle;
 use super::signals::Signals;
-use super::upstream::{Upstream, UpstreamTarget};
+use super::upstream::{StartingUpstream, Upstream, UpstreamTarget};
 use crate::env::Env;
 use crate::limits::{DRAIN, KILL_WAIT, MAX_OFFER, SIGNAL_GRACE, TERM_GRACE};
 
@@ -38,17 +38,15 @@ pub struct Pipes {
 }
 
 impl Pipes {
-    /// Opens the pipes, and returns the server's ends too.
-    fn open() -> io::Result<(Self, PipeReader, PipeWriter, PipeWriter)> {
-        let (server_reads, stdin) = io::pipe()?;
-        let (stdout, server_writes) = io::pipe()?;
-        let (stderr, server_says) = io::pipe()?;
+    /// Opens the pipes, and returns the server's ends as well.
+    fn open() -> io::Result<(Self, ServerEnds)> {
+        let (ours, ends) = OurEnds::open()?;
         let pipes = Self {
-            stdin: ChildStdin::from_std(process::ChildStdin::from(into_handle(stdin)))?,
-            stdout: ChildStdout::from_std(process::ChildStdout::from(into_handle(stdout)))?,
-            stderr: ChildStderr::from_std(process::ChildStderr::from(into_handle(stderr)))?,
+            stdin: ChildStdin::from_std(process::ChildStdin::from(into_handle(ours.stdin)))?,
+            stdout: ChildStdout::from_std(process::ChildStdout::from(into_handle(ours.stdout)))?,
+            stderr: ChildStderr::from_std(process::ChildStderr::from(into_handle(ours.stderr)))?,
         };
-        Ok((pipes, server_reads, server_writes, server_says))
+        Ok((pipes, ends))
     }
 }
 
@@ -72,12 +70,12 @@ impl ProbeServer {
     pub fn start_server(command: &[OsString], spawn_env: Option<&SpawnEnv>) -> Result<(Self, Pipes), StartError> {
         let system = StartError::system_refused;
         let signals = Signals::new().map_err(system)?;
-        let (pipes, server_reads, server_writes, server_says) = Pipes::open().map_err(system)?;
+        let (pipes, ends) = Pipes::open().map_err(system)?;
         let env = spawn_env.map_or_else(Env::capture, |spawn_env| Env::new(spawn_env.vars.clone(), &spawn_env.dir));
         let target = UpstreamTarget::from_words(command.to_vec(), &env, MAX_OFFER);
         let place = if spawn_env.is_some() { NamedIn::EntryElsewhere } else { NamedIn::Terminal };
         let target = target.map_err(|error| StartError::unusable_target(&error, place))?;
-        let upstream = Upstream::start(&target, spawn_env, server_reads, server_writes, server_says)?;
+        let upstream = StartingUpstream::begin(&target, spawn_env, ends)?.wait_started()?;
         Ok((Self { upstream, signals, stopped_by: None, ended: None }, pipes))
     }
 

@@ -2,9 +2,8 @@
 //! pipes, so that nothing else has to know which it is.
 
 use std::ffi::OsString;
-use std::io::{PipeReader, PipeWriter};
 
-use super::child::{Child, ServerExit, SpawnEnv, StartError, Stop};
+use super::child::{Child, ServerEnds, ServerExit, SpawnEnv, StartError, Starter, Starting, Stop};
 use super::http::{BadTarget, HttpServer, HttpTarget};
 use crate::env::Env;
 use crate::wire::http::endpoint::BadEndpoint;
@@ -21,6 +20,13 @@ pub enum UpstreamTarget {
 #[derive(Debug)]
 pub(super) enum Upstream {
     Process(Child),
+    Http(HttpServer),
+}
+
+/// A server that is being started.
+#[derive(Debug)]
+pub(super) enum StartingUpstream {
+    Process(Starting),
     Http(HttpServer),
 }
 
@@ -57,25 +63,31 @@ impl UpstreamTarget {
     }
 }
 
-impl Upstream {
-    /// Starts the server between three pipes; a process in `spawn_env`, if that is not our own environment.
-    pub(super) fn start(
+impl StartingUpstream {
+    /// Has the server start between three pipes; a process in `spawn_env`, if that is not our own environment.
+    pub(super) fn begin(
         target: &UpstreamTarget,
         spawn_env: Option<&SpawnEnv>,
-        stdin: PipeReader,
-        stdout: PipeWriter,
-        stderr: PipeWriter,
+        ends: ServerEnds,
     ) -> Result<Self, StartError> {
         match target {
-            UpstreamTarget::Command(command) => {
-                Child::spawn(command, spawn_env, stdin, stdout, stderr).map(Self::Process)
-            }
+            UpstreamTarget::Command(command) => Starter::new(ends)?.start_server(command, spawn_env).map(Self::Process),
             UpstreamTarget::Http(target) => {
-                HttpServer::start(target, stdin, stdout).map(Self::Http).map_err(StartError::system_refused)
+                HttpServer::start(target, ends.stdin, ends.stdout).map(Self::Http).map_err(StartError::system_refused)
             }
         }
     }
 
+    /// Waits until it has started.
+    pub(super) fn wait_started(self) -> Result<Upstream, StartError> {
+        match self {
+            Self::Process(starting) => starting.wait_started().map(Upstream::Process),
+            Self::Http(server) => Ok(Upstream::Http(server)),
+        }
+    }
+}
+
+impl Upstream {
     /// Cancel-safe.
     pub(super) async fn wait_for_exit(&mut self) -> ServerExit {
         match self {

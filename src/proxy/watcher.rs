@@ -78,23 +78,24 @@ pub fn run_watcher() -> io::Result<()> {
     let mut request = Vec::new();
     // The wrapper sends nothing more before it has the answer.
     BufReader::new(&control).read_until(b'\n', &mut request)?;
-    let started = start_server(serde_json::from_slice(&request)?, mask).and_then(|pid| {
-        // A pipe of the server's closes when the server closes it.
-        let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
-        rustix::stdio::dup2_stdin(&null)?;
-        rustix::stdio::dup2_stdout(&null)?;
-        rustix::stdio::dup2_stderr(&null)?;
-        Ok(pid)
-    });
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null");
+    let started = null.and_then(|null| Ok((null, start_server(serde_json::from_slice(&request)?, mask)?)));
     let mut server = WatchedServer { control: control.try_clone()?, pid: None };
-    match started {
-        Ok(pid) => server.pid = Some(pid),
+    let null = match started {
+        Ok((null, pid)) => {
+            server.pid = Some(pid);
+            null
+        }
         Err(error) => {
             server.report(error.raw_os_error().unwrap_or(libc::EINVAL));
             return Ok(());
         }
-    }
+    };
     server.report(0);
+    // A pipe of the server's closes when the server closes it.
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
     let server = Arc::new(Mutex::new(server));
     let reaped = Arc::clone(&server);
     thread::Builder::new().spawn(move || reap_children(&reaped))?;

@@ -254,6 +254,27 @@ fn a_signal_for_the_group_leaves_the_watcher_alone() {
     assert_eq!(session.pid_of("watch-server"), watcher);
 }
 
+/// The watcher comes up while the policy is read, and may be asked for nothing then.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_policy_that_cannot_be_read_leaves_no_watcher_and_starts_no_server() {
+    let home = home();
+    std::fs::write(home.path().join("policy.json"), "{").unwrap();
+    let began = home.path().join("began");
+    let server = ["sh", "-c", "touch \"$0\"; cat", began.to_str().unwrap()];
+    let command = command(home.path(), &[], &server);
+    let mut session = Wrapped::start(home, command);
+    session.request("1");
+    assert!(session.line().contains("policy.json"));
+    // It answers when it is through with the start.
+    let left = session.living();
+    assert!(!left.iter().any(|process| process.command.contains("watch-server")), "{left:#?}");
+    assert!(!began.exists());
+    session.close();
+    assert_eq!(session.code(), 3);
+    session.all_gone();
+}
+
 // Windows has a job instead of a watcher.
 #[cfg(unix)]
 #[test]

@@ -7,7 +7,7 @@ mod unix;
 mod windows;
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, PipeReader, PipeWriter};
 use std::path::PathBuf;
 
 pub use self::start_error::StartError;
@@ -15,7 +15,29 @@ use crate::lookup::SearchEnv;
 #[cfg(unix)]
 pub(super) use unix::*;
 #[cfg(windows)]
-pub(super) use windows::Child;
+pub(super) use windows::{Child, Starter, Starting};
+
+/// All of a server's start that does not depend on which server it is: its pipes, and on unix its watcher, which comes up while the
+/// policy is read.
+#[derive(Debug)]
+pub struct EarlyStart(Result<(OurEnds, Starter), StartError>);
+
+impl EarlyStart {
+    /// Begins the start. What fails is told when the server is asked for.
+    pub fn begin() -> Self {
+        let opened = OurEnds::open().map_err(StartError::system_refused);
+        Self(opened.and_then(|(ours, ends)| Ok((ours, Starter::new(ends)?))))
+    }
+
+    /// Asks for the server.
+    pub fn ask(self, command: &[OsString]) -> AskedStart {
+        AskedStart(self.0.and_then(|(ours, starter)| Ok((ours, starter.start_server(command, None)?))))
+    }
+}
+
+/// A server that was asked for.
+#[derive(Debug)]
+pub struct AskedStart(pub(super) Result<(OurEnds, Starting), StartError>);
 
 /// The environment and working directory of a server, if they are not ours.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +53,33 @@ impl SpawnEnv {
     pub fn search_env(&self) -> SearchEnv {
         SearchEnv::new(self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())), &self.dir)
     }
+}
+
+/// Our ends of the server's pipes.
+#[derive(Debug)]
+pub(super) struct OurEnds {
+    pub(super) stdin: PipeWriter,
+    pub(super) stdout: PipeReader,
+    pub(super) stderr: PipeReader,
+}
+
+impl OurEnds {
+    /// Opens the pipes of a server.
+    pub(super) fn open() -> io::Result<(Self, ServerEnds)> {
+        let (server_reads, stdin) = io::pipe()?;
+        let (stdout, server_writes) = io::pipe()?;
+        let (stderr, server_says) = io::pipe()?;
+        let ends = ServerEnds { stdin: server_reads, stdout: server_writes, stderr: server_says };
+        Ok((Self { stdin, stdout, stderr }, ends))
+    }
+}
+
+/// The server's ends of its pipes.
+#[derive(Debug)]
+pub(super) struct ServerEnds {
+    pub(super) stdin: PipeReader,
+    pub(super) stdout: PipeWriter,
+    pub(super) stderr: PipeWriter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

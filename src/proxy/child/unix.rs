@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::OsString;
-use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
@@ -19,54 +19,96 @@ use rustix::process::{Pid, Signal};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::ChildStdout;
 
-use super::{ServerExit, SpawnEnv, StartError, Stop};
+use super::{ServerEnds, ServerExit, SpawnEnv, StartError, Stop};
 use crate::limits::KILL_WAIT;
 use crate::proxy::watcher::{ALL_ENDED, SUBCOMMAND, end_children};
 
-/// Held while a process is started. macOS creates a pipe and then marks it as not inheritable: a process that another
-/// thread starts in between would keep it open.
+/// Held while a process is started. macOS creates a pipe and then marks it as not inheritable, and the watcher's end of its socket is
+/// inheritable for a moment: a process that another thread starts in between would keep them open.
 pub(in crate::proxy) static STARTING: Mutex<()> = Mutex::new(());
 
+/// Starts one server: a watcher that waits for the command. It comes up while the wrapper reads the policy.
 #[derive(Debug)]
-pub(in crate::proxy) struct Child {
-    watcher: process::Child,
+pub(in crate::proxy) struct Starter(Option<Watcher>);
+
+/// A server that the watcher was asked to start.
+#[derive(Debug)]
+pub(in crate::proxy) struct Starting {
+    watcher: Watcher,
+    program: OsString,
+}
+
+#[derive(Debug)]
+struct Watcher {
+    process: process::Child,
     control: UnixStream,
-    /// The same socket, for reading.
-    reports: ChildStdout,
     /// Whether each further child of ours is one that the watcher has left behind.
     adopts: bool,
 }
 
-impl Child {
-    /// Starts the server between three pipes, in `spawn_env` if that is not our own environment.
-    pub(in crate::proxy) fn spawn(
+#[derive(Debug)]
+pub(in crate::proxy) struct Child {
+    watcher: Watcher,
+    /// The same socket, for reading.
+    reports: ChildStdout,
+}
+
+impl Starter {
+    pub(in crate::proxy) fn new(ends: ServerEnds) -> Result<Self, StartError> {
+        // The server gets from the watcher what the watcher has got from us.
+        reset_signals().map_err(StartError::system_refused)?;
+        let adopts = adopt_orphans();
+        let (process, control) = spawn_watcher(ends).map_err(StartError::watcher_not_started)?;
+        Ok(Self(Some(Watcher { process, control, adopts })))
+    }
+
+    /// Asks for the server, in `spawn_env` if that is not our own environment.
+    pub(in crate::proxy) fn start_server(
+        mut self,
         command: &[OsString],
         spawn_env: Option<&SpawnEnv>,
-        stdin: PipeReader,
-        stdout: PipeWriter,
-        stderr: PipeWriter,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Starting, StartError> {
         let (program, _) = super::split_command(command)?;
-        let adopts = adopt_orphans();
         let broken = StartError::watcher_not_started;
-        let (mut watcher, mut control) = spawn_watcher(stdin, stdout, stderr).map_err(broken)?;
         let env = spawn_env.map(|env| (&env.vars, env.dir.as_os_str()));
         let mut request = serde_json::to_vec(&(command, env)).map_err(|error| broken(error.into()))?;
         request.push(b'\n');
+        let mut watcher = self.0.take().ok_or_else(|| broken(io::ErrorKind::NotFound.into()))?;
+        watcher.control.write_all(&request).map_err(broken)?;
+        Ok(Starting { watcher, program: program.to_owned() })
+    }
+}
+
+/// Ends a watcher that was asked for nothing, and so has no children.
+impl Drop for Starter {
+    fn drop(&mut self) {
+        if let Some(watcher) = &mut self.0 {
+            let _ = watcher.process.kill();
+            let _ = watcher.process.wait();
+        }
+    }
+}
+
+impl Starting {
+    /// Waits until the server runs.
+    pub(in crate::proxy) fn wait_started(self) -> Result<Child, StartError> {
+        let Self { mut watcher, program } = self;
         let mut error_code = [0; 4];
-        control.write_all(&request).and_then(|()| control.read_exact(&mut error_code)).map_err(broken)?;
+        watcher.control.read_exact(&mut error_code).map_err(StartError::watcher_not_started)?;
         match i32::from_le_bytes(error_code) {
             0 => {}
             code => {
-                let _ = watcher.wait();
-                return Err(StartError::from_spawn_error(program, io::Error::from_raw_os_error(code)));
+                let _ = watcher.process.wait();
+                return Err(StartError::from_spawn_error(&program, io::Error::from_raw_os_error(code)));
             }
         }
-        let reports = control.try_clone().map(|socket| process::ChildStdout::from(OwnedFd::from(socket)));
+        let reports = watcher.control.try_clone().map(|socket| process::ChildStdout::from(OwnedFd::from(socket)));
         let reports = reports.and_then(ChildStdout::from_std).map_err(StartError::system_refused)?;
-        Ok(Self { watcher, control, reports, adopts })
+        Ok(Child { watcher, reports })
     }
+}
 
+impl Child {
     /// Cancel-safe.
     pub(in crate::proxy) async fn wait_for_exit(&mut self) -> ServerExit {
         // The watcher writes the four bytes at once.
@@ -92,20 +134,21 @@ impl Child {
 
     fn send_signal(&self, signal: Signal) {
         // A watcher that has ended needs no signal: `kill_and_reap` does what is left to do.
-        let _ = u8::try_from(signal.as_raw()).map(|signal| (&self.control).write(&[signal]));
+        let _ = u8::try_from(signal.as_raw()).map(|signal| (&self.watcher.control).write(&[signal]));
     }
 
     /// Ends all that is left, the watcher last, and releases the group's number.
-    pub(in crate::proxy) fn kill_and_reap(mut self) {
+    pub(in crate::proxy) fn kill_and_reap(self) {
+        let Watcher { process: mut watcher, mut control, adopts } = self.watcher;
         // Whoever has stopped the watcher must not keep it from ending the server.
-        let group = Pid::from_child(&self.watcher);
+        let group = Pid::from_child(&watcher);
         let _ = rustix::process::kill_process(group, Signal::CONT);
-        let _ = self.control.shutdown(Shutdown::Write);
-        let _ = self.control.set_nonblocking(false);
-        let _ = self.control.set_read_timeout(Some(KILL_WAIT));
+        let _ = control.shutdown(Shutdown::Write);
+        let _ = control.set_nonblocking(false);
+        let _ = control.set_read_timeout(Some(KILL_WAIT));
         let mut last = [0; 4];
         loop {
-            match self.control.read(&mut last) {
+            match control.read(&mut last) {
                 Ok(0) => break,
                 Ok(_) => {}
                 // It goes on without us.
@@ -114,8 +157,8 @@ impl Child {
         }
         // It is not an error if the group is already empty.
         let _ = rustix::process::kill_process_group(group, Signal::KILL);
-        let _ = self.watcher.wait();
-        if self.adopts && i32::from_le_bytes(last) != ALL_ENDED {
+        let _ = watcher.wait();
+        if adopts && i32::from_le_bytes(last) != ALL_ENDED {
             end_children(KILL_WAIT, |_, _| ());
         }
     }
@@ -137,19 +180,16 @@ fn adopt_orphans() -> bool {
 /// Starts a watcher, which leads a new process group, with the server's pipes and one end of a socket. It is our own
 /// program again and not a fork without exec: a fork would keep all files of the wrapper open, and look like a second
 /// wrapper in a process list.
-fn spawn_watcher(
-    stdin: PipeReader,
-    stdout: PipeWriter,
-    stderr: PipeWriter,
-) -> io::Result<(process::Child, UnixStream)> {
+fn spawn_watcher(ends: ServerEnds) -> io::Result<(process::Child, UnixStream)> {
+    let ServerEnds { stdin, stdout, stderr } = ends;
     let program = std::env::current_exe()?;
     let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     let (control, its_end) = UnixStream::pair()?;
     let number = its_end.as_raw_fd();
+    // Not between fork and exec: without that, the library starts a process without copying ours first.
+    set_inherited(number, 0)?;
     let mut command = Command::new(program);
     command.arg(SUBCOMMAND).arg(number.to_string()).process_group(0).stdin(stdin).stdout(stdout).stderr(stderr);
-    // SAFETY: between fork and exec only a system call is made; nothing is allocated and no lock is taken.
-    unsafe { command.pre_exec(move || set_inherited(number, 0)) };
     Ok((command.spawn()?, control))
 }
 

@@ -5,30 +5,41 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{PipeReader, PipeWriter};
 use std::path::Path;
 use std::process::Stdio;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, CreationFlags, JobObject, KillOnDrop};
 
-use super::{ServerExit, SpawnEnv, StartError, Stop};
+use super::{ServerEnds, ServerExit, SpawnEnv, StartError, Stop};
 use crate::lookup::{SearchEnv, SearchResult};
 
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+
+/// Starts one server.
+#[derive(Debug)]
+pub(in crate::proxy) struct Starter(ServerEnds);
+
+/// A server that runs.
+#[derive(Debug)]
+pub(in crate::proxy) struct Starting(Child);
 
 #[derive(Debug)]
 pub(in crate::proxy) struct Child {
     server: Box<dyn ChildWrapper>,
 }
 
-impl Child {
-    pub(in crate::proxy) fn spawn(
+impl Starter {
+    pub(in crate::proxy) fn new(ends: ServerEnds) -> Result<Self, StartError> {
+        Ok(Self(ends))
+    }
+
+    /// Starts the server, in `spawn_env` if that is not our own environment.
+    pub(in crate::proxy) fn start_server(
+        self,
         command: &[OsString],
         spawn_env: Option<&SpawnEnv>,
-        stdin: PipeReader,
-        stdout: PipeWriter,
-        stderr: PipeWriter,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Starting, StartError> {
+        let ServerEnds { stdin, stdout, stderr } = self.0;
         let (program, args) = super::split_command(command)?;
         let search = spawn_env.map_or_else(SearchEnv::of_this_process, SpawnEnv::search_env);
         let file = match search.find_program(program) {
@@ -51,9 +62,17 @@ impl Child {
         });
         wrapped.wrap(KillOnDrop).wrap(JobObject).wrap(flags);
         let server = wrapped.spawn().map_err(|error| StartError::from_windows_error(&file, &search, error))?;
-        Ok(Self { server })
+        Ok(Starting(Child { server }))
     }
+}
 
+impl Starting {
+    pub(in crate::proxy) fn wait_started(self) -> Result<Child, StartError> {
+        Ok(self.0)
+    }
+}
+
+impl Child {
     /// Cancel-safe.
     pub(in crate::proxy) async fn wait_for_exit(&mut self) -> ServerExit {
         match self.server.inner_mut().wait().await {
