@@ -59,9 +59,10 @@ impl Home {
         ours.into_iter().chain((0..self.peers.len()).map(Between::Peer)).collect()
     }
 
-    /// The size of the wrapper's log.
+    /// The size of the wrapper's log, of all its files.
     pub(crate) fn log_size(&self) -> u64 {
-        fs::metadata(self.path("state/policylayer/audit/echo.jsonl")).map_or(0, |log| log.len())
+        let files = fs::read_dir(self.path("state/policylayer/audit")).into_iter().flatten().flatten();
+        files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
     }
 
     /// Puts a lock beside the policy.
