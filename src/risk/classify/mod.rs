@@ -12,6 +12,7 @@ mod schema;
 mod targets;
 mod text;
 mod verb_objects;
+mod ways;
 mod word_table;
 mod words;
 

@@ -72,6 +72,7 @@ pub(super) fn read_name(name: &SplitName, objects: Objects) -> NameFindings<'_> 
     // `place_order` and the like, if nothing else tells the class. `credit_usage` is another matter.
     let mut words = last.words();
     if seen.found.is_none()
+        && !words.clone().any(|word| matches!(word, "report" | "reports"))
         && !words.clone().last().is_some_and(is_information)
         && let Some(word) = words.find(|word| is_money(word) || is_deal(word))
     {
@@ -90,6 +91,8 @@ pub(super) fn read_name(name: &SplitName, objects: Objects) -> NameFindings<'_> 
     }
     if seen.renews
         && let Some(word) = find_paid(name.words())
+        // What is changed of a number that one has costs nothing.
+        && !(seen.updates && word.starts_with("number"))
     {
         seen.raise_class(Class::Financial, word);
     }
@@ -99,6 +102,11 @@ pub(super) fn read_name(name: &SplitName, objects: Objects) -> NameFindings<'_> 
 /// Whether the next words begin with a verb that says what is done with the thing before it.
 fn is_said_next(next: &str, after_next: Option<&str>) -> bool {
     find_verb(next).is_some_and(|verb| verb.class <= Class::Write) && (!is_thing_too(next) || after_next.is_some())
+}
+
+/// Whether a word that ends a name says what is told about the thing before it.
+fn is_told_about(last: &str) -> bool {
+    is_information(last) || matches!(last, "counts" | "status" | "values")
 }
 
 /// Whether the last of the next words is a verb that says what is done with the things before it: `leave_application_get`.
@@ -163,6 +171,8 @@ struct NameReader<'n> {
     renews: bool,
     deals: bool,
     queries: bool,
+    /// It may only say what is told about a thing.
+    tells: bool,
     sends: bool,
     unknown: Unknown<'n>,
 }
@@ -210,9 +220,11 @@ impl<'n> NameReader<'n> {
             manages: is_found(|word| word == "manage"),
             posts: is_found(|word| word == "post") && name.words().last() == Some("post"),
             searches: matches!(self.verb, Some("filter" | "find" | "list" | "search")),
-            prepares: is_found(|word| {
-                matches!(word, "aggregate" | "handle" | "load" | "open" | "perform" | "prepare" | "process" | "use")
-            }) || is_found(|word| word == "track") && !name.words().any(is_counted),
+            prepares: self.tells
+                || is_found(|word| {
+                    matches!(word, "aggregate" | "handle" | "load" | "open" | "perform" | "prepare" | "process" | "use")
+                })
+                || is_found(|word| word == "track") && !name.words().any(is_counted),
             runs: matches!(self.verb, None | Some("query"))
                 && is_found(|word| matches!(word, "cypher" | "database" | "db" | "graphql" | "query" | "sql"))
                 || is_found(|word| matches!(word, "execute" | "run"))
@@ -266,6 +278,8 @@ impl<'n> NameReader<'n> {
             if is_thing {
                 continue;
             }
+            // Whether something is told about a build, or by mail, the description has to say: `build_info`, `email_summary`.
+            self.tells |= first && after_next.is_none() && is_handled_thing(word) && is_told_about(next);
             if matches!(word, "and" | "or" | "then" | "with") {
                 first = true;
                 // `list_and_vaporize` does more than list.

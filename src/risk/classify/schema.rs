@@ -46,6 +46,7 @@ pub(super) fn sign_of_arguments<'t>(
             raise(Class::Financial, taken);
         } else if changes && (is_element(words) || is_signing_key(words)) {
             raise(Class::Execute, taken);
+            pairs.signs |= is_signing_key(words);
         }
         pairs.add_words(words);
         let mut words = words.split_ascii_whitespace();
@@ -67,6 +68,9 @@ pub(super) fn sign_of_arguments<'t>(
                 }
             }
         }
+    }
+    if pairs.amount && pairs.signs {
+        raise(Class::Financial, Reason::Fixed("It takes an amount and the key that signs."));
     }
     if pairs.amount && pairs.currency {
         raise(Class::Financial, Reason::Fixed("It takes an amount and a currency."));
@@ -156,6 +160,7 @@ pub(super) fn take_a_message(arguments: &[Argument<'_>]) -> bool {
 struct ArgumentPairs {
     amount: bool,
     currency: bool,
+    signs: bool,
     recipient: bool,
     text: bool,
 }
@@ -193,7 +198,8 @@ fn of_name(words: &str, argument: &Argument<'_>, joined: &mut String) -> Option<
         "sql" | "command" | "commands" | "cmd" | "script" | "shell" | "shellcommand" | "javascript" | "callbackurl"
         | "callback" | "webhookurl" | "webhook" => return Some(Class::Execute),
         "code" | "expression" | "query" | "function" | "statement"
-            if about(&["execut", "evaluat", "javascript", "python", "sql", "code to run"]) =>
+            if about(&["execut", "evaluat", "javascript", "python", "sql", "code to run"])
+                && !about(&["jql", "kql", "logql", "nrql", "promql", "soql", "traceql"]) =>
         {
             return Some(Class::Execute);
         }

@@ -2,12 +2,13 @@
 
 use super::nouns::{is_activity, is_information, is_no_verb, is_noun};
 use super::verb_objects::class_with_object;
+use super::ways::find_ways;
 use super::word_table::WordTable;
 use super::words::{Break, Form, MAX_VERB, Tokens, VerbPlace, find_verb, visit_base_forms};
 use crate::risk::class::Class;
 
 /// Phrases that are used only about harmful tools.
-const PHRASES: [(&str, Class); 35] = [
+const PHRASES: [(&str, Class); 38] = [
     ("arbitrary code", Class::Execute),
     ("arbitrary command", Class::Execute),
     ("arbitrary commands", Class::Execute),
@@ -17,6 +18,9 @@ const PHRASES: [(&str, Class); 35] = [
     ("execute code", Class::Execute),
     ("executes code", Class::Execute),
     ("file input", Class::Execute),
+    ("opens a browser", Class::Execute),
+    ("opens browser", Class::Execute),
+    ("opens the browser", Class::Execute),
     ("sends an email", Class::Execute),
     ("sends a message", Class::Execute),
     ("will be sent to", Class::Execute),
@@ -48,7 +52,7 @@ const PHRASES: [(&str, Class); 35] = [
 /// The words that these phrases begin with.
 static PHRASE_STARTS: WordTable<64> = WordTable::new(&[
     "arbitrary automatically execute executes file sends will can can't cannot data irrecoverable irreversible irreversibly permanent permanently \
-     overwrites overwrite moves paid real spends transfer transfers",
+     opens overwrites overwrite moves paid real spends transfer transfers",
 ]);
 
 /// What a title or a description says.
@@ -104,6 +108,14 @@ pub(super) fn read_text(tokens: &Tokens) -> TextFindings<'_> {
         }
         // "Gets a user - use this to check or restore it": what it is good for is not what it does.
         at.is_advice |= word == "use" && before != Break::Word && at.opening.is_some();
+        if before == Break::Sentence {
+            at.tells = is_third(word);
+        }
+        at.has_object = next.is_some_and(|(next, before)| before == Break::Word && is_determiner(next));
+        if word == "crud" && at.sentence == 0 && !is_negation(at.previous) {
+            raise(Class::Destructive, word);
+            opening = opening.max(Some(Class::Destructive));
+        }
         if word.len() <= MAX_VERB
             && !is_negation(at.previous)
             && !is_label(next)
@@ -136,6 +148,10 @@ pub(super) fn read_text(tokens: &Tokens) -> TextFindings<'_> {
             at.opening = at.opening.or(opened);
         }
         at.before_previous = std::mem::replace(&mut at.previous, word);
+    }
+    if let Some((class, word)) = find_ways(tokens) {
+        raise(class, word);
+        opening = opening.max(Some(class));
     }
     let phrases = find_phrases(tokens);
     let said = PHRASES.iter().enumerate().filter(|(at, _)| phrases >> at & 1 == 1);
@@ -212,6 +228,28 @@ fn find_phrases(tokens: &Tokens) -> u64 {
     found
 }
 
+/// Whether the word after such a one says what the tool does.
+#[rustfmt::skip]
+fn is_subject(word: &str) -> bool {
+    matches!(word,
+        "tool" | "this" | "it" | "that" | "which" | "can" | "will" | "may" | "also" | "then" | "endpoint" | "operation" | "function"
+            | "method" | "immediately" | "automatically" | "permanently" | "recursively" | "optionally")
+}
+
+/// Whether a word is a verb that is said of the tool: "closes".
+fn is_third(word: &str) -> bool {
+    let mut is_verb = false;
+    if word.len() <= MAX_VERB {
+        visit_base_forms(word, |base, form| is_verb |= form == Form::Third && find_verb(base).is_some());
+    }
+    is_verb
+}
+
+/// Whether a word begins what a verb acts on: "book a flight", "switch it off", and no noun stands before it.
+fn is_determiner(word: &str) -> bool {
+    matches!(word, "a" | "an" | "any" | "each" | "it" | "its" | "off" | "on" | "the" | "them" | "this" | "your")
+}
+
 /// Whether what follows describes arguments and results, and not the tool.
 fn is_heading(word: &str, next: Option<(&str, Break)>) -> bool {
     matches!(
@@ -276,8 +314,8 @@ fn class_of_call<'t>(after: impl Iterator<Item = (&'t str, Break)>) -> Option<Cl
                 return Some(Class::Execute);
             }
             "aggregation" | "aggregations" | "avg" | "count" | "sum" | "analysis" | "audit" | "benchmark" | "check"
-            | "checks" | "diagnostics" | "find" | "get" | "list" | "lookup" | "queries" | "query" | "read"
-            | "report" | "search" | "searches" | "select" => {
+            | "checks" | "diagnostics" | "find" | "get" | "list" | "lookup" | "probe" | "queries" | "query"
+            | "read" | "report" | "search" | "searches" | "select" => {
                 class = class.or(Some(Class::Read));
             }
             "operation" | "operations" => {}
@@ -306,6 +344,10 @@ struct TextPlace<'t> {
     is_after_colon: bool,
     /// The sentence says that something is managed, and then how: "Manage lists: create, delete".
     manages: bool,
+    /// The word is one before what a verb acts on.
+    has_object: bool,
+    /// The sentence begins with a verb with an "s": "Closes all sessions, deletes the cookies".
+    tells: bool,
     /// What is said from here on is what the tool is good for.
     is_advice: bool,
 }
@@ -333,6 +375,18 @@ impl TextPlace<'_> {
             && matches!(self.before_previous, "add" | "adds")
     }
 
+    /// Whether a word acts on something: "Find and book a flight", but not "Get comments and label names". What is got is
+    /// converted for the caller.
+    fn acts(&self, word: &str) -> bool {
+        self.has_object && !matches!(word, "convert" | "converts")
+    }
+
+    /// Whether the sentence begins with a verb as this one is, which destroys: "Closes all sessions, deletes the cookies".
+    fn destroys(&self, class: Class) -> bool {
+        let is_joined = self.before == Some(Break::Clause) || matches!(self.previous, "and" | "or");
+        self.tells && is_joined && class >= Class::Destructive
+    }
+
     /// Whether a word that can be a verb is a verb here. In later sentences only "deletes" and the like say what the
     /// tool does: "delete" may be advice to its user.
     fn lets(&self, form: Form, (class, place): (Class, VerbPlace), word: &str) -> bool {
@@ -342,28 +396,7 @@ impl TextPlace<'_> {
             && !is_tool // "lists endpoint builds"
             // "If you can run a command" says nothing about the tool.
             && !matches!(self.before_previous, "you" | "agents" | "clients" | "users")
-            && matches!(
-                self.previous,
-                "tool"
-                    | "this"
-                    | "it"
-                    | "that"
-                    | "which"
-                    | "can"
-                    | "will"
-                    | "may"
-                    | "also"
-                    | "then"
-                    | "endpoint"
-                    | "operation"
-                    | "function"
-                    | "method"
-                    | "immediately"
-                    | "automatically"
-                    | "permanently"
-                    | "recursively"
-                    | "optionally"
-            )
+            && is_subject(self.previous)
             // "Wait for it to complete" waits; "use this to delete" deletes.
             || (self.previous == "to"
                 && self.sentence == 0
@@ -387,6 +420,7 @@ impl TextPlace<'_> {
         let is_joined = matches!(self.previous, "and" | "or");
         // "Get or set a value".
         let is_second = self.previous == "or" && self.word <= 2 && self.opening == Some(Form::Base);
+        let is_next = (is_listed || is_joined) && self.opening == Some(form) && self.acts(word);
         match (form, place) {
             (Form::Base, VerbPlace::Anywhere) => {
                 let is_way = self.manages && (is_listed || is_joined || self.before == Some(Break::Aside));
@@ -396,7 +430,10 @@ impl TextPlace<'_> {
             }
             (Form::Base, VerbPlace::First) => {
                 self.sentence == 0
-                    && (begins || is_second || self.manages && (is_listed || self.before == Some(Break::Aside)))
+                    && (begins
+                        || is_second
+                        || is_next
+                        || self.manages && (is_listed || self.before == Some(Break::Aside)))
             }
             // In "opens, sends and updates", the words are as often nouns; "deletes" is a verb everywhere.
             (Form::Third, VerbPlace::Anywhere) => {
@@ -407,9 +444,11 @@ impl TextPlace<'_> {
                 let goes_on = (is_listed || is_joined) && self.opening == Some(Form::Third);
                 // Later on, "rejects" and "retries" at the start may be of something else.
                 let is_own = if self.sentence == 0 || class >= Class::Destructive { begins } else { subject };
-                is_own || (!noun && (goes_on || (self.sentence == 0 && class >= Class::Destructive)))
+                is_own
+                    || (!noun
+                        && (goes_on || self.destroys(class) || (self.sentence == 0 && class >= Class::Destructive)))
             }
-            (Form::Third, VerbPlace::First) => self.sentence == 0 && begins,
+            (Form::Third, VerbPlace::First) => self.sentence == 0 && (begins || is_next),
             // "For deleting users" says what the tool does, "for debugging" what it is good for.
             (Form::Ing, VerbPlace::First) => false,
             (Form::Ing, VerbPlace::Anywhere) => self.sentence == 0 && matches!(self.previous, "for" | "by"),

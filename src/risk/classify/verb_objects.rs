@@ -4,7 +4,7 @@ use crate::risk::class::Class;
 
 /// Verbs that do something else to some objects than to others.
 #[rustfmt::skip]
-const WITH_OBJECT: [(&str, &[&str], Class); 30] = {
+const WITH_OBJECT: [(&str, &[&str], Class); 32] = {
     use Class::{Destructive, Execute, Read, Write};
     [
         ("apply", &["border", "borders", "filter", "format", "formatting", "label", "labels", "shading", "style", "table"], Write),
@@ -12,7 +12,7 @@ const WITH_OBJECT: [(&str, &[&str], Class); 30] = {
         ("clear", &["cache", "caches", "console", "default", "defaults", "filter", "filters", "highlight", "highlights", "selection", "snapshot"], Write),
         ("close", &["browser", "session", "tab"], Execute),
         ("compose", &["music", "song"], Execute),
-        ("convert", &["color", "colors", "coordinates", "coords", "currency", "id", "identifiers", "ids", "temperature", "time", "timestamp", "timezone", "unit", "units"], Read),
+        ("convert", &["color", "colors", "coordinates", "coords", "currency", "id", "identifiers", "ids", "number", "numbers", "temperature", "time", "timestamp", "timezone", "unit", "units"], Read),
         // What is stored of two things is taken apart; a connection is only closed.
         ("disconnect", &["account", "domain", "integration", "relation", "relations", "repositories", "repository"], Destructive),
         // A pull request that is declined is closed for good.
@@ -25,6 +25,9 @@ const WITH_OBJECT: [(&str, &[&str], Class); 30] = {
         ("format", &["bibliography", "citation", "citations"], Read),
         ("forward", &["geocode", "geocoding"], Read),
         ("generate", &["id", "link", "locator", "types", "url", "uuid"], Read),
+        // As to connect.
+        ("init", &["connection", "connections"], Execute),
+        ("initialize", &["connection", "connections"], Execute),
         ("merge", &["cell", "cells"], Write),
         ("move", &["cursor", "mouse"], Execute),
         // It is stored, as when it is created.

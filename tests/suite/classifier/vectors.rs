@@ -167,6 +167,19 @@ fn what_the_server_says_raises() {
         ("Run a shell command.", Execute),
         ("Executes arbitrary code and gets a user.", Execute),
         ("Run a find and delete.", Destructive),
+        // What an object follows is a verb, though it could be a noun.
+        ("Find and book a flight.", Execute),
+        ("Finds a flight, and books it.", Execute),
+        ("Find and switch on what is hidden. Opens a browser.", Execute),
+        ("CRUD users.", Destructive),
+        ("Switch to another account. Closes all sessions, deletes saved cookies.", Destructive),
+        // The worst of the ways counts, and one that is not known is no read.
+        ("User operations (list, find, remove)", Destructive),
+        ("User ops: list/get/find/metadata/count/search/read/delete_user. get is short.", Destructive),
+        ("Users: list, frobnicate, get", Execute),
+        ("User ops: list/frobnicate/delete", Destructive),
+        ("Gets users. Actions: list, set.", Write),
+        ("Initialize the connection.", Execute),
     ] {
         assert_class(json!({"name": "get_x", "description": description}), class, Confidence::Medium);
     }
@@ -182,6 +195,14 @@ fn what_the_server_says_raises() {
         "Formats a user.",
         "Gets changes since then, labels, and releases.",
         "Get statistics such as opens, clicks, and conversions.",
+        "Get comments and label names.",
+        "Fetch a page and convert it to text.",
+        "Gets advice, which includes the suggested operations: drop an index.",
+        "Get users, no CRUD.",
+        "Run a health probe.",
+        "Usage data. Actions: summary (of all), hosts, aggregate.",
+        "**Purpose:** List users with metadata: names, delete.",
+        "Get users with their allowed operations (read, delete).",
         "Get users: suggested indexes, drop index suggestions.",
         "Run a find query against users.",
         "Execute the search operation.",
@@ -265,10 +286,16 @@ fn what_is_meant_is_told_by_what_is_around_it() {
         ("exa_process", "Extract what a page says.", Read),
         ("execute_query", "Execute a read-only SQL query.", Read),
         ("run_report", "Runs a report of users.", Read),
+        ("build_info", "Get information about a build.", Read),
+        ("label_values", "List the values of a label.", Read),
+        ("reports_orders", "Get a report of orders.", Read),
     ] {
         assert_class(told(name, description), class, Confidence::High);
     }
     for (name, description, class) in [
+        ("email_summary", "", Execute),
+        ("email_summary", "Email a summary.", Execute),
+        ("email_summary", "Gets a summary and emails it.", Execute),
         ("get_x", "Use this to delete a user.", Destructive),
         ("get_x", "Wait for it to be found and delete it.", Destructive),
         ("deleting", "Search for places.", Execute),
@@ -354,6 +381,7 @@ fn arguments_tell() {
     }
     for properties in [
         json!({"query": {"type": "string"}, "code": {"description": "The country's code"}}),
+        json!({"query": {"description": "PromQL to execute"}}),
         json!({"from": {}, "to": {}}),
         json!({"amount": {}}),
         // A safety of the server's own.
@@ -380,6 +408,7 @@ fn arguments_tell() {
         (json!({"daily_budget": {}}), Financial),
         (json!({"spend_cap": {}}), Financial),
         (json!({"bidAmount": {}}), Financial),
+        (json!({"amount": {}, "privateKey": {}}), Financial),
         (json!({"selector": {}, "text": {}}), Execute),
     ] {
         assert_class(changing(properties), class, Confidence::Medium);
@@ -460,6 +489,7 @@ fn what_is_changed_counts() {
         ("update_subscription", Financial),
         ("create_addon", Financial),
         ("create_phone_number", Financial),
+        ("update_phone_number", Write),
         ("write_contract", Financial),
         ("update_user_subscription", Write),
         ("create_topic_subscription", Write),
