@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use super::action::Turn;
+use super::id_map::IdMap;
 use super::refusal::SubjectKind;
 use super::{Engine, Now};
 use crate::limits::{MAX_LISTED_TOOLS, MAX_OPEN, MAX_SOURCE_TEXT, MAX_TASKS};
@@ -40,7 +41,7 @@ const NAMING: [&str; 14] = [
 /// What gives the answers to the open requests.
 #[derive(Debug, Default)]
 pub(super) struct AnswerSources {
-    by_request: HashMap<IdKey, Source>,
+    by_request: IdMap<IdKey, Source>,
     by_task: HashMap<Box<str>, Source>,
     /// What the results of listed tools hold, as far as the listing tells.
     listed: HashMap<Box<str>, Vec<Returns>>,

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::action::Payload;
+use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
+use crate::wire::message::CallParams;
+use crate::wire::strict::CallMembers;
 
 /// A request of the client, as it is handled.
 pub(super) struct ClientRequest<'l> {
@@ -11,6 +14,8 @@ pub(super) struct ClientRequest<'l> {
     pub(super) key: IdKey,
     pub(super) method: &'l str,
     pub(super) params: Option<&'l str>,
+    /// What the reader has seen of them, if that is all.
+    pub(super) call: CallMembers<'l>,
     pub(super) line: &'l [u8],
     pub(super) received: Received,
 }
@@ -24,7 +29,12 @@ pub(super) enum Received {
     Before(Duration),
 }
 
-impl ClientRequest<'_> {
+impl<'l> ClientRequest<'l> {
+    /// Reads the parameters of a call.
+    pub(super) fn read_call(&self) -> Result<CallParams<'l>, Fault> {
+        CallParams::from_members(&self.call, self.params)
+    }
+
     /// Returns since when its client waits.
     pub(super) fn since(&self, now: Duration) -> Duration {
         match self.received {

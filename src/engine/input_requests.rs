@@ -15,7 +15,7 @@ use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
 use crate::wire::message::{Answer, decode_method, expect_object, traceparent};
 use crate::wire::method::ELICITATION_CREATE;
-use crate::wire::strict::{KeyLengths, StrictDepth};
+use crate::wire::strict::{KeyMarks, StrictDepth};
 use crate::wire::view;
 
 /// A question of the server: its key in `inputRequests` and its method, decoded, and its parameters as written.
@@ -33,7 +33,7 @@ impl Engine {
     pub(super) fn find_refused_input(
         &mut self,
         line: &[u8],
-        (part, keys): (Answer<'_>, KeyLengths),
+        (part, keys): (Answer<'_>, KeyMarks),
         task: Option<&str>,
         turn: &mut Turn<'_>,
     ) -> Option<String> {

@@ -13,6 +13,7 @@ mod approvals;
 mod call_gate;
 mod client_log;
 mod client_request;
+mod id_map;
 mod input_requests;
 mod item_requests;
 mod judged_pages;
@@ -85,7 +86,7 @@ use crate::wire::message::{self, Answer, Message};
 use crate::wire::method::{self, MethodKind};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::{Shape, Skim, skim_line};
-use crate::wire::strict::{KeyLengths, Reader, StrictDepth};
+use crate::wire::strict::{KeyMarks, Reader, StrictDepth};
 
 /// One session: the policy in force, and the open requests of each direction.
 #[derive(Debug)]
@@ -193,11 +194,13 @@ impl Engine {
     }
 
     fn read_client_line(&mut self, line: &[u8], turn: &mut Turn<'_>) {
-        let message =
-            self.reader.read_line(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::from_envelope(&envelope));
-        let handled = message.and_then(|message| match message {
+        let message = self
+            .reader
+            .read_line(line, StrictDepth::EVERYTHING)
+            .and_then(|envelope| Ok((Message::from_envelope(&envelope)?, envelope.call)));
+        let handled = message.and_then(|(message, call)| match message {
             Message::Request { id, key, method, params } => self.handle_client_request(
-                ClientRequest { id, key, method: &method, params, line, received: Received::Now },
+                ClientRequest { id, key, method: &method, params, call, line, received: Received::Now },
                 turn,
             ),
             Message::Notification { method, params } => {
@@ -385,7 +388,7 @@ impl Engine {
                 turn.push_note(format!("dropped the client's late answer to cancelled request {id}"));
             }
             Some(OpenRequest { kind: RequestKind::Call(request), .. }) => {
-                self.handle_call_answer(request, answer, turn);
+                self.handle_call_answer(request, (answer, KeyMarks::ANY), turn);
                 turn.forward_to_server();
             }
             Some(_) => turn.forward_to_server(),
@@ -439,7 +442,7 @@ impl Engine {
         &mut self,
         line: &[u8],
         (id, key): (&str, &IdKey),
-        (answer, keys): (Answer<'_>, KeyLengths),
+        (answer, keys): (Answer<'_>, KeyMarks),
         turn: &mut Turn<'_>,
     ) {
         if self.handle_own_answer(key, Some((line, answer)), turn) {
@@ -458,7 +461,7 @@ impl Engine {
         let is_list = matches!(open.kind, RequestKind::List(..));
         let task = open.kind.task().map(str::to_owned);
         let edited = match (open.kind, answer) {
-            (RequestKind::Call(call), answer) => self.treat_call_answer((&open.id, call), line, answer, turn),
+            (RequestKind::Call(call), answer) => self.treat_call_answer((&open.id, call), line, (answer, keys), turn),
             (RequestKind::Task(request), answer) => {
                 let treated = self.treat_task_answer((&open.id, &request), (line, answer), turn);
                 self.handle_task_answer(request, answer, turn);

@@ -1,8 +1,9 @@
 //! The requests of one direction that wait for their answer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::call_gate::CountedCall;
+use super::id_map::{IdMap, IdText};
 use super::list_filter::{ListKind, ListPart};
 use super::rounds::RoundCall;
 use super::tasks::TaskRequest;
@@ -109,7 +110,7 @@ impl PendingCall {
 #[derive(Debug)]
 pub(super) struct OpenRequest {
     /// As its sender wrote it.
-    pub(super) id: Box<str>,
+    pub(super) id: IdText,
     pub(super) kind: RequestKind,
 }
 
@@ -130,7 +131,7 @@ pub(super) enum AdmitError {
 /// The requests of one direction. Each direction has its own ids, and they do collide.
 #[derive(Debug, Default)]
 pub(super) struct OpenRequests {
-    by_id: HashMap<IdKey, OpenRequest>,
+    by_id: IdMap<IdKey, OpenRequest>,
     /// How much is kept of them.
     bytes: usize,
     /// Oldest first. The oldest is forgotten when there are too many.
@@ -231,7 +232,7 @@ impl OpenRequests {
     }
 
     /// Removes the call with this record number, and returns it with its id as its sender wrote it.
-    pub(super) fn take_call(&mut self, number: u64) -> Option<(Box<str>, PendingCall)> {
+    pub(super) fn take_call(&mut self, number: u64) -> Option<(IdText, PendingCall)> {
         let is_it = |open: &OpenRequest| match &open.kind {
             RequestKind::Call(PendingCall { draft: Some(draft), .. }) => draft.made_at().number == number,
             _ => false,
@@ -254,7 +255,7 @@ impl OpenRequests {
         (self.bytes, self.cancelled) = (0, VecDeque::new());
         let mut open: Vec<_> = self.by_id.drain().map(|(_, open)| open).collect();
         open.retain(|open| !matches!(open.kind, RequestKind::Cancelled));
-        open.sort_by(|one, other| (one.id.len(), &one.id).cmp(&(other.id.len(), &other.id)));
+        open.sort_by(|one, other| (one.id.len(), &*one.id).cmp(&(other.id.len(), &*other.id)));
         open
     }
 }

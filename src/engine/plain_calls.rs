@@ -2,11 +2,10 @@
 //! judged once, until the policy or the server's list is another one. What is done for every call that goes on belongs into
 //! `forward_call`, which these take as well.
 
-use std::collections::HashMap;
-
 use super::Engine;
 use super::action::Turn;
 use super::client_request::ClientRequest;
+use super::id_map::IdMap;
 use super::open_requests::PendingCall;
 use super::refusal::SubjectKind;
 use crate::limits::{MAX_PLAIN_CALLS, MAX_PLAIN_NAME};
@@ -18,7 +17,7 @@ use crate::wire::message::{AnswerShape, CallParams};
 #[derive(Debug, Default)]
 pub(super) struct PlainCalls {
     /// Each with its record, without what is a call's own; `None` if no log is kept.
-    passing: HashMap<Box<str>, Option<Draft>>,
+    passing: IdMap<Box<str>, Option<Draft>>,
 }
 
 impl PlainCalls {

@@ -25,7 +25,7 @@ use crate::visible::escape_invisible;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, CallParams, Message};
 use crate::wire::method;
-use crate::wire::strict::StrictDepth;
+use crate::wire::strict::{CallMembers, KeyMarks, StrictDepth};
 use crate::wire::view::find_member;
 
 use std::sync::Arc;
@@ -375,7 +375,15 @@ impl Engine {
         self.policy.work().begin_line(line.len());
         // It was read before.
         if let Ok(Message::Request { id, key, method, params }) = message {
-            let request = ClientRequest { id, key, method: &method, params, line, received: Received::Before(since) };
+            let request = ClientRequest {
+                id,
+                key,
+                method: &method,
+                params,
+                call: CallMembers::default(),
+                line,
+                received: Received::Before(since),
+            };
             let _ = match &*method {
                 method::TOOLS_CALL => self.handle_prepared_call(request, &known, turn),
                 method::COMPLETE => self.handle_completion(request, &known, turn),
@@ -397,7 +405,10 @@ impl Engine {
             return false;
         };
         let read = answer.map(|(_, answer)| answer);
-        turn.record_outcome(request.draft, read.map_or(Outcome::Error, outcome_of_answer));
+        turn.record_outcome(
+            request.draft,
+            read.map_or(Outcome::Error, |answer| outcome_of_answer(answer, KeyMarks::ANY)),
+        );
         match request.kind {
             OwnKind::Preview(preview) => self.finish_preview(id, describe_preview(&preview, read), turn),
             OwnKind::List(page) => self.finish_page(page, answer, request.until, turn),

@@ -11,6 +11,7 @@ use crate::record::{
     ArgumentRecorder, Client, Digest, Direction, Draft, Facts, Moment, Outcome, PROTOCOL_RULE, RELOAD_RULE, Under,
 };
 use crate::wire::message::Answer;
+use crate::wire::strict::KeyMarks;
 use crate::wire::view;
 
 #[derive(Debug, Default)]
@@ -122,10 +123,11 @@ impl Engine {
     }
 }
 
-pub(super) fn outcome_of_answer(answer: Answer<'_>) -> Outcome {
+/// Returns what became of a request, by its answer, which can have keys of these lengths.
+pub(super) fn outcome_of_answer(answer: Answer<'_>, keys: KeyMarks) -> Outcome {
     match answer {
         Answer::Error(_) => Outcome::Error,
-        Answer::Result(result) if is_error_result(result) => Outcome::ToolError,
+        Answer::Result(result) if keys.may_have("isError") && is_error_result(result) => Outcome::ToolError,
         Answer::Result(_) => Outcome::Ok,
     }
 }

@@ -11,7 +11,7 @@ use crate::visible::{escape_invisible, visible_lines};
 use crate::wire::fault::Fault;
 use crate::wire::message::{Answer, AnswerShape};
 use crate::wire::reply::{self, DecisionMeta};
-use crate::wire::strict::{Envelope, StrictDepth};
+use crate::wire::strict::{Envelope, KeyMarks, StrictDepth};
 use crate::wire::view::range_of;
 
 /// What becomes of a line of the server.
@@ -69,7 +69,7 @@ impl Engine {
         &mut self,
         (id, mut call): (&str, PendingCall),
         line: &[u8],
-        answer: Answer<'_>,
+        (answer, keys): (Answer<'_>, KeyMarks),
         turn: &mut Turn<'_>,
     ) -> Result<Option<Vec<u8>>, Fault> {
         let filtered = match (call.lists, answer) {
@@ -97,7 +97,7 @@ impl Engine {
         if let (Some(draft), false) = (&mut call.draft, self.notified.is_empty()) {
             draft.add_result(std::mem::take(&mut self.notified));
         }
-        self.handle_call_answer(call, answer, turn);
+        self.handle_call_answer(call, (answer, keys), turn);
         if treated.is_some() { Ok(treated) } else { filtered }
     }
 

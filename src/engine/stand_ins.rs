@@ -18,7 +18,7 @@ use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, AnswerShape, CallParams, Message};
 use crate::wire::method;
 use crate::wire::reply::{self, DecisionMeta, ErrorCode};
-use crate::wire::strict::StrictDepth;
+use crate::wire::strict::{CallMembers, StrictDepth};
 use crate::wire::view::range_of;
 
 /// What was put back in the open requests of the client.
@@ -100,7 +100,15 @@ impl Engine {
         let why = format!("{} holds a stand-in that was not made in this session.", foreign.place);
         match message {
             Message::Request { id, key, method, params } => {
-                let request = ClientRequest { id, key, method: &method, params, line, received: Received::Now };
+                let request = ClientRequest {
+                    id,
+                    key,
+                    method: &method,
+                    params,
+                    call: CallMembers::default(),
+                    line,
+                    received: Received::Now,
+                };
                 self.refuse_foreign_request(&request, why, turn);
             }
             Message::Notification { method, params } => {

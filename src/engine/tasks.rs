@@ -21,7 +21,7 @@ use crate::record::{self, Digest, Direction, Draft, Facts, LogEntry, Outcome, Re
 use crate::wire::fault::Fault;
 use crate::wire::message::{self, Answer, AnswerShape};
 use crate::wire::method;
-use crate::wire::strict::KeyLengths;
+use crate::wire::strict::KeyMarks;
 use crate::wire::view::{self, find_member};
 
 /// A JSON-RPC error that is about the request and not about the task: no such method, or no such task.
@@ -283,7 +283,9 @@ impl Engine {
     pub(super) fn handle_task_answer(&mut self, request: TaskRequest, answer: Answer<'_>, turn: &mut Turn<'_>) {
         let TaskRequest { task, method, draft } = request;
         match (method, answer) {
-            (method::TASKS_RESULT, Answer::Result(_)) => self.settle_task(&task, outcome_of_answer(answer), turn),
+            (method::TASKS_RESULT, Answer::Result(_)) => {
+                self.settle_task(&task, outcome_of_answer(answer, KeyMarks::ANY), turn)
+            }
             (method::TASKS_RESULT, Answer::Error(error)) => {
                 let code = find_member(error, "code").unwrap_or_default();
                 if !REQUEST_ERRORS.contains(&code) {
@@ -297,7 +299,7 @@ impl Engine {
             (method::TASKS_GET | method::TASKS_CANCEL, Answer::Result(state)) => self.follow_task(&task, state, turn),
             _ => {}
         }
-        turn.record_outcome(draft, outcome_of_answer(answer));
+        turn.record_outcome(draft, outcome_of_answer(answer, KeyMarks::ANY));
     }
 
     /// Handles a notification of the server about the state of a task. Returns why it must not reach the client.
@@ -306,14 +308,14 @@ impl Engine {
         if let Some(id) = &id {
             self.follow_task(id, state, turn);
         }
-        self.find_refused_input(line, (Answer::Result(state), KeyLengths::ANY), id.as_deref(), turn)
+        self.find_refused_input(line, (Answer::Result(state), KeyMarks::ANY), id.as_deref(), turn)
     }
 
     /// Follows a task to a state that the server gives.
     fn follow_task(&mut self, id: &str, state: &str, turn: &mut Turn<'_>) {
         let status = find_member(state, "status").and_then(view::decode_string);
         let outcome = match (status.as_deref(), find_member(state, "result")) {
-            (Some("completed"), Some(result)) => outcome_of_answer(Answer::Result(result)),
+            (Some("completed"), Some(result)) => outcome_of_answer(Answer::Result(result), KeyMarks::ANY),
             (Some("completed"), None) => {
                 // The result comes by `tasks/result`, if the client asks for it.
                 if let Some(task) = self.tasks.by_id.get_mut(id) {

@@ -22,11 +22,12 @@ use crate::record::{self, Direction, Draft, Enforcement, Facts, LogEntry, Outcom
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
+use crate::wire::strict::KeyMarks;
 use crate::wire::view;
 
 impl Engine {
     pub(super) fn handle_tools_call(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
-        let call = CallParams::read(request.params)?;
+        let call = request.read_call()?;
         self.recorder.record_client(|| call.client_info());
         self.note_call_source(&request, &call, turn);
         if let Some(request) = self.forward_plain_call(request, &call, turn) {
@@ -42,7 +43,7 @@ impl Engine {
         known: &Preparation,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault> {
-        let call = CallParams::read(request.params)?;
+        let call = request.read_call()?;
         self.recorder.record_client(|| call.client_info());
         self.note_call_source(&request, &call, turn);
         self.handle_read_call(request, call, known, turn);
@@ -257,7 +258,12 @@ impl Engine {
         self.client_requests.insert(key, id, RequestKind::Call(pending));
     }
 
-    pub(super) fn handle_call_answer(&mut self, call: PendingCall, answer: Answer<'_>, turn: &mut Turn<'_>) {
+    pub(super) fn handle_call_answer(
+        &mut self,
+        call: PendingCall,
+        (answer, keys): (Answer<'_>, KeyMarks),
+        turn: &mut Turn<'_>,
+    ) {
         let call = match answer {
             Answer::Result(result) => self.open_task(call, result, turn),
             Answer::Error(_) => Some(call),
@@ -266,7 +272,7 @@ impl Engine {
         if counted.is_none() && draft.is_none() {
             return;
         }
-        let outcome = outcome_of_answer(answer);
+        let outcome = outcome_of_answer(answer, keys);
         if let Some(counted) = counted {
             match answer {
                 Answer::Result(result)
@@ -288,6 +294,7 @@ impl Engine {
         let turn = &mut Turn::new(now, actions);
         commit.called.iter().for_each(|call| self.gate.forget_commit(call));
         let Some((id, call)) = self.client_requests.take_call(commit.entry.call_number()) else { return };
+        let id = &*id;
         if let Some(counted) = call.counted {
             self.gate.refund_call(*counted, now);
         }
@@ -297,7 +304,7 @@ impl Engine {
         let refusal = format_refusal(refused, commit.subject, &commit.name);
         turn.record_outcome(call.draft, Outcome::Refused);
         turn.push_note(format!("refused a call (id {id}) by {REQUIRED_RULE}: {why}"));
-        self.send_refusal(&id, call.shape, &refusal, turn);
+        self.send_refusal(id, call.shape, &refusal, turn);
     }
 
     /// Adds a record for each call that waits for its answer, in the form that it has if no answer comes.

@@ -11,6 +11,7 @@ use super::chain::Digest;
 use super::text::{write_number, write_text};
 use crate::limits::{MAX_LOGGED_ARGUMENTS, MAX_LOGGED_KEY, MAX_LOGGED_KEYS};
 use crate::visible::{escape_invisible_json, shorten};
+use crate::wire::text::is_plain_ascii;
 use crate::wire::view;
 
 /// How much of the arguments the log keeps.
@@ -73,7 +74,7 @@ impl ArgumentRecorder {
     pub(super) fn write_arguments(&self, arguments: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"keys\":[");
         let mut left_out = 0_u64;
-        for (count, member) in view::members(arguments).enumerate() {
+        for (count, written) in view::written_keys(arguments).enumerate() {
             if count >= MAX_LOGGED_KEYS {
                 left_out += 1;
                 continue;
@@ -81,8 +82,16 @@ impl ArgumentRecorder {
             if count > 0 {
                 out.push(b',');
             }
+            // Nearly all keys are written in the log as in the message.
+            if let Some(inside) = view::inside(written)
+                && inside.len() <= MAX_LOGGED_KEY
+                && is_plain_ascii(inside.as_bytes())
+            {
+                out.extend_from_slice(written.as_bytes());
+                continue;
+            }
             // A key that cannot be decoded holds a lone surrogate.
-            let key = member.key().unwrap_or("\u{fffd}".into());
+            let key = view::decode_string(written).unwrap_or("\u{fffd}".into());
             match key.len() <= MAX_LOGGED_KEY {
                 true => write_text(&key, out),
                 false => write_text(&shorten(&key, MAX_LOGGED_KEY), out),

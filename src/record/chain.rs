@@ -49,19 +49,23 @@ impl Digest {
     /// Returns its 64 digits.
     pub(crate) fn to_hex(self) -> [u8; 64] {
         let mut hex = [0; 64];
+        self.put_hex(&mut hex);
+        hex
+    }
+
+    /// Writes as many of its digits as there is room for.
+    fn put_hex(&self, hex: &mut [u8]) {
         for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
             let digit = |nibble: u8| b'0' + nibble + if nibble > 9 { b'a' - b'9' - 1 } else { 0 };
             *pair = [digit(byte >> 4), digit(byte & 0xf)];
         }
-        hex
     }
 
     /// Appends the first half of its digits as a JSON string: enough to tell texts apart.
     pub(super) fn write_half(self, out: &mut Vec<u8>) {
-        let hex = self.to_hex();
-        out.push(b'"');
-        out.extend_from_slice(hex.get(..32).unwrap_or_default());
-        out.push(b'"');
+        let mut text = *b"\"--------------------------------\"";
+        self.put_hex(text.get_mut(1..33).unwrap_or_default());
+        out.extend_from_slice(&text);
     }
 
     /// Appends it as a JSON string.

@@ -16,12 +16,16 @@ use super::traceparent::parse_traceparent;
 use super::{Approval, GOES_ON, Moment, RELOAD_RULE, ResultRecord, Under, VERSION};
 use crate::limits::MAX_KEPT_ARGUMENTS;
 use crate::policy::Effect;
+use crate::wire::kept_text::KeptText;
 use crate::wire::method::TOOLS_CALL;
 
-/// A decision whose outcome is still open.
+/// A decision whose outcome is still open. It is handed from place to place, so it is small.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a decision that is dropped is missing from the log"]
-pub struct Draft {
+pub struct Draft(Box<Decided>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Decided {
     /// The members that say what the message is and what was decided, as JSON, each after a comma.
     members: Arc<[u8]>,
     /// Where the effect, the rule and the reason are among them.
@@ -29,7 +33,7 @@ pub struct Draft {
     /// Another decision about the same message, in the place of that one.
     redecided: Option<Box<[u8]>>,
     arguments: Option<Kept>,
-    inputs: Option<Kept>,
+    inputs: Option<Box<Kept>>,
     recorder: ArgumentRecorder,
     client: Option<Client>,
     direction: Direction,
@@ -45,11 +49,14 @@ pub struct Draft {
     always_names_policy: bool,
 }
 
+/// Most arguments of calls are no longer.
+const SHORT_ARGUMENTS: usize = 64;
+
 /// Arguments, until the line is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kept {
     /// As they came.
-    AsSent(Arc<str>),
+    AsSent(KeptText<SHORT_ARGUMENTS>),
     /// As the line has them.
     Written(Arc<[u8]>),
 }
@@ -92,12 +99,12 @@ impl Draft {
         if let Some(traceparent) = facts.traceparent.and_then(parse_traceparent) {
             write_member("traceparent", Some(traceparent), &mut text);
         }
-        Self {
+        Self(Box::new(Decided {
             members: text.into(),
             decision,
             redecided: None,
             arguments: facts.arguments.map(|arguments| Kept::new(arguments, keyed)),
-            inputs: facts.inputs.map(|inputs| Kept::new(inputs, keyed)),
+            inputs: facts.inputs.map(|inputs| Box::new(Kept::new(inputs, keyed))),
             recorder: keyed.clone(),
             client: client.cloned(),
             direction: facts.direction,
@@ -107,12 +114,16 @@ impl Draft {
             result: None,
             under: Arc::default(),
             always_names_policy: facts.rule == RELOAD_RULE,
-        }
+        }))
     }
 
     /// Returns the draft without what is a call's own.
     pub(crate) fn without_arguments(&self) -> Self {
-        Self { arguments: None, inputs: None, approval: None, result: None, client: None, ..self.clone() }
+        let mut draft = self.clone();
+        let plain = &mut *draft.0;
+        (plain.arguments, plain.inputs, plain.client) = (None, None, None);
+        (plain.approval, plain.result) = (None, None);
+        draft
     }
 
     /// Returns the draft of a call like this one, with other arguments.
@@ -123,39 +134,42 @@ impl Draft {
         keyed: &ArgumentRecorder,
         made: Moment,
     ) -> Self {
-        Self {
-            members: Arc::clone(&self.members),
-            decision: self.decision.clone(),
+        Self(Box::new(Decided {
+            members: Arc::clone(&self.0.members),
+            decision: self.0.decision.clone(),
             redecided: None,
             arguments: Some(Kept::new(arguments, keyed)),
             inputs: None,
             recorder: keyed.clone(),
             client: client.cloned(),
-            direction: self.direction,
+            direction: self.0.direction,
             made,
             passed_on: made.session,
             approval: None,
             result: None,
-            under: Arc::clone(&self.under),
+            under: Arc::clone(&self.0.under),
             always_names_policy: false,
-        }
+        }))
     }
 
     /// Returns the draft of the record of a person's answer about this call, which came after the call was answered.
     pub fn for_late_answer(&self, made: Moment) -> Self {
-        Self { direction: Direction::Wrapper, made, passed_on: made.session, ..self.clone() }
+        let mut draft = self.clone();
+        (draft.0.direction, draft.0.made, draft.0.passed_on) = (Direction::Wrapper, made, made.session);
+        draft
     }
 
     /// Returns the draft with another decision about the same message.
-    pub fn with_decision(self, effect: Effect, rule: &str, reason: Option<&str>) -> Self {
+    pub fn with_decision(mut self, effect: Effect, rule: &str, reason: Option<&str>) -> Self {
         let mut decided = Vec::new();
         write_decision(effect, rule, reason, &mut decided);
-        Self { redecided: Some(decided.into()), ..self }
+        self.0.redecided = Some(decided.into());
+        self
     }
 
     /// Returns when the decision was made.
     pub fn made_at(&self) -> Moment {
-        self.made
+        self.0.made
     }
 
     /// Returns its approximate size in memory, in bytes.
@@ -164,39 +178,42 @@ impl Draft {
     }
 
     fn length(&self) -> usize {
-        let kept = self.arguments.iter().chain(&self.inputs).map(Kept::len);
-        self.members.len() + kept.sum::<usize>()
+        let Decided { members, arguments, inputs, .. } = &*self.0;
+        let arguments = arguments.as_ref().map_or(0, Kept::len) + inputs.as_ref().map_or(0, |inputs| inputs.len());
+        size_of::<Decided>() + members.len() + arguments
     }
 
     /// Sets what it was decided under.
     pub fn set_under(&mut self, under: impl Into<Arc<Under>>) {
-        self.under = under.into();
+        self.0.under = under.into();
     }
 
     /// Adds what a person was asked, and answered.
     pub fn set_approval(&mut self, approval: Approval) {
-        self.approval = Some(Box::new(approval));
+        self.0.approval = Some(Box::new(approval));
     }
 
     /// Adds what was done to its result.
     pub fn add_result(&mut self, result: ResultRecord) {
         if !result.is_empty() {
-            self.result.get_or_insert_default().add(result);
+            self.0.result.get_or_insert_default().add(result);
         }
     }
 
     /// Sets when the message was passed on, if that was later than the decision: `session` after the session began.
     pub fn set_passed_on(&mut self, session: Duration) {
-        self.passed_on = session;
+        self.0.passed_on = session;
     }
 
     /// Completes the decision with its outcome, `session` after the session began. A message that was never passed on
     /// took no time.
     pub fn finish(self, outcome: Outcome, session: Duration) -> LogEntry {
-        let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.passed_on));
+        let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.0.passed_on));
         LogEntry { draft: self, outcome, took }
     }
+}
 
+impl Decided {
     fn write_arguments(&self, member: &[u8], kept: &Kept, out: &mut Vec<u8>) {
         out.extend_from_slice(member);
         match kept {
@@ -250,7 +267,7 @@ pub struct SessionName {
 impl LogEntry {
     /// Returns the number of the decision in its session, from 1.
     pub fn call_number(&self) -> u64 {
-        self.draft.made.number
+        self.draft.0.made.number
     }
 
     /// Returns its approximate size in memory, in bytes.
@@ -260,12 +277,12 @@ impl LogEntry {
 
     /// Returns what it was decided under.
     pub fn under(&self) -> Under {
-        *self.draft.under
+        *self.draft.0.under
     }
 
     /// Returns what the client says it is.
     pub(crate) fn client(&self) -> Option<&Client> {
-        self.draft.client.as_ref()
+        self.draft.0.client.as_ref()
     }
 
     /// Appends the line by itself, newline included, that follows the line with the digest `previous`: as version 1 has it, with
@@ -283,7 +300,7 @@ impl LogEntry {
     /// Appends a line that goes on with a block: what is the same in all its lines stands in the first, and what is almost always
     /// the same is left out.
     pub(crate) fn write_next_line(&self, named: Under, out: &mut Vec<u8>) {
-        let draft = &self.draft;
+        let draft = &*self.draft.0;
         out.extend_from_slice(GOES_ON);
         write_number(draft.made.number, out);
         write_time_member(draft.made.unix, out);
@@ -292,7 +309,8 @@ impl LogEntry {
             write_member("direction", Some(draft.direction.as_str()), out);
         }
         self.write_decided(out);
-        for (member, kept) in [(&b",\"arguments\":"[..], &draft.arguments), (b",\"inputs\":", &draft.inputs)] {
+        let inputs = draft.inputs.as_deref();
+        for (member, kept) in [(&b",\"arguments\":"[..], draft.arguments.as_ref()), (b",\"inputs\":", inputs)] {
             if let Some(kept) = kept {
                 draft.write_arguments(member, kept, out);
             }
@@ -301,9 +319,10 @@ impl LogEntry {
             out.extend_from_slice(b",\"result\":");
             write_json(result, out);
         }
-        out.extend_from_slice(b",\"outcome\":\"");
-        out.extend_from_slice(self.outcome.as_str().as_bytes());
-        out.push(b'"');
+        match self.outcome {
+            Outcome::Ok => out.extend_from_slice(b",\"outcome\":\"ok\""),
+            other => write_member("outcome", Some(other.as_str()), out),
+        }
         if let Some(took) = self.took {
             out.extend_from_slice(b",\"ms\":");
             write_milliseconds(took, out);
@@ -316,7 +335,7 @@ impl LogEntry {
     }
 
     fn write_decided(&self, out: &mut Vec<u8>) {
-        let draft = &self.draft;
+        let draft = &*self.draft.0;
         match &draft.redecided {
             None => out.extend_from_slice(&draft.members),
             Some(decided) => {
@@ -329,8 +348,8 @@ impl LogEntry {
     }
 
     fn write_under(&self, named: Under, out: &mut Vec<u8>) {
-        let Under { policy, lock } = *self.draft.under;
-        let is_named = |policy: &Digest| !self.draft.always_names_policy && Some(*policy) == named.policy;
+        let Under { policy, lock } = *self.draft.0.under;
+        let is_named = |policy: &Digest| !self.draft.0.always_names_policy && Some(*policy) == named.policy;
         if let Some(policy) = policy.filter(|policy| !is_named(policy)) {
             out.extend_from_slice(b",\"policy\":");
             policy.write_json(out);
@@ -346,7 +365,7 @@ impl LogEntry {
         let mut next = Vec::new();
         self.write_next_line(named, &mut next);
         let mut head = Vec::new();
-        write_head(version, previous, self.draft.made.unix, session, &mut head);
+        write_head(version, previous, self.draft.0.made.unix, session, &mut head);
         let client = self.client().map(Client::to_json);
         let completed = super::complete::complete_line(&head, client.as_deref(), &next);
         out.extend_from_slice(&completed.unwrap_or_default());

@@ -88,6 +88,16 @@ fn put_digits(number: u64, digits: &mut [u8]) {
     }
 }
 
+/// The numbers below a hundred, with two digits each.
+const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut number) = ([[0; 2]; 100], 0);
+    while number < pairs.len() {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
 fn last_digit(number: u64) -> u8 {
     b'0' + u8::try_from(number % 10).unwrap_or_default()
 }
@@ -113,15 +123,20 @@ pub(super) fn write_time_member(unix: Duration, out: &mut Vec<u8>) {
     let year = year + era * 400 + u64::from(month <= 2);
     let micros = u64::from(unix.subsec_micros());
     let mut text = *b",\"time\":\"0000-00-00T00:00:00.000000Z\"";
-    let mut put =
-        |at: usize, count: usize, number| put_digits(number, text.get_mut(at..at + count).unwrap_or_default());
-    put(9, 4, year);
-    put(14, 2, month);
-    put(17, 2, day);
-    put(20, 2, seconds / 3_600);
-    put(23, 2, seconds / 60 % 60);
-    put(26, 2, seconds % 60);
-    put(29, 6, micros);
+    let mut put = |at: usize, number: u64| {
+        let pair = PAIRS.get((number % 100) as usize).copied().unwrap_or_default();
+        (text[at], text[at + 1]) = (pair[0], pair[1]);
+    };
+    put(9, year / 100);
+    put(11, year);
+    put(14, month);
+    put(17, day);
+    put(20, seconds / 3_600);
+    put(23, seconds / 60 % 60);
+    put(26, seconds % 60);
+    put(29, micros / 10_000);
+    put(31, micros / 100);
+    put(33, micros);
     out.extend_from_slice(&text);
 }
 

@@ -9,7 +9,7 @@ use super::fault::{Fault, excerpt};
 use super::id::IdKey;
 use super::method::{MethodClass, TOOLS_CALL, classify_method};
 use super::params::read_uri;
-use super::strict::{Envelope, KeyLengths};
+use super::strict::{CallMembers, Envelope, KeyMarks};
 use super::view;
 use crate::limits::MAX_NAME;
 
@@ -43,7 +43,7 @@ pub enum Message<'l> {
         /// The result or the error.
         answer: Answer<'l>,
         /// Which keys that can have.
-        keys: KeyLengths,
+        keys: KeyMarks,
     },
 }
 
@@ -193,9 +193,25 @@ impl<'l> CallParams<'l> {
             "arguments" => arguments = Some(value),
             _ => {}
         })?;
+        call.with_called(name, arguments)
+    }
+
+    /// As [`CallParams::read`], by what the reader has seen of them.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn from_members(members: &CallMembers<'l>, params: Option<&'l str>) -> Result<Self, Fault> {
+        let CallMembers { name, arguments, meta, is_whole } = *members;
+        if !is_whole {
+            return Self::read(params);
+        }
+        Self { meta: meta.filter(|meta| *meta != "null"), ..Self::default() }.with_called(name, arguments)
+    }
+
+    fn with_called(self, name: Option<&'l str>, arguments: Option<&'l str>) -> Result<Self, Fault> {
         let name = read_name(name.unwrap_or_default())?;
         let has_null_arguments = arguments == Some("null");
-        Ok(Self { name, arguments: expect_object("arguments", arguments)?, has_null_arguments, ..call })
+        Ok(Self { name, arguments: expect_object("arguments", arguments)?, has_null_arguments, ..self })
     }
 
     /// Reads the parameters of a request about a resource, which were read strictly before. The name is the URI; empty if

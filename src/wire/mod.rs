@@ -8,6 +8,7 @@ pub mod frame;
 mod host_address;
 pub mod http;
 pub mod id;
+pub(crate) mod kept_text;
 pub mod lookalike;
 pub mod message;
 pub mod method;

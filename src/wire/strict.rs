@@ -8,14 +8,19 @@
 //! It takes one pass, no recursion, and after the first few lines no allocation. serde_json cannot do this: it refuses
 //! lone surrogates and numbers that overflow, and it does not see duplicates without building values.
 
+mod level;
+mod members;
 mod scalar;
 mod string;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
-use super::text::{is_plain_key, push_decoded};
+use super::text::push_decoded;
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
-use string::{RawText, Spelling};
+use level::{KeyPlace, Level, LevelKind};
+use members::CALL_MEMBER_KEYS;
+pub use members::{CallMembers, KeyMarks};
+use string::Spelling;
 
 /// The keys of a JSON-RPC message.
 pub const ENVELOPE_KEYS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
@@ -50,8 +55,10 @@ pub struct Envelope<'l> {
     pub result: Option<&'l str>,
     /// The error of a response.
     pub error: Option<&'l str>,
-    /// Which keys the objects in it can have, such as those of the result.
-    pub inner_keys: KeyLengths,
+    /// Which keys the result or the error can have.
+    pub inner_keys: KeyMarks,
+    /// The members of the parameters that nearly all calls have.
+    pub call: CallMembers<'l>,
     /// Whether it has members that the protocol does not know.
     pub has_others: bool,
 }
@@ -72,63 +79,16 @@ impl Envelope<'_> {
     }
 }
 
-/// The lengths of keys, by which most names are told not to be among them. Only of plain keys is the length enough: of printable
-/// ASCII, without escapes or blanks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeyLengths(u64);
-
-impl KeyLengths {
-    /// What may be any keys.
-    pub const ANY: Self = Self(u64::MAX);
-    const NOT_PLAIN: u64 = 1 << 63;
-
-    /// Whether some key may be this name, of ASCII and shorter than 63 bytes, or be taken for it by some parser.
-    pub fn may_have(self, name: &str) -> bool {
-        self.0 & (Self::NOT_PLAIN | Self::bit(name.len())) != 0
-    }
-
-    fn bit(length: usize) -> u64 {
-        if length < 63 { 1 << length } else { Self::NOT_PLAIN }
-    }
-
-    #[inline]
-    fn add(&mut self, key: &[u8]) {
-        self.0 |= if is_plain_key(key) { Self::bit(key.len()) } else { Self::NOT_PLAIN };
-    }
-}
-
 /// Up to this many keys, duplicates are found by comparing each pair; beyond it, by sorting.
 const FEW_KEYS: usize = 16;
 
 /// What was scanned, or what is wrong with the line. A fault is large and rare, so it is elsewhere.
 type Scanned<T> = Result<T, Box<Fault>>;
 
-/// An open container: where its keys begin, or an array.
-#[derive(Clone, Copy, Debug)]
-enum Level {
-    Array,
-    Object { keys: usize },
-}
-
-/// A key: in the line, or decoded in the reader's arena.
-#[derive(Clone, Copy, Debug)]
-struct KeyPlace {
-    /// `start << 1`, with the lowest bit set if the key is in the arena.
-    place: u32,
-    len: u32,
-}
-
-impl KeyPlace {
-    /// `None` if it is too far away.
-    #[inline]
-    fn new(start: usize, len: usize, arena: u64) -> Option<Self> {
-        Some(Self { place: u32::try_from((start as u64) << 1 | arena).ok()?, len: u32::try_from(len).ok()? })
-    }
-}
-
 /// Reads lines strictly, and keeps its buffers from one line to the next.
 #[derive(Debug, Default)]
 pub struct Reader {
+    /// Those around each depth.
     levels: Vec<Level>,
     keys: Vec<KeyPlace>,
     /// Decoded keys, for those that are written with escapes.
@@ -156,12 +116,12 @@ impl Reader {
     }
 
     fn start_scan<'l>(&mut self, text: &'l str, depth: StrictDepth, outermost: Outermost) -> Scan<'_, 'l> {
-        self.levels.clear();
+        self.levels.resize(MAX_DEPTH, Level::OUTSIDE);
         self.keys.clear();
         self.arena.clear();
         self.has_lone_surrogate = false;
         if self.keys.capacity() * size_of::<KeyPlace>() + self.arena.capacity() > KEEP_BUFFER {
-            *self = Self::default();
+            *self = Self { levels: std::mem::take(&mut self.levels), ..Self::default() };
         }
         Scan {
             reader: self,
@@ -171,7 +131,8 @@ impl Reader {
             outermost,
             members: [None; _],
             member: (0, 0),
-            inner_keys: KeyLengths::default(),
+            inner: (0, 0),
+            inner_keys: KeyMarks::default(),
         }
     }
 }
@@ -197,12 +158,22 @@ struct Scan<'r, 'l> {
     bytes: &'l [u8],
     depth: StrictDepth,
     outermost: Outermost,
-    /// In the order of [`ENVELOPE_KEYS`]; the last place is that of all others.
-    members: [Option<&'l str>; ENVELOPE_KEYS.len() + 1],
+    /// In the order of [`ENVELOPE_KEYS`], with a place for all others; then those of the parameters in the order of
+    /// [`CALL_MEMBER_KEYS`], with a place for all others.
+    members: [Option<&'l str>; OTHER_PARAMS + 1],
     /// The member of the outermost object that is being read, and where its value begins.
     member: (usize, usize),
-    inner_keys: KeyLengths,
+    /// The same for the parameters.
+    inner: (usize, usize),
+    inner_keys: KeyMarks,
 }
+
+/// Places of members.
+const PARAMS: usize = 3;
+const RESULT: usize = 4;
+const ERROR: usize = 5;
+const OTHER: usize = ENVELOPE_KEYS.len();
+const OTHER_PARAMS: usize = OTHER + 1 + CALL_MEMBER_KEYS.len();
 
 impl<'l> Scan<'_, 'l> {
     fn scan_message(mut self) -> Scanned<Envelope<'l>> {
@@ -214,9 +185,12 @@ impl<'l> Scan<'_, 'l> {
             Some(b'\r') => return Err(Fault::CarriageReturn(at).into()),
             Some(_) => return Err(Fault::Trailing(at).into()),
         }
-        let [jsonrpc, id, method, params, result, error, other] = self.members;
+        let [jsonrpc, id, method, params, result, error, other, name, arguments, meta, other_params] = self.members;
         let has_others = other.is_some();
-        Ok(Envelope { jsonrpc, id, method, params, result, error, inner_keys: self.inner_keys, has_others })
+        // Where keys are not judged, one may stand twice.
+        let is_whole = other_params.is_none() && self.depth.0 >= 2;
+        let call = CallMembers { name, arguments, meta, is_whole };
+        Ok(Envelope { jsonrpc, id, method, params, result, error, inner_keys: self.inner_keys, call, has_others })
     }
 
     fn scan_object(mut self) -> Scanned<()> {
@@ -256,25 +230,29 @@ impl<'l> Scan<'_, 'l> {
     /// Scans a value in one loop, without recursion.
     fn scan_value(&mut self, at: usize) -> Scanned<usize> {
         // The innermost open container; those around it are among the levels. The outermost value is in none.
-        let (mut level, mut depth) = (Level::Array, 0);
+        let (mut level, mut depth) = (Level::OUTSIDE, 0);
         let (mut at, mut byte) = (at, self.byte(at));
         loop {
-            if let Level::Object { keys } = level {
-                (at, byte) = self.scan_key(at, byte, depth, keys)?;
+            if level.kind == LevelKind::Object {
+                (at, byte) = self.scan_key(at, byte, depth, &mut level)?;
             }
             match byte {
-                b'"' => at = self.scan_string(at)?.end + 1,
+                // Nearly all values are strings and containers.
+                _ if byte == b'"' => at = self.scan_string(at)? + 1,
                 b'{' | b'[' => {
                     if depth == MAX_DEPTH {
                         return Err(Fault::Depth.into());
                     }
                     let end = byte + 2;
-                    let keys = self.reader.keys.len();
-                    let inner = if byte == b'{' { Level::Object { keys } } else { Level::Array };
+                    let kind = if byte == b'{' { LevelKind::Object } else { LevelKind::Array };
                     (at, byte) = self.skip_blanks(at + 1);
                     if byte != end {
-                        self.reader.levels.push(level);
-                        (level, depth) = (inner, depth + 1);
+                        if let Some(outer) = self.reader.levels.get_mut(depth) {
+                            *outer = level;
+                        }
+                        // There are fewer keys than a key's place can tell.
+                        level = Level { kind, keys: self.reader.keys.len() as u32, lengths: 0 };
+                        depth += 1;
                         continue;
                     }
                     at += 1;
@@ -289,112 +267,145 @@ impl<'l> Scan<'_, 'l> {
             loop {
                 match depth {
                     0 => return Ok(at),
-                    1 => self.end_member(at),
+                    1 => self.end_member(self.member, at),
+                    2 if self.member.0 == PARAMS && level.kind == LevelKind::Object => self.end_member(self.inner, at),
                     _ => {}
                 }
                 (at, byte) = self.skip_blanks(at);
-                match (byte, level) {
-                    (b',', _) => {
+                match byte {
+                    b',' => {
                         (at, byte) = self.skip_blanks(at + 1);
                         break;
                     }
-                    (b'}', Level::Object { keys }) => self.check_duplicates(keys)?,
-                    (b']', Level::Array) => {}
+                    b'}' if level.kind == LevelKind::Object => self.check_duplicates(level.keys as usize)?,
+                    b']' if level.kind == LevelKind::Array => {}
                     _ => return Err(self.unexpected(at)),
                 }
                 (at, depth) = (at + 1, depth - 1);
-                level = self.reader.levels.pop().unwrap_or(Level::Array);
+                level = self.reader.levels.get(depth).copied().unwrap_or(Level::OUTSIDE);
             }
         }
     }
 
-    /// Scans a key and its colon. If the object is judged, the key is remembered and compared with those before it, which begin at
-    /// `keys`. Returns where the value begins, and with what.
+    /// Scans a key and its colon. If the object is judged, the key is remembered and compared with those before it in its `level`.
+    /// Returns where the value begins, and with what.
     #[inline]
-    fn scan_key(&mut self, at: usize, byte: u8, depth: usize, keys: usize) -> Scanned<(usize, u8)> {
+    fn scan_key(&mut self, at: usize, byte: u8, depth: usize, level: &mut Level) -> Scanned<(usize, u8)> {
         if byte != b'"' {
             return Err(self.unexpected(at));
         }
-        let key = self.scan_string(at)?;
-        let (at, byte) = self.skip_blanks(key.end + 1);
-        if byte != b':' {
-            return Err(self.unexpected(at));
-        }
+        let start = at + 1;
+        let (end, spelling) = match self.short_string_end(start) {
+            Some(end) => (end, Spelling::Plain),
+            None => self.scan_other_string(start)?,
+        };
+        let at = match self.byte(end + 1) {
+            b':' => end + 1,
+            _ => self.skip_to_colon(end + 1)?,
+        };
         let (at, byte) = self.skip_blanks(at + 1);
-        if depth == 2 {
-            self.inner_keys.add(self.bytes.get(key.start..key.end).unwrap_or_default());
-        }
-        if depth <= self.depth.0 {
-            self.remember_key(key, keys)?;
+        if depth == 2 && matches!(self.member.0, RESULT | ERROR) {
+            self.inner_keys.add(self.bytes.get(start..end).unwrap_or_default());
         }
         if depth == 1 {
-            self.member = (self.find_member(key)?, at);
+            self.member = (self.find_member((start, end), spelling, level)?, at);
+        } else if depth <= self.depth.0 {
+            self.remember_key(start, end, spelling, level)?;
+        }
+        if depth == 2 && self.member.0 == PARAMS {
+            self.inner = (self.find_param(start, end), at);
         }
         Ok((at, byte))
     }
 
-    /// Returns the place of a member of the outermost object.
+    #[inline(never)]
+    fn skip_to_colon(&self, at: usize) -> Scanned<usize> {
+        let (at, byte) = self.skip_blanks(at);
+        if byte == b':' { Ok(at) } else { Err(self.unexpected(at)) }
+    }
+
+    /// Returns the place of a member of the outermost object, which is judged always.
     #[inline]
-    fn find_member(&self, key: RawText) -> Scanned<usize> {
-        let written = self.bytes.get(key.start..key.end).unwrap_or_default();
-        match ENVELOPE_KEYS.iter().position(|name| name.as_bytes() == written) {
+    fn find_member(&mut self, (start, end): (usize, usize), spelling: Spelling, level: &mut Level) -> Scanned<usize> {
+        let written = self.bytes.get(start..end).unwrap_or_default();
+        let place = ENVELOPE_KEYS.iter().position(|name| name.as_bytes() == written);
+        match place.filter(|place| self.outermost == Outermost::Message && self.members.get(*place) == Some(&None)) {
             Some(place) => Ok(place),
-            None => self.check_other_key(key).map(|()| ENVELOPE_KEYS.len()),
+            None => self.find_other_member((start, end), spelling, level),
         }
     }
 
-    /// Checks that nobody takes a key of a message, which is not written as one of the protocol's, for one of those.
     #[inline(never)]
-    fn check_other_key(&self, key: RawText) -> Scanned<()> {
+    fn find_other_member(
+        &mut self,
+        (start, end): (usize, usize),
+        spelling: Spelling,
+        level: &mut Level,
+    ) -> Scanned<usize> {
+        self.remember_key(start, end, spelling, level)?;
         if self.outermost == Outermost::Inner {
-            return Ok(());
+            return Ok(OTHER);
         }
-        let text = self.last_key_text(key);
+        let text = self.last_key_text(start, end);
+        // What is found at once is not among the remembered keys.
+        let mut known = self.members.iter().zip(ENVELOPE_KEYS);
+        let mut is_there = |name: &str| known.any(|(member, of)| member.is_some() && of == name);
         match lookalike::compare_key(text, &ENVELOPE_KEYS) {
+            Likeness::Is(name) if is_there(name) => Err(Fault::Duplicate(excerpt(text)).into()),
             Likeness::Is(name) => Err(Fault::EscapedKey(name).into()),
             Likeness::Like(name) => Err(Fault::LookAlike { key: excerpt(text), name }.into()),
-            Likeness::Other => Ok(()),
+            Likeness::Other => Ok(OTHER),
         }
     }
 
+    /// Returns the place of a member of the parameters.
     #[inline]
-    fn end_member(&mut self, at: usize) {
-        let (place, start) = self.member;
+    fn find_param(&self, start: usize, end: usize) -> usize {
+        let written = self.bytes.get(start..end).unwrap_or_default();
+        let place = CALL_MEMBER_KEYS.iter().position(|name| name.as_bytes() == written);
+        OTHER + 1 + place.unwrap_or(CALL_MEMBER_KEYS.len())
+    }
+
+    #[inline]
+    fn end_member(&mut self, (place, start): (usize, usize), at: usize) {
         if let Some(member) = self.members.get_mut(place) {
             *member = self.text.get(start..at);
         }
     }
 
     #[inline]
-    fn remember_key(&mut self, key: RawText, keys: usize) -> Scanned<()> {
-        let place = match key.spelling {
-            Spelling::Plain => KeyPlace::new(key.start, key.end - key.start, 0),
-            Spelling::Escaped => self.decode_key(key)?,
+    fn remember_key(&mut self, start: usize, end: usize, spelling: Spelling, level: &mut Level) -> Scanned<()> {
+        let key = match spelling {
+            Spelling::Plain => KeyPlace::new(start, end - start, 0),
+            Spelling::Escaped => self.decode_key(start, end)?,
         };
-        let Some(key) = place else { return Err(Fault::Syntax(key.start).into()) };
-        let before = self.reader.keys.get(keys..).unwrap_or_default();
-        if before.len() < FEW_KEYS && before.iter().any(|other| other.len == key.len) {
-            self.compare_key(key, keys)?;
+        let Some(key) = key else { return Err(Fault::Syntax(start).into()) };
+        let length = 1 << (key.len % u64::BITS);
+        if level.lengths & length != 0 {
+            self.compare_key(key, level.keys as usize)?;
         }
+        level.lengths |= length;
         self.reader.keys.push(key);
         Ok(())
     }
 
-    /// Compares a key with those before it in its object, which begin at `keys`.
+    /// Compares a key with those before it in its object, which begin at `keys`, if they are few.
     #[inline(never)]
     fn compare_key(&self, key: KeyPlace, keys: usize) -> Scanned<()> {
         let bytes = self.key_bytes(key);
         let before = self.reader.keys.get(keys..).unwrap_or_default();
-        match before.iter().any(|other| other.len == key.len && self.key_bytes(*other) == bytes) {
+        let is_same = |other: &KeyPlace| other.len == key.len && self.key_bytes(*other) == bytes;
+        match before.len() < FEW_KEYS && before.iter().any(is_same) {
             true => Err(Fault::Duplicate(excerpt(self.key_text(key))).into()),
             false => Ok(()),
         }
     }
 
     #[inline(never)]
-    fn decode_key(&mut self, key: RawText) -> Scanned<Option<KeyPlace>> {
+    fn decode_key(&mut self, start: usize, end: usize) -> Scanned<Option<KeyPlace>> {
+        let written = self.text.get(start..end).unwrap_or_default();
         let start = self.reader.arena.len();
-        push_decoded(self.text.get(key.start..key.end).unwrap_or_default(), &mut self.reader.arena);
+        push_decoded(written, &mut self.reader.arena);
         let decoded = self.reader.arena.get(start..).unwrap_or_default();
         self.reader.has_lone_surrogate |= decoded.contains(char::REPLACEMENT_CHARACTER);
         match decoded.contains('\0') {
@@ -456,10 +467,10 @@ impl<'l> Scan<'_, 'l> {
     }
 
     /// Returns the decoded text of the key that was remembered last.
-    fn last_key_text(&self, key: RawText) -> &str {
+    fn last_key_text(&self, start: usize, end: usize) -> &str {
         match self.reader.keys.last() {
             Some(last) => self.key_text(*last),
-            None => self.text.get(key.start..key.end).unwrap_or_default(),
+            None => self.text.get(start..end).unwrap_or_default(),
         }
     }
 
@@ -507,6 +518,43 @@ mod tests {
         assert_eq!(envelope.method, Some("\"a\\/b\""));
         assert_eq!(envelope.params, Some("{\"a\":[{},1e999,\"\\ud83d\"]}"));
         assert_eq!((envelope.result, envelope.error), (None, None));
+    }
+
+    #[test]
+    fn the_members_of_a_call_are_told_from_others() {
+        for (params, name, arguments, is_whole) in [
+            (
+                r#"{"name":"a","arguments":{"task":1,"name":2},"_meta":{}}"#,
+                Some("\"a\""),
+                Some(r#"{"task":1,"name":2}"#),
+                true,
+            ),
+            (r#"{ "_meta" : {"name":"b"} , "name" : [{"name":1}] }"#, Some(r#"[{"name":1}]"#), None, true),
+            ("{}", None, None, true),
+            (r#"[{"name":"a"}]"#, None, None, true),
+            (r#"{"name":"a","task":{}}"#, Some("\"a\""), None, false),
+            (r#"{"n\u0061me":"a"}"#, None, None, false),
+            (r#"{"name":"a","Name":"b"}"#, Some("\"a\""), None, false),
+        ] {
+            let line = format!(r#"{{"x":{{"name":"x"}},"params":{params},"y":{{"name":"y"}}}}"#);
+            let call = read(&line).unwrap().call;
+            assert_eq!((call.name, call.arguments, call.is_whole), (name, arguments, is_whole), "{params}");
+            let unjudged = Reader::default().read_line(line.as_bytes(), StrictDepth::ENVELOPE).unwrap();
+            assert!(!unjudged.call.is_whole, "{params}");
+        }
+    }
+
+    #[test]
+    fn members_of_a_message_that_stand_twice_are_seen_beside_many_others() {
+        for others in [0, 1, 15, 16, 40] {
+            let others: String = (0..others).map(|n| format!("\"x{n}\":{n},")).collect();
+            let line = |one: &str, other: &str| format!("{{\"{one}\":1,{others}\"{other}\":2}}");
+            assert_eq!(read(&line("id", "id")), Err(Fault::Duplicate("id".into())), "{others}");
+            assert_eq!(read(&line("id", "i\\u0064")), Err(Fault::Duplicate("id".into())), "{others}");
+            assert_eq!(read(&line("i\\u0064", "id")), Err(Fault::EscapedKey("id")), "{others}");
+            assert!(matches!(read(&line("\\ud83did", "id")), Err(Fault::LookAlike { .. })), "{others}");
+            assert!(read(&line("id", "idd")).is_ok(), "{others}");
+        }
     }
 
     #[test]

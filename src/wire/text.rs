@@ -9,8 +9,7 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
             return end;
         }
         if bytes.len() < at + SHORT {
-            let rest = bytes.get(at..).unwrap_or_default();
-            return at + last_plain_end(rest);
+            return bytes.len().max(at);
         }
         at += SHORT;
     }
@@ -19,27 +18,36 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
 
 const SHORT: usize = 16;
 
-/// Returns where the next such byte is; `None` if it is not among the next 16, or there are fewer.
+/// Returns where the next such byte is; `None` if it is not among the next 16.
 #[inline]
 pub(super) fn short_plain_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let [first, second] = flag_stops(bytes.get(at..)?.first_chunk()?);
-    match (first, second) {
-        (0, 0) => None,
-        (0, second) => Some(at + 8 + (second.trailing_zeros() / 8) as usize),
-        (first, _) => Some(at + (first.trailing_zeros() / 8) as usize),
+    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        Some(block) => first_flag(flag_stops(block), at),
+        None => late_plain_end(bytes, at),
     }
 }
 
-/// The same for less than that, up to the end.
-fn last_plain_end(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks();
-    for (at, word) in words.iter().enumerate() {
-        let stops = stops_in_word(word);
-        if stops != 0 {
-            return 8 * at + (stops.trailing_zeros() / 8) as usize;
-        }
+/// The same for the last bytes, from `at` on, which are fewer than 16.
+#[inline(never)]
+fn late_plain_end(bytes: &[u8], at: usize) -> Option<usize> {
+    if let Some(last) = bytes.last_chunk() {
+        let [first, second] = flag_stops(last);
+        // What is before them is shifted out.
+        let before = 8 * (at + SHORT).saturating_sub(bytes.len());
+        let flags = (u128::from(second) << 64 | u128::from(first)).checked_shr(before as u32).unwrap_or_default();
+        return first_flag([flags as u64, (flags >> 64) as u64], at);
     }
-    8 * words.len() + rest.iter().position(|byte| is_stop(*byte)).unwrap_or(rest.len())
+    let rest = bytes.get(at..)?;
+    rest.iter().position(|byte| is_stop(*byte)).map(|end| at + end)
+}
+
+#[inline]
+fn first_flag(flags: [u64; 2], at: usize) -> Option<usize> {
+    match flags {
+        [0, 0] => None,
+        [0, second] => Some(at + 8 + (second.trailing_zeros() / 8) as usize),
+        [first, _] => Some(at + (first.trailing_zeros() / 8) as usize),
+    }
 }
 
 /// Returns which of these bytes are quotes, backslashes or control bytes: all bits of a byte, the first byte in the lowest bits.
@@ -87,7 +95,14 @@ fn stops_in_word(word: &[u8; 8]) -> u64 {
 pub(crate) fn is_plain_ascii(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks();
     let is_plain = |word: &[u8; 8]| stops_in_word(word) | (u64::from_le_bytes(*word) & HIGHS) == 0;
-    words.iter().all(is_plain) && rest.iter().all(|byte| !is_stop(*byte) && byte.is_ascii())
+    words.iter().all(is_plain) && is_plain(&pad_word(rest))
+}
+
+/// Returns what is left of a text beside its words, with `-` behind it.
+#[inline]
+fn pad_word(rest: &[u8]) -> [u8; 8] {
+    const PLAIN: u64 = u64::from_le_bytes([b'-'; 8]);
+    rest.iter().rev().fold(PLAIN, |word, byte| word << 8 | u64::from(*byte)).to_le_bytes()
 }
 
 /// Whether a key as written is of printable ASCII, without escapes or blanks. Reads eight bytes at a time.
@@ -98,7 +113,8 @@ pub(super) fn is_plain_key(bytes: &[u8]) -> bool {
         let word = u64::from_le_bytes(*word);
         mark_control(word) | mark(b' ', word) | mark(0x7f, word) | mark(b'\\', word) | (word & HIGHS) == 0
     };
-    words.iter().all(is_plain) && rest.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\')
+    // The last bytes are looked at together as well.
+    words.iter().all(is_plain) && is_plain(&pad_word(rest))
 }
 
 /// Returns where the quote is that ends a string which was read before, whose inside goes on at `at`.

@@ -67,11 +67,23 @@ impl<'l> Member<'l> {
 pub fn members(object: &str) -> impl Iterator<Item = Member<'_>> {
     let mut walk = Walk::enter_container(object, b'{');
     std::iter::from_fn(move || {
-        let key = walk.skip_value()?;
+        let key = walk.skip_value()?..walk.at;
         walk.skip_byte(b':')?;
-        let value = walk.skip_value()?;
+        let value = walk.skip_value()?..walk.at;
         let _ = walk.skip_byte(b',');
         Some(Member { key: object.get(key)?, value: object.get(value.clone())?, range: value })
+    })
+}
+
+/// Returns the keys of an object as written, with their quotes.
+pub(crate) fn written_keys(object: &str) -> impl Iterator<Item = &str> {
+    let mut walk = Walk::enter_container(object, b'{');
+    std::iter::from_fn(move || {
+        let key = walk.skip_value()?..walk.at;
+        walk.skip_byte(b':')?;
+        walk.skip_value()?;
+        let _ = walk.skip_byte(b',');
+        object.get(key)
     })
 }
 
@@ -84,7 +96,7 @@ pub fn find_member<'l>(object: &'l str, key: &str) -> Option<&'l str> {
 pub fn elements(array: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut walk = Walk::enter_container(array, b'[');
     std::iter::from_fn(move || {
-        let element = walk.skip_value()?;
+        let element = walk.skip_value()?..walk.at;
         let _ = walk.skip_byte(b',');
         Some(element)
     })
@@ -106,19 +118,21 @@ pub fn leaves(json: &str) -> impl Iterator<Item = Leaf<'_>> {
         while let Some(b' ' | b'\t' | b',' | b'[' | b'{' | b'}' | b']') = walk.peek() {
             walk.at += 1;
         }
-        let leaf = json.get(walk.skip_value()?)?;
+        let leaf = json.get(walk.skip_value()?..walk.at)?;
         Some(if walk.skip_byte(b':').is_some() { Leaf::Key(leaf) } else { Leaf::Scalar(leaf) })
     })
 }
 
 #[inline]
 fn has_escape(inside: &str) -> bool {
-    find_backslash(inside.as_bytes(), 0).is_some()
+    const SHORT: usize = 16;
+    let bytes = inside.as_bytes();
+    if bytes.len() < SHORT { bytes.contains(&b'\\') } else { find_backslash(bytes, 0).is_some() }
 }
 
 /// Returns what is between the quotes of a JSON string, as written; `None` if it is not a string.
 #[inline]
-fn inside(json: &str) -> Option<&str> {
+pub(crate) fn inside(json: &str) -> Option<&str> {
     match json.as_bytes() {
         [b'"', .., b'"'] => json.get(1..json.len() - 1),
         _ => None,
@@ -185,9 +199,9 @@ impl<'l> Walk<'l> {
         (self.peek() == Some(byte)).then(|| self.at += 1)
     }
 
-    /// Skips one value; `None` at the end of the container.
+    /// Skips one value, and returns where it begins; `None` at the end of the container.
     #[inline]
-    fn skip_value(&mut self) -> Option<Range<usize>> {
+    fn skip_value(&mut self) -> Option<usize> {
         self.skip_blanks();
         let start = self.at;
         self.at = match self.peek()? {
@@ -196,7 +210,7 @@ impl<'l> Walk<'l> {
             b'}' | b']' | b',' | b':' => return None,
             _ => scalar_end(self.bytes, start),
         };
-        Some(start..self.at)
+        Some(start)
     }
 }
 
@@ -215,6 +229,7 @@ fn container_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
+#[inline]
 fn scalar_end(bytes: &[u8], start: usize) -> usize {
     let rest = bytes.get(start..).unwrap_or_default();
     let end = rest.iter().position(|byte| matches!(byte, b'}' | b']' | b',' | b':' | b' ' | b'\t'));
@@ -231,6 +246,8 @@ mod tests {
         let seen: Vec<_> = members(object).map(|m| (m.key().unwrap().into_owned(), m.value)).collect();
         let expected = [("a", r#"[1, {"b":"}"}]"#), ("b", r#""\"x\\""#), ("c", "-1.5e3"), ("d", "{}"), ("e", "null")];
         assert_eq!(seen, expected.map(|(key, value)| (key.to_owned(), value)));
+        let keys: Vec<_> = written_keys(object).collect();
+        assert_eq!(keys, ["\"a\"", "\"\\u0062\"", "\"c\"", "\"d\"", "\"e\""]);
 
         let array = r#"[ {"a":[]} , "]" ,1,[[]], true]"#;
         let seen: Vec<_> = elements(array).map(|range| &array[range]).collect();
@@ -261,7 +278,7 @@ mod tests {
     #[test]
     fn other_text_ends_early() {
         for text in ["", "[]", "null", "{", "{\"a\"", "{\"a\":", "{\"a\":\"", "{\"a\":\"\\", "{,", "{}"] {
-            assert_eq!(members(text).count(), 0, "{text}");
+            assert_eq!((members(text).count(), written_keys(text).count()), (0, 0), "{text}");
         }
         for text in ["", "{}", "[", "[\"", "[,", "[[", "[]"] {
             assert_eq!(elements(text).count(), 0, "{text}");

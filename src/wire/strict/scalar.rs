@@ -13,6 +13,11 @@ impl Scan<'_, '_> {
         } else {
             at = self.scan_digits(at)?;
         }
+        if let b'.' | b'e' | b'E' = self.byte(at) { self.scan_fraction(at) } else { Ok(at) }
+    }
+
+    #[inline(never)]
+    fn scan_fraction(&self, mut at: usize) -> Scanned<usize> {
         if self.byte(at) == b'.' {
             at = self.scan_digits(at + 1)?;
         }
@@ -26,6 +31,7 @@ impl Scan<'_, '_> {
         Ok(at)
     }
 
+    #[inline]
     fn scan_digits(&self, start: usize) -> Scanned<usize> {
         let mut at = start;
         while self.byte(at).is_ascii_digit() {

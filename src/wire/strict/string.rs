@@ -7,14 +7,7 @@ use crate::wire::text::{BlockPass, plain_end, short_plain_end, stop_bits};
 /// not.
 const LONG: usize = 32;
 
-/// A string as written: where its inside is, and whether it has escapes.
-#[derive(Clone, Copy)]
-pub(super) struct RawText {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) spelling: Spelling,
-}
-
+/// How a string is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {
     Plain,
@@ -22,19 +15,25 @@ pub(super) enum Spelling {
 }
 
 impl Scan<'_, '_> {
-    /// Scans a string, whose opening quote is at `at`. Its closing quote is at its end.
+    /// Scans a string, whose opening quote is at `at`. Returns where its closing quote is.
     #[inline]
-    pub(super) fn scan_string(&self, at: usize) -> Scanned<RawText> {
-        let start = at + 1;
-        // Nearly every key, and most values of a call, are short and plain.
-        match short_plain_end(self.bytes, start).filter(|end| self.byte(*end) == b'"') {
-            Some(end) => Ok(RawText { start, end, spelling: Spelling::Plain }),
-            None => self.scan_other_string(start),
+    pub(super) fn scan_string(&self, at: usize) -> Scanned<usize> {
+        match self.short_string_end(at + 1) {
+            Some(end) => Ok(end),
+            None => self.scan_other_string(at + 1).map(|(end, _)| end),
         }
     }
 
+    /// Returns where the closing quote of a string is whose inside begins at `start`, if it is short and plain: nearly every key is,
+    /// and most values of a call.
+    #[inline]
+    pub(super) fn short_string_end(&self, start: usize) -> Option<usize> {
+        short_plain_end(self.bytes, start).filter(|end| self.byte(*end) == b'"')
+    }
+
+    /// Returns where the closing quote of any other string is, and how the string is written.
     #[inline(never)]
-    fn scan_other_string(&self, start: usize) -> Scanned<RawText> {
+    pub(super) fn scan_other_string(&self, start: usize) -> Scanned<(usize, Spelling)> {
         let (mut at, mut until) = (start, start + LONG);
         let mut spelling = Spelling::Plain;
         loop {
@@ -45,7 +44,7 @@ impl Scan<'_, '_> {
                 continue;
             }
             match self.bytes.get(at) {
-                Some(b'"') => return Ok(RawText { start, end: at, spelling }),
+                Some(b'"') => return Ok((at, spelling)),
                 Some(b'\\') => {
                     spelling = Spelling::Escaped;
                     at += self.escape_length(at)?;
