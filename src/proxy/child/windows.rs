@@ -19,9 +19,13 @@ const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 #[derive(Debug)]
 pub(in crate::proxy) struct Starter(ServerEnds);
 
-/// A server that runs.
+/// A server that was asked for. It starts when it is waited for, since tokio starts processes only where it runs.
 #[derive(Debug)]
-pub(in crate::proxy) struct Starting(Child);
+pub(in crate::proxy) struct Starting {
+    ends: ServerEnds,
+    command: Vec<OsString>,
+    spawn_env: Option<SpawnEnv>,
+}
 
 #[derive(Debug)]
 pub(in crate::proxy) struct Child {
@@ -33,14 +37,22 @@ impl Starter {
         Ok(Self(ends))
     }
 
-    /// Starts the server, in `spawn_env` if that is not our own environment.
+    /// Asks for the server, in `spawn_env` if that is not our own environment.
     pub(in crate::proxy) fn start_server(
         self,
         command: &[OsString],
         spawn_env: Option<&SpawnEnv>,
     ) -> Result<Starting, StartError> {
-        let ServerEnds { stdin, stdout, stderr } = self.0;
-        let (program, args) = super::split_command(command)?;
+        Ok(Starting { ends: self.0, command: command.to_vec(), spawn_env: spawn_env.cloned() })
+    }
+}
+
+impl Starting {
+    /// Starts the server. Call this in a tokio runtime.
+    pub(in crate::proxy) fn wait_started(self) -> Result<Child, StartError> {
+        let Self { ends: ServerEnds { stdin, stdout, stderr }, command, spawn_env } = self;
+        let spawn_env = spawn_env.as_ref();
+        let (program, args) = super::split_command(&command)?;
         let search = spawn_env.map_or_else(SearchEnv::of_this_process, SpawnEnv::search_env);
         let file = match search.find_program(program) {
             SearchResult::At(file) => file,
@@ -62,13 +74,7 @@ impl Starter {
         });
         wrapped.wrap(KillOnDrop).wrap(JobObject).wrap(flags);
         let server = wrapped.spawn().map_err(|error| StartError::from_windows_error(&file, &search, error))?;
-        Ok(Starting(Child { server }))
-    }
-}
-
-impl Starting {
-    pub(in crate::proxy) fn wait_started(self) -> Result<Child, StartError> {
-        Ok(self.0)
+        Ok(Child { server })
     }
 }
 
