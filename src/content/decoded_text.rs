@@ -37,7 +37,7 @@ enum Invisible {
 }
 
 /// What a program may make of a character.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     Char(char),
     Nothing,

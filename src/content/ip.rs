@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::decoded_text::{Meaning, find_meaning};
 use super::{byte_at, byte_before, run_length, words};
 
 /// Words after which four numbers are no address.
@@ -37,12 +38,42 @@ pub(super) fn is_address(text: &str) -> bool {
     four_length(text.as_bytes(), 0) == Some(text.len()) || read_six(text).is_some()
 }
 
+/// Whether an address may be in a text that may be decoded yet, whatever stands around it.
+pub(super) fn may_be_in(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr2_iter(b'.', b':', bytes).any(|at| {
+        let (before, after) = (byte_before(bytes, at), byte_at(bytes, at + 1));
+        match byte_at(bytes, at) {
+            b'.' => before.is_ascii_digit() && after.is_ascii_digit() && read_four(bytes, at).is_some(),
+            _ if after == b':' || (before.is_ascii_hexdigit() && after.is_ascii_hexdigit()) => {
+                read_six_at(text, at).is_some()
+            }
+            _ => false,
+        }
+    })
+}
+
+/// Whether a colon that is written otherwise may be one of an address.
+pub(super) fn may_join(text: &str, range: Range<usize>) -> bool {
+    let is_colon = |c: char| find_meaning(c) == Some(Meaning::Char(':'));
+    let is_part = |c: Option<char>| c.is_some_and(|c| matches!(c, ':' | '%' | '&' | '\\' | ';') || is_colon(c));
+    let before = text.get(..range.start).and_then(|head| head.chars().next_back());
+    let after = text.get(range.end..).and_then(|rest| rest.chars().next());
+    let are_hex = [before, after].iter().all(|c| c.is_some_and(|c| c.is_ascii_hexdigit()));
+    is_part(before) || is_part(after) || are_hex
+}
+
+/// Four numbers, of which the first dot is here.
+fn read_four(bytes: &[u8], dot: usize) -> Option<Range<usize>> {
+    let digits = bytes.iter().take(dot).rev().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+    let start = dot - digits;
+    Some(start..start + four_length(bytes, start)?)
+}
+
 /// The address whose first dot is here.
 fn find_four(text: &str, dot: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let digits = bytes.iter().take(dot).rev().take(4).take_while(|byte| byte.is_ascii_digit()).count();
-    let start = dot - digits;
-    let end = start + four_length(bytes, start)?;
+    let Range { start, end } = read_four(bytes, dot)?;
     let before = byte_before(bytes, start);
     let before_that = byte_before(bytes, start.saturating_sub(1));
     // `lib-1.2.3.4`, `Chrome/1.2.3.4`, `=1.2.3.4.5`
@@ -79,8 +110,8 @@ fn four_length(bytes: &[u8], start: usize) -> Option<usize> {
     Some(at - start)
 }
 
-/// The address whose first colon is here.
-fn find_six(text: &str, colon: usize) -> Option<Range<usize>> {
+/// What is an address by itself, and its first colon is here.
+fn read_six_at(text: &str, colon: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let digits = bytes.iter().take(colon).rev().take(5).take_while(|byte| byte.is_ascii_hexdigit()).count();
     let start = colon - digits;
@@ -97,6 +128,18 @@ fn find_six(text: &str, colon: usize) -> Option<Range<usize>> {
         return None;
     }
     let groups = read_six(address)?;
+    // Eight bytes of a device, and names of a language.
+    let is_device = address.split(':').count() == 8 && address.split(':').all(|group| group.len() == 2);
+    let is_name = !address.bytes().any(|byte| byte.is_ascii_digit());
+    let is_local = address == "::1";
+    let is_short = groups < 3 && !is_local && !has_known_start(address);
+    (!is_device && !is_name && !is_short).then_some(start..end)
+}
+
+/// The address whose first colon is here.
+fn find_six(text: &str, colon: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let Range { start, end } = read_six_at(text, colon)?;
     let before = byte_before(bytes, start);
     let is_cut = before.is_ascii_alphanumeric()
         || matches!(before, b'_' | b':' | b'.')
@@ -106,12 +149,7 @@ fn find_six(text: &str, colon: usize) -> Option<Range<usize>> {
     // A slice of a list: `a[::2]`.
     let opener = byte_before(bytes, start.saturating_sub(1));
     let is_slice = before == b'[' && (opener.is_ascii_alphanumeric() || matches!(opener, b')' | b']' | b'_'));
-    // Eight bytes of a device, and names of a language.
-    let is_device = address.split(':').count() == 8 && address.split(':').all(|group| group.len() == 2);
-    let is_name = !address.bytes().any(|byte| byte.is_ascii_digit());
-    let is_local = address == "::1";
-    let is_short = groups < 3 && !is_local && !has_known_start(address);
-    (!is_cut && !is_slice && !is_device && !is_name && !is_short).then_some(start..end)
+    (!is_cut && !is_slice).then_some(start..end)
 }
 
 /// Whether it starts as addresses that are in use do.

@@ -23,8 +23,8 @@ use std::ops::Range;
 
 use decoded_text::TextReading;
 pub use stand_ins::{
-    FieldPattern, FieldPatternError, ForeignStandIn, NotHidden, PutBack, StandInCounts, StandInKind, StandInRules,
-    StandIns,
+    FieldPattern, FieldPatternError, ForeignStandIn, NotHidden, PutBack, ResultScreen, StandInCounts, StandInKind,
+    StandInRules, StandIns,
 };
 pub use text_edits::{EditCounts, Strip, TextEdits, edit_texts};
 
@@ -194,6 +194,20 @@ fn byte_before(bytes: &[u8], at: usize) -> u8 {
 /// The byte at a place; 0 at the end of the text.
 fn byte_at(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).copied().unwrap_or(0)
+}
+
+/// How many bytes before `at` are of a kind, counting at most `most`.
+#[inline(always)]
+fn length_before(bytes: &[u8], at: usize, most: usize, is_part: impl Fn(u8) -> bool) -> usize {
+    // A plain loop: where little is optimised, iterators from the end cost more than what they do.
+    let mut length = 0;
+    while length < most
+        && let Some(byte) = at.checked_sub(length + 1).and_then(|before| bytes.get(before))
+        && is_part(*byte)
+    {
+        length += 1;
+    }
+    length
 }
 
 /// How many bytes from `at` on are of a kind, counting at most `most`.

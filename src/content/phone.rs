@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::runs::LongRuns;
-use super::{byte_at, byte_before, run_length, words};
+use super::{byte_at, byte_before, length_before, run_length, words};
 
 const SHORTEST_NATIONAL: usize = 7;
 const LONGEST: usize = 15;
@@ -326,12 +326,10 @@ fn is_date_apart(bytes: &[u8], at: usize) -> bool {
 /// the digits at the place go on a word or an escape, the number may start behind them.
 fn may_be_word_before(bytes: &[u8], at: usize) -> bool {
     const LONGEST: usize = 24;
-    let before = bytes.get(..at).unwrap_or_default();
-    let signs = before.iter().rev().take(LONGEST).take_while(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
-    let signs = signs.count();
-    let before = before.get(..before.len() - signs).unwrap_or_default();
-    let length = before.iter().rev().take(LONGEST).take_while(|byte| byte.is_ascii_alphanumeric()).count();
-    let (head, word) = before.split_at(before.len() - length);
+    let signs = length_before(bytes, at, LONGEST, |byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
+    let end = at - signs;
+    let length = length_before(bytes, end, LONGEST, |byte| byte.is_ascii_alphanumeric());
+    let (head, word) = bytes.get(..end).unwrap_or_default().split_at(end - length);
     let [Some(first), Some(last)] = [word.first(), word.last()] else { return !head.is_empty() };
     let is_whole = length < LONGEST && head.last().is_none_or(|byte| byte.is_ascii() && !matches!(byte, b'\\' | b'%'));
     let starts = |start: &[u8]| word.get(..start.len()).is_some_and(|word| word.eq_ignore_ascii_case(start));
@@ -375,8 +373,8 @@ fn is_word(word: &str) -> bool {
 fn is_date(bytes: &[u8], start: usize) -> bool {
     let Some(&[a, b, c, d, e, f, g, h, i, j]) = bytes.get(start..start + 10) else { return false };
     let is_between = |byte: u8| matches!(byte, b'-' | b'.' | b'/');
-    let year = |digits: [u8; 4]| digits.starts_with(b"19") || digits.starts_with(b"20");
-    let digits = |digits: &[u8]| digits.iter().all(u8::is_ascii_digit);
-    (year([a, b, c, d]) && is_between(e) && digits(&[f, g]) && is_between(h) && digits(&[i, j]))
-        || (digits(&[a, b]) && is_between(c) && digits(&[d, e]) && is_between(f) && year([g, h, i, j]))
+    let is_year = |one: u8, two: u8| matches!([one, two], [b'1', b'9'] | [b'2', b'0']);
+    let digits = |one: u8, two: u8| one.is_ascii_digit() && two.is_ascii_digit();
+    (is_year(a, b) && is_between(e) && digits(f, g) && is_between(h) && digits(i, j))
+        || (digits(a, b) && is_between(c) && digits(d, e) && is_between(f) && is_year(g, h))
 }

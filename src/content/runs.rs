@@ -42,17 +42,8 @@ impl<'t, K: Fn(u8, u8, u8, u8) -> bool> Places<'t, K> {
     }
 
     fn find_in(&self, block: &[u8; BLOCK + FOUR - 1]) -> u64 {
-        let [one, two, three, four] = std::array::from_fn(|at| block.get(at..at + BLOCK).unwrap_or_default());
-        let fours =
-            || one.iter().zip(two).zip(three).zip(four).map(|(((one, two), three), four)| [*one, *two, *three, *four]);
-        if !fours().fold(false, |any, [one, two, three, four]| any | (self.is_kind)(one, two, three, four)) {
-            return 0;
-        }
-        let mut flags = [0_u8; BLOCK];
-        for (flag, [one, two, three, four]) in flags.iter_mut().zip(fours()) {
-            *flag = u8::from((self.is_kind)(one, two, three, four));
-        }
-        gather_bits(&flags)
+        let is_at = |at: usize| (self.is_kind)(block[at], block[at + 1], block[at + 2], block[at + 3]);
+        if has_any(is_at) { find_bits(is_at).in_order() } else { 0 }
     }
 }
 
@@ -99,27 +90,30 @@ pub(super) fn for_each_block(bytes: &[u8], mut look: impl FnMut(usize, &BlockAnd
     }
 }
 
-/// Which bytes of a block are of each of some kinds. `kinds` says of a byte, and the one behind it, to which it belongs.
+/// Whether something holds at one of the places of a block.
 #[inline(always)]
-pub(super) fn kind_bits<const KINDS: usize>(
-    block: &BlockAndNext,
-    kinds: impl Fn(u8, u8) -> [bool; KINDS],
-) -> [BlockBits; KINDS] {
-    const LANES: usize = BLOCK / 4;
-    let mut rows = [[0_u8; LANES]; KINDS];
-    // One loop over all: the compiler makes vector instructions of it.
-    for lane in 0..LANES {
-        let of = |quarter: usize| kinds(block[quarter * LANES + lane], block[quarter * LANES + lane + 1]);
-        let (one, two, three, four) = (of(0), of(1), of(2), of(3));
-        for (kind, row) in rows.iter_mut().enumerate() {
-            let [one, two, three, four] = [one[kind], two[kind], three[kind], four[kind]].map(u8::from);
-            row[lane] = one | two << 2 | three << 4 | four << 6;
-        }
+pub(super) fn has_any(is_at: impl Fn(usize) -> bool) -> bool {
+    // A loop as plain as this one is made vector instructions of, also where little is optimised.
+    let (mut any, mut at) = (false, 0);
+    while at < BLOCK {
+        any |= is_at(at);
+        at += 1;
     }
-    rows.map(|row| {
-        let both = u128::from_le_bytes(row);
-        BlockBits(both as u64 | ((both >> 64) as u64) << 1)
-    })
+    any
+}
+
+/// At which places of a block something holds.
+#[inline(always)]
+pub(super) fn find_bits(is_at: impl Fn(usize) -> bool) -> BlockBits {
+    const LANES: usize = BLOCK / 4;
+    let (mut row, mut lane) = ([0_u8; LANES], 0);
+    while lane < LANES {
+        let bit = |quarter: usize| u8::from(is_at(quarter * LANES + lane)).wrapping_neg() & (1 << (2 * quarter));
+        row[lane] = bit(0) | bit(1) | bit(2) | bit(3);
+        lane += 1;
+    }
+    let both = u128::from_le_bytes(row);
+    BlockBits(both as u64 | ((both >> 64) as u64) << 1)
 }
 
 /// Some bytes of a block.
@@ -127,12 +121,8 @@ pub(super) fn kind_bits<const KINDS: usize>(
 pub(super) struct BlockBits(u64);
 
 impl BlockBits {
-    /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0 == 0
-    }
-
     /// One bit for each byte, the first one lowest.
+    #[inline]
     pub(super) fn in_order(&self) -> u64 {
         // The bits are a square of eight by eight, lying on its side.
         let swap = |bits: u64, by: u32, mask: u64| {
@@ -154,14 +144,6 @@ impl Iterator for BlockBits {
         self.0 &= self.0 - 1;
         Some(8 * (bit % 8) + bit / 8)
     }
-}
-
-/// One bit for each flag, the first one lowest.
-fn gather_bits(flags: &[u8; BLOCK]) -> u64 {
-    let (words, _) = flags.as_chunks::<8>();
-    // The product gathers the lowest bits of eight bytes in its highest byte.
-    let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    words.iter().enumerate().fold(0, |all, (index, word)| all | bits(word) << (8 * index))
 }
 
 /// The runs of at least so many bytes of a kind, in their order. Between two of them only every `least`th byte is looked at, and
@@ -230,8 +212,9 @@ mod tests {
             assert_eq!(has_byte(&text, |byte| byte == b' '), text.contains(&b' '));
             let mut found = [Vec::new(), Vec::new()];
             for_each_block(&text, |start, block| {
-                let [pairs, blanks] = kind_bits(block, |byte, next| [is_pair(byte, next), byte == b' ']);
-                let in_order = pairs.in_order();
+                let is_pair_at = |at: usize| is_pair(block[at], block[at + 1]);
+                let (in_order, blanks) = (find_bits(is_pair_at).in_order(), find_bits(|at| block[at] == b' '));
+                assert_eq!(has_any(is_pair_at), in_order != 0);
                 found[0].extend((0..BLOCK).filter(|at| in_order >> at & 1 == 1).map(|at| start + at));
                 found[1].extend(blanks.map(|at| start + at));
                 ControlFlow::Continue(())

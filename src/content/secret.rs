@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use super::decoded_text::{Meaning, find_meaning};
 use super::runs::LongRuns;
 use super::secret_formats::{Chars, FORMATS, Part, TokenFormat};
 use super::{byte_at, byte_before, run_length};
@@ -25,6 +26,9 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 /// The shortest run of base64 in a private key.
 const SHORTEST_BODY: usize = 16;
 
+/// How many such characters there are, at least, around a `-` or `_` of a key, or of the header of a JWT.
+const SHORTEST_JOINED: usize = 12;
+
 /// The formats by the first byte of their prefixes.
 static BY_FIRST: LazyLock<[Vec<&'static TokenFormat>; 128]> = LazyLock::new(|| {
     let of = |first: usize| {
@@ -32,6 +36,32 @@ static BY_FIRST: LazyLock<[Vec<&'static TokenFormat>; 128]> = LazyLock::new(|| {
     };
     std::array::from_fn(of)
 });
+
+/// The characters of base64url.
+static IS_URL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'_');
+        byte += 1;
+    }
+    table
+};
+
+/// A bit for the second byte of each key's prefix, by the first.
+static PAIRS: [u128; 128] = {
+    let mut table = [0; 128];
+    // A JWT, and the old keys of OpenAI.
+    table[b'e' as usize] |= 1 << b'y';
+    table[b's' as usize] |= 1 << b'k';
+    let mut at = 0;
+    while at < FORMATS.len() {
+        let prefix = FORMATS[at].prefix.as_bytes();
+        table[prefix[0] as usize] |= 1 << prefix[1];
+        at += 1;
+    }
+    table
+};
 
 pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
     let bytes = text.as_bytes();
@@ -55,15 +85,114 @@ pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
 fn find_places(bytes: &[u8]) -> Vec<Range<usize>> {
     let mut places: Vec<Range<usize>> = memchr::memmem::find_iter(bytes, BEGIN).map(|at| at..at + 1).collect();
     let mut end = 0;
-    for run in LongRuns::new(bytes, SHORTEST_RUN, |byte| Chars::Url.has(byte)) {
-        // What may stand before the run in a key.
-        let is_part = |byte: &&u8| Chars::Url.has(**byte) || matches!(**byte, b'.' | b':' | b'/');
-        let before = bytes.get(end..run.start).unwrap_or_default().iter().rev().take_while(is_part).count();
+    for run in LongRuns::new(bytes, SHORTEST_RUN, |byte| IS_URL[usize::from(byte)]) {
+        let start = find_start(bytes, end, run.start);
         end = run.end;
-        places.push(run.start - before..end);
+        places.push(start..end);
     }
     places.sort_by_key(|place| place.start);
     places
+}
+
+/// Where what may stand before a run in a key begins, behind `end`.
+fn find_start(bytes: &[u8], end: usize, run_start: usize) -> usize {
+    let is_part = |byte: u8| IS_URL[usize::from(byte)] || matches!(byte, b'.' | b':' | b'/');
+    run_start - super::length_before(bytes, run_start, run_start - end, is_part)
+}
+
+/// Whether there may be a key in a text that may be decoded yet, wherever one may start in it then. Nothing in it is written
+/// otherwise of which [`may_join`] says that it matters.
+pub(super) fn may_be_in(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let has = |word: &[u8]| memchr::memmem::find(bytes, word).is_some();
+    // The slashes of this URL are often escaped.
+    if has(b"PRIVATE") || has(b"hooks.slack") {
+        return true;
+    }
+    let starts_token =
+        |at: usize| byte_before(bytes, at) == b':' && bytes.get(at..).is_some_and(|run| run.starts_with(b"AA"));
+    let mut end = 0;
+    LongRuns::new(bytes, SHORTEST_RUN, |byte| IS_URL[usize::from(byte)]).any(|run| {
+        let start = find_start(bytes, end, run.start);
+        end = run.end;
+        let pairs = bytes.get(start..run.end).unwrap_or_default().array_windows();
+        let is_start = |(_, [one, two]): &(usize, &[u8; 2])| {
+            PAIRS.get(usize::from(*one)).is_some_and(|seconds| seconds >> (two & 0x7f) & 1 == 1)
+        };
+        starts_token(run.start)
+            || pairs.enumerate().filter(is_start).any(|(at, _)| find_end(text, start + at, &BY_FIRST).is_some())
+    })
+}
+
+/// Whether a character that is written otherwise may be the one that joins the parts of a key.
+pub(super) fn may_join(text: &str, c: char, range: Range<usize>) -> bool {
+    let around = || (length_before(text, range.start), length_behind(text, range.end));
+    match c {
+        '-' | '_' => {
+            let (before, behind) = around();
+            before + behind >= SHORTEST_JOINED
+        }
+        '/' => {
+            let (before, behind) = around();
+            before + behind >= SHORTEST_RUN
+        }
+        '.' | ':' => {
+            let (before, behind) = around();
+            before > 0 && behind > 0
+        }
+        _ => false,
+    }
+}
+
+/// How many characters of keys stand behind a place, up to as many as count.
+fn length_behind(text: &str, mut at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut count = 0;
+    while count < SHORTEST_RUN {
+        let byte = byte_at(bytes, at);
+        at += match byte {
+            _ if IS_URL[usize::from(byte)] => 1,
+            b'%' if read_percent(bytes, at).is_some_and(|byte| IS_URL[usize::from(byte)]) => 3,
+            b'\\' | b'&' => return if is_code(bytes, at) { SHORTEST_RUN } else { count },
+            0x80.. if text.get(at..).and_then(|rest| rest.chars().next()).is_some_and(is_joining) => {
+                return SHORTEST_RUN;
+            }
+            _ => return count,
+        };
+        count += 1;
+    }
+    count
+}
+
+/// The same before a place.
+fn length_before(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let before = bytes.get(..at).unwrap_or_default();
+    let count = before.iter().rev().take(SHORTEST_RUN).take_while(|byte| IS_URL[usize::from(**byte)]).count();
+    let start = at - count;
+    let is_unknown = match byte_before(bytes, start) {
+        b'%' => read_percent(bytes, start - 1).is_some_and(|byte| IS_URL[usize::from(byte)]),
+        b'\\' => byte_at(bytes, start) == b'u',
+        b';' => true,
+        0x80.. => text.get(..start).and_then(|head| head.chars().next_back()).is_some_and(is_joining),
+        _ => false,
+    };
+    if is_unknown { SHORTEST_RUN } else { count }
+}
+
+/// Whether a character that is not ASCII may be a part of a key, and does not matter by itself.
+fn is_joining(c: char) -> bool {
+    matches!(find_meaning(c), Some(Meaning::Char('-' | '_')))
+}
+
+fn is_code(bytes: &[u8], at: usize) -> bool {
+    let slashes = run_length(bytes, at, usize::MAX, |byte| byte == b'\\');
+    matches!(byte_at(bytes, at + slashes.max(1)), b'u' | b'#')
+}
+
+fn read_percent(bytes: &[u8], at: usize) -> Option<u8> {
+    let digit = |at: usize| char::from(byte_at(bytes, at)).to_digit(16);
+    u8::try_from(digit(at + 1)? * 16 + digit(at + 2)?).ok()
 }
 
 fn find_end(text: &str, at: usize, by_first: &[Vec<&TokenFormat>; 128]) -> Option<usize> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::compile::Policy;
-use super::condition::{ConditionInput, Evaluation, GroupKind, PathsOf};
+use super::condition::{Asked, Condition, ConditionInput, Evaluation, GroupKind, PathsOf};
 use super::diagnostic::{Report, quote_for_message};
 use super::document::{Origin, POLICY};
 use super::entry::EntryCompiler;
@@ -18,8 +18,8 @@ use super::server::ServerName;
 use super::tool_ref::ToolRef;
 use super::tree::{DocumentNode, DocumentValue};
 use crate::content::{
-    ContentKind, EditCounts, FieldPattern, NotHidden, StandInCounts, StandInKind, StandInRules, StandIns, Strip,
-    TextEdits, edit_texts,
+    ContentKind, ContentKinds, EditCounts, FieldPattern, NotHidden, StandInCounts, StandInKind, StandInRules, StandIns,
+    Strip, TextEdits, edit_texts,
 };
 use crate::limits::MAX_STAND_INS;
 use crate::size::Size;
@@ -147,6 +147,8 @@ pub(super) struct ResultRules {
     edits: TextEdits,
     stand_ins: StandInRules,
     deny_if: Vec<GroupCheck>,
+    /// What its conditions look for everywhere in a result.
+    asked: ContentKinds,
 }
 
 impl ResultRules {
@@ -182,7 +184,9 @@ impl ResultKeys {
         let compile =
             |groups: Groups| groups.compile_paths_of(PathsOf::Result, "deny_if", GroupKind::Denial, &mut entry);
         let deny_if = self.deny_if.map(compile).unwrap_or_default();
-        Arc::new(ResultRules { path: path.to_owned(), edits, stand_ins, deny_if })
+        let conditions = deny_if.iter().flat_map(|check: &GroupCheck| &check.group.conditions);
+        let asked = conditions.filter_map(Condition::asked_of_result).fold(ContentKinds::default(), ContentKinds::with);
+        Arc::new(ResultRules { path: path.to_owned(), edits, stand_ins, deny_if, asked })
     }
 }
 
@@ -311,27 +315,34 @@ impl ResultPlan {
     pub fn treat_result(&self, result: &str, stand_ins: &mut StandIns) -> TreatedResult {
         let (edits, rules) = (self.edits(), self.stand_in_rules());
         let mut treated = TreatedResult::default();
+        // Most results have nothing of what is looked for, and one look at them says so.
+        let screen = stand_ins.screen(result, &rules, self.asked());
+        let has_asked = screen.may_have_asked;
+        let cuts = TextEdits { max_text: edits.max_text, ..TextEdits::default() };
+        let strips = TextEdits { max_text: None, ..edits };
         let mut edit = |edits: &TextEdits, text: &str| match edits.is_empty() {
             true => None,
             false => edit_texts(text, edits, &mut treated.counts),
         };
-        let mut edited = None;
-        if rules.is_empty() {
-            edited = edit(&edits, result);
-        } else {
-            // What is not seen must not cut a value, and a cut must not leave half of one.
-            edited = edit(&TextEdits { max_text: None, ..edits }, result).or(edited);
-            match stand_ins.hide_values(edited.as_deref().unwrap_or(result), &rules, &mut treated.stand_ins) {
+        // What is not seen must not cut a value, and a cut must not leave half of one.
+        let mut edited = if screen.may_have_unseen { edit(&strips, result) } else { None };
+        if !rules.is_empty() {
+            let counts = &mut treated.stand_ins;
+            let hidden = match edited.as_deref() {
+                Some(edited) => stand_ins.hide_values(edited, &rules, counts),
+                None => stand_ins.hide_suspected(result, &rules, screen, counts),
+            };
+            match hidden {
                 Ok(hidden) => edited = hidden.or(edited),
                 Err(why) => {
                     treated.withheld = Some(self.withhold(why));
                     return treated;
                 }
             }
-            let cuts = TextEdits { max_text: edits.max_text, ..TextEdits::default() };
-            edited = edit(&cuts, edited.as_deref().unwrap_or(result)).or(edited);
         }
-        treated.withheld = self.find_withheld(edited.as_deref().unwrap_or(result));
+        edited = edit(&cuts, edited.as_deref().unwrap_or(result)).or(edited);
+        let asked = if edited.is_none() && !has_asked { Asked::Nothing } else { Asked::Unknown };
+        treated.withheld = self.find_withheld(edited.as_deref().unwrap_or(result), asked);
         treated.edited = edited;
         treated
     }
@@ -361,6 +372,11 @@ impl ResultPlan {
         })
     }
 
+    /// What conditions look for everywhere in a result.
+    fn asked(&self) -> ContentKinds {
+        self.rules.iter().fold(ContentKinds::default(), |all, rules| all.with(rules.asked))
+    }
+
     /// What gets stand-ins: what any rule says.
     pub fn stand_in_rules(&self) -> StandInRules {
         let mut all = StandInRules::default();
@@ -370,10 +386,11 @@ impl ResultPlan {
 
     /// Returns the first rule that withholds a result, as written. Takes time
     /// linear in its length, however many rules there are: a result that would take longer is withheld.
-    fn find_withheld(&self, result: &str) -> Option<WithheldBy> {
+    fn find_withheld(&self, result: &str, asked: Asked) -> Option<WithheldBy> {
         let checks = || self.rules.iter().flat_map(|rules| &rules.deny_if);
         checks().next()?;
-        let evaluation = Evaluation::new(ConditionInput { result: Some(result), ..ConditionInput::from("{}") });
+        let input = ConditionInput { result: Some(result), ..ConditionInput::from("{}") };
+        let evaluation = Evaluation::of_result(input, asked);
         let check = checks().find(|check| check.stops(&evaluation) || evaluation.is_exhausted())?;
         let too_much =
             "It is too long for the number of conditions that the policy has for it, so they were not all checked.";

@@ -456,6 +456,69 @@ fn numbers_are_suspected_behind_escapes_and_digits() {
     }
 }
 
+/// Whether a result of one text may have something of any kind, as it is written.
+fn may_have_any(written: &str) -> bool {
+    StandIns::new([7; 32]).screen(written, &StandInRules::default(), all()).may_have_asked
+}
+
+/// Where a look at a result as it is written says that there is nothing, no detector finds anything in its texts.
+#[test]
+fn what_is_detected_is_suspected_as_it_is_written() {
+    let mut passed = 0;
+    for (number, labelled) in corpus().into_iter().enumerate() {
+        let padding = "-".repeat(number % 64);
+        let behind = BETWEEN.iter().copied().cycle().skip(number % BETWEEN.len()).step_by(7).take(5);
+        for before in std::iter::once(padding.as_str()).chain(behind) {
+            let text = format!("{before}{}", labelled.text);
+            let inner = json!({ "a": text }).to_string();
+            for text in [text, inner] {
+                let written = json!({ "text": text }).to_string();
+                let slashed = written.replace('/', "\\/");
+                for written in [in_ascii(&written), slashed, written] {
+                    let is_suspected = may_have_any(&written);
+                    passed += usize::from(!is_suspected);
+                    assert!(is_suspected || !has_content(&text, all()), "{written}");
+                }
+            }
+        }
+    }
+    assert!(passed > 10_000, "only {passed} are told to have nothing");
+}
+
+/// What conditions do not judge is no text in which there is nothing.
+#[test]
+fn what_is_not_judged_is_suspected() {
+    for written in [
+        r#"{"a":"x\u0000y"}"#,
+        r#"{"a":"\ud83d"}"#,
+        r#"{"a":"\ude00 x"}"#,
+        r#"{"a":"\ud83d\ud83d\ude00"}"#,
+        r#"{"a":1.2345678e3}"#,
+        r#"{"a":[1,-12345E+123]}"#,
+        r#"{"a": 1e10000000}"#,
+        r#"{"a":12345.6e12}"#,
+    ] {
+        assert!(may_have_any(written), "{written}");
+    }
+    for written in
+        [r#"{"a":"\ud83d\ude42"}"#, r#"{"a":1.5e3,"b":"x4e5f6071"}"#, r#"{"a":"0b9d4e2e-1111-4222-8333-944455556666"}"#]
+    {
+        assert!(!may_have_any(written), "{written}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_detected_is_suspected_however_it_is_spelled(texts in prop::collection::vec(texts(), 1..4)) {
+        let written = json!({ "content": texts, "inner": json!(texts).to_string() }).to_string();
+        let inner = json!(texts).to_string();
+        for written in [in_ascii(&written), written] {
+            let is_there = texts.iter().chain([&inner]).any(|text| has_content(text, all()));
+            prop_assert!(may_have_any(&written) || !is_there, "{}", written);
+        }
+    }
+}
+
 /// What becomes known in a result is known in the rest of it, also as escapes.
 #[test]
 fn values_of_the_same_result_are_known_as_escapes() {

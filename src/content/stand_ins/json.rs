@@ -42,7 +42,7 @@ pub(super) trait EditTexts {
     type Error;
 
     /// Where there may be something to change in a JSON text, as it is written.
-    fn screen(&self, json: &str) -> Suspects;
+    fn screen(&mut self, json: &str) -> Suspects;
 
     /// Whether a text has to be looked at, although nothing was suspected in it: of these keys, or for what is written in it.
     fn wants(&self, way: &[Cow<'_, str>], written: &str) -> bool;
@@ -226,7 +226,7 @@ mod tests {
     impl EditTexts for AtSigns {
         type Error = std::convert::Infallible;
 
-        fn screen(&self, _: &str) -> Suspects {
+        fn screen(&mut self, _: &str) -> Suspects {
             Suspects::everywhere()
         }
 

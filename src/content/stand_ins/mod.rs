@@ -22,6 +22,7 @@ use std::ops::Range;
 use json::{EditTexts, FoundText, MOST_NESTED, Patch, apply_patches, is_container, patch_texts};
 pub use kinds::{FieldPattern, FieldPatternError, StandInKind, StandInRules};
 use marks::find_marks;
+pub use screen::ResultScreen;
 use screen::{FieldKeys, Suspects, TextScreen};
 pub use table::StandIns;
 
@@ -92,6 +93,28 @@ impl StandIns {
         counts: &mut StandInCounts,
     ) -> Result<Option<String>, NotHidden> {
         self.hide(json, rules, (counts, Looks::WhereSuspected))
+    }
+
+    /// As [`Self::hide_values`], of a result that was screened since the table was changed last.
+    ///
+    /// # Errors
+    /// When not all values can be replaced.
+    pub fn hide_suspected(
+        &mut self,
+        json: &str,
+        rules: &StandInRules,
+        screen: ResultScreen,
+        counts: &mut StandInCounts,
+    ) -> Result<Option<String>, NotHidden> {
+        if screen.suspects.is_empty() {
+            return Ok(None);
+        }
+        self.hide(json, rules, (counts, Looks::At(screen.suspects)))
+    }
+
+    /// Looks through a result, as it is written, for what the rules replace and for what is asked for.
+    pub fn screen(&self, json: &str, rules: &StandInRules, asked: ContentKinds) -> ResultScreen {
+        TextScreen { kinds: rules.kinds, asked, keys: &FieldKeys::new(rules), table: self }.look_through(json)
     }
 
     /// As [`Self::hide_values`], but each text is decoded and looked through. The one is held against the other.
@@ -227,9 +250,10 @@ impl StandIns {
 }
 
 /// Which texts are looked through.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Looks {
     WhereSuspected,
+    /// So, and of the outermost it is known where.
+    At(Suspects),
     Everywhere,
 }
 
@@ -246,17 +270,23 @@ struct Hiding<'a> {
 
 impl Hiding<'_> {
     fn screening(&self) -> TextScreen<'_> {
-        TextScreen { kinds: self.rules.kinds, keys: &self.keys, table: self.table }
+        let asked = ContentKinds::default();
+        TextScreen { kinds: self.rules.kinds, asked, keys: &self.keys, table: self.table }
     }
 }
 
 impl EditTexts for Hiding<'_> {
     type Error = NotHidden;
 
-    fn screen(&self, json: &str) -> Suspects {
+    fn screen(&mut self, json: &str) -> Suspects {
         match self.looks {
             Looks::Everywhere => Suspects::everywhere(),
             Looks::WhereSuspected => self.screening().find(json),
+            // What is looked through next stands in this text.
+            Looks::At(_) => match std::mem::replace(&mut self.looks, Looks::WhereSuspected) {
+                Looks::At(suspects) => suspects,
+                _ => Suspects::everywhere(),
+            },
         }
     }
 
@@ -282,8 +312,9 @@ struct Putting<'a> {
 impl EditTexts for Putting<'_> {
     type Error = ForeignStandIn;
 
-    fn screen(&self, json: &str) -> Suspects {
-        TextScreen { kinds: ContentKinds::default(), keys: &FieldKeys::none(), table: self.table }.find(json)
+    fn screen(&mut self, json: &str) -> Suspects {
+        let (kinds, asked) = Default::default();
+        TextScreen { kinds, asked, keys: &FieldKeys::none(), table: self.table }.find(json)
     }
 
     fn wants(&self, _: &[Cow<'_, str>], _: &str) -> bool {

@@ -10,18 +10,33 @@ use super::kinds::{FieldPattern, StandInRules};
 use super::marks::{CARD, Known, PHONE, SHORTEST_NUMBER};
 use super::table::StandIns;
 use crate::content::decoded_text::{Meaning, find_meaning, may_be_odd, may_begin_odd};
-use crate::content::runs::{BLOCK, BlockAndNext, BlockBits, for_each_block, kind_bits};
-use crate::content::{ContentKind, ContentKinds, byte_at, byte_before, card, email, iban, phone, run_length, words};
+use crate::content::runs::{BLOCK, BlockAndNext, BlockBits, find_bits, for_each_block, has_any};
+use crate::content::{
+    ContentKind, ContentKinds, byte_at, byte_before, card, email, iban, ip, length_before, phone, run_length, secret,
+    words,
+};
 
 /// What is looked for in texts as they are written.
 pub(super) struct TextScreen<'a> {
     pub(super) kinds: ContentKinds,
+    /// What is only asked for.
+    pub(super) asked: ContentKinds,
     pub(super) keys: &'a FieldKeys<'a>,
     pub(super) table: &'a StandIns,
 }
 
+/// What was seen of a result as it is written.
+#[derive(Debug)]
+pub struct ResultScreen {
+    pub(super) suspects: Suspects,
+    /// Whether a character may be in it that shows nothing.
+    pub may_have_unseen: bool,
+    /// Whether it may have something of the kinds that were asked for, or what cannot be judged.
+    pub may_have_asked: bool,
+}
+
 /// Where there may be something in a text, in order.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Suspects {
     places: Vec<usize>,
     /// How many have been passed.
@@ -53,26 +68,41 @@ const FEWEST_DIGITS: usize = 7;
 impl TextScreen<'_> {
     /// Finds the places in a text. A value has at least one in each string that it stands in.
     pub(super) fn find(&self, text: &str) -> Suspects {
-        const MOST: usize = 1 << 16;
-        let mut places = self.find_places(text, MOST);
-        if self.table.known_values().has_hidden() || places.len() >= MOST {
-            return Suspects::everywhere();
-        }
-        places.sort_unstable();
-        Suspects { places, ..Suspects::default() }
+        self.look_through(text).suspects
     }
 
-    /// Finds places until there are so many, in no order.
-    fn find_places(&self, text: &str, most: usize) -> Vec<usize> {
+    pub(super) fn look_through(&self, text: &str) -> ResultScreen {
+        const MOST: usize = 1 << 16;
         let bytes = text.as_bytes();
         let mut places = Vec::new();
         self.table.known_values().find_others(bytes, &mut places);
-        let mut pass = Pass { screen: self, text, bytes, is_ascii: text.is_ascii(), places, numbers_end: 0 };
+        let (may_have_unseen, may_have_asked, numbers_end) = (false, false, 0);
+        let mut pass = Pass { screen: self, text, bytes, places, numbers_end, may_have_unseen, may_have_asked };
         for_each_block(bytes, |start, block| {
             pass.look_at(start, block);
-            if pass.places.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if pass.places.len() < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        pass.places
+        let Pass { mut places, may_have_unseen, may_have_asked, .. } = pass;
+        let is_everywhere = self.table.known_values().has_hidden() || places.len() >= MOST;
+        let has_suspects = is_everywhere || !places.is_empty();
+        let may_have_asked = may_have_asked || has_suspects || self.may_have_asked(text);
+        places.sort_unstable();
+        let suspects = if is_everywhere { Suspects::everywhere() } else { Suspects { places, ..Suspects::default() } };
+        ResultScreen { suspects, may_have_unseen: may_have_unseen || is_everywhere, may_have_asked }
+    }
+
+    /// Whether there may be something of the kinds that have no stand-ins, written as it is.
+    fn may_have_asked(&self, text: &str) -> bool {
+        (self.asked.has(ContentKind::Secret) && secret::may_be_in(text))
+            || (self.asked.has(ContentKind::Ip) && ip::may_be_in(text))
+    }
+
+    fn looks_for(&self, kind: ContentKind) -> bool {
+        self.kinds.has(kind) || self.asked.has(kind)
+    }
+
+    fn is_asked(&self) -> bool {
+        self.asked.count() > 0
     }
 }
 
@@ -81,52 +111,129 @@ struct Pass<'a> {
     screen: &'a TextScreen<'a>,
     text: &'a str,
     bytes: &'a [u8],
-    is_ascii: bool,
     places: Vec<usize>,
     /// Up to where numbers have been looked at.
     numbers_end: usize,
+    may_have_unseen: bool,
+    may_have_asked: bool,
+}
+
+/// What is in a block at all: of most things, there is nothing in most blocks.
+struct BlockKinds {
+    marks: bool,
+    slashes: bool,
+    dashes: bool,
+    digits: bool,
+    colons: bool,
+    odd: bool,
+}
+
+impl BlockKinds {
+    /// By itself, this loop is made vector instructions of, also where little is optimised.
+    #[inline(never)]
+    fn of(block: &BlockAndNext) -> Self {
+        let (mut marks, mut slashes, mut dashes) = (false, false, false);
+        let (mut digits, mut colons, mut odd) = (false, false, false);
+        let mut at = 0;
+        while at < BLOCK {
+            let byte = block[at];
+            marks |= (byte == b'@') | (byte == b'%') | (byte == b'&');
+            slashes |= byte == b'\\';
+            dashes |= byte == b'-';
+            digits |= byte.is_ascii_digit();
+            colons |= byte == b':';
+            odd |= byte >= 0x7f;
+            at += 1;
+        }
+        Self { marks, slashes, dashes, digits, colons, odd }
+    }
+}
+
+#[inline(never)]
+fn has_escape(block: &BlockAndNext) -> bool {
+    has_any(|at| is_escape_at(block, at))
+}
+
+/// Whether an escape that is no quote, slash or line break may begin at a place of a block.
+#[inline(always)]
+fn is_escape_at(block: &BlockAndNext, at: usize) -> bool {
+    let next = block[at + 1];
+    (block[at] == b'\\') & ((next & 0xfb == b'b') | (next & 0xfe == b't'))
+}
+
+/// Where the digits of a block are, and the parts of numbers.
+#[inline(never)]
+fn number_bits(block: &BlockAndNext) -> (u64, u64) {
+    let digits = find_bits(|at| block[at].is_ascii_digit()).in_order();
+    (digits, find_bits(|at| is_in_number(block[at])).in_order())
+}
+
+#[inline(never)]
+fn colon_bits(block: &BlockAndNext) -> BlockBits {
+    find_bits(|at| block[at] == b':')
+}
+
+#[inline(never)]
+fn has_capital(block: &BlockAndNext) -> bool {
+    has_any(|at| block[at].is_ascii_uppercase())
+}
+
+/// Where digits have an `e` behind them.
+#[inline(never)]
+fn power_bits(block: &BlockAndNext) -> BlockBits {
+    find_bits(|at| block[at].is_ascii_digit() & (block[at + 1] | 0x20 == b'e'))
 }
 
 impl Pass<'_> {
+    #[inline(always)]
     fn look_at(&mut self, base: usize, block: &BlockAndNext) {
-        let [signs, digits, colons, capitals] = kind_bits(block, |byte, next| {
-            let is_escape = (next == b'u') | (next == b't') | (next == b'b') | (next == b'f');
-            let is_sign = (byte == b'@')
-                | (byte == b'%')
-                | ((byte == b'&') & (next == b'#'))
-                | ((byte == b'\\') & is_escape)
-                | ((byte == b'-') & (next | 0x20 == b'i'));
-            [is_sign, byte.is_ascii_digit(), byte == b':', byte.is_ascii_uppercase()]
-        });
-        for at in signs {
-            self.look_at_sign(base + at);
+        let kinds = BlockKinds::of(block);
+        let is_dash = |at: usize| (block[at] == b'-') & (block[at + 1] | 0x20 == b'i');
+        if kinds.marks || (kinds.slashes && has_escape(block)) || (kinds.dashes && has_any(is_dash)) {
+            let is_mark = |at: usize| (block[at] == b'@') | (block[at] == b'%') | (block[at] == b'&');
+            for at in find_bits(|at| is_mark(at) | is_escape_at(block, at) | is_dash(at)) {
+                self.look_at_sign(base + at);
+            }
         }
-        if !self.is_ascii {
+        if kinds.odd {
+            self.may_have_unseen = true;
             self.look_at_letters(base, block);
         }
-        if !digits.is_empty() {
-            self.look_at_digits(base, block, digits.in_order());
+        if kinds.digits {
+            self.look_at_digits(base, block);
         }
-        if !self.screen.keys.is_empty() {
-            self.places
-                .extend(colons.map(|at| base + at).filter(|at| self.screen.keys.may_end_before(self.bytes, *at)));
+        let keys = self.screen.keys;
+        if kinds.colons && !keys.is_empty() {
+            for at in colon_bits(block) {
+                if keys.may_end_before(self.bytes, base + at) {
+                    self.places.push(base + at);
+                }
+            }
         }
         let known = self.screen.table.known_values();
-        if known.have_capitals() {
-            self.places.extend(capitals.map(|at| base + at).filter(|at| known.may_be_at_capital(self.bytes, *at)));
+        if known.have_capitals() && has_capital(block) {
+            for at in find_bits(|at| block[at].is_ascii_uppercase()) {
+                if known.may_be_at_capital(self.bytes, base + at) {
+                    self.places.push(base + at);
+                }
+            }
         }
     }
 
     fn look_at_sign(&mut self, at: usize) {
         let is_suspect = match byte_at(self.bytes, at) {
             b'@' => {
-                self.screen.kinds.has(ContentKind::Email) && email::may_be_around(self.text, at)
+                self.screen.looks_for(ContentKind::Email) && email::may_be_around(self.text, at)
                     || self.screen.table.known_values().may_be_around(self.bytes, at)
             }
-            b'&' => true,
+            b'&' => byte_at(self.bytes, at + 1) == b'#',
             // Of `stand-in`.
             b'-' => byte_before(self.bytes, at) | 0x20 == b'd' && byte_at(self.bytes, at + 2) | 0x20 == b'n',
-            _ => self.is_odd_at(at),
+            sign => {
+                self.may_have_unseen |= sign == b'\\';
+                self.may_have_asked |= self.screen.is_asked() && is_unjudged_at(self.bytes, at);
+                self.is_odd_at(at)
+            }
         };
         if is_suspect {
             self.places.push(at);
@@ -135,8 +242,7 @@ impl Pass<'_> {
 
     /// Finds characters that are not ASCII and that a program may read as others.
     fn look_at_letters(&mut self, base: usize, block: &BlockAndNext) {
-        let [odd] = kind_bits(block, |byte, _| [may_begin_odd(byte)]);
-        for at in odd.map(|at| base + at) {
+        for at in find_bits(|at| may_begin_odd(block[at])).map(|at| base + at) {
             if may_be_odd(byte_at(self.bytes, at), byte_at(self.bytes, at + 1)) && self.is_odd_at(at) {
                 self.places.push(at);
             }
@@ -144,9 +250,8 @@ impl Pass<'_> {
     }
 
     /// Finds numbers. Each has as many digits, with nothing but what people put between them.
-    fn look_at_digits(&mut self, base: usize, block: &BlockAndNext, digits: u64) {
-        let bits = number_bits(block);
-        let parts = bits.parts.in_order();
+    fn look_at_digits(&mut self, base: usize, block: &BlockAndNext) {
+        let (digits, parts) = number_bits(block);
         // What is behind the block may be one more.
         let and_behind = |bits: u64, by: u32| bits & (bits >> by | !(u64::MAX >> by));
         let seven = and_behind(and_behind(and_behind(parts, 1), 2), 3);
@@ -156,9 +261,10 @@ impl Pass<'_> {
             if start < self.numbers_end || byte_before(self.bytes, start).is_ascii_digit() {
                 continue;
             }
-            let run = match bits.run_at(at, digits) {
-                Some(run) => run,
-                None => find_run(self.bytes.get(start..).unwrap_or_default()),
+            let length = (!(parts >> at)).trailing_zeros() as usize;
+            let run = match at + length < BLOCK {
+                true => NumberRun { length, digits: Some(digits >> at & !(u64::MAX << length)) },
+                false => find_run(self.bytes.get(start..).unwrap_or_default()),
             };
             self.numbers_end = start + run.length;
             self.screen.find_in_run(self.text, (start, &run), &mut self.places);
@@ -170,6 +276,9 @@ impl Pass<'_> {
             {
                 self.places.push(start);
             }
+        }
+        if self.screen.is_asked() && !self.may_have_asked {
+            self.may_have_asked = power_bits(block).any(|at| is_long_power(self.bytes, base + at));
         }
     }
 
@@ -183,7 +292,7 @@ impl Pass<'_> {
         let is_odd = |at: usize| matches!(byte_at(bytes, at), b'%' | b'&' | 0x80..) || is_escape(bytes, at);
         let is_inside = || byte_before(bytes, at).is_ascii_alphanumeric() && !words::is_behind_escape(bytes, at);
         (three == b'0' && four == b'0')
-            || (self.screen.kinds.has(ContentKind::Iban) && iban::may_start(bytes, at, is_odd) && !is_inside())
+            || (self.screen.looks_for(ContentKind::Iban) && iban::may_start(bytes, at, is_odd) && !is_inside())
     }
 
     /// Whether what is at a place could be, as a program may read it, a part of a value.
@@ -194,10 +303,14 @@ impl Pass<'_> {
             u32::from_str_radix(hex, 16).ok()
         };
         // Digits behind an escape make one number with its own.
-        let touches_digit = |end: usize| byte_at(bytes, end).is_ascii_digit();
+        let has_hex = self.screen.asked.has(ContentKind::Ip);
+        let touches_digit = |end: usize| {
+            let byte = byte_at(bytes, end);
+            byte.is_ascii_digit() || (has_hex && byte.is_ascii_hexdigit())
+        };
         match (byte_at(bytes, at), byte_at(bytes, at + 1)) {
             (b'%', _) => match unit(at + 1, 2).and_then(char::from_u32) {
-                Some(c @ ' '..='~') => touches_digit(at + 3) || may_matter(Some(Meaning::Char(c)), bytes, at),
+                Some(c @ ' '..='~') => touches_digit(at + 3) || self.may_matter(Some(Meaning::Char(c)), at..at + 3),
                 _ => false,
             },
             (b'\\', b'u') => match unit(at + 2, 4) {
@@ -208,15 +321,37 @@ impl Pass<'_> {
                 Some(0xd83c | 0xd83d | 0xdc00..=0xdfff) => touches_digit(at + 6),
                 Some(code) => {
                     let c = char::from_u32(code).filter(|c| !c.is_ascii());
-                    touches_digit(at + 6) || c.is_none_or(|c| may_matter(find_meaning(c), bytes, at))
+                    // Of what is ASCII, each character is one that would not have to be escaped.
+                    touches_digit(at + 6) || c.is_none_or(|c| self.may_matter(find_meaning(c), at..at + 6))
                 }
                 None => false,
             },
+            // The second byte of these is a hexadecimal digit.
+            (b'\\', b'b' | b'f') if self.screen.asked.has(ContentKind::Ip) => true,
             (b'\\', _) => follows_digit(bytes, at),
             _ => text
                 .get(at..)
                 .and_then(|rest| rest.chars().next())
-                .is_some_and(|c| may_matter(find_meaning(c), bytes, at)),
+                .is_some_and(|c| self.may_matter(find_meaning(c), at..at + c.len_utf8())),
+        }
+    }
+}
+
+impl Pass<'_> {
+    /// Whether a character that means something else could make a value of what stands around it.
+    fn may_matter(&self, meaning: Option<Meaning>, range: Range<usize>) -> bool {
+        match meaning {
+            None => false,
+            Some(Meaning::Nothing) => true,
+            Some(Meaning::Char(c)) if c.is_ascii_alphanumeric() || matches!(c, '@' | '+' | '%' | '&' | '\\') => true,
+            Some(Meaning::Char(c)) => {
+                let is_between =
+                    matches!(c, ' ' | '-' | '.' | '/' | '(' | ')') && follows_digit(self.bytes, range.start);
+                let asked = self.screen.asked;
+                is_between
+                    || (asked.has(ContentKind::Secret) && secret::may_join(self.text, c, range.clone()))
+                    || (asked.has(ContentKind::Ip) && c == ':' && ip::may_join(self.text, range))
+            }
         }
     }
 }
@@ -229,11 +364,12 @@ impl TextScreen<'_> {
         if run.count_digits(written) < FEWEST_DIGITS {
             return;
         }
-        let has_phones = self.kinds.has(ContentKind::Phone);
-        let has_cards = self.kinds.has(ContentKind::Card) && run.may_be_card();
+        let has_phones = self.looks_for(ContentKind::Phone);
+        let has_cards = self.looks_for(ContentKind::Card) && run.may_be_card();
         let known = self.table.known_values();
         let is_first_phone = || byte_before(bytes, start) == b'+' || phone::may_follow_word(text, start);
-        if !has_cards && !known.have_numbers() && !run.may_be_grouped() {
+        let may_be_own = run.may_be_own(bytes, start);
+        if !has_cards && !known.have_numbers() && !may_be_own && !run.may_be_grouped(written) {
             if has_phones && is_first_phone() {
                 places.push(start);
             }
@@ -270,7 +406,7 @@ impl TextScreen<'_> {
             before = [before[1], before[2], (at, if length == 3 && !is_area { 0 } else { length })];
             next = group + length;
         }
-        if run.may_be_own(written) {
+        if may_be_own {
             self.find_own_numbers(bytes, start..start + run.length, places);
         }
     }
@@ -298,52 +434,27 @@ impl TextScreen<'_> {
     }
 }
 
-/// Which bytes of a block are parts of numbers, nines, and zeros with another behind them.
-struct NumberBits {
-    parts: BlockBits,
-    nines: BlockBits,
-    zeros: BlockBits,
-}
-
-fn number_bits(block: &BlockAndNext) -> NumberBits {
-    let [parts, nines, zeros] =
-        kind_bits(block, |byte, next| [is_in_number(byte), byte == b'9', (byte == b'0') & (next == b'0')]);
-    NumberBits { parts, nines, zeros }
-}
-
-impl NumberBits {
-    /// The run that starts at a digit of the block; `None` if it may go on behind it.
-    fn run_at(&self, at: usize, digits: u64) -> Option<NumberRun> {
-        let length = (!(self.parts.in_order() >> at)).trailing_zeros() as usize;
-        let own = |bits: u64| bits >> at & !(u64::MAX << length);
-        let bits = || [digits, self.nines.in_order(), self.zeros.in_order()].map(own);
-        (at + length < BLOCK).then(|| NumberRun { length, bits: Some(bits()) })
-    }
-}
-
 /// The run at the start of a text.
 fn find_run(text: &[u8]) -> NumberRun {
-    let short = text.first_chunk().and_then(|block| {
-        let [digits] = kind_bits(block, |byte, _| [byte.is_ascii_digit()]);
-        number_bits(block).run_at(0, digits.in_order())
-    });
-    short.unwrap_or_else(|| {
-        let length = text.iter().position(|byte| !is_in_number(*byte)).unwrap_or(text.len());
-        NumberRun { length, bits: None }
-    })
+    let length = text.iter().position(|byte| !is_in_number(*byte)).unwrap_or(text.len());
+    let digits = text
+        .first_chunk::<BLOCK>()
+        .filter(|_| length < BLOCK)
+        .map(|block| find_bits(|at| block[at].is_ascii_digit()).in_order() & !(u64::MAX << length));
+    NumberRun { length, digits }
 }
 
 /// Digits and what people put between them. It begins with a digit.
 struct NumberRun {
     length: usize,
-    /// A bit for each digit, for each nine and for each zero with another behind it, the first ones lowest; `None` if it is long.
-    bits: Option<[u64; 3]>,
+    /// A bit for each digit, the first one lowest; `None` if it is long.
+    digits: Option<u64>,
 }
 
 impl NumberRun {
     fn count_digits(&self, written: &[u8]) -> usize {
         let counted = || written.iter().filter(|byte| byte.is_ascii_digit()).count();
-        self.bits.map_or_else(counted, |[digits, ..]| digits.count_ones() as usize)
+        self.digits.map_or_else(counted, |digits| digits.count_ones() as usize)
     }
 
     /// Which groups have exactly so many digits, from 3 up.
@@ -352,18 +463,18 @@ impl NumberRun {
         (1..length).fold(starts & !(digits >> length), |groups, at| groups & digits >> at)
     }
 
-    /// Whether it may have a group that begins with two zeros, two groups of three digits and one of four, or a number of ours.
-    fn may_be_grouped(&self) -> bool {
-        let Some([digits, nines, zeros]) = self.bits else { return true };
-        let [three, four] = [3, 4].map(|length| Self::groups_of(digits, length));
-        let is_american = four != 0 && three & three.wrapping_sub(1) != 0;
-        digits & !(digits << 1) & zeros != 0 || is_american || nines.count_ones() as usize >= PHONE.len()
+    /// Whether it may have a group that begins with two zeros, or two groups of three digits and one of four.
+    fn may_be_grouped(&self, written: &[u8]) -> bool {
+        let Some(digits) = self.digits else { return true };
+        let [three, four] = [Self::groups_of(digits, 3), Self::groups_of(digits, 4)];
+        let is_zero = |at: usize| byte_at(written, at) == b'0' && byte_at(written, at + 1) == b'0';
+        (four != 0 && three & three.wrapping_sub(1) != 0) || ones(digits & !(digits << 1)).any(is_zero)
     }
 
     /// Whether it may have a group of fourteen digits or more, four of four, or one of six beside some of four.
     fn may_be_card(&self) -> bool {
         const FEWEST_CARD_DIGITS: u32 = 14;
-        let Some([digits, ..]) = self.bits else { return true };
+        let Some(digits) = self.digits else { return true };
         let both = |bits: u64, by: u32| bits & bits >> by;
         let four = || Self::groups_of(digits, 4);
         digits.count_ones() >= FEWEST_CARD_DIGITS
@@ -372,14 +483,21 @@ impl NumberRun {
                 || (four() != 0 && Self::groups_of(digits, 6) != 0))
     }
 
-    fn may_be_own(&self, written: &[u8]) -> bool {
-        let counted = || written.iter().filter(|byte| **byte == b'9').count();
-        self.bits.map_or_else(counted, |[_, nines, _]| nines.count_ones() as usize) >= PHONE.len()
+    /// Whether it may have as many nines as a number of ours.
+    fn may_be_own(&self, bytes: &[u8], start: usize) -> bool {
+        const SHORT: usize = 16;
+        let rest = bytes.get(start..).unwrap_or_default();
+        let count = match rest.first_chunk::<SHORT>().filter(|_| self.length <= SHORT) {
+            // What is behind it counts as well: this is made vector instructions of.
+            Some(chunk) => usize::from(chunk.iter().fold(0_u8, |count, byte| count + u8::from(*byte == b'9'))),
+            None => rest.iter().take(self.length).filter(|byte| **byte == b'9').count(),
+        };
+        count >= PHONE.len()
     }
 
     /// The next group of digits from a place on that is no digit's inside: where it starts, and its length.
     fn find_group(&self, written: &[u8], from: usize) -> Option<(usize, usize)> {
-        if let Some([digits, ..]) = self.bits {
+        if let Some(digits) = self.digits {
             let rest = digits >> from;
             let skipped = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
             return Some((from + skipped, (!(rest >> skipped)).trailing_zeros() as usize));
@@ -409,23 +527,37 @@ fn is_escape(bytes: &[u8], at: usize) -> bool {
     slashes > 0 && matches!(byte_at(bytes, at + slashes), b't' | b'b' | b'f' | b'u' | b'/')
 }
 
-/// Whether a character that means something else could make a value of what stands around it.
-fn may_matter(meaning: Option<Meaning>, bytes: &[u8], at: usize) -> bool {
-    match meaning {
-        None => false,
-        Some(Meaning::Char(' ' | '-' | '.' | '/' | '(' | ')')) => follows_digit(bytes, at),
-        Some(Meaning::Char(c)) => c.is_ascii_alphanumeric() || matches!(c, '@' | '+' | '%' | '&' | '\\'),
-        Some(Meaning::Nothing) => true,
+/// Whether an escape is that of a NUL or of half a pair: a condition does not judge a text that has one.
+fn is_unjudged_at(bytes: &[u8], at: usize) -> bool {
+    let unit = |at: usize| {
+        let digits = bytes.get(at..at + 6).filter(|escape| escape.starts_with(b"\\u"))?.get(2..)?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    match unit(at) {
+        Some(0) => true,
+        Some(0xd800..=0xdbff) => !matches!(unit(at + 6), Some(0xdc00..=0xdfff)),
+        Some(0xdc00..=0xdfff) => !matches!(at.checked_sub(6).and_then(unit), Some(0xd800..=0xdbff)),
+        _ => false,
     }
+}
+
+/// Whether a JSON number with an exponent, of which this is the last digit before that, may be so long that no condition judges it.
+fn is_long_power(bytes: &[u8], last: usize) -> bool {
+    const LONGEST: usize = 8;
+    let length = length_before(bytes, last + 1, usize::MAX, |byte| byte.is_ascii_digit() || byte == b'.');
+    let start = last + 1 - length;
+    let sign = usize::from(byte_before(bytes, start) == b'-');
+    let is_value = matches!(byte_before(bytes, start - sign), b':' | b',' | b'[' | b' ' | b'\t' | b'\n' | b'\r');
+    let is_part = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-');
+    is_value && sign + length + 1 + run_length(bytes, last + 2, LONGEST, is_part) > LONGEST
 }
 
 /// Whether a digit stands before a place, or only what people put between digits stands behind one.
 fn follows_digit(bytes: &[u8], at: usize) -> bool {
     const MOST: usize = 64;
-    let is_between = |byte: &&u8| matches!(**byte, b' ' | b'(' | b')' | b'-'..=b'/' | b'\\');
-    let before = bytes.get(at.saturating_sub(MOST)..at).unwrap_or_default();
-    let skipped = before.iter().rev().take_while(is_between).count();
-    skipped == MOST || before.iter().nth_back(skipped).is_some_and(u8::is_ascii_digit)
+    let is_between = |byte: u8| matches!(byte, b' ' | b'(' | b')' | b'-'..=b'/' | b'\\');
+    let skipped = length_before(bytes, at, MOST, is_between);
+    skipped == MOST || byte_before(bytes, at - skipped).is_ascii_digit()
 }
 
 /// The last keys of the names of fields, as they are written before a colon.
@@ -467,16 +599,25 @@ impl<'a> FieldKeys<'a> {
         self.keys.is_empty()
     }
 
+    fn has_end_of(&self, before: &[u8]) -> bool {
+        let is_key = |key: &&str| before.strip_suffix(key.as_bytes()).is_some_and(|before| before.ends_with(b"\""));
+        self.keys.iter().any(is_key)
+    }
+
     /// Whether one of them may end before a colon.
     fn may_end_before(&self, bytes: &[u8], colon: usize) -> bool {
+        // Such as in a time.
+        if byte_before(bytes, colon).is_ascii_digit() {
+            return false;
+        }
         let Some(end) = key_end(bytes, colon) else { return false };
         let before = bytes.get(..end).unwrap_or_default();
         let (word, bit) = before.last_chunk().map(end_place).unwrap_or_default();
-        let is_key = |key: &&str| before.strip_suffix(key.as_bytes()).is_some_and(|before| before.ends_with(b"\""));
-        self.has_odd || (self.ends.get(word).is_some_and(|word| word & bit != 0) && self.keys.iter().any(is_key))
+        self.has_odd || (self.ends.get(word).is_some_and(|word| word & bit != 0) && self.has_end_of(before))
     }
 }
 
+#[inline(always)]
 fn end_place(end: &[u8; END]) -> (usize, u64) {
     let hash = u32::from_le_bytes(*end).wrapping_mul(0x9e37_79b1) >> 20;
     (hash as usize / 64 % END_WORDS, 1 << (hash % 64))
@@ -490,12 +631,10 @@ fn key_end(bytes: &[u8], colon: usize) -> Option<usize> {
             b'"' => break,
             b' ' | b'\t' | b'\n' | b'\r' => end - 1,
             b'n' | b'r' | b't' if byte_before(bytes, end - 1) == b'\\' => {
-                let slashes = bytes.iter().take(end - 1).rev().take_while(|byte| **byte == b'\\').count();
-                end - 1 - slashes
+                end - 1 - length_before(bytes, end - 1, usize::MAX, |byte| byte == b'\\')
             }
             _ => return None,
         };
     }
-    let slashes = bytes.iter().take(end - 1).rev().take_while(|byte| **byte == b'\\').count();
-    Some(end - 1 - slashes)
+    Some(end - 1 - length_before(bytes, end - 1, usize::MAX, |byte| byte == b'\\'))
 }

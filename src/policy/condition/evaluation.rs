@@ -53,9 +53,18 @@ pub(super) enum PathRoot {
     Session(SessionFact),
 }
 
+/// What is known, before conditions look at it, of what they look for everywhere in a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::policy) enum Asked {
+    /// It has nothing of that, and nothing that they do not judge.
+    Nothing,
+    Unknown,
+}
+
 /// The judgement of one message, whose work is bounded however many conditions look at it.
 pub(in crate::policy) struct Evaluation<'l> {
     input: ConditionInput<'l>,
+    asked: Asked,
     /// All that it may take.
     work: usize,
     /// The units of work that are left, about a nanosecond each; `None` once they did not suffice.
@@ -70,6 +79,11 @@ impl<'l> Evaluation<'l> {
         Self::within(input, usize::MAX)
     }
 
+    /// Begins the judgement of a result.
+    pub(in crate::policy) fn of_result(input: ConditionInput<'l>, asked: Asked) -> Self {
+        Self { asked, ..Self::new(input) }
+    }
+
     /// Begins a judgement that may take no more work than `most`.
     pub(in crate::policy) fn within(input: ConditionInput<'l>, most: usize) -> Self {
         let length = input.args.len()
@@ -80,12 +94,17 @@ impl<'l> Evaluation<'l> {
         let left = Cell::new(Some(work));
         Self {
             input,
+            asked: Asked::Unknown,
             work,
             left,
             names_prototype: Default::default(),
             is_fresh: OnceCell::new(),
             facts: OnceCell::new(),
         }
+    }
+
+    pub(super) fn asked(&self) -> Asked {
+        self.asked
     }
 
     /// How much work it has taken.

@@ -60,7 +60,7 @@ mod session;
 mod test;
 
 pub use evaluation::ConditionInput;
-pub(super) use evaluation::Evaluation;
+pub(super) use evaluation::{Asked, Evaluation};
 pub use operator::Operator;
 pub use origin::Sighting;
 pub(super) use path::PathsOf;
@@ -75,6 +75,7 @@ use super::diagnostic::{Diagnostic, Report};
 use super::group_keys::GroupedCondition;
 use super::keys::words::words;
 use super::source::Source;
+use crate::content::ContentKinds;
 
 /// The result of a condition on a call's arguments.
 // In the order in which one element's outcome decides for all elements, the strongest last.
@@ -144,7 +145,19 @@ impl Condition {
         self.evaluate(kind, &Evaluation::new(input.into()))
     }
 
+    /// What it looks for everywhere in a result; `None` if it asks something else.
+    pub(super) fn asked_of_result(&self) -> Option<ContentKinds> {
+        match &self.test {
+            OperatorTest::Detects(kinds) if self.path.is_all_of_result() => Some(*kinds),
+            _ => None,
+        }
+    }
+
     fn evaluate(&self, kind: GroupKind, evaluation: &Evaluation<'_>) -> ConditionOutcome {
+        let is_known = kind == GroupKind::Denial && evaluation.asked() == Asked::Nothing;
+        if is_known && self.asked_of_result().is_some() {
+            return ConditionOutcome::Fails;
+        }
         if let Some(fact) = self.path.session_fact() {
             return fact.judge((self.operator, &self.test), kind, evaluation);
         }

@@ -234,6 +234,11 @@ impl Path {
         })
     }
 
+    /// Whether it is `result.**`.
+    pub(super) fn is_all_of_result(&self) -> bool {
+        self.root == PathRoot::Result && self.steps == [PathStep::Deep]
+    }
+
     /// Returns the object that the path leads into; `None` if there is none.
     pub(super) fn object<'l>(&self, evaluation: &Evaluation<'l>) -> Option<&'l str> {
         evaluation.object(self.root)
