@@ -4,13 +4,14 @@ use std::io::{self, Read, Write};
 
 use memchr::{memchr, memmem};
 
-use crate::lines::{BEFORE_ID, CURSOR, LARGE, SMALL_REST, large_rest, tools_list};
+use crate::lines::{BEFORE_ID, CURSOR, LARGE, SIZED, SMALL_REST, large_rest, sized_rest, tools_list};
 
 const PIPE: usize = 64 * 1024;
 
 pub(crate) fn serve() -> io::Result<()> {
     // Made when it is first asked for: it would be part of the start.
     let mut large = String::new();
+    let mut sized = (Vec::new(), String::new());
     let (mut stdin, mut stdout) = (io::stdin().lock(), raw_stdout()?);
     let (mut input, mut end) = (vec![0; 2 * PIPE], 0);
     let mut answers = Vec::with_capacity(2 * PIPE);
@@ -42,6 +43,14 @@ pub(crate) fn serve() -> io::Result<()> {
                 stdout.write_all(&answers)?;
                 stdout.write_all(large.as_bytes())?;
                 answers.clear();
+            } else if let Some(tool) = find_sized(line) {
+                if sized.0 != tool {
+                    let rest = sized_rest(&String::from_utf8_lossy(tool)).unwrap_or_default();
+                    sized = (tool.to_vec(), rest);
+                }
+                stdout.write_all(&answers)?;
+                stdout.write_all(sized.1.as_bytes())?;
+                answers.clear();
             } else {
                 answers.extend_from_slice(SMALL_REST.as_bytes());
             }
@@ -55,6 +64,12 @@ pub(crate) fn serve() -> io::Result<()> {
         stdout.write_all(&answers)?;
         answers.clear();
     }
+}
+
+/// The tool of a call that is answered with a result of a size.
+fn find_sized(line: &[u8]) -> Option<&[u8]> {
+    let tool = line.get(memmem::find(line, SIZED.as_bytes())?..)?;
+    tool.get(..memchr(b'"', tool)?)
 }
 
 /// The list that a line asks for.

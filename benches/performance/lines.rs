@@ -34,6 +34,38 @@ pub(crate) fn large_rest() -> String {
     )
 }
 
+/// Pieces of texts, as they stand in a line: JSON in a string is full of escapes.
+pub(crate) const PROSE: &str =
+    "The quick brown fox jumps over the lazy dog, and nobody of them knows why it should; it sleeps on.\\n";
+pub(crate) const ROW: &str = r#"{\"id\":48151623,\"campaignId\":\"4242\",\"name\":\"Spring sale - part 2\",\"createdAt\":\"2026-11-05 10:20:30 +00:00\",\"price\":19.99,\"uuid\":\"0b9d4c2e-1111-4222-8333-944455556666\",\"note\":\"the quick brown fox jumps over it\"},\n"#;
+
+/// What a tool's name begins with that answers with a result of a kind and a size.
+pub(crate) const SIZED: &str = "sized_";
+
+/// The kinds of such results.
+pub(crate) const SIZED_KINDS: [&str; 3] = ["prose", "json", "structured"];
+
+/// The tool that answers so.
+pub(crate) fn sized_tool(kind: &str, size: usize) -> String {
+    format!("{SIZED}{kind}_{size}")
+}
+
+/// What follows the id in the answer of such a tool.
+pub(crate) fn sized_rest(tool: &str) -> Option<String> {
+    let (kind, size) = tool.strip_prefix(SIZED)?.split_once('_')?;
+    let fill = |piece: &str| piece.repeat((size.parse::<usize>().unwrap_or(0) / piece.len()).max(1));
+    let result = match kind {
+        "structured" => {
+            let rows = fill(&ROW.replace("\\n", "").replace('\\', ""));
+            format!(r#"{{"content":[],"structuredContent":{{"rows":[{}]}}}}"#, rows.trim_end_matches(','))
+        }
+        _ => {
+            format!(r#"{{"content":[{{"type":"text","text":"{}"}}]}}"#, fill(if kind == "json" { ROW } else { PROSE }))
+        }
+    };
+    Some(format!(",\"result\":{result}}}\n"))
+}
+
 pub(crate) fn list_request(id: usize) -> String {
     format!("{BEFORE_ID}{id},\"method\":\"tools/list\"}}\n")
 }

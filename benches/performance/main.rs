@@ -49,9 +49,6 @@ fn main() -> io::Result<()> {
         _ => {}
     }
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
-    if has("--results") {
-        return writeln!(io::stdout(), "{}", results::measure());
-    }
     if has("--provenance") {
         return writeln!(io::stdout(), "{}", provenance::measure());
     }
@@ -64,7 +61,7 @@ fn main() -> io::Result<()> {
     if has("--counts") {
         return counts::measure(&program::build("counts")?, &mut io::stdout().lock());
     }
-    if !has("--bench") {
+    if !has("--bench") && !has("--results") {
         counts::try_parts();
         return pipes::try_parts(program::beside_tests()?);
     }
@@ -72,5 +69,8 @@ fn main() -> io::Result<()> {
     let program = program::build(named.map_or("dist", String::as_str))?;
     let length = if has("--quick") { Length::Quick } else { Length::Full };
     let mut out = io::stdout().lock();
+    if has("--results") {
+        return writeln!(out, "{}\n{}", results::measure(), results::measure_pipes(length, program)?);
+    }
     writeln!(out, "{}\n{}\n{}", engine::measure(length), conditions::measure(), pipes::measure(length, program)?)
 }

@@ -1,6 +1,8 @@
-//! What `results` costs: one answer with and without it.
+//! What `results` costs: one answer with and without it, in the core and between real pipes.
 
 use std::hint::black_box;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,9 @@ use policylayer::engine::limits::Memory;
 use policylayer::engine::{Engine, Now};
 use policylayer::policy::{self, Format, Server, ServerName, Source};
 
-use crate::lines;
+use crate::Length;
+use crate::lines::{self, PROSE, ROW};
+use crate::session::{Between, Home, Session};
 use crate::table::{Table, grouped, time};
 
 const RESULTS: &str = r#"
@@ -16,23 +20,18 @@ const RESULTS: &str = r#"
 strip = ["invisible", "ansi"]
 stand_ins = ["email", "phone", "card", "iban"]
 fields = ["firstName", "lastName", "fullName", "phoneNumber", "address", "city", "zip", "dataFields.*.street"]
+deny_if = [{ path = "result.**", op = "detects", value = ["secret", "card", "iban"] }]
 "#;
 
 /// An answer after which the session has stand-ins, as most have.
 const FIRST: &str =
     r#","result":{"email":"anna@example.com","firstName":"Anna-Maria Schmidt","address":"Hauptstrasse 1"}}"#;
 
-/// Pieces of texts, as they stand in a line: JSON in a string is full of escapes.
-const PROSE: &str =
-    "The quick brown fox jumps over the lazy dog, and nobody of them knows why it should; it sleeps on.\\n";
-const ROW: &str = r#"{\"id\":48151623,\"campaignId\":\"4242\",\"name\":\"Spring sale - part 2\",\"createdAt\":\"2026-11-05 10:20:30 +00:00\",\"price\":19.99,\"uuid\":\"0b9d4c2e-1111-4222-8333-944455556666\",\"note\":\"the quick brown fox jumps over it\"},\n"#;
-
 const FRENCH: &str = "D\u{e9}j\u{e0} vu\u{a0}: le c\u{153}ur de l\u{2019}\u{e9}t\u{e9} \u{2013} on l\u{2019}a vu en 2024, \u{ab}\u{a0}peut-\u{ea}tre\u{a0}\u{bb}\u{2026}\\n";
 const CHINESE: &str = "\u{6625}\u{7720}\u{4e0d}\u{89c9}\u{6653}\u{ff0c}\u{5904}\u{5904}\u{95fb}\u{557c}\u{9e1f}\u{3002}\u{591c}\u{6765}\u{98ce}\u{96e8}\u{58f0}\u{ff0c}\u{82b1}\u{843d}\u{77e5}\u{591a}\u{5c11}\u{3002}\\n";
 
 pub(crate) fn measure() -> Table {
-    let title =
-        "An answer with `results` that has strip, four kinds of stand-ins and eight fields, to one without `results`";
+    let title = "An answer with `results` that has strip, four kinds of stand-ins, eight fields and what is detected, to one without `results`";
     let mut table = Table::new(title, &["answer", "bytes", "without", "with", "to without"]);
     for (name, text) in texts() {
         let answer = format!(",\"result\":{{\"content\":[{{\"type\":\"text\",\"text\":\"{text}\"}}]}}}}\n");
@@ -43,6 +42,50 @@ pub(crate) fn measure() -> Table {
         table.row(vec![name.to_owned(), grouped(answer.len() as f64), time(without), time(with), ratio]);
     }
     table
+}
+
+/// The whole program, one result at a time in which nothing applies, in turns with `results` and without.
+pub(crate) fn measure_pipes(length: Length, program: PathBuf) -> io::Result<Table> {
+    const TURNS: usize = 20;
+    let homes = [Home::new(program.clone())?, Home::with_policy(program, &(lines::policy() + RESULTS))?];
+    let mut sessions = Vec::new();
+    for home in &homes {
+        sessions.push(Session::start(Between::Wrapper, home)?);
+    }
+    let head = ["result", "bytes", "shortest, without", "with", "to without", "median", "processor time"];
+    let mut table =
+        Table::new("Results in which nothing applies, between real pipes, to those without `results`", &head);
+    for kind in lines::SIZED_KINDS {
+        for (size, count) in [(1_000, 4_000), (10_000, 4_000), (100_000, 1_000), (1_000_000, 500)] {
+            let tool = lines::sized_tool(kind, size);
+            let rest = lines::sized_rest(&tool).unwrap_or_default();
+            let (mut took, mut busy) = ([Vec::new(), Vec::new()], [Some(0.0); 2]);
+            for turn in 0..=TURNS {
+                for ((took, busy), session) in took.iter_mut().zip(&mut busy).zip(&mut sessions) {
+                    let before = session.processor_time();
+                    let times = (0..length.of(count) / TURNS).map(|_| session.sized(&tool, rest.len()));
+                    let times = times.collect::<io::Result<Vec<_>>>()?;
+                    let after = session.processor_time();
+                    // The first turn warms up.
+                    if turn > 0 {
+                        took.extend(times);
+                        *busy = busy.zip(before).zip(after).map(|((sum, before), after)| sum + after - before);
+                    }
+                }
+            }
+            took.iter_mut().for_each(|took| took.sort());
+            let of = |part: fn(&[Duration]) -> Duration| [part(&took[0]), part(&took[1])];
+            let ratio = |[without, with]: [f64; 2]| format!("{:.2}", with / without);
+            let (shortest, median) = (of(|took| took[0]), of(|took| took[took.len() / 2]));
+            let busy =
+                busy[0].zip(busy[1]).map_or("not known here".to_owned(), |(without, with)| ratio([without, with]));
+            let [to_shortest, to_median] = [shortest, median].map(|times| ratio(times.map(|took| took.as_secs_f64())));
+            let row = [kind.to_owned(), grouped(rest.len() as f64), time(shortest[0]), time(shortest[1]), to_shortest];
+            table.row(row.into_iter().chain([to_median, busy]).collect());
+        }
+    }
+    sessions.into_iter().try_for_each(Session::end)?;
+    Ok(table)
 }
 
 /// The median time that an answer takes.

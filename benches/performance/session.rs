@@ -37,10 +37,15 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn new(program: PathBuf) -> io::Result<Self> {
+        Self::with_policy(program, &lines::policy())
+    }
+
+    /// The same with another policy.
+    pub(crate) fn with_policy(program: PathBuf, policy: &str) -> io::Result<Self> {
         let directory = tempfile::tempdir()?;
         let policies = directory.path().join("config/policylayer/policies");
         fs::create_dir_all(&policies)?;
-        fs::write(policies.join("echo.toml"), lines::policy())?;
+        fs::write(policies.join("echo.toml"), policy)?;
         Ok(Self { directory, program, peers: Vec::new() })
     }
 
@@ -186,6 +191,30 @@ impl Session {
     pub(crate) fn pipelined(&mut self, count: usize) -> io::Result<Duration> {
         const CHUNK: usize = 512;
         self.exchange(count.div_ceil(CHUNK), CHUNK, 8, "tool_7", SMALL_REST.len())
+    }
+
+    /// One call of a tool that answers with a result of a size, and how long it takes.
+    pub(crate) fn sized(&mut self, tool: &str, rest_length: usize) -> io::Result<Duration> {
+        let (call, id) = (lines::call(self.next_id, tool), self.next_id.to_string());
+        self.next_id += 1;
+        let mut left = BEFORE_ID.len() + id.len() + rest_length;
+        let start = Instant::now();
+        self.stdin.write_all(call.as_bytes())?;
+        while left > 0 {
+            let count = read(&mut self.stdout, &mut self.buffer)?;
+            left = left.checked_sub(count).expect("a result in which nothing applies stays as it is");
+        }
+        Ok(start.elapsed())
+    }
+
+    /// How long the first process has had a processor, in seconds; only Linux tells.
+    pub(crate) fn processor_time(&self) -> Option<f64> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).ok()?;
+        let nanoseconds = |task: fs::DirEntry| {
+            let figures = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            figures.split(' ').next()?.parse::<f64>().ok()
+        };
+        Some(tasks.flatten().filter_map(nanoseconds).sum::<f64>() / 1e9)
     }
 
     /// Calls with answers of a megabyte, so many of them under way.

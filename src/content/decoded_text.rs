@@ -72,6 +72,7 @@ impl<'t> TextReading<'t> {
     }
 }
 
+#[inline(always)]
 fn is_special(byte: u8) -> bool {
     (byte >= 0x80) | (byte == b'\\') | (byte == b'%') | (byte == b'&')
 }
@@ -178,6 +179,7 @@ fn is_letter(c: char) -> bool {
 }
 
 /// Whether a character that is not ASCII, and is more than itself or shows nothing, may begin with these bytes.
+#[inline(always)]
 pub(super) fn may_be_odd(byte: u8, next: u8) -> bool {
     let is_odd = (byte == 0xc2)
         | (0xcc..=0xcd).contains(&byte)
@@ -190,6 +192,7 @@ pub(super) fn may_be_odd(byte: u8, next: u8) -> bool {
 }
 
 /// Whether one may begin with this byte.
+#[inline(always)]
 pub(super) fn may_begin_odd(byte: u8) -> bool {
     ((byte == 0xc2) | (byte >= 0xcc)) & !(0xcf..=0xd1).contains(&byte) & !(0xe4..=0xe9).contains(&byte)
 }

@@ -115,6 +115,7 @@ pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
 }
 
 /// Whether a number may start with these.
+#[inline(always)]
 pub(super) fn is_start(one: u8, two: u8, three: u8, four: u8) -> bool {
     one.is_ascii_alphabetic() & two.is_ascii_alphabetic() & three.is_ascii_digit() & four.is_ascii_digit()
 }

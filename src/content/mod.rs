@@ -74,6 +74,7 @@ pub struct ContentKinds(u8);
 
 impl ContentKinds {
     /// Whether the kind is one of them.
+    #[inline]
     pub const fn has(self, kind: ContentKind) -> bool {
         self.0 & 1 << kind as u8 != 0
     }
@@ -187,11 +188,13 @@ fn look_for(kind: ContentKind, text: &str, found: &mut dyn FnMut(Range<usize>) -
 }
 
 /// The byte before a place; 0 at the start of the text.
+#[inline(always)]
 fn byte_before(bytes: &[u8], at: usize) -> u8 {
     at.checked_sub(1).and_then(|before| bytes.get(before)).copied().unwrap_or(0)
 }
 
 /// The byte at a place; 0 at the end of the text.
+#[inline(always)]
 fn byte_at(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).copied().unwrap_or(0)
 }
@@ -211,6 +214,7 @@ fn length_before(bytes: &[u8], at: usize, most: usize, is_part: impl Fn(u8) -> b
 }
 
 /// How many bytes from `at` on are of a kind, counting at most `most`.
+#[inline(always)]
 fn run_length(bytes: &[u8], at: usize, most: usize, is_part: impl Fn(u8) -> bool) -> usize {
     bytes.iter().skip(at).take(most).take_while(|byte| is_part(**byte)).count()
 }

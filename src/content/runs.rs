@@ -7,6 +7,7 @@ use std::ops::{ControlFlow, Range};
 pub(super) const BLOCK: usize = 64;
 
 /// Whether one of the bytes is of a kind.
+#[inline]
 pub(super) fn has_byte(bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> bool {
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     blocks.iter().any(|block| block.iter().fold(false, |any, byte| any | is_kind(*byte)))
@@ -14,6 +15,7 @@ pub(super) fn has_byte(bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> bool {
 }
 
 /// Whether two bytes in a row are of a kind.
+#[inline]
 pub(super) fn has_pair(bytes: &[u8], is_kind: impl Fn(u8, u8) -> bool) -> bool {
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     let (next_blocks, next_rest) = bytes.get(1..).unwrap_or_default().as_chunks::<BLOCK>();
@@ -37,10 +39,12 @@ pub(super) struct Places<'t, K> {
 const FOUR: usize = 4;
 
 impl<'t, K: Fn(u8, u8, u8, u8) -> bool> Places<'t, K> {
+    #[inline]
     pub(super) fn new(bytes: &'t [u8], is_kind: K) -> Self {
         Self { bytes, is_kind, next: 0, found: 0 }
     }
 
+    #[inline(never)]
     fn find_in(&self, block: &[u8; BLOCK + FOUR - 1]) -> u64 {
         let is_at = |at: usize| (self.is_kind)(block[at], block[at + 1], block[at + 2], block[at + 3]);
         if has_any(is_at) { find_bits(is_at).in_order() } else { 0 }

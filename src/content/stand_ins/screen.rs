@@ -149,9 +149,39 @@ impl BlockKinds {
     }
 }
 
+// Loops within a longer function are not always made vector instructions of, so each of these is one.
+
 #[inline(never)]
 fn has_escape(block: &BlockAndNext) -> bool {
     has_any(|at| is_escape_at(block, at))
+}
+
+#[inline(never)]
+fn has_dash(block: &BlockAndNext) -> bool {
+    has_any(|at| is_dash_at(block, at))
+}
+
+#[inline(never)]
+fn sign_bits(block: &BlockAndNext) -> BlockBits {
+    let is_mark = |at: usize| (block[at] == b'@') | (block[at] == b'%') | (block[at] == b'&');
+    find_bits(|at| is_mark(at) | is_escape_at(block, at) | is_dash_at(block, at))
+}
+
+#[inline(never)]
+fn capital_bits(block: &BlockAndNext) -> BlockBits {
+    find_bits(|at| block[at].is_ascii_uppercase())
+}
+
+/// Where characters may begin that a program may read as others.
+#[inline(never)]
+fn odd_bits(block: &BlockAndNext) -> BlockBits {
+    find_bits(|at| may_begin_odd(block[at]))
+}
+
+/// Whether the dash of `stand-in` may be at a place of a block.
+#[inline(always)]
+fn is_dash_at(block: &BlockAndNext, at: usize) -> bool {
+    (block[at] == b'-') & (block[at + 1] | 0x20 == b'i')
 }
 
 /// Whether an escape that is no quote, slash or line break may begin at a place of a block.
@@ -188,10 +218,8 @@ impl Pass<'_> {
     #[inline(always)]
     fn look_at(&mut self, base: usize, block: &BlockAndNext) {
         let kinds = BlockKinds::of(block);
-        let is_dash = |at: usize| (block[at] == b'-') & (block[at + 1] | 0x20 == b'i');
-        if kinds.marks || (kinds.slashes && has_escape(block)) || (kinds.dashes && has_any(is_dash)) {
-            let is_mark = |at: usize| (block[at] == b'@') | (block[at] == b'%') | (block[at] == b'&');
-            for at in find_bits(|at| is_mark(at) | is_escape_at(block, at) | is_dash(at)) {
+        if kinds.marks || (kinds.slashes && has_escape(block)) || (kinds.dashes && has_dash(block)) {
+            for at in sign_bits(block) {
                 self.look_at_sign(base + at);
             }
         }
@@ -212,7 +240,7 @@ impl Pass<'_> {
         }
         let known = self.screen.table.known_values();
         if known.have_capitals() && has_capital(block) {
-            for at in find_bits(|at| block[at].is_ascii_uppercase()) {
+            for at in capital_bits(block) {
                 if known.may_be_at_capital(self.bytes, base + at) {
                     self.places.push(base + at);
                 }
@@ -242,7 +270,7 @@ impl Pass<'_> {
 
     /// Finds characters that are not ASCII and that a program may read as others.
     fn look_at_letters(&mut self, base: usize, block: &BlockAndNext) {
-        for at in find_bits(|at| may_begin_odd(block[at])).map(|at| base + at) {
+        for at in odd_bits(block).map(|at| base + at) {
             if may_be_odd(byte_at(self.bytes, at), byte_at(self.bytes, at + 1)) && self.is_odd_at(at) {
                 self.places.push(at);
             }
@@ -256,9 +284,12 @@ impl Pass<'_> {
         let and_behind = |bits: u64, by: u32| bits & (bits >> by | !(u64::MAX >> by));
         let seven = and_behind(and_behind(and_behind(parts, 1), 2), 3);
         let groups = digits & !(digits << 1);
-        for at in ones(groups & seven) {
+        let mut starts = groups & seven;
+        while starts != 0 {
+            let at = starts.trailing_zeros() as usize;
+            starts &= starts - 1;
             let start = base + at;
-            if start < self.numbers_end || byte_before(self.bytes, start).is_ascii_digit() {
+            if start < self.numbers_end || (at == 0 && byte_before(self.bytes, start).is_ascii_digit()) {
                 continue;
             }
             let length = (!(parts >> at)).trailing_zeros() as usize;
@@ -266,10 +297,12 @@ impl Pass<'_> {
                 true => NumberRun { length, digits: Some(digits >> at & !(u64::MAX << length)) },
                 false => find_run(self.bytes.get(start..).unwrap_or_default()),
             };
+            starts &= u64::MAX.checked_shl((at + run.length) as u32).unwrap_or(0);
             self.numbers_end = start + run.length;
             self.screen.find_in_run(self.text, (start, &run), &mut self.places);
         }
-        for at in ones(groups & (digits >> 1 | 1 << (BLOCK - 1))) {
+        // No letter stands before those behind a part of a number.
+        for at in ones(groups & (digits >> 1 | 1 << (BLOCK - 1)) & !(parts << 1)) {
             if byte_before(self.bytes, base + at).is_ascii_alphabetic()
                 && let Some(start) = (base + at).checked_sub(2)
                 && self.may_be_account(start)
@@ -452,12 +485,14 @@ struct NumberRun {
 }
 
 impl NumberRun {
+    #[inline]
     fn count_digits(&self, written: &[u8]) -> usize {
         let counted = || written.iter().filter(|byte| byte.is_ascii_digit()).count();
         self.digits.map_or_else(counted, |digits| digits.count_ones() as usize)
     }
 
     /// Which groups have exactly so many digits, from 3 up.
+    #[inline]
     fn groups_of(digits: u64, length: usize) -> u64 {
         let starts = digits & !(digits << 1);
         (1..length).fold(starts & !(digits >> length), |groups, at| groups & digits >> at)
@@ -472,18 +507,21 @@ impl NumberRun {
     }
 
     /// Whether it may have a group of fourteen digits or more, four of four, or one of six beside some of four.
+    #[inline]
     fn may_be_card(&self) -> bool {
         const FEWEST_CARD_DIGITS: u32 = 14;
         let Some(digits) = self.digits else { return true };
         let both = |bits: u64, by: u32| bits & bits >> by;
         let four = || Self::groups_of(digits, 4);
-        digits.count_ones() >= FEWEST_CARD_DIGITS
+        self.length >= FEWEST_CARD_DIGITS as usize
+            && digits.count_ones() >= FEWEST_CARD_DIGITS
             && (both(both(both(both(digits, 1), 2), 4), 6) != 0
                 || four().count_ones() >= 4
                 || (four() != 0 && Self::groups_of(digits, 6) != 0))
     }
 
     /// Whether it may have as many nines as a number of ours.
+    #[inline]
     fn may_be_own(&self, bytes: &[u8], start: usize) -> bool {
         const SHORT: usize = 16;
         let rest = bytes.get(start..).unwrap_or_default();
@@ -496,6 +534,7 @@ impl NumberRun {
     }
 
     /// The next group of digits from a place on that is no digit's inside: where it starts, and its length.
+    #[inline]
     fn find_group(&self, written: &[u8], from: usize) -> Option<(usize, usize)> {
         if let Some(digits) = self.digits {
             let rest = digits >> from;
@@ -508,6 +547,7 @@ impl NumberRun {
 }
 
 /// The places of the ones, in order.
+#[inline]
 fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let at = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
@@ -517,6 +557,7 @@ fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
 }
 
 /// The bytes of numbers: digits, what people put between them, and what that may be escaped with.
+#[inline(always)]
 fn is_in_number(byte: u8) -> bool {
     (b'-'..=b'9').contains(&byte) | (byte | 1 == b')') | (byte == b' ') | (byte == b'\\')
 }
