@@ -485,6 +485,18 @@ fn what_is_detected_is_suspected_as_it_is_written() {
     assert!(passed > 10_000, "only {passed} are told to have nothing");
 }
 
+/// The digits of an escape, or of a part of a URL, run into the address behind it.
+#[test]
+fn addresses_are_suspected_behind_escapes() {
+    for text in [r"\u00a0::1", r"\u2013fe80::1", r"x%20fe80::1", r"%20::1", r"\f::1", r"\u00a010.0.0.1", "%20255.1.1.1"]
+    {
+        let written = format!(r#"{{"t":"{text}"}}"#);
+        let read: serde_json::Value = serde_json::from_str(&written).unwrap();
+        assert!(has_content(read["t"].as_str().unwrap(), all()), "{written}");
+        assert!(may_have_any(&written), "{written}");
+    }
+}
+
 /// What conditions do not judge is no text in which there is nothing.
 #[test]
 fn what_is_not_judged_is_suspected() {

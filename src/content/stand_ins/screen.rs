@@ -335,11 +335,11 @@ impl Pass<'_> {
             let hex = text.get(start..start + length).filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
             u32::from_str_radix(hex, 16).ok()
         };
-        // Digits behind an escape make one number with its own.
+        // Digits behind an escape make one number with its own, and so do parts of an address.
         let has_hex = self.screen.asked.has(ContentKind::Ip);
         let touches_digit = |end: usize| {
             let byte = byte_at(bytes, end);
-            byte.is_ascii_digit() || (has_hex && byte.is_ascii_hexdigit())
+            byte.is_ascii_digit() || (has_hex && (byte.is_ascii_hexdigit() || byte == b':'))
         };
         match (byte_at(bytes, at), byte_at(bytes, at + 1)) {
             (b'%', _) => match unit(at + 1, 2).and_then(char::from_u32) {
