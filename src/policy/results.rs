@@ -324,9 +324,12 @@ impl ResultPlan {
             true => None,
             false => edit_texts(text, edits, &mut treated.counts),
         };
-        // What is not seen must not cut a value, and a cut must not leave half of one.
-        let mut edited = if screen.may_have_unseen { edit(&strips, result) } else { None };
-        if !rules.is_empty() {
+        let mut edited = None;
+        if rules.is_empty() {
+            edited = edit(if screen.may_have_unseen { &edits } else { &cuts }, result);
+        } else {
+            // What is not seen must not cut a value, and a cut must not leave half of one.
+            edited = if screen.may_have_unseen { edit(&strips, result) } else { edited };
             let counts = &mut treated.stand_ins;
             let hidden = match edited.as_deref() {
                 Some(edited) => stand_ins.hide_values(edited, &rules, counts),
@@ -339,8 +342,8 @@ impl ResultPlan {
                     return treated;
                 }
             }
+            edited = edit(&cuts, edited.as_deref().unwrap_or(result)).or(edited);
         }
-        edited = edit(&cuts, edited.as_deref().unwrap_or(result)).or(edited);
         let asked = if edited.is_none() && !has_asked { Asked::Nothing } else { Asked::Unknown };
         treated.withheld = self.find_withheld(edited.as_deref().unwrap_or(result), asked);
         treated.edited = edited;
