@@ -321,8 +321,8 @@ Examples:
   policylayer decide get_user_by_email --result answer.json
   policylayer decide send_email --seen read.jsonl --args - < args.json
 
-The call is judged as the first one of a session. A tool that is in no catalogue is judged by its name alone; what the \
-server lists about it may raise its class. `policylayer test` tries several calls, and limits over time.
+The call is judged as the first one of a session. A tool that is in no catalogue is judged as the lock of its \
+server has it, and without a lock by its name alone: what the server lists about it may change its class. `policylayer test` tries several calls, and limits over time.
 
 Exit codes:
   0 allowed   1 something failed   2 wrong usage   3 the policy is invalid

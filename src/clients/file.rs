@@ -15,8 +15,8 @@ use crate::visible::visible_path;
 pub enum Unsaved {
     /// The backup failed.
     #[error(
-        "The file cannot be backed up to {}: {}. Nothing was changed. Make its directory writable for the user who runs \
-         policylayer.",
+        "The file cannot be backed up to {}: {}. Nothing was changed. Check that the disk has space, and that the user \
+         who runs policylayer may write to its directory.",
         visible_path(.0), .1
     )]
     Backup(PathBuf, io::Error),

@@ -339,7 +339,12 @@ pub(crate) fn unwrap_existing<'c>(
     };
     let (mut changes, mut bare) = (Vec::new(), Vec::new());
     for candidate in &found {
-        let Some(launch) = candidate.editable_launch() else { continue };
+        let Some(launch) = candidate.editable_launch() else {
+            // An address, for one.
+            let is_wrapped = candidate.entry.is_wrapped(Some(selection.program));
+            bare.extend((!is_wrapped).then_some(candidate.file.row.name));
+            continue;
+        };
         let words = launch.words();
         match parse_wrapped(&words, Some(selection.program)) {
             Some(_) if leave == Leave::Nothing => changes.push(remove_candidate(selection, candidate)?),

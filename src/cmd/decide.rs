@@ -213,13 +213,16 @@ fn write_result(out: &mut dyn Write, result: &ResultReport) -> io::Result<()> {
         }
         None if stripped + cut == 0 && stand_ins.is_empty() => writeln!(out, "The result passes as it is."),
         None => {
-            let (stripped, cut) = (count_of(*stripped, "character"), count_of(*cut, "text"));
+            let counted = |count: &u64, what, done| (*count > 0).then(|| format!("{} {done}", count_of(*count, what)));
+            let changes: Vec<_> =
+                counted(stripped, "character", "taken out").into_iter().chain(counted(cut, "text", "cut")).collect();
+            let with = if changes.is_empty() { String::new() } else { format!(", with {}", changes.join(" and ")) };
             let kinds: Vec<_> = stand_ins.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
             let stand_ins = match kinds.is_empty() {
                 true => String::new(),
                 false => format!(" It holds stand-ins: {}. Those of a session are others.", kinds.join(", ")),
             };
-            writeln!(out, "The result passes, with {stripped} taken out and {cut} cut.{stand_ins}")
+            writeln!(out, "The result passes{with}.{stand_ins}")
         }
     }
 }

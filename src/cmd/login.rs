@@ -159,8 +159,8 @@ fn find_words(key: &str, args: &LoginServerArgs, env: &Env) -> anyhow::Result<(V
     let shown = escape_invisible(key);
     match found.len() {
         0 => Err(UsageError(format!(
-            "No server {shown} over HTTP is known here, neither in a client's file nor by a session that wanted a login. Name its \
-             address: policylayer login --url URL"
+            "No server {shown} over HTTP is known here, neither in a client's file nor by a session that wanted a login. Give its \
+             address with --url URL."
         ))
         .into()),
         1 => Ok(found.swap_remove(0)),

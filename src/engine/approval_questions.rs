@@ -11,7 +11,7 @@ use super::approval_subjects::RequestSubject;
 use super::approvals::clients::{Asks, ClientHabits};
 use super::approvals::{
     self, Channel, Covered, Dialogue, DialogueChoice, DialogueKind, Effects, HeldCall, Local, OpenQuestion,
-    PersonsRefusal, Progress, Question, RoundApproval, SeenPreview,
+    PersonsRefusal, Progress, Question, RoundApproval, SeenPreview, Settled,
 };
 use super::open_requests::{PendingCall, RequestKind};
 use super::origins::{SourceDetail, describe_origins};
@@ -61,9 +61,10 @@ impl Engine {
                 why,
                 Remedy::Person,
             )
-        } else if let Some((channel, given)) =
+        } else if let Some((channel, given, granted)) =
             self.approvals.grants.redeem_grant(covers, unapproved.asking.scope.unwrap_or_default(), now)
         {
+            granted.into_iter().for_each(|question| turn.push_action(Action::Settle(question, Settled::Used)));
             let UnapprovedCall { request, mut pending, .. } = unapproved;
             // Since the person answered.
             let waited = now.saturating_sub(given);

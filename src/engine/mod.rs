@@ -72,6 +72,7 @@ use recorder::Recorder;
 use resource_index::ResourceIndex;
 use stand_ins::{PutBackValues, forward_instead};
 use tasks::Tasks;
+pub use tool_index::read_listing;
 use tool_index::{IsComplete, ToolIndex};
 pub use trial::{Trial, TrialDecision, TrialInput, TrialResult, find_item};
 

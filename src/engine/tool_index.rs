@@ -12,7 +12,9 @@ use super::plain_calls::PlainCalls;
 use super::text_map::TextMap;
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_NAMES, MAX_LISTED_TOOLS};
 use crate::lock::ItemKind;
-use crate::policy::{Decision, Effect, Item, Listing, Policy, Section, Standing, ToolRef, ToolSeen, TrustedHints};
+use crate::policy::{
+    Decision, Effect, Item, Listing, Policy, Section, Standing, ToolListing, ToolRef, ToolSeen, TrustedHints,
+};
 use crate::risk::{Addressed, Class, Classifier, Listed, ObjectFinder, SharedObjects};
 use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
@@ -236,6 +238,23 @@ impl ToolIndex {
     pub(super) fn has_listed(&self, name: &str) -> bool {
         self.tools.get(&join_words(&fold(name), '_')).any(|listed| listed == name)
     }
+}
+
+/// Returns what a session finds of tools whose server lists these definitions, each with its name: their classes, and whether
+/// their arguments say whom a call reaches. What a catalogue knows is left out.
+pub fn read_listing<'d>(policy: &Policy, definitions: impl Iterator<Item = (&'d str, &'d str)> + Clone) -> ToolListing {
+    let (mut index, mut finder) = (ToolIndex::for_policy(policy), ObjectFinder::default());
+    definitions.clone().for_each(|(name, _)| finder.add(name));
+    index.objects = finder.find(policy.server().as_str());
+    for (name, item) in definitions.clone() {
+        // Nothing was judged before that would have to be judged again.
+        let _ = index.record_listing(name, item, policy);
+    }
+    let of_tool = |(name, _)| match index.find_tool(name) {
+        ToolRef { listing: Listing::As(class), addressed, .. } => Some((Box::from(name), (class, addressed))),
+        _ => None,
+    };
+    definitions.filter_map(of_tool).collect()
 }
 
 /// Falls back to the name if the listing cannot be read or is too large.

@@ -18,10 +18,12 @@ const VERSION: &str = "1";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
     /// The file is too large.
-    #[error("it is larger than {MAX_LOCK} bytes. Fix: make it anew with `policylayer lock`")]
+    #[error("it is larger than {MAX_LOCK} bytes. Fix: make it anew with `policylayer lock --yes SERVER`")]
     TooLarge,
     /// The file is not JSON, or not a lock.
-    #[error("it is no lock that can be read: {0}. Fix: restore the file, or make it anew with `policylayer lock`")]
+    #[error(
+        "it is no lock that can be read: {0}. Fix: restore the file, or make it anew with `policylayer lock --yes SERVER`"
+    )]
     Broken(String),
     /// The file was written by a newer version.
     #[error("it has version {0}, and this policylayer knows version \"1\". Fix: update policylayer")]
@@ -29,7 +31,7 @@ pub enum LockError {
     /// The file was edited.
     #[error(
         "the definition of {kind} \"{}\" is not the one of its digest: the file was edited or merged by hand. Fix: look at \
-         what the server lists now with `policylayer lock diff`, and make the file anew with `policylayer lock`",
+         what the server lists now with `policylayer lock diff`, and make the file anew with `policylayer lock --yes SERVER`",
         escape_invisible(name)
     )]
     Digest {
@@ -39,7 +41,10 @@ pub enum LockError {
         name: String,
     },
     /// An item is in the file twice.
-    #[error("{kind} \"{}\" is in it twice. Fix: make it anew with `policylayer lock`", escape_invisible(name))]
+    #[error(
+        "{kind} \"{}\" is in it twice. Fix: make it anew with `policylayer lock --yes SERVER`",
+        escape_invisible(name)
+    )]
     Twice {
         /// What it is.
         kind: ItemKind,
@@ -112,7 +117,12 @@ pub(super) fn parse(text: &str) -> Result<Lock, LockError> {
     if !text.trim_ascii_start().starts_with('{') {
         return Err(LockError::Broken("it is not a JSON object".to_owned()));
     }
-    let broken = |error: serde_json::Error| LockError::Broken(escape_invisible(&error.to_string()));
+    let broken = |error: serde_json::Error| {
+        LockError::Broken(match error.is_data() {
+            true => escape_invisible(&error.to_string()),
+            false => format!("it is not JSON (line {}, column {})", error.line(), error.column()),
+        })
+    };
     // A newer version may have other members.
     let any: AnyVersion<'_> = serde_json::from_str(text).map_err(broken)?;
     match any.version.map(RawValue::get) {

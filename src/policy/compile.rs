@@ -14,6 +14,7 @@ use super::name_table::NameTable;
 use super::results::ResultRules;
 use super::section::SectionRule;
 use super::server::Server;
+use super::tool_ref::ToolListing;
 use super::work::Work;
 use crate::risk::{Catalogue, Class};
 
@@ -43,6 +44,8 @@ pub struct Policy {
     pub(super) trusted_hints: Option<TrustedHints>,
     pub(super) lock_mode: Option<LockMode>,
     pub(super) lock: Option<PolicyLock>,
+    /// It stands for the listing where no session has one.
+    pub(super) listing: ToolListing,
     pub(super) otherwise: Arc<Rule>,
     pub(super) work: Work,
 }
@@ -79,6 +82,7 @@ impl Policy {
             trusted_hints: None,
             lock_mode: None,
             lock: None,
+            listing: ToolListing::new(),
             otherwise: Arc::new(otherwise),
             work: Work::default(),
         }

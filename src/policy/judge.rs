@@ -12,7 +12,7 @@ use super::limit::Limit;
 use super::lock_terms::Drift;
 use super::preview::Preview;
 use super::server::{Server, ServerName};
-use super::tool_ref::{Listing, ToolRef};
+use super::tool_ref::{Listing, ToolListing, ToolRef};
 use crate::risk::{Catalogue, Class, Listed, Returns, profile_tool};
 use crate::wire::fold::fold;
 
@@ -124,7 +124,7 @@ impl Policy {
         tool: impl Into<ToolRef<'t>>,
         input: impl Into<ConditionInput<'l>>,
     ) -> Judgement<'p> {
-        let tool = tool.into();
+        let tool = self.as_listed(tool.into());
         let (own, rules) = self.find_rules(tool);
         let input = ConditionInput { addressed: tool.addressed, ..input.into() };
         self.hold_judgement(self.judge_rules(rules, self.decision_of_rule(own), input), tool.drift)
@@ -268,7 +268,7 @@ impl Policy {
     /// tool that a server has gained since its catalogue was written is at least `execute`. Under a lock, a tool has the class
     /// that it was locked with, if that is stricter and the policy does not say otherwise.
     pub fn class_of<'t>(&self, tool: impl Into<ToolRef<'t>>) -> Class {
-        let tool = tool.into();
+        let tool = self.as_listed(tool.into());
         self.tool_classes.find(tool.name, &self.work).copied().unwrap_or_else(|| {
             let class = match self.catalogue().map(|catalogue| catalogue.find_tool(tool.name)) {
                 Some(Some(known)) => known.class,
@@ -277,6 +277,22 @@ impl Policy {
             };
             self.locked().and_then(|locked| locked.class_of(tool.name)).map_or(class, |agreed| class.raised_to(agreed))
         })
+    }
+
+    /// Judges tools that are only named by what their server is known to list of them: the class and whether the arguments say
+    /// whom a call reaches. A session goes by what is listed in it.
+    #[must_use]
+    pub fn with_listing(self, listing: ToolListing) -> Self {
+        Self { listing, ..self }
+    }
+
+    fn as_listed<'t>(&self, tool: ToolRef<'t>) -> ToolRef<'t> {
+        match self.listing.get(tool.name) {
+            Some((class, addressed)) if tool.listing == Listing::NotAsked => {
+                ToolRef { listing: Listing::As(*class), addressed: *addressed, ..tool }
+            }
+            _ => tool,
+        }
     }
 
     /// Returns what the results of a tool hold, as the policy says; `None` if it does not.

@@ -75,7 +75,7 @@ pub use source::{Format, Place, Source, Span};
 pub use summary::{SectionTally, Summary, Tally, ToolsTally};
 pub use testfile::{Expected, LoadedTests, SeenResult, TestCase, TestFile, TestStep, load_tests, read_seen};
 pub use tool_glob::ToolGlob;
-pub use tool_ref::{Listing, ToolRef};
+pub use tool_ref::{Listing, ToolListing, ToolRef};
 pub use window::{BadWindow, Calendar, Window};
 pub use work::Work;
 

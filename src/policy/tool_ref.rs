@@ -1,5 +1,7 @@
 //! A tool to decide about: its name, and what its server has said about it.
 
+use std::collections::HashMap;
+
 use super::lock_terms::Drift;
 use crate::risk::{Addressed, Class, Listed, classify_tool};
 use crate::wire::fold::fold;
@@ -16,6 +18,9 @@ pub struct ToolRef<'t> {
     /// Whether its arguments say whom or what a call reaches, as its server lists them.
     pub addressed: Addressed,
 }
+
+/// What a server is known to list of its tools, by name: their classes, and whether their arguments say whom a call reaches.
+pub type ToolListing = HashMap<Box<str>, (Class, Addressed)>;
 
 /// What the server has said about a tool. It matters only if neither the policy nor a catalogue knows the tool's class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

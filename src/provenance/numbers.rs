@@ -31,7 +31,9 @@ pub(super) fn find_numbers(line: &str, found: &mut impl FnMut(&str)) {
         let length = rest.iter().skip(start).take_while(|byte| byte.is_ascii_digit()).count();
         at += start;
         let between = line.get(end..at).unwrap_or_default();
-        let is_joined = matches!(between, " " | "-" | "." | "/" | "(" | ")" | ") " | " (" | ")-" | " - ");
+        let is_thousands = between == "," && length == 3 && groups.last().is_some_and(|group| group.len() <= 3);
+        let is_joined =
+            is_thousands || matches!(between, " " | "-" | "." | "/" | "(" | ")" | ") " | " (" | ")-" | " - ");
         let is_inside_word = at > 0 && bytes.get(at - 1).is_some_and(u8::is_ascii_alphabetic);
         if !is_joined || is_inside_word {
             give_numbers(&groups, &mut room, found);
@@ -98,6 +100,9 @@ mod tests {
             ("0049301234567", "#301234567"),
             ("tel:+49-30-1234567", "#301234567"),
             ("1234567 7654321", "#7654321"),
+            ("about 12,345,678 accounts", "#12345678"),
+            ("1,000,000", "#1000000"),
+            ("[1234567,7654321]", "#7654321"),
         ] {
             assert!(numbers(line).contains(number), "{line}: {:?}", numbers(line));
         }
@@ -105,7 +110,18 @@ mod tests {
 
     #[test]
     fn amounts_years_and_dates_are_no_numbers() {
-        for line in ["", "2024", "1,234.50", "123456", "2024-05-15", "15.05.2024", "5/15/2024", "10:30:00", "3 of 12"] {
+        for line in [
+            "",
+            "2024",
+            "1,234.50",
+            "123456",
+            "2024-05-15",
+            "15.05.2024",
+            "5/15/2024",
+            "10:30:00",
+            "3 of 12",
+            "1234,5678,9012",
+        ] {
             assert_eq!(numbers(line), BTreeSet::new(), "{line}");
         }
     }

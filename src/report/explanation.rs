@@ -43,6 +43,8 @@ pub(crate) struct Explanation<'e> {
     irreversible: bool,
     /// Whether the catalogue has it.
     pub(crate) known: bool,
+    /// Whether its lock has what its server listed of it, which then counts, and not the name alone.
+    pub(crate) listed: bool,
     /// Whether it reads or writes personal data.
     personal_data: bool,
     /// The rule that is recommended for it.
@@ -190,6 +192,8 @@ pub(crate) struct ToolQuestion<'q> {
     /// The options that name the policy in a command.
     pub(crate) place: String,
     pub(crate) format: Option<Format>,
+    /// What its server listed of it when it was locked.
+    pub(crate) listed: Option<Listed<'static>>,
     /// The policy in force, or why it is unknown.
     pub(crate) loaded: Result<&'q LoadedPolicy, &'q str>,
 }
@@ -212,12 +216,13 @@ impl<'e> Explanation<'e> {
         write_rule: impl FnOnce(&Recommended, Option<Mode>, Format) -> RuleText,
     ) -> Self {
         let ToolQuestion { tool, server, loaded, .. } = *question;
-        let listed = Listed::with_name(tool);
+        let is_listed = question.listed.is_some();
+        let listed = question.listed.clone().unwrap_or_else(|| Listed::with_name(tool));
         let policy = loaded.ok().map(|loaded| &loaded.policy);
         let catalogue = policy.map_or_else(|| Catalogue::for_server(server), Policy::catalogue);
         let profile = profile_tool(catalogue, &listed);
         let known = catalogue.is_some_and(|catalogue| catalogue.find_tool(tool).is_some());
-        // What the name alone implies, if nothing else is known.
+        // What the name alone implies, or what is listed, before doubt makes it stricter.
         let by_name = if known { profile.class } else { classify_tool(&listed).class };
         let recommended = recommend_rule(&profile);
         let format = match loaded {
@@ -241,6 +246,7 @@ impl<'e> Explanation<'e> {
             facts: profile.facts.list(),
             irreversible: profile.irreversible,
             known,
+            listed: is_listed,
             personal_data: profile.pii,
             recommended: Recommendation {
                 commands: match text.has_conditions {
@@ -261,10 +267,20 @@ impl<'e> Explanation<'e> {
             sends: profile.sends,
             server: server.as_str(),
             severity: profile.severity,
-            why: explain_class(&profile, by_name, catalogue),
+            why: explain_class(
+                &profile,
+                by_name,
+                catalogue,
+                if is_listed { "what its server listed" } else { "its name" },
+            ),
             source: ClassOrigin { by, class: by_name, confidence, reason: profile.why.into_owned() },
             tool,
         }
+    }
+
+    /// Whether nothing that the server lists can make it milder than its name does.
+    pub(crate) fn is_settled_by_name(&self) -> bool {
+        self.source.confidence.is_none_or(|confidence| confidence == Confidence::High)
     }
 
     /// Returns the known servers that have a tool of this name, if the server that was asked about has none.
@@ -278,7 +294,9 @@ impl<'e> Explanation<'e> {
     /// Returns whether the rule in force is stricter than the tool's name alone suggests. That is no reason to let more
     /// through: a person or `init` may have written the policy with more information.
     pub(crate) fn is_stricter_than_name(&self) -> bool {
-        !self.known && self.in_force.as_ref().is_some_and(|in_force| in_force.compared == Standing::Stricter)
+        !self.known
+            && !self.listed
+            && self.in_force.as_ref().is_some_and(|in_force| in_force.compared == Standing::Stricter)
     }
 
     /// Returns whether pasting the rule turns a document that only hides into one that stands alone.
@@ -326,11 +344,11 @@ impl<'e> Explanation<'e> {
 }
 
 /// Explains why a tool has its class, and how sure that is.
-fn explain_class(profile: &Profile, by_name: Class, catalogue: Option<&Catalogue>) -> String {
+fn explain_class(profile: &Profile, by_name: Class, catalogue: Option<&Catalogue>, source: &str) -> String {
     let reason = escape_invisible(&profile.why);
     let Knowledge::Classifier(confidence) = profile.source else { return reason };
     let class = profile.class.as_str();
-    let by = format!("By its name it is {}, with {} confidence: {reason}", by_name.as_str(), confidence.as_str());
+    let by = format!("By {source} it is {}, with {} confidence: {reason}", by_name.as_str(), confidence.as_str());
     if by_name == profile.class {
         by
     } else if catalogue.is_some() && by_name < Class::Execute {

@@ -1,5 +1,7 @@
 //! The known tools of a server, and how each of them is decided.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::edit::RuleDecision;
@@ -23,13 +25,17 @@ pub(crate) struct ToolRow<'p> {
     pub(crate) decision: RuleDecision<'p>,
 }
 
-/// Lists the tools, the riskiest first.
-pub(crate) fn list_tools<'p>(policy: &'p Policy, known: &ToolNames) -> Vec<ToolRow<'p>> {
+/// Lists the tools, the riskiest first. `locked` is what their server listed of them.
+pub(crate) fn list_tools<'p>(
+    policy: &'p Policy,
+    known: &ToolNames,
+    locked: &HashMap<String, Listed<'_>>,
+) -> Vec<ToolRow<'p>> {
     let catalogue = policy.catalogue();
     let row = |tool: &str| ToolRow {
         tool: tool.to_owned(),
         class: policy.class_of(tool),
-        severity: profile_tool(catalogue, &Listed::with_name(tool)).severity,
+        severity: profile_tool(catalogue, locked.get(tool).unwrap_or(&Listed::with_name(tool))).severity,
         does: catalogue.and_then(|catalogue: &Catalogue| catalogue.tool_summary(tool)),
         decision: RuleDecision::for_tool(policy, tool),
     };

@@ -1,13 +1,15 @@
 //! Which tools of a server are known by name, from its catalogue, its policy, its lock and its log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::log_records::{LogError, LogRecords};
-use crate::lock::ItemKind;
+use crate::engine::read_listing;
+use crate::lock::{ItemKind, Lock};
 use crate::paths;
 use crate::policy::{Policy, ServerName, nearest_word};
 use crate::record::{About, Outcome, Subject};
+use crate::risk::{Listed, SharedObjects};
 
 /// The tools that are known of a server.
 pub(crate) struct ToolNames {
@@ -21,8 +23,7 @@ impl ToolNames {
     pub(crate) fn of_policy(policy: &Policy, lock: Option<&Path>) -> Self {
         let server = policy.identity();
         let mut known = Self { names: policy.known_tools(), is_listed: server.catalogue().is_some() };
-        // A lock that cannot be used is reported where it is used.
-        if let Some(Ok(Some((lock, _)))) = lock.map(|file| paths::read_lock(file, server.name())) {
+        if let Some(lock) = read_usable_lock(lock, server.name()) {
             known.names.extend(lock.items(ItemKind::Tool).iter().map(|item| item.name().to_owned()));
             known.is_listed = true;
         }
@@ -58,4 +59,28 @@ impl ToolNames {
     pub(crate) fn nearest(&self, tool: &str) -> Option<&str> {
         nearest_word(tool, self.names.iter().map(String::as_str))
     }
+}
+
+/// Reads a lock. One that cannot be used is reported where it is used.
+fn read_usable_lock(lock: Option<&Path>, server: &ServerName) -> Option<Lock> {
+    Some(paths::read_lock(lock?, server).ok()??.0)
+}
+
+/// Lets a policy judge the tools that are in the lock of its server by the definitions there, as a session does whose server lists
+/// them so, and not by their names alone.
+pub(crate) fn judge_as_locked(policy: Policy, lock: Option<&Path>) -> Policy {
+    let Some(lock) = read_usable_lock(lock, policy.server()) else { return policy };
+    let definitions = lock.items(ItemKind::Tool).iter().map(|item| (item.name(), item.definition()));
+    let listing = read_listing(&policy, definitions);
+    policy.with_listing(listing)
+}
+
+/// Lists the tools in a lock, as their server listed them.
+pub(crate) fn list_locked_tools(lock: Option<&Path>, server: &ServerName) -> HashMap<String, Listed<'static>> {
+    let Some(lock) = read_usable_lock(lock, server) else { return HashMap::new() };
+    let items: Vec<_> =
+        lock.items(ItemKind::Tool).iter().filter_map(|item| serde_json::from_str(item.definition()).ok()).collect();
+    let objects = SharedObjects::in_listing(server.as_str(), &items);
+    let read = |item| Some(Listed::read(item)?.among(&objects));
+    items.iter().filter_map(read).map(|listed| (listed.name.to_string(), listed)).collect()
 }

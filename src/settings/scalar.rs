@@ -60,7 +60,10 @@ impl<const MIN: u64, const MAX: u64> FromDocument for Seconds<MIN, MAX> {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        let hint = "write a whole number and s, m, h or d, such as \"5s\" or \"2m\", or seconds without quotes";
+        let (least, most) = (format_seconds(MIN), format_seconds(MAX));
+        let hint = &format!(
+            "write a whole number and s, m, h or d, such as \"{least}\" or \"{most}\", or seconds without quotes"
+        );
         let (text, seconds) = match &node.value {
             DocumentValue::String(text) => (text, window::parse_duration(text).map(|length| length.as_secs())),
             DocumentValue::Integer(text) => (text, text.parse().ok()),

@@ -15,6 +15,7 @@ use crate::author::edit::RulePlace;
 use crate::author::snippet::write_recommended;
 use crate::paths::LoadedPolicy;
 use crate::report::explanation::{Explanation, Standing, ToolQuestion, fact_name};
+use crate::report::tool_names::{judge_as_locked, list_locked_tools};
 use crate::visible::{escape_invisible, visible_lines};
 
 pub(super) fn show_tool(site: &Site, fields: &Fields, trouble: Option<&FormTrouble>) -> WebAnswer {
@@ -23,12 +24,14 @@ pub(super) fn show_tool(site: &Site, fields: &Fields, trouble: Option<&FormTroub
         Err(answer) => return answer,
     };
     let (before, tool) = (place.target.load_before(), fields.value("tool").unwrap_or_default());
-    let (policy, warnings) = (before.policy, before.diagnostics);
+    let lock = place.target.lock.as_deref();
+    let (policy, warnings) = (judge_as_locked(before.policy, lock), before.diagnostics);
     let loaded = LoadedPolicy { policy, source: place.target.source.clone(), warnings };
     let server = place.target.server.name();
     let question = ToolQuestion {
         tool,
         server,
+        listed: list_locked_tools(lock, server).remove(tool),
         place: format!("--server {server}"),
         format: None,
         loaded: if before.is_valid { Ok(&loaded) } else { Err("The policy is invalid.") },

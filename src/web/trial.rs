@@ -13,6 +13,7 @@ use crate::policy::RequestSubject;
 use crate::report::decision::{DecisionReport, ResultReport};
 use crate::report::limit::WindowText;
 use crate::report::tool_arguments::{ArgumentField, ArgumentKind, find_arguments};
+use crate::report::tool_names::judge_as_locked;
 use crate::visible::{count_of, escape_invisible, escape_invisible_json};
 use crate::wire::arguments::Arguments;
 
@@ -112,7 +113,11 @@ pub(super) fn show_trial(site: &Site, place: &ServerPlace, tool: &str, fields: &
     let known = find_arguments(&place.target.server, place.target.lock.as_deref(), tool);
     let is_known = known.is_some();
     let mut typed = Typed { fields, known: known.unwrap_or_default(), faults: Vec::new() };
-    let loaded = place.session.load().map(|session| session.loaded);
+    let lock = place.target.lock.as_deref();
+    let loaded = place
+        .session
+        .load()
+        .map(|session| LoadedPolicy { policy: judge_as_locked(session.loaded.policy, lock), ..session.loaded });
     let tried = typed.has_any().then(|| match &loaded {
         Ok(loaded) => try_call(site, place, loaded, tool, &mut typed),
         Err(error) => html! { p.bad { (in_code(&error.to_string())) } },

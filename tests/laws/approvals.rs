@@ -778,6 +778,10 @@ impl Session {
                     };
                     assert!(self.asked.insert(question.number, asked).is_none(), "a number is used once");
                 }
+                Action::Settle(number, Settled::Used) => {
+                    let asked = &self.asked[&number];
+                    assert!(!asked.is_local && asked.answered == Some(ApprovalAnswer::Once), "a late approval is used");
+                }
                 Action::Settle(number, how) => {
                     let asked = self.asked.get_mut(&number).unwrap();
                     assert!(asked.is_local, "question {number} is settled once, where it is asked");
@@ -795,7 +799,7 @@ impl Session {
                             }
                         }
                         Settled::Left => assert!(self.has_ended && asked.lives == ApprovalLifetime::Client),
-                        Settled::Over => (asked.is_over, asked.approved) = (true, None),
+                        Settled::Over | Settled::Used => (asked.is_over, asked.approved) = (true, None),
                     }
                     asked.is_local = false;
                 }

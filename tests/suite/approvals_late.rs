@@ -39,6 +39,19 @@ fn wait_for_count(home: &Path, count: usize) {
     }
 }
 
+/// Waits until what came of the answers is this, whatever their order.
+fn wait_for_outcomes(home: &Path, outcomes: &[&str]) {
+    let start = Instant::now();
+    loop {
+        let all: Vec<Value> = serde_json::from_str(&prints(home, &["list", "--all", "--format", "json"])).unwrap();
+        if all.iter().map(|entry| entry["outcome"].as_str().unwrap_or_default()).eq(outcomes.iter().copied()) {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "{all:#?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 fn id_of(entry: &Value) -> &str {
     entry["id"].as_str().unwrap()
 }
@@ -77,8 +90,22 @@ fn a_late_approval_is_in_force_when_approve_returns() {
     }
     let calls = received(home.path(), "record");
     assert_eq!(calls.lines().count(), 50, "{calls}");
+    wait_for_outcomes(home.path(), &["used"; 50]);
     wrapper.send(call(2000, "send", "{\"n\":0}").as_bytes());
     wait_for_count(home.path(), 1);
+}
+
+#[test]
+fn what_was_not_repeated_before_the_session_ended_is_said_to_be_over() {
+    let home = home(QUICK);
+    let mut wrapper = wrapper_of(home.path(), "quick", "record");
+    wrapper.send(call(1, "send", "{}").as_bytes());
+    assert!(wrapper.line().contains("Nobody answered"));
+    let entry = wait_for(home.path(), 1, "late").remove(0);
+    prints(home.path(), &["approve", id_of(&entry)]);
+    wait_for_outcomes(home.path(), &["granted"]);
+    wrapper.close();
+    wait_for_outcomes(home.path(), &["over"]);
 }
 
 #[test]

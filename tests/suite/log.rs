@@ -409,7 +409,7 @@ fn stats_say_what_was_called_refused_slow_and_near_its_limit() {
         "Calls (█ passed on, ░ refused)",
         "████",
         "░░░░",
-        "Refused, or would have been",
+        "Refused or asked about, or would have been",
         "Limits near their ceiling",
         "tools.get_lists.rate_limit  100 %  1 of 1  minute  session",
         "test-client 1.2.3",

@@ -150,7 +150,7 @@ fn write_refusals(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io:
             Cell::new(refusals.reason.as_deref().unwrap_or_default()),
         ]
     });
-    let title = title_of_top("Refused, or would have been", report.refusals.len());
+    let title = title_of_top("Refused or asked about, or would have been", report.refusals.len());
     write_table(out, &title, &["RULE", "EFFECT", " COUNT", "LAST", "REASON"], &rows.collect::<Vec<_>>())
 }
 

@@ -21,6 +21,8 @@ struct Grant {
     given: Duration,
     /// `Some` for a grant of one call until this time; `None` for the rest of the session.
     until: Option<Duration>,
+    /// The question that a grant of one call is the answer to.
+    question: Option<u64>,
 }
 
 impl Grants {
@@ -31,11 +33,12 @@ impl Grants {
         scope: ApprovalScope,
         (channel, given): (Channel, Duration),
     ) {
-        self.add_grant(Grant { covered, scope, channel, given, until: None });
+        self.add_grant(Grant { covered, scope, channel, given, until: None, question: None });
     }
 
-    pub(super) fn add_once(&mut self, covered: Covered, (channel, given): (Channel, Duration), until: Duration) {
-        self.add_grant(Grant { covered, scope: ApprovalScope::Arguments, channel, given, until: Some(until) });
+    fn add_once(&mut self, late: &OpenQuestion, (channel, given): (Channel, Duration), until: Duration) {
+        let (covered, scope, question) = (late.covers, ApprovalScope::Arguments, Some(late.number));
+        self.add_grant(Grant { covered, scope, channel, given, until: Some(until), question });
     }
 
     fn add_grant(&mut self, grant: Grant) {
@@ -56,17 +59,18 @@ impl Grants {
         self.find_grant(covered, scope, now).is_some()
     }
 
-    /// Returns the channel on which a call was granted, and when, if it was. This uses up a grant of one call.
+    /// Returns the channel on which a call was granted, and when, if it was. This uses up a grant of one call, whose question
+    /// is returned as well.
     pub(in crate::engine) fn redeem_grant(
         &mut self,
         covered: Covered,
         scope: ApprovalScope,
         now: Duration,
-    ) -> Option<(Channel, Duration)> {
+    ) -> Option<(Channel, Duration, Option<u64>)> {
         self.0.retain(|grant| grant.until.is_none_or(|until| until > now));
         let at = self.find_grant(covered, scope, now)?;
-        let Grant { channel, given, until, .. } = self.0.get(at)?;
-        let (found, is_for_one_call) = ((*channel, *given), until.is_some());
+        let Grant { channel, given, until, question, .. } = self.0.get(at)?;
+        let (found, is_for_one_call) = ((*channel, *given, *question), until.is_some());
         if is_for_one_call {
             self.0.remove(at);
         }
@@ -149,7 +153,7 @@ impl Approvals {
         match answer {
             ApprovalAnswer::Once => {
                 let until = late.until.max(now.saturating_add(LATE_APPROVAL));
-                self.grants.add_once(late.covers, (channel, now), until);
+                self.grants.add_once(late, (channel, now), until);
             }
             ApprovalAnswer::Session => self.grants.add_session(late.covers, late.scope, (channel, now)),
             ApprovalAnswer::Refused { .. } => {}

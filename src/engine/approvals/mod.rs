@@ -134,6 +134,8 @@ pub enum Settled {
     Late,
     /// It was answered on this channel.
     Answered(Channel, Upshot),
+    /// It was answered late, and the repetition of the call that was granted was made.
+    Used,
     /// The session ends, and leaves the question to the client's next one.
     Left,
     /// The client cancelled the call, the server ended, or the time for late answers is over.

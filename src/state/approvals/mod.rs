@@ -8,7 +8,8 @@
 //!          └─▶ expired                   nobody can answer any more
 //!
 //! approved, denied: no outcome ─▶ taken ─▶ what came of it      the session marks an answer before it acts on it
-//!                              └─────────▶ granted ─▶ used      an approval for the client's next session
+//!                              └─────────▶ granted ─▶ used      an approval for a repetition, also in the client's next session;
+//!                                                 └─▶ over      the session or the time for it is over
 //! ```
 //! A question lives as long as its session, which holds a lock while it runs: a question that a dead wrapper left
 //! behind can never be approved. With `approval_for = "client"` it lives until its time is up, and what the dead session
@@ -98,7 +99,8 @@ fn revoke_granted(connection: &Connection, id: &str) -> Result<(), DatabaseError
 fn sweep_expired(connection: &Connection, locks: &Path, now: Duration) -> Result<(), DatabaseError> {
     let mut sessions = connection.prepare(
         "SELECT DISTINCT session FROM approvals
-         WHERE state IN ('waiting', 'late') OR (state IN ('approved', 'denied') AND outcome IS NULL)",
+         WHERE state IN ('waiting', 'late') OR (state IN ('approved', 'denied') AND outcome IS NULL)
+               OR (outcome = 'granted' AND lives = 'session')",
     )?;
     let sessions: Vec<String> = sessions.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for session in sessions.iter().filter(|session| !alive::check_alive(locks, session)) {
@@ -115,10 +117,13 @@ fn sweep_expired(connection: &Connection, locks: &Path, now: Duration) -> Result
         )?;
         connection.execute(
             "UPDATE approvals SET outcome = 'over'
-             WHERE session = ?1 AND state IN ('approved', 'denied') AND outcome IS NULL",
+             WHERE session = ?1 AND (state IN ('approved', 'denied') AND outcome IS NULL
+                                     OR outcome = 'granted' AND lives = 'session')",
             [session],
         )?;
     }
+    let is_past = "UPDATE approvals SET outcome = 'over' WHERE outcome = 'granted' AND expires <= ?1";
+    connection.execute(is_past, [sql_time(now)?])?;
     connection
         .execute("UPDATE approvals SET state = 'expired' WHERE state = 'late' AND expires <= ?1", [sql_time(now)?])?;
     let long_ago = sql_time(now.saturating_sub(KEEP_ASKED))?;

@@ -166,6 +166,13 @@ impl SessionApprovals {
                     }
                     if channel == Channel::Local { AnswerOutcome::Known(upshot) } else { AnswerOutcome::Elsewhere }
                 }
+                Settled::Used => {
+                    connection.execute(
+                        "UPDATE approvals SET outcome = 'used' WHERE session = ?1 AND number = ?2 AND outcome = 'granted'",
+                        params![session, question],
+                    )?;
+                    return Ok(());
+                }
                 Settled::Over => {
                     set_state(ApprovalState::Expired.as_str())?;
                     AnswerOutcome::Over

@@ -277,9 +277,20 @@ fn guessed_facts<'e>(explanation: &'e Explanation<'_>) -> impl Iterator<Item = &
 }
 
 fn describe_unknown(explanation: &Explanation<'_>) -> String {
-    let mut out = "No catalogue has this tool, so what follows is based on its name alone. What its server lists about it can raise \
-                   the risk and never lower it; `policylayer inspect` takes that into account."
-        .to_owned();
+    let based_on = match (explanation.listed, explanation.is_settled_by_name()) {
+        (true, _) => {
+            "is based on what its server listed of it when it was locked; a session goes by what is listed then."
+        }
+        (false, true) => {
+            "is based on its name alone. What its server lists about it can raise the risk and never lower it; `policylayer \
+             inspect` takes that into account."
+        }
+        (false, false) => {
+            "is based on its name alone, which does not settle what it does. What its server lists about it decides in a session, and \
+             can make it milder or worse; `policylayer inspect` takes that into account."
+        }
+    };
+    let mut out = format!("No catalogue has this tool, so what follows {based_on}");
     if !explanation.did_you_mean.is_empty() {
         out.push_str(&format!(" Did you mean {}?", explanation.did_you_mean.join(", ")));
     }

@@ -192,6 +192,8 @@ impl Done {
             Action::Ask(question) => {
                 Self::Asked { number: question.number, local: question.local, timeout: question.timeout.as_secs() }
             }
+            // Only the list of questions shows it.
+            Action::Settle(_, Settled::Used) => return None,
             Action::Settle(number, how) => Self::Settled(number, how),
             Action::ToServer(Payload::Written(line) | Payload::Kept(line)) => {
                 Self::ToServer(String::from_utf8(line).unwrap())

@@ -148,3 +148,45 @@ fn it_still_ends_with_a_signal_once_a_server_was_started() {
     assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
 }
+
+/// A name that says little is settled by what is listed, milder or worse: whoever tells a person what happens to a call has looked
+/// at the lock as well.
+#[test]
+fn a_tool_is_judged_by_what_the_lock_has_of_it_as_a_session_does() {
+    let tools = [
+        tool("kcp_workspaces_list", "List all available kcp workspaces"),
+        tool("get_notes", "Gets the notes, then deletes them."),
+        tool("get_lists", "Returns the lists."),
+    ];
+    let home = home_with(&tools);
+    let ui = Ui::start(&home);
+    let browser = ui.open();
+    let said = |tool: &str| {
+        let of = |command: &str| home.run(&[command, tool, "--server", "shop", "--format", "json"]).out;
+        let [decided, explained] =
+            ["decide", "explain"].map(|command| serde_json::from_str::<Value>(&of(command)).unwrap());
+        let page = browser.get(&format!("tool?name=shop&tool={tool}")).body;
+        let tried = browser.submit("try", &[("name", "shop"), ("tool", tool), ("tried", "1"), ("args", "{}")]).body;
+        let (effect, now) = (&decided["effect"], &explained["in_force"]["effect"]);
+        assert_eq!(effect, now, "{tool}");
+        let shown = format!("state effect-{}", effect.as_str().unwrap());
+        assert!(page.contains(&shown) && tried.matches(&shown).count() > 1, "{tool}: {effect}: {tried}");
+        assert_eq!(decided["class"], explained["class"], "{tool}");
+        (effect.clone(), decided["class"].clone())
+    };
+    let by_name = tools.each_ref().map(|tool| said(tool["name"].as_str().unwrap()));
+    assert_eq!(by_name.map(|(effect, _)| effect), [json!("hide"), json!("allow"), json!("allow")]);
+    assert!(home.good(&["explain", "kcp_workspaces_list", "--server", "shop"]).contains("does not settle"));
+    assert!(home.good(&["explain", "get_lists", "--server", "shop"]).contains("never lower it"));
+
+    assert_eq!(act(&browser, &[("do", "make")]).status, 200);
+    let inspected = home.json(&["inspect", "shop", "--format", "json"]);
+    for tool in inspected["tools"].as_array().unwrap() {
+        let name = tool["name"].as_str().unwrap();
+        assert_eq!(said(name), (tool["effect"].clone(), tool["class"].clone()), "{name}");
+        assert!(browser.get("server?name=shop").body.contains(name));
+    }
+    assert_eq!(said("kcp_workspaces_list").0, "allow");
+    assert_eq!(said("get_notes").0, "hide");
+    assert!(home.good(&["explain", "get_notes", "--server", "shop"]).contains("when it was locked"));
+}
