@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::compile::Policy;
-use super::condition::{Asked, Condition, ConditionInput, Evaluation, GroupKind, PathsOf};
+use super::condition::{AskedContent, Condition, ConditionInput, Evaluation, GroupKind, PathsOf};
 use super::diagnostic::{Report, quote_for_message};
 use super::document::{Origin, POLICY};
 use super::entry::EntryCompiler;
@@ -344,7 +344,7 @@ impl ResultPlan {
             }
             edited = edit(&cuts, edited.as_deref().unwrap_or(result)).or(edited);
         }
-        let asked = if edited.is_none() && !has_asked { Asked::Nothing } else { Asked::Unknown };
+        let asked = if edited.is_none() && !has_asked { AskedContent::Nothing } else { AskedContent::Unknown };
         treated.withheld = self.find_withheld(edited.as_deref().unwrap_or(result), asked);
         treated.edited = edited;
         treated
@@ -389,7 +389,7 @@ impl ResultPlan {
 
     /// Returns the first rule that withholds a result, as written. Takes time
     /// linear in its length, however many rules there are: a result that would take longer is withheld.
-    fn find_withheld(&self, result: &str, asked: Asked) -> Option<WithheldBy> {
+    fn find_withheld(&self, result: &str, asked: AskedContent) -> Option<WithheldBy> {
         let checks = || self.rules.iter().flat_map(|rules| &rules.deny_if);
         checks().next()?;
         let input = ConditionInput { result: Some(result), ..ConditionInput::from("{}") };

@@ -8,6 +8,7 @@
 //! What a result has that looks like a stand-in is a value itself. So a text with stand-ins, and with them put back, is the
 //! text that the server sent; each one that is changed is held against that before the client gets it.
 
+mod field_keys;
 mod json;
 mod kinds;
 mod known_values;
@@ -19,11 +20,12 @@ mod url;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use field_keys::FieldKeys;
 use json::{EditTexts, FoundText, MOST_NESTED, Patch, apply_patches, is_container, patch_texts};
 pub use kinds::{FieldPattern, FieldPatternError, StandInKind, StandInRules};
 use marks::find_marks;
 pub use screen::ResultScreen;
-use screen::{FieldKeys, Suspects, TextScreen};
+use screen::{Suspects, TextScreen};
 pub use table::StandIns;
 
 use super::runs::has_byte;

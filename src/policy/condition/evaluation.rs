@@ -55,7 +55,7 @@ pub(super) enum PathRoot {
 
 /// What is known, before conditions look at it, of what they look for everywhere in a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::policy) enum Asked {
+pub(in crate::policy) enum AskedContent {
     /// It has nothing of that, and nothing that they do not judge.
     Nothing,
     Unknown,
@@ -64,7 +64,7 @@ pub(in crate::policy) enum Asked {
 /// The judgement of one message, whose work is bounded however many conditions look at it.
 pub(in crate::policy) struct Evaluation<'l> {
     input: ConditionInput<'l>,
-    asked: Asked,
+    asked: AskedContent,
     /// All that it may take.
     work: usize,
     /// The units of work that are left, about a nanosecond each; `None` once they did not suffice.
@@ -80,7 +80,7 @@ impl<'l> Evaluation<'l> {
     }
 
     /// Begins the judgement of a result.
-    pub(in crate::policy) fn of_result(input: ConditionInput<'l>, asked: Asked) -> Self {
+    pub(in crate::policy) fn of_result(input: ConditionInput<'l>, asked: AskedContent) -> Self {
         Self { asked, ..Self::new(input) }
     }
 
@@ -94,7 +94,7 @@ impl<'l> Evaluation<'l> {
         let left = Cell::new(Some(work));
         Self {
             input,
-            asked: Asked::Unknown,
+            asked: AskedContent::Unknown,
             work,
             left,
             names_prototype: Default::default(),
@@ -103,7 +103,7 @@ impl<'l> Evaluation<'l> {
         }
     }
 
-    pub(super) fn asked(&self) -> Asked {
+    pub(super) fn asked(&self) -> AskedContent {
         self.asked
     }
 

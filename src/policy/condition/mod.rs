@@ -60,7 +60,7 @@ mod session;
 mod test;
 
 pub use evaluation::ConditionInput;
-pub(super) use evaluation::{Asked, Evaluation};
+pub(super) use evaluation::{AskedContent, Evaluation};
 pub use operator::Operator;
 pub use origin::Sighting;
 pub(super) use path::PathsOf;
@@ -154,7 +154,7 @@ impl Condition {
     }
 
     fn evaluate(&self, kind: GroupKind, evaluation: &Evaluation<'_>) -> ConditionOutcome {
-        let is_known = kind == GroupKind::Denial && evaluation.asked() == Asked::Nothing;
+        let is_known = kind == GroupKind::Denial && evaluation.asked() == AskedContent::Nothing;
         if is_known && self.asked_of_result().is_some() {
             return ConditionOutcome::Fails;
         }
