@@ -13,6 +13,7 @@ mod json;
 mod kinds;
 mod known_values;
 mod marks;
+mod number_runs;
 mod screen;
 mod table;
 mod url;
