@@ -731,7 +731,7 @@ fn every_request_that_was_written_before_the_server_died_is_answered() {
     }
 }
 
-/// Starts the stub behind a wrapper whose parent had SIGTERM, SIGINT, SIGHUP and SIGCHLD blocked, or SIGHUP ignored.
+/// Starts the stub behind a wrapper whose parent had SIGTERM, SIGINT, SIGHUP and SIGCHLD blocked, or some of them ignored.
 #[cfg(unix)]
 fn with_signals(habits: &[&str], set: fn() -> std::io::Result<()>) -> Wrapped {
     use std::os::unix::process::CommandExt as _;
@@ -764,15 +764,27 @@ fn ignore_hangup() -> std::io::Result<()> {
     Ok(())
 }
 
+/// As a shell without job control does it for what runs in the background.
+#[cfg(unix)]
+fn ignore_signals() -> std::io::Result<()> {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGCHLD] {
+        // SAFETY: no handler of ours is involved.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+    Ok(())
+}
+
 #[cfg(unix)]
 #[test]
-fn signals_that_were_blocked_at_the_start_end_the_session() {
-    for signal in ending_signals() {
-        let mut session = with_signals(&["--ignore-eof"], block_signals);
-        session.signal(signal);
-        // The server had them from us unblocked: it ended by the signal, and was not killed.
-        assert_eq!(session.code(), 128 + signal);
-        session.all_gone();
+fn signals_that_were_blocked_or_ignored_at_the_start_end_the_session() {
+    for set in [block_signals, ignore_signals] {
+        for signal in ending_signals() {
+            let mut session = with_signals(&["--ignore-eof"], set);
+            session.signal(signal);
+            // The server had them from us as they are by default: it ended by the signal, and was not killed.
+            assert_eq!(session.code(), 128 + signal);
+            session.all_gone();
+        }
     }
 }
 

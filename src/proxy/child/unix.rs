@@ -31,10 +31,10 @@ pub(in crate::proxy) static STARTING: Mutex<()> = Mutex::new(());
 #[derive(Debug)]
 pub(in crate::proxy) struct Starter(Option<Watcher>);
 
-/// A server that the watcher was asked to start.
+/// A server that the watcher was asked to start. It is ended if nobody waits for it.
 #[derive(Debug)]
 pub(in crate::proxy) struct Starting {
-    watcher: Watcher,
+    watcher: Option<Watcher>,
     program: OsString,
 }
 
@@ -75,7 +75,7 @@ impl Starter {
         request.push(b'\n');
         let mut watcher = self.0.take().ok_or_else(|| broken(io::ErrorKind::NotFound.into()))?;
         watcher.control.write_all(&request).map_err(broken)?;
-        Ok(Starting { watcher, program: program.to_owned() })
+        Ok(Starting { watcher: Some(watcher), program: program.to_owned() })
     }
 }
 
@@ -91,20 +91,32 @@ impl Drop for Starter {
 
 impl Starting {
     /// Waits until the server runs.
-    pub(in crate::proxy) fn wait_started(self) -> Result<Child, StartError> {
-        let Self { mut watcher, program } = self;
+    pub(in crate::proxy) fn wait_started(mut self) -> Result<Child, StartError> {
+        let broken = StartError::watcher_not_started;
+        let watcher = self.watcher.as_mut().ok_or_else(|| broken(io::ErrorKind::NotFound.into()))?;
         let mut error_code = [0; 4];
-        watcher.control.read_exact(&mut error_code).map_err(StartError::watcher_not_started)?;
+        watcher.control.read_exact(&mut error_code).map_err(broken)?;
         match i32::from_le_bytes(error_code) {
             0 => {}
             code => {
+                // Its number is free from here on, and nothing may be sent there.
                 let _ = watcher.process.wait();
-                return Err(StartError::from_spawn_error(&program, io::Error::from_raw_os_error(code)));
+                self.watcher = None;
+                return Err(StartError::from_spawn_error(&self.program, io::Error::from_raw_os_error(code)));
             }
         }
         let reports = watcher.control.try_clone().map(|socket| process::ChildStdout::from(OwnedFd::from(socket)));
         let reports = reports.and_then(ChildStdout::from_std).map_err(StartError::system_refused)?;
+        let watcher = self.watcher.take().ok_or_else(|| broken(io::ErrorKind::NotFound.into()))?;
         Ok(Child { watcher, reports })
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(watcher) = self.watcher.take() {
+            watcher.kill_and_reap();
+        }
     }
 }
 
@@ -139,7 +151,13 @@ impl Child {
 
     /// Ends all that is left, the watcher last, and releases the group's number.
     pub(in crate::proxy) fn kill_and_reap(self) {
-        let Watcher { process: mut watcher, mut control, adopts } = self.watcher;
+        self.watcher.kill_and_reap();
+    }
+}
+
+impl Watcher {
+    fn kill_and_reap(self) {
+        let Self { process: mut watcher, mut control, adopts } = self;
         // Whoever has stopped the watcher must not keep it from ending the server.
         let group = Pid::from_child(&watcher);
         let _ = rustix::process::kill_process(group, Signal::CONT);
@@ -277,18 +295,19 @@ fn describe_exit(status: ExitStatus) -> ServerExit {
     }
 }
 
-/// Unblocks the signals that end a session, in case our parent blocked them, and takes SIGCHLD back to what it does by
-/// default: where it is ignored, nobody learns how a child has ended. Call this before other threads start. The server
-/// inherits this, so it can be ended.
+/// Unblocks the signals that end a session, in case our parent blocked them, and takes those back to what they do by default that it
+/// ignored: SIGCHLD, without which nobody learns how a child has ended, SIGTERM and SIGINT. SIGHUP stays ignored, as `nohup` wants.
+/// Call this before other threads start. The server inherits this, so it can be ended.
 pub(in crate::proxy) fn reset_signals() -> io::Result<()> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // A handler stays: a program that starts several servers one after the other waits for each of them by it.
-    let ignores_children = ignores_signal(libc::SIGCHLD);
+    let ignored =
+        [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT].map(|signal| Some(signal).filter(|_| ignores_signal(signal)));
     // SAFETY: sigemptyset initialises the set before anything reads it, only our own thread's mask is changed, and no
     // handler is installed or removed.
     let result = unsafe {
-        if ignores_children {
-            libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        for signal in ignored.into_iter().flatten() {
+            libc::signal(signal, libc::SIG_DFL);
         }
         libc::sigemptyset(set.as_mut_ptr());
         for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD] {
