@@ -130,7 +130,12 @@ pub(super) fn may_join(text: &str, c: char, range: Range<usize>) -> bool {
     match c {
         '-' | '_' => {
             let (before, behind) = around();
-            before + behind >= SHORTEST_JOINED
+            // The middle part of a JWT may be short.
+            let is_middle = || {
+                let start = range.start - before.min(range.start);
+                byte_before(text.as_bytes(), start) == b'.' && byte_at(text.as_bytes(), range.end + behind) == b'.'
+            };
+            before + behind >= SHORTEST_JOINED || is_middle()
         }
         '/' => {
             let (before, behind) = around();
