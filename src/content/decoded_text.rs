@@ -72,6 +72,48 @@ impl<'t> TextReading<'t> {
     }
 }
 
+/// A piece of a text that a program takes for another one.
+pub(crate) struct Edit {
+    pub(crate) original: Range<usize>,
+    /// Where that is in the reading.
+    pub(crate) read: Range<usize>,
+}
+
+/// Returns the most decoded reading of a text, and what of it is not as in the text; `None` if all is.
+pub(crate) fn read_decoded(text: &str) -> Option<(String, Vec<Edit>)> {
+    let (mut read, mut edits) = (String::new(), Vec::new());
+    // Up to where the text is read, and where it is looked at.
+    let (mut at, mut start) = (0, 0);
+    let may_begin = |byte: &u8| MAY_BE_SPECIAL[usize::from(*byte)];
+    while let Some(length) = text.as_bytes().iter().skip(start).position(may_begin) {
+        start += length;
+        let (meaning, length) = read_special(text.get(start..).unwrap_or_default());
+        let end = start + length.max(1);
+        if let Some(meaning) = meaning {
+            read.push_str(text.get(at..start).unwrap_or_default());
+            let from = read.len();
+            if let Meaning::Char(c) = meaning {
+                read.push(c);
+            }
+            edits.push(Edit { original: start..end, read: from..read.len() });
+            at = end;
+        }
+        start = end;
+    }
+    read.push_str(text.get(at..).unwrap_or_default());
+    (!edits.is_empty()).then_some((read, edits))
+}
+
+/// Which bytes may begin what a program takes for another thing.
+static MAY_BE_SPECIAL: [bool; 256] = {
+    let (mut may_be, mut byte) = ([false; 256], 0);
+    while byte < may_be.len() {
+        may_be[byte] = matches!(byte as u8, b'\\' | b'%' | b'&') || may_begin_odd(byte as u8);
+        byte += 1;
+    }
+    may_be
+};
+
 #[inline(always)]
 fn is_special(byte: u8) -> bool {
     (byte >= 0x80) | (byte == b'\\') | (byte == b'%') | (byte == b'&')
@@ -193,8 +235,8 @@ pub(super) fn may_be_odd(byte: u8, next: u8) -> bool {
 
 /// Whether one may begin with this byte.
 #[inline(always)]
-pub(super) fn may_begin_odd(byte: u8) -> bool {
-    ((byte == 0xc2) | (byte >= 0xcc)) & !(0xcf..=0xd1).contains(&byte) & !(0xe4..=0xe9).contains(&byte)
+pub(super) const fn may_begin_odd(byte: u8) -> bool {
+    ((byte == 0xc2) | (byte >= 0xcc)) & !matches!(byte, 0xcf..=0xd1) & !matches!(byte, 0xe4..=0xe9)
 }
 
 /// Whether the character is one of the signs and pictures that most texts have, all of which are seen.

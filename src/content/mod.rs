@@ -18,10 +18,10 @@ mod stand_ins;
 mod text_edits;
 mod words;
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use decoded_text::TextReading;
+pub(crate) use decoded_text::{Edit, read_decoded};
 pub use stand_ins::{
     FieldPattern, FieldPatternError, ForeignStandIn, NotHidden, PutBack, ResultScreen, StandInCounts, StandInKind,
     StandInRules, StandIns,
@@ -124,11 +124,6 @@ pub fn find_content(text: &str, kinds: ContentKinds) -> Vec<ContentFinding> {
         findings.sort_by_key(|finding| (finding.range.start, finding.kind));
     }
     findings
-}
-
-/// Returns a text as a program further on may read it: see `decoded_text`.
-pub(crate) fn read_decoded(text: &str) -> Cow<'_, str> {
-    TextReading::of(text).next().map_or(Cow::Borrowed(text), |reading| reading.text)
 }
 
 /// Whether a text has a value of one of these kinds.

@@ -3,11 +3,13 @@
 //! Case, marks, width, letters of other scripts that look like Latin ones, and characters that show nothing make no difference.
 //! Escapes (`%40`, `&#64;`, `&amp;`, `\u0040`) and base64 are read as well as what is written.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
 
-use crate::content::read_decoded;
+use super::spans::Spans;
+use super::words::split_bytes;
+use crate::content::{Edit, read_decoded};
 use crate::unicode::LOOK_ALIKES;
 use crate::wire::fold::find_char_frame;
 
@@ -39,11 +41,16 @@ const REFERENCES: [(&str, &str); 14] = [
 ];
 
 /// Makes normal forms.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Forms {
-    /// The forms of characters, which take long to find.
+    /// The forms of characters of two bytes, where they are one character and were asked for before.
+    near: Box<[Option<char>; NEAR]>,
+    /// The forms of others, which take long to find.
     memo: HashMap<char, Box<str>, BuildHasherDefault<CharHasher>>,
 }
+
+/// How many characters take two bytes at most.
+const NEAR: usize = 0x800;
 
 /// Hashes a character. There are too few for many to have one hash, whoever chooses them.
 #[derive(Debug, Default)]
@@ -63,64 +70,181 @@ impl Hasher for CharHasher {
     }
 }
 
+impl Default for Forms {
+    fn default() -> Self {
+        Self { near: Box::new([None; NEAR]), memo: HashMap::default() }
+    }
+}
+
 impl Forms {
     /// Writes a text in its normal form, in place of what `normal` has.
     pub(super) fn normalize(&mut self, text: &str, normal: &mut String) {
         normal.clear();
+        self.push_normal(text, normal);
+    }
+
+    /// The same for a text of which some ranges matter: returns where they are in the normal form.
+    pub(super) fn normalize_ranges(
+        &mut self,
+        text: &str,
+        ranges: &[Range<usize>],
+        normal: &mut String,
+    ) -> Vec<Range<usize>> {
+        normal.clear();
+        let mut at = 0;
+        let mut of_normal = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            self.push_normal(text.get(at..range.start).unwrap_or_default(), normal);
+            let start = normal.len();
+            self.push_normal(text.get(range.clone()).unwrap_or_default(), normal);
+            of_normal.push(start..normal.len());
+            at = range.end;
+        }
+        self.push_normal(text.get(at..).unwrap_or_default(), normal);
+        of_normal
+    }
+
+    fn push_normal(&mut self, text: &str, normal: &mut String) {
         if text.is_ascii() {
+            let start = normal.len();
             normal.push_str(text);
-            return normal.make_ascii_lowercase();
+            return normal.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
         }
         normal.reserve(text.len());
         for c in text.chars() {
             match c {
                 _ if c.is_ascii() => normal.push(c.to_ascii_lowercase()),
-                _ if c.is_whitespace() => normal.push(' '),
-                _ => normal.push_str(self.form_of(c)),
+                // Ideographs.
+                '\u{4e00}'..='\u{9fff}' => normal.push(c),
+                _ => match self.near.get(c as usize) {
+                    Some(Some(form)) => normal.push(*form),
+                    _ if c.is_whitespace() => normal.push(' '),
+                    _ => self.push_form(c, normal),
+                },
             }
         }
     }
 
-    fn form_of(&mut self, c: char) -> &str {
+    fn push_form(&mut self, c: char, normal: &mut String) {
         if self.memo.len() >= MAX_MEMO && !self.memo.contains_key(&c) {
             self.memo.clear();
         }
-        self.memo.entry(c).or_insert_with(|| {
+        let form = self.memo.entry(c).or_insert_with(|| {
             let plain = |c: char| {
                 let alike = LOOK_ALIKES.iter().find(|(_, others)| !c.is_ascii() && others.contains(c));
                 alike.map_or(c, |(plain, _)| *plain)
             };
             find_char_frame(c).chars().map(plain).collect::<String>().into()
-        })
+        });
+        normal.push_str(form);
+        let mut characters = form.chars();
+        if let (Some(near), Some(form), None) = (self.near.get_mut(c as usize), characters.next(), characters.next()) {
+            *near = Some(form);
+        }
+    }
+
+    /// Whether two texts have one form.
+    fn are_alike(&mut self, one: &str, other: &str) -> bool {
+        let (mut form, mut other_form) = (String::new(), String::new());
+        self.push_normal(one, &mut form);
+        self.push_normal(other, &mut other_form);
+        form == other_form
     }
 }
 
-/// Returns the other readings of a text: each as a program further on may decode the one before.
-pub(super) fn find_readings(text: &str) -> Vec<String> {
-    let mut readings: Vec<String> = Vec::new();
+/// A reading of a text: as a program further on may decode it.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) text: String,
+    /// Where it is not as the text that was read at first.
+    pub(super) edited: Vec<Range<usize>>,
+    /// Where its normal form is not that of the reading before.
+    pub(super) changed: Vec<Range<usize>>,
+}
+
+/// Gives the other readings of a text, each of which decodes the one before; of the last one, that it is.
+pub(super) fn find_readings(text: &str, forms: &mut Forms) -> Vec<Reading> {
+    let mut readings: Vec<Reading> = Vec::new();
     if text.is_ascii() && memchr::memchr3(b'\\', b'%', b'&', text.as_bytes()).is_none() {
         return readings;
     }
-    let mut last = Cow::Borrowed(text);
     while readings.len() < DEEPEST {
-        let mut next = match read_decoded(&last) {
-            Cow::Borrowed(same) if !same.contains('&') => break,
-            next => next.into_owned(),
+        let (last, before) =
+            readings.last().map_or((text, [].as_slice()), |last| (last.text.as_str(), last.edited.as_slice()));
+        let decoded = read_decoded(last);
+        let is_decoded = decoded.is_some();
+        let (mut next, edits) = decoded.unwrap_or_else(|| (last.to_owned(), Vec::new()));
+        let mut edited = carry(before, &edits);
+        let is_change = |edit: &&Edit| {
+            let original = last.get(edit.original.clone()).unwrap_or_default();
+            // No escape is alike.
+            original.is_ascii() || !forms.are_alike(original, next.get(edit.read.clone()).unwrap_or_default())
         };
-        if next.contains('&') {
-            REFERENCES.iter().for_each(|(name, of)| {
-                if next.contains(name) {
-                    next = next.replace(name, of);
-                }
-            });
-        }
-        if next == last {
+        let mut changed: Vec<_> = edits.iter().filter(is_change).map(|edit| edit.read.clone()).collect();
+        let references = read_references(&next);
+        if !is_decoded && references.is_none() {
             break;
         }
-        readings.push(next.clone());
-        last = Cow::Owned(next);
+        if let Some((read, edits)) = references {
+            edited = carry(&edited, &edits);
+            changed = carry(&changed, &edits);
+            next = read;
+        }
+        readings.push(Reading { text: next, edited, changed });
     }
     readings
+}
+
+/// Returns a text without references by a name, and where they were; `None` if there are none.
+fn read_references(text: &str) -> Option<(String, Vec<Edit>)> {
+    const LONGEST: usize = 8;
+    let find = |rest: &str| {
+        let end = rest.as_bytes().iter().take(LONGEST).position(|byte| *byte == b';')?;
+        REFERENCES.iter().find(|(name, _)| rest.get(..=end) == Some(name))
+    };
+    let (mut read, mut edits, mut at) = (String::new(), Vec::new(), 0);
+    for start in memchr::memchr_iter(b'&', text.as_bytes()) {
+        let Some((name, of)) = find(text.get(start..).unwrap_or_default()) else { continue };
+        let (mut end, mut of) = (start + name.len(), *of);
+        // Its `&` may be that of another one.
+        if of == "&" {
+            let behind = text.get(end..).unwrap_or_default();
+            let is_behind =
+                |(name, _): &&(&str, &str)| name.strip_prefix('&').is_some_and(|name| behind.starts_with(name));
+            if let Some((name, other)) = REFERENCES.iter().filter(|(_, of)| *of != "&").find(is_behind) {
+                (end, of) = (end + name.len() - 1, *other);
+            }
+        }
+        read.push_str(text.get(at..start).unwrap_or_default());
+        edits.push(Edit { original: start..end, read: read.len()..read.len() + of.len() });
+        read.push_str(of);
+        at = end;
+    }
+    read.push_str(text.get(at..).unwrap_or_default());
+    (!edits.is_empty()).then_some((read, edits))
+}
+
+/// Returns where ranges of a text and the edits of it are in its reading, in their order.
+fn carry(ranges: &[Range<usize>], edits: &[Edit]) -> Vec<Range<usize>> {
+    let mut carried = Vec::with_capacity(ranges.len() + edits.len());
+    let mut edits = edits.iter().peekable();
+    // The edit before.
+    let (mut original, mut read) = (0, 0);
+    for range in ranges {
+        while let Some(edit) = edits.next_if(|edit| edit.original.end <= range.start) {
+            carried.push(edit.read.clone());
+            (original, read) = (edit.original.end, edit.read.end);
+        }
+        let mut whole = read + range.start.saturating_sub(original)..read + range.end.saturating_sub(original);
+        // What was edited within it belongs to it.
+        while let Some(edit) = edits.next_if(|edit| edit.original.start < range.end) {
+            (original, read) = (edit.original.end, edit.read.end);
+            whole = whole.start.min(edit.read.start)..read + range.end.saturating_sub(original);
+        }
+        carried.push(whole);
+    }
+    carried.extend(edits.map(|edit| edit.read.clone()));
+    carried
 }
 
 /// The value of each byte as a digit of base64, in either alphabet.
@@ -150,8 +274,22 @@ const NO_DIGIT: u8 = 65;
 const MIN_BASE64: usize = 8;
 
 /// Whether a byte may be part of base64, in either alphabet.
+#[inline]
 fn is_base64(byte: u8) -> bool {
     DIGITS[usize::from(byte)] <= PADDING
+}
+
+/// The same without branches, for many bytes.
+#[inline]
+fn may_be_base64(byte: u8) -> bool {
+    let is_among = |first: u8, last: u8| byte.wrapping_sub(first) <= last - first;
+    is_among(b'a', b'z')
+        | is_among(b'A', b'Z')
+        | is_among(b'/', b'9')
+        | (byte == b'+')
+        | (byte == b'-')
+        | (byte == b'=')
+        | (byte == b'_')
 }
 
 /// Whether a byte may be part of base64 in lines.
@@ -159,22 +297,32 @@ pub(super) fn is_base64_line(byte: u8) -> bool {
     is_base64(byte) || matches!(byte, b'\r' | b'\n')
 }
 
-/// Gives the texts that words are as base64.
-pub(super) fn find_base64(text: &str, found: &mut dyn FnMut(&str)) {
-    let mut give = |word: &[u8]| {
+/// Gives the texts that words are as base64, of those words that are wanted.
+pub(super) fn find_base64(text: &str, is_wanted: impl Fn(&str) -> bool, found: &mut dyn FnMut(&str)) {
+    let is_few = |byte: u8| matches!(byte, b'=' | b'/');
+    let is_other = |byte: u8| matches!(byte, b'-' | b'_' | b'+');
+    let mut give = |word: &str| {
         if word.len() >= MIN_BASE64
-            && let Some(decoded) = decode_base64(word)
+            && let Some(decoded) = decode_base64(word.as_bytes())
         {
             found(&decoded);
         }
     };
-    for word in text.as_bytes().split(|byte| !is_base64(*byte)).filter(|word| word.len() >= MIN_BASE64) {
+    let words = Spans::new(text.as_bytes(), may_be_base64).filter(|word| word.len() >= MIN_BASE64);
+    for word in words.filter_map(|word| text.get(word)).filter(|word| is_wanted(word)) {
         give(word);
         // In a URL or behind a name, some of its digits may be what joins words.
-        for joints in [b"=/".as_slice(), b"=/-_+"] {
-            for piece in word.split(|byte| joints.contains(byte)).filter(|piece| piece.len() < word.len()) {
-                give(piece);
-            }
+        let digits = word.trim_end_matches('=');
+        let (mut has_few, mut has_others) = (false, false);
+        for byte in digits.as_bytes() {
+            has_few |= is_few(*byte);
+            has_others |= is_other(*byte);
+        }
+        if has_few && has_others {
+            split_bytes(digits, is_few).for_each(&mut give);
+        }
+        if has_few || has_others {
+            split_bytes(digits, |byte| is_few(byte) || is_other(byte)).for_each(&mut give);
         }
     }
 }
@@ -200,16 +348,25 @@ pub(super) fn decode_data(text: &str) -> Option<String> {
 
 /// Returns the text that a word is as base64; `None` if it is none.
 fn decode_base64(word: &[u8]) -> Option<String> {
-    let padding = word.iter().rev().take_while(|byte| **byte == b'=').count();
-    let digits = word.get(..word.len() - padding)?;
+    let mut digits = word;
+    while let [before @ .., b'='] = digits {
+        digits = before;
+    }
     if digits.len() < MIN_BASE64 || digits.len() % 4 == 1 {
         return None;
+    }
+    // Most words are no base64, which their first digits show.
+    let mut following = 0;
+    let first = digits.first_chunk::<4>()?.map(|digit| u32::from(DIGITS[usize::from(digit)]));
+    let bits = first.iter().fold(0, |bits, digit| bits << 6 | digit);
+    let is_none = first.iter().any(|digit| *digit >= u32::from(PADDING));
+    if is_none || ![16, 8, 0].into_iter().all(|shift| may_follow((bits >> shift) as u8, &mut following)) {
+        return (digits.len() > MAX_BASE64).then(|| decode_data(str::from_utf8(word).ok()?)).flatten();
     }
     if digits.len() > MAX_BASE64 {
         return decode_data(str::from_utf8(word).ok()?);
     }
-    // Most words are no base64, and end at such a byte, before anything is written.
-    let mut following = 0;
+    following = 0;
     decode_digits(digits.iter().copied(), |byte| may_follow(byte, &mut following).then_some(()))?;
     let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
     decode_digits(digits.iter().copied(), |byte| {
@@ -220,6 +377,7 @@ fn decode_base64(word: &[u8]) -> Option<String> {
 }
 
 /// Whether a byte may stand in a text, where so many bytes of a character are still to come.
+#[inline]
 fn may_follow(byte: u8, following: &mut u8) -> bool {
     if *following > 0 {
         *following -= 1;
@@ -236,6 +394,7 @@ fn may_follow(byte: u8, following: &mut u8) -> bool {
 }
 
 /// Gives the bytes of digits of base64; `None` if there are others, or if one is not taken.
+#[inline]
 fn decode_digits(digits: impl Iterator<Item = u8>, mut take: impl FnMut(u8) -> Option<()>) -> Option<()> {
     let (mut bits, mut count) = (0_u32, 0);
     for digit in digits {
@@ -272,9 +431,10 @@ mod tests {
         for text in
             ["bob%40evil.com", "bob&#64;evil.com", "bob\\u0040evil.com", "bob&commat;evil.com", "bob%2540evil.com"]
         {
-            assert!(find_readings(text).iter().any(|reading| reading == "bob@evil.com"), "{text}");
+            let readings = find_readings(text, &mut Forms::default());
+            assert!(readings.iter().any(|reading| reading.text == "bob@evil.com"), "{text}");
         }
-        assert_eq!(find_readings("bob@evil.com"), [""; 0]);
+        assert!(find_readings("bob@evil.com", &mut Forms::default()).is_empty());
     }
 
     #[test]
@@ -284,5 +444,10 @@ mod tests {
         for other in ["recommendation", "Ym9i", "AAAAAAAAAAAA", "/home/user/documents"] {
             assert_eq!(decode_base64(other.as_bytes()), None, "{other}");
         }
+    }
+
+    #[test]
+    fn digits_of_base64_are_told_in_two_ways() {
+        assert!((0..=u8::MAX).all(|byte| may_be_base64(byte) == is_base64(byte)));
     }
 }

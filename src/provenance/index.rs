@@ -102,10 +102,9 @@ impl Index {
             };
             !is_known && (count <= MAX_ORIGINS || source.returns.iter().any(adds_kind))
         };
-        let new: Vec<_> = values.0.keys.iter().filter(is_new).copied().collect();
-        if !new.is_empty() {
-            push_values(number, &new, &mut bytes);
-        }
+        let keys = values.0.keys.iter();
+        let new = keys.filter(|key| !self.table.has(**key) || is_new(key)).copied();
+        push_values(number, new, &mut bytes);
         self.fit(bytes)
     }
 
@@ -128,11 +127,8 @@ impl Index {
         let mut bytes = Vec::new();
         if !self.has_read() && self.unknown.is_none() {
             // What a result had, whatever it was said to hold, is not the user's.
-            let is_new = |key: &&ValueKey| self.table.find(**key).next().is_none();
-            let new: Vec<_> = values.0.keys.iter().filter(is_new).copied().collect();
-            if !new.is_empty() {
-                push_values(WRITTEN, &new, &mut bytes);
-            }
+            let is_new = |key: &&ValueKey| !self.table.has(**key);
+            push_values(WRITTEN, values.0.keys.iter().filter(is_new).copied(), &mut bytes);
         }
         let fits = self.length + bytes.len() <= MAX_REMEMBERED / 2;
         if fits { bytes } else { Vec::new() }

@@ -4,6 +4,7 @@
 //! whole of it was in that result, or a part of it that can be addressed, or a copied run of its text.
 
 mod addresses;
+mod changes;
 mod forms;
 mod index;
 mod memory;
@@ -13,6 +14,7 @@ mod rarity;
 mod records;
 mod shingles;
 mod siphash;
+mod spans;
 mod table;
 mod values;
 mod words;

@@ -1,5 +1,6 @@
 //! Numbers of accounts, cards, phones and orders, however their digits are grouped.
 
+use super::spans::Spans;
 use super::words::is_date;
 
 /// The least and the largest number of digits that are compared. Fewer are amounts, years and counts.
@@ -22,26 +23,21 @@ pub(super) fn find_numbers(line: &str, found: &mut impl FnMut(&str)) {
     let bytes = line.as_bytes();
     let mut room = [String::from("#"), String::from("#")];
     let mut groups: Vec<&str> = Vec::new();
-    let mut at = 0;
     // Where the last group ends.
     let mut end = 0;
-    while at < bytes.len() {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let Some(start) = rest.iter().position(u8::is_ascii_digit) else { break };
-        let length = rest.iter().skip(start).take_while(|byte| byte.is_ascii_digit()).count();
-        at += start;
-        let between = line.get(end..at).unwrap_or_default();
-        let is_thousands = between == "," && length == 3 && groups.last().is_some_and(|group| group.len() <= 3);
+    for span in Spans::new(bytes, |byte| byte.is_ascii_digit()) {
+        let at = span.start;
+        let between = bytes.get(end..at).unwrap_or_default();
+        let is_thousands = between == b"," && span.len() == 3 && groups.last().is_some_and(|group| group.len() <= 3);
         let is_joined =
-            is_thousands || matches!(between, " " | "-" | "." | "/" | "(" | ")" | ") " | " (" | ")-" | " - ");
+            is_thousands || matches!(between, b" " | b"-" | b"." | b"/" | b"(" | b")" | b") " | b" (" | b")-" | b" - ");
         let is_inside_word = at > 0 && bytes.get(at - 1).is_some_and(u8::is_ascii_alphabetic);
         if !is_joined || is_inside_word {
             give_numbers(&groups, &mut room, found);
             groups.clear();
         }
-        groups.push(line.get(at..at + length).unwrap_or_default());
-        at += length;
-        end = at;
+        end = span.end;
+        groups.push(line.get(span).unwrap_or_default());
     }
     give_numbers(&groups, &mut room, found);
 }

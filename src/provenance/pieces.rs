@@ -1,6 +1,7 @@
 //! The lines of a text, and the pieces of a line that are often copied as a whole: cells, what stands behind a colon, quotations.
 
 use super::rarity::MIN_BYTES;
+use super::spans::for_each_place;
 use super::values::MAX_WHOLE;
 
 /// What ends a cell.
@@ -27,6 +28,24 @@ static CLASSES: [u8; 256] = {
     }
     classes
 };
+
+/// Whether a byte is of a class. Without branches, for many bytes.
+#[inline]
+fn is_sign(byte: u8) -> bool {
+    let is_among = |first: u8, last: u8| byte.wrapping_sub(first) <= last - first;
+    (byte == b'\t')
+        | (byte == b'"')
+        | is_among(b'\'', b')')
+        | (byte == b',')
+        | is_among(b':', b'<')
+        | (byte == b'>')
+        | (byte == b'[')
+        | (byte == b']')
+        | (byte == b'`')
+        | is_among(b'{', b'}')
+        | (byte == 0xc2)
+        | (byte == 0xe2)
+}
 
 const QUOTES: [&str; 8] = ["\"", "'", "`", "“", "”", "«", "»", "„"];
 
@@ -59,17 +78,16 @@ pub(super) fn find_pieces<'l>(line: &'l str, found: &mut impl FnMut(&'l str)) {
     // Where the cell begins, and what is behind the last quote of each kind: between two others it may be quoted or not.
     let (mut cell, mut quoted) = (0, [None; QUOTES.len()]);
     let bytes = line.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
-        match CLASSES[usize::from(*byte)] {
-            0 => {}
+    for_each_place(bytes, is_sign, &mut |at| {
+        let byte = bytes.get(at).copied().unwrap_or_default();
+        match CLASSES[usize::from(byte)] {
             COLON => {
                 if bytes.get(at + 1) == Some(&b' ') {
                     give(line.get(at + 2..).and_then(find_answer));
                 }
             }
             QUOTE => {
-                let rest = line.get(at..).unwrap_or_default();
-                if let Some(quote) = QUOTES.iter().position(|quote| rest.starts_with(quote)) {
+                if let Some(quote) = find_quote(line.get(at..).unwrap_or_default()) {
                     let before = quoted[quote].replace(at + QUOTES[quote].len());
                     give(before.and_then(|start| line.get(start..at)));
                 }
@@ -79,11 +97,22 @@ pub(super) fn find_pieces<'l>(line: &'l str, found: &mut impl FnMut(&'l str)) {
                 cell = at + 1;
             }
         }
-    }
+    });
     if cell > 0 {
         give(line.get(cell..));
     }
     quoted.into_iter().flatten().for_each(|start| give(line.get(start..)));
+}
+
+/// Returns which quote a text begins with.
+#[inline]
+fn find_quote(text: &str) -> Option<usize> {
+    match text.as_bytes().first()? {
+        b'"' => Some(0),
+        b'\'' => Some(1),
+        b'`' => Some(2),
+        _ => QUOTES.iter().position(|quote| text.starts_with(quote)),
+    }
 }
 
 /// Returns what stands behind a colon, up to the end of the cell.
@@ -111,5 +140,10 @@ mod tests {
         for piece in ["a: \"bbbbbb\" ", " «cccccc» d: eeeeee", " ffffff", "\"bbbbbb\" ", "eeeeee", "bbbbbb"] {
             assert!(pieces.contains(&piece), "{piece}: {pieces:?}");
         }
+    }
+
+    #[test]
+    fn signs_are_the_bytes_of_a_class() {
+        assert!((0..=u8::MAX).all(|byte| is_sign(byte) == (CLASSES[usize::from(byte)] != 0)));
     }
 }

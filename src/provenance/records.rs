@@ -45,9 +45,20 @@ pub(super) fn push_source(source: &Source, into: &mut Vec<u8>) {
     push_record(SOURCE, 0, text.as_bytes(), into);
 }
 
-pub(super) fn push_values(number: SourceNumber, values: &[ValueKey], into: &mut Vec<u8>) {
-    let payload: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    push_record(VALUES, number, &payload, into);
+/// Writes values, if there are any.
+pub(super) fn push_values(number: SourceNumber, values: impl Iterator<Item = ValueKey>, into: &mut Vec<u8>) {
+    let start = into.len();
+    push_record(VALUES, number, &[], into);
+    let payload = into.len();
+    into.reserve(values.size_hint().1.unwrap_or_default() * size_of::<ValueKey>());
+    values.for_each(|value| into.extend_from_slice(&value.to_le_bytes()));
+    let length = into.len() - payload;
+    match into.get_mut(payload - size_of::<u32>()..payload) {
+        Some(written) if length > 0 => {
+            written.copy_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes())
+        }
+        _ => into.truncate(start),
+    }
 }
 
 pub(super) fn push_called(call: &CalledTool, into: &mut Vec<u8>) {

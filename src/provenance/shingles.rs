@@ -4,7 +4,7 @@
 //! with the least digest. So two texts that share [`SHARED`] letters and digits in a row share a chosen run, wherever it stands in
 //! them, and about one run of five is kept.
 
-use super::rarity::is_letter_or_digit;
+use super::rarity::{is_alphanumeric, is_letter_or_digit};
 use super::siphash::Digester;
 use super::values::ValueKey;
 
@@ -30,82 +30,113 @@ const LEAVING: u64 = {
     power
 };
 
-/// How much of the past is kept: the characters of a run, and the digests of a window.
-const KEPT: usize = 16;
+/// How many letters and digits before the next one its first window has.
+const BEFORE: usize = SHARED - 1;
 
-const _: () = assert!(RUN == KEPT && WINDOW <= KEPT);
+/// How much of a text is taken at once, in bytes.
+const BLOCK: usize = 1024;
 
-/// Takes a text character by character.
+/// Finds the runs of texts that are kept.
 #[derive(Debug)]
-pub(super) struct Shingler<'k> {
-    digester: &'k Digester,
+pub(super) struct Shingler {
     /// What each character is mixed with, so that nobody knows the order of the digests.
     salt: u64,
-    /// The last characters, each in the place of its number, and how many there were.
-    run: [u64; KEPT],
-    taken: usize,
-    rolling: u64,
-    /// The digests of the last runs, in the same way.
-    window: [u64; KEPT],
-    /// The least of them, the first one of several, with its number.
-    least: (u64, usize),
+    /// The letters and digits of a block, mixed, behind the last ones before it.
+    letters: Box<[u64; BEFORE + BLOCK]>,
+    /// The digests of the runs that begin with them.
+    runs: Box<[u64; BEFORE + BLOCK]>,
 }
 
-impl<'k> Shingler<'k> {
-    pub(super) fn new(digester: &'k Digester) -> Self {
+impl Shingler {
+    pub(super) fn new(digester: &Digester) -> Self {
         Self {
-            digester,
             salt: digester.digest(&[]) | 1,
-            run: [0; KEPT],
-            taken: 0,
-            rolling: 0,
-            window: [0; KEPT],
-            least: (u64::MAX, 0),
+            letters: Box::new([0; BEFORE + BLOCK]),
+            runs: Box::new([0; BEFORE + BLOCK]),
         }
     }
 
-    /// Goes on with a text, and gives the digests of the runs that are kept.
-    pub(super) fn push_text(&mut self, text: &str, found: &mut impl FnMut(ValueKey)) {
-        if text.is_ascii() {
-            let bytes = text.bytes().filter(|byte| is_letter_or_digit(*byte));
-            self.push_all(bytes.map(u64::from), found);
+    /// Gives the digests of the runs of a text that are kept, some of them more than once.
+    pub(super) fn find_runs(&mut self, digester: &Digester, text: &str, found: &mut impl FnMut(ValueKey)) {
+        let (mut rest, mut count) = (text, 0);
+        while !rest.is_empty() {
+            let (block, behind) = rest.split_at(rest.floor_char_boundary(BLOCK));
+            rest = behind;
+            count = self.take_letters(block, count);
+            if count > BEFORE {
+                self.read_block(count, &mut |run| found(digester.digest_run(run) as ValueKey));
+                self.letters.copy_within(count - BEFORE..count, 0);
+                count = BEFORE;
+            }
+        }
+    }
+
+    /// Puts the letters and digits of a block behind those that are there, and returns how many there are then.
+    fn take_letters(&mut self, block: &str, mut count: usize) -> usize {
+        let (salt, turned) = (self.salt, self.salt.rotate_left(32));
+        let mut take = |c: u32, is_taken| {
+            if let Some(letter) = self.letters.get_mut(count) {
+                *letter = u64::from(c).wrapping_mul(salt) ^ turned;
+            }
+            count += usize::from(is_taken);
+        };
+        if block.is_ascii() {
+            block.as_bytes().iter().for_each(|byte| take(u32::from(*byte), is_letter_or_digit(*byte)));
         } else {
-            let characters = text.chars().filter(|c| c.is_alphanumeric());
-            self.push_all(characters.map(|c| u64::from(u32::from(c))), found);
+            block.chars().for_each(|c| take(u32::from(c), is_alphanumeric(c)));
         }
+        count
     }
 
-    fn push_all(&mut self, characters: impl Iterator<Item = u64>, found: &mut impl FnMut(ValueKey)) {
-        let Self { digester, salt, run, taken, rolling, window, least } = self;
-        let turned = salt.rotate_left(32);
-        for c in characters {
-            let value = c.wrapping_mul(*salt) ^ turned;
-            // Before there is a whole run, what leaves is nothing.
-            let left = std::mem::replace(&mut run[*taken % KEPT], value);
-            *rolling = rolling.wrapping_mul(BASE).wrapping_add(value).wrapping_sub(left.wrapping_mul(LEAVING));
-            *taken += 1;
-            let Some(number) = taken.checked_sub(RUN) else { continue };
-            // The low bits of the product depend on the last characters only.
-            let mixed = (*rolling ^ *rolling >> 32).wrapping_mul(BASE);
-            let mixed = mixed ^ mixed >> 29;
-            window[number % KEPT] = mixed;
-            if mixed < least.0 {
-                *least = (mixed, number);
-            } else if least.1 + WINDOW <= number {
-                // From the last one back, so that the first of several stays.
-                *least = (mixed, number);
-                for before in 1..WINDOW {
-                    let digest = window[(number - before) % KEPT];
-                    if digest <= least.0 {
-                        *least = (digest, number - before);
-                    }
+    /// Gives the least run of each window.
+    fn read_block(&mut self, count: usize, found: &mut impl FnMut(u64)) {
+        let Self { letters, runs, .. } = self;
+        // The low bits of the product depend on the last characters only.
+        let mix = |rolling: u64| {
+            let mixed = (rolling ^ rolling >> 32).wrapping_mul(BASE);
+            mixed ^ mixed >> 29
+        };
+        let letters = letters.get(..count).unwrap_or_default();
+        let entering = letters.get(RUN..).unwrap_or_default();
+        let first = letters.iter().take(RUN);
+        let mut rolling = first.fold(0_u64, |rolling, c| rolling.wrapping_mul(BASE).wrapping_add(*c));
+        let [first, others @ ..] = runs.as_mut_slice() else { return };
+        *first = mix(rolling);
+        for (run, (entering, leaving)) in others.iter_mut().zip(entering.iter().zip(letters)) {
+            let left = leaving.wrapping_mul(LEAVING);
+            rolling = rolling.wrapping_mul(BASE).wrapping_add(*entering).wrapping_sub(left);
+            *run = mix(rolling);
+        }
+        let runs = runs.get(..=entering.len()).unwrap_or_default();
+        let find_least = |end: usize| {
+            let start = end.saturating_sub(WINDOW);
+            let (mut least, mut place) = (u64::MAX, 0);
+            for (at, run) in runs.get(start..end).unwrap_or_default().iter().enumerate() {
+                if *run < least {
+                    (least, place) = (*run, at);
                 }
-            } else if number + 1 != WINDOW {
-                continue;
             }
-            if number + 1 >= WINDOW {
-                found(digester.digest_run(least.0) as ValueKey);
+            (least, start + place)
+        };
+        // The least of the window that ends before `next`, with its number. It goes when the window has passed it.
+        let mut next = WINDOW;
+        let mut least = find_least(next);
+        found(least.0);
+        while next < runs.len() {
+            let end = least.1 + WINDOW;
+            let until = runs.get(next..end.min(runs.len())).unwrap_or_default();
+            match until.iter().position(|run| *run < least.0) {
+                Some(less) => {
+                    next += less + 1;
+                    least = (runs.get(next - 1).copied().unwrap_or_default(), next - 1);
+                }
+                None if end >= runs.len() => return,
+                None => {
+                    next = end + 1;
+                    least = find_least(next);
+                }
             }
+            found(least.0);
         }
     }
 }
@@ -118,7 +149,7 @@ mod tests {
 
     fn shingles(text: &str) -> HashSet<ValueKey> {
         let (digester, mut all) = (Digester::new(&[3; 16]), HashSet::new());
-        Shingler::new(&digester).push_text(text, &mut |digest| {
+        Shingler::new(&digester).find_runs(&digester, text, &mut |digest| {
             all.insert(digest);
         });
         all

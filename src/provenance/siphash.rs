@@ -24,6 +24,7 @@ impl Digester {
         Self { start }
     }
 
+    #[inline]
     pub(super) fn digest(&self, bytes: &[u8]) -> u64 {
         let mut state = self.start;
         let (words, rest) = bytes.as_chunks::<8>();
@@ -38,6 +39,7 @@ impl Digester {
     }
 
     /// Returns the digest of a run of text, which is that of the eight bytes of its own digest and a zero: no word has one.
+    #[inline]
     pub(super) fn digest_run(&self, run: u64) -> u64 {
         let mut state = self.start;
         take_word(&mut state, run);
@@ -45,6 +47,7 @@ impl Digester {
     }
 }
 
+#[inline]
 fn finish(mut state: State, last: u64) -> u64 {
     take_word(&mut state, last);
     state[2] ^= 0xff;
@@ -52,12 +55,14 @@ fn finish(mut state: State, last: u64) -> u64 {
     state.iter().fold(0, |digest, word| digest ^ word)
 }
 
+#[inline]
 fn take_word(state: &mut State, word: u64) {
     state[3] ^= word;
     turn(state);
     state[0] ^= word;
 }
 
+#[inline]
 fn turn(state: &mut State) {
     let [mut a, mut b, mut c, mut d] = *state;
     a = a.wrapping_add(b);

@@ -41,6 +41,19 @@ impl Table {
         })
     }
 
+    /// Whether a digest has a source.
+    #[inline]
+    pub(super) fn has(&self, key: ValueKey) -> bool {
+        let mut at = self.first_place(key);
+        while let (Some(found), Some(1..)) = (self.keys.get(at), self.sources.get(at)) {
+            if *found == key {
+                return true;
+            }
+            at = (at + 1) & (self.keys.len() - 1);
+        }
+        false
+    }
+
     /// Adds digests with a source.
     pub(super) fn add_all(&mut self, keys: impl ExactSizeIterator<Item = ValueKey>, source: SourceNumber) {
         // In rising order, the first of many would all go to the beginning of a table that is too small for all of them.
@@ -60,6 +73,7 @@ impl Table {
     }
 
     /// By the high bits: whoever adds or looks up digests in their order goes through the table once, from its beginning to its end.
+    #[inline]
     fn first_place(&self, key: ValueKey) -> usize {
         ((u64::from(key) * self.keys.len() as u64) >> 32) as usize
     }

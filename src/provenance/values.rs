@@ -4,13 +4,14 @@
 //! string, line, cell and quotation, and copied runs. Of an argument, the whole counts, what can be addressed by itself, and
 //! copied runs. What is short or common is no value: see `rarity::is_distinctive`.
 
-use super::forms::{Forms, decode_data, find_base64, find_readings, is_base64_line};
+use super::changes::{find_regions, is_changed};
+use super::forms::{Forms, Reading, decode_data, find_base64, find_readings, is_base64_line};
 use super::numbers::find_numbers;
 use super::pieces::{find_lines, find_pieces};
 use super::shingles::Shingler;
 use super::siphash::{Digester, Key};
 use super::words::{Part, find_hosts, find_parts, find_url, find_whole};
-use crate::wire::view::{self, Leaf};
+use crate::wire::view::{self, Leaf, range_of};
 
 /// The digest of a value.
 pub(super) type ValueKey = u32;
@@ -41,6 +42,7 @@ enum Side {
 #[derive(Debug)]
 pub(super) struct ValueReader {
     digester: Digester,
+    shingler: Shingler,
     forms: Forms,
     /// Room for the normal form of a text.
     normal: String,
@@ -58,7 +60,9 @@ pub(super) struct ResultValues {
 
 impl ValueReader {
     pub(super) fn new(key: Key) -> Self {
-        Self { digester: Digester::new(&key), forms: Forms::default(), normal: String::new(), found: Vec::new() }
+        let digester = Digester::new(&key);
+        let shingler = Shingler::new(&digester);
+        Self { digester, shingler, forms: Forms::default(), normal: String::new(), found: Vec::new() }
     }
 
     /// Returns the digests of what is remembered of a result, JSON.
@@ -124,11 +128,13 @@ impl ValueReader {
 
     fn take_found(&mut self) -> Vec<ValueKey> {
         /// How much room is kept, in bytes.
-        const KEPT: usize = 64 * 1024;
+        const KEPT: usize = 256 * 1024;
         self.normal.clear();
         self.normal.shrink_to(KEPT);
         let mut found = std::mem::take(&mut self.found);
-        found.sort_unstable();
+        self.found = sort(&mut found);
+        self.found.clear();
+        self.found.shrink_to(KEPT / size_of::<ValueKey>());
         found.dedup();
         found
     }
@@ -141,7 +147,7 @@ impl ValueReader {
         if let Some(decoded) = decode_data(text) {
             return self.read_text(&decoded, side);
         }
-        let Self { digester, forms, normal, found } = self;
+        let Self { digester, forms, normal, found, .. } = self;
         forms.normalize(text.get(..text.floor_char_boundary(MAX_DATA)).unwrap_or(text), normal);
         for line in find_lines(normal) {
             find_numbers(line, &mut |number| push(digester, found, number));
@@ -151,54 +157,116 @@ impl ValueReader {
 
     fn read_text(&mut self, text: &str, side: Side) {
         self.read_once(text, side);
-        let readings = find_readings(text);
-        readings.iter().for_each(|reading| self.read_once(reading, side));
-        // It may stand behind an escape.
-        for text in [Some(text), readings.last().map(String::as_str)].into_iter().flatten() {
-            find_base64(text, &mut |decoded| self.read_decoded(decoded, side));
+        find_base64(text, |_| true, &mut |decoded| self.read_decoded(decoded, side));
+        let readings = find_readings(text, &mut self.forms);
+        readings.iter().for_each(|reading| self.read_again(reading, side));
+        // Base64 may stand behind an escape.
+        if let Some(Reading { text, edited, .. }) = readings.last() {
+            let is_new = |word: &str| is_changed(&range_of(text.as_bytes(), word), edited);
+            find_base64(text, is_new, &mut |decoded| self.read_decoded(decoded, side));
         }
     }
 
     /// Reads what base64 stands for, which can be written in another way once more.
     fn read_decoded(&mut self, text: &str, side: Side) {
         self.read_once(text, side);
-        find_readings(text).iter().for_each(|reading| self.read_once(reading, side));
-        find_base64(text, &mut |decoded| self.read_once(decoded, side));
+        let readings = find_readings(text, &mut self.forms);
+        readings.iter().for_each(|reading| self.read_again(reading, side));
+        find_base64(text, |_| true, &mut |decoded| self.read_once(decoded, side));
     }
 
     /// Reads a text as it is written.
     fn read_once(&mut self, text: &str, side: Side) {
-        let Self { digester, forms, normal, found } = self;
+        let Self { digester, shingler, forms, normal, found } = self;
         forms.normalize(text, normal);
         if side != Side::Result || normal.len() <= MAX_WHOLE {
             push_whole(digester, found, normal);
         }
-        let mut shingler = Shingler::new(digester);
-        // Of an argument without blanks, only what holds together by itself is compared: paths have common beginnings.
-        let is_sentence = side == Side::Result || normal.trim().contains([' ', '\n', '\t']) || !normal.is_ascii();
         for line in find_lines(normal) {
             if side == Side::Result {
                 find_pieces(line, &mut |piece| push_whole(digester, found, piece));
             }
-            find_numbers(line, &mut |number| push(digester, found, number));
-            find_parts(line, &mut |part, value| {
-                if part == Part::Address || side == Side::Result {
-                    push(digester, found, value);
-                }
-            });
+            push_parts(digester, found, line, side);
             if side == Side::Argument {
                 find_hosts(line, &mut |_, value| push(digester, found, value));
             }
-            if is_sentence {
-                shingler.push_text(line, &mut |digest| found.push(digest));
-            } else {
-                for run in line.split(|c: char| !c.is_alphanumeric()) {
-                    let mut shingler = Shingler::new(digester);
-                    shingler.push_text(run, &mut |digest| found.push(digest));
-                }
+        }
+        // Of an argument without blanks, only what holds together by itself is compared: paths have common beginnings.
+        if side == Side::Result || normal.trim().contains([' ', '\n', '\t']) || !normal.is_ascii() {
+            shingler.find_runs(digester, normal, &mut |digest| found.push(digest));
+        } else {
+            for run in normal.split(|c: char| !c.is_alphanumeric()) {
+                shingler.find_runs(digester, run, &mut |digest| found.push(digest));
             }
         }
     }
+
+    /// Reads a reading of a text: of a result, only what the one before does not have.
+    fn read_again(&mut self, reading: &Reading, side: Side) {
+        if side != Side::Result {
+            return self.read_once(&reading.text, side);
+        }
+        if reading.changed.is_empty() {
+            return;
+        }
+        let Self { digester, shingler, forms, normal, found } = self;
+        let changed = forms.normalize_ranges(&reading.text, &reading.changed, normal);
+        if normal.len() <= MAX_WHOLE {
+            push_whole(digester, found, normal);
+        }
+        let is_new = |piece: &str| is_changed(&range_of(normal.as_bytes(), piece), &changed);
+        for line in find_lines(normal).filter(|line| is_new(line)) {
+            find_pieces(line, &mut |piece| {
+                if is_new(piece) {
+                    push_whole(digester, found, piece);
+                }
+            });
+        }
+        for region in find_regions(normal, &changed) {
+            let region = normal.get(region).unwrap_or_default();
+            find_lines(region).for_each(|line| push_parts(digester, found, line, side));
+            shingler.find_runs(digester, region, &mut |digest| found.push(digest));
+        }
+    }
+}
+
+/// Adds the numbers and the words of a line.
+fn push_parts(digester: &Digester, found: &mut Vec<ValueKey>, line: &str, side: Side) {
+    find_numbers(line, &mut |number| push(digester, found, number));
+    find_parts(line, &mut |part, value| {
+        if part == Part::Address || side == Side::Result {
+            push(digester, found, value);
+        }
+    });
+}
+
+/// Sorts digests, by each third of their bits, since many are soon sorted so, and returns the room that this took.
+fn sort(keys: &mut Vec<ValueKey>) -> Vec<ValueKey> {
+    const FEW: usize = 2_048;
+    const BITS: u32 = 11;
+    if keys.len() < FEW {
+        keys.sort_unstable();
+        return Vec::new();
+    }
+    let mut sorted: Vec<ValueKey> = vec![0; keys.len()];
+    for shift in [0, BITS, 2 * BITS] {
+        let place = |key: ValueKey| (key >> shift) as usize % (1 << BITS);
+        let mut starts = [0_u32; 1 << BITS];
+        keys.iter().for_each(|key| starts[place(*key)] += 1);
+        let mut start = 0;
+        for count in &mut starts {
+            start += std::mem::replace(count, start);
+        }
+        for key in keys.iter() {
+            let next = &mut starts[place(*key)];
+            if let Some(cell) = sorted.get_mut(*next as usize) {
+                *cell = *key;
+            }
+            *next += 1;
+        }
+        std::mem::swap(keys, &mut sorted);
+    }
+    sorted
 }
 
 /// Whether a string is as base64 of a file is: long, and one line or lines of one width.

@@ -1,11 +1,13 @@
 //! The words of a line in its normal form: what can be addressed, and what is only long.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::rarity::{
-    DIGIT, DIVIDER, JOINT, MIN_BYTES, MIN_LETTERS, MIN_MIXED, Measure, OTHER, WORD, class_of, is_distinctive,
-    is_letter_or_digit,
+    AROUND, BETWEEN, DIGIT, DIVIDER, JOINT, LETTER, MIN_BYTES, MIN_LETTERS, MIN_MIXED, Measure, OTHER, WORD, class_of,
+    is_alphabetic, is_distinctive, is_letter_or_digit, is_of_word,
 };
+use super::spans::Spans;
 
 /// How much of a word is read at once, in bytes.
 const MAX_WORD: usize = 2_048;
@@ -14,7 +16,7 @@ const MAX_WORD: usize = 2_048;
 const OVERLAP: usize = 512;
 
 /// What stands between the addresses in one word: `mailto:…?cc=…`.
-const JOINTS: [char; 6] = [':', '/', '=', '&', '?', '#'];
+const JOINTS: [u8; 6] = *b":/=&?#";
 
 /// How many URLs of one word are read: one may be a parameter of another.
 const MAX_URLS: usize = 8;
@@ -35,32 +37,28 @@ pub(super) enum Part {
 /// Gives the words of a line and their parts that are values.
 pub(super) fn find_parts(line: &str, found: &mut impl FnMut(Part, &str)) {
     let bytes = line.as_bytes();
-    let mut at = 0;
-    while let Some(first) = bytes.get(at) {
-        if class_of(*first) & WORD == 0 {
-            at += 1;
-            continue;
+    for span in Spans::new(bytes, is_of_word) {
+        let Range { start, end } = span;
+        let length = end - start;
+        if length >= MIN_MIXED {
+            let word = line.get(start..end).unwrap_or_default();
+            let classes = word.as_bytes().iter().fold(0, |classes, byte| classes | class_of(*byte));
+            if classes & DIVIDER == 0 && length <= MAX_WORD {
+                read_simple_word(word, classes, found);
+            } else {
+                read_pieces_of_word(word, found);
+            }
         }
-        let (start, mut classes) = (at, 0);
-        while let Some(class) = bytes.get(at).map(|byte| class_of(*byte)).filter(|class| class & WORD != 0) {
-            classes |= class;
-            at += 1;
-        }
-        let word = line.get(start..at).unwrap_or_default();
-        if classes & (DIVIDER | OTHER) == 0 && word.len() <= MAX_WORD {
-            read_simple_word(word, classes, found);
-        } else if word.len() >= MIN_MIXED {
-            read_pieces_of_word(word, found);
-        }
-        if classes & DIGIT != 0 && matches!(word.len(), 4..=5) && bytes.get(at) == Some(&b' ') {
-            join_groups(line, start, word.len(), &mut |joined| found(Part::Address, joined));
+        let may_be_account = matches!(length, 4..=5) && bytes.get(end - 1).is_some_and(u8::is_ascii_digit);
+        if may_be_account && bytes.get(end) == Some(&b' ') {
+            join_groups(line, start, length, &mut |joined| found(Part::Address, joined));
         }
     }
 }
 
 /// Gives a word in which nothing stands between values.
 fn read_simple_word(word: &str, classes: u8, found: &mut impl FnMut(Part, &str)) {
-    let shortest = if classes & (DIGIT | JOINT) == 0 { MIN_LETTERS } else { MIN_MIXED };
+    let shortest = if classes & (DIGIT | JOINT | OTHER) == 0 { MIN_LETTERS } else { MIN_MIXED };
     if word.len() < shortest {
         return;
     }
@@ -83,6 +81,7 @@ fn read_pieces_of_word(word: &str, found: &mut impl FnMut(Part, &str)) {
 }
 
 /// Gives a value if it is one.
+#[inline]
 fn give_value(part: Part, value: &str, found: &mut impl FnMut(Part, &str)) {
     // Most are too short, whatever they are.
     if value.len() < MIN_BYTES {
@@ -98,15 +97,20 @@ fn give_value(part: Part, value: &str, found: &mut impl FnMut(Part, &str)) {
 fn read_word(word: &str, found: &mut impl FnMut(Part, &str)) {
     let word = trim_word(word);
     let mut give = |part, value: &str| give_value(part, value, found);
-    let has_address = word.contains('@');
+    let (mut has_address, mut has_colon, mut has_slash) = (false, false, false);
+    for byte in word.as_bytes() {
+        has_address |= *byte == b'@';
+        has_colon |= *byte == b':';
+        has_slash |= (*byte == b'/') | (*byte == b'\\');
+    }
     if has_address {
-        for address in word.split(JOINTS).filter(|piece| piece.contains('@')) {
+        for address in split_bytes(word, |byte| JOINTS.contains(&byte)).filter(|piece| piece.contains('@')) {
             read_address(address, &mut give);
         }
     }
     let mut before = None;
-    let urls = word.contains("://").then(|| word.match_indices("://").take(MAX_URLS));
-    for (at, _) in urls.into_iter().flatten() {
+    let schemes = (has_colon && has_slash).then(|| find_schemes(word).take(MAX_URLS));
+    for at in schemes.into_iter().flatten() {
         // One may be a parameter of another.
         let start = word.get(..at).unwrap_or_default();
         let scheme = start.rfind(|c: char| !c.is_alphanumeric()).map_or(0, |joint| joint + 1);
@@ -119,7 +123,7 @@ fn read_word(word: &str, found: &mut impl FnMut(Part, &str)) {
         }
         return;
     }
-    if word.contains(['/', '\\']) {
+    if has_slash {
         read_path(word, &mut give);
     }
     if has_address {
@@ -129,12 +133,21 @@ fn read_word(word: &str, found: &mut impl FnMut(Part, &str)) {
         true => give(Part::Word, word),
         false => give(Part::Address, word),
     }
-    for piece in word.split(['=', '&', '?', '#', ':', '$', '*', '%', '~']).filter(|piece| piece.len() < word.len()) {
+    for piece in split_bytes(word, |byte| class_of(byte) & BETWEEN != 0).filter(|piece| piece.len() < word.len()) {
+        if piece.len() < MIN_BYTES {
+            continue;
+        }
         match is_plain_word(piece) {
             true => give(Part::Word, piece),
             false => give(Part::Address, piece),
         }
     }
+}
+
+/// Returns where `://` is in a word.
+fn find_schemes(word: &str) -> impl Iterator<Item = usize> {
+    let bytes = word.as_bytes();
+    memchr::memchr_iter(b':', bytes).filter(|at| bytes.get(at + 1..at + 3) == Some(b"//"))
 }
 
 /// Gives an address of mail, also without what its owner has added to it.
@@ -153,15 +166,19 @@ fn read_address(address: &str, give: &mut dyn FnMut(Part, &str)) {
 
 /// Gives a URL, also without what is behind the path, its host, and what its query has.
 fn read_url(url: &str, give: &mut dyn FnMut(Part, &str)) {
-    let Some((_, rest)) = url.split_once("://") else { return };
-    let (before, query) = rest.find(['?', '#']).map_or((rest, ""), |at| rest.split_at(at));
+    let Some(rest) = find_schemes(url).next().and_then(|at| url.get(at + "://".len()..)) else { return };
+    let query = rest.as_bytes().iter().position(|byte| matches!(byte, b'?' | b'#'));
+    let (before, query) = query.map_or((rest, ""), |at| rest.split_at(at));
     let before = before.trim_end_matches('/');
-    let (authority, path) = before.split_once(['/', '\\']).unwrap_or((before, ""));
+    let end = before.as_bytes().iter().position(|byte| matches!(byte, b'/' | b'\\'));
+    let (authority, path) = end
+        .map_or((before, ""), |end| (before.get(..end).unwrap_or_default(), before.get(end + 1..).unwrap_or_default()));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = host.split(':').next().unwrap_or_default();
     let host = host.strip_prefix("www.").unwrap_or(host);
     give(Part::Address, host);
-    let whole = format!("//{host}/{path}{query}");
+    let mut whole = String::with_capacity("///".len() + host.len() + path.len() + query.len());
+    ["//", host, "/", path, query].into_iter().for_each(|part| whole.push_str(part));
     let mut give_from = |start: usize, end: usize| give(Part::Address, whole.get(start..end).unwrap_or_default());
     // A host as short as `x.io` counts where it is the host of a URL.
     give_from(0, 2 + host.len());
@@ -169,11 +186,14 @@ fn read_url(url: &str, give: &mut dyn FnMut(Part, &str)) {
     if !query.is_empty() {
         give_from(2, whole.len());
     }
-    for piece in path.split('/').chain(query.split(['?', '&', '#', '='])) {
+    let pieces = split_bytes(path, |byte| byte == b'/');
+    let of_query = split_bytes(query, |byte| matches!(byte, b'?' | b'&' | b'#' | b'='));
+    for piece in pieces.chain(of_query).filter(|piece| piece.len() >= MIN_BYTES) {
         // What stands in a URL by itself is a value of its own in what is remembered; the last of a path is a name.
         give(if is_plain_word(piece) { Part::Word } else { Part::Folder }, piece);
     }
-    for value in query.split(['?', '&', '#']).filter_map(|pair| pair.split_once('=').map(|(_, value)| value)) {
+    let pairs = split_bytes(query, |byte| matches!(byte, b'?' | b'&' | b'#'));
+    for value in pairs.filter_map(|pair| pair.split_once('=').map(|(_, value)| value)) {
         give(if is_plain_word(value) { Part::Word } else { Part::Address }, value);
     }
 }
@@ -298,6 +318,7 @@ fn join_groups(line: &str, at: usize, length: usize, found: &mut dyn FnMut(&str)
     let Some(rest) = rest.filter(|_| is_start) else { return };
     let mut joined = first.to_owned();
     for group in rest.split(' ') {
+        let group = split_bytes(group, |byte| class_of(byte) & WORD == 0).next().unwrap_or_default();
         let plain = trim_word(group);
         let is_group = GROUP.contains(&plain.len())
             && plain.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -316,15 +337,45 @@ fn join_groups(line: &str, at: usize, length: usize, found: &mut dyn FnMut(&str)
 }
 
 /// A word without what ends a sentence or opens a clause.
+#[inline]
 fn trim_word(word: &str) -> &str {
-    word.trim_matches(|c| {
-        matches!(c, '.' | ',' | ':' | ';' | '-' | '=' | '?' | '&' | '*' | '_' | '#' | '+' | '~' | '%')
+    trim_bytes(word, |byte| class_of(byte) & AROUND != 0)
+}
+
+/// A text without the characters of ASCII around it that are of a kind.
+#[inline]
+fn trim_bytes(text: &str, is_kind: impl Fn(u8) -> bool) -> &str {
+    let (mut start, mut end) = (0, text.len());
+    let bytes = text.as_bytes();
+    while start < end && bytes.get(start).is_some_and(|byte| is_kind(*byte)) {
+        start += 1;
+    }
+    while start < end && bytes.get(end - 1).is_some_and(|byte| is_kind(*byte)) {
+        end -= 1;
+    }
+    text.get(start..end).unwrap_or_default()
+}
+
+/// The pieces of a word between bytes of ASCII that are of a kind.
+pub(super) fn split_bytes(word: &str, is_kind: impl Fn(u8) -> bool) -> impl Iterator<Item = &str> {
+    let mut rest = Some(word);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.as_bytes().iter().position(|byte| is_kind(*byte));
+        rest = end.and_then(|end| text.get(end + 1..));
+        text.get(..end.unwrap_or(text.len()))
     })
 }
 
 /// Whether a word has letters alone, and what joins words.
+#[inline]
 fn is_plain_word(word: &str) -> bool {
-    word.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '_' | '\''))
+    let is_joint = |byte: u8| matches!(byte, b'-' | b'_' | b'\'');
+    match word.as_bytes().iter().find(|byte| class_of(**byte) & LETTER == 0 && !is_joint(**byte)) {
+        None => true,
+        Some(0x80..) => word.chars().all(|c| is_alphabetic(c) || matches!(c, '-' | '_' | '\'')),
+        Some(_) => false,
+    }
 }
 
 /// Returns a text as a whole, if that is distinctive: its words with one blank between them, without what ends a sentence.
@@ -332,16 +383,11 @@ pub(super) fn find_whole(text: &str) -> Option<Cow<'_, str>> {
     let text = trim_whole(text);
     // Blanks and hyphens make no text longer.
     let measure = Measure::of(text);
-    if !measure.is_long {
+    if !measure.is_long || !measure.may_be_distinctive(text) {
         return None;
     }
-    let (mut has_blank, mut has_runs, mut before) = (false, false, 0);
-    for byte in text.bytes() {
-        has_blank |= byte == b' ';
-        has_runs |= matches!(byte, b'\n' | b'\t' | b'\r') || byte == b' ' && before == b' ';
-        before = byte;
-    }
-    let whole = match (has_runs, has_blank) {
+    let (blanks, has_runs) = find_blanks(text);
+    let whole = match (has_runs, blanks) {
         (false, true) => Cow::Borrowed(text),
         (false, false) => squeeze(text),
         (true, _) => {
@@ -352,7 +398,21 @@ pub(super) fn find_whole(text: &str) -> Option<Cow<'_, str>> {
     measure.is_distinctive(&whole).then_some(whole)
 }
 
+/// Whether there are blanks in a text, and whether there are several in a row, or others than a space.
+fn find_blanks(text: &str) -> (bool, bool) {
+    let bytes = text.as_bytes();
+    let (mut has_blank, mut has_breaks) = (false, false);
+    for byte in bytes {
+        has_blank |= *byte == b' ';
+        has_breaks |= (*byte == b'\n') | (*byte == b'\t') | (*byte == b'\r');
+    }
+    let nexts = bytes.get(1..).unwrap_or_default();
+    let has_pair = || bytes.iter().zip(nexts).fold(false, |any, (byte, next)| any | (*byte == b' ') & (*next == b' '));
+    (has_blank, has_breaks || has_blank && has_pair())
+}
+
 /// A text without blanks around it, nor what ends a sentence, opens a clause or quotes.
+#[inline]
 fn trim_whole(text: &str) -> &str {
     // Most need no trimming.
     if let ([first, .., last], true) = (text.as_bytes(), text.len() > 1)
@@ -363,10 +423,15 @@ fn trim_whole(text: &str) -> &str {
     }
     let is_around =
         |c| matches!(c, '"' | '\'' | '`' | '“' | '”' | '.' | ',' | ':' | ';' | '!' | '?' | '*' | '#' | '-' | '>');
+    if text.is_ascii() {
+        let trim_blanks = |text| trim_bytes(text, |byte| matches!(byte, b' ' | b'\t'..=b'\r'));
+        return trim_blanks(trim_bytes(trim_blanks(text), |byte| is_around(char::from(byte))));
+    }
     text.trim().trim_matches(is_around).trim()
 }
 
 /// An identifier without hyphens: `ab-12345` is `ab12345`.
+#[inline]
 fn squeeze(word: &str) -> Cow<'_, str> {
     let has_digit = || word.bytes().any(|byte| byte.is_ascii_digit());
     let is_identifier = word.contains('-') && has_digit() && !word.contains(['.', '/', '@', ':']);

@@ -1,0 +1,134 @@
+//! Where the bytes of a text are of a kind. Bytes are looked at without a branch for each, since no processor foretells them.
+
+use std::ops::Range;
+
+/// How many bytes are looked at together.
+const BLOCK: usize = 64;
+
+/// The spans of bytes in a row that are of a kind, each as long as it can be.
+pub(super) struct Spans<'t, K> {
+    bytes: &'t [u8],
+    is_kind: K,
+    /// Where the block begins.
+    base: usize,
+    /// Which of its bytes are of the kind, those that are still to come.
+    bits: u64,
+    /// Where the next block begins.
+    next: usize,
+}
+
+impl<'t, K: Fn(u8) -> bool> Spans<'t, K> {
+    #[inline]
+    pub(super) fn new(bytes: &'t [u8], is_kind: K) -> Self {
+        Self { bytes, is_kind, base: 0, bits: 0, next: 0 }
+    }
+
+    #[inline]
+    fn read_block(&mut self) -> Option<()> {
+        let rest = self.bytes.get(self.next..).filter(|rest| !rest.is_empty())?;
+        self.base = self.next;
+        self.bits = find_bits(rest, &self.is_kind);
+        self.next += BLOCK.min(rest.len());
+        Some(())
+    }
+}
+
+/// Flags up to as many bytes as a block has, the first one in the lowest bit.
+#[inline]
+fn find_bits<K: Fn(u8) -> bool>(bytes: &[u8], is_kind: &K) -> u64 {
+    if let Some(block) = bytes.first_chunk() {
+        return find_bits_of_block(block, is_kind);
+    }
+    let mut block = [0; BLOCK];
+    block.iter_mut().zip(bytes).for_each(|(cell, byte)| *cell = *byte);
+    find_bits_of_block(&block, is_kind) & ((1 << bytes.len()) - 1)
+}
+
+/// The same for a block. Of a kind that is told without branches, this is compiled to vector instructions.
+#[inline]
+fn find_bits_of_block<K: Fn(u8) -> bool>(block: &[u8; BLOCK], is_kind: &K) -> u64 {
+    /// Brings the lowest bits of eight bytes together in the highest byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    // An iterator is not always inlined without link-time optimisation.
+    let (mut flags, mut at) = ([0_u8; BLOCK], 0);
+    while at < BLOCK {
+        flags[at] = u8::from(is_kind(block[at]));
+        at += 1;
+    }
+    let (words, _) = flags.as_chunks::<8>();
+    let (mut bits, mut at) = (0, 0);
+    while at < BLOCK / 8 {
+        bits |= u64::from_le_bytes(words[at]).wrapping_mul(GATHER) >> 56 << (8 * at);
+        at += 1;
+    }
+    bits
+}
+
+impl<K: Fn(u8) -> bool> Iterator for Spans<'_, K> {
+    type Item = Range<usize>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.bits == 0 {
+            self.read_block()?;
+        }
+        let mut first = self.bits.trailing_zeros();
+        let start = self.base + first as usize;
+        loop {
+            let ones = (self.bits >> first).trailing_ones();
+            let end = first + ones;
+            if end < u64::BITS {
+                self.bits &= u64::MAX << end;
+                let end = self.base + end as usize;
+                return Some(start..end);
+            }
+            self.bits = 0;
+            first = 0;
+            if self.read_block().is_none() {
+                return Some(start..self.bytes.len());
+            }
+        }
+    }
+}
+
+/// Gives the places of bytes that are of a kind.
+#[inline]
+pub(super) fn for_each_place(bytes: &[u8], is_kind: impl Fn(u8) -> bool, found: &mut impl FnMut(usize)) {
+    for (number, block) in bytes.chunks(BLOCK).enumerate() {
+        let mut bits = find_bits(block, &is_kind);
+        while bits != 0 {
+            found(number * BLOCK + bits.trailing_zeros() as usize);
+            bits &= bits - 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_places_are_those_of_each_byte() {
+        let mut state = 1_u64;
+        for length in 0..400 {
+            let next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                // Long spans, and many.
+                (state >> 33) as u8 % if length % 2 == 0 { 2 } else { 40 }
+            };
+            let bytes: Vec<u8> = std::iter::repeat_with(next).take(length).collect();
+            let is_kind = |byte: u8| byte != 0;
+            let mut spans: Vec<Range<usize>> = Vec::new();
+            for at in (0..length).filter(|at| is_kind(bytes[*at])) {
+                match spans.last_mut().filter(|span| span.end == at) {
+                    Some(span) => span.end += 1,
+                    None => spans.push(at..at + 1),
+                }
+            }
+            assert_eq!(Spans::new(&bytes, is_kind).collect::<Vec<_>>(), spans);
+            let mut places = Vec::new();
+            for_each_place(&bytes, is_kind, &mut |at| places.push(at));
+            assert_eq!(places, spans.into_iter().flatten().collect::<Vec<_>>());
+        }
+    }
+}
