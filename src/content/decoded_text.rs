@@ -81,7 +81,7 @@ pub(crate) struct Edit {
 
 /// Returns the most decoded reading of a text, and what of it is not as in the text; `None` if all is.
 pub(crate) fn read_decoded(text: &str) -> Option<(String, Vec<Edit>)> {
-    let (mut read, mut edits) = (String::new(), Vec::new());
+    let (mut read, mut edits) = (String::with_capacity(text.len()), Vec::new());
     // Up to where the text is read, and where it is looked at.
     let (mut at, mut start) = (0, 0);
     let may_begin = |byte: &u8| MAY_BE_SPECIAL[usize::from(*byte)];
@@ -100,8 +100,11 @@ pub(crate) fn read_decoded(text: &str) -> Option<(String, Vec<Edit>)> {
         }
         start = end;
     }
+    if edits.is_empty() {
+        return None;
+    }
     read.push_str(text.get(at..).unwrap_or_default());
-    (!edits.is_empty()).then_some((read, edits))
+    Some((read, edits))
 }
 
 /// Which bytes may begin what a program takes for another thing.

@@ -37,7 +37,7 @@ pub(super) fn find_regions(text: &str, changes: &[Range<usize>]) -> Vec<Range<us
         let before = bytes.get(known..start).unwrap_or_default();
         let start = known
             + find_far(before.iter().rev()).map_or(0, |far| {
-                let before = before.get(..before.len() - far).unwrap_or_default();
+                let before = before.get(..before.len().saturating_sub(far)).unwrap_or_default();
                 before.iter().rposition(|byte| !is_word(*byte)).map_or(0, |last| last + 1)
             });
         let end = end.max(known);

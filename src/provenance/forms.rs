@@ -154,7 +154,7 @@ impl Forms {
 
 /// A reading of a text: as a program further on may decode it.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct Decoding {
     pub(super) text: String,
     /// Where it is not as the text that was read at first.
     pub(super) edited: Vec<Range<usize>>,
@@ -163,8 +163,8 @@ pub(super) struct Reading {
 }
 
 /// Gives the other readings of a text, each of which decodes the one before; of the last one, that it is.
-pub(super) fn find_readings(text: &str, forms: &mut Forms) -> Vec<Reading> {
-    let mut readings: Vec<Reading> = Vec::new();
+pub(super) fn find_readings(text: &str, forms: &mut Forms) -> Vec<Decoding> {
+    let mut readings: Vec<Decoding> = Vec::new();
     if text.is_ascii() && memchr::memchr3(b'\\', b'%', b'&', text.as_bytes()).is_none() {
         return readings;
     }
@@ -190,7 +190,7 @@ pub(super) fn find_readings(text: &str, forms: &mut Forms) -> Vec<Reading> {
             changed = carry(&changed, &edits);
             next = read;
         }
-        readings.push(Reading { text: next, edited, changed });
+        readings.push(Decoding { text: next, edited, changed });
     }
     readings
 }
@@ -220,8 +220,11 @@ fn read_references(text: &str) -> Option<(String, Vec<Edit>)> {
         read.push_str(of);
         at = end;
     }
+    if edits.is_empty() {
+        return None;
+    }
     read.push_str(text.get(at..).unwrap_or_default());
-    (!edits.is_empty()).then_some((read, edits))
+    Some((read, edits))
 }
 
 /// Returns where ranges of a text and the edits of it are in its reading, in their order.

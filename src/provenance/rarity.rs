@@ -191,8 +191,10 @@ fn has_dots(value: &str) -> bool {
 /// Whether a value is a type of content, such as `text/plain`.
 #[inline]
 fn is_mime(value: &str) -> bool {
-    matches!(value.as_bytes().first(), Some(b'a' | b't' | b'i' | b'v'))
-        && ["application/", "text/", "image/", "audio/", "video/"].iter().any(|kind| value.starts_with(kind))
+    const KINDS: [&str; 5] = ["text/", "image/", "audio/", "video/", "application/"];
+    // Few have a slash where these have it.
+    let has_slash = |kind: &&&str| value.as_bytes().get(kind.len() - 1) == Some(&b'/');
+    KINDS.iter().filter(has_slash).any(|kind| value.starts_with(kind))
 }
 
 #[inline]

@@ -5,7 +5,7 @@
 //! copied runs. What is short or common is no value: see `rarity::is_distinctive`.
 
 use super::changes::{find_regions, is_changed};
-use super::forms::{Forms, Reading, decode_data, find_base64, find_readings, is_base64_line};
+use super::forms::{Decoding, Forms, decode_data, find_base64, find_readings, is_base64_line};
 use super::numbers::find_numbers;
 use super::pieces::{find_lines, find_pieces};
 use super::shingles::Shingler;
@@ -161,7 +161,7 @@ impl ValueReader {
         let readings = find_readings(text, &mut self.forms);
         readings.iter().for_each(|reading| self.read_again(reading, side));
         // Base64 may stand behind an escape.
-        if let Some(Reading { text, edited, .. }) = readings.last() {
+        if let Some(Decoding { text, edited, .. }) = readings.last() {
             let is_new = |word: &str| is_changed(&range_of(text.as_bytes(), word), edited);
             find_base64(text, is_new, &mut |decoded| self.read_decoded(decoded, side));
         }
@@ -202,7 +202,7 @@ impl ValueReader {
     }
 
     /// Reads a reading of a text: of a result, only what the one before does not have.
-    fn read_again(&mut self, reading: &Reading, side: Side) {
+    fn read_again(&mut self, reading: &Decoding, side: Side) {
         if side != Side::Result {
             return self.read_once(&reading.text, side);
         }

@@ -400,15 +400,14 @@ pub(super) fn find_whole(text: &str) -> Option<Cow<'_, str>> {
 
 /// Whether there are blanks in a text, and whether there are several in a row, or others than a space.
 fn find_blanks(text: &str) -> (bool, bool) {
-    let bytes = text.as_bytes();
-    let (mut has_blank, mut has_breaks) = (false, false);
-    for byte in bytes {
-        has_blank |= *byte == b' ';
-        has_breaks |= (*byte == b'\n') | (*byte == b'\t') | (*byte == b'\r');
+    let (mut has_blank, mut has_runs, mut was_blank) = (false, false, false);
+    for byte in text.as_bytes() {
+        let is_blank = *byte == b' ';
+        has_runs |= (is_blank & was_blank) | (byte.wrapping_sub(b'\t') <= 1) | (*byte == b'\r');
+        has_blank |= is_blank;
+        was_blank = is_blank;
     }
-    let nexts = bytes.get(1..).unwrap_or_default();
-    let has_pair = || bytes.iter().zip(nexts).fold(false, |any, (byte, next)| any | (*byte == b' ') & (*next == b' '));
-    (has_blank, has_breaks || has_blank && has_pair())
+    (has_blank, has_runs)
 }
 
 /// A text without blanks around it, nor what ends a sentence, opens a clause or quotes.
