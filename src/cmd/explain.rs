@@ -7,7 +7,7 @@ use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{Format, Server};
-use crate::report::client_servers::{ServedQuestion, find_served};
+use crate::report::client_servers::{PolicyPlace, ServedQuestion, find_served};
 use crate::report::explanation::{Explanation, ToolQuestion};
 use crate::report::to_json;
 use crate::report::tool_names::list_locked_tools;
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
     let found = tool_server::find_policy_place(Some(tool), named, file, env);
     let (identity, place, loaded) = match found {
         Ok(place) => {
-            let loaded = tool_server::load_place(&place).map(|loaded| tool_server::judge_by_lock(loaded, &place));
+            let loaded = tool_server::load_place(&place).map(|loaded| place.judge_by_lock(loaded));
             (place.server.clone(), Some(place), loaded)
         }
         Err(error) if tool_server::is_about_files(&error) => {
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
     let named = (named.is_some() || file.is_none()).then(|| format!("--server {server}"));
     let known = loaded.as_ref().map_or_else(|_| identity.clone(), |loaded| loaded.policy.identity().clone());
     let shown = loaded.as_ref().map_err(ToString::to_string);
-    let lock = place.as_ref().and_then(tool_server::find_lock);
+    let lock = place.as_ref().and_then(PolicyPlace::find_lock);
     let question = ToolQuestion {
         tool,
         listed: list_locked_tools(lock.as_deref(), &server).remove(tool),

@@ -11,7 +11,7 @@ use crate::policy::{Policy, ServerName, nearest_word};
 use crate::report::client_servers::{
     FoundBy, FoundPlaces, PolicyPlace, ServedError, ServedQuestion, find_places, find_served,
 };
-use crate::report::tool_names::{ToolNames, judge_as_locked};
+use crate::report::tool_names::ToolNames;
 use crate::risk::Catalogue;
 use crate::term::message;
 use crate::visible::escape_invisible;
@@ -107,22 +107,12 @@ pub(super) fn load_held_place(place: &PolicyPlace) -> anyhow::Result<LoadedPolic
     let PolicyPlace { file, server, settings, env, .. } = place;
     let (named, server, settings) = (file.clone(), server.clone(), settings.clone());
     let loaded = SessionPlace { named, server, settings, env: env.clone() }.load()?.loaded;
-    Ok(judge_by_lock(loaded, place))
-}
-
-/// Returns where the lock of the server is, or would be.
-pub(super) fn find_lock(place: &PolicyPlace) -> Option<PathBuf> {
-    paths::lock_path(place.named.as_deref(), place.server.name(), &place.settings, &place.env).ok()
-}
-
-/// Judges tools by what the lock says that their server lists.
-pub(super) fn judge_by_lock(loaded: LoadedPolicy, place: &PolicyPlace) -> LoadedPolicy {
-    LoadedPolicy { policy: judge_as_locked(loaded.policy, find_lock(place).as_deref()), ..loaded }
+    Ok(place.judge_by_lock(loaded))
 }
 
 /// Notes the tool that was probably meant, if nothing here knows the named one.
 pub(super) fn note_near_tool(tool: &str, policy: &Policy, place: &PolicyPlace) {
-    let mut known = ToolNames::of_policy(policy, find_lock(place).as_deref());
+    let mut known = ToolNames::of_policy(policy, place.find_lock().as_deref());
     if let (false, Ok(state)) = (known.has(tool), paths::state_dir(&place.env)) {
         known.add_logged(&state.join(paths::AUDIT_DIR), place.server.name());
     }

@@ -291,7 +291,7 @@ mod tests {
         for (text, why) in [
             (String::new(), "not a JSON object"),
             ("[\"1\"]".to_owned(), "not a JSON object"),
-            ("{".to_owned(), "EOF while parsing"),
+            ("{".to_owned(), "it is not JSON (line 1, column 1)"),
             ("{\"tools\":[]}".to_owned(), "it has no version"),
             (text.replace("\"1\"", "\"2\""), "it has version \"2\""),
             (text.replace("\"server\"", "\"sever\""), "unknown field `sever`"),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::doctor::client_env::{ClientEnv, Unfilled};
 use super::doctor::targets::{Target, find_entries};
+use super::tool_names::judge_as_locked;
 use crate::clients::entry::{ClientEntry, Wrapped, parse_wrapped};
 use crate::clients::key::is_key;
 use crate::clients::program;
@@ -15,7 +16,7 @@ use crate::clients::server_name::Naming;
 use crate::clients::servers::Clients;
 use crate::env::Env;
 use crate::exit::Exit;
-use crate::paths::{self, POLICY_VARIABLE, PolicyError, SettingsError};
+use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, PolicyError, SettingsError};
 use crate::policy::{BadServerName, Server, ServerName};
 use crate::proxy::SpawnEnv;
 use crate::settings::{Settings, TwoNames};
@@ -220,6 +221,18 @@ pub(crate) struct PolicyPlace {
     /// The clients' servers that have this policy.
     pub(crate) served: Vec<Served>,
     pub(crate) found_by: FoundBy,
+}
+
+impl PolicyPlace {
+    /// Returns where the lock of the server is, or would be.
+    pub(crate) fn find_lock(&self) -> Option<PathBuf> {
+        paths::lock_path(self.named.as_deref(), self.server.name(), &self.settings, &self.env).ok()
+    }
+
+    /// Judges tools by what the lock says that their server lists.
+    pub(crate) fn judge_by_lock(&self, loaded: LoadedPolicy) -> LoadedPolicy {
+        LoadedPolicy { policy: judge_as_locked(loaded.policy, self.find_lock().as_deref()), ..loaded }
+    }
 }
 
 /// How it is known that a server is there.
