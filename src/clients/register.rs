@@ -340,9 +340,8 @@ pub(crate) fn unwrap_existing<'c>(
     let (mut changes, mut bare) = (Vec::new(), Vec::new());
     for candidate in &found {
         let Some(launch) = candidate.editable_launch() else {
-            // An address, for one.
-            let is_wrapped = candidate.entry.is_wrapped(Some(selection.program));
-            bare.extend((!is_wrapped).then_some(candidate.file.row.name));
+            // An address that the client reaches itself.
+            bare.extend(candidate.editable().map(|_| candidate.file.row.name));
             continue;
         };
         let words = launch.words();

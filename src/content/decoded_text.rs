@@ -79,6 +79,22 @@ pub(crate) struct Edit {
     pub(crate) read: Range<usize>,
 }
 
+impl Edit {
+    /// Adds the next edit of a text. One that has very many is not kept in pieces: the last takes in all that follow, and what
+    /// stands between.
+    pub(crate) fn push_to(self, edits: &mut Vec<Self>, text: &str) {
+        let is_full = edits.len() >= MAX_SMALL_EDITS.max(text.len() / BYTES_OF_EDIT);
+        match edits.last_mut().filter(|_| is_full) {
+            Some(last) => (last.original.end, last.read.end) = (self.original.end, self.read.end),
+            None => edits.push(self),
+        }
+    }
+}
+
+/// So many edits are kept apart in any text, and one for so many bytes of a longer one.
+const MAX_SMALL_EDITS: usize = 1_000;
+const BYTES_OF_EDIT: usize = 16;
+
 /// Returns the most decoded reading of a text, and what of it is not as in the text; `None` if all is.
 pub(crate) fn read_decoded(text: &str) -> Option<(String, Vec<Edit>)> {
     let (mut read, mut edits) = (String::with_capacity(text.len()), Vec::new());
@@ -95,7 +111,7 @@ pub(crate) fn read_decoded(text: &str) -> Option<(String, Vec<Edit>)> {
             if let Meaning::Char(c) = meaning {
                 read.push(c);
             }
-            edits.push(Edit { original: start..end, read: from..read.len() });
+            Edit { original: start..end, read: from..read.len() }.push_to(&mut edits, text);
             at = end;
         }
         start = end;
@@ -310,6 +326,17 @@ mod tests {
             };
             assert!(find_meaning(c) == meant.map(Meaning::Char), "{c:?}");
         }
+    }
+
+    #[test]
+    fn of_many_edits_the_last_takes_in_the_rest() {
+        let text = "%41b".repeat(10_000);
+        let (read, edits) = read_decoded(&text).unwrap();
+        assert_eq!(read, "Ab".repeat(10_000));
+        assert_eq!(edits.len(), text.len() / BYTES_OF_EDIT);
+        let last = edits.last().unwrap();
+        assert_eq!((last.original.end, last.read.end), (text.len() - 1, read.len() - 1));
+        assert_eq!(text[last.original.clone()].replace("%41", "A"), read[last.read.clone()]);
     }
 
     #[test]

@@ -251,7 +251,7 @@ pub fn read_listing<'d>(policy: &Policy, definitions: impl Iterator<Item = (&'d 
         let _ = index.record_listing(name, item, policy);
     }
     let of_tool = |(name, _)| match index.find_tool(name) {
-        ToolRef { listing: Listing::As(class), addressed, .. } => Some((Box::from(name), (class, addressed))),
+        ToolRef { listing: Listing::As(class), addressed, .. } => Some((Box::from(&*fold(name)), (class, addressed))),
         _ => None,
     };
     definitions.filter_map(of_tool).collect()

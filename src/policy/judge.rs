@@ -287,12 +287,16 @@ impl Policy {
     }
 
     fn as_listed<'t>(&self, tool: ToolRef<'t>) -> ToolRef<'t> {
-        match self.listing.get(tool.name) {
-            Some((class, addressed)) if tool.listing == Listing::NotAsked => {
-                ToolRef { listing: Listing::As(*class), addressed: *addressed, ..tool }
-            }
-            _ => tool,
+        if self.listing.is_empty() || tool.listing != Listing::NotAsked {
+            return tool;
         }
+        // As a session finds what is listed.
+        let listed = self.listing.get(&*fold(tool.name));
+        listed.map_or(tool, |(class, addressed)| ToolRef {
+            listing: Listing::As(*class),
+            addressed: *addressed,
+            ..tool
+        })
     }
 
     /// Returns what the results of a tool hold, as the policy says; `None` if it does not.

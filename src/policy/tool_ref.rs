@@ -19,7 +19,7 @@ pub struct ToolRef<'t> {
     pub addressed: Addressed,
 }
 
-/// What a server is known to list of its tools, by name: their classes, and whether their arguments say whom a call reaches.
+/// What a server is known to list of its tools, by the fold of the name: their classes, and whether their arguments say whom a call reaches.
 pub type ToolListing = HashMap<Box<str>, (Class, Addressed)>;
 
 /// What the server has said about a tool. It matters only if neither the policy nor a catalogue knows the tool's class.

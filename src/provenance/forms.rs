@@ -216,7 +216,7 @@ fn read_references(text: &str) -> Option<(String, Vec<Edit>)> {
             }
         }
         read.push_str(text.get(at..start).unwrap_or_default());
-        edits.push(Edit { original: start..end, read: read.len()..read.len() + of.len() });
+        Edit { original: start..end, read: read.len()..read.len() + of.len() }.push_to(&mut edits, text);
         read.push_str(of);
         at = end;
     }

@@ -60,9 +60,11 @@ impl<const MIN: u64, const MAX: u64> FromDocument for Seconds<MIN, MAX> {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        let (least, most) = (format_seconds(MIN), format_seconds(MAX));
+        // What is shown has to be allowed.
+        let examples = if (MIN..=MAX).contains(&5) && MAX >= 120 { [5, 120] } else { [MIN, MAX] };
+        let [one, other] = examples.map(format_seconds);
         let hint = &format!(
-            "write a whole number and s, m, h or d, such as \"{least}\" or \"{most}\", or seconds without quotes"
+            "write a whole number and s, m, h or d, such as \"{one}\" or \"{other}\", or seconds without quotes"
         );
         let (text, seconds) = match &node.value {
             DocumentValue::String(text) => (text, window::parse_duration(text).map(|length| length.as_secs())),

@@ -380,6 +380,29 @@ fn an_approval_whose_time_is_up_is_used_by_nobody() {
     assert_eq!(session(&dir, "0b").open_question(&lasting(1), soon()), Ok(Opened::Asked));
 }
 
+/// By the clock of the machine, which may be another than that of the session.
+#[test]
+fn what_was_approved_late_is_over_with_its_time_and_what_holds_for_the_session_is_not() {
+    for (answer, later) in
+        [(ApprovalAnswer::Once, AnswerOutcome::Over), (ApprovalAnswer::Session, AnswerOutcome::Known(Upshot::Granted))]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let mut alive = session(&dir, "0a");
+        alive.open_question(&question(1, "send", "{}"), soon()).unwrap();
+        assert!(answer_by_id(&mut stored(&dir), &the_entry(&dir).id, &answer, Confirm::None).unwrap().is_ok());
+        assert_eq!(alive.take_answers(), [(1, answer)]);
+        alive.settle_question(1, Settled::Answered(Channel::Local, Upshot::Granted));
+        assert_eq!(the_entry(&dir).outcome, Some(AnswerOutcome::Known(Upshot::Granted)));
+        let store = rusqlite::Connection::open(dir.path().join(STORE)).unwrap();
+        let now = i64::try_from(unix_time().as_nanos()).unwrap();
+        assert_eq!(store.execute("UPDATE approvals SET expires = ?1", [now]).unwrap(), 1);
+        assert_eq!(the_entry(&dir).outcome, Some(later));
+        // The session knows best what went on.
+        alive.settle_question(1, Settled::Used);
+        assert_eq!(the_entry(&dir).outcome, Some(AnswerOutcome::Used));
+    }
+}
+
 #[test]
 fn a_question_of_a_dead_session_expires() {
     let dir = tempfile::tempdir().unwrap();

@@ -266,7 +266,8 @@ fn a_call_that_was_prepared_is_answered_before_its_client_gives_up() {
     approve(&mut session, number);
     let request = own(&call(&mut session, 2, "send_again"));
     let done = answer(&mut session, &request, text(&json!({"name": "Spring sale"})));
-    assert!(matches!(&done[..], [Action::ToServer(Payload::Kept(_))]), "{done:?}");
+    let [Action::Settle(of, Settled::Used), Action::ToServer(Payload::Kept(_))] = &done[..] else { panic!("{done:?}") };
+    assert_eq!(*of, number);
 }
 
 #[test]

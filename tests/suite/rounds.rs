@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use policylayer::engine::{Action, ApprovalAnswer};
+use policylayer::engine::{Action, ApprovalAnswer, Settled};
 use policylayer::limits::{MAX_OPEN_ROUNDS, MAX_ROUND_TIME, MAX_ROUNDS};
 use serde_json::{Value, json};
 
@@ -124,7 +124,8 @@ fn an_approval_is_for_one_call_with_one_set_of_inputs() {
     session.engine.handle_local_answer(2, ApprovalAnswer::Once, now, &mut actions);
     session.carry(actions);
     assert!(is_asked(&session.request(4, "tools/call", call("send", Some(("s", &json!({"to": 3})))))));
-    assert_eq!(session.request(5, "tools/call", call("send", Some(("s", &json!({"to": 2}))))), [TO_SERVER]);
+    let used = Action::Settle(2, Settled::Used);
+    assert_eq!(session.request(5, "tools/call", call("send", Some(("s", &json!({"to": 2}))))), [used, TO_SERVER]);
 }
 
 /// Answers a question on the local channel, and returns what comes of it but the note that it is settled.
@@ -191,7 +192,7 @@ fn a_late_approval_of_a_prompt_is_for_the_same_input() {
     session.carry(actions);
     approve(&mut session, 1);
     assert!(matches!(session.request(2, "prompts/get", get("all"))[..], [Action::Ask(_)]));
-    assert_eq!(session.request(3, "prompts/get", get("bob")), [TO_SERVER]);
+    assert_eq!(session.request(3, "prompts/get", get("bob")), [Action::Settle(1, Settled::Used), TO_SERVER]);
     let recorded = session.recorded(&["method", "inputs"]);
     assert_eq!((&recorded[0][0], &recorded[0][1]["keys"]), (&json!("prompts/get"), &json!(["to"])));
 }

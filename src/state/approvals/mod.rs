@@ -122,7 +122,9 @@ fn sweep_expired(connection: &Connection, locks: &Path, now: Duration) -> Result
             [session],
         )?;
     }
-    let is_past = "UPDATE approvals SET outcome = 'over' WHERE outcome = 'granted' AND expires <= ?1";
+    // What was approved for the session holds as long as that.
+    let is_past = "UPDATE approvals SET outcome = 'over'
+                   WHERE outcome = 'granted' AND state = 'approved' AND answer = 'once' AND expires <= ?1";
     connection.execute(is_past, [sql_time(now)?])?;
     connection
         .execute("UPDATE approvals SET state = 'expired' WHERE state = 'late' AND expires <= ?1", [sql_time(now)?])?;

@@ -168,7 +168,9 @@ impl SessionApprovals {
                 }
                 Settled::Used => {
                     connection.execute(
-                        "UPDATE approvals SET outcome = 'used' WHERE session = ?1 AND number = ?2 AND outcome = 'granted'",
+                        // Its time may be over by the clock of the machine, and not by that of the session.
+                        "UPDATE approvals SET outcome = 'used'
+                         WHERE session = ?1 AND number = ?2 AND outcome IN ('granted', 'over')",
                         params![session, question],
                     )?;
                     return Ok(());
