@@ -45,9 +45,11 @@ use crate::visible::{escape_styled, visible_path};
 pub(crate) fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
     // Before anything else, since a process takes about as long to come up as the policy to be read.
     let early = args.url.is_none().then(EarlyStart::begin);
-    let stderr = Stderr::start_writer()?;
+    let stderr = Stderr::open()?;
     log_to(&stderr, args.log_level, env);
-    let exit = wrap(args, env, early, &stderr).unwrap_or_else(|error| {
+    let exit = wrap(args, env, early, &stderr);
+    stderr.start_writer()?;
+    let exit = exit.unwrap_or_else(|error| {
         let message = format!("{error:#}");
         report(&message, &stderr, env);
         start_failure::answer_start_failure(&format!("policylayer: {message}"));
@@ -122,6 +124,7 @@ fn wrap(args: &WrapArgs, env: &Env, early: Option<EarlyStart>, stderr: &Stderr) 
     let (engine, local) = asking(engine, (server.name(), started), &settings.approvals, env)?;
     // What follows is done while the server starts.
     let early = early.map(|early| early.ask(&command));
+    stderr.start_writer()?;
     let engine = engine.with_provenance(session_memory(keeping, env));
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
     let max_message = args.max_message.map_or(max_message, |size| size.0);

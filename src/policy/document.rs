@@ -357,7 +357,10 @@ impl FromDocument for ToolMembers {
             let keys = EntryKeys::read_as(&spec, value, &format!("the entry {}", quote_for_message(&key.name)), report);
             Some((key.span.clone(), tool?, keys?))
         };
-        Some(Self(members.iter().filter_map(entry).collect()))
+        // An entry is large, and a vector that grows would be copied again and again.
+        let mut entries = Vec::with_capacity(members.len());
+        entries.extend(members.iter().filter_map(entry));
+        Some(Self(entries))
     }
 }
 

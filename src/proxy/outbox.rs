@@ -253,7 +253,7 @@ mod tests {
             reading: ClientReading::new(stdin),
             max_message: 1 << 20,
             grace,
-            stderr: Stderr::start_writer().unwrap(),
+            stderr: Stderr::open().unwrap(),
             approvals: ApprovalInbox::default(),
             provenance,
             log: log.map(|place| start_log(place, engine, clock).unwrap()),

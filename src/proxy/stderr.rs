@@ -27,6 +27,8 @@ struct StderrQueue {
     /// How many texts were dropped since the thread last took the waiting ones.
     dropped: usize,
     writing: bool,
+    /// Whether the thread was started.
+    is_started: bool,
 }
 
 impl StderrQueue {
@@ -36,17 +38,18 @@ impl StderrQueue {
 }
 
 impl Stderr {
-    /// Starts the thread that writes. It ends with the process.
+    /// Opens our stderr. Nothing is written before [`start_writer`](Self::start_writer).
     ///
     /// # Errors
-    /// Returns an error if there is no stderr, or no thread.
-    pub fn start_writer() -> io::Result<Self> {
-        Self::start_writer_to(RawOutput::open_stderr()?)
+    /// Returns an error if there is no stderr.
+    pub fn open() -> io::Result<Self> {
+        Ok(Self::over(RawOutput::open_stderr()?))
     }
 
+    #[cfg(test)]
     pub(super) fn start_writer_to(output: RawOutput) -> io::Result<Self> {
         let stderr = Self::over(output);
-        stderr.spawn_writer()?;
+        stderr.start_writer()?;
         Ok(stderr)
     }
 
@@ -54,9 +57,18 @@ impl Stderr {
         Self(Arc::new(StderrState { output, queue: Mutex::default(), changed: Condvar::new() }))
     }
 
-    fn spawn_writer(&self) -> io::Result<()> {
+    /// Starts the thread that writes, which ends with the process, if it was not started before.
+    ///
+    /// # Errors
+    /// Returns an error if there is no thread.
+    pub fn start_writer(&self) -> io::Result<()> {
+        let mut queue = lock_unpoisoned(&self.0.queue);
+        if queue.is_started {
+            return Ok(());
+        }
         let shared = Arc::clone(&self.0);
         thread::Builder::new().name("stderr".to_owned()).spawn(move || shared.write_queued())?;
+        queue.is_started = true;
         Ok(())
     }
 
@@ -151,7 +163,7 @@ mod tests {
         let late = stderr.clone();
         let starting = thread::spawn(move || {
             thread::sleep(STDERR_DRAIN * 3);
-            late.spawn_writer().unwrap();
+            late.start_writer().unwrap();
         });
         stderr.wait_written();
         let mut text = [0; 64];

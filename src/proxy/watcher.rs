@@ -1,8 +1,9 @@
 //! The watcher: a tiny process between the wrapper and the server, which ends all that the server has started when the
 //! wrapper ends, for whatever reason.
 //!
-//! It is our own program again, with a hidden subcommand. It starts the server, blocks every signal that can be blocked,
-//! and has none of our stdio and none of the server's. When its socket to the wrapper closes, the wrapper has ended.
+//! It is our own program again, with a hidden subcommand; on Linux, at the start of a session, it is a fork of it, which is
+//! ready sooner. It starts the server, blocks every signal that can be blocked, and has none of our stdio and none of the
+//! server's. When its socket to the wrapper closes, the wrapper has ended.
 //!
 //! On Linux it is a "child subreaper": a descendant whose parent ends becomes its child, also one that has left the
 //! process group or the session. So it kills its children, and then those that have become its children, until it has
@@ -69,9 +70,13 @@ impl WatchedServer {
 /// # Errors
 /// Returns an error if it was not started by the wrapper.
 pub fn run_watcher() -> io::Result<()> {
-    let mut control =
+    let control =
         child::take_control_socket().map_err(|_| io::Error::other("this subcommand is for policylayer itself"))?;
-    let mask = child::block_signals()?;
+    watch_server(control, child::block_signals()?)
+}
+
+/// The same with its end of the socket to the wrapper. Every signal is blocked; what was blocked before is what the server gets.
+pub(super) fn watch_server(mut control: UnixStream, mask: child::SignalMask) -> io::Result<()> {
     // Where the system refuses, the process group is what can be ended.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));

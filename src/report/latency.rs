@@ -16,11 +16,17 @@ pub(crate) struct Latency {
 /// The ratio of one step of the histogram to the one before.
 const STEP: f64 = 1.05;
 
+/// Its root: a duration belongs to the step that is nearest.
+const HALF_STEP: f64 = 1.024_695_076_595_96;
+
 impl Latency {
     pub(crate) fn add_milliseconds(&mut self, ms: f64) {
-        let step = ((ms * 1_000.0).max(0.0) + 1.0).ln() / STEP.ln();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates as an integer")]
-        let step = step.round() as u16;
+        let (microseconds, mut step, mut until) = (ms * 1_000.0 + 1.0, 0, HALF_STEP);
+        // A logarithm would be all that the program has of the C library's mathematics, which each start would load.
+        while until < microseconds && step < u16::MAX {
+            until *= STEP;
+            step += 1;
+        }
         *self.counts.entry(step).or_default() += 1;
         self.count += 1;
     }

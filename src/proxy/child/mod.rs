@@ -23,10 +23,10 @@ pub(super) use windows::{Child, Starter, Starting};
 pub struct EarlyStart(Result<(OurEnds, Starter), StartError>);
 
 impl EarlyStart {
-    /// Begins the start. What fails is told when the server is asked for.
+    /// Begins the start, as the first thing that a process does. What fails is told when the server is asked for.
     pub fn begin() -> Self {
         let opened = OurEnds::open().map_err(StartError::system_refused);
-        Self(opened.and_then(|(ours, ends)| Ok((ours, Starter::new(ends)?))))
+        Self(opened.and_then(|(ours, ends)| Starter::begin(ours, ends)))
     }
 
     /// Asks for the server.

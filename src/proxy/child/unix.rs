@@ -15,11 +15,11 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{self, Command, ExitStatus};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitOptions};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::ChildStdout;
 
-use super::{ServerEnds, ServerExit, SpawnEnv, StartError, Stop};
+use super::{OurEnds, ServerEnds, ServerExit, SpawnEnv, StartError, Stop};
 use crate::limits::KILL_WAIT;
 use crate::proxy::watcher::{ALL_ENDED, SUBCOMMAND, end_children};
 
@@ -40,7 +40,8 @@ pub(in crate::proxy) struct Starting {
 
 #[derive(Debug)]
 struct Watcher {
-    process: process::Child,
+    /// Its number is taken until we reap it.
+    pid: Pid,
     control: UnixStream,
     /// Whether each further child of ours is one that the watcher has left behind.
     adopts: bool,
@@ -55,11 +56,21 @@ pub(in crate::proxy) struct Child {
 
 impl Starter {
     pub(in crate::proxy) fn new(ends: ServerEnds) -> Result<Self, StartError> {
-        // The server gets from the watcher what the watcher has got from us.
-        reset_signals().map_err(StartError::system_refused)?;
-        let adopts = adopt_orphans();
-        let (process, control) = spawn_watcher(ends).map_err(StartError::watcher_not_started)?;
-        Ok(Self(Some(Watcher { process, control, adopts })))
+        let adopts = prepare_watcher()?;
+        let (pid, control) = spawn_watcher(ends).map_err(StartError::watcher_not_started)?;
+        Ok(Self(Some(Watcher { pid, control, adopts })))
+    }
+
+    /// The same as the first thing that a process does. On Linux, the watcher is then a fork of it, which is ready in a third of the
+    /// time.
+    pub(in crate::proxy) fn begin(ours: OurEnds, ends: ServerEnds) -> Result<(OurEnds, Self), StartError> {
+        #[cfg(target_os = "linux")]
+        if let Some(args) = fork::args_of_single_thread() {
+            let adopts = prepare_watcher()?;
+            let (ours, pid, control) = fork::fork_watcher(ours, ends, args).map_err(StartError::watcher_not_started)?;
+            return Ok((ours, Self(Some(Watcher { pid, control, adopts }))));
+        }
+        Ok((ours, Self::new(ends)?))
     }
 
     /// Asks for the server, in `spawn_env` if that is not our own environment.
@@ -82,9 +93,9 @@ impl Starter {
 /// Ends a watcher that was asked for nothing, and so has no children.
 impl Drop for Starter {
     fn drop(&mut self) {
-        if let Some(watcher) = &mut self.0 {
-            let _ = watcher.process.kill();
-            let _ = watcher.process.wait();
+        if let Some(watcher) = &self.0 {
+            let _ = rustix::process::kill_process(watcher.pid, Signal::KILL);
+            watcher.reap();
         }
     }
 }
@@ -100,7 +111,7 @@ impl Starting {
             0 => {}
             code => {
                 // Its number is free from here on, and nothing may be sent there.
-                let _ = watcher.process.wait();
+                watcher.reap();
                 self.watcher = None;
                 return Err(StartError::from_spawn_error(&self.program, io::Error::from_raw_os_error(code)));
             }
@@ -157,10 +168,9 @@ impl Child {
 
 impl Watcher {
     fn kill_and_reap(self) {
-        let Self { process: mut watcher, mut control, adopts } = self;
         // Whoever has stopped the watcher must not keep it from ending the server.
-        let group = Pid::from_child(&watcher);
-        let _ = rustix::process::kill_process(group, Signal::CONT);
+        let _ = rustix::process::kill_process(self.pid, Signal::CONT);
+        let mut control = &self.control;
         let _ = control.shutdown(Shutdown::Write);
         let _ = control.set_nonblocking(false);
         let _ = control.set_read_timeout(Some(KILL_WAIT));
@@ -174,12 +184,24 @@ impl Watcher {
             }
         }
         // It is not an error if the group is already empty.
-        let _ = rustix::process::kill_process_group(group, Signal::KILL);
-        let _ = watcher.wait();
-        if adopts && i32::from_le_bytes(last) != ALL_ENDED {
+        let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+        self.reap();
+        if self.adopts && i32::from_le_bytes(last) != ALL_ENDED {
             end_children(KILL_WAIT, |_, _| ());
         }
     }
+
+    /// Waits for its end, and releases its number.
+    fn reap(&self) {
+        while let Err(rustix::io::Errno::INTR) = rustix::process::waitpid(Some(self.pid), WaitOptions::empty()) {}
+    }
+}
+
+/// Readies this process to be a watcher's parent. Returns whether each further child of ours is one that the watcher has left behind.
+fn prepare_watcher() -> Result<bool, StartError> {
+    // The server gets from the watcher what the watcher has got from us.
+    reset_signals().map_err(StartError::system_refused)?;
+    Ok(adopt_orphans())
 }
 
 /// Makes what a killed watcher leaves behind our children, on Linux and if we have no others, and returns whether it
@@ -196,9 +218,8 @@ fn adopt_orphans() -> bool {
 }
 
 /// Starts a watcher, which leads a new process group, with the server's pipes and one end of a socket. It is our own
-/// program again and not a fork without exec: a fork would keep all files of the wrapper open, and look like a second
-/// wrapper in a process list.
-fn spawn_watcher(ends: ServerEnds) -> io::Result<(process::Child, UnixStream)> {
+/// program again.
+fn spawn_watcher(ends: ServerEnds) -> io::Result<(Pid, UnixStream)> {
     let ServerEnds { stdin, stdout, stderr } = ends;
     let program = std::env::current_exe()?;
     let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,7 +229,85 @@ fn spawn_watcher(ends: ServerEnds) -> io::Result<(process::Child, UnixStream)> {
     set_inherited(number, 0)?;
     let mut command = Command::new(program);
     command.arg(SUBCOMMAND).arg(number.to_string()).process_group(0).stdin(stdin).stdout(stdout).stderr(stderr);
-    Ok((command.spawn()?, control))
+    Ok((Pid::from_child(&command.spawn()?), control))
+}
+
+/// A watcher that is a fork of this process: what the system's loader and the runtime have made ready is ready in it as well.
+#[cfg(target_os = "linux")]
+mod fork {
+    use std::fs::{self, File};
+    use std::io;
+    use std::ops::Range;
+    use std::os::unix::fs::FileExt as _;
+    use std::os::unix::net::UnixStream;
+    use std::process;
+
+    use rustix::process::Pid;
+
+    use super::{OurEnds, ServerEnds, block_signals, unblock_signals};
+    use crate::proxy::watcher::{SUBCOMMAND, watch_server};
+
+    /// Returns where the command line of this process is in its memory; `None` if it has more than one thread, or the system does not
+    /// tell.
+    pub(super) fn args_of_single_thread() -> Option<Range<u64>> {
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        // After the name, which is in parentheses, comes the third field.
+        let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+        (field(20)? == 1).then_some(field(48)?..field(49)?)
+    }
+
+    /// Starts a watcher with the server's pipes and one end of a socket. This process has one thread, and its command line is at
+    /// `args`.
+    pub(super) fn fork_watcher(
+        ours: OurEnds,
+        ends: ServerEnds,
+        args: Range<u64>,
+    ) -> io::Result<(OurEnds, Pid, UnixStream)> {
+        let (control, its_end) = UnixStream::pair()?;
+        // No signal for our process group finds a watcher that is still in it.
+        let mask = block_signals()?;
+        // SAFETY: no other thread holds a lock or is in the middle of something, since there is none.
+        match unsafe { libc::fork() } {
+            0 => {
+                // It must not keep the server's stdin open.
+                drop((ours, control));
+                let watched = begin_watching(ends, args).and_then(|()| watch_server(its_end, mask));
+                process::exit(i32::from(watched.is_err()))
+            }
+            pid => {
+                let failed = (pid < 0).then(io::Error::last_os_error);
+                unblock_signals(mask)?;
+                let pid = Pid::from_raw(pid).filter(|_| failed.is_none());
+                Ok((ours, pid.ok_or_else(|| failed.unwrap_or(io::ErrorKind::Other.into()))?, control))
+            }
+        }
+    }
+
+    fn begin_watching(ends: ServerEnds, args: Range<u64>) -> io::Result<()> {
+        rustix::process::setpgid(None, None)?;
+        rustix::stdio::dup2_stdin(&ends.stdin)?;
+        rustix::stdio::dup2_stdout(&ends.stdout)?;
+        rustix::stdio::dup2_stderr(&ends.stderr)?;
+        // Where the system refuses, it is only named as the wrapper is.
+        let _ = name_watcher(args);
+        Ok(())
+    }
+
+    /// Writes the command line that a watcher has which is not a fork, for process lists.
+    fn name_watcher(args: Range<u64>) -> io::Result<()> {
+        let mut line = vec![0; args.end.saturating_sub(args.start) as usize];
+        // Through the system: this memory belongs to the process since its start, and nothing here refers to it.
+        let memory = File::options().read(true).write(true).open("/proc/self/mem")?;
+        memory.read_exact_at(&mut line, args.start)?;
+        let program = line.iter().position(|byte| *byte == 0).map_or(line.len(), |end| end + 1);
+        let rest = line.get_mut(program..).unwrap_or_default();
+        // The last byte stays 0.
+        let room = rest.len().saturating_sub(1);
+        rest.fill(0);
+        rest.iter_mut().take(room).zip(SUBCOMMAND.bytes()).for_each(|(byte, of_name)| *byte = of_name);
+        memory.write_all_at(&line, args.start)
+    }
 }
 
 /// The watcher's end of the socket, whose number is its argument.
@@ -240,6 +339,16 @@ pub(in crate::proxy) fn block_signals() -> io::Result<SignalMask> {
             0 => Ok(SignalMask(before.assume_init())),
             error => Err(io::Error::from_raw_os_error(error)),
         }
+    }
+}
+
+/// Takes back what [`block_signals`] has done.
+#[cfg(target_os = "linux")]
+fn unblock_signals(before: SignalMask) -> io::Result<()> {
+    // SAFETY: this changes our own thread's mask, to one that was read from it.
+    match unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before.0, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
     }
 }
 

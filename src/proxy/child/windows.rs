@@ -10,7 +10,7 @@ use std::process::Stdio;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, CreationFlags, JobObject, KillOnDrop};
 
-use super::{ServerEnds, ServerExit, SpawnEnv, StartError, Stop};
+use super::{OurEnds, ServerEnds, ServerExit, SpawnEnv, StartError, Stop};
 use crate::lookup::{SearchEnv, SearchResult};
 
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
@@ -35,6 +35,11 @@ pub(in crate::proxy) struct Child {
 impl Starter {
     pub(in crate::proxy) fn new(ends: ServerEnds) -> Result<Self, StartError> {
         Ok(Self(ends))
+    }
+
+    /// The same as the first thing that a process does.
+    pub(in crate::proxy) fn begin(ours: OurEnds, ends: ServerEnds) -> Result<(OurEnds, Self), StartError> {
+        Ok((ours, Self::new(ends)?))
     }
 
     /// Asks for the server, in `spawn_env` if that is not our own environment.
