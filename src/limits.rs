@@ -2,10 +2,12 @@
 //! `tests/suite/wrap.rs` and `tests/suite/stderr.rs` those of the I/O layer, `tests/suite/settings.rs` those of
 //! config.toml, `tests/suite/inspect.rs` those of a probed server.
 
+mod crowd;
 mod http;
 
 use std::time::Duration;
 
+pub use crowd::*;
 pub use http::*;
 
 // Results.
@@ -22,7 +24,7 @@ pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// The smallest value of `--max-message`, in bytes: a handshake must fit.
 pub const MIN_MESSAGE: usize = 1024;
 /// How many lines a pump passes through the engine under one lock.
-pub const BATCH_LINES: usize = 64;
+pub const BATCH_LINES: usize = 256;
 /// How many of our answers to the server may wait until it reads them; further ones are dropped with a note.
 pub const MAX_SERVER_REPLIES: usize = 256;
 /// How much of a stray line of the server is shown on stderr, and the longest line that its own stderr becomes, in bytes.

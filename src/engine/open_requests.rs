@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
+use super::Engine;
 use super::call_gate::CountedCall;
 use super::id_map::{IdMap, IdText};
 use super::list_filter::{ListKind, ListPart};
 use super::rounds::RoundCall;
 use super::tasks::TaskRequest;
-use crate::limits::{MAX_CANCELLED, MAX_OPEN, MAX_OPEN_BYTES};
+use crate::limits::{CROWDED_BYTES, CROWDED_OPEN, MAX_CANCELLED, MAX_OPEN, MAX_OPEN_BYTES};
 use crate::policy::ResultPlan;
 use crate::record::{Approval, Draft};
 use crate::wire::id::IdKey;
@@ -134,6 +135,8 @@ pub(super) struct OpenRequests {
     by_id: IdMap<IdKey, OpenRequest>,
     /// How much is kept of them.
     bytes: usize,
+    /// How many were answered.
+    answered: u64,
     /// Oldest first. The oldest is forgotten when there are too many.
     cancelled: VecDeque<IdKey>,
 }
@@ -142,13 +145,23 @@ impl OpenRequests {
     pub(super) fn check_capacity(&self, key: &IdKey) -> Result<(), AdmitError> {
         if self.by_id.contains_key(key) {
             Err(AdmitError::InFlight)
-        } else if self.by_id.len() - self.cancelled.len() >= MAX_OPEN {
+        } else if self.count() >= MAX_OPEN {
             Err(AdmitError::TooMany)
         } else if self.bytes >= MAX_OPEN_BYTES {
             Err(AdmitError::TooLarge)
         } else {
             Ok(())
         }
+    }
+
+    /// How many are open. Those that were cancelled are not.
+    fn count(&self) -> usize {
+        self.by_id.len() - self.cancelled.len()
+    }
+
+    /// Returns how many were answered so far if so many are open that further ones should wait.
+    pub(super) fn answered_if_crowded(&self) -> Option<u64> {
+        (self.count() > CROWDED_OPEN || self.bytes > CROWDED_BYTES).then_some(self.answered)
     }
 
     /// Admits a request. Call [`check_capacity`](Self::check_capacity) first.
@@ -175,6 +188,7 @@ impl OpenRequests {
             return None;
         }
         self.bytes -= open.weight();
+        self.answered += 1;
         if let RequestKind::Cancelled = open.kind {
             self.cancelled.retain(|cancelled| cancelled != key);
         }
@@ -257,5 +271,13 @@ impl OpenRequests {
         open.retain(|open| !matches!(open.kind, RequestKind::Cancelled));
         open.sort_by(|one, other| (one.id.len(), &*one.id).cmp(&(other.id.len(), &*other.id)));
         open
+    }
+}
+
+impl Engine {
+    /// Returns how many requests of the client were answered so far if so many are open that it should write no more for now; `None`
+    /// if there are fewer.
+    pub fn answered_if_crowded(&self) -> Option<u64> {
+        self.client_requests.answered_if_crowded()
     }
 }

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd as AsOwned, OwnedFd};
 use std::os::windows::io::{AsHandle as AsOwned, OwnedHandle as OwnedFd};
 use std::time::{Duration, Instant};
 
-use crate::limits::BLOCKED_LOOK;
+use crate::limits::{BLOCKED_LOOK, READ_CHUNK};
 
 pub(super) fn into_handle(pipe: impl Into<OwnedFd>) -> OwnedFd {
     pipe.into()
@@ -41,7 +41,10 @@ pub(super) fn read_available(mut pipe: &File, buffer: &mut [u8]) -> io::Result<u
 
 /// Writes all of `bytes`, however long the reader takes.
 pub(super) fn write_all(pipe: &File, bytes: &[u8]) -> io::Result<()> {
-    write_while(pipe, bytes, |_| true)
+    // The first piece of what is large wakes the reader, which comes up while the rest is copied.
+    let (first, rest) = if bytes.len() > 4 * READ_CHUNK { bytes.split_at(READ_CHUNK) } else { (bytes, &[][..]) };
+    write_while(pipe, first, |_| true)?;
+    write_while(pipe, rest, |_| true)
 }
 
 /// Writes all of `bytes` while `go_on` returns true. While the reader does not read, `go_on` is called about every

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
 use super::client_input::ClientInput;
 use super::outbox::{ClientGone, Outbox, ReceivedLine, ServerRoute};
@@ -10,7 +12,7 @@ use super::pipe;
 use super::session::PumpEvent;
 use super::shared_session::SharedSession;
 use crate::engine::{Engine, Now};
-use crate::limits::BATCH_LINES;
+use crate::limits::{ANSWER_GAP, BATCH_LINES, CROWD_LOOK, CROWD_WAIT};
 use crate::wire::frame::{Frame, Framer};
 
 #[derive(Debug)]
@@ -91,10 +93,30 @@ impl Pump {
                 self.decide_on_frame(frame, now, &mut engine);
             }
             engine.end_lines();
+            let crowded = engine.answered_if_crowded();
             session.begin_log(engine);
             self.outbox.deliver_all(&self.framer)?;
+            if let (PumpSource::Client(_), Some(answered)) = (&self.source, crowded) {
+                self.wait_for_answers(answered);
+            }
         }
         Ok(())
+    }
+
+    /// Waits while very many requests are open and are being answered. Where no answer comes, some more lines are read every while: the
+    /// server may need what the client says next, and a client may read no answer before it has written all.
+    fn wait_for_answers(&self, answered: u64) {
+        let begun = Instant::now();
+        let mut last = (answered, begun);
+        while begun.elapsed() < CROWD_WAIT {
+            thread::sleep(CROWD_LOOK);
+            let Some(answered) = self.session.lock_engine().answered_if_crowded() else { return };
+            if answered != last.0 {
+                last = (answered, Instant::now());
+            } else if last.1.elapsed() >= ANSWER_GAP {
+                return;
+            }
+        }
     }
 
     fn handle_last_line(&mut self) -> Result<(), ClientGone> {

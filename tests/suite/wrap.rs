@@ -6,7 +6,7 @@ use crate::support::system::{PATIENCE, at_home, program};
 use crate::support::wrapped;
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -286,6 +286,42 @@ fn a_watcher_that_was_started_by_hand_ends_nobody() {
         .status()
         .unwrap();
     assert_eq!(status.code(), Some(1));
+}
+
+/// Pings with numbers for ids.
+fn pings(ids: std::ops::Range<usize>) -> String {
+    ids.map(|id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n")).collect()
+}
+
+#[test]
+fn a_client_that_writes_faster_than_answers_go_on_is_slowed_down_and_not_refused() {
+    let mut session = wrap(&["--echo"]);
+    // More than the pipe to the client and the open requests can take in.
+    let count = 48_000;
+    let (mut stdin, mut answers) = (session.stdin.take().unwrap(), session.stdout.take().unwrap());
+    let writing = thread::spawn(move || stdin.write_all(pings(0..count).as_bytes()).map(|()| stdin));
+    let mut line = String::new();
+    for id in 0..count {
+        line.clear();
+        answers.read_line(&mut line).unwrap();
+        assert!(line.contains(&format!("\"id\":{id},\"result\"")), "{line}");
+        if id % 100 == 0 && !writing.is_finished() {
+            thread::sleep(SECOND / 100);
+        }
+    }
+    assert!(writing.join().unwrap().is_ok());
+}
+
+#[test]
+fn a_server_that_answers_nothing_for_now_is_told_what_the_client_says_next() {
+    let mut session = wrap(&["--at-cue"]);
+    let count = 9_000;
+    session.send(pings(0..count).as_bytes());
+    session.send(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cue\"}\n");
+    for id in 0..count {
+        let answer = session.line();
+        assert!(answer.contains(&format!("\"id\":{id},\"result\"")), "{answer}");
+    }
 }
 
 #[test]
