@@ -258,6 +258,18 @@ pub(super) const fn may_begin_odd(byte: u8) -> bool {
     ((byte == 0xc2) | (byte >= 0xcc)) & !matches!(byte, 0xcf..=0xd1) & !matches!(byte, 0xe4..=0xe9)
 }
 
+/// Whether the character with these bytes is one of those that most texts have of [`may_be_odd`], and means itself.
+#[inline(always)]
+pub(super) fn is_usual(byte: u8, next: u8, last: u8) -> bool {
+    match (byte, next) {
+        (0xc2, _) => next > 0xa0 && next != 0xad,
+        (0xe2, 0x80) => (0x96..=0xa7).contains(&last),
+        (0xe3, 0x80) => matches!(last, 0x81 | 0x83..=0x9b),
+        (0xe3, 0x81) | (0xe3, 0x83) => (0x81..=0x96).contains(&last),
+        _ => false,
+    }
+}
+
 /// Whether the character is one of the signs and pictures that most texts have, all of which are seen.
 pub(super) fn is_usual_sign(c: char) -> bool {
     matches!(c, '\u{a1}'..='\u{ac}' | '\u{2010}'..='\u{2027}' | '\u{3001}'..='\u{301f}' | '\u{ff01}'..='\u{ff5e}' | '\u{1f300}'..='\u{1f64f}')
@@ -345,6 +357,11 @@ mod tests {
             let mut buffer = [0; 4];
             let bytes = c.encode_utf8(&mut buffer).as_bytes();
             assert!(may_be_odd(bytes[0], bytes[1]) && may_begin_odd(bytes[0]), "{c:?}");
+        }
+        for c in ('\u{80}'..='\u{ffff}').filter(|c| find_meaning(*c).is_some()) {
+            let mut buffer = [0; 4];
+            let bytes = c.encode_utf8(&mut buffer).as_bytes();
+            assert!(!is_usual(bytes[0], bytes[1], bytes.get(2).copied().unwrap_or_default()), "{c:?}");
         }
         for c in "\u{e9}\u{3b1}\u{44f}\u{4e2d}\u{d55c}".chars() {
             let mut buffer = [0; 4];

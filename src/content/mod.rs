@@ -24,7 +24,7 @@ use decoded_text::TextReading;
 pub(crate) use decoded_text::{Edit, read_decoded};
 pub use stand_ins::{
     FieldPattern, FieldPatternError, ForeignStandIn, NotHidden, PutBack, ResultScreen, StandInCounts, StandInKind,
-    StandInRules, StandIns,
+    StandInRules, StandIns, may_have_content,
 };
 pub use text_edits::{EditCounts, Strip, TextEdits, edit_texts};
 

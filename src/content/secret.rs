@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::decoded_text::{Meaning, find_meaning};
-use super::runs::LongRuns;
+use super::runs::{LongRuns, has_byte};
 use super::secret_formats::{Chars, FORMATS, Part, TokenFormat};
 use super::{byte_at, byte_before, run_length};
 
@@ -115,13 +115,23 @@ pub(super) fn may_be_in(text: &str) -> bool {
     LongRuns::new(bytes, SHORTEST_RUN, |byte| IS_URL[usize::from(byte)]).any(|run| {
         let start = find_start(bytes, end, run.start);
         end = run.end;
-        let pairs = bytes.get(start..run.end).unwrap_or_default().array_windows();
+        let written = bytes.get(start..run.end).unwrap_or_default();
+        if is_hex_code(written) {
+            return false;
+        }
+        let pairs = written.array_windows();
         let is_start = |(_, [one, two]): &(usize, &[u8; 2])| {
             PAIRS.get(usize::from(*one)).is_some_and(|seconds| seconds >> (two & 0x7f) & 1 == 1)
         };
         starts_token(run.start)
             || pairs.enumerate().filter(is_start).any(|(at, _)| find_end(text, start + at, &BY_FIRST).is_some())
     })
+}
+
+/// Whether a run has nothing but what UUIDs and digests are written with: no prefix is.
+fn is_hex_code(written: &[u8]) -> bool {
+    let is_other = |byte: u8| !(byte.is_ascii_digit() | (b'a'..=b'f').contains(&byte) | (byte == b'-'));
+    !has_byte(written, is_other)
 }
 
 /// Whether a character that is written otherwise may be the one that joins the parts of a key.
@@ -141,10 +151,7 @@ pub(super) fn may_join(text: &str, c: char, range: Range<usize>) -> bool {
             let (before, behind) = around();
             before + behind >= SHORTEST_RUN
         }
-        '.' | ':' => {
-            let (before, behind) = around();
-            before > 0 && behind > 0
-        }
+        '.' | ':' => length_before(text, range.start) > 0 && length_behind(text, range.end) > 0,
         _ => false,
     }
 }
@@ -329,6 +336,15 @@ impl Chars {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_key_begins_like_a_digest() {
+        let prefixes =
+            FORMATS.iter().map(|format| format.prefix).chain(["eyJ", "sk-", "hooks.slack", "PRIVATE", ":AA"]);
+        for prefix in prefixes {
+            assert!(!is_hex_code(prefix.as_bytes()), "{prefix}");
+        }
+    }
 
     #[test]
     fn each_key_has_a_run_that_is_looked_for() {

@@ -167,7 +167,8 @@ impl Engine {
     /// When not all values can be hidden.
     pub(super) fn hide_in_request(&mut self, line: &[u8], params: Option<&str>) -> Result<Option<Vec<u8>>, NotHidden> {
         let plan = params.filter(|_| self.enforcement == Enforcement::Enforced).zip(self.find_notification_plan());
-        let Some((params, rules)) = plan.map(|(params, plan)| (params, plan.stand_in_rules())) else { return Ok(None) };
+        let Some((params, plan)) = plan else { return Ok(None) };
+        let rules = plan.stand_in_rules();
         if rules.is_empty() {
             return Ok(None);
         }

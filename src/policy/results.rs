@@ -1,5 +1,6 @@
 //! `results`: what happens to what the server answers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -19,7 +20,7 @@ use super::tool_ref::ToolRef;
 use super::tree::{DocumentNode, DocumentValue};
 use crate::content::{
     ContentKind, ContentKinds, EditCounts, FieldPattern, NotHidden, StandInCounts, StandInKind, StandInRules, StandIns,
-    Strip, TextEdits, edit_texts,
+    Strip, TextEdits, edit_texts, may_have_content,
 };
 use crate::limits::MAX_STAND_INS;
 use crate::size::Size;
@@ -344,7 +345,12 @@ impl ResultPlan {
             }
             edited = edit(&cuts, edited.as_deref().unwrap_or(result)).or(edited);
         }
-        let asked = if edited.is_none() && !has_asked { AskedContent::Nothing } else { AskedContent::Unknown };
+        // Of what was edited, most has only been suspected of holding something.
+        let has_asked = match edited.as_deref() {
+            Some(edited) => may_have_content(edited, self.asked()),
+            None => has_asked,
+        };
+        let asked = if has_asked { AskedContent::Unknown } else { AskedContent::Nothing };
         treated.withheld = self.find_withheld(edited.as_deref().unwrap_or(result), asked);
         treated.edited = edited;
         treated
@@ -381,10 +387,14 @@ impl ResultPlan {
     }
 
     /// What gets stand-ins: what any rule says.
-    pub fn stand_in_rules(&self) -> StandInRules {
-        let mut all = StandInRules::default();
-        self.rules.iter().for_each(|rules| all.join(&rules.stand_ins));
-        all
+    pub fn stand_in_rules(&self) -> Cow<'_, StandInRules> {
+        let mut rules = self.rules.iter().map(|rules| &rules.stand_ins).filter(|rules| !rules.is_empty());
+        let Some(first) = rules.next() else { return Cow::default() };
+        // Most tools have those of one table.
+        rules.fold(Cow::Borrowed(first), |mut all, more| {
+            all.to_mut().join(more);
+            all
+        })
     }
 
     /// Returns the first rule that withholds a result, as written. Takes time

@@ -388,6 +388,42 @@ proptest! {
     }
 }
 
+/// What stands between values in long texts: words, rows, and what may belong to a value on either side.
+const FILLERS: &[&str] = &[
+    "the quick brown fox ",
+    "{\"id\":48151623,\"at\":\"2026-11-05 10:20:30 +00:00\",\"price\":19.99},\n",
+    "x",
+    "12 ",
+    "1",
+    "\u{e9}t\u{e9} ",
+    "a/b.",
+    "\\",
+];
+
+proptest! {
+    /// Of a long text, only the pieces around what is suspected are decoded and looked through.
+    #[test]
+    fn what_a_long_text_holds_is_found_in_its_pieces(parts in prop::collection::vec((prop::sample::select(FILLERS.to_vec()), 0_usize..1_500, texts()), 2..7), is_ascii in any::<bool>()) {
+        let write = |(filler, length, text): &(&str, usize, String)| filler.repeat(length / filler.len()) + text;
+        let text: String = parts.iter().map(write).collect();
+        let kinds = [ContentKind::Email, ContentKind::Phone, ContentKind::Card, ContentKind::Iban];
+        let rules = StandInRules { kinds: kinds.into_iter().collect(), fields: vec!["name".parse().unwrap()] };
+        let [mut quick, mut slow] = [StandIns::new([7; 32]), StandIns::new([7; 32])];
+        for result in [json!({"text": text}), json!({"name": parts[0].2, "text": text}), json!({"text": text, "more": text})] {
+            let written = if is_ascii { in_ascii(&result.to_string()) } else { result.to_string() };
+            let [mut quickly, mut slowly] = [StandInCounts::default(); 2];
+            let hidden = quick.hide_values(&written, &rules, &mut quickly);
+            prop_assert_eq!(&hidden, &slow.hide_values_slowly(&written, &rules, &mut slowly), "{}", written);
+            prop_assert_eq!(quickly, slowly);
+            let Ok(hidden) = hidden else { break };
+            let back = quick.put_back(hidden.as_deref().unwrap_or(&written), &|_| false).unwrap();
+            // Characters that were written as escapes may come back as they are.
+            let read = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+            prop_assert_eq!(read(back.map_or(written.clone(), |back| back.text).as_str()), result);
+        }
+    }
+}
+
 /// What a session without known values makes of a result: what is suspected looked at, and all of it.
 fn hide_both_ways(written: &str, rules: &StandInRules) -> [Option<String>; 2] {
     [StandIns::hide_values, StandIns::hide_values_slowly].map(|hide| {

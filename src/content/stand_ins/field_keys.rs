@@ -5,9 +5,9 @@ use crate::content::{byte_before, length_before};
 
 /// The last keys of the names of fields, as they are written before a colon.
 pub(super) struct FieldKeys<'a> {
-    keys: Vec<&'a str>,
+    fields: &'a [FieldPattern],
     /// A bit for each way in which one ends.
-    ends: Vec<u64>,
+    ends: [u64; END_WORDS],
     /// Whether one can be written in several ways, or is too short for a look at its end.
     has_odd: bool,
 }
@@ -17,43 +17,47 @@ const END_WORDS: usize = 64;
 
 impl<'a> FieldKeys<'a> {
     pub(super) fn none() -> Self {
-        Self { keys: Vec::new(), ends: Vec::new(), has_odd: false }
+        Self { fields: &[], ends: [0; END_WORDS], has_odd: false }
     }
 
     pub(super) fn new(rules: &'a StandInRules) -> Self {
-        let keys: Vec<&str> = rules.fields.iter().filter_map(FieldPattern::last_key).collect();
-        let is_usual = |key: &&str| {
-            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$' | b'.' | b' ');
-            key.len() + 1 >= END && key.bytes().all(is_plain)
-        };
-        let has_odd = !keys.iter().all(is_usual);
-        let mut ends = vec![0; if keys.is_empty() { 0 } else { END_WORDS }];
-        for key in &keys {
-            if let Some((word, bit)) = format!("\"{key}").as_bytes().last_chunk().map(end_place)
-                && let Some(word) = ends.get_mut(word)
-            {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$' | b'.' | b' ');
+        let mut keys = Self { fields: &rules.fields, ..Self::none() };
+        for key in rules.fields.iter().filter_map(FieldPattern::last_key).map(str::as_bytes) {
+            // Before one of three characters, its quote is a part of its end.
+            let end = match *key {
+                [one, two, three] => Some([b'"', one, two, three]),
+                _ => key.last_chunk().copied(),
+            };
+            keys.has_odd |= end.is_none() || !key.iter().copied().all(is_plain);
+            let (word, bit) = end.as_ref().map(end_place).unwrap_or_default();
+            if let Some(word) = keys.ends.get_mut(word) {
                 *word |= bit;
             }
         }
-        Self { keys, ends, has_odd }
+        keys
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.fields.is_empty()
     }
 
     fn has_end_of(&self, before: &[u8]) -> bool {
-        let is_key = |key: &&str| before.strip_suffix(key.as_bytes()).is_some_and(|before| before.ends_with(b"\""));
-        self.keys.iter().any(is_key)
+        let is_key = |key: &str| before.strip_suffix(key.as_bytes()).is_some_and(|before| before.ends_with(b"\""));
+        self.fields.iter().filter_map(FieldPattern::last_key).any(is_key)
     }
 
     /// Whether one of them may end before a colon.
     pub(super) fn may_end_before(&self, bytes: &[u8], colon: usize) -> bool {
-        // Such as in a time.
-        if byte_before(bytes, colon).is_ascii_digit() {
-            return false;
-        }
-        let Some(end) = key_end(bytes, colon) else { return false };
+        // Most keys stand in a text as they are, or in one that is the text of another.
+        let end = match bytes.get(colon.wrapping_sub(3)..colon) {
+            Some([before, b'\\', b'"']) if *before != b'\\' => colon - 2,
+            Some([_, before, b'"']) if *before != b'\\' => colon - 1,
+            _ => match key_end(bytes, colon) {
+                Some(end) => end,
+                None => return false,
+            },
+        };
         let before = bytes.get(..end).unwrap_or_default();
         let (word, bit) = before.last_chunk().map(end_place).unwrap_or_default();
         self.has_odd || (self.ends.get(word).is_some_and(|word| word & bit != 0) && self.has_end_of(before))

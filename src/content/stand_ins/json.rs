@@ -1,12 +1,16 @@
 //! The texts of a JSON value, also those of JSON in its texts, and changes of pieces of them. Every other byte stays.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use serde::de::IgnoredAny;
 
-use super::screen::Suspects;
-use crate::wire::text::{decode_escape, find_backslash, string_end};
+use super::number_runs::ones;
+use super::pieces::{LONG, may_be_container, pieces_around};
+use super::screen::{Suspected, Suspects};
+use crate::content::byte_at;
+use crate::content::runs::{find_bits, for_each_block};
+use crate::wire::text::{decode_escape, string_end};
 
 /// How deep JSON in texts of JSON is looked into.
 pub(super) const MOST_NESTED: usize = 6;
@@ -47,8 +51,11 @@ pub(super) trait EditTexts {
     /// Whether a text has to be looked at, although nothing was suspected in it: of these keys, or for what is written in it.
     fn wants(&self, way: &[Cow<'_, str>], written: &str) -> bool;
 
-    /// What changes in a text.
-    fn edit(&mut self, found: FoundText<'_>) -> Result<Vec<Patch>, Self::Error>;
+    /// What changes in each piece of a text. Most texts are one piece; of a long one, these are all that may change.
+    fn edit(&mut self, pieces: &[FoundText<'_>]) -> Result<Vec<Vec<Patch>>, Self::Error>;
+
+    /// How long what it looks for may be, in bytes, if that is longer than what detectors find.
+    fn reach(&self) -> usize;
 }
 
 /// Collects what changes in each text of a JSON value that a strict reader has read.
@@ -122,14 +129,27 @@ fn patch_nested<E: EditTexts>(
                     containers.push(Container::Object);
                     way.pop();
                 }
-                let is_wanted = suspects.are_in(at, end) || editor.wants(if is_key { &[] } else { &way }, inside);
-                let decoded = if is_wanted || is_key { Decoded::new(inside) } else { Decoded::default() };
-                if is_wanted && !is_left_alone(depth, &way, inside) {
-                    let changed = patch_text(&decoded, (&way, is_key), (depth, most), editor)?;
-                    patches.extend(changed.into_iter().map(|patch| decoded.to_written(patch, at)));
-                }
-                if is_key {
-                    way.push(decoded.text);
+                let suspected = suspects.find_in(at, end);
+                let wants = || editor.wants(if is_key { &[] } else { &way }, inside);
+                let is_cut = |_: &&[usize]| !is_key && inside.len() >= LONG && !may_be_container(inside);
+                match suspected {
+                    Suspected::At(places) if is_cut(&places) && !wants() => {
+                        if !is_left_alone(depth, &way, inside) {
+                            let pieces = pieces_around((inside, at), places, editor.reach());
+                            patches.extend(patch_pieces((inside, at), pieces, &way, editor)?);
+                        }
+                    }
+                    _ => {
+                        let is_wanted = !matches!(suspected, Suspected::Nowhere) || wants();
+                        let decoded = if is_wanted || is_key { Decoded::new(inside) } else { Decoded::default() };
+                        if is_wanted && !is_left_alone(depth, &way, inside) {
+                            let changed = patch_text(&decoded, (&way, is_key), (depth, most), editor)?;
+                            patches.extend(changed.into_iter().map(|patch| decoded.to_written(patch, at)));
+                        }
+                        if is_key {
+                            way.push(decoded.text);
+                        }
+                    }
                 }
                 at = end + 1;
             }
@@ -148,8 +168,26 @@ fn patch_text<E: EditTexts>(
     let text = &*decoded.text;
     let is_json = !is_key && depth < most && is_container(text);
     let is_too_deep = depth >= most;
-    let patches = editor.edit(FoundText { text, way, is_key, is_json, is_too_deep, has_half: decoded.has_half })?;
+    let found = FoundText { text, way, is_key, is_json, is_too_deep, has_half: decoded.has_half };
+    let patches = editor.edit(&[found])?.pop().unwrap_or_default();
     if patches.is_empty() && is_json { patch_nested(text, (depth + 1, most), editor) } else { Ok(patches) }
+}
+
+/// What changes in these pieces of a text that is no JSON, whose inside begins at `start`.
+fn patch_pieces<E: EditTexts>(
+    (inside, start): (&str, usize),
+    pieces: Vec<Range<usize>>,
+    way: &[Cow<'_, str>],
+    editor: &mut E,
+) -> Result<Vec<Patch>, E::Error> {
+    let decode = |piece: Range<usize>| (start + piece.start, Decoded::new(inside.get(piece).unwrap_or_default()));
+    let decoded: Vec<_> = pieces.into_iter().map(decode).collect();
+    let found: Vec<_> = decoded.iter().map(|(_, piece)| piece.as_piece(way)).collect();
+    let changed = editor.edit(&found)?;
+    let written = |((start, piece), patches): (&(usize, Decoded<'_>), Vec<Patch>)| -> Vec<Patch> {
+        patches.into_iter().map(|patch| piece.to_written(patch, *start)).collect()
+    };
+    Ok(decoded.iter().zip(changed).flat_map(written).collect())
 }
 
 /// Whether the text is that of an object or a list.
@@ -181,20 +219,34 @@ impl<'t> Decoded<'t> {
         if !inside.contains('\\') {
             return Self { text: Cow::Borrowed(inside), behind: Vec::new(), has_half: false };
         }
-        let (mut text, mut behind, mut has_half) = (String::with_capacity(inside.len()), Vec::new(), false);
+        let bytes = inside.as_bytes();
+        let (mut text, mut behind, mut has_half) = (Vec::with_capacity(inside.len()), Vec::new(), false);
         let mut copied = 0;
-        while let Some(at) = find_backslash(inside.as_bytes(), copied) {
-            text.push_str(inside.get(copied..at).unwrap_or_default());
-            let escape = inside.get(at + 1..).unwrap_or_default();
-            let Some(first) = escape.bytes().next() else { break };
-            let (c, used) = decode_escape(escape).unwrap_or((Ok(char::from(first)), 1));
-            has_half |= c.is_err();
-            text.push(c.unwrap_or(char::REPLACEMENT_CHARACTER));
-            copied = at + 1 + used;
-            behind.push((text.len(), copied));
-        }
-        text.push_str(inside.get(copied..).unwrap_or_default());
-        Self { text: Cow::Owned(text), behind, has_half }
+        for_each_block(bytes, |start, block| {
+            for at in ones(find_bits(|at| block[at] == b'\\').in_order()).map(|at| start + at) {
+                // The second of two stands for the first.
+                if at < copied {
+                    continue;
+                }
+                text.extend_from_slice(bytes.get(copied..at).unwrap_or_default());
+                let escape = inside.get(at + 1..).unwrap_or_default();
+                let first = byte_at(bytes, at + 1);
+                let (c, used) = decode_escape(escape).unwrap_or((Ok(char::from(first)), 1));
+                has_half |= c.is_err();
+                let c = c.unwrap_or(char::REPLACEMENT_CHARACTER);
+                text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                copied = at + 1 + used;
+                behind.push((text.len(), copied));
+            }
+            ControlFlow::Continue(())
+        });
+        text.extend_from_slice(bytes.get(copied..).unwrap_or_default());
+        Self { text: Cow::Owned(String::from_utf8(text).unwrap_or_default()), behind, has_half }
+    }
+
+    /// The text as a piece of one that is no JSON.
+    fn as_piece<'p>(&'p self, way: &'p [Cow<'p, str>]) -> FoundText<'p> {
+        FoundText { text: &self.text, way, is_key: false, is_json: false, is_too_deep: false, has_half: self.has_half }
     }
 
     /// Returns a change of the decoded text as one of the text as written, whose inside begins at `start`.
@@ -234,10 +286,17 @@ mod tests {
             false
         }
 
-        fn edit(&mut self, found: FoundText<'_>) -> Result<Vec<Patch>, Self::Error> {
-            self.0.push(found.way.join("."));
-            let at = found.text.match_indices('@').filter(|_| !found.is_json);
-            Ok(at.map(|(at, _)| Patch { range: at..at + 1, text: "\"\n".to_owned() }).collect())
+        fn edit(&mut self, pieces: &[FoundText<'_>]) -> Result<Vec<Vec<Patch>>, Self::Error> {
+            self.0.extend(pieces.iter().map(|found| found.way.join(".")));
+            let edit = |found: &FoundText<'_>| {
+                let at = found.text.match_indices('@').filter(|_| !found.is_json);
+                at.map(|(at, _)| Patch { range: at..at + 1, text: "\"\n".to_owned() }).collect()
+            };
+            Ok(pieces.iter().map(edit).collect())
+        }
+
+        fn reach(&self) -> usize {
+            0
         }
     }
 

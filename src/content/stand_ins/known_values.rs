@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::{Bound, Range};
 
-use crate::content::byte_at;
 use crate::content::runs::has_pair;
+use crate::content::{byte_at, byte_before};
 
 /// How long a value is, at least, to be known again. A shorter one may be a word of its own.
 const SHORTEST: usize = 8;
@@ -25,7 +25,8 @@ const BITS_EACH: usize = 64;
 pub(super) struct KnownValues {
     values: BTreeSet<Box<str>>,
     longest: usize,
-    /// A bit for each way in which a value begins.
+    /// A bit for each byte with which a value begins, and one for each way in which it does.
+    firsts: [u64; 4],
     filter: Vec<u64>,
     /// How the numbers among them begin.
     numbers: HashSet<u32>,
@@ -88,7 +89,11 @@ impl KnownValues {
             return;
         }
         self.filter.resize(FILTER_WORDS, 0);
-        let (word, bit) = filter_place(value.as_bytes());
+        let Some(beginning) = value.as_bytes().first_chunk() else { return };
+        if let Some(word) = self.firsts.get_mut(usize::from(beginning[0] / 64)) {
+            *word |= 1 << (beginning[0] % 64);
+        }
+        let (word, bit) = filter_place(beginning);
         if let Some(word) = self.filter.get_mut(word) {
             *word |= bit;
         }
@@ -126,6 +131,11 @@ impl KnownValues {
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.values.len()
+    }
+
+    /// How long the longest is.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
     }
 
     /// Whether one has characters that are not ASCII where it is looked for.
@@ -201,14 +211,14 @@ impl KnownValues {
             return found;
         }
         let mut next = 0;
-        let mut before = b' ';
-        for at in 0..=bytes.len() - SHORTEST {
-            let is_start = !before.is_ascii_alphanumeric();
-            before = bytes.get(at).copied().unwrap_or_default();
-            if !is_start || at < next {
+        let starts = bytes.array_windows::<4>().take(bytes.len() - SHORTEST + 1).enumerate();
+        for (at, beginning) in starts {
+            let [first, ..] = *beginning;
+            let is_first = self.firsts.get(usize::from(first / 64)).is_some_and(|word| word >> (first % 64) & 1 == 1);
+            if !is_first || at < next || byte_before(bytes, at).is_ascii_alphanumeric() {
                 continue;
             }
-            let (word, bit) = filter_place(bytes.get(at..).unwrap_or_default());
+            let (word, bit) = filter_place(beginning);
             if self.filter.get(word).is_some_and(|word| word & bit != 0)
                 && let Some(length) = self.find_at(text, at)
             {
@@ -299,9 +309,8 @@ fn has_bit(words: &[u64], hash: u32) -> bool {
     words.get(word).is_some_and(|word| word & bit != 0)
 }
 
-fn filter_place(bytes: &[u8]) -> (usize, u64) {
-    let start = bytes.first_chunk::<4>().copied().map_or(0, u32::from_le_bytes);
-    let hash = start.wrapping_mul(0x9e37_79b1) >> 16;
+fn filter_place(beginning: &[u8; 4]) -> (usize, u64) {
+    let hash = u32::from_le_bytes(*beginning).wrapping_mul(0x9e37_79b1) >> 16;
     (hash as usize / 64 % FILTER_WORDS, 1 << (hash % 64))
 }
 

@@ -69,7 +69,7 @@ pub(super) fn find_marks(text: &str, known: &dyn Known) -> Vec<StandInMark> {
 /// Finds addresses, and the stand-ins of fields.
 fn find_words(text: &str, known: &dyn Known, marks: &mut Vec<StandInMark>) {
     const NEEDLE: &str = "stand-in";
-    if !has_pair(text.as_bytes(), |one, next| (one | 0x20 == b's') & (next | 0x20 == b't')) {
+    if !has_pair(text.as_bytes(), |one, next| (one == b'-') & (next | 0x20 == b'i')) {
         return;
     }
     let lower = text.to_ascii_lowercase();

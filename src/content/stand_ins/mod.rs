@@ -8,12 +8,14 @@
 //! What a result has that looks like a stand-in is a value itself. So a text with stand-ins, and with them put back, is the
 //! text that the server sent; each one that is changed is held against that before the client gets it.
 
+mod blocks;
 mod field_keys;
 mod json;
 mod kinds;
 mod known_values;
 mod marks;
 mod number_runs;
+mod pieces;
 mod screen;
 mod table;
 mod url;
@@ -25,7 +27,7 @@ use field_keys::FieldKeys;
 use json::{EditTexts, FoundText, MOST_NESTED, Patch, apply_patches, is_container, patch_texts};
 pub use kinds::{FieldPattern, FieldPatternError, StandInKind, StandInRules};
 use marks::find_marks;
-pub use screen::ResultScreen;
+pub use screen::{ResultScreen, may_have_content};
 use screen::{Suspects, TextScreen};
 pub use table::StandIns;
 
@@ -117,7 +119,7 @@ impl StandIns {
 
     /// Looks through a result, as it is written, for what the rules replace and for what is asked for.
     pub fn screen(&self, json: &str, rules: &StandInRules, asked: ContentKinds) -> ResultScreen {
-        TextScreen { kinds: rules.kinds, asked, keys: &FieldKeys::new(rules), table: self }.look_through(json)
+        TextScreen { kinds: rules.kinds, asked, keys: &FieldKeys::new(rules), table: Some(self) }.look_through(json)
     }
 
     /// As [`Self::hide_values`], but each text is decoded and looked through. The one is held against the other.
@@ -146,41 +148,52 @@ impl StandIns {
         Ok((!patches.is_empty()).then(|| apply_patches(json, &patches)))
     }
 
-    fn hide_text(
+    /// Replaces the values in the pieces of a text.
+    fn hide_pieces(
         &mut self,
-        found: FoundText<'_>,
+        pieces: &[FoundText<'_>],
         rules: &StandInRules,
         counts: &mut StandInCounts,
-    ) -> Result<Vec<Patch>, NotHidden> {
-        let FoundText { text, way, is_key, .. } = found;
+    ) -> Result<Vec<Vec<Patch>>, NotHidden> {
+        // What one piece makes known is no value of another one yet: the whole text has the values that were known before it.
+        let values: Vec<_> = pieces.iter().map(|found| self.values_of(found, rules)).collect();
+        let mut all = Vec::with_capacity(pieces.len());
+        for (found, values) in pieces.iter().zip(values) {
+            let mut patches = Vec::with_capacity(values.len());
+            for (range, kind) in values {
+                let value = found.text.get(range.clone()).unwrap_or_default();
+                // Half of a pair of surrogates is lost as the text is decoded.
+                if found.has_half && value.contains(char::REPLACEMENT_CHARACTER) {
+                    return Err(NotHidden::NotAlike);
+                }
+                let text = self.stand_in_for(value, kind).map_err(|_| NotHidden::Full)?;
+                counts.add(kind);
+                patches.push(Patch { range, text });
+            }
+            all.push(patches);
+        }
+        let comes_back = |(found, patches): (&FoundText<'_>, &Vec<Patch>)| {
+            let hidden = || apply_patches(found.text, patches);
+            patches.is_empty() || self.comes_back(found, &hidden())
+        };
+        if pieces.iter().zip(&all).all(comes_back) { Ok(all) } else { Err(NotHidden::NotAlike) }
+    }
+
+    fn values_of(&self, found: &FoundText<'_>, rules: &StandInRules) -> Vec<(Range<usize>, StandInKind)> {
+        let FoundText { text, way, is_key, .. } = *found;
         let is_field = !is_key && !text.trim().is_empty() && rules.names_field(way);
-        let values = match is_field {
+        match is_field {
             true => vec![find_field_value(text, way.last())],
             false if found.is_json => Vec::new(),
             false => self.find_values(text, rules.kinds),
-        };
-        let mut patches = Vec::with_capacity(values.len());
-        for (range, kind) in values {
-            let value = text.get(range.clone()).unwrap_or_default();
-            // Half of a pair of surrogates is lost as the text is decoded.
-            if found.has_half && value.contains(char::REPLACEMENT_CHARACTER) {
-                return Err(NotHidden::NotAlike);
-            }
-            let text = self.stand_in_for(value, kind).map_err(|_| NotHidden::Full)?;
-            counts.add(kind);
-            patches.push(Patch { range, text });
         }
-        if patches.is_empty() {
-            return Ok(patches);
-        }
-        let hidden = apply_patches(text, &patches);
+    }
+
+    /// Whether a text with stand-ins is read as the one that was found, and is that with the values put back.
+    fn comes_back(&self, found: &FoundText<'_>, hidden: &str) -> bool {
         // The one must be read as JSON if the other is.
-        let is_read_otherwise = is_container(&hidden) || (found.is_too_deep && is_container(text));
-        if !is_read_otherwise && self.put_back_text(&hidden).as_deref() == Some(text) {
-            Ok(patches)
-        } else {
-            Err(NotHidden::NotAlike)
-        }
+        let is_read_otherwise = is_container(hidden) || (found.is_too_deep && is_container(found.text));
+        !is_read_otherwise && self.put_back_text(hidden).as_deref() == Some(found.text)
     }
 
     /// Finds the values in a text: in order, and none overlaps another.
@@ -274,7 +287,7 @@ struct Hiding<'a> {
 impl Hiding<'_> {
     fn screening(&self) -> TextScreen<'_> {
         let asked = ContentKinds::default();
-        TextScreen { kinds: self.rules.kinds, asked, keys: &self.keys, table: self.table }
+        TextScreen { kinds: self.rules.kinds, asked, keys: &self.keys, table: Some(self.table) }
     }
 }
 
@@ -299,8 +312,12 @@ impl EditTexts for Hiding<'_> {
         (known.count() > self.known && known.may_be_in(written.as_bytes())) || self.rules.names_field(way)
     }
 
-    fn edit(&mut self, found: FoundText<'_>) -> Result<Vec<Patch>, NotHidden> {
-        self.table.hide_text(found, self.rules, self.counts)
+    fn edit(&mut self, pieces: &[FoundText<'_>]) -> Result<Vec<Vec<Patch>>, NotHidden> {
+        self.table.hide_pieces(pieces, self.rules, self.counts)
+    }
+
+    fn reach(&self) -> usize {
+        self.table.known_values().longest()
     }
 }
 
@@ -317,14 +334,24 @@ impl EditTexts for Putting<'_> {
 
     fn screen(&mut self, json: &str) -> Suspects {
         let (kinds, asked) = Default::default();
-        TextScreen { kinds, asked, keys: &FieldKeys::none(), table: self.table }.find(json)
+        TextScreen { kinds, asked, keys: &FieldKeys::none(), table: Some(self.table) }.find(json)
     }
 
     fn wants(&self, _: &[Cow<'_, str>], _: &str) -> bool {
         false
     }
 
-    fn edit(&mut self, found: FoundText<'_>) -> Result<Vec<Patch>, ForeignStandIn> {
+    fn edit(&mut self, pieces: &[FoundText<'_>]) -> Result<Vec<Vec<Patch>>, ForeignStandIn> {
+        pieces.iter().map(|found| self.put_back_in(found)).collect()
+    }
+
+    fn reach(&self) -> usize {
+        0
+    }
+}
+
+impl Putting<'_> {
+    fn put_back_in(&mut self, found: &FoundText<'_>) -> Result<Vec<Patch>, ForeignStandIn> {
         const MOST_PLACES: usize = 20;
         if found.is_json || (self.keeps)(found.way) {
             return Ok(Vec::new());

@@ -35,12 +35,14 @@ impl NumberRun {
         (1..length).fold(starts & !(digits >> length), |groups, at| groups & digits >> at)
     }
 
-    /// Whether it may have a group that begins with two zeros, or two groups of three digits and one of four.
+    /// Whether it may have a group of at least three digits that begins with two zeros, or two groups of three and one of four.
+    #[inline]
     pub(super) fn may_be_grouped(&self, written: &[u8]) -> bool {
         let Some(digits) = self.digits else { return true };
         let [three, four] = [Self::groups_of(digits, 3), Self::groups_of(digits, 4)];
         let is_zero = |at: usize| byte_at(written, at) == b'0' && byte_at(written, at + 1) == b'0';
-        (four != 0 && three & three.wrapping_sub(1) != 0) || ones(digits & !(digits << 1)).any(is_zero)
+        let long = digits & !(digits << 1) & digits >> 1 & digits >> 2;
+        (four != 0 && three & three.wrapping_sub(1) != 0) || ones(long).any(is_zero)
     }
 
     /// Whether it may have a group of fourteen digits or more, four of four, or one of six beside some of four.
@@ -60,7 +62,7 @@ impl NumberRun {
     /// Whether it may have as many nines as a number of ours.
     #[inline]
     pub(super) fn may_be_own(&self, bytes: &[u8], start: usize) -> bool {
-        const SHORT: usize = 16;
+        const SHORT: usize = 32;
         let rest = bytes.get(start..).unwrap_or_default();
         let count = match rest.first_chunk::<SHORT>().filter(|_| self.length <= SHORT) {
             // What is behind it counts as well: this is made vector instructions of.

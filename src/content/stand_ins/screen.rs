@@ -6,12 +6,16 @@
 
 use std::ops::{ControlFlow, Range};
 
+use super::blocks::{
+    BlockKinds, capital_bits, colon_bits, digit_bits, has_power, odd_bits, part_bits, power_bits, sign_bits,
+};
 use super::field_keys::FieldKeys;
+use super::known_values::KnownValues;
 use super::marks::{CARD, Known, PHONE, SHORTEST_NUMBER};
 use super::number_runs::{NumberRun, find_run, is_in_number, ones};
 use super::table::StandIns;
-use crate::content::decoded_text::{Meaning, find_meaning, may_be_odd, may_begin_odd};
-use crate::content::runs::{BLOCK, BlockAndNext, BlockBits, find_bits, for_each_block, has_any};
+use crate::content::decoded_text::{Meaning, find_meaning, is_usual, may_be_odd};
+use crate::content::runs::{BLOCK, BlockAndNext, for_each_block, has_any};
 use crate::content::{
     ContentKind, ContentKinds, byte_at, byte_before, card, email, iban, ip, length_before, phone, run_length, secret,
     words,
@@ -23,7 +27,14 @@ pub(super) struct TextScreen<'a> {
     /// What is only asked for.
     pub(super) asked: ContentKinds,
     pub(super) keys: &'a FieldKeys<'a>,
-    pub(super) table: &'a StandIns,
+    /// Whose stand-ins and values are looked for.
+    pub(super) table: Option<&'a StandIns>,
+}
+
+/// Whether there may be something of these kinds in a JSON text, or what conditions do not judge.
+pub fn may_have_content(json: &str, kinds: ContentKinds) -> bool {
+    let screen = TextScreen { kinds: ContentKinds::default(), asked: kinds, keys: &FieldKeys::none(), table: None };
+    screen.look_through(json).may_have_asked
 }
 
 /// What was seen of a result as it is written.
@@ -54,13 +65,32 @@ impl Suspects {
         self.places.is_empty() && !self.is_everywhere
     }
 
-    /// Whether there is one before `end`, and not before `start`. Each range lies behind the one before.
-    pub(super) fn are_in(&mut self, start: usize, end: usize) -> bool {
+    /// Those before `end`, and not before `start`. Each range lies behind the one before.
+    pub(super) fn find_in(&mut self, start: usize, end: usize) -> Suspected<'_> {
+        if self.is_everywhere {
+            return Suspected::Anywhere;
+        }
         while self.places.get(self.passed).is_some_and(|place| *place < start) {
             self.passed += 1;
         }
-        self.is_everywhere || self.places.get(self.passed).is_some_and(|place| *place < end)
+        let first = self.passed;
+        while self.places.get(self.passed).is_some_and(|place| *place < end) {
+            self.passed += 1;
+        }
+        match self.places.get(first..self.passed) {
+            None | Some([]) => Suspected::Nowhere,
+            Some(places) => Suspected::At(places),
+        }
     }
+}
+
+/// Where there may be something in a part of a text.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Suspected<'s> {
+    Nowhere,
+    /// In order.
+    At(&'s [usize]),
+    Anywhere,
 }
 
 /// The fewest digits of a number of a telephone, a card or ours.
@@ -76,7 +106,9 @@ impl TextScreen<'_> {
         const MOST: usize = 1 << 16;
         let bytes = text.as_bytes();
         let mut places = Vec::new();
-        self.table.known_values().find_others(bytes, &mut places);
+        if let Some(known) = self.known() {
+            known.find_others(bytes, &mut places);
+        }
         let (may_have_unseen, may_have_asked, numbers_end) = (false, false, 0);
         let mut pass = Pass { screen: self, text, bytes, places, numbers_end, may_have_unseen, may_have_asked };
         for_each_block(bytes, |start, block| {
@@ -84,7 +116,7 @@ impl TextScreen<'_> {
             if pass.places.len() < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         let Pass { mut places, may_have_unseen, may_have_asked, .. } = pass;
-        let is_everywhere = self.table.known_values().has_hidden() || places.len() >= MOST;
+        let is_everywhere = self.known().is_some_and(KnownValues::has_hidden) || places.len() >= MOST;
         let has_suspects = is_everywhere || !places.is_empty();
         let may_have_asked = may_have_asked || has_suspects || self.may_have_asked(text);
         places.sort_unstable();
@@ -96,6 +128,10 @@ impl TextScreen<'_> {
     fn may_have_asked(&self, text: &str) -> bool {
         (self.asked.has(ContentKind::Secret) && secret::may_be_in(text))
             || (self.asked.has(ContentKind::Ip) && ip::may_be_in(text))
+    }
+
+    fn known(&self) -> Option<&KnownValues> {
+        self.table.map(StandIns::known_values)
     }
 
     fn looks_for(&self, kind: ContentKind) -> bool {
@@ -119,113 +155,16 @@ struct Pass<'a> {
     may_have_asked: bool,
 }
 
-/// What is in a block at all: of most things, there is nothing in most blocks.
-struct BlockKinds {
-    marks: bool,
-    slashes: bool,
-    dashes: bool,
-    digits: bool,
-    colons: bool,
-    odd: bool,
-}
-
-impl BlockKinds {
-    /// By itself, this loop is made vector instructions of, also where little is optimised.
-    #[inline(never)]
-    fn of(block: &BlockAndNext) -> Self {
-        let (mut marks, mut slashes, mut dashes) = (false, false, false);
-        let (mut digits, mut colons, mut odd) = (false, false, false);
-        let mut at = 0;
-        while at < BLOCK {
-            let byte = block[at];
-            marks |= (byte == b'@') | (byte == b'%') | (byte == b'&');
-            slashes |= byte == b'\\';
-            dashes |= byte == b'-';
-            digits |= byte.is_ascii_digit();
-            colons |= byte == b':';
-            odd |= byte >= 0x7f;
-            at += 1;
-        }
-        Self { marks, slashes, dashes, digits, colons, odd }
-    }
-}
-
-// Loops within a longer function are not always made vector instructions of, so each of these is one.
-
-#[inline(never)]
-fn has_escape(block: &BlockAndNext) -> bool {
-    has_any(|at| is_escape_at(block, at))
-}
-
-#[inline(never)]
-fn has_dash(block: &BlockAndNext) -> bool {
-    has_any(|at| is_dash_at(block, at))
-}
-
-#[inline(never)]
-fn sign_bits(block: &BlockAndNext) -> BlockBits {
-    let is_mark = |at: usize| (block[at] == b'@') | (block[at] == b'%') | (block[at] == b'&');
-    find_bits(|at| is_mark(at) | is_escape_at(block, at) | is_dash_at(block, at))
-}
-
-#[inline(never)]
-fn capital_bits(block: &BlockAndNext) -> BlockBits {
-    find_bits(|at| block[at].is_ascii_uppercase())
-}
-
-/// Where characters may begin that a program may read as others.
-#[inline(never)]
-fn odd_bits(block: &BlockAndNext) -> BlockBits {
-    find_bits(|at| may_begin_odd(block[at]))
-}
-
-/// Whether the dash of `stand-in` may be at a place of a block.
-#[inline(always)]
-fn is_dash_at(block: &BlockAndNext, at: usize) -> bool {
-    (block[at] == b'-') & (block[at + 1] | 0x20 == b'i')
-}
-
-/// Whether an escape that is no quote, slash or line break may begin at a place of a block.
-#[inline(always)]
-fn is_escape_at(block: &BlockAndNext, at: usize) -> bool {
-    let next = block[at + 1];
-    (block[at] == b'\\') & ((next & 0xfb == b'b') | (next & 0xfe == b't'))
-}
-
-/// Where the digits of a block are, and the parts of numbers.
-#[inline(never)]
-fn number_bits(block: &BlockAndNext) -> (u64, u64) {
-    let digits = find_bits(|at| block[at].is_ascii_digit()).in_order();
-    (digits, find_bits(|at| is_in_number(block[at])).in_order())
-}
-
-#[inline(never)]
-fn colon_bits(block: &BlockAndNext) -> BlockBits {
-    find_bits(|at| block[at] == b':')
-}
-
-#[inline(never)]
-fn has_capital(block: &BlockAndNext) -> bool {
-    has_any(|at| block[at].is_ascii_uppercase())
-}
-
-/// Where digits have an `e` behind them.
-#[inline(never)]
-fn power_bits(block: &BlockAndNext) -> BlockBits {
-    find_bits(|at| block[at].is_ascii_digit() & (block[at + 1] | 0x20 == b'e'))
-}
-
 impl Pass<'_> {
     #[inline(always)]
     fn look_at(&mut self, base: usize, block: &BlockAndNext) {
         let kinds = BlockKinds::of(block);
-        if kinds.marks || (kinds.slashes && has_escape(block)) || (kinds.dashes && has_dash(block)) {
+        if kinds.signs {
             for at in sign_bits(block) {
                 self.look_at_sign(base + at);
             }
         }
         if kinds.odd {
-            self.may_have_unseen = true;
             self.look_at_letters(base, block);
         }
         if kinds.digits {
@@ -233,14 +172,17 @@ impl Pass<'_> {
         }
         let keys = self.screen.keys;
         if kinds.colons && !keys.is_empty() {
-            for at in colon_bits(block) {
+            // The colon behind the block is the first of the next one.
+            let first = (block[0] == b':').then_some(0);
+            for at in colon_bits(block).map(|at| at + 1).filter(|at| *at < BLOCK).chain(first) {
                 if keys.may_end_before(self.bytes, base + at) {
                     self.places.push(base + at);
                 }
             }
         }
-        let known = self.screen.table.known_values();
-        if known.have_capitals() && has_capital(block) {
+        if kinds.capitals
+            && let Some(known) = self.screen.known().filter(|known| known.have_capitals())
+        {
             for at in capital_bits(block) {
                 if known.may_be_at_capital(self.bytes, base + at) {
                     self.places.push(base + at);
@@ -253,13 +195,17 @@ impl Pass<'_> {
         let is_suspect = match byte_at(self.bytes, at) {
             b'@' => {
                 self.screen.looks_for(ContentKind::Email) && email::may_be_around(self.text, at)
-                    || self.screen.table.known_values().may_be_around(self.bytes, at)
+                    || self.screen.known().is_some_and(|known| known.may_be_around(self.bytes, at))
             }
             b'&' => byte_at(self.bytes, at + 1) == b'#',
             // Of `stand-in`.
-            b'-' => byte_before(self.bytes, at) | 0x20 == b'd' && byte_at(self.bytes, at + 2) | 0x20 == b'n',
+            b'-' => {
+                self.screen.table.is_some()
+                    && byte_before(self.bytes, at) | 0x20 == b'd'
+                    && byte_at(self.bytes, at + 2) | 0x20 == b'n'
+            }
             sign => {
-                self.may_have_unseen |= sign == b'\\';
+                self.may_have_unseen |= sign == b'\\' && byte_at(self.bytes, at + 1) != b't';
                 self.may_have_asked |= self.screen.is_asked() && is_unjudged_at(self.bytes, at);
                 self.is_odd_at(at)
             }
@@ -271,8 +217,17 @@ impl Pass<'_> {
 
     /// Finds characters that are not ASCII and that a program may read as others.
     fn look_at_letters(&mut self, base: usize, block: &BlockAndNext) {
+        self.may_have_unseen |= has_any(|at| block[at] == 0x7f);
         for at in odd_bits(block).map(|at| base + at) {
-            if may_be_odd(byte_at(self.bytes, at), byte_at(self.bytes, at + 1)) && self.is_odd_at(at) {
+            let (byte, next, last) =
+                (byte_at(self.bytes, at), byte_at(self.bytes, at + 1), byte_at(self.bytes, at + 2));
+            if !may_be_odd(byte, next) || is_usual(byte, next, last) {
+                continue;
+            }
+            let Some(c) = self.text.get(at..).and_then(|rest| rest.chars().next()) else { continue };
+            let meaning = find_meaning(c);
+            self.may_have_unseen |= c.is_control() || meaning == Some(Meaning::Nothing);
+            if self.may_matter(meaning, at..at + c.len_utf8()) {
                 self.places.push(at);
             }
         }
@@ -280,7 +235,10 @@ impl Pass<'_> {
 
     /// Finds numbers. Each has as many digits, with nothing but what people put between them.
     fn look_at_digits(&mut self, base: usize, block: &BlockAndNext) {
-        let (digits, parts) = number_bits(block);
+        let digits = digit_bits(block);
+        // With fewer digits, a number that begins here goes on behind the block.
+        let may_have_numbers = digits.count_ones() as usize >= FEWEST_DIGITS || is_in_number(block[BLOCK - 1]);
+        let parts = if may_have_numbers { part_bits(block) } else { digits };
         // What is behind the block may be one more.
         let and_behind = |bits: u64, by: u32| bits & (bits >> by | !(u64::MAX >> by));
         let seven = and_behind(and_behind(and_behind(parts, 1), 2), 3);
@@ -311,7 +269,7 @@ impl Pass<'_> {
                 self.places.push(start);
             }
         }
-        if self.screen.is_asked() && !self.may_have_asked {
+        if self.screen.is_asked() && !self.may_have_asked && has_power(block) {
             self.may_have_asked = power_bits(block).any(|at| is_long_power(self.bytes, base + at));
         }
     }
@@ -325,7 +283,7 @@ impl Pass<'_> {
         }
         let is_odd = |at: usize| matches!(byte_at(bytes, at), b'%' | b'&' | 0x80..) || is_escape(bytes, at);
         let is_inside = || byte_before(bytes, at).is_ascii_alphanumeric() && !words::is_behind_escape(bytes, at);
-        (three == b'0' && four == b'0')
+        (three == b'0' && four == b'0' && self.screen.table.is_some())
             || (self.screen.looks_for(ContentKind::Iban) && iban::may_start(bytes, at, is_odd) && !is_inside())
     }
 
@@ -350,7 +308,7 @@ impl Pass<'_> {
             (b'\\', b'u') => match unit(at + 2, 4) {
                 // `&`, `'`, `<` and `>`, which many programs escape.
                 Some(0x26 | 0x27 | 0x3c | 0x3e) => touches_digit(at + 6) || byte_at(bytes, at + 6) == b'#',
-                Some(0x80..) if self.screen.table.known_values().have_odd() => true,
+                Some(0x80..) if self.screen.known().is_some_and(KnownValues::have_odd) => true,
                 // Halves of emoji.
                 Some(0xd83c | 0xd83d | 0xdc00..=0xdfff) => touches_digit(at + 6),
                 Some(code) => {
@@ -362,11 +320,7 @@ impl Pass<'_> {
             },
             // The second byte of these is a hexadecimal digit.
             (b'\\', b'b' | b'f') if self.screen.asked.has(ContentKind::Ip) => true,
-            (b'\\', _) => follows_digit(bytes, at),
-            _ => text
-                .get(at..)
-                .and_then(|rest| rest.chars().next())
-                .is_some_and(|c| self.may_matter(find_meaning(c), at..at + c.len_utf8())),
+            _ => follows_digit(bytes, at),
         }
     }
 }
@@ -400,10 +354,10 @@ impl TextScreen<'_> {
         }
         let has_phones = self.looks_for(ContentKind::Phone);
         let has_cards = self.looks_for(ContentKind::Card) && run.may_be_card();
-        let known = self.table.known_values();
+        let known = self.known().filter(|known| known.have_numbers());
         let is_first_phone = || byte_before(bytes, start) == b'+' || phone::may_follow_word(text, start);
-        let may_be_own = run.may_be_own(bytes, start);
-        if !has_cards && !known.have_numbers() && !may_be_own && !run.may_be_grouped(written) {
+        let may_be_own = self.table.is_some() && run.may_be_own(bytes, start);
+        if !has_cards && known.is_none() && !may_be_own && !run.may_be_grouped(written) {
             if has_phones && is_first_phone() {
                 places.push(start);
             }
@@ -421,7 +375,7 @@ impl TextScreen<'_> {
             };
             let is_american = before[1].1 == 3 && before[2].1 == 3 && length == 4;
             let is_phone = || is_american || has_zeros() || (group == 0 && is_first_phone());
-            if (has_phones && is_phone()) || known.may_be_at_digits(bytes, at) {
+            if (has_phones && is_phone()) || known.is_some_and(|known| known.may_be_at_digits(bytes, at)) {
                 places.push(at);
             }
             // The groups of a card are tried once the last of them is there.
@@ -457,7 +411,7 @@ impl TextScreen<'_> {
             if !rest.starts_with(PHONE) {
                 continue;
             }
-            let is_known = rest.get(..8).is_some_and(|start| self.table.starts_number(start));
+            let is_known = rest.get(..8).zip(self.table).is_some_and(|(start, table)| table.starts_number(start));
             let head = text.get(..start).unwrap_or_default();
             let is_like_one = rest.len() >= SHORTEST_NUMBER && ((start == 0 && is_plus) || head.ends_with("00"))
                 || (rest.len() >= FEWEST_CARD_DIGITS && rest.starts_with(CARD));
