@@ -231,6 +231,10 @@ impl<'t> ReadTool<'t> {
             {
                 return Verdict { class: Class::Write, confidence: Confidence::High, reason };
             }
+            // Whoever says no more of a name that reads than that it writes is believed; the hint is said of what sends as well.
+            Some((Class::Write, reason)) if class == Class::Read && self.only_writes() => {
+                return Verdict { class: Class::Write, confidence: Confidence::High, reason };
+            }
             // A class that is critical by the name stays: talk of money must not evade a rule against deleting.
             Some((claimed, reason)) if claimed > class && class < Class::Destructive => {
                 return Verdict { class: claimed, confidence: Confidence::Medium, reason };
@@ -291,6 +295,11 @@ impl<'t> ReadTool<'t> {
     fn is_asked_for_format(&self) -> bool {
         self.tool.arguments.iter().any(|argument| argument.name.eq_ignore_ascii_case("format"))
             && self.claim().is_none_or(|(class, _)| class == Class::Read)
+    }
+
+    /// Whether nothing is left in doubt where its texts or its arguments say that a name for reading writes.
+    fn only_writes(&self) -> bool {
+        self.told.unknown.is_empty() && !self.finds_secret() && self.tool.annotations.read_only != Some(false)
     }
 
     /// Whether more than its texts or its hints say that it does more than read, or they that it destroys something or moves money.

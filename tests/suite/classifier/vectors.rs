@@ -160,9 +160,6 @@ fn what_the_server_says_raises() {
         ("Get anything by executing arbitrary code", Execute),
         ("Charges the customer.", Financial),
         ("Refunds an order.", Financial),
-        ("Creates the user where there is none.", Write),
-        ("Get or create a user.", Write),
-        ("Overwrites the file.", Write),
         ("Gets a user. It will delete the others.", Destructive),
         ("Run a shell command.", Execute),
         ("Executes arbitrary code and gets a user.", Execute),
@@ -178,10 +175,25 @@ fn what_the_server_says_raises() {
         ("User ops: list/get/find/metadata/count/search/read/delete_user. get is short.", Destructive),
         ("Users: list, frobnicate, get", Execute),
         ("User ops: list/frobnicate/delete", Destructive),
-        ("Gets users. Actions: list, set.", Write),
         ("Initialize the connection.", Execute),
     ] {
         assert_class(json!({"name": "get_x", "description": description}), class, Confidence::Medium);
+    }
+    // What is said to write, and no more, is believed of a name that reads: nobody says so of what does not.
+    for description in [
+        "Creates the user where there is none.",
+        "Get or create a user.",
+        "Overwrites the file.",
+        "Gets users. Actions: list, set.",
+    ] {
+        assert_class(json!({"name": "get_x", "description": description}), Write, Confidence::High);
+        // Not where something else is in doubt: the hint is said of what sends as well.
+        for name in ["vaporize_list", "get_password"] {
+            assert_class(json!({"name": name, "description": description}), Write, Confidence::Medium);
+        }
+        let hints = json!({"readOnlyHint": false});
+        let hinted = json!({"name": "get_x", "description": description, "annotations": hints});
+        assert_class(hinted, Write, Confidence::Medium);
     }
     for description in [
         "Gets a user. It does not delete anything.",
@@ -327,7 +339,7 @@ fn what_is_meant_is_told_by_what_is_around_it() {
     assert_eq!(with("aggregate_logs", "Search and count logs.", "pipeline"), Execute);
     assert_eq!(with("blorb_registers", "Get registers.", "address"), Read);
     assert_eq!(with("blorb_registers", "Get registers.", "action"), Execute);
-    assert_eq!(with("get_x", "Get or set it.", "x"), Execute);
+    assert_eq!(with("get_x", "Get or set it.", "x"), Write);
     assert_eq!(with("get_x", "Get it.", "force"), Read);
     assert_eq!(with("create_x", "Create it.", "exclude_from_budget"), Write);
 }
@@ -359,8 +371,6 @@ fn arguments_tell() {
         |properties: Value| json!({"name": "get_x", "inputSchema": {"type": "object", "properties": properties}});
     for (properties, class) in [
         (json!({"force": {"type": "boolean"}}), Execute),
-        (json!({"dryRun": {}}), Write),
-        (json!({"dry_run": true}), Write),
         (json!({"amount": {}, "currency": {}}), Financial),
         (json!({"sql": {}}), Execute),
         (json!({"query": {"description": "The SQL to run"}}), Execute),
@@ -372,12 +382,16 @@ fn arguments_tell() {
         (json!({"webhook_url": {}}), Execute),
         (json!({"deleteAfter": {}}), Destructive),
         (json!({"action": {"enum": ["create", "update", "delete"]}}), Destructive),
-        (json!({"operation": {"enum": ["get", "create"]}}), Write),
         (json!({"method": {"enum": ["GET", "POST", "DELETE"]}}), Destructive),
         (json!({"action": {"anyOf": [{"const": "get"}, {"const": "delete"}]}}), Destructive),
         (json!({"actions": {"type": "array", "items": {"enum": ["get", "delete"]}}}), Destructive),
     ] {
         assert_class(with(properties), class, Confidence::Medium);
+    }
+    for properties in
+        [json!({"dryRun": {}}), json!({"dry_run": true}), json!({"operation": {"enum": ["get", "create"]}})]
+    {
+        assert_class(with(properties), Write, Confidence::High);
     }
     for properties in [
         json!({"query": {"type": "string"}, "code": {"description": "The country's code"}}),
