@@ -21,8 +21,8 @@ use crate::{allocations, lines};
 /// The parts of the program, each with the paths of its functions. The first that fits counts.
 const PARTS: [(&str, &[&str]); 8] = [
     (
-        "digests (SHA-256 without the processor's instructions for it)",
-        &["sha2::", "digest::", "hmac::", "block_buffer::", "ring::", "ring_core_"],
+        "digests (SHA-256 without the processor's instructions for it, and BLAKE3)",
+        &["blake3::", "sha2::", "digest::", "hmac::", "block_buffer::", "ring::", "ring_core_"],
     ),
     ("the strict reader", &["policylayer::wire::strict", "policylayer::wire::text"]),
     ("what a line says: its members, names, ids", &["policylayer::wire::"]),

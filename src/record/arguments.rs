@@ -4,9 +4,6 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-
 use super::chain::Digest;
 use super::text::{write_number, write_text};
 use crate::limits::{MAX_LOGGED_ARGUMENTS, MAX_LOGGED_KEY, MAX_LOGGED_KEYS};
@@ -43,8 +40,7 @@ pub struct ArgumentRecorder(Arc<Recording>);
 struct Recording {
     logged: ArgumentsLogged,
     fetch: Mutex<FetchKey>,
-    /// The state of the HMAC after the key.
-    begun: OnceLock<Hmac<Sha256>>,
+    key: OnceLock<DigestKey>,
 }
 
 type FetchKey = Box<dyn FnMut() -> Option<DigestKey> + Send>;
@@ -67,12 +63,12 @@ impl ArgumentRecorder {
     /// Creates a recorder that keeps as much as `logged` allows. It calls `fetch` until that returns a key; without a
     /// key there is no digest.
     pub fn new(logged: ArgumentsLogged, fetch: Box<dyn FnMut() -> Option<DigestKey> + Send>) -> Self {
-        Self(Arc::new(Recording { logged, fetch: Mutex::new(fetch), begun: OnceLock::new() }))
+        Self(Arc::new(Recording { logged, fetch: Mutex::new(fetch), key: OnceLock::new() }))
     }
 
-    /// Appends what is kept of `arguments`, an object from a line that was already validated.
+    /// Appends what is kept of `arguments`, an object from a line that was already validated, as members of the line.
     pub(super) fn write_arguments(&self, arguments: &str, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"keys\":[");
+        out.extend_from_slice(b"\"keys\":[");
         let mut left_out = 0_u64;
         for (count, written) in view::written_keys(arguments).enumerate() {
             if count >= MAX_LOGGED_KEYS {
@@ -102,7 +98,7 @@ impl ArgumentRecorder {
             out.extend_from_slice(b",\"keys_left_out\":");
             write_number(left_out, out);
         }
-        out.extend_from_slice(b",\"hmac\":");
+        out.extend_from_slice(b",\"mac\":");
         match self.keyed_digest(arguments) {
             Some(digest) => digest.write_half(out),
             None => out.extend_from_slice(b"null"),
@@ -121,20 +117,17 @@ impl ArgumentRecorder {
             ArgumentsLogged::Redacted => write_redacted(arguments, out),
             ArgumentsLogged::Full => out.extend_from_slice(arguments.as_bytes()),
         }
-        out.push(b'}');
     }
 
     fn keyed_digest(&self, arguments: &str) -> Option<Digest> {
-        let mut digest = match self.0.begun.get() {
-            Some(begun) => begun.clone(),
+        let DigestKey(key) = match self.0.key.get() {
+            Some(key) => key,
             None => {
-                let DigestKey(key) = (self.0.fetch.lock().unwrap_or_else(PoisonError::into_inner))()?;
-                let begun = Hmac::new_from_slice(&key).ok()?;
-                self.0.begun.get_or_init(|| begun).clone()
+                let key = (self.0.fetch.lock().unwrap_or_else(PoisonError::into_inner))()?;
+                self.0.key.get_or_init(|| key)
             }
         };
-        digest.update(arguments.as_bytes());
-        Some(Digest(digest.finalize().into_bytes().into()))
+        Some(Digest(blake3::keyed_hash(key, arguments.as_bytes()).into()))
     }
 }
 
@@ -180,7 +173,7 @@ mod tests {
     fn written(logged: ArgumentsLogged, arguments: &str) -> String {
         let mut out = Vec::new();
         ArgumentRecorder::new(logged, Box::new(|| Some(DigestKey([7; 32])))).write_arguments(arguments, &mut out);
-        let text = String::from_utf8(out).unwrap();
+        let text = format!("{{{}}}", String::from_utf8(out).unwrap());
         serde_json::from_str::<&serde_json::value::RawValue>(&text).unwrap();
         text
     }
@@ -188,15 +181,20 @@ mod tests {
     #[test]
     fn of_arguments_only_keys_and_a_keyed_digest_are_kept() {
         let text = written(ArgumentsLogged::Keys, r#"{"email":"bob@example.com","n":1}"#);
-        let digest = {
-            let mut digest: Hmac<Sha256> = Hmac::new_from_slice(&[7; 32]).unwrap();
-            digest.update(br#"{"email":"bob@example.com","n":1}"#);
-            Digest(digest.finalize().into_bytes().into()).to_string()
-        };
-        assert_eq!(text, format!(r#"{{"keys":["email","n"],"hmac":"{}"}}"#, &digest[..32]));
+        // By `b3sum --keyed --length 16`, too.
+        assert_eq!(text, r#"{"keys":["email","n"],"mac":"8272d95c75728dd72f06cac0af10bacb"}"#);
         let mut without = Vec::new();
         ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None)).write_arguments("{}", &mut without);
-        assert_eq!(without, br#"{"keys":[],"hmac":null}"#);
+        assert_eq!(without, br#""keys":[],"mac":null"#);
+    }
+
+    #[test]
+    fn the_digest_is_keyed_blake3() {
+        // The first of its test vectors.
+        let key = DigestKey(*b"whats the Elvish word for friend");
+        let digest = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(move || Some(key))).keyed_digest("");
+        let expected = "92b2b75604ed3c761f9d6f62392c8a9227ad0ea3f09573e783f1498a4ed60d26";
+        assert_eq!(digest.unwrap().to_string(), expected);
     }
 
     #[test]

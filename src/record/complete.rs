@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::GOES_ON;
+use super::{GOES_ON, OWN_ENTRY};
 use super::facts::Outcome;
 use super::read::LineError;
 use crate::wire::method::TOOLS_CALL;
@@ -47,8 +47,8 @@ struct FirstLine<'l> {
 struct NextLine<'l> {
     #[serde(borrow)]
     time: &'l RawValue,
-    #[serde(rename = "outcome")]
-    _outcome: Outcome,
+    #[serde(default, rename = "outcome")]
+    _outcome: Option<Outcome>,
 }
 
 impl LineCompleter {
@@ -122,7 +122,17 @@ const MEMBERS: [(&str, Option<&str>); 18] = [
     ("inputs", None),
     ("traceparent", None),
     ("result", None),
-    ("outcome", Some("null")),
+    ("outcome", Some("\"ok\"")),
+];
+
+/// The members of a line that are what was kept of the arguments, in their order, and their names there.
+const ARGUMENTS: [(&str, &str); 6] = [
+    ("keys", "keys"),
+    ("keys_left_out", "keys_left_out"),
+    ("mac", "blake3"),
+    ("redacted", "redacted"),
+    ("full", "full"),
+    ("bytes", "bytes"),
 ];
 
 /// Returns the line that stands by itself, without its newline. `next` is valid JSON.
@@ -130,29 +140,32 @@ pub(super) fn complete_line(head: &[u8], client: Option<&str>, next: &[u8]) -> O
     let next = str::from_utf8(next).ok()?.trim_end_matches('\n');
     let mut members: Vec<Member<'_>> =
         view::members(next).filter(|member| member.written_key() != "\"time\"").collect();
-    let mut take = |name: &str| {
-        let at = members.iter().position(|member| member.written_key().trim_matches('"') == name)?;
-        Some(members.remove(at).value)
-    };
+    let tool = members.iter().find(|member| inside_key(member) == "tool").and_then(|tool| view::inside(tool.value));
+    let own_entry = tool.map(|tool| format!("\"{OWN_ENTRY}{tool}\""));
+    let mut take = |name: &str| take_member(&mut members, name);
     let mut out = Vec::with_capacity(head.len() + next.len() + 256);
     out.extend_from_slice(head);
     push(&mut out, "call", take("call")?);
     let method = format!("\"{TOOLS_CALL}\"");
+    let arguments = complete_arguments(&mut take);
     for (name, otherwise) in MEMBERS {
         let otherwise = match name {
             "client" => client.or(otherwise),
             "method" => Some(&*method),
+            "rule" => own_entry.as_deref().or(otherwise),
+            "arguments" => arguments.as_deref().or(otherwise),
             _ => otherwise,
         };
         let Some(value) = take(name).or(otherwise) else { continue };
-        match name {
-            "arguments" | "inputs" if value != "null" => push(&mut out, name, &complete_arguments(value)),
-            _ => push(&mut out, name, value),
-        }
+        let inputs = Some(value).filter(|_| name == "inputs").and_then(|value| {
+            let mut inputs: Vec<_> = view::members(value).collect();
+            complete_arguments(&mut |name| take_member(&mut inputs, name))
+        });
+        push(&mut out, name, inputs.as_deref().unwrap_or(value));
     }
     push(&mut out, "duration_ms", take("ms").unwrap_or("null"));
     push(&mut out, "approval", take("approval").unwrap_or("null"));
-    members.iter().for_each(|member| push(&mut out, member.written_key().trim_matches('"'), member.value));
+    members.iter().for_each(|member| push(&mut out, inside_key(member), member.value));
     out.push(b'}');
     Some(out)
 }
@@ -163,13 +176,30 @@ fn push(out: &mut Vec<u8>, name: &str, value: &str) {
     }
 }
 
-/// Gives the digest its whole name.
-fn complete_arguments(arguments: &str) -> String {
-    let members = view::members(arguments).map(|member| {
-        let key = if member.written_key() == "\"hmac\"" { "\"hmac_sha256\"" } else { member.written_key() };
-        format!("{key}:{}", member.value)
-    });
-    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+fn take_member<'l>(members: &mut Vec<Member<'l>>, name: &str) -> Option<&'l str> {
+    let at = members.iter().position(|member| inside_key(member) == name)?;
+    Some(members.remove(at).value)
+}
+
+fn inside_key<'l>(member: &Member<'l>) -> &'l str {
+    member.written_key().trim_matches('"')
+}
+
+/// Makes one member of those of the arguments. The digest that version 0.1.0 made is not in it, and is never left out.
+fn complete_arguments<'l>(take: &mut dyn FnMut(&str) -> Option<&'l str>) -> Option<String> {
+    let mut out = b"{\"keys\":".to_vec();
+    for (short, name) in ARGUMENTS {
+        match (name, take(short)) {
+            ("keys", keys) => out.extend_from_slice(keys?.as_bytes()),
+            ("blake3", digest) => {
+                push(&mut out, "hmac_sha256", "null");
+                push(&mut out, name, digest.unwrap_or("null"));
+            }
+            (name, value) => value.into_iter().for_each(|value| push(&mut out, name, value)),
+        }
+    }
+    out.push(b'}');
+    String::from_utf8(out).ok()
 }
 
 /// Returns the time of a line, which may go on with a block; `None` if it is not a line of the log.
@@ -188,12 +218,15 @@ mod tests {
     fn a_line_that_goes_on_gets_what_its_block_has() {
         let mut completer = LineCompleter::default();
         assert_eq!(completer.complete(FIRST).unwrap(), FIRST);
-        let next = r#"{"call":2,"time":"T2","tool":"a","class":"read","rule":"r","arguments":{"keys":["k"],"hmac":"ab"},"outcome":"ok","ms":0.5}"#;
-        let complete = r#"{"prev":"0","v":2,"time":"T2","session":"s","server":"stub","call":2,"client":{"name":"c"},"direction":"client","method":"tools/call","tool":"a","class":"read","effect":"allow","rule":"r","reason":null,"observed":false,"arguments":{"keys":["k"],"hmac_sha256":"ab"},"outcome":"ok","duration_ms":0.5,"approval":null}"#;
+        let next = r#"{"call":2,"time":"T2","tool":"a","class":"read","rule":"r","keys":["k"],"mac":"ab","ms":0.5}"#;
+        let complete = r#"{"prev":"0","v":2,"time":"T2","session":"s","server":"stub","call":2,"client":{"name":"c"},"direction":"client","method":"tools/call","tool":"a","class":"read","effect":"allow","rule":"r","reason":null,"observed":false,"arguments":{"keys":["k"],"hmac_sha256":null,"blake3":"ab"},"outcome":"ok","duration_ms":0.5,"approval":null}"#;
         assert_eq!(completer.complete(next).unwrap(), complete);
         let other = r#"{"call":3,"time":"T3","lock":null,"method":null,"effect":"deny","rule":"r","reason":"no","later":[1],"outcome":"refused"}"#;
         let complete = r#"{"prev":"0","v":2,"time":"T3","session":"s","server":"stub","call":3,"lock":null,"client":{"name":"c"},"direction":"client","method":null,"tool":null,"class":null,"effect":"deny","rule":"r","reason":"no","observed":false,"arguments":null,"outcome":"refused","duration_ms":null,"approval":null,"later":[1]}"#;
         assert_eq!(completer.complete(other).unwrap(), complete);
+        let own = r#"{"call":4,"time":"T4","tool":"a\"b","full":{"keys":1},"keys":[],"keys_left_out":2,"bytes":9,"inputs":{"keys":["i"],"mac":null},"outcome":"error"}"#;
+        let complete = r#"{"prev":"0","v":2,"time":"T4","session":"s","server":"stub","call":4,"client":{"name":"c"},"direction":"client","method":"tools/call","tool":"a\"b","class":null,"effect":"allow","rule":"tools.a\"b","reason":null,"observed":false,"arguments":{"keys":[],"keys_left_out":2,"hmac_sha256":null,"blake3":null,"full":{"keys":1},"bytes":9},"inputs":{"keys":["i"],"hmac_sha256":null,"blake3":null},"outcome":"error","duration_ms":null,"approval":null}"#;
+        assert_eq!(completer.complete(own).unwrap(), complete);
         assert_eq!(completer.session(), Some("s"));
     }
 

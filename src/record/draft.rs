@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use super::arguments::ArgumentRecorder;
 use super::chain::Digest;
-use super::facts::{Client, Direction, Enforcement, Facts, Outcome};
+use super::facts::{Client, Direction, Enforcement, Facts, Outcome, Subject};
 use super::read::Event;
 use super::text::{
     write_json, write_member, write_milliseconds, write_name, write_number, write_text, write_time_member,
 };
 use super::traceparent::parse_traceparent;
-use super::{Approval, GOES_ON, Moment, RELOAD_RULE, ResultRecord, Under, VERSION};
-use crate::limits::MAX_KEPT_ARGUMENTS;
+use super::{Approval, GOES_ON, Moment, OWN_ENTRY, RELOAD_RULE, ResultRecord, Under, VERSION};
+use crate::limits::{MAX_KEPT_ARGUMENTS, MAX_LOGGED_NAME};
 use crate::policy::Effect;
 use crate::wire::kept_text::KeptText;
 use crate::wire::method::TOOLS_CALL;
+use crate::wire::text::is_plain_ascii;
 
 /// A decision whose outcome is still open. It is handed from place to place, so it is small.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +92,8 @@ impl Draft {
         // No line is so long that it does not fit.
         let here = |text: &[u8]| u32::try_from(text.len()).unwrap_or(u32::MAX);
         let start = here(&text);
-        write_decision(facts.effect, facts.rule, facts.reason, &mut text);
+        let rule = Some(facts.rule).filter(|rule| !is_own_entry(rule, facts.subject));
+        write_decision(facts.effect, rule, facts.reason, &mut text);
         let decision = start..here(&text);
         if facts.enforcement == Enforcement::Observed {
             text.extend_from_slice(b",\"observed\":true");
@@ -162,7 +164,7 @@ impl Draft {
     /// Returns the draft with another decision about the same message.
     pub fn with_decision(mut self, effect: Effect, rule: &str, reason: Option<&str>) -> Self {
         let mut decided = Vec::new();
-        write_decision(effect, rule, reason, &mut decided);
+        write_decision(effect, Some(rule), reason, &mut decided);
         self.0.redecided = Some(decided.into());
         self
     }
@@ -214,8 +216,7 @@ impl Draft {
 }
 
 impl Decided {
-    fn write_arguments(&self, member: &[u8], kept: &Kept, out: &mut Vec<u8>) {
-        out.extend_from_slice(member);
+    fn write_arguments(&self, kept: &Kept, out: &mut Vec<u8>) {
         match kept {
             Kept::Written(written) => out.extend_from_slice(written),
             Kept::AsSent(sent) => self.recorder.write_arguments(sent, out),
@@ -235,12 +236,21 @@ fn write_subject(facts: &Facts<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a decision, without what it is almost always: that the message passes, for no stated reason.
-fn write_decision(effect: Effect, rule: &str, reason: Option<&str>, out: &mut Vec<u8>) {
+/// Whether a rule is the entry of the tool itself, by which nearly every call is decided: its name is in the line already. Of what is
+/// written with escapes that is not looked at.
+fn is_own_entry(rule: &str, subject: Option<Subject<'_>>) -> bool {
+    let name = rule.strip_prefix(OWN_ENTRY).filter(|name| name.len() <= MAX_LOGGED_NAME && is_plain_ascii(name.as_bytes()));
+    name.is_some_and(|name| subject == Some(Subject::Tool(name)))
+}
+
+/// Writes a decision, without what it is almost always: that the message passes, for no stated reason, by the tool's own entry.
+fn write_decision(effect: Effect, rule: Option<&str>, reason: Option<&str>, out: &mut Vec<u8>) {
     if effect != Effect::Allow {
         write_member("effect", Some(effect.as_str()), out);
     }
-    write_member("rule", Some(rule), out);
+    if rule.is_some() {
+        write_member("rule", rule, out);
+    }
     if reason.is_some() {
         write_member("reason", reason, out);
     }
@@ -309,19 +319,21 @@ impl LogEntry {
             write_member("direction", Some(draft.direction.as_str()), out);
         }
         self.write_decided(out);
-        let inputs = draft.inputs.as_deref();
-        for (member, kept) in [(&b",\"arguments\":"[..], draft.arguments.as_ref()), (b",\"inputs\":", inputs)] {
-            if let Some(kept) = kept {
-                draft.write_arguments(member, kept, out);
-            }
+        if let Some(arguments) = &draft.arguments {
+            out.push(b',');
+            draft.write_arguments(arguments, out);
+        }
+        if let Some(inputs) = &draft.inputs {
+            out.extend_from_slice(b",\"inputs\":{");
+            draft.write_arguments(inputs, out);
+            out.push(b'}');
         }
         if let Some(result) = &draft.result {
             out.extend_from_slice(b",\"result\":");
             write_json(result, out);
         }
-        match self.outcome {
-            Outcome::Ok => out.extend_from_slice(b",\"outcome\":\"ok\""),
-            other => write_member("outcome", Some(other.as_str()), out),
+        if self.outcome != Outcome::Ok {
+            write_member("outcome", Some(self.outcome.as_str()), out);
         }
         if let Some(took) = self.took {
             out.extend_from_slice(b",\"ms\":");

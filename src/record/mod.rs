@@ -37,6 +37,9 @@ pub const VERSION: u64 = 2;
 /// How a line begins that goes on with the block of the line before it, and has only what is its own.
 const GOES_ON: &[u8] = b"{\"call\":";
 
+/// What stands before a tool's name in the rule that is its own entry.
+const OWN_ENTRY: &str = "tools.";
+
 /// The rule that refuses messages that break the protocol; no policy can name a rule so.
 pub const PROTOCOL_RULE: &str = "protocol";
 
@@ -260,7 +263,7 @@ mod tests {
         let traceparent = r#""00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01""#;
         let line = write(&Facts { inputs: Some(r#"{"to":1}"#), traceparent: Some(traceparent), ..read });
         let members = format!(
-            r#""arguments":null,"inputs":{{"keys":["to"],"hmac_sha256":null}},"traceparent":{traceparent},"outcome""#
+            r#""arguments":null,"inputs":{{"keys":["to"],"hmac_sha256":null,"blake3":null}},"traceparent":{traceparent},"outcome""#
         );
         assert!(line.contains(&members), "{line}");
         assert!(!write(&Facts { traceparent: Some("\"x\""), ..read }).contains("traceparent"));

@@ -142,8 +142,10 @@ pub struct RecordedArguments<'l> {
     /// The number of further keys.
     #[serde(default)]
     pub keys_left_out: u64,
-    /// The keyed digest, in hexadecimal digits.
+    /// The keyed digest, in hexadecimal digits, as version 0.1.0 made it.
     pub hmac_sha256: Option<String>,
+    /// The keyed digest since then.
+    pub blake3: Option<String>,
     /// Their structure.
     #[serde(borrow)]
     pub redacted: Option<&'l RawValue>,

@@ -94,7 +94,7 @@ fn every_decision_of_a_session_is_one_line() {
         assert_eq!(line["session"], lines[0]["session"]);
         assert_eq!(line["client"], json!({"name": "a", "version": "1"}));
         assert_eq!(line["arguments"]["keys"], json!(["email"]));
-        assert_eq!(line["arguments"]["hmac_sha256"], lines[0]["arguments"]["hmac_sha256"], "the same arguments");
+        assert_eq!(line["arguments"]["blake3"], lines[0]["arguments"]["blake3"], "the same arguments");
         assert!(!line.to_string().contains("bob@"), "an address is in the log");
     }
     assert_verified(wrapped.home.path());

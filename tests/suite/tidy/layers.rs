@@ -122,8 +122,9 @@ const STD_MACROS: [&str; 15] = [
 const IO_MACROS: [&str; 7] = ["print", "println", "eprint", "eprintln", "dbg", "asm", "global_asm"];
 
 /// The crates that the core may use: they compute.
-const CRATES: [&str; 21] = [
+const CRATES: [&str; 22] = [
     "annotate_snippets",
+    "blake3",
     "granit_parser",
     "hmac",
     "jiff",
