@@ -195,32 +195,30 @@ impl Engine {
     }
 
     fn read_client_line(&mut self, line: &[u8], turn: &mut Turn<'_>) {
-        let message = self
-            .reader
-            .read_line(line, StrictDepth::EVERYTHING)
-            .and_then(|envelope| Ok((Message::from_envelope(&envelope)?, envelope.call)));
-        let handled = message.and_then(|(message, call)| match message {
-            Message::Request { id, key, method, params } => self.handle_client_request(
-                ClientRequest { id, key, method: &method, params, call, line, received: Received::Now },
-                turn,
-            ),
-            Message::Notification { method, params } => {
-                self.handle_client_notification(&method, params, turn);
-                Ok(())
-            }
-            Message::Response { id, key, answer, .. } => {
-                if !self.handle_dialogue_answer(&key, answer, turn) {
-                    self.handle_client_response(id, &key, answer, turn);
-                }
-                Ok(())
-            }
-        });
-        if let Err(fault) = handled {
+        if let Err(fault) = self.handle_client_message(line, turn) {
             let code = if fault.is_parse_error() { ErrorCode::Parse } else { ErrorCode::InvalidRequest };
             let (skim, why) = (skim_line(line), describe_fault("message", &fault));
             self.refuse_client_line(&skim, message::find_traceparent(line), &why, turn);
             self.send_error(self.id_to_answer(&skim), code, &why, turn);
         }
+    }
+
+    fn handle_client_message(&mut self, line: &[u8], turn: &mut Turn<'_>) -> Result<(), Fault> {
+        let envelope = self.reader.read_line(line, StrictDepth::EVERYTHING)?;
+        match Message::from_envelope(&envelope)? {
+            Message::Request { id, key, method, params } => {
+                let (call, received) = (envelope.call, Received::Now);
+                let request = ClientRequest { id, key, method: &method, params, call, line, received };
+                return self.handle_client_request(request, turn);
+            }
+            Message::Notification { method, params } => self.handle_client_notification(&method, params, turn),
+            Message::Response { id, key, answer, .. } => {
+                if !self.handle_dialogue_answer(&key, answer, turn) {
+                    self.handle_client_response(id, &key, answer, turn);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Handles a line from the client that was longer than `max` bytes and was skipped.
@@ -248,7 +246,7 @@ impl Engine {
         if let Some(message) = envelope.as_ref().ok().and_then(|envelope| self.leave_out_members(envelope, turn)) {
             return self.read_server_line(&message, &mut turn.for_message(message.trim_ascii_end()));
         }
-        match envelope.and_then(|envelope| Message::from_envelope(&envelope)) {
+        match envelope.as_ref().map_err(Fault::clone).and_then(Message::from_envelope) {
             Ok(Message::Request { id, key, method, params }) => match self.hide_in_request(line, params) {
                 Ok(hidden) => {
                     turn.set_instead(hidden);

@@ -59,9 +59,7 @@ impl Recorder {
         let keyed = self.keyed.as_ref()?;
         self.decided += 1;
         let made = Moment { number: self.decided, unix: turn.now.unix, session: turn.now.session };
-        let mut draft = before.again(arguments, self.client.as_ref(), keyed, made);
-        draft.set_under(Arc::clone(&self.under));
-        Some(draft)
+        Some(before.again(arguments, self.client.as_ref(), keyed, (made, Arc::clone(&self.under))))
     }
 
     /// Drafts the record of a person's answer to the question about a call that was answered before.

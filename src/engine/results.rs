@@ -33,12 +33,14 @@ impl Engine {
     /// Reads a line of the server. Where results have rules, it is read to its depth once; what parsers read differently further
     /// in matters only to those.
     pub(super) fn read_envelope<'l>(&mut self, line: &'l [u8]) -> Result<Envelope<'l>, Fault> {
-        let whole = match self.policy.has_result_rules() {
-            true => self.reader.read_line(line, StrictDepth::EVERYTHING).ok(),
-            false => None,
-        };
-        self.is_read_whole = whole.is_some();
-        whole.map_or_else(|| self.reader.read_line(line, StrictDepth::ENVELOPE), Ok)
+        self.is_read_whole = false;
+        if self.policy.has_result_rules()
+            && let Ok(whole) = self.reader.read_line(line, StrictDepth::EVERYTHING)
+        {
+            self.is_read_whole = true;
+            return Ok(whole);
+        }
+        self.reader.read_line(line, StrictDepth::ENVELOPE)
     }
 
     /// Returns a message of the server without the members that the protocol does not know, if it has some and results have

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::{GOES_ON, OWN_ENTRY};
 use super::facts::Outcome;
 use super::read::LineError;
+use super::{GOES_ON, OWN_ENTRY};
 use crate::wire::method::TOOLS_CALL;
 use crate::wire::view::{self, Member};
 

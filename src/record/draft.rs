@@ -128,13 +128,13 @@ impl Draft {
         draft
     }
 
-    /// Returns the draft of a call like this one, with other arguments.
+    /// Returns the draft of a call like this one, with other arguments, made under what is in force now.
     pub(crate) fn again(
         &self,
         arguments: &str,
         client: Option<&Client>,
         keyed: &ArgumentRecorder,
-        made: Moment,
+        (made, under): (Moment, Arc<Under>),
     ) -> Self {
         Self(Box::new(Decided {
             members: Arc::clone(&self.0.members),
@@ -149,7 +149,7 @@ impl Draft {
             passed_on: made.session,
             approval: None,
             result: None,
-            under: Arc::clone(&self.0.under),
+            under,
             always_names_policy: false,
         }))
     }
@@ -239,7 +239,8 @@ fn write_subject(facts: &Facts<'_>, out: &mut Vec<u8>) {
 /// Whether a rule is the entry of the tool itself, by which nearly every call is decided: its name is in the line already. Of what is
 /// written with escapes that is not looked at.
 fn is_own_entry(rule: &str, subject: Option<Subject<'_>>) -> bool {
-    let name = rule.strip_prefix(OWN_ENTRY).filter(|name| name.len() <= MAX_LOGGED_NAME && is_plain_ascii(name.as_bytes()));
+    let name =
+        rule.strip_prefix(OWN_ENTRY).filter(|name| name.len() <= MAX_LOGGED_NAME && is_plain_ascii(name.as_bytes()));
     name.is_some_and(|name| subject == Some(Subject::Tool(name)))
 }
 

@@ -8,22 +8,23 @@
 //! It takes one pass, no recursion, and after the first few lines no allocation. serde_json cannot do this: it refuses
 //! lone surrogates and numbers that overflow, and it does not see duplicates without building values.
 
+mod envelope;
 mod level;
 mod members;
 mod scalar;
 mod string;
+mod usual;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
 use super::text::push_decoded;
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
+pub use envelope::{ENVELOPE_KEYS, Envelope};
 use level::{KeyPlace, Level, LevelKind};
 use members::CALL_MEMBER_KEYS;
 pub use members::{CallMembers, KeyMarks};
 use string::Spelling;
-
-/// The keys of a JSON-RPC message.
-pub const ENVELOPE_KEYS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+use usual::{USUAL_CONTENT, Usual};
 
 /// In which objects of a line duplicate keys and NULs are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,45 +39,6 @@ impl StrictDepth {
     pub const LIST: Self = Self(4);
     /// Down to the files of a skill in a list: message, result, list, skill, its list, file.
     pub const SKILLS: Self = Self(6);
-}
-
-/// The members of the outermost object that the protocol knows, each as written in the line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Envelope<'l> {
-    /// The version.
-    pub jsonrpc: Option<&'l str>,
-    /// The id.
-    pub id: Option<&'l str>,
-    /// The method, with its quotes.
-    pub method: Option<&'l str>,
-    /// The parameters.
-    pub params: Option<&'l str>,
-    /// The result of a response.
-    pub result: Option<&'l str>,
-    /// The error of a response.
-    pub error: Option<&'l str>,
-    /// Which keys the result or the error can have.
-    pub inner_keys: KeyMarks,
-    /// The members of the parameters that nearly all calls have.
-    pub call: CallMembers<'l>,
-    /// Whether it has members that the protocol does not know.
-    pub has_others: bool,
-}
-
-impl Envelope<'_> {
-    /// Whether it has members that a message of its kind does not have.
-    pub fn has_strange_members(&self) -> bool {
-        self.has_others || (self.method.is_none() && self.params.is_some())
-    }
-
-    /// Writes it as a line, without those.
-    pub fn to_line(&self) -> Vec<u8> {
-        let params = self.params.filter(|_| self.method.is_some());
-        let members = [self.jsonrpc, self.id, self.method, params, self.result, self.error];
-        let members =
-            ENVELOPE_KEYS.iter().zip(members).filter_map(|(key, value)| Some(format!("\"{key}\":{}", value?)));
-        format!("{{{}}}\n", members.collect::<Vec<_>>().join(",")).into_bytes()
-    }
 }
 
 /// Up to this many keys, duplicates are found by comparing each pair; beyond it, by sorting.
@@ -116,7 +78,9 @@ impl Reader {
     }
 
     fn start_scan<'l>(&mut self, text: &'l str, depth: StrictDepth, outermost: Outermost) -> Scan<'_, 'l> {
-        self.levels.resize(MAX_DEPTH, Level::OUTSIDE);
+        if self.levels.len() < MAX_DEPTH {
+            self.levels.resize(MAX_DEPTH, Level::OUTSIDE);
+        }
         self.keys.clear();
         self.arena.clear();
         self.has_lone_surrogate = false;
@@ -233,10 +197,19 @@ impl<'l> Scan<'_, 'l> {
         let (mut level, mut depth) = (Level::OUTSIDE, 0);
         let (mut at, mut byte) = (at, self.byte(at));
         loop {
-            if level.kind == LevelKind::Object {
+            let is_member = depth == 1 && level.kind == LevelKind::Object;
+            let usual = if is_member { self.find_usual_member(at) } else { None };
+            let mut is_whole = false;
+            if let Some(Usual { place, key, length }) = usual {
+                is_whole = length > key;
+                let (start, first) = if is_whole { (at + key, b'"') } else { self.skip_blanks(at + key) };
+                self.member = (place, start);
+                (at, byte) = (if is_whole { at + length } else { start }, first);
+            } else if level.kind == LevelKind::Object {
                 (at, byte) = self.scan_key(at, byte, depth, &mut level)?;
             }
             match byte {
+                _ if is_whole => {}
                 // Nearly all values are strings and containers.
                 _ if byte == b'"' => at = self.scan_string(at)? + 1,
                 b'{' | b'[' => {
@@ -253,7 +226,17 @@ impl<'l> Scan<'_, 'l> {
                         // There are fewer keys than a key's place can tell.
                         level = Level { kind, keys: self.reader.keys.len() as u32, lengths: 0 };
                         depth += 1;
-                        continue;
+                        if depth != 2 || kind == LevelKind::Array || !self.is_usual_content(at) {
+                            continue;
+                        }
+                        for kind in [LevelKind::Array, LevelKind::Object] {
+                            if let Some(outer) = self.reader.levels.get_mut(depth) {
+                                *outer = level;
+                            }
+                            (level, depth) = (Level { kind, ..level }, depth + 1);
+                        }
+                        self.inner_keys.add(b"content");
+                        at = self.scan_string(at + USUAL_CONTENT.len() - 1)?;
                     }
                     at += 1;
                 }
@@ -295,6 +278,17 @@ impl<'l> Scan<'_, 'l> {
             return Err(self.unexpected(at));
         }
         let start = at + 1;
+        if depth == 2
+            && self.member.0 == PARAMS
+            && let Some((place, length)) = self.find_usual_param(start)
+        {
+            if depth <= self.depth.0 {
+                self.remember_key(start, start + length, Spelling::Plain, level)?;
+            }
+            let (at, byte) = self.skip_blanks(start + length + 2);
+            self.inner = (place, at);
+            return Ok((at, byte));
+        }
         let (end, spelling) = match self.short_string_end(start) {
             Some(end) => (end, Spelling::Plain),
             None => self.scan_other_string(start)?,
@@ -328,7 +322,15 @@ impl<'l> Scan<'_, 'l> {
     #[inline]
     fn find_member(&mut self, (start, end): (usize, usize), spelling: Spelling, level: &mut Level) -> Scanned<usize> {
         let written = self.bytes.get(start..end).unwrap_or_default();
-        let place = ENVELOPE_KEYS.iter().position(|name| name.as_bytes() == written);
+        let place = match written {
+            b"jsonrpc" => Some(0),
+            b"id" => Some(1),
+            b"method" => Some(2),
+            b"params" => Some(PARAMS),
+            b"result" => Some(RESULT),
+            b"error" => Some(ERROR),
+            _ => None,
+        };
         match place.filter(|place| self.outermost == Outermost::Message && self.members.get(*place) == Some(&None)) {
             Some(place) => Ok(place),
             None => self.find_other_member((start, end), spelling, level),
@@ -362,8 +364,14 @@ impl<'l> Scan<'_, 'l> {
     #[inline]
     fn find_param(&self, start: usize, end: usize) -> usize {
         let written = self.bytes.get(start..end).unwrap_or_default();
-        let place = CALL_MEMBER_KEYS.iter().position(|name| name.as_bytes() == written);
-        OTHER + 1 + place.unwrap_or(CALL_MEMBER_KEYS.len())
+        OTHER
+            + 1
+            + match written {
+                b"name" => 0,
+                b"arguments" => 1,
+                b"_meta" => 2,
+                _ => CALL_MEMBER_KEYS.len(),
+            }
     }
 
     #[inline]
@@ -448,8 +456,10 @@ impl<'l> Scan<'_, 'l> {
     }
 
     fn forget_keys(&mut self, start: usize) {
-        self.reader.keys.truncate(start);
-        if start == 0 {
+        if self.reader.keys.len() > start {
+            self.reader.keys.truncate(start);
+        }
+        if start == 0 && !self.reader.arena.is_empty() {
             self.reader.arena.clear();
         }
     }
@@ -476,13 +486,19 @@ impl<'l> Scan<'_, 'l> {
 
     /// Returns where the next byte is that is no blank, and that byte.
     #[inline]
-    fn skip_blanks(&self, mut at: usize) -> (usize, u8) {
-        loop {
-            match self.byte(at) {
-                b' ' | b'\t' => at += 1,
-                byte => return (at, byte),
-            }
+    fn skip_blanks(&self, at: usize) -> (usize, u8) {
+        match self.byte(at) {
+            byte if byte > b' ' => (at, byte),
+            _ => self.skip_some_blanks(at),
         }
+    }
+
+    #[inline(never)]
+    fn skip_some_blanks(&self, mut at: usize) -> (usize, u8) {
+        while let b' ' | b'\t' = self.byte(at) {
+            at += 1;
+        }
+        (at, self.byte(at))
     }
 
     /// Returns the byte at `at`. At the end it is a NUL, which is nowhere expected.
@@ -541,6 +557,80 @@ mod tests {
             assert_eq!((call.name, call.arguments, call.is_whole), (name, arguments, is_whole), "{params}");
             let unjudged = Reader::default().read_line(line.as_bytes(), StrictDepth::ENVELOPE).unwrap();
             assert!(!unjudged.call.is_whole, "{params}");
+        }
+    }
+
+    /// What is compared as a whole is read as what is written a little otherwise, byte by byte.
+    #[test]
+    fn usual_members_are_read_like_all_others() {
+        const CALL: [&str; 4] = [
+            r#""jsonrpc":"2.0""#,
+            r#""id":17"#,
+            r#""method":"tools/call""#,
+            r#""params":{"name":"a","arguments":{"arguments":1,"name":2}}"#,
+        ];
+        const ANSWER: &str = r#""result":{"content":[{"type":"text","text":"a\"}"}],"isError":false}"#;
+        let unusual = |member: &str| member.replacen(':', " : ", 1).replace(":[{", ": [ {").replace("e\":", "e\" :");
+        for first in 0..4 {
+            let usual: Vec<&str> = (0..4).map(|n| CALL[(first + n) % 4]).collect();
+            let other: Vec<String> = usual.iter().map(|member| unusual(member)).collect();
+            let (usual, other) = (format!("{{{}}}", usual.join(",")), format!("{{ {} }}", other.join(" ,")));
+            let (one, other) = (read(&usual).unwrap(), read(&other).unwrap());
+            assert_eq!((one.jsonrpc, one.id, one.method), (other.jsonrpc, other.id, other.method));
+            assert_eq!((one.jsonrpc, one.id, one.method), (Some("\"2.0\""), Some("17"), Some("\"tools/call\"")));
+            assert_eq!((one.call.name, one.call.is_whole), (other.call.name, other.call.is_whole));
+            assert_eq!(one.call.arguments, Some(r#"{"arguments":1,"name":2}"#));
+        }
+        let mut all = CALL.to_vec();
+        all.push(ANSWER);
+        for member in &all {
+            let name = member.split('"').nth(1).unwrap();
+            let unusual = unusual(member);
+            for (one, other) in [(*member, &*unusual), (&*unusual, *member), (*member, *member)] {
+                assert_eq!(read(&format!("{{{one},{other}}}")), Err(Fault::Duplicate(name.into())), "{one} {other}");
+            }
+            let look_alike = format!("{{{member},{}}}", member.replacen(name, &name.to_uppercase(), 1));
+            assert!(matches!(read(&look_alike), Err(Fault::LookAlike { .. })), "{look_alike}");
+            for end in 1..member.len() {
+                assert!(read(&format!("{{{}", &member[..end])).is_err(), "{member} up to {end}");
+            }
+            // Inside another member they are nothing but its value.
+            assert!(read(&format!("{{\"x\":{{{member}}}}}")).unwrap().jsonrpc.is_none());
+        }
+        assert_eq!(read(r#"{"params":{"name":"a","name":"b"}}"#), Err(Fault::Duplicate("name".into())));
+        assert_eq!(read(r#"{"params":{"n\u0061me":"a","name":"b"}}"#), Err(Fault::Duplicate("name".into())));
+    }
+
+    #[test]
+    fn a_usual_result_is_read_as_it_is_judged() {
+        let read = |line: &str, judged| {
+            let read = Reader::default().read_line(line.as_bytes(), judged);
+            read.map(|envelope| (envelope.result.map(str::to_owned), envelope.inner_keys))
+        };
+        let result = |rest: &str| format!(r#"{{"id":1,"result":{{"content":[{{"type":"text","text":{rest}}}"#);
+        for (rest, of_envelope, of_list) in [
+            (r#""a"}],"isError":true}"#, true, true),
+            (r#""a","text":"b"}]}"#, true, false),
+            (r#""a"}],"content":[]}"#, true, false),
+            (r#""a"},{"text":1,"text":2}]}"#, true, false),
+            (r#""a\"}]}"#, false, false),
+            (r#""a"]}}"#, false, false),
+            (r#""a"}}"#, false, false),
+            (r#"1}]}"#, true, true),
+        ] {
+            let array = result(rest).replace("\"result\":{", "\"result\":[");
+            assert!(read(&array, StrictDepth::ENVELOPE).is_err(), "{array}");
+            assert!(read(&array.replace("}]}", "}]]"), StrictDepth::ENVELOPE).is_err(), "{array}");
+            let (usual, other) = (result(rest), result(rest).replace(":[{", ": [{"));
+            for (judged, passes) in [(StrictDepth::ENVELOPE, of_envelope), (StrictDepth::LIST, of_list)] {
+                let (one, other) = (read(&usual, judged), read(&other, judged));
+                assert_eq!((one.is_ok(), other.is_ok()), (passes, passes), "{usual}");
+                if let (Ok(one), Ok(other)) = (one, other) {
+                    assert_eq!(one.0.map(|text| text.replace(":[{", ": [{")), other.0);
+                    assert_eq!(one.1, other.1);
+                    assert!(one.1.may_have("content"));
+                }
+            }
         }
     }
 

@@ -101,8 +101,18 @@ pub(crate) fn is_plain_ascii(bytes: &[u8]) -> bool {
 /// Returns what is left of a text beside its words, with `-` behind it.
 #[inline]
 fn pad_word(rest: &[u8]) -> [u8; 8] {
-    const PLAIN: u64 = u64::from_le_bytes([b'-'; 8]);
-    rest.iter().rev().fold(PLAIN, |word, byte| word << 8 | u64::from(*byte)).to_le_bytes()
+    let mut word = [b'-'; 8];
+    let (pairs, last) = rest.as_chunks::<2>();
+    match *pairs {
+        [] => {}
+        [one] => (word[0], word[1]) = (one[0], one[1]),
+        [one, two] => (word[0], word[1], word[2], word[3]) = (one[0], one[1], two[0], two[1]),
+        [one, two, three, ..] => word = [one[0], one[1], two[0], two[1], three[0], three[1], b'-', b'-'],
+    }
+    if let ([byte], Some(place)) = (last, word.get_mut(2 * pairs.len())) {
+        *place = *byte;
+    }
+    word
 }
 
 /// Whether a key as written is of printable ASCII, without escapes or blanks. Reads eight bytes at a time.
