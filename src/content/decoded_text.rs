@@ -13,7 +13,7 @@ use std::ops::Range;
 use unicode_general_category::{GeneralCategory, get_general_category};
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::runs::has_byte;
+use super::runs::{find_byte, has_byte};
 use crate::visible::is_invisible;
 
 pub(super) struct TextReading<'t> {
@@ -100,8 +100,7 @@ pub(crate) fn read_decoded(text: &str) -> Option<(String, Vec<Edit>)> {
     let (mut read, mut edits) = (String::with_capacity(text.len()), Vec::new());
     // Up to where the text is read, and where it is looked at.
     let (mut at, mut start) = (0, 0);
-    let may_begin = |byte: &u8| MAY_BE_SPECIAL[usize::from(*byte)];
-    while let Some(length) = text.as_bytes().iter().skip(start).position(may_begin) {
+    while let Some(length) = find_byte(text.as_bytes().get(start..).unwrap_or_default(), may_be_special) {
         start += length;
         let (meaning, length) = read_special(text.get(start..).unwrap_or_default());
         let end = start + length.max(1);
@@ -123,15 +122,11 @@ pub(crate) fn read_decoded(text: &str) -> Option<(String, Vec<Edit>)> {
     Some((read, edits))
 }
 
-/// Which bytes may begin what a program takes for another thing.
-static MAY_BE_SPECIAL: [bool; 256] = {
-    let (mut may_be, mut byte) = ([false; 256], 0);
-    while byte < may_be.len() {
-        may_be[byte] = matches!(byte as u8, b'\\' | b'%' | b'&') || may_begin_odd(byte as u8);
-        byte += 1;
-    }
-    may_be
-};
+/// Whether a byte may begin what a program takes for another thing.
+#[inline(always)]
+fn may_be_special(byte: u8) -> bool {
+    (byte == b'\\') | (byte == b'%') | (byte == b'&') | may_begin_odd(byte)
+}
 
 #[inline(always)]
 fn is_special(byte: u8) -> bool {

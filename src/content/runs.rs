@@ -14,6 +14,17 @@ pub(super) fn has_byte(bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> bool {
         || rest.iter().any(|byte| is_kind(*byte))
 }
 
+/// Where the first byte is that is of a kind. They often stand close together.
+#[inline]
+pub(super) fn find_byte(bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> Option<usize> {
+    const NEAR: usize = 16;
+    let (blocks, _) = bytes.as_chunks::<NEAR>();
+    let is_none = |block: &&[u8; NEAR]| !block.iter().fold(false, |any, byte| any | is_kind(*byte));
+    let passed = blocks.iter().take_while(is_none).count() * NEAR;
+    let rest = bytes.get(passed..).unwrap_or_default();
+    rest.iter().position(|byte| is_kind(*byte)).map(|at| passed + at)
+}
+
 /// Whether two bytes in a row are of a kind.
 #[inline]
 pub(super) fn has_pair(bytes: &[u8], is_kind: impl Fn(u8, u8) -> bool) -> bool {

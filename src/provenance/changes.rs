@@ -5,9 +5,6 @@ use std::ops::Range;
 use super::rarity::{WORD, class_of, is_letter_or_digit};
 use super::shingles::SHARED;
 
-/// How far from a change the longest value without blanks in a word may begin or end: an account number in groups.
-const REACH: usize = 64;
-
 /// How far letters and digits are looked for.
 const FAR: usize = 1024;
 
@@ -20,49 +17,96 @@ pub(super) fn is_changed(range: &Range<usize>, changes: &[Range<usize>]) -> bool
     changes.get(next).is_some_and(|change| change.start <= range.end + SIGN)
 }
 
-/// Returns the ranges of a text with all words, numbers and copied runs that reach into a change. They end between words.
-pub(super) fn find_regions(text: &str, changes: &[Range<usize>]) -> Vec<Range<usize>> {
+/// Returns those of the changes, which are in their order, that a range has or that stand beside it.
+pub(super) fn changes_of<'c>(range: &Range<usize>, changes: &'c [Range<usize>]) -> &'c [Range<usize>] {
+    let first = changes.partition_point(|change| change.end + SIGN < range.start);
+    let changes = changes.get(first..).unwrap_or_default();
+    let count = changes.iter().take_while(|change| change.start <= range.end + SIGN).count();
+    changes.get(..count).unwrap_or_default()
+}
+
+/// Returns the ranges of a text with all words and numbers that reach into a change. They end between words.
+pub(super) fn find_word_regions(text: &str, changes: &[Range<usize>]) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
-    let is_word = |byte: u8| class_of(byte) & WORD != 0;
     let mut regions: Vec<Range<usize>> = Vec::new();
-    let mut changes = changes.iter().peekable();
-    while let Some(change) = changes.next() {
-        let mut end = change.end;
-        while let Some(next) = changes.next_if(|next| next.start <= end + REACH) {
-            end = end.max(next.end);
+    for change in changes {
+        // The last one goes as far as anything that reaches into it.
+        if regions.last().is_some_and(|last| change.end <= last.end) {
+            continue;
         }
         let known = regions.last().map_or(0, |last| last.end);
-        // What was passed over before is not passed over again.
-        let start = change.start.max(known);
-        let before = bytes.get(known..start).unwrap_or_default();
-        let start = known
-            + find_far(before.iter().rev()).map_or(0, |far| {
-                let before = before.get(..before.len().saturating_sub(far)).unwrap_or_default();
-                before.iter().rposition(|byte| !is_word(*byte)).map_or(0, |last| last + 1)
-            });
-        let end = end.max(known);
-        let behind = bytes.get(end..).unwrap_or_default();
-        let end = find_far(behind.iter()).map_or(bytes.len(), |far| {
-            let word = behind.iter().skip(far).position(|byte| !is_word(*byte));
-            word.map_or(bytes.len(), |length| end + far + length)
-        });
-        match regions.last_mut().filter(|last| start <= last.end) {
-            Some(last) => last.end = end,
-            None => regions.push(start..end),
-        }
+        let before = bytes.get(known..change.start.max(known)).unwrap_or_default();
+        let behind = bytes.get(change.end..).unwrap_or_default();
+        let start = known + before.len() - reach_of_words(before.iter().rev());
+        add_region(&mut regions, start..change.end + reach_of_words(behind.iter()));
     }
     regions
 }
 
-/// Returns how many bytes are as far as any value reaches, and have the letters and digits of any run; `None` if they are not near.
-fn find_far<'b>(bytes: impl Iterator<Item = &'b u8>) -> Option<usize> {
-    let mut letters = 0;
+/// Returns the ranges of a text with all copied runs that reach into a change.
+pub(super) fn find_run_regions(text: &str, changes: &[Range<usize>]) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut regions: Vec<Range<usize>> = Vec::new();
+    let mut changes = changes.iter().peekable();
+    while let Some(change) = changes.next() {
+        let mut end = change.end;
+        while let Some(next) = changes.next_if(|next| next.start <= end + SHARED) {
+            end = end.max(next.end);
+        }
+        let before = bytes.get(..change.start).unwrap_or_default();
+        let behind = bytes.get(end..).unwrap_or_default();
+        let start = change.start - reach_of_runs(before.iter().rev());
+        let end = end + reach_of_runs(behind.iter());
+        add_region(&mut regions, text.floor_char_boundary(start)..text.ceil_char_boundary(end));
+    }
+    regions
+}
+
+/// Adds a region behind the others, or to the last ones where they meet.
+fn add_region(regions: &mut Vec<Range<usize>>, mut region: Range<usize>) {
+    while let Some(last) = regions.pop_if(|last| region.start <= last.end) {
+        region = region.start.min(last.start)..region.end.max(last.end);
+    }
+    regions.push(region);
+}
+
+/// Returns how far the word goes on that bytes begin with, and those behind it that may belong to one number with it.
+fn reach_of_words<'b>(mut bytes: impl Iterator<Item = &'b u8> + Clone) -> usize {
+    /// The longest that stands between the words of one number: `) `.
+    const GAP: usize = 2;
+    let is_word = |byte: &&u8| class_of(**byte) & WORD != 0;
+    let is_gap = |byte: &&u8| matches!(**byte, b' ' | b'(' | b')' | b',');
+    let (mut reach, mut gap) = (0, 0);
+    loop {
+        let (mut length, mut has_digit, mut is_hyphen) = (0, false, false);
+        for byte in bytes.clone().take_while(is_word) {
+            length += 1;
+            has_digit |= byte.is_ascii_digit();
+            is_hyphen = length == 1 && *byte == b'-';
+        }
+        if gap > 0 && !has_digit && !is_hyphen {
+            return reach;
+        }
+        reach += gap + length;
+        bytes.by_ref().take(length).for_each(drop);
+        gap = bytes.clone().take(GAP + 1).take_while(is_gap).count();
+        if !(1..=GAP).contains(&gap) {
+            return reach;
+        }
+        bytes.by_ref().take(gap).for_each(drop);
+    }
+}
+
+/// Returns how many bytes have as many letters and digits as there are before or behind one in any run that is kept; all, if these are
+/// not near.
+fn reach_of_runs<'b>(bytes: impl ExactSizeIterator<Item = &'b u8>) -> usize {
+    let (all, mut letters) = (bytes.len(), 0);
     let far = bytes.take(FAR).position(|byte| {
         // Of others, those that begin a letter for certain: Cyrillic and Chinese.
         letters += usize::from(is_letter_or_digit(*byte) || matches!(byte, 0xd0 | 0xd1 | 0xe5..=0xe9));
         letters >= SHARED
-    })?;
-    Some((far + 1).max(REACH))
+    });
+    far.map_or(all, |far| far + 1)
 }
 
 #[cfg(test)]
@@ -70,16 +114,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn regions_have_whole_words_around_each_change() {
+    fn regions_have_whole_words_and_numbers_around_each_change() {
+        let regions = |text: &str, changes: &[Range<usize>]| -> Vec<String> {
+            find_word_regions(text, changes).into_iter().map(|region| text[region].to_owned()).collect()
+        };
+        for (text, change, region) in [
+            ("one two&three four", 7..8, "two&three"),
+            ("one twothree four", 7..7, "twothree"),
+            ("one & two", 4..5, "&"),
+            ("a de89 3704 0044 x", 11..12, "de89 3704 0044"),
+            ("call (030) 123 - 4567 now", 14..15, "(030) 123 - 4567"),
+            ("1234567\n7654321", 8..8, "7654321"),
+            ("1234567;  7654321", 11..12, "7654321"),
+        ] {
+            assert_eq!(regions(text, &[change]), [region], "{text}");
+        }
+        assert_eq!(regions("one%two three%four five", &[3..4, 13..14]), ["one%two", "three%four"]);
+        assert_eq!(regions("one%two%three", &[3..4, 7..8]), ["one%two%three"]);
+        assert_eq!(regions("a b", &[0..0, 2..3]), ["a", "b"]);
+    }
+
+    #[test]
+    fn regions_have_each_run_around_a_change() {
         let text = format!("{} x%y {} z", "word ".repeat(100), "word ".repeat(100));
         let at = text.find('%').unwrap();
-        let regions = find_regions(&text, &[at..at + 1, at + 2..at + 2]);
+        let regions = find_run_regions(&text, &[at..at + 1, at + 2..at + 2]);
         let [region] = regions.as_slice() else { panic!("{regions:?}") };
-        assert!((REACH..REACH + 10).contains(&(at - region.start)) && region.end - at < REACH + 10, "{region:?}");
-        assert!(text[region.clone()].starts_with("word ") && text[region.end..].starts_with(' '), "{region:?}");
+        let letters = |range: Range<usize>| text[range].chars().filter(|c| c.is_alphanumeric()).count();
+        assert_eq!((letters(region.start..at), letters(at + 2..region.end)), (SHARED, SHARED), "{region:?}");
         // Without enough letters nearby, all is read.
-        assert_eq!(find_regions(&"-%".repeat(20), &[4..5, 30..31]), vec![0..40; 1]);
-        assert_eq!(find_regions(&format!("{0} {0}", "a".repeat(500)), &[100..101, 900..901]), [0..500, 501..1001]);
+        assert_eq!(find_run_regions(&"-%".repeat(20), &[4..5, 30..31]), vec![0..40; 1]);
+        assert_eq!(find_run_regions(&"é".repeat(1_500), &[2_000..2_002]), vec![0..3_000; 1]);
+        let far = format!("{0} {0}", "a".repeat(500));
+        assert_eq!(find_run_regions(&far, &[100..101, 900..901]), [76..125, 876..925]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod changes;
+mod eights;
 mod forms;
 mod index;
 mod memory;

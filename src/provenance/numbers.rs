@@ -1,5 +1,6 @@
 //! Numbers of accounts, cards, phones and orders, however their digits are grouped.
 
+use super::eights::{any_eight, count};
 use super::spans::Spans;
 use super::words::is_date;
 
@@ -17,7 +18,12 @@ const PHONE: std::ops::RangeInclusive<usize> = 10..=15;
 
 /// Gives each number of a line in its normal form: `#` and its digits, without zeros before them.
 pub(super) fn find_numbers(line: &str, found: &mut impl FnMut(&str)) {
-    if line.bytes().filter(u8::is_ascii_digit).count() < *DIGITS.start() {
+    let mut digits = 0;
+    any_eight(line.as_bytes(), |eight| {
+        digits += count(eight.digits());
+        digits >= *DIGITS.start()
+    });
+    if digits < *DIGITS.start() {
         return;
     }
     let bytes = line.as_bytes();

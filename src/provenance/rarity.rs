@@ -1,6 +1,6 @@
 //! How long and how rare a value is, and what each byte of one may be.
 
-use std::sync::LazyLock;
+use super::eights::{any_eight, count};
 
 /// The shortest word of letters alone that is a value.
 pub(super) const MIN_LETTERS: usize = 8;
@@ -185,7 +185,12 @@ pub(super) fn is_distinctive(value: &str) -> bool {
 
 /// Whether a value has as many dots as the address of a host.
 fn has_dots(value: &str) -> bool {
-    value.as_bytes().iter().filter(|byte| **byte == b'.').count() == 3
+    let mut dots = 0;
+    any_eight(value.as_bytes(), |eight| {
+        dots += count(eight.equal(b'.'));
+        dots > 3
+    });
+    dots == 3
 }
 
 /// Whether a value is a type of content, such as `text/plain`.
@@ -197,22 +202,29 @@ fn is_mime(value: &str) -> bool {
     KINDS.iter().filter(has_slash).any(|kind| value.starts_with(kind))
 }
 
+/// Whether it is one of the words that stand in many texts.
 #[inline]
-fn is_common(value: &str) -> bool {
+pub(super) fn is_common(value: &str) -> bool {
     // Few begin as these do and are as long.
-    static BEGINNINGS: LazyLock<[u32; *COMMON_LENGTHS.end() + 1]> = LazyLock::new(|| {
-        let mut beginnings = [0; *COMMON_LENGTHS.end() + 1];
-        COMMON.iter().for_each(|word| beginnings[word.len()] |= beginning(word));
+    static BEGINNINGS: [u32; *COMMON_LENGTHS.end() + 1] = {
+        let (mut beginnings, mut at) = ([0; *COMMON_LENGTHS.end() + 1], 0);
+        while at < COMMON.len() {
+            beginnings[COMMON[at].len()] |= beginning(COMMON[at].as_bytes());
+            at += 1;
+        }
         beginnings
-    });
+    };
     let beginnings = BEGINNINGS.get(value.len()).copied().unwrap_or_default();
-    beginnings & beginning(value) != 0 && COMMON.binary_search(&value).is_ok()
+    beginnings & beginning(value.as_bytes()) != 0 && COMMON.binary_search(&value).is_ok()
 }
 
 /// A bit for what a value begins with.
 #[inline]
-fn beginning(value: &str) -> u32 {
-    value.bytes().next().map_or(0, |byte| 1 << (byte % 32))
+const fn beginning(value: &[u8]) -> u32 {
+    match value {
+        [first, ..] => 1 << (*first % 32),
+        [] => 0,
+    }
 }
 
 /// How much there is to a value.
@@ -225,23 +237,16 @@ pub(super) struct Measure {
 impl Measure {
     #[inline]
     pub(super) fn of(value: &str) -> Self {
-        const SOME: usize = 16;
-        let (mut letters, mut others) = (0, 0);
-        for bytes in value.as_bytes().chunks(SOME) {
-            // No branch for each byte: no processor foretells them.
-            let mut classes = 0;
-            for byte in bytes {
-                let class = class_of(*byte);
-                classes |= class;
-                letters += usize::from(class & LETTER != 0);
-                others += usize::from(class & (DIGIT | JOINT) != 0);
-            }
-            if classes & OTHER != 0 {
-                return Self::of_characters(value);
-            }
-            if letters >= MIN_LETTERS {
-                break;
-            }
+        let (mut letters, mut others, mut is_ascii) = (0, 0, true);
+        any_eight(value.as_bytes(), |eight| {
+            is_ascii = eight.others() == 0;
+            letters += count(eight.letters());
+            others += count(eight.among(b'.', b':') | eight.equal(b'@'));
+            // More of them change nothing.
+            !is_ascii || letters >= MIN_LETTERS || (letters > 0 && others > 0 && letters + others >= MIN_MIXED)
+        });
+        if !is_ascii {
+            return Self::of_characters(value);
         }
         Self::new(letters, others)
     }

@@ -1,5 +1,7 @@
 //! A keyed digest: SipHash-1-3, which nobody without the key can foretell.
 
+use super::eights::split_words;
+
 /// The key of the digests of one session.
 pub(super) type Key = [u8; 16];
 
@@ -27,14 +29,8 @@ impl Digester {
     #[inline]
     pub(super) fn digest(&self, bytes: &[u8]) -> u64 {
         let mut state = self.start;
-        let (words, rest) = bytes.as_chunks::<8>();
+        let (words, tail) = split_words(bytes);
         words.iter().for_each(|word| take_word(&mut state, u64::from_le_bytes(*word)));
-        let tail = match bytes.last_chunk::<8>() {
-            Some(_) if rest.is_empty() => 0,
-            // The bytes before the rest are in the words.
-            Some(last) => u64::from_le_bytes(*last) >> (8 * (8 - rest.len())),
-            None => rest.iter().rev().fold(0, |tail, byte| tail << 8 | u64::from(*byte)),
-        };
         finish(state, tail | (bytes.len() as u64 & 0xff) << 56)
     }
 

@@ -4,7 +4,7 @@
 //! string, line, cell and quotation, and copied runs. Of an argument, the whole counts, what can be addressed by itself, and
 //! copied runs. What is short or common is no value: see `rarity::is_distinctive`.
 
-use super::changes::{find_regions, is_changed};
+use super::changes::{changes_of, find_run_regions, find_word_regions, is_changed};
 use super::forms::{Decoding, Forms, decode_data, find_base64, find_readings, is_base64_line};
 use super::numbers::find_numbers;
 use super::pieces::{find_lines, find_pieces};
@@ -214,17 +214,23 @@ impl ValueReader {
         if normal.len() <= MAX_WHOLE {
             push_whole(digester, found, normal);
         }
-        let is_new = |piece: &str| is_changed(&range_of(normal.as_bytes(), piece), &changed);
-        for line in find_lines(normal).filter(|line| is_new(line)) {
+        for line in find_lines(normal) {
+            let of_line = changes_of(&range_of(normal.as_bytes(), line), &changed);
+            if of_line.is_empty() {
+                continue;
+            }
             find_pieces(line, &mut |piece| {
-                if is_new(piece) {
+                if is_changed(&range_of(normal.as_bytes(), piece), of_line) {
                     push_whole(digester, found, piece);
                 }
             });
         }
-        for region in find_regions(normal, &changed) {
+        for region in find_word_regions(normal, &changed) {
+            let lines = find_lines(normal.get(region).unwrap_or_default());
+            lines.for_each(|line| push_parts(digester, found, line, side));
+        }
+        for region in find_run_regions(normal, &changed) {
             let region = normal.get(region).unwrap_or_default();
-            find_lines(region).for_each(|line| push_parts(digester, found, line, side));
             shingler.find_runs(digester, region, &mut |digest| found.push(digest));
         }
     }
@@ -240,31 +246,45 @@ fn push_parts(digester: &Digester, found: &mut Vec<ValueKey>, line: &str, side: 
     });
 }
 
-/// Sorts digests, by each third of their bits, since many are soon sorted so, and returns the room that this took.
+/// Sorts digests, by two thirds of their bits first, since many are soon sorted so, and returns the room that this took.
 fn sort(keys: &mut Vec<ValueKey>) -> Vec<ValueKey> {
     const FEW: usize = 2_048;
     const BITS: u32 = 11;
+    let places = |key: ValueKey| [key >> (32 - 2 * BITS), key >> (32 - BITS)].map(|bits| bits as usize % (1 << BITS));
     if keys.len() < FEW {
         keys.sort_unstable();
         return Vec::new();
     }
+    let mut starts = [[0_u32; 1 << BITS]; 2];
+    for key in keys.iter() {
+        let [low, high] = places(*key);
+        starts[0][low] += 1;
+        starts[1][high] += 1;
+    }
     let mut sorted: Vec<ValueKey> = vec![0; keys.len()];
-    for shift in [0, BITS, 2 * BITS] {
-        let place = |key: ValueKey| (key >> shift) as usize % (1 << BITS);
-        let mut starts = [0_u32; 1 << BITS];
-        keys.iter().for_each(|key| starts[place(*key)] += 1);
+    for (pass, starts) in starts.iter_mut().enumerate() {
         let mut start = 0;
-        for count in &mut starts {
+        for count in &mut *starts {
             start += std::mem::replace(count, start);
         }
         for key in keys.iter() {
-            let next = &mut starts[place(*key)];
+            let next = &mut starts[places(*key)[pass]];
             if let Some(cell) = sorted.get_mut(*next as usize) {
                 *cell = *key;
             }
             *next += 1;
         }
         std::mem::swap(keys, &mut sorted);
+    }
+    // Few are not in their places yet: those of which all but the last bits are equal.
+    for at in 1..keys.len() {
+        let mut place = at;
+        while let Some([before, key]) = place.checked_sub(1).and_then(|before| keys.get_mut(before..=place))
+            && *before > *key
+        {
+            std::mem::swap(before, key);
+            place -= 1;
+        }
     }
     sorted
 }

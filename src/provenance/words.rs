@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::eights::{any_eight, count, has_byte};
 use super::rarity::{
     AROUND, BETWEEN, DIGIT, DIVIDER, JOINT, LETTER, MIN_BYTES, MIN_LETTERS, MIN_MIXED, Measure, OTHER, WORD, class_of,
-    is_alphabetic, is_distinctive, is_letter_or_digit, is_of_word,
+    is_alphabetic, is_common, is_distinctive, is_letter_or_digit, is_of_word,
 };
 use super::spans::Spans;
 
@@ -41,18 +42,35 @@ pub(super) fn find_parts(line: &str, found: &mut impl FnMut(Part, &str)) {
         let Range { start, end } = span;
         let length = end - start;
         if length >= MIN_MIXED {
-            let word = line.get(start..end).unwrap_or_default();
-            let classes = word.as_bytes().iter().fold(0, |classes, byte| classes | class_of(*byte));
-            if classes & DIVIDER == 0 && length <= MAX_WORD {
-                read_simple_word(word, classes, found);
-            } else {
-                read_pieces_of_word(word, found);
-            }
+            read_long_word(line.get(start..end).unwrap_or_default(), found);
         }
         let may_be_account = matches!(length, 4..=5) && bytes.get(end - 1).is_some_and(u8::is_ascii_digit);
         if may_be_account && bytes.get(end) == Some(&b' ') {
             join_groups(line, start, length, &mut |joined| found(Part::Address, joined));
         }
+    }
+}
+
+/// Gives a word that is long enough to be a value, and its parts.
+#[inline]
+fn read_long_word(word: &str, found: &mut impl FnMut(Part, &str)) {
+    // Most have letters alone.
+    let mut letters = 0;
+    any_eight(word.as_bytes(), |eight| {
+        letters += count(eight.letters());
+        letters % 8 != 0
+    });
+    if letters == word.len() && letters <= MAX_WORD {
+        if letters >= MIN_LETTERS && !is_common(word) {
+            found(Part::Word, word);
+        }
+        return;
+    }
+    let classes = word.as_bytes().iter().fold(0, |classes, byte| classes | class_of(*byte));
+    if classes & DIVIDER == 0 && word.len() <= MAX_WORD {
+        read_simple_word(word, classes, found);
+    } else {
+        read_pieces_of_word(word, found);
     }
 }
 
@@ -97,12 +115,14 @@ fn give_value(part: Part, value: &str, found: &mut impl FnMut(Part, &str)) {
 fn read_word(word: &str, found: &mut impl FnMut(Part, &str)) {
     let word = trim_word(word);
     let mut give = |part, value: &str| give_value(part, value, found);
-    let (mut has_address, mut has_colon, mut has_slash) = (false, false, false);
-    for byte in word.as_bytes() {
-        has_address |= *byte == b'@';
-        has_colon |= *byte == b':';
-        has_slash |= (*byte == b'/') | (*byte == b'\\');
-    }
+    let (mut addresses, mut colons, mut slashes) = (0, 0, 0);
+    any_eight(word.as_bytes(), |eight| {
+        addresses |= eight.equal(b'@');
+        colons |= eight.equal(b':');
+        slashes |= eight.equal(b'/') | eight.equal(b'\\');
+        false
+    });
+    let (has_address, has_colon, has_slash) = (addresses != 0, colons != 0, slashes != 0);
     if has_address {
         for address in split_bytes(word, |byte| JOINTS.contains(&byte)).filter(|piece| piece.contains('@')) {
             read_address(address, &mut give);
@@ -400,14 +420,16 @@ pub(super) fn find_whole(text: &str) -> Option<Cow<'_, str>> {
 
 /// Whether there are blanks in a text, and whether there are several in a row, or others than a space.
 fn find_blanks(text: &str) -> (bool, bool) {
-    let (mut has_blank, mut has_runs, mut was_blank) = (false, false, false);
-    for byte in text.as_bytes() {
-        let is_blank = *byte == b' ';
-        has_runs |= (is_blank & was_blank) | (byte.wrapping_sub(b'\t') <= 1) | (*byte == b'\r');
-        has_blank |= is_blank;
-        was_blank = is_blank;
-    }
-    (has_blank, has_runs)
+    // Whether the byte before the eight is a blank is in the lowest byte of `before`.
+    let (mut all, mut runs, mut before) = (0, 0, 0);
+    any_eight(text.as_bytes(), |eight| {
+        let blanks = eight.equal(b' ');
+        runs |= (blanks & (blanks << 8 | before)) | eight.among(b'\t', b'\n') | eight.equal(b'\r');
+        all |= blanks;
+        before = blanks >> 56;
+        false
+    });
+    (all != 0, runs != 0)
 }
 
 /// A text without blanks around it, nor what ends a sentence, opens a clause or quotes.
@@ -432,8 +454,8 @@ fn trim_whole(text: &str) -> &str {
 /// An identifier without hyphens: `ab-12345` is `ab12345`.
 #[inline]
 fn squeeze(word: &str) -> Cow<'_, str> {
-    let has_digit = || word.bytes().any(|byte| byte.is_ascii_digit());
-    let is_identifier = word.contains('-') && has_digit() && !word.contains(['.', '/', '@', ':']);
+    let has_digit = || any_eight(word.as_bytes(), |eight| eight.digits() != 0);
+    let is_identifier = has_byte(word, b'-') && has_digit() && !word.contains(['.', '/', '@', ':']);
     if is_identifier { Cow::Owned(word.replace('-', "")) } else { Cow::Borrowed(word) }
 }
 
