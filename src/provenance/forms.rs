@@ -198,9 +198,13 @@ pub(super) fn find_readings(text: &str, forms: &mut Forms) -> Vec<Decoding> {
 /// Returns a text without references by a name, and where they were; `None` if there are none.
 fn read_references(text: &str) -> Option<(String, Vec<Edit>)> {
     const LONGEST: usize = 8;
-    let find = |rest: &str| {
+    fn find_name(rest: &str) -> Option<&str> {
         let end = rest.as_bytes().iter().take(LONGEST).position(|byte| *byte == b';')?;
-        REFERENCES.iter().find(|(name, _)| rest.get(..=end) == Some(name))
+        rest.get(..=end)
+    }
+    let find = |rest: &str| {
+        let written = find_name(rest)?;
+        REFERENCES.iter().find(|(name, _)| *name == written)
     };
     let (mut read, mut edits, mut at) = (String::new(), Vec::new(), 0);
     for start in memchr::memchr_iter(b'&', text.as_bytes()) {
@@ -208,11 +212,10 @@ fn read_references(text: &str) -> Option<(String, Vec<Edit>)> {
         let (mut end, mut of) = (start + name.len(), *of);
         // Its `&` may be that of another one.
         if of == "&" {
-            let behind = text.get(end..).unwrap_or_default();
-            let is_behind =
-                |(name, _): &&(&str, &str)| name.strip_prefix('&').is_some_and(|name| behind.starts_with(name));
-            if let Some((name, other)) = REFERENCES.iter().filter(|(_, of)| *of != "&").find(is_behind) {
-                (end, of) = (end + name.len() - 1, *other);
+            let behind = find_name(text.get(end..).unwrap_or_default()).unwrap_or_default();
+            let is_behind = |(name, of): &&(&str, &str)| *of != "&" && name.strip_prefix('&') == Some(behind);
+            if let Some((_, other)) = REFERENCES.iter().find(is_behind).filter(|_| !behind.is_empty()) {
+                (end, of) = (end + behind.len(), *other);
             }
         }
         read.push_str(text.get(at..start).unwrap_or_default());

@@ -205,25 +205,25 @@ fn is_mime(value: &str) -> bool {
 /// Whether it is one of the words that stand in many texts.
 #[inline]
 pub(super) fn is_common(value: &str) -> bool {
-    // Few begin as these do and are as long.
-    static BEGINNINGS: [u32; *COMMON_LENGTHS.end() + 1] = {
-        let (mut beginnings, mut at) = ([0; *COMMON_LENGTHS.end() + 1], 0);
+    // Few begin and end as these do and are as long.
+    static ENDS: [u64; *COMMON_LENGTHS.end() + 1] = {
+        let (mut ends, mut at) = ([0; *COMMON_LENGTHS.end() + 1], 0);
         while at < COMMON.len() {
-            beginnings[COMMON[at].len()] |= beginning(COMMON[at].as_bytes());
+            ends[COMMON[at].len()] |= ends_of(COMMON[at].as_bytes());
             at += 1;
         }
-        beginnings
+        ends
     };
-    let beginnings = BEGINNINGS.get(value.len()).copied().unwrap_or_default();
-    beginnings & beginning(value.as_bytes()) != 0 && COMMON.binary_search(&value).is_ok()
+    let ends = ENDS.get(value.len()).copied().unwrap_or_default();
+    ends & ends_of(value.as_bytes()) != 0 && COMMON.binary_search(&value).is_ok()
 }
 
-/// A bit for what a value begins with.
+/// A bit for what a value begins and ends with.
 #[inline]
-const fn beginning(value: &[u8]) -> u32 {
+const fn ends_of(value: &[u8]) -> u64 {
     match value {
-        [first, ..] => 1 << (*first % 32),
-        [] => 0,
+        [first, .., last] => 1 << (first.wrapping_mul(7) ^ *last) % 64,
+        _ => 0,
     }
 }
 
@@ -241,7 +241,9 @@ impl Measure {
         any_eight(value.as_bytes(), |eight| {
             is_ascii = eight.others() == 0;
             letters += count(eight.letters());
-            others += count(eight.among(b'.', b':') | eight.equal(b'@'));
+            if letters < MIN_LETTERS {
+                others += count(eight.among(b'.', b':') | eight.equal(b'@'));
+            }
             // More of them change nothing.
             !is_ascii || letters >= MIN_LETTERS || (letters > 0 && others > 0 && letters + others >= MIN_MIXED)
         });

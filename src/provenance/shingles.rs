@@ -45,6 +45,8 @@ pub(super) struct Shingler {
     letters: Box<[u64; BEFORE + BLOCK]>,
     /// The digests of the runs that begin with them.
     runs: Box<[u64; BEFORE + BLOCK]>,
+    /// The digests of those that are kept, and one more.
+    kept: Box<[u64; BEFORE + BLOCK]>,
 }
 
 impl Shingler {
@@ -53,6 +55,7 @@ impl Shingler {
             salt: digester.digest(&[]) | 1,
             letters: Box::new([0; BEFORE + BLOCK]),
             runs: Box::new([0; BEFORE + BLOCK]),
+            kept: Box::new([0; BEFORE + BLOCK]),
         }
     }
 
@@ -64,7 +67,9 @@ impl Shingler {
             rest = behind;
             count = self.take_letters(block, count);
             if count > BEFORE {
-                self.read_block(count, &mut |run| found(digester.digest_run(run) as ValueKey));
+                for run in self.read_block(count) {
+                    found(digester.digest_run(*run) as ValueKey);
+                }
                 self.letters.copy_within(count - BEFORE..count, 0);
                 count = BEFORE;
             }
@@ -88,9 +93,9 @@ impl Shingler {
         count
     }
 
-    /// Gives the least run of each window.
-    fn read_block(&mut self, count: usize, found: &mut impl FnMut(u64)) {
-        let Self { letters, runs, .. } = self;
+    /// Returns the least run of each window, once where it follows itself.
+    fn read_block(&mut self, count: usize) -> &[u64] {
+        let Self { letters, runs, kept, .. } = self;
         // The low bits of the product depend on the last characters only.
         let mix = |rolling: u64| {
             let mixed = (rolling ^ rolling >> 32).wrapping_mul(BASE);
@@ -100,45 +105,47 @@ impl Shingler {
         let entering = letters.get(RUN..).unwrap_or_default();
         let first = letters.iter().take(RUN);
         let mut rolling = first.fold(0_u64, |rolling, c| rolling.wrapping_mul(BASE).wrapping_add(*c));
-        let [first, others @ ..] = runs.as_mut_slice() else { return };
+        let [first, others @ ..] = runs.as_mut_slice() else { return &[] };
         *first = mix(rolling);
         for (run, (entering, leaving)) in others.iter_mut().zip(entering.iter().zip(letters)) {
             let left = leaving.wrapping_mul(LEAVING);
             rolling = rolling.wrapping_mul(BASE).wrapping_add(*entering).wrapping_sub(left);
             *run = mix(rolling);
         }
-        let runs = runs.get(..=entering.len()).unwrap_or_default();
-        let find_least = |end: usize| {
-            let start = end.saturating_sub(WINDOW);
-            let (mut least, mut place) = (u64::MAX, 0);
-            for (at, run) in runs.get(start..end).unwrap_or_default().iter().enumerate() {
-                if *run < least {
-                    (least, place) = (*run, at);
-                }
-            }
-            (least, start + place)
-        };
-        // The least of the window that ends before `next`, with its number. It goes when the window has passed it.
-        let mut next = WINDOW;
-        let mut least = find_least(next);
-        found(least.0);
-        while next < runs.len() {
-            let end = least.1 + WINDOW;
-            let until = runs.get(next..end.min(runs.len())).unwrap_or_default();
-            match until.iter().position(|run| *run < least.0) {
-                Some(less) => {
-                    next += less + 1;
-                    least = (runs.get(next - 1).copied().unwrap_or_default(), next - 1);
-                }
-                None if end >= runs.len() => return,
-                None => {
-                    next = end + 1;
-                    least = find_least(next);
-                }
-            }
-            found(least.0);
+        keep_least(runs.get(..=entering.len()).unwrap_or_default(), kept.as_mut_slice())
+    }
+}
+
+/// Puts the least of each [`WINDOW`] in a row into `kept`, which has room for all, and returns them: once where one follows itself.
+/// There is no branch for each, since no processor foretells them.
+fn keep_least<'k>(runs: &[u64], kept: &'k mut [u64]) -> &'k [u64] {
+    let (blocks, rest) = runs.as_chunks::<WINDOW>();
+    let Some(first) = blocks.first() else { return &[] };
+    let mut count = 0;
+    let mut last = !first.iter().fold(u64::MAX, |least, run| least.min(*run));
+    let mut keep = |least: u64| {
+        if let Some(cell) = kept.get_mut(count) {
+            *cell = least;
+        }
+        count += usize::from(least != last);
+        last = least;
+    };
+    for (number, block) in blocks.iter().enumerate() {
+        // The least of the block from each place on; that of a window is the lesser of this and of the next block up to its end.
+        let (mut from, mut at) = (*block, WINDOW - 1);
+        while at > 0 {
+            from[at - 1] = from[at - 1].min(from[at]);
+            at -= 1;
+        }
+        keep(from[0]);
+        let next = blocks.get(number + 1).map_or(rest, |next| next.as_slice());
+        let mut until = u64::MAX;
+        for (run, from) in next.iter().zip(&from[1..]) {
+            until = until.min(*run);
+            keep(until.min(*from));
         }
     }
+    kept.get(..count).unwrap_or_default()
 }
 
 #[cfg(test)]

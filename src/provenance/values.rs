@@ -10,7 +10,7 @@ use super::numbers::find_numbers;
 use super::pieces::{find_lines, find_pieces};
 use super::shingles::Shingler;
 use super::siphash::{Digester, Key};
-use super::words::{Part, find_hosts, find_parts, find_url, find_whole};
+use super::words::{Part, Spacing, find_hosts, find_parts, find_url, find_whole};
 use crate::wire::view::{self, Leaf, range_of};
 
 /// The digest of a value.
@@ -99,7 +99,7 @@ impl ValueReader {
     pub(super) fn read_whole(&mut self, text: &str) -> Vec<ValueKey> {
         self.forms.normalize(text, &mut self.normal);
         let word = self.normal.trim();
-        push_whole(&self.digester, &mut self.found, word);
+        push_whole(&self.digester, &mut self.found, word, Spacing::Any);
         let mut longest = String::new();
         if word.bytes().all(|byte| byte.is_ascii_digit() || b" -./()+".contains(&byte)) {
             find_numbers(word, &mut |value| {
@@ -135,7 +135,7 @@ impl ValueReader {
         self.found = sort(&mut found);
         self.found.clear();
         self.found.shrink_to(KEPT / size_of::<ValueKey>());
-        found.dedup();
+        keep_one(&mut found);
         found
     }
 
@@ -180,11 +180,12 @@ impl ValueReader {
         let Self { digester, shingler, forms, normal, found } = self;
         forms.normalize(text, normal);
         if side != Side::Result || normal.len() <= MAX_WHOLE {
-            push_whole(digester, found, normal);
+            push_whole(digester, found, normal, Spacing::Any);
         }
         for line in find_lines(normal) {
             if side == Side::Result {
-                find_pieces(line, &mut |piece| push_whole(digester, found, piece));
+                let spacing = Spacing::of_pieces(line);
+                find_pieces(line, &mut |piece| push_whole(digester, found, piece, spacing));
             }
             push_parts(digester, found, line, side);
             if side == Side::Argument {
@@ -212,16 +213,17 @@ impl ValueReader {
         let Self { digester, shingler, forms, normal, found } = self;
         let changed = forms.normalize_ranges(&reading.text, &reading.changed, normal);
         if normal.len() <= MAX_WHOLE {
-            push_whole(digester, found, normal);
+            push_whole(digester, found, normal, Spacing::Any);
         }
         for line in find_lines(normal) {
             let of_line = changes_of(&range_of(normal.as_bytes(), line), &changed);
             if of_line.is_empty() {
                 continue;
             }
+            let spacing = Spacing::of_pieces(line);
             find_pieces(line, &mut |piece| {
                 if is_changed(&range_of(normal.as_bytes(), piece), of_line) {
-                    push_whole(digester, found, piece);
+                    push_whole(digester, found, piece, spacing);
                 }
             });
         }
@@ -246,20 +248,21 @@ fn push_parts(digester: &Digester, found: &mut Vec<ValueKey>, line: &str, side: 
     });
 }
 
-/// Sorts digests, by two thirds of their bits first, since many are soon sorted so, and returns the room that this took.
+/// Sorts digests, by each third of their bits, since many are soon sorted so, and returns the room that this took.
 fn sort(keys: &mut Vec<ValueKey>) -> Vec<ValueKey> {
     const FEW: usize = 2_048;
     const BITS: u32 = 11;
-    let places = |key: ValueKey| [key >> (32 - 2 * BITS), key >> (32 - BITS)].map(|bits| bits as usize % (1 << BITS));
+    let places = |key: ValueKey| [key, key >> BITS, key >> (2 * BITS)].map(|bits| bits as usize % (1 << BITS));
     if keys.len() < FEW {
         keys.sort_unstable();
         return Vec::new();
     }
-    let mut starts = [[0_u32; 1 << BITS]; 2];
+    let mut starts = [[0_u32; 1 << BITS]; 3];
     for key in keys.iter() {
-        let [low, high] = places(*key);
+        let [low, middle, high] = places(*key);
         starts[0][low] += 1;
-        starts[1][high] += 1;
+        starts[1][middle] += 1;
+        starts[2][high] += 1;
     }
     let mut sorted: Vec<ValueKey> = vec![0; keys.len()];
     for (pass, starts) in starts.iter_mut().enumerate() {
@@ -276,17 +279,20 @@ fn sort(keys: &mut Vec<ValueKey>) -> Vec<ValueKey> {
         }
         std::mem::swap(keys, &mut sorted);
     }
-    // Few are not in their places yet: those of which all but the last bits are equal.
-    for at in 1..keys.len() {
-        let mut place = at;
-        while let Some([before, key]) = place.checked_sub(1).and_then(|before| keys.get_mut(before..=place))
-            && *before > *key
-        {
-            std::mem::swap(before, key);
-            place -= 1;
-        }
-    }
     sorted
+}
+
+/// Keeps one of each of sorted digests. There is no branch for each.
+fn keep_one(keys: &mut Vec<ValueKey>) {
+    let mut count = 0;
+    for at in 0..keys.len() {
+        let (key, next) = (keys.get(at).copied(), keys.get(at + 1).copied());
+        if let (Some(key), Some(cell)) = (key, keys.get_mut(count)) {
+            *cell = key;
+        }
+        count += usize::from(key != next);
+    }
+    keys.truncate(count);
 }
 
 /// Whether a string is as base64 of a file is: long, and one line or lines of one width.
@@ -302,8 +308,8 @@ fn is_data(text: &str) -> bool {
 }
 
 /// Adds a text as a whole, if it is distinctive.
-fn push_whole(digester: &Digester, found: &mut Vec<ValueKey>, text: &str) {
-    if let Some(whole) = find_whole(text) {
+fn push_whole(digester: &Digester, found: &mut Vec<ValueKey>, text: &str, spacing: Spacing) {
+    if let Some(whole) = find_whole(text, spacing) {
         push(digester, found, &whole);
     }
 }

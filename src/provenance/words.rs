@@ -399,37 +399,63 @@ fn is_plain_word(word: &str) -> bool {
 }
 
 /// Returns a text as a whole, if that is distinctive: its words with one blank between them, without what ends a sentence.
-pub(super) fn find_whole(text: &str) -> Option<Cow<'_, str>> {
+pub(super) fn find_whole(text: &str, spacing: Spacing) -> Option<Cow<'_, str>> {
     let text = trim_whole(text);
     // Blanks and hyphens make no text longer.
     let measure = Measure::of(text);
     if !measure.is_long || !measure.may_be_distinctive(text) {
         return None;
     }
-    let (blanks, has_runs) = find_blanks(text);
-    let whole = match (has_runs, blanks) {
-        (false, true) => Cow::Borrowed(text),
-        (false, false) => squeeze(text),
-        (true, _) => {
-            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            if words.contains(' ') { Cow::Owned(words) } else { Cow::Owned(squeeze(&words).into_owned()) }
-        }
+    let whole = match spacing {
+        Spacing::Plain => Cow::Borrowed(text),
+        Spacing::Any => match find_blanks(text) {
+            Blanks { has_runs: false, has_any: true, .. } => Cow::Borrowed(text),
+            Blanks { has_runs: false, .. } => squeeze(text),
+            Blanks { has_runs: true, .. } => {
+                let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                if words.contains(' ') { Cow::Owned(words) } else { Cow::Owned(squeeze(&words).into_owned()) }
+            }
+        },
     };
     measure.is_distinctive(&whole).then_some(whole)
 }
 
-/// Whether there are blanks in a text, and whether there are several in a row, or others than a space.
-fn find_blanks(text: &str) -> (bool, bool) {
-    // Whether the byte before the eight is a blank is in the lowest byte of `before`.
-    let (mut all, mut runs, mut before) = (0, 0, 0);
+/// Whether the blanks and hyphens of a text are as in its normal form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spacing {
+    /// They are, in each piece of it.
+    Plain,
+    Any,
+}
+
+impl Spacing {
+    /// Returns that of the pieces of a line without blanks around them.
+    pub(super) fn of_pieces(line: &str) -> Self {
+        let blanks = find_blanks(line.trim_ascii());
+        if blanks.has_runs || blanks.has_hyphens { Self::Any } else { Self::Plain }
+    }
+}
+
+/// What stands between the words of a text.
+struct Blanks {
+    has_any: bool,
+    /// Whether there are several in a row, or others than a space.
+    has_runs: bool,
+    has_hyphens: bool,
+}
+
+fn find_blanks(text: &str) -> Blanks {
+    // What is said of the last of eight bytes goes to the first of the next ones.
+    let (mut all, mut runs, mut hyphens, mut before) = (0, 0, 0, 0);
     any_eight(text.as_bytes(), |eight| {
         let blanks = eight.equal(b' ');
         runs |= (blanks & (blanks << 8 | before)) | eight.among(b'\t', b'\n') | eight.equal(b'\r');
         all |= blanks;
+        hyphens |= eight.equal(b'-');
         before = blanks >> 56;
         false
     });
-    (all != 0, runs != 0)
+    Blanks { has_any: all != 0, has_runs: runs != 0, has_hyphens: hyphens != 0 }
 }
 
 /// A text without blanks around it, nor what ends a sentence, opens a clause or quotes.

@@ -180,9 +180,17 @@ fn end_of_other_string(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// Returns where the next backslash is.
 pub(crate) fn find_backslash(bytes: &[u8], from: usize) -> Option<usize> {
     // They often stand close together.
-    const NEAR: usize = 32;
-    let at = plain_end(bytes, from, from + NEAR);
-    if bytes.get(at)? == &b'\\' { Some(at) } else { Some(at + memchr::memchr(b'\\', bytes.get(at..)?)?) }
+    const NEAR: usize = 4;
+    let rest = bytes.get(from..)?;
+    let mut passed = 0;
+    for word in rest.as_chunks().0.iter().take(NEAR) {
+        let marks = mark(b'\\', u64::from_le_bytes(*word));
+        if marks != 0 {
+            return Some(from + passed + (marks.trailing_zeros() / 8) as usize);
+        }
+        passed += word.len();
+    }
+    Some(from + passed + memchr::memchr(b'\\', rest.get(passed..)?)?)
 }
 
 /// Returns which of these bytes are quotes, backslashes or control bytes, the first byte in the lowest bit. It has no
