@@ -2,8 +2,12 @@
 
 use std::ops::Range;
 
+use super::eights::any_eight;
 use super::rarity::{WORD, class_of, is_letter_or_digit};
 use super::shingles::SHARED;
+
+/// How far from a change an account number in groups may begin or end.
+const REACH: usize = 64;
 
 /// How far letters and digits are looked for.
 const FAR: usize = 1024;
@@ -29,18 +33,52 @@ pub(super) fn changes_of<'c>(range: &Range<usize>, changes: &'c [Range<usize>]) 
 pub(super) fn find_word_regions(text: &str, changes: &[Range<usize>]) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut regions: Vec<Range<usize>> = Vec::new();
+    // How far goes what reaches into the changes before, and the last one beside which a group may stand.
+    let (mut reached, mut last_group) = (None, None);
     for change in changes {
-        // The last one goes as far as anything that reaches into it.
-        if regions.last().is_some_and(|last| change.end <= last.end) {
-            continue;
+        if reached.is_none_or(|reached| change.end > reached) {
+            let (known, before, behind) = around(bytes, &regions, change);
+            let end = change.end + reach_of_words(behind.iter());
+            add_region(&mut regions, known + before.len() - reach_of_words(before.iter().rev())..end);
+            reached = Some(end);
         }
-        let known = regions.last().map_or(0, |last| last.end);
-        let before = bytes.get(known..change.start.max(known)).unwrap_or_default();
-        let behind = bytes.get(change.end..).unwrap_or_default();
-        let start = known + before.len() - reach_of_words(before.iter().rev());
-        add_region(&mut regions, start..change.end + reach_of_words(behind.iter()));
+        if last_group != Some(change.end) && has_group(bytes, change) {
+            last_group = Some(change.end);
+            let (known, before, behind) = around(bytes, &regions, change);
+            let start = known + before.len() - reach_of_groups(before.iter().rev());
+            let end = change.end + reach_of_groups(behind.iter());
+            add_region(&mut regions, start..end);
+        }
     }
     regions
+}
+
+/// Returns where the last region ends, what stands between it and a change, and what stands behind the change.
+fn around<'b>(bytes: &'b [u8], regions: &[Range<usize>], change: &Range<usize>) -> (usize, &'b [u8], &'b [u8]) {
+    let known = regions.last().map_or(0, |last| last.end);
+    let before = bytes.get(known..change.start.max(known)).unwrap_or_default();
+    (known, before, bytes.get(change.end..).unwrap_or_default())
+}
+
+/// Whether a group of an account number may stand before a change, or in it: a digit with a blank behind it.
+fn has_group(bytes: &[u8], change: &Range<usize>) -> bool {
+    /// How long the first group is at most, with the blank.
+    const FIRST: usize = 6;
+    let end = (change.end + FIRST).min(bytes.len());
+    let mut before = 0;
+    any_eight(bytes.get(change.start.saturating_sub(REACH)..end).unwrap_or_default(), |eight| {
+        let digits = eight.digits();
+        let is_group = (digits << 8 | before) & eight.equal(b' ') != 0;
+        before = digits >> 56;
+        is_group
+    })
+}
+
+/// Returns how far the groups of an account number reach, which may have other signs between them, and the word there.
+fn reach_of_groups<'b>(bytes: impl ExactSizeIterator<Item = &'b u8>) -> usize {
+    let (all, near) = (bytes.len(), REACH);
+    let word = bytes.skip(near).position(|byte| class_of(*byte) & WORD == 0);
+    word.map_or(all, |length| near + length)
 }
 
 /// Returns the ranges of a text with all copied runs that reach into a change.
@@ -126,6 +164,7 @@ mod tests {
             ("call (030) 123 - 4567 now", 14..15, "(030) 123 - 4567"),
             ("1234567\n7654321", 8..8, "7654321"),
             ("1234567;  7654321", 11..12, "7654321"),
+            ("so de89 3704, x 0044&0532 0130 x", 20..21, "so de89 3704, x 0044&0532 0130 x"),
         ] {
             assert_eq!(regions(text, &[change]), [region], "{text}");
         }

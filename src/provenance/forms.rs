@@ -314,7 +314,7 @@ pub(super) fn find_base64(text: &str, is_wanted: impl Fn(&str) -> bool, found: &
             found(&decoded);
         }
     };
-    let words = Spans::new(text.as_bytes(), may_be_base64).filter(|word| word.len() >= MIN_BASE64);
+    let words = Spans::at_least(MIN_BASE64, text.as_bytes(), may_be_base64).filter(|word| word.len() >= MIN_BASE64);
     for word in words.filter_map(|word| text.get(word)).filter(|word| is_wanted(word)) {
         give(word);
         // In a URL or behind a name, some of its digits may be what joins words.

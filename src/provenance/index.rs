@@ -1,12 +1,12 @@
 //! What is remembered, as it is looked up.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::records::{Record, push_called, push_full, push_source, push_values, read_record};
 use super::siphash::Key;
 use super::table::{SourceNumber, Table};
-use super::values::{ResultValues, ValueKey, ValueReader};
+use super::values::{HostKeys, LookedUp, ResultValues, ValueKey, ValueReader};
 use super::{CalledTool, Origins, Returns, SessionFacts, Source, Unknown};
 use crate::limits::{
     MAX_CALLED_TOOLS, MAX_DETAILED_SOURCES, MAX_ORIGINS, MAX_REMEMBERED, MAX_SOURCE_TEXT, MAX_SOURCES,
@@ -190,21 +190,38 @@ impl Index {
         Ok(())
     }
 
+    /// Whether a call had a value before anything was read that others can have written, or that is personal.
+    fn is_written(&self, key: ValueKey) -> bool {
+        self.table.find(key).any(|number| number == WRITTEN)
+    }
+
     fn source(&self, number: SourceNumber) -> Option<&Arc<Source>> {
         self.sources.get(usize::from(number).checked_sub(1)?)
     }
 
     /// Returns where a text came from, or a part of it.
     pub fn find_origins(&mut self, text: &str) -> Origins {
+        let LookedUp { mut keys, hosts } = self.reader.read_argument(text);
+        let mut is_users = false;
+        for host in hosts {
+            let (is_parent, names) = match host {
+                HostKeys::Own(names) => (false, names),
+                HostKeys::Parent(names) => (true, names),
+            };
+            // What stands in the name before a host of the user's goes to that host, whoever the ones above it are of.
+            is_users = is_parent && is_users || names.iter().any(|key| self.is_written(*key));
+            if is_parent && !is_users {
+                keys.push(names[1]);
+            }
+        }
         let mut numbers = BTreeSet::new();
-        for key in self.reader.read_argument(text) {
-            let of_value: HashSet<_> = self.table.find(key).collect();
-            let is_written = of_value.contains(&WRITTEN);
+        for key in keys.into_iter().filter(|key| self.table.has(*key)) {
+            let is_written = self.is_written(key);
             let is_origin = |number: &SourceNumber| {
                 *number != WRITTEN
                     && !(is_written && self.source(*number).is_some_and(|source| !source.returns.is_empty()))
             };
-            numbers.extend(of_value.into_iter().filter(is_origin));
+            numbers.extend(self.table.find(key).filter(is_origin));
         }
         let sources = numbers.into_iter().filter_map(|number| self.source(number).map(Arc::clone)).collect();
         Origins { sources, unknown: self.unknown }

@@ -29,8 +29,8 @@ pub(super) fn find_numbers(line: &str, found: &mut impl FnMut(&str)) {
     let bytes = line.as_bytes();
     let mut room = [String::from("#"), String::from("#")];
     let mut groups: Vec<&str> = Vec::new();
-    // Where the last group ends.
-    let mut end = 0;
+    // Where the last group ends, and how many digits they have.
+    let (mut end, mut digits) = (0, 0);
     for span in Spans::new(bytes, |byte| byte.is_ascii_digit()) {
         let at = span.start;
         let between = bytes.get(end..at).unwrap_or_default();
@@ -39,20 +39,23 @@ pub(super) fn find_numbers(line: &str, found: &mut impl FnMut(&str)) {
             is_thousands || matches!(between, b" " | b"-" | b"." | b"/" | b"(" | b")" | b") " | b" (" | b")-" | b" - ");
         let is_inside_word = at > 0 && bytes.get(at - 1).is_some_and(u8::is_ascii_alphabetic);
         if !is_joined || is_inside_word {
-            give_numbers(&groups, &mut room, found);
+            if digits >= *DIGITS.start() {
+                give_numbers(&groups, &mut room, found);
+            }
             groups.clear();
+            digits = 0;
         }
         end = span.end;
+        digits += span.len();
         groups.push(line.get(span).unwrap_or_default());
     }
-    give_numbers(&groups, &mut room, found);
+    if digits >= *DIGITS.start() {
+        give_numbers(&groups, &mut room, found);
+    }
 }
 
 /// Gives the numbers that groups in a row can be.
 fn give_numbers(groups: &[&str], [number, tail]: &mut [String; 2], found: &mut impl FnMut(&str)) {
-    if groups.iter().map(|group| group.len()).sum::<usize>() < *DIGITS.start() {
-        return;
-    }
     for first in 0..groups.len() {
         number.truncate(1);
         for (count, group) in groups.iter().skip(first).take(MAX_GROUPS).enumerate() {

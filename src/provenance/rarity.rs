@@ -288,10 +288,15 @@ fn is_time(value: &str) -> bool {
     }
     let plain = value.trim_end_matches('z');
     let plain = plain.strip_suffix("am").or_else(|| plain.strip_suffix("pm")).unwrap_or(plain);
-    let (day, time) = plain.split_once('t').unwrap_or((plain, ""));
-    let has_no_letter =
-        |part: &str| part.chars().all(|c| c.is_ascii_digit() || matches!(c, ':' | '.' | '-' | '+' | ' '));
-    day.starts_with(|c: char| c.is_ascii_digit()) && has_no_letter(day) && has_no_letter(time)
+    // Digits and what divides them, and one `t`.
+    let (mut usual, mut letters) = (0, 0);
+    any_eight(plain.as_bytes(), |eight| {
+        let signs = eight.equal(b'+') | eight.among(b'-', b'.') | eight.equal(b' ');
+        usual += count(eight.among(b'0', b':') | signs);
+        letters += count(eight.equal(b't'));
+        false
+    });
+    plain.len() == usual || plain.len() == usual + 1 && letters == 1
 }
 
 #[cfg(test)]

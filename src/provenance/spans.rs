@@ -9,6 +9,8 @@ const BLOCK: usize = 64;
 pub(super) struct Spans<'t, K> {
     bytes: &'t [u8],
     is_kind: K,
+    /// How long those are that matter, a power of two.
+    shortest: usize,
     /// Where the block begins.
     base: usize,
     /// Which of its bytes are of the kind, those that are still to come.
@@ -20,17 +22,36 @@ pub(super) struct Spans<'t, K> {
 impl<'t, K: Fn(u8) -> bool> Spans<'t, K> {
     #[inline]
     pub(super) fn new(bytes: &'t [u8], is_kind: K) -> Self {
-        Self { bytes, is_kind, base: 0, bits: 0, next: 0 }
+        Self::at_least(1, bytes, is_kind)
+    }
+
+    /// The same, most of those left out that are shorter than a power of two.
+    #[inline]
+    pub(super) fn at_least(shortest: usize, bytes: &'t [u8], is_kind: K) -> Self {
+        Self { bytes, is_kind, shortest, base: 0, bits: 0, next: 0 }
     }
 
     #[inline]
     fn read_block(&mut self) -> Option<()> {
         let rest = self.bytes.get(self.next..).filter(|rest| !rest.is_empty())?;
         self.base = self.next;
-        self.bits = find_bits(rest, &self.is_kind);
+        self.bits = leave_out_short(find_bits(rest, &self.is_kind), self.shortest);
         self.next += BLOCK.min(rest.len());
         Some(())
     }
+}
+
+/// Clears the bits of spans that are shorter than a power of two, but not of those that may go on in another block.
+#[inline]
+fn leave_out_short(bits: u64, shortest: usize) -> u64 {
+    const AROUND: u32 = 32;
+    let around = u128::from(u32::MAX);
+    let mut long = around | u128::from(bits) << AROUND | around << (AROUND + u64::BITS);
+    let steps = || (0..shortest.ilog2()).map(|step| 1 << step);
+    // What remains of a span is shorter by one less than the shortest, and grows again by as much.
+    steps().for_each(|step: u32| long &= long >> step);
+    steps().for_each(|step: u32| long |= long << step);
+    (long >> AROUND) as u64
 }
 
 /// Flags up to as many bytes as a block has, the first one in the lowest bit.
@@ -126,6 +147,12 @@ mod tests {
                 }
             }
             assert_eq!(Spans::new(&bytes, is_kind).collect::<Vec<_>>(), spans);
+            for shortest in [4, 8] {
+                let is_long = |span: &Range<usize>| span.len() >= shortest;
+                let long: Vec<_> = Spans::at_least(shortest, &bytes, is_kind).collect();
+                assert!(long.iter().all(|span| spans.contains(span)));
+                assert!(long.into_iter().filter(is_long).eq(spans.iter().cloned().filter(is_long)));
+            }
             let mut places = Vec::new();
             for_each_place(&bytes, is_kind, &mut |at| places.push(at));
             assert_eq!(places, spans.into_iter().flatten().collect::<Vec<_>>());

@@ -48,6 +48,24 @@ pub(super) struct ValueReader {
     normal: String,
     /// What was found, in any order, with repetitions.
     found: Vec<ValueKey>,
+    /// The hosts of an argument, each with those to which it belongs.
+    hosts: Vec<HostKeys>,
+}
+
+/// What is looked up of an argument.
+#[derive(Debug)]
+pub(super) struct LookedUp {
+    pub(super) keys: Vec<ValueKey>,
+    pub(super) hosts: Vec<HostKeys>,
+}
+
+/// A host, by its name and as in a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HostKeys {
+    /// One of the argument.
+    Own([ValueKey; 2]),
+    /// One to which the one before belongs, or its parent: it is looked up, as in a URL, unless that is the user's.
+    Parent([ValueKey; 2]),
 }
 
 /// What is remembered of a result.
@@ -62,7 +80,14 @@ impl ValueReader {
     pub(super) fn new(key: Key) -> Self {
         let digester = Digester::new(&key);
         let shingler = Shingler::new(&digester);
-        Self { digester, shingler, forms: Forms::default(), normal: String::new(), found: Vec::new() }
+        Self {
+            digester,
+            shingler,
+            forms: Forms::default(),
+            normal: String::new(),
+            found: Vec::new(),
+            hosts: Vec::new(),
+        }
     }
 
     /// Returns the digests of what is remembered of a result, JSON.
@@ -90,16 +115,16 @@ impl ValueReader {
     }
 
     /// Returns the digests of what is looked up of an argument's text.
-    pub(super) fn read_argument(&mut self, text: &str) -> Vec<ValueKey> {
+    pub(super) fn read_argument(&mut self, text: &str) -> LookedUp {
         self.read_string(text, Side::Argument);
-        self.take_found()
+        LookedUp { keys: self.take_found(), hosts: std::mem::take(&mut self.hosts) }
     }
 
     /// Returns the digests of all of an argument's text, which is one value.
     pub(super) fn read_whole(&mut self, text: &str) -> Vec<ValueKey> {
         self.forms.normalize(text, &mut self.normal);
         let word = self.normal.trim();
-        push_whole(&self.digester, &mut self.found, word, Spacing::Any);
+        push_whole(&self.digester, &mut self.found, word, Spacing::of(word));
         let mut longest = String::new();
         if word.bytes().all(|byte| byte.is_ascii_digit() || b" -./()+".contains(&byte)) {
             find_numbers(word, &mut |value| {
@@ -177,19 +202,19 @@ impl ValueReader {
 
     /// Reads a text as it is written.
     fn read_once(&mut self, text: &str, side: Side) {
-        let Self { digester, shingler, forms, normal, found } = self;
+        let Self { digester, shingler, forms, normal, found, hosts } = self;
         forms.normalize(text, normal);
         if side != Side::Result || normal.len() <= MAX_WHOLE {
-            push_whole(digester, found, normal, Spacing::Any);
+            push_whole(digester, found, normal, Spacing::of(normal));
         }
         for line in find_lines(normal) {
             if side == Side::Result {
-                let spacing = Spacing::of_pieces(line);
+                let spacing = Spacing::of(line);
                 find_pieces(line, &mut |piece| push_whole(digester, found, piece, spacing));
             }
             push_parts(digester, found, line, side);
             if side == Side::Argument {
-                find_hosts(line, &mut |_, value| push(digester, found, value));
+                find_hosts(line, &mut |part, value| push_host(digester, found, hosts, part, value));
             }
         }
         // Of an argument without blanks, only what holds together by itself is compared: paths have common beginnings.
@@ -210,17 +235,17 @@ impl ValueReader {
         if reading.changed.is_empty() {
             return;
         }
-        let Self { digester, shingler, forms, normal, found } = self;
+        let Self { digester, shingler, forms, normal, found, .. } = self;
         let changed = forms.normalize_ranges(&reading.text, &reading.changed, normal);
         if normal.len() <= MAX_WHOLE {
-            push_whole(digester, found, normal, Spacing::Any);
+            push_whole(digester, found, normal, Spacing::of(normal));
         }
         for line in find_lines(normal) {
             let of_line = changes_of(&range_of(normal.as_bytes(), line), &changed);
             if of_line.is_empty() {
                 continue;
             }
-            let spacing = Spacing::of_pieces(line);
+            let spacing = Spacing::of(line);
             find_pieces(line, &mut |piece| {
                 if is_changed(&range_of(normal.as_bytes(), piece), of_line) {
                     push_whole(digester, found, piece, spacing);
@@ -246,6 +271,17 @@ fn push_parts(digester: &Digester, found: &mut Vec<ValueKey>, line: &str, side: 
             push(digester, found, value);
         }
     });
+}
+
+/// Adds what was found of a host.
+fn push_host(digester: &Digester, found: &mut Vec<ValueKey>, hosts: &mut Vec<HostKeys>, part: Part, value: &str) {
+    let name = value.strip_prefix("//").unwrap_or(value);
+    let keys = || [name, value].map(|value| digester.digest(value.as_bytes()) as ValueKey);
+    match part {
+        Part::Host => hosts.push(HostKeys::Own(keys())),
+        Part::Parent => hosts.push(HostKeys::Parent(keys())),
+        _ => push(digester, found, value),
+    }
 }
 
 /// Sorts digests, by each third of their bits, since many are soon sorted so, and returns the room that this took.

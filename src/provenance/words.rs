@@ -16,6 +16,9 @@ const MAX_WORD: usize = 2_048;
 /// How much of it is read with what follows as well.
 const OVERLAP: usize = 512;
 
+/// The shortest word that may be a value or begin one: a group of an account number.
+const MIN_WORD: usize = 4;
+
 /// What stands between the addresses in one word: `mailto:…?cc=…`.
 const JOINTS: [u8; 6] = *b":/=&?#";
 
@@ -31,6 +34,8 @@ pub(super) enum Part {
     Folder,
     /// It is a word of a language, which only counts if it is the whole.
     Word,
+    /// It is a host, as in a URL. Those follow to which it belongs, the nearest one first.
+    Host,
     /// It is a host, as in a URL, to which a host of the argument belongs: what is sent can stand in the name before it.
     Parent,
 }
@@ -38,7 +43,7 @@ pub(super) enum Part {
 /// Gives the words of a line and their parts that are values.
 pub(super) fn find_parts(line: &str, found: &mut impl FnMut(Part, &str)) {
     let bytes = line.as_bytes();
-    for span in Spans::new(bytes, is_of_word) {
+    for span in Spans::at_least(MIN_WORD, bytes, is_of_word) {
         let Range { start, end } = span;
         let length = end - start;
         if length >= MIN_MIXED {
@@ -77,7 +82,8 @@ fn read_long_word(word: &str, found: &mut impl FnMut(Part, &str)) {
 /// Gives a word in which nothing stands between values.
 fn read_simple_word(word: &str, classes: u8, found: &mut impl FnMut(Part, &str)) {
     let shortest = if classes & (DIGIT | JOINT | OTHER) == 0 { MIN_LETTERS } else { MIN_MIXED };
-    if word.len() < shortest {
+    // Without a letter, only an address of the network is one.
+    if word.len() < shortest || classes & (LETTER | OTHER | JOINT) == 0 {
         return;
     }
     let word = trim_word(word);
@@ -101,6 +107,10 @@ fn read_pieces_of_word(word: &str, found: &mut impl FnMut(Part, &str)) {
 /// Gives a value if it is one.
 #[inline]
 fn give_value(part: Part, value: &str, found: &mut impl FnMut(Part, &str)) {
+    // With it go those that follow.
+    if part == Part::Host {
+        return found(part, value);
+    }
     // Most are too short, whatever they are.
     if value.len() < MIN_BYTES {
         return;
@@ -277,7 +287,7 @@ fn read_authority(authority: &str, give: &mut dyn FnMut(Part, &str)) {
             if !has_blank {
                 give(Part::Address, host);
             }
-            give(Part::Parent, &format!("//{host}"));
+            give(Part::Address, &format!("//{host}"));
             give_parents(host, give);
         }
         has_blank |= piece.contains(' ');
@@ -289,23 +299,30 @@ fn is_of_host(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '.' | '-' | '_')
 }
 
-/// Gives the hosts to which a host belongs, without the last part alone: of `a.evil.com`, `//evil.com`.
+/// Gives a host and those to which it belongs, without the last part alone: of `a.evil.com`, `//evil.com`.
 fn give_parents(host: &str, give: &mut dyn FnMut(Part, &str)) {
     /// Nobody has deeper ones that matter.
     const MOST: usize = 6;
-    for (dot, _) in host.rmatch_indices('.').skip(1).take(MOST) {
+    let parts = host.bytes().filter(|byte| *byte == b'.').count();
+    if parts < 2 {
+        return;
+    }
+    give(Part::Host, &format!("//{}", trim_word(host)));
+    let dots = host.match_indices('.').map(|(dot, _)| dot);
+    for dot in dots.take(parts - 1).skip((parts - 1).saturating_sub(MOST)) {
         give(Part::Parent, &format!("//{}", host.get(dot + 1..).unwrap_or_default()));
     }
 }
 
 /// Gives a path, its name and its folders.
 fn read_path(path: &str, give: &mut dyn FnMut(Part, &str)) {
-    let path = path.replace('\\', "/");
+    let path = if has_byte(path, b'\\') { Cow::Owned(path.replace('\\', "/")) } else { Cow::Borrowed(path) };
     let path = path.trim_end_matches('/');
     let path = path.strip_prefix("./").unwrap_or(path);
     give(Part::Address, path);
     // To a browser, the first of `//host/x` and `https:/host/x` is a host.
-    let scheme = path.split_once(":/").filter(|(scheme, _)| scheme.len() > 1);
+    let scheme = if has_byte(path, b':') { path.split_once(":/") } else { None };
+    let scheme = scheme.filter(|(scheme, _)| scheme.len() > 1);
     if let Some(rest) = scheme.map(|(_, rest)| rest).or_else(|| path.strip_prefix("//")) {
         let host = rest.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or_default();
         let host = host.rsplit('@').next().and_then(|host| host.split(':').next()).unwrap_or_default();
@@ -319,11 +336,9 @@ fn read_path(path: &str, give: &mut dyn FnMut(Part, &str)) {
     {
         give(Part::Address, host.strip_prefix("www.").unwrap_or(host));
     }
-    let mut pieces = path.rsplit('/');
-    if let Some(name) = pieces.next() {
-        give(if name.contains('.') { Part::Address } else { Part::Folder }, name);
-    }
-    pieces.for_each(|folder| give(Part::Folder, folder));
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    give(if has_byte(name, b'.') { Part::Address } else { Part::Folder }, name);
+    split_bytes(folders, |byte| byte == b'/').for_each(|folder| give(Part::Folder, folder));
 }
 
 /// Gives what may be an account number that is written in groups, as long as it may be: `de89 3704 0044 …`.
@@ -406,56 +421,49 @@ pub(super) fn find_whole(text: &str, spacing: Spacing) -> Option<Cow<'_, str>> {
     if !measure.is_long || !measure.may_be_distinctive(text) {
         return None;
     }
+    // What others in its line have around it is no part of it.
+    let spacing = if spacing == Spacing::Any { Spacing::of(text) } else { spacing };
     let whole = match spacing {
         Spacing::Plain => Cow::Borrowed(text),
-        Spacing::Any => match find_blanks(text) {
-            Blanks { has_runs: false, has_any: true, .. } => Cow::Borrowed(text),
-            Blanks { has_runs: false, .. } => squeeze(text),
-            Blanks { has_runs: true, .. } => {
-                let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                if words.contains(' ') { Cow::Owned(words) } else { Cow::Owned(squeeze(&words).into_owned()) }
-            }
-        },
+        Spacing::Single if !has_byte(text, b'-') || has_byte(text, b' ') => Cow::Borrowed(text),
+        Spacing::Single => squeeze(text),
+        Spacing::Any => {
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            if words.contains(' ') { Cow::Owned(words) } else { Cow::Owned(squeeze(&words).into_owned()) }
+        }
     };
     measure.is_distinctive(&whole).then_some(whole)
 }
 
-/// Whether the blanks and hyphens of a text are as in its normal form.
+/// What stands between the words of a text, or of each piece of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spacing {
-    /// They are, in each piece of it.
+    /// Single spaces, and no hyphens: it is as in its normal form.
     Plain,
+    /// The same, and hyphens.
+    Single,
+    /// Several blanks in a row, or others than a space.
     Any,
 }
 
 impl Spacing {
-    /// Returns that of the pieces of a line without blanks around them.
-    pub(super) fn of_pieces(line: &str) -> Self {
-        let blanks = find_blanks(line.trim_ascii());
-        if blanks.has_runs || blanks.has_hyphens { Self::Any } else { Self::Plain }
+    /// What is around a text does not matter.
+    pub(super) fn of(text: &str) -> Self {
+        // What is said of the last of eight bytes goes to the first of the next ones.
+        let (mut runs, mut hyphens, mut before) = (0, 0, 0);
+        any_eight(text.trim_ascii().as_bytes(), |eight| {
+            let blanks = eight.equal(b' ');
+            runs |= (blanks & (blanks << 8 | before)) | eight.among(b'\t', b'\n') | eight.equal(b'\r');
+            hyphens |= eight.equal(b'-');
+            before = blanks >> 56;
+            runs != 0
+        });
+        match (runs, hyphens) {
+            (0, 0) => Self::Plain,
+            (0, _) => Self::Single,
+            _ => Self::Any,
+        }
     }
-}
-
-/// What stands between the words of a text.
-struct Blanks {
-    has_any: bool,
-    /// Whether there are several in a row, or others than a space.
-    has_runs: bool,
-    has_hyphens: bool,
-}
-
-fn find_blanks(text: &str) -> Blanks {
-    // What is said of the last of eight bytes goes to the first of the next ones.
-    let (mut all, mut runs, mut hyphens, mut before) = (0, 0, 0, 0);
-    any_eight(text.as_bytes(), |eight| {
-        let blanks = eight.equal(b' ');
-        runs |= (blanks & (blanks << 8 | before)) | eight.among(b'\t', b'\n') | eight.equal(b'\r');
-        all |= blanks;
-        hyphens |= eight.equal(b'-');
-        before = blanks >> 56;
-        false
-    });
-    Blanks { has_any: all != 0, has_runs: runs != 0, has_hyphens: hyphens != 0 }
 }
 
 /// A text without blanks around it, nor what ends a sentence, opens a clause or quotes.
