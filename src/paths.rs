@@ -88,6 +88,12 @@ pub enum PolicyError {
     /// The configuration directory is unknown.
     #[error("The configuration directory cannot be found: {0}. Or name the policy with --policy FILE.")]
     NoConfigurationDir(&'static str),
+    /// A file is where the directory of policies should be.
+    #[error(
+        "{} is a file, and the policies of servers are in a directory of that name. Move it away, into that directory if it is a policy.",
+        visible_path(.0)
+    )]
+    NotADirectory(PathBuf),
     /// Two files in the configuration directory belong to the same server.
     #[error(
         "There are two policies for {}: {} and {}. Keep one of them, or name the one that is meant with --policy.",
@@ -275,7 +281,9 @@ pub fn find_policy(
         }
     }
     if configured.is_none() && found.is_none() {
-        check_misnamed(server, &dir.join("policies"))?;
+        let policies = dir.join("policies");
+        check_is_directory(&policies)?;
+        check_misnamed(server, &policies)?;
     }
     Ok(configured.or(found))
 }
@@ -308,6 +316,14 @@ fn check_misnamed(server: &ServerName, dir: &Path) -> Result<(), PolicyError> {
         }
     }
     Ok(())
+}
+
+/// Checks that no file is in the place of a directory, which need not exist.
+fn check_is_directory(dir: &Path) -> Result<(), PolicyError> {
+    match fs::metadata(dir) {
+        Ok(found) if !found.is_dir() => Err(PolicyError::NotADirectory(dir.to_owned())),
+        _ => Ok(()),
+    }
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {

@@ -10,6 +10,7 @@ use crate::paths::{self, PolicyError, ReplaceError};
 use crate::policy::{self, Diagnostic, Policy, Server, Source};
 use crate::record::Enforcement;
 use crate::report::client_servers::{PolicyPlace, Served};
+use crate::report::tool_names::judge_as_locked;
 
 /// The policy that is edited.
 pub(crate) struct EditTarget {
@@ -46,12 +47,18 @@ impl EditTarget {
         Ok(Self { path, source, lock, audit: paths::audit_dir(&env).ok(), notes, server })
     }
 
+    /// Loads the policy before an edit. It judges the tools in the server's lock by their definitions there.
     pub(crate) fn load_before(&self) -> PolicyBefore {
         let loaded = self.source.as_ref().map(|source| policy::load_policy(source, &self.server));
         let is_valid = loaded.as_ref().is_none_or(|loaded| loaded.policy.is_some());
         let (policy, diagnostics) = loaded.map_or((None, Vec::new()), |loaded| (loaded.policy, loaded.diagnostics));
         let policy = policy.unwrap_or_else(|| policy::builtin_policy(&self.server));
-        PolicyBefore { policy, diagnostics, is_valid }
+        PolicyBefore { policy: judge_as_locked(policy, self.lock.as_deref()), diagnostics, is_valid }
+    }
+
+    /// Lets the edited policy judge as the one before it does.
+    pub(crate) fn judge_by_lock(&self, edited: Edited) -> Edited {
+        Edited { policy: judge_as_locked(edited.policy, self.lock.as_deref()), ..edited }
     }
 
     /// Returns the content of the file as it was read; `None` if it does not exist yet.

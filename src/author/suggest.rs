@@ -228,14 +228,13 @@ pub(crate) fn extend_policy(
     let server = in_force.identity();
     let edited = EditState::load_source(source.clone(), server, Which::Present)?;
     // A tool that a person refused once is left to them.
-    let lacks = |tool: &str| {
-        survey.is_refused(tool) && !survey.is_refused_by_person(tool) && lacks_an_entry(&edited.policy, tool)
-    };
+    let lacks =
+        |tool: &str| survey.is_refused(tool) && !survey.is_refused_by_person(tool) && lacks_an_entry(in_force, tool);
     let lacks_tools = survey.tools.keys().any(|tool| lacks(tool));
     // With `tools` the document stands alone, so what the built-in policy let through has to be listed too.
     let leaves_the_builtin = lacks_tools && in_force.mode() == Mode::Patch;
     let passes = |tool: &str| {
-        let decision = edited.policy.decide_tool(tool);
+        let decision = in_force.decide_tool(tool);
         !decision.rule.starts_with("hide[") && !survey.is_refused_by_person(tool)
     };
     let listed: Vec<_> =

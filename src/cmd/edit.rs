@@ -136,14 +136,15 @@ fn edit_target(
     edit: impl FnOnce(Option<&Source>, &str, &Server) -> Result<Edited, CannotEdit>,
 ) -> anyhow::Result<Exit> {
     let name = visible_path(&target.path);
-    let edited = edit(target.source.as_ref(), &name, &target.server)?;
+    let edited = target.judge_by_lock(edit(target.source.as_ref(), &name, &target.server)?);
     let before = target.load_before();
     let changed = edited.is_changed;
     let written = changed && !args.dry_run;
     if written {
         report_kept(target.save(&edited, own_command(), env)?);
     }
-    let decisions = compare_decisions(&before.policy, &edited.policy);
+    let known = ToolNames::of_policy(&before.policy, target.lock.as_deref());
+    let decisions = compare_decisions(&before.policy, &edited.policy, &known);
     let entries = compare_entries(&before.policy, &edited.policy);
     let (server, builtin) = (target.server.name().as_str(), BuiltinTitle::of(&target.server));
     let report = EditReport { file: &name, server, builtin, changed, written, decisions, entries };

@@ -132,16 +132,14 @@ fn try_offered(question: &LockQuestion<'_>, offer: LockOffer) -> anyhow::Result<
     let is_locked = match offer {
         LockOffer::Wanted => true,
         LockOffer::Asked => {
-            let title = format!("Hold {server} to what it has now, its package, tools and texts?");
+            let title = format!("Hold {server} to what it has now?");
             let answers = ["no, not now", "yes, start it once and lock it"].map(str::to_owned);
             Prompter::new()?.select_item(&title, &answers)? == Some(1)
         }
         LockOffer::Told => false,
     };
     if !is_locked {
-        message::print_note(&format!(
-            "To hold {server} to what it has now, its package, tools and texts: `policylayer lock {selector}`."
-        ));
+        message::print_note(&format!("To hold {server} to what it has now: `policylayer lock {selector}`."));
         return Ok(());
     }
     let comparison = LockComparison::find(target, None, StartAs::Written, OFFER_PATIENCE, &show_start)?;

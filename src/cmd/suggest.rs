@@ -20,6 +20,7 @@ use crate::policy::{self, Format, Policy, Section, Server, ServerName, Source};
 use crate::report::client_servers::PolicyPlace;
 use crate::report::log_records::{LogRecords, choose_server};
 use crate::report::survey::{UsageSurvey, item_lacks_an_entry, lacks_an_entry};
+use crate::report::tool_names::judge_as_locked;
 use crate::shell::as_word;
 use crate::term::style::format_local_time;
 use crate::term::{diff, message};
@@ -35,9 +36,11 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let name = args.server.as_deref().unwrap_or(logged.as_str());
     let place = tool_server::find_policy_place(None, Some(name), args.policy.as_deref(), env)?;
     let source = place.file.as_deref().map(paths::read_policy).transpose()?;
+    let lock = place.find_lock();
+    let judge = |policy| judge_as_locked(policy, lock.as_deref());
     let in_force = match &source {
-        None => policy::builtin_policy(&place.server),
-        Some(source) => load_valid(source, &place.server, Which::Present)?,
+        None => judge(policy::builtin_policy(&place.server)),
+        Some(source) => judge(load_valid(source, &place.server, Which::Present)?),
     };
     let log = ServerLog { server: &logged, since: args.since.map(|since| since.resolve_at(&now)), dir: &dir };
     let survey = log.survey_log(&in_force)?;
@@ -59,7 +62,7 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let format = source.as_ref().map_or(Format::Toml, Source::format);
     let name = source.as_ref().map_or("suggested.toml", Source::name);
     let suggested = Source::new(name, format, suggested);
-    let policy = load_valid(&suggested, &place.server, Which::Edited)?;
+    let policy = judge(load_valid(&suggested, &place.server, Which::Edited)?);
     // What it lets through is tried, not assumed.
     let after = log.survey_log(&policy)?;
     match (&source, args.output.as_deref()) {

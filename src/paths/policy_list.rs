@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{PolicyError, TextError, configuration_dir, read_policy};
+use super::{PolicyError, TextError, check_is_directory, configuration_dir, read_policy};
 use crate::env::Env;
 use crate::policy::{Format, ServerName};
 use crate::state::file::is_missing;
@@ -28,6 +28,7 @@ pub struct PolicyList {
 pub fn list_policies(env: &Env) -> Result<PolicyList, PolicyError> {
     let mut listing = PolicyList { dir: configuration_dir(env)?.join("policies"), ..PolicyList::default() };
     let dir = listing.dir.clone();
+    check_is_directory(&dir)?;
     let failed = |error| PolicyError::Unreadable(dir.clone(), TextError::Failed(error));
     let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,

@@ -4,6 +4,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::text::remedy_for_reading;
 use crate::limits::HELD_WAIT;
 use crate::state::file::{self, create_dir, is_missing, sync_dir};
 use crate::visible::visible_path;
@@ -56,7 +57,7 @@ pub enum Unreplaced {
     )]
     HeldOpen,
     /// The existing file cannot be read.
-    #[error("cannot be read: {0}. Make it readable for the user who runs policylayer.")]
+    #[error("cannot be read: {0}. {remedy}.", remedy = remedy_for_reading(.0))]
     Unreadable(io::Error),
     /// No file can be created in its directory.
     #[error(

@@ -16,7 +16,7 @@ pub enum TextError {
     #[error("it is {0}, not a file. Name a file, or move it out of the way")]
     NotAFile(&'static str),
     /// It cannot be read.
-    #[error("{0}. Make it readable for the user who runs policylayer")]
+    #[error("{0}. {remedy}", remedy = remedy_for_reading(.0))]
     Failed(io::Error),
     /// It is larger than this many bytes, and so than any such file.
     #[error("it is larger than {} MiB, the limit for this kind of file. Put the right file in its place, or name that one", .0 >> 20)]
@@ -24,6 +24,24 @@ pub enum TextError {
     /// It is not UTF-8.
     #[error("it is not UTF-8 text (byte {0}, from 0). Save it as UTF-8; some editors and shells write UTF-16")]
     NotUtf8(usize),
+}
+
+/// Says what to do about a file that cannot be read.
+pub(super) fn remedy_for_reading(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotADirectory => "Move away the file that is in the place of a directory of its path",
+        _ if is_ring_of_links(error) => "Replace the links, which lead in a ring, by the file",
+        _ => "Make it readable for the user who runs policylayer",
+    }
+}
+
+fn is_ring_of_links(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let code = rustix::io::Errno::LOOP.raw_os_error();
+    // ERROR_CANT_RESOLVE_FILENAME
+    #[cfg(windows)]
+    let code = 1921;
+    error.raw_os_error() == Some(code)
 }
 
 impl From<io::Error> for TextError {

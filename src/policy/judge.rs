@@ -286,6 +286,11 @@ impl Policy {
         Self { listing, ..self }
     }
 
+    /// Whether it is known what the server lists of a tool.
+    pub fn knows_listing_of(&self, tool: &str) -> bool {
+        self.listing.contains_key(&*fold(tool))
+    }
+
     fn as_listed<'t>(&self, tool: ToolRef<'t>) -> ToolRef<'t> {
         if self.listing.is_empty() || tool.listing != Listing::NotAsked {
             return tool;

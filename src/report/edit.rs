@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::limit::WindowText;
+use super::tool_names::ToolNames;
 use crate::policy::{BuiltinTitle, Decision, Effect, Limit, Policy, Scope, Section, SectionEntry};
 
 /// The result of `allow`, `deny`, `hide`, `limit`, `ask`, `reset` and `add`.
@@ -94,9 +95,14 @@ fn describe_limit(limit: &Limit) -> String {
 }
 
 /// Returns the known tools whose decisions differ, sorted by name. The same decision by another rule is no change.
-pub(crate) fn compare_decisions<'p>(before: &'p Policy, after: &'p Policy) -> Vec<DecisionChange<'p>> {
+pub(crate) fn compare_decisions<'p>(
+    before: &'p Policy,
+    after: &'p Policy,
+    known: &ToolNames,
+) -> Vec<DecisionChange<'p>> {
     let mut tools = before.known_tools();
     tools.extend(after.known_tools());
+    tools.extend(known.iter().map(str::to_owned));
     let change = |tool: String| {
         let [before, after] = [before, after].map(|policy| RuleDecision::for_tool(policy, &tool));
         (!before.is_same(&after)).then_some(DecisionChange { tool, before, after })

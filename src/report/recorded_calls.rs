@@ -19,7 +19,7 @@ use crate::provenance::{Provenance, SessionMemory, Unremembered};
 use crate::record::{
     About, Direction, LogLine, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record, RecordedArguments, ResultRecord, Subject,
 };
-use crate::risk::Class;
+use crate::risk::{Class, Confidence, Listed, classify_tool};
 use crate::wire::arguments::Arguments;
 use crate::wire::method::{self, MethodClass, PolicySubject, Sender, classify_method};
 use crate::wire::uri;
@@ -89,6 +89,9 @@ enum JudgedAs {
 pub(crate) enum Uncertain {
     /// The arguments that a rule checks.
     Arguments,
+    /// Where the class of the tool came from that is lower than what its name tells: from what its server listed, or from the policy of
+    /// that time.
+    Class,
     /// Whether the server had listed the resource, or whose app it is.
     Listing,
     /// What the session had read and called before.
@@ -147,12 +150,24 @@ impl RecordedCall {
         }
     }
 
-    /// Returns the tool with its class at that time. A class below what its name implies was set by the policy of that
-    /// time and says nothing about another policy, so it is not used.
+    /// Returns the tool with its class at that time. A class below what its name implies is not used: the policy of that time may
+    /// have set it, which says nothing about another policy.
     fn tool_ref<'c>(&'c self, tool: &'c str) -> ToolRef<'c> {
         let by_name = ToolRef::from(tool);
-        let class = Class::ALL.into_iter().find(|class| Some(class.as_str()) == self.class.as_deref());
-        class.map_or(by_name, |class| ToolRef { listing: Listing::As(class.max(by_name.guess_class())), ..by_name })
+        let raised = self.recorded_class().filter(|class| *class >= by_name.guess_class());
+        raised.map_or(by_name, |class| ToolRef { listing: Listing::As(class), ..by_name })
+    }
+
+    /// Returns the tool with a recorded class that is below what its name implies, if what its server lists can have lowered it.
+    fn lowered_tool_ref<'c>(&'c self, tool: &'c str) -> Option<ToolRef<'c>> {
+        let by_name = ToolRef::from(tool);
+        let lower = self.recorded_class().filter(|class| *class < by_name.guess_class())?;
+        let is_settled = classify_tool(&Listed::with_name(tool)).confidence == Confidence::High;
+        (!is_settled).then_some(ToolRef { listing: Listing::As(lower), ..by_name })
+    }
+
+    fn recorded_class(&self) -> Option<Class> {
+        Class::ALL.into_iter().find(|class| Some(class.as_str()) == self.class.as_deref())
     }
 
     pub(crate) fn unix_time(&self) -> Duration {
@@ -283,6 +298,9 @@ impl<'p> Replayer<'p> {
             JudgedAs::Template => return Ok(decide_alone(policy.decide_template(name, None))),
             JudgedAs::Call => {
                 let tool = call.tool_ref(name);
+                if self.depends_on_class(call, tool) {
+                    return Err(Uncertain::Class);
+                }
                 (None, policy.looks_at_arguments(tool), policy.looks_at_input(tool), policy.looks_at_session(tool))
             }
             JudgedAs::Request(_) | JudgedAs::Listing(_) => {
@@ -316,6 +334,17 @@ impl<'p> Replayer<'p> {
                 .try_call_at(policy, call.tool_ref(name), input, now, call.outcome)
                 .map_err(|_| Uncertain::Arguments),
         }
+    }
+
+    /// Whether it matters if a server's listing or the policy of that time lowered a tool's class, and nothing here tells.
+    fn depends_on_class(&self, call: &RecordedCall, by_name: ToolRef<'_>) -> bool {
+        let policy = self.policy;
+        let Some(lowered) = call.lowered_tool_ref(by_name.name).filter(|_| !policy.knows_listing_of(by_name.name))
+        else {
+            return false;
+        };
+        let [one, other] = [by_name, lowered].map(|tool| policy.decide_tool(tool));
+        (one.effect, one.rule) != (other.effect, other.rule)
     }
 
     /// Whether it matters what the session had read and called: a session that cannot tell decides otherwise than one that has done

@@ -66,9 +66,9 @@ impl Wanted {
             Self::Pasted(text) => Pasted::read("what was pasted", None, text)
                 .and_then(|pasted| merge_pasted(source, &name, &target.server, &pasted)),
             Self::Rule(edit) => carry_out_rule_edit(source, &name, &target.server, edit),
-            Self::Document(text) => return load_document(place, text),
+            Self::Document(text) => return load_document(place, text).map(|edited| target.judge_by_lock(edited)),
         };
-        edited.map_err(|error| match error {
+        edited.map(|edited| target.judge_by_lock(edited)).map_err(|error| match error {
             CannotEdit::Invalid { ref document, ref diagnostics, .. } => FormTrouble {
                 message: error.to_string(),
                 field: None,
@@ -251,7 +251,7 @@ fn show_edit(site: &Site, place: &ServerPlace, fields: &Fields, edited: &Edited,
         @if let Some(trouble) = trouble { div.box.trouble role="alert" { p.bad { (in_code(trouble)) } } }
         @if edited.is_changed {
             p { "Nothing is written yet." }
-            (show_decisions(&before.policy, &edited.policy))
+            (show_decisions(place, &before.policy, &edited.policy))
             (show_tests(place, edited))
             @if !new.is_empty() { h2 { "Warnings" } (show_diagnostics(&edited.source, &new)) }
             @for note in edited.notes.iter().chain(&place.target.notes) { p.note { (in_code(note)) } }
@@ -276,8 +276,9 @@ fn show_edit(site: &Site, place: &ServerPlace, fields: &Fields, edited: &Edited,
     show_page(site, status, "server", &format!("Change the policy of {}", place.name), content)
 }
 
-fn show_decisions(before: &Policy, after: &Policy) -> Markup {
-    let (decisions, entries) = (compare_decisions(before, after), compare_entries(before, after));
+fn show_decisions(place: &ServerPlace, before: &Policy, after: &Policy) -> Markup {
+    let known = place.known_tools(before);
+    let (decisions, entries) = (compare_decisions(before, after, &known), compare_entries(before, after));
     html! {
         h2 { "What changes" }
         @if decisions.is_empty() { p { "No decision about a known tool changes." } }

@@ -265,7 +265,7 @@ impl RegistrationPage<'_, '_> {
             }
             @if is_behind { @if let (Some(key), Some(client)) = (self.asked.key, self.asked.client) {
                 div.next {
-                    p { "A lock holds the server to what it has now, its package, tools and texts: what is new or differs later does not reach "
+                    p { "A lock holds the server to what it has now: what is new or differs later does not reach "
                         "the agent until you accept it." }
                     p { a.button href=(self.site.link_to(&format!("lock?{}", write_query(&[("name", key), ("client", client)])))) { "Lock it" } }
                 }

@@ -17,7 +17,7 @@ use crate::policy::Policy;
 use crate::record::Digest;
 use crate::report::client_servers::{FoundBy, FoundPlaces, find_places};
 use crate::report::tool_list::{ToolRow, list_tools};
-use crate::report::tool_names::{ToolNames, judge_as_locked, list_locked_tools};
+use crate::report::tool_names::{ToolNames, list_locked_tools};
 use crate::risk::Class;
 use crate::state::history::{EditHistory, KeptEdit};
 use crate::visible::{count_of, escape_invisible, visible_path};
@@ -134,8 +134,7 @@ pub(super) fn show_place(
                 ": what was agreed to of the server, and what differs now. "
                 a href=(place.link_to(site, "rules", &[])) { "Rules for classes, for all tools, and for the rest" } }
             @let known = place.known_tools(&before.policy);
-            @let listed = judge_as_locked(place.target.load_before().policy, place.target.lock.as_deref());
-            (show_tools(site, place, (&listed, &known), fields, trouble))
+            (show_tools(site, place, (&before.policy, &known), fields, trouble))
         }
         (show_document(site, place, fields, &before, trouble))
     };

@@ -15,7 +15,7 @@ use crate::author::edit::RulePlace;
 use crate::author::snippet::write_recommended;
 use crate::paths::LoadedPolicy;
 use crate::report::explanation::{Explanation, Standing, ToolQuestion, fact_name};
-use crate::report::tool_names::{judge_as_locked, list_locked_tools};
+use crate::report::tool_names::list_locked_tools;
 use crate::visible::{escape_invisible, visible_lines};
 
 pub(super) fn show_tool(site: &Site, fields: &Fields, trouble: Option<&FormTrouble>) -> WebAnswer {
@@ -25,7 +25,7 @@ pub(super) fn show_tool(site: &Site, fields: &Fields, trouble: Option<&FormTroub
     };
     let (before, tool) = (place.target.load_before(), fields.value("tool").unwrap_or_default());
     let lock = place.target.lock.as_deref();
-    let (policy, warnings) = (judge_as_locked(before.policy, lock), before.diagnostics);
+    let (policy, warnings) = (before.policy, before.diagnostics);
     let loaded = LoadedPolicy { policy, source: place.target.source.clone(), warnings };
     let server = place.target.server.name();
     let question = ToolQuestion {

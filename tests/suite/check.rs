@@ -209,6 +209,10 @@ fn a_policy_that_is_there_and_cannot_be_read_is_not_passed_over() {
         symlink("/nowhere/at/all.toml", &file);
         let ran = run(check(home.path()).args(["--server", "iterable"]));
         assert!(ran.code == Some(1) && ran.err.contains("does not exist"), "{}", ran.err);
+        let ring = home.path().join("ring.toml");
+        symlink(ring.to_str().expect("UTF-8"), &ring);
+        let ran = run(check(home.path()).arg(&ring));
+        assert!(ran.code == Some(1) && ran.err.contains("lead in a ring"), "{}", ran.err);
     }
 }
 

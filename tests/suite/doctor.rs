@@ -554,6 +554,29 @@ fn a_state_folder_that_cannot_be_written() {
     broken(&check(&home, &[], 1), "state", "damaged", "state.sqlite3", &[]);
 }
 
+/// Where this user may mount a file system: on a full one a file can be made, and holds nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_for_the_state() {
+    let home = home();
+    client(&home, DESKTOP, &[("shop", good(&home))]);
+    let state = state_in(home.path());
+    fs::create_dir_all(&state).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "none"]).arg(&state).output();
+    if !mounted.is_ok_and(|mounted| mounted.status.success()) {
+        println!("no file system can be mounted here");
+        return;
+    }
+    let done = std::panic::catch_unwind(|| {
+        fs::create_dir(state.join("audit")).unwrap();
+        let _ = fs::write(state.join("filler"), vec![1; 512 * 1024]);
+        let remedy = format!("make room on the disk of {}", state.display());
+        broken(&check(&home, &[], 1), "state", "cannot be written to", &remedy, &[]);
+    });
+    assert!(Command::new("umount").arg("-l").arg(&state).status().unwrap().success());
+    done.unwrap();
+}
+
 // The clock is set by a library that Linux loads before its own.
 #[cfg(target_os = "linux")]
 #[test]

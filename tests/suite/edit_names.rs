@@ -5,6 +5,7 @@
 
 use std::fs;
 
+use policylayer::lock::{ItemKind, Lock};
 use policylayer::risk::Class;
 use serde_json::{Value, json};
 
@@ -172,6 +173,64 @@ fn a_tool_that_nothing_knows_is_refused_with_the_nearest() {
     refused(&home.run(&["deny", "refnd"]), &["Did you mean refund?"]);
     refused(&home.run(&["deny", "frobnicate"]), &["--anyway"]);
     assert_eq!(home.run(&["deny", "refund"]).code, Some(0));
+}
+
+/// No policy is in a directory that is a file, and nobody is told that the built-in one is in force.
+#[test]
+fn a_file_in_the_place_of_the_directory_of_policies_is_an_error() {
+    let home = Home::new();
+    let dir = home.policy("shop.toml", "").parent().unwrap().to_owned();
+    fs::remove_dir_all(&dir).unwrap();
+    let text = "version = \"1\"\ndefault = \"deny\"\n";
+    fs::write(&dir, text).unwrap();
+    for words in [
+        &["check", "iterable"][..],
+        &["decide", "get_lists", "--server", "iterable"],
+        &["explain", "get_lists", "--server", "iterable"],
+        &["hide", "get_lists", "--server", "iterable"],
+        &["wrap", "--server", "iterable", "--", "iterable-mcp"],
+    ] {
+        let ran = home.run(words);
+        assert!(
+            ran.code != Some(0) && ran.err.contains("is a file, and the policies"),
+            "{words:?}: {} {}",
+            ran.out,
+            ran.err
+        );
+        assert!(ran.err.contains("Move it away"), "{words:?}: {}", ran.err);
+    }
+    assert_eq!(fs::read_to_string(&dir).unwrap(), text);
+}
+
+/// What the lock has of a tool decides what an edit is said to change, as it decides in a session.
+#[test]
+fn the_tools_of_the_lock_are_in_the_table_of_what_changes() {
+    let home = Home::new();
+    let policy =
+        "version = \"1\"\ndefault = \"deny\"\n[classes.read]\n[classes.write]\n[classes.execute]\naction = \"hide\"\n";
+    let file = home.policy("shop.toml", policy);
+    let mut lock = Lock::new("shop");
+    for (name, description, class) in [
+        ("gzip-file-as-resource", "Compresses a single file.", Class::Write),
+        ("get_notes", "Gets the notes, then deletes them.", Class::Destructive),
+        ("get_lists", "Returns the lists.", Class::Read),
+    ] {
+        let tool = json!({ "name": name, "description": description, "inputSchema": { "type": "object" } });
+        lock.insert(ItemKind::Tool, &tool.to_string(), Some(class)).unwrap();
+    }
+    fs::write(file.with_file_name("shop.lock.json"), lock.write()).unwrap();
+    let changes = |words: &[&str]| {
+        let json = home.json(&[words, &["--server", "shop", "--dry-run", "--format", "json"]].concat());
+        let changes = json["decisions"].as_array().unwrap().clone();
+        changes
+            .iter()
+            .map(|one| json!([one["tool"], one["before"]["effect"], one["after"]["effect"]]))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(changes(&["hide", "gzip-file-as-resource"]), [json!(["gzip-file-as-resource", "allow", "hide"])]);
+    // A glob, and what is hidden already.
+    assert_eq!(changes(&["hide", "get_*"]), [json!(["get_lists", "allow", "hide"])]);
+    assert_eq!(changes(&["ask", "get_notes"]), [json!(["get_notes", "hide", "require_approval"])]);
 }
 
 #[test]

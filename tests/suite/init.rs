@@ -631,7 +631,7 @@ mod questions {
             terminal.type_in("\r");
             at = terminal.wait_from(at, "\u{1b}[?25h");
         }
-        terminal.wait("Hold iterable to what it has now, its package, tools and texts?");
+        terminal.wait("Hold iterable to what it has now?");
         terminal.wait("> no, not now");
         terminal.type_in(&format!("{DOWN}\r"));
         assert!(terminal.end().success(), "{}", terminal.written());

@@ -7,6 +7,7 @@ use crate::support::log as support;
 use std::fs;
 use std::time::Duration;
 
+use policylayer::lock::{ItemKind, Lock};
 use policylayer::policy::Effect;
 use policylayer::record::{ArgumentsLogged, Direction, Outcome, Subject};
 use policylayer::risk::Class;
@@ -171,6 +172,55 @@ fn a_class_that_was_recorded_raises_what_a_name_tells_and_does_not_lower_it() {
     // The policy itself has the last word, as it had when the class was recorded.
     policy(&home, "[classes.read]\n[classes.destructive]\naction = \"deny\"\n[tools.\"*_l*\"]\nclass = \"read\"\n");
     assert_eq!(changes(&replay(&home)), [denied("delete_all")]);
+}
+
+/// A class below that of a name that settles nothing came from the server's listing, or from the policy of that time.
+#[test]
+fn a_class_that_was_recorded_below_that_of_a_doubtful_name_is_used_where_the_lock_says_so() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    let call = |second, class| Decision {
+        rule: if class == Class::Write { "classes.write" } else { "classes.execute" },
+        ..passed(second, "gzip-file-as-resource", class)
+    };
+    log.add(&call(0, Class::Write)).add(&call(1, Class::Execute)).seal();
+    let classes = "[classes.execute]\naction = \"hide\"\n[classes.write]\n";
+    policy(&home, classes);
+    let json = replay(&home);
+    let hidden = json!(["gzip-file-as-resource", 1, "allow", "hide", "classes.execute"]);
+    assert_eq!(changes(&json), std::slice::from_ref(&hidden));
+    let lacks = json!([{ "tool": "gzip-file-as-resource", "calls": 1, "lacks": "class" }]);
+    assert_eq!((&json["uncertain"], &json["uncertain_tools"]), (&json!(1), &lacks));
+    let text = home.good(&["replay", "--policy", "new.toml"]);
+    assert!(text.contains("the name alone does not tell the class") && text.contains("`policylayer lock`"), "{text}");
+    // Nothing is asked that does not matter.
+    for rules in [
+        "[tools.gzip-file-as-resource]\n",
+        "[classes.execute]\n[classes.write]\n[tools.\"gzip-*\"]\naction = \"hide\"\n",
+        "",
+    ] {
+        policy(&home, rules);
+        assert_eq!(replay(&home)["uncertain"], 0, "{rules}");
+    }
+    policy(&home, &format!("{classes}[tools.gzip-file-as-resource]\nclass = \"write\"\n"));
+    assert_eq!((replay(&home)["uncertain"].clone(), changes(&replay(&home))), (json!(0), vec![]));
+
+    // The policy of the server has a lock beside it, wherever the tried one is.
+    policy(&home, classes);
+    let beside = home.policy("shop.toml", "version = \"1\"\ndefault = \"deny\"\n");
+    let tool = json!({ "name": "gzip-file-as-resource", "description": "Compresses a single file.", "inputSchema": { "type": "object" } });
+    let mut lock = Lock::new("shop");
+    lock.insert(ItemKind::Tool, &tool.to_string(), Some(Class::Write)).unwrap();
+    fs::write(beside.with_file_name("shop.lock.json"), lock.write()).unwrap();
+    let json = replay(&home);
+    // What was recorded as worse stays so.
+    assert_eq!((&json["same"], &json["uncertain"], changes(&json)), (&json!(1), &json!(0), vec![hidden]));
+    let suggested = home.run(&["suggest", "--server", "shop", "--policy", "new.toml"]);
+    assert!(
+        suggested.err.contains("1 call of gzip-file-as-resource succeeded, and would be refused"),
+        "{}",
+        suggested.err
+    );
 }
 
 #[test]

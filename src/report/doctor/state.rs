@@ -1,7 +1,7 @@
 //! Whether counts and records can be written, and whether the clock that they use is plausible.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +21,8 @@ const EARLIEST: &str = "2026-01-01T00:00:00Z";
 const LATEST: &str = "2046-01-01T00:00:00Z";
 /// How far the log may be ahead of the clock: clocks are often set back a little.
 const SLACK: SignedDuration = SignedDuration::from_mins(5);
+/// What is written to see whether anything can be: no disk holds it in a directory entry.
+const ONE_PAGE: usize = 4096;
 
 /// The variable that determines the state directory.
 const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
@@ -32,9 +34,12 @@ pub(super) fn check_directory(chain: &LaunchChain<'_>, server: Option<&ServerNam
     };
     let (dir, audit) = (paths::state_dir(&env).map_err(no_home)?, paths::audit_dir(&env).map_err(no_home)?);
     for dir in [&dir, &audit] {
-        create_private_dir(dir).and_then(|()| tempfile::NamedTempFile::new_in(dir)).map_err(|error| {
+        create_private_dir(dir).and_then(|()| try_to_write(dir)).map_err(|error| {
             let dir = dir.display();
-            let remedy = format!("make {dir} a directory that you may write to");
+            let remedy = match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => format!("make room on the disk of {dir}"),
+                _ => format!("make {dir} a directory that you may write to"),
+            };
             Problem::failed(format!("{dir} cannot be written to: {error}"), remedy)
         })?;
     }
@@ -52,6 +57,13 @@ pub(super) fn check_directory(chain: &LaunchChain<'_>, server: Option<&ServerNam
         Problem::failed(what, remedy.trim_end_matches('.'))
     })?;
     Ok(dir.display().to_string())
+}
+
+/// Writes a file and removes it: on a full disk one can be made, and holds nothing.
+fn try_to_write(dir: &Path) -> io::Result<()> {
+    let mut file = tempfile::tempfile_in(dir)?;
+    file.write_all(&[0; ONE_PAGE])?;
+    file.sync_data()
 }
 
 /// Checks that the clock is plausible: limit windows, approvals and the log depend on it.

@@ -6,3 +6,4 @@ pub(crate) mod inspection;
 pub(crate) mod junit;
 pub(crate) mod lock;
 pub(crate) mod log;
+pub(crate) mod replay;
