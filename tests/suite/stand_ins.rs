@@ -563,3 +563,57 @@ proptest! {
         prop_assert_eq!(received(&mut session, 3, &got), result);
     }
 }
+
+/// Users as a server writes them: whole, by lines, under a heading, as a difference, as Python does, and as a text in JSON.
+fn written_users(names: &[String]) -> Vec<String> {
+    let users: Vec<_> = names
+        .iter()
+        .map(|name| json!({ "id": 7, "firstName": name, "dataFields": { "home": { "address": name } } }))
+        .collect();
+    let (compact, pretty) = (json!(users).to_string(), serde_json::to_string_pretty(&users).unwrap());
+    let lines: String = users.iter().map(|user| format!("{user}\n")).collect();
+    let difference: String = pretty.lines().map(|line| format!("+{line}\n")).collect();
+    let python = compact.replace('"', "'");
+    let nested = json!({ "body": compact }).to_string();
+    let twice = json!({ "body": nested }).to_string();
+    vec![
+        format!("It's \"{}\" users:\n{pretty}", users.len()),
+        compact,
+        pretty,
+        lines,
+        difference,
+        python,
+        nested,
+        twice,
+    ]
+}
+
+/// What is told of each field: what stands behind its colon and opening quote.
+fn told_fields(text: &str) -> Vec<&str> {
+    let key_and_colon = regex::Regex::new(r#"(?:firstName|address)\\*["'](?:\s|\\n)*:(?:\s|\\n)*\\*["']"#).unwrap();
+    key_and_colon.find_iter(text).map(|found| text.get(found.end()..).unwrap()).collect()
+}
+
+proptest! {
+    /// An agent that asks for a part of a file gets no more of a field than one that asks for all of it.
+    #[test]
+    fn no_part_of_json_shows_a_field(
+        names in prop::collection::vec("[A-Z][a-z]{2,9}", 1..5),
+        from in 0.0..1.0_f64, length in 0.0..1.0_f64,
+    ) {
+        for text in written_users(&names) {
+            let mut session = Recorded::new(POLICY);
+            let begin = (from * text.len() as f64) as usize;
+            let end = begin + (length * (text.len() - begin) as f64).ceil() as usize;
+            for part in [&text[begin..end], &text[begin..], &text[..end]] {
+                let result = json!({ "t": part });
+                let got = hidden(&mut session, 1, &result);
+                let shown = got["t"].as_str().unwrap();
+                for told in told_fields(shown) {
+                    prop_assert!(told.is_empty() || told.starts_with("stand-in-") || told.starts_with(['"', '\'', '\\']), "{}: {}", part, shown);
+                }
+                prop_assert_eq!(received(&mut session, 2, &got), result);
+            }
+        }
+    }
+}

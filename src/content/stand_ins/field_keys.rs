@@ -25,14 +25,15 @@ impl<'a> FieldKeys<'a> {
         let mut keys = Self { fields: &rules.fields, ..Self::none() };
         for key in rules.fields.iter().filter_map(FieldPattern::last_key).map(str::as_bytes) {
             // Before one of three characters, its quote is a part of its end.
-            let end = match *key {
-                [one, two, three] => Some([b'"', one, two, three]),
-                _ => key.last_chunk().copied(),
+            let ends = match *key {
+                [one, two, three] => [b'"', b'\''].map(|quote| Some([quote, one, two, three])),
+                _ => [key.last_chunk().copied(); 2],
             };
-            keys.has_odd |= end.is_none() || !key.iter().copied().all(is_plain);
-            let (word, bit) = end.as_ref().map(end_place).unwrap_or_default();
-            if let Some(word) = keys.ends.get_mut(word) {
-                *word |= bit;
+            keys.has_odd |= ends.contains(&None) || !key.iter().copied().all(is_plain);
+            for (word, bit) in ends.iter().flatten().map(end_place) {
+                if let Some(word) = keys.ends.get_mut(word) {
+                    *word |= bit;
+                }
             }
         }
         keys
@@ -43,7 +44,8 @@ impl<'a> FieldKeys<'a> {
     }
 
     fn has_end_of(&self, before: &[u8]) -> bool {
-        let is_key = |key: &str| before.strip_suffix(key.as_bytes()).is_some_and(|before| before.ends_with(b"\""));
+        let is_quote = |before: &[u8]| matches!(before.last(), Some(b'"' | b'\''));
+        let is_key = |key: &str| before.strip_suffix(key.as_bytes()).is_some_and(is_quote);
         self.fields.iter().filter_map(FieldPattern::last_key).any(is_key)
     }
 
@@ -71,11 +73,12 @@ fn end_place(end: &[u8; END]) -> (usize, u64) {
 }
 
 /// Where the key before a colon ends, if there is one: before its quote, and the backslashes before that.
-fn key_end(bytes: &[u8], colon: usize) -> Option<usize> {
+pub(super) fn key_end(bytes: &[u8], colon: usize) -> Option<usize> {
     let mut end = colon;
     loop {
         end = match byte_before(bytes, end) {
-            b'"' => break,
+            // Python writes texts with either.
+            b'"' | b'\'' => break,
             b' ' | b'\t' | b'\n' | b'\r' => end - 1,
             b'n' | b'r' | b't' if byte_before(bytes, end - 1) == b'\\' => {
                 end - 1 - length_before(bytes, end - 1, usize::MAX, |byte| byte == b'\\')

@@ -51,6 +51,11 @@ pub(super) trait EditTexts {
     /// Whether a text has to be looked at, although nothing was suspected in it: of these keys, or for what is written in it.
     fn wants(&self, way: &[Cow<'_, str>], written: &str) -> bool;
 
+    /// Whether a text, as it is written, may hold what goes on for any length.
+    fn takes_whole(&self, _written: &str) -> bool {
+        false
+    }
+
     /// What changes in each piece of a text. Most texts are one piece; of a long one, these are all that may change.
     fn edit(&mut self, pieces: &[FoundText<'_>]) -> Result<Vec<Vec<Patch>>, Self::Error>;
 
@@ -133,7 +138,7 @@ fn patch_nested<E: EditTexts>(
                 let wants = || editor.wants(if is_key { &[] } else { &way }, inside);
                 let is_cut = |_: &&[usize]| !is_key && inside.len() >= LONG && !may_be_container(inside);
                 match suspected {
-                    Suspected::At(places) if is_cut(&places) && !wants() => {
+                    Suspected::At(places) if is_cut(&places) && !wants() && !editor.takes_whole(inside) => {
                         if !is_left_alone(depth, &way, inside) {
                             let pieces = pieces_around((inside, at), places, editor.reach());
                             patches.extend(patch_pieces((inside, at), pieces, &way, editor)?);
@@ -260,6 +265,11 @@ impl<'t> Decoded<'t> {
         let Patch { range, text } = patch;
         Patch { range: place(range.start)..place(range.end), text: escape(&text) }
     }
+}
+
+/// Decodes the inside of a JSON string. What is no escape stays.
+pub(super) fn decode_inside(inside: &str) -> Cow<'_, str> {
+    Decoded::new(inside).text
 }
 
 /// Writes a text as the inside of a JSON string.

@@ -130,6 +130,11 @@ impl FieldPattern {
         self.keys.iter().rev().flatten().map(|key| &**key).next()
     }
 
+    /// How many keys are below the last one that is not any.
+    pub(super) fn keys_below(&self) -> usize {
+        self.keys.iter().rev().take_while(|key| key.is_none()).count()
+    }
+
     /// Whether it names the field at the end of this way of keys.
     pub fn names(&self, way: &[Cow<'_, str>]) -> bool {
         let Some(start) = way.len().checked_sub(self.keys.len()) else { return false };

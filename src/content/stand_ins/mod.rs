@@ -14,6 +14,7 @@ mod json;
 mod kinds;
 mod known_values;
 mod marks;
+mod members;
 mod number_runs;
 mod pieces;
 mod screen;
@@ -27,6 +28,7 @@ use field_keys::FieldKeys;
 use json::{EditTexts, FoundText, MOST_NESTED, Patch, apply_patches, is_container, patch_texts};
 pub use kinds::{FieldPattern, FieldPatternError, StandInKind, StandInRules};
 use marks::find_marks;
+use members::{MemberText, find_members};
 pub use screen::{ResultScreen, may_have_content};
 use screen::{Suspects, TextScreen};
 pub use table::StandIns;
@@ -185,7 +187,7 @@ impl StandIns {
         match is_field {
             true => vec![find_field_value(text, way.last())],
             false if found.is_json => Vec::new(),
-            false => self.find_values(text, rules.kinds),
+            false => self.find_values(text, rules),
         }
     }
 
@@ -197,14 +199,19 @@ impl StandIns {
     }
 
     /// Finds the values in a text: in order, and none overlaps another.
-    fn find_values(&self, text: &str, kinds: ContentKinds) -> Vec<(Range<usize>, StandInKind)> {
-        let found = if may_hold_value(text) { find_content(text, kinds) } else { Vec::new() };
+    fn find_values(&self, text: &str, rules: &StandInRules) -> Vec<(Range<usize>, StandInKind)> {
+        let found = if may_hold_value(text) { find_content(text, rules.kinds) } else { Vec::new() };
         let mut values: Vec<_> = found
             .into_iter()
             .filter_map(|finding| Some((trim_number(text, finding.range), StandInKind::of_content(finding.kind)?)))
             .collect();
         values.extend(find_marks(text, self).into_iter().map(|mark| (mark.range, mark.kind)));
         values.extend(self.known_values().find(text).into_iter().map(|range| (range, StandInKind::Field)));
+        values.extend(find_members(text, rules).into_iter().filter_map(|MemberText { range, key }| {
+            let value = text.get(range.clone()).filter(|value| !value.trim().is_empty())?;
+            let (within, kind) = find_field_value(value, Some(&key));
+            Some((range.start + within.start..range.start + within.end, kind))
+        }));
         values.sort_by_key(|(range, kind)| (range.start, usize::MAX - range.end, *kind));
         let mut apart: Vec<(Range<usize>, StandInKind)> = Vec::with_capacity(values.len());
         for (range, kind) in values {
@@ -310,6 +317,12 @@ impl EditTexts for Hiding<'_> {
         let known = self.table.known_values();
         // What has become known since is not suspected yet.
         (known.count() > self.known && known.may_be_in(written.as_bytes())) || self.rules.names_field(way)
+    }
+
+    fn takes_whole(&self, written: &str) -> bool {
+        // The texts of a field in a part of JSON.
+        let is_before = |(colon, _): (usize, &str)| self.keys.may_end_before(written.as_bytes(), colon);
+        !self.keys.is_empty() && written.match_indices(':').any(is_before)
     }
 
     fn edit(&mut self, pieces: &[FoundText<'_>]) -> Result<Vec<Vec<Patch>>, NotHidden> {
