@@ -348,7 +348,7 @@ impl FromDocument for ToolMembers {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        let hint = "write {} for a policy that lists no tool";
+        let hint = "write a table whose keys are the names of tools: an empty entry, {}, allows its tool";
         let members = read_members(node, [what, &Self::value_kind().kind, hint], report)?;
         let entry = |(key, value): &DocumentMember| {
             let tool = ToolName::parse(&key.name, &key.span, report);

@@ -28,7 +28,7 @@ table! {
         of: "an entry",
         many: "entries",
         definition: "Entry",
-        example: "{} for a tool that is just allowed",
+        example: "{}, which allows the tool, or with the key `action`",
         place: "it belongs to an entry: put it under `tools` and the tool's name",
         family: POLICY,
         ..TableSpec::EMPTY

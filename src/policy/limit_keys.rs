@@ -160,9 +160,14 @@ impl RateAsWritten {
         Some(Self { max, length: WindowLength::new(parse_duration(length.trim())?).ok()? })
     }
 
-    fn read_after(signs: &[char], node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+    fn read_after(
+        signs: &[char],
+        hint: &'static str,
+        node: &DocumentNode,
+        what: &str,
+        report: &mut Report,
+    ) -> Option<Self> {
         read_text(node, what, report, |text| {
-            let hint = "write how many, a slash and the window: \"10/minute\", \"5/hour\", \"100/day\", \"3/90s\"";
             let rate = Self::parse(text.trim_start_matches(signs).trim_start());
             rate.ok_or_else(|| ("bad-rate", format!("{} is not a rate", quote_for_message(text)), hint))
         })
@@ -178,7 +183,8 @@ impl FromDocument for RateAsWritten {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        Self::read_after(&[], node, what, report)
+        let hint = "write how many, a slash and the window: \"10/minute\", \"5/hour\", \"100/day\", \"3/90s\"";
+        Self::read_after(&[], hint, node, what, report)
     }
 }
 
@@ -196,7 +202,8 @@ impl FromDocument for Spend {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        let rate = RateAsWritten::read_after(&['$', '€', '£'], node, what, report);
+        let hint = "write how much, a slash and the window, such as \"$500/day\" or \"50/hour\"";
+        let rate = RateAsWritten::read_after(&['$', '€', '£'], hint, node, what, report);
         node.as_text().map(|_| Self(rate))
     }
 }
@@ -253,9 +260,10 @@ impl FromDocument for WindowLength {
         let length = time.and_then(|time| Self::new(time).ok());
         if length.is_none() {
             let words = ["second", "minute", "hour", "day"].into_iter();
-            let hint = match node.as_text().and_then(|text| nearest_word(text, words)) {
-                Some(word) => format!("did you mean \"{word}\"?"),
-                None => {
+            let hint = match node.as_text().map(|text| (with_unit(text), nearest_word(text, words))) {
+                Some((Some(short), _)) => format!("write \"{short}\""),
+                Some((None, Some(word))) => format!("did you mean \"{word}\"?"),
+                _ => {
                     "write seconds, such as 60, or \"second\", \"minute\", \"hour\", \"day\", \"90s\", \"15m\", \"2h\""
                         .to_owned()
                 }
@@ -265,6 +273,16 @@ impl FromDocument for WindowLength {
         }
         length
     }
+}
+
+/// Returns `5m` for `5 minutes`.
+fn with_unit(text: &str) -> Option<String> {
+    let (count, unit) = text.trim().split_at(text.trim().find(|c: char| !c.is_ascii_digit())?);
+    let unit = unit.trim().to_ascii_lowercase();
+    let is_unit = |name: &&str| unit.len() > 1 && (name.starts_with(&unit) || unit == format!("{name}s"));
+    let name = ["second", "minute", "hour", "day"].into_iter().find(is_unit)?;
+    let short = format!("{count}{}", name.get(..1)?);
+    parse_duration(&short).map(|_| short)
 }
 
 impl FromDocument for Amount {

@@ -590,8 +590,13 @@ fn written_users(names: &[String]) -> Vec<String> {
 
 /// What is told of each field: what stands behind its colon and opening quote.
 fn told_fields(text: &str) -> Vec<&str> {
-    let key_and_colon = regex::Regex::new(r#"(?:firstName|address)\\*["'](?:\s|\\n)*:(?:\s|\\n)*\\*["']"#).unwrap();
-    key_and_colon.find_iter(text).map(|found| text.get(found.end()..).unwrap()).collect()
+    let quote = |text: &'_ str| text.trim_start_matches('\\').strip_prefix(['"', '\'']).map(str::len);
+    let told = |at: usize| {
+        let rest = text.get(at..)?.strip_prefix("firstName").or_else(|| text.get(at..)?.strip_prefix("address"))?;
+        let rest = rest.get(rest.len() - quote(rest)?..)?.trim_start().strip_prefix(':')?.trim_start();
+        rest.get(rest.len() - quote(rest)?..)
+    };
+    (0..text.len()).filter_map(told).collect()
 }
 
 proptest! {

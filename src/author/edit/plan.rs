@@ -456,7 +456,7 @@ pub(super) fn verify_order(
                 let items = after.root.member("hide").map(DocumentNode::items).unwrap_or_default();
                 let item = items.get(at).and_then(DocumentNode::as_text).unwrap_or_default();
                 format!(
-                    "Remove {} from `hide` first: `policylayer reset '{}'`",
+                    "Remove {} from `hide` first: run `policylayer reset '{}'` with the same --server or --policy",
                     quote_for_message(item),
                     escape_invisible(item)
                 )

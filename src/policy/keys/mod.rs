@@ -11,6 +11,7 @@ pub(crate) mod words;
 
 use serde_json::{Map, Value, json};
 
+use super::decision::Effect;
 use super::diagnostic::{Diagnostic, Report, quote_for_message};
 use super::source::Span;
 use super::tree::{DocumentKey, DocumentNode, DocumentValue};
@@ -153,7 +154,12 @@ impl TableSpec {
         report: &mut Report,
     ) -> Option<Vec<(&'static str, &'n DocumentKey, &'n DocumentNode)>> {
         if !matches!(node.value, DocumentValue::Table(_)) {
-            report.push(wrong_type(node, what, "a table").with_hint(format!("such as {}", self.example)));
+            // What a person wants who writes one word is not what an empty table says.
+            let hint = match node.as_text().filter(|word| self.takes_action(word)) {
+                Some(word) => format!("write a table in which the key `action` is \"{word}\""),
+                None => format!("such as {}", self.example),
+            };
+            report.push(wrong_type(node, what, "a table").with_hint(hint));
             return None;
         }
         let mut members = Vec::new();
@@ -184,6 +190,10 @@ impl TableSpec {
             );
         }
         Some(members)
+    }
+
+    fn takes_action(&self, word: &str) -> bool {
+        Effect::ALL.iter().any(|effect| effect.as_str() == word) && self.keys().any(|key| key.name == "action")
     }
 
     fn describe_minimum(&self) -> String {
