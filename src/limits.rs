@@ -287,6 +287,8 @@ pub const MAX_CLIENT_WAIT: Duration = MAX_APPROVAL_TIMEOUT;
 pub const MAX_HELD: usize = 32;
 /// The largest total size of their lines, in bytes; a single one may be as long as any line.
 pub const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
+/// How many calls may wait for the server's list of tools, which tells their classes.
+pub const MAX_CLASS_WAITS: usize = 1024;
 /// How many calls are remembered that nobody answered in time.
 pub const MAX_LATE: usize = 64;
 /// How long at least a late approval holds, for the agent to make the call again.

@@ -23,6 +23,15 @@ impl Shell {
         }
     }
 
+    /// Returns a command that runs another one in a directory.
+    pub(crate) fn run_in(self, dir: &str, command: &str) -> String {
+        let dir = self.quote_word(dir);
+        match self {
+            Self::Posix => format!("(cd {dir} && {command})"),
+            Self::PowerShell => format!("cd {dir}; {command}"),
+        }
+    }
+
     pub(crate) fn set_variable(self, name: &str, value: &str) -> String {
         match self {
             Self::Posix => format!("export {name}={}", quote_posix(escape_invisible(value))),

@@ -10,6 +10,7 @@ use super::place::{ClientFile, Os, Presence, find_files};
 use super::table::Layout;
 use crate::env::Env;
 use crate::policy::tree::DocumentValue;
+use crate::shell::Shell;
 use crate::state::file::real_path;
 
 /// The clients' files as they were read.
@@ -151,7 +152,18 @@ fn read_projects(document: &ClientDocument, first: &str, rest: &[&str]) -> Resul
 
 /// Whether a section applies in the working directory.
 pub fn is_here(section: &ServerSection, env: &Env) -> bool {
-    let Some(project) = section.dir.as_deref() else { return true };
+    section.dir.as_deref().is_none_or(|project| is_here_in(project, env))
+}
+
+/// Returns a command about a server as a person has to run it: in its project's directory, if it is for one.
+pub(crate) fn in_project(command: String, project: Option<&str>, env: &Env) -> String {
+    match project.filter(|project| !is_here_in(project, env)) {
+        Some(project) => Shell::current().run_in(project, &command),
+        None => command,
+    }
+}
+
+fn is_here_in(project: &str, env: &Env) -> bool {
     let here = env.working_dir();
     // Windows directories are written with either slash.
     let plain = |path: &str| path.replace('\\', "/").trim_end_matches('/').to_owned();

@@ -79,6 +79,9 @@ impl Engine {
                  policy's preview has to show less."
             );
             (unavailable(), why, Remedy::Policy)
+        } else if let Some(end) = self.preparations.asking_ended {
+            let why = "This call needs a person's approval, and the session ends: nobody can be asked any more.";
+            (end.approval(), why.to_owned(), Remedy::AskAgain)
         } else if self.approvals.can_hold(unapproved.request.line.len(), self.preparations.held()) {
             return self.hold_call(unapproved, about, (covers, beside), turn);
         } else {

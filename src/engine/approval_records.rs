@@ -8,8 +8,10 @@ use crate::record::{Approval, LateVerdict, Outcome};
 /// What ends a session, if not its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionEnd {
-    /// The client has closed its end of our stdin, or is gone.
+    /// The client has closed its end of our stdin, and still reads.
     Client,
+    /// The client is gone.
+    ClientGone,
     /// A signal to the wrapper.
     Signal,
 }
@@ -43,7 +45,7 @@ impl Dropped {
     pub(super) fn approval(self) -> Approval {
         let verdict = match self {
             Self::Withdrawn | Self::MadeAgain | Self::RefusedSince | Self::ServerEnded => "cancelled",
-            Self::SessionEnded(SessionEnd::Client) => "client_ended",
+            Self::SessionEnded(SessionEnd::Client | SessionEnd::ClientGone) => "client_ended",
             Self::SessionEnded(SessionEnd::Signal) => "session_ended",
         };
         Approval { verdict, ..Approval::default() }
@@ -56,12 +58,27 @@ impl Dropped {
 
 impl Engine {
     /// Handles what ends the session, if that is not the server: what waits for a person is not sent any more. Each request is
-    /// answered at the server's end, which follows.
+    /// answered at the server's end, which follows. While [`waits_for_lists`](Self::waits_for_lists), the server has to be able to
+    /// read what goes on then.
     pub fn handle_session_end(&mut self, end: SessionEnd, now: Now, actions: &mut Vec<Action>) {
-        if self.ended.is_none() {
-            let turn = &mut Turn::new(now, actions);
-            self.drop_waiting(Dropped::SessionEnded(end), turn);
+        if self.ended.is_some() {
+            return;
         }
+        let (turn, why) = (&mut Turn::new(now, actions), Dropped::SessionEnded(end));
+        self.preparations.asking_ended = Some(why);
+        match end {
+            SessionEnd::Client => {
+                self.close_asking_preparations(why, turn);
+                self.close_questions(why, turn);
+            }
+            SessionEnd::ClientGone | SessionEnd::Signal => self.drop_waiting(why, turn),
+        }
+    }
+
+    /// Whether a request of the client waits for a list that the wrapper has asked the server for, which takes at most
+    /// [`OWN_REQUEST`](crate::limits::OWN_REQUEST).
+    pub fn waits_for_lists(&self) -> bool {
+        self.preparations.wait_for_lists()
     }
 
     /// Ends all that waits for a person, or for what is shown to one. The caller answers the calls themselves.

@@ -9,7 +9,7 @@ use super::approval_questions::UnapprovedCall;
 use super::call_gate::{AdmittedCall, accept_name, refuse_look_alike};
 use super::line_errors::describe_admit_error;
 use super::list_filter::ListKind;
-use super::lock_drift::advise_unread;
+use super::lock_drift::{ListReason, advise_unread};
 use super::open_requests::{PendingCall, RequestKind};
 use super::origins::log_origins;
 use super::preparations::{Need, Preparation};
@@ -94,7 +94,7 @@ impl Engine {
                     subject: subject.recorded(name),
                     ..Facts::new(Direction::Client, Some(request.method), LOCK_RULE)
                 };
-                self.refuse_uncompared(&request, (subject, name), (AnswerShape::Other, facts), turn);
+                self.refuse_unlisted(&request, ListReason::Lock, (subject, name), (AnswerShape::Other, facts), turn);
                 return Ok(());
             }
         }
@@ -159,7 +159,7 @@ impl Engine {
         let call = read_item_params(section, method, request.params)?;
         let arguments = call.arguments.unwrap_or("{}");
         self.note_source(&request.key, (subject, method, &*call.name), arguments, turn.now);
-        let need = self.begin_item_comparison(&request, (section, &call.name), known, turn);
+        let (need, reason) = self.begin_item_lists(&request, (section, &call.name), known, turn);
         if need == Need::Begun {
             return Ok(());
         }
@@ -178,8 +178,8 @@ impl Engine {
         let is_page = method == "resources/read" && self.tools.lock.is_in_force() && is_app(&call.name);
         let lists = if is_page { Some(ListKind::Pages) } else { ListKind::of_answer(method) };
         if need == Need::Room {
-            let facts = facts(Effect::Deny, LOCK_RULE);
-            self.refuse_uncompared(&request, (subject, item.name), (shape, facts), turn);
+            let rule = if reason == ListReason::Lock { LOCK_RULE } else { policy.decide_item(item).rule };
+            self.refuse_unlisted(&request, reason, (subject, item.name), (shape, facts(Effect::Deny, rule)), turn);
             return Ok(());
         }
         let look_alike = self.find_item_look_alike(&policy, section, item.name);

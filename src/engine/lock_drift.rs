@@ -23,6 +23,8 @@ pub(super) enum ListReason {
     Approval,
     /// It is held against the lock.
     Lock,
+    /// It tells the tool's class.
+    Class,
 }
 
 impl Engine {

@@ -11,6 +11,7 @@ mod approval_rounds;
 mod approval_subjects;
 mod approvals;
 mod call_gate;
+mod class_lists;
 mod client_log;
 mod client_request;
 mod id_map;

@@ -8,6 +8,7 @@ mod lists;
 use serde_json::json;
 
 use super::action::{Action, Payload, Turn};
+use super::approval_records::Dropped;
 use super::approvals::{self, ApprovalAnswer, Channel, HeldCall, Local, OpenQuestion, SeenPreview, Settled, Upshot};
 use super::call_gate::AdmittedCall;
 use super::list_filter::ListKind;
@@ -16,7 +17,7 @@ use super::open_requests::RequestKind;
 use super::previews::describe_preview;
 use super::recorder::outcome_of_answer;
 use super::{ClientRequest, Engine, Received};
-use crate::limits::{MAX_LATE_LISTS, OWN_REQUEST};
+use crate::limits::{MAX_CLASS_WAITS, MAX_HELD_BYTES, MAX_LATE_LISTS, OWN_REQUEST};
 use crate::lock::ItemKind;
 use crate::policy::{Again, Asking, Effect, Preview, Section};
 use crate::record::{Approval, Direction, Draft, Facts, Outcome, Subject, Under};
@@ -67,6 +68,8 @@ pub(super) struct Preparations {
     calls: Vec<PreparedCall>,
     requests: Vec<OwnRequest>,
     made: u64,
+    /// Why nobody is asked any more, if the session ends.
+    pub(super) asking_ended: Option<Dropped>,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,10 @@ struct NewCall {
 }
 
 impl PreparedCall {
+    fn waits_for_list(&self) -> bool {
+        matches!(self.waits_for, WaitsFor::List(..))
+    }
+
     fn line(&self) -> &[u8] {
         match &self.waits_for {
             WaitsFor::List(_, _, call) | WaitsFor::Preview(_, call) => &call.line,
@@ -154,7 +161,23 @@ impl Preparations {
 
     /// Returns how many calls wait, and how many bytes they are.
     pub(super) fn held(&self) -> (usize, usize) {
-        (self.calls.len(), self.calls.iter().map(|call| call.line().len()).sum())
+        let is_other = |call: &&PreparedCall| !matches!(call.waits_for, WaitsFor::List(_, ListReason::Class, _));
+        (self.calls.iter().filter(is_other).count(), self.held_bytes())
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.calls.iter().map(|call| call.line().len()).sum()
+    }
+
+    /// Whether one more call, with a line of `length` bytes, can wait for the list that tells the class of its tool. A client may
+    /// send many before it has listed anything, and none of them waits for a person.
+    pub(super) fn can_wait_for_class(&self, length: usize) -> bool {
+        self.calls.len() < MAX_CLASS_WAITS && (self.calls.is_empty() || self.held_bytes() + length <= MAX_HELD_BYTES)
+    }
+
+    /// Whether a request waits for a list of the server, and for nobody.
+    pub(super) fn wait_for_lists(&self) -> bool {
+        self.calls.iter().any(PreparedCall::waits_for_list)
     }
 
     /// Returns the question if it was answered, and waits for what the server says of it now.

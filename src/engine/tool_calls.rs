@@ -2,13 +2,12 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::action::{Action, Commit, Payload, Turn};
 use super::approval_questions::UnapprovedCall;
 use super::approval_rounds::RoundOutcome;
 use super::call_gate::AdmittedCall;
-use super::lock_drift::advise_unread;
+use super::lock_drift::{ListReason, advise_unread};
 use super::open_requests::{PendingCall, RequestKind};
 use super::origins::log_origins;
 use super::preparations::{Need, Preparation};
@@ -79,6 +78,7 @@ impl Engine {
         let tool = self.tools.resolve_called(&call.name, &policy);
         let tool = ToolRef { drift: self.heed_drift((ItemKind::Tool, &call.name), tool.drift, turn), ..tool };
         let look_alike = self.tools.find_look_alike(&call.name, &policy);
+        let tool = self.with_strictest_class(&policy, &call, (tool, look_alike), turn.now);
         let shape = call.answer_shape();
         let subject = record::Subject::Tool(&call.name);
         let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, subject, &call, rule) };
@@ -135,7 +135,7 @@ impl Engine {
         self.forward_call(id, request.key, (SubjectKind::Tool, &call.name), payload, pending, turn);
     }
 
-    /// Lets a call wait for the list that tells how its tool differs from the lock, or refuses it if it cannot wait.
+    /// Lets a call wait for the list that tells how its tool differs from the lock, or its class, or refuses it if it cannot wait.
     fn begin_tool_comparison(
         &mut self,
         request: &ClientRequest<'_>,
@@ -147,11 +147,12 @@ impl Engine {
             engine.policy.decide_tool(ToolRef { drift: None, ..engine.tools.find_tool(&call.name) }).refuses()
         };
         match self.begin_lock_comparison(request, (ItemKind::Tool, &call.name), known, refuses, turn) {
-            Need::Nothing => return ControlFlow::Continue(()),
+            Need::Nothing => return self.begin_class_listing(request, call, known, turn),
             Need::Begun => {}
             Need::Room => {
                 let facts = call_facts(request.method, record::Subject::Tool(&call.name), call, LOCK_RULE);
-                self.refuse_uncompared(request, (SubjectKind::Tool, &call.name), (call.answer_shape(), facts), turn);
+                let answer = (call.answer_shape(), facts);
+                self.refuse_unlisted(request, ListReason::Lock, (SubjectKind::Tool, &call.name), answer, turn);
             }
         }
         ControlFlow::Break(())
@@ -185,23 +186,6 @@ impl Engine {
         let refusal = format_refusal(refused, SubjectKind::Tool, &call.name);
         // Only enforced rules ask a person, so this one is enforced.
         let _ = self.refuse_request(request.id, call.answer_shape(), &refusal, facts, turn);
-    }
-
-    /// Refuses a request that cannot wait for the list that tells how what it uses differs from the lock.
-    pub(super) fn refuse_uncompared(
-        &mut self,
-        request: &ClientRequest<'_>,
-        (subject, name): (SubjectKind, &str),
-        (shape, facts): (AnswerShape, Facts<'_>),
-        turn: &mut Turn<'_>,
-    ) {
-        let decision = Decision { effect: Effect::Deny, rule: LOCK_RULE, reason: None, file: None };
-        let facts = Facts { effect: decision.effect, ..facts };
-        let why = "Too many calls wait for the server's lists, which are compared with the lock first.".to_owned();
-        let refused = Refused { decision, otherwise: Some(why), remedy: Remedy::Wait(Duration::from_secs(1)) };
-        let refusal = format_refusal(refused, subject, name);
-        // Only where rules are enforced is a list waited for.
-        let _ = self.refuse_request(request.id, shape, &refusal, facts, turn);
     }
 
     /// Refuses a request, or, in a session that only observes, returns the draft for the request that is forwarded
@@ -316,7 +300,12 @@ impl Engine {
     }
 }
 
-fn call_facts<'a>(method: &'a str, subject: record::Subject<'a>, call: &CallParams<'a>, rule: &'a str) -> Facts<'a> {
+pub(super) fn call_facts<'a>(
+    method: &'a str,
+    subject: record::Subject<'a>,
+    call: &CallParams<'a>,
+    rule: &'a str,
+) -> Facts<'a> {
     Facts {
         subject: Some(subject),
         arguments: Some(call.arguments.unwrap_or("{}")),

@@ -47,6 +47,8 @@ pub(super) struct ToolIndex {
     unlisted_bytes: usize,
     /// Whether the server has listed all its tools, and has not said since that they are others.
     is_complete: bool,
+    /// Whether it has said so since it listed them.
+    has_changed: bool,
     /// What is listed, held against the lock.
     pub(super) lock: LockIndex,
 }
@@ -232,6 +234,14 @@ impl ToolIndex {
     /// Marks the end of the list, or that the server has another list now.
     pub(super) fn set_complete(&mut self, is_complete: IsComplete) {
         self.is_complete = is_complete == IsComplete::Yes;
+        self.has_changed = !self.is_complete;
+        // What passes is judged anew.
+        self.plain_calls.forget_all();
+    }
+
+    /// Whether the server has listed a tool, and has not said since that its tools are others.
+    pub(super) fn is_known(&self, name: &str) -> bool {
+        self.has_listed(name) && !self.has_changed
     }
 
     /// Whether the server has listed a tool in this very spelling.

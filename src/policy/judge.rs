@@ -334,6 +334,31 @@ impl Policy {
             && !self.has_in_catalogue(tool)
     }
 
+    /// Whether what a server lists of a tool decides how its calls or results are handled: its class, or whether its arguments say
+    /// whom a call reaches.
+    pub(crate) fn depends_on_listing(&self, tool: &str) -> bool {
+        if self.has_in_catalogue(tool) {
+            return false;
+        }
+        let as_class = |class| ToolRef { listing: Listing::As(class), ..tool.into() };
+        let rules = |class| -> Vec<&Rule> {
+            let (own, others) = self.find_rules(as_class(class));
+            [own].into_iter().chain(others.iter()).collect()
+        };
+        // What is destructive or financial by its name stays so, whatever is listed.
+        let by_name = ToolRef::from(tool).guess_class();
+        let classes = || Class::ALL.into_iter().filter(|class| by_name < Class::Destructive || *class == by_name);
+        let goes_by_class = || {
+            let first = rules(by_name);
+            let is_other = |other: Vec<&Rule>| {
+                other.len() != first.len() || other.iter().zip(&first).any(|(one, other)| !std::ptr::eq(*one, *other))
+            };
+            self.has_results_of_classes() || classes().any(|class| is_other(rules(class)))
+        };
+        let may_pass = || classes().any(|class| !self.decide_tool(as_class(class)).refuses());
+        ((!self.names_class_of(tool) && goes_by_class()) || self.looks_at_session(tool)) && may_pass()
+    }
+
     /// Whether a limit, or a person for some arguments, can hold back a tool that is allowed.
     pub(super) fn limits_or_asks(&self, tool: &str) -> bool {
         let (_, rules) = self.find_rules(tool.into());

@@ -435,6 +435,11 @@ impl Policy {
         ResultPlan::new(self.results.iter().chain(rules.iter().filter_map(|rule| rule.results.as_ref())))
     }
 
+    /// Whether there are rules for the results of a class.
+    pub(super) fn has_results_of_classes(&self) -> bool {
+        self.has_result_rules && self.classes.values().any(|rule| rule.results.is_some())
+    }
+
     /// Whether there are rules for any result.
     pub fn has_result_rules(&self) -> bool {
         self.has_result_rules

@@ -63,7 +63,7 @@ pub use self::upstream::UpstreamTarget;
 use crate::audit::{self, AuditLog, LogNotice};
 use crate::engine::{Engine, LocalChannel, SessionEnd};
 use crate::exit::Exit;
-use crate::limits::SERVER_PIPE;
+use crate::limits::{LAST_LOOK, SERVER_PIPE};
 use crate::policy::ServerName;
 use crate::record::LogEntry;
 use crate::wire::frame::Framer;
@@ -203,7 +203,13 @@ fn start_client_pump(
         let event = client.run_until_closed();
         session.reading.mark_stopped();
         // Before the server hears of it, or its end would be the reason.
-        let mut told = begin_end(&session, SessionEnd::Client);
+        let end = if event == PumpEvent::ClientGone { SessionEnd::ClientGone } else { SessionEnd::Client };
+        let mut told = begin_end(&session, end);
+        // What waits for a list of the server goes to it afterwards.
+        while lock_unpoisoned(&session.engine).waits_for_lists() {
+            thread::sleep(LAST_LOOK);
+        }
+        session.write_to_server(b"");
         session.server.close_stdin();
         let _ = events.send(event);
         // A client that is gone hears nothing.

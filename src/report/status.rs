@@ -12,6 +12,7 @@ use super::doctor::{Barrier, LockState, ServerState};
 use super::log_records::LogRecords;
 use crate::audit::count_sessions;
 use crate::clients::key::key_word;
+use crate::clients::servers::in_project;
 use crate::env::Env;
 use crate::paths::{self, STATE_FILE};
 use crate::policy::{ServerName, ToolsTally};
@@ -140,7 +141,7 @@ impl StatusReport {
             .map(|client| ClientStatus::new(client, &activity))
             .collect();
         let servers: Vec<_> = clients.iter().flat_map(|client| &client.servers).collect();
-        let (counts, next) = (StateCounts::count(&servers), find_next_step(&clients));
+        let (counts, next) = (StateCounts::count(&servers), find_next_step(&clients, env));
         Self { clients, counts, next, notes }
     }
 }
@@ -258,7 +259,7 @@ fn count_waiting(state_dir: &Path) -> Result<HashMap<String, usize>, String> {
 }
 
 /// What is broken comes first, then whom somebody waits for, then what is not protected.
-fn find_next_step(clients: &[ClientStatus]) -> Option<NextStep> {
+fn find_next_step(clients: &[ClientStatus], env: &Env) -> Option<NextStep> {
     let all = || clients.iter().flat_map(|client| client.servers.iter().map(move |server| (client, server)));
     let enabled = |wanted: ServerState| all().find(|(_, server)| server.state == wanted && !server.disabled);
     let step = |why: String, command: String| Some(NextStep { why, command });
@@ -268,7 +269,7 @@ fn find_next_step(clients: &[ClientStatus]) -> Option<NextStep> {
     }
     if let Some((client, server)) = enabled(ServerState::Broken) {
         let why = format!("{} of {} cannot start.", server.name, client.name);
-        return step(why, server.doctor_command(client));
+        return step(why, in_project(server.doctor_command(client), client.folder.as_deref(), env));
     }
     let waiting: usize = all().filter_map(|(_, server)| server.waiting).max().unwrap_or_default();
     if waiting > 0 {
@@ -281,9 +282,10 @@ fn find_next_step(clients: &[ClientStatus]) -> Option<NextStep> {
     }
     if let Some((client, server)) = enabled(ServerState::Unprotected) {
         let why = format!("No policy is in front of {} of {}.", server.name, client.name);
-        return step(why, server.register_command(client));
+        return step(why, in_project(server.register_command(client), client.folder.as_deref(), env));
     }
     let (client, server) = enabled(ServerState::Observed)?;
     let why = format!("{} of {} is only observed: nothing is enforced.", server.name, client.name);
-    step(why, format!("{} --enforce", server.register_command(client)))
+    let command = format!("{} --enforce", server.register_command(client));
+    step(why, in_project(command, client.folder.as_deref(), env))
 }

@@ -61,6 +61,14 @@ impl Session {
         let call = json!({"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":tool}}).to_string();
         let mut actions = Vec::new();
         self.0.handle_client_line(call.as_bytes(), Now::default(), &mut actions);
+        // A list that the wrapper asks for fails, so that it tells nothing.
+        if let [Action::ToServer(Payload::Kept(line)), ..] = actions.as_slice() {
+            let asked: serde_json::Value = serde_json::from_slice(line).unwrap();
+            assert_eq!(asked["method"], "tools/list");
+            let failed = json!({"jsonrpc":"2.0","id":asked["id"],"error":{"code":-32603,"message":"no"}}).to_string();
+            actions.clear();
+            self.0.handle_server_line(failed.as_bytes(), Now::default(), &mut actions);
+        }
         let reply = actions.iter().find_map(|action| match action {
             Action::ToClient(Payload::Written(line)) => Some(String::from_utf8(line.clone()).unwrap()),
             _ => None,

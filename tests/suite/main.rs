@@ -34,6 +34,7 @@ mod audit_files;
 mod came_from;
 mod catalogue;
 mod check;
+mod class_listing;
 mod classifier;
 mod client_places;
 mod clients;

@@ -28,6 +28,8 @@ const POLICY: &str = r#"{"version":"1","default":"allow",
 /// A session with an open request.
 fn opened(method: &str, params: Value) -> Recorded {
     let mut session = Recorded::new(POLICY);
+    // What is listed has its class, and is not asked for first.
+    session.list_tools(&["get", "pay", "long", "mine", "get_lists"]);
     assert_eq!(session.request(1, method, params), [TO_SERVER]);
     session
 }

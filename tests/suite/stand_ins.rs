@@ -610,14 +610,18 @@ proptest! {
             let mut session = Recorded::new(POLICY);
             let begin = (from * text.len() as f64) as usize;
             let end = begin + (length * (text.len() - begin) as f64).ceil() as usize;
-            for part in [&text[begin..end], &text[begin..], &text[..end]] {
+            for (at, part) in (1..).zip([&text[begin..end], &text[begin..], &text[..end]]) {
+                // What is JSON as a whole is read as that, and a field is named there by the whole way to it.
+                if serde_json::from_str::<Value>(part).is_ok() {
+                    continue;
+                }
                 let result = json!({ "t": part });
-                let got = hidden(&mut session, 1, &result);
+                let got = hidden(&mut session, 2 * at, &result);
                 let shown = got["t"].as_str().unwrap();
                 for told in told_fields(shown) {
                     prop_assert!(told.is_empty() || told.starts_with("stand-in-") || told.starts_with(['"', '\'', '\\']), "{}: {}", part, shown);
                 }
-                prop_assert_eq!(received(&mut session, 2, &got), result);
+                prop_assert_eq!(received(&mut session, 2 * at + 1, &got), result);
             }
         }
     }

@@ -296,3 +296,33 @@ mod on_a_terminal {
         assert!(status.contains("Next: policylayer register bare") && usage.contains("policylayer help"), "{text}");
     }
 }
+
+/// Claude Code keeps servers of the user for each project: what to run is run there, as here there is no such server.
+#[test]
+fn what_is_told_about_a_server_of_another_project_is_run_there() {
+    let home = Home::new();
+    let other = home.path().join("other project");
+    fs::create_dir_all(&other).unwrap();
+    let place = other.to_str().unwrap();
+    let stub = example("stub_server");
+    for (server, verb) in [
+        (json!({ "command": stub }), "register"),
+        (json!({ "command": "/nowhere/policylayer", "args": ["wrap", "--", stub] }), "doctor"),
+    ] {
+        write(&home, ".claude.json", &json!({ "projects": { place: { "mcpServers": { "local": server } } } }));
+        let status = status(&home);
+        let command = status["next"]["command"].as_str().unwrap();
+        let own = format!("policylayer {verb} local --client claude-code");
+        let whole = if cfg!(windows) { format!("cd \"{place}\"; {own}") } else { format!("(cd '{place}' && {own})") };
+        assert_eq!(command, whole);
+        if verb == "doctor" {
+            let remedy = status["clients"][0]["servers"][0]["remedy"].as_str().unwrap();
+            assert!(remedy.contains(place) && remedy.contains("policylayer register local"), "{remedy}");
+        }
+        // In the project itself, nothing leads there.
+        let mut there = home.command(&["status", "--format", "json"]);
+        let out = there.current_dir(&other).output().unwrap().stdout;
+        let there: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(there["next"]["command"], own);
+    }
+}

@@ -86,10 +86,10 @@ pub(super) fn colon_bits(block: &BlockAndNext) -> BlockBits {
 }
 
 /// Whether there is a colon behind a place of a block, and at that a quote, a blank or the end of an escape that is one, such as
-/// `\n`: none of the bytes between `"` and `n`.
+/// `\n`: none of the bytes between `'` and `n`.
 #[inline(always)]
 fn is_colon_at(block: &BlockAndNext, at: usize) -> bool {
-    const MOST: i8 = 0x12 + b'"' as i8;
+    const MOST: i8 = 0x12 + b'\'' as i8;
     (block[at + 1] == b':') & (block[at].wrapping_add(0x12) as i8 <= MOST)
 }
 

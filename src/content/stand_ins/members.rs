@@ -37,7 +37,7 @@ pub(super) fn find_members<'t>(text: &'t str, rules: &StandInRules) -> Vec<Membe
         depths.sort_unstable();
         depths.dedup();
         for wanted in depths {
-            let mut walk = Walk { bytes: text.as_bytes(), level, wanted, found: Vec::new() };
+            let mut walk = MemberWalk { bytes: text.as_bytes(), level, wanted, found: Vec::new() };
             let end = walk.read_value(colon + 1);
             let Some(rest) = left.checked_sub(end - colon) else {
                 found.push(MemberText { range: colon + 1..text.len(), key });
@@ -56,14 +56,18 @@ fn find_key(text: &str, colon: usize) -> Option<(Cow<'_, str>, usize)> {
     let end = key_end(bytes, colon)?;
     let level = bytes.get(end..)?.iter().take_while(|byte| **byte == b'\\').count();
     let quote = *bytes.get(end + level)?;
-    let mut start = end;
-    loop {
-        start = start.checked_sub(1).filter(|start| end - start <= LONGEST_KEY)?;
-        if bytes.get(start) == Some(&quote) && length_before(bytes, start, usize::MAX, |byte| byte == b'\\') == level {
-            break;
-        }
-    }
-    let mut key = Cow::Borrowed(text.get(start + 1..end)?);
+    let is_quote = |at: &usize| {
+        let backslashes = length_before(bytes, *at, usize::MAX, |byte| byte == b'\\');
+        // The text may be cut among the backslashes.
+        bytes.get(*at) == Some(&quote) && (backslashes == level || (backslashes == *at && backslashes < level))
+    };
+    let start = match (end.saturating_sub(LONGEST_KEY)..end).rev().find(is_quote) {
+        Some(quote) => quote + 1,
+        // The text is cut within the quote.
+        None if end <= LONGEST_KEY => 0,
+        None => return None,
+    };
+    let mut key = Cow::Borrowed(text.get(start..end)?);
     // Once for each time that it is written within a text.
     let mut times = level + 1;
     while times > 0 && key.contains('\\') {
@@ -74,7 +78,7 @@ fn find_key(text: &str, colon: usize) -> Option<(Cow<'_, str>, usize)> {
 }
 
 /// Reads a value as far as it goes.
-struct Walk<'t> {
+struct MemberWalk<'t> {
     bytes: &'t [u8],
     /// How many backslashes stand before a quote: none, or one for JSON in a text of JSON, or three.
     level: usize,
@@ -83,7 +87,7 @@ struct Walk<'t> {
     found: Vec<Range<usize>>,
 }
 
-impl Walk<'_> {
+impl MemberWalk<'_> {
     /// Collects the wanted texts of the value that begins here or behind blanks, and returns where it ends.
     fn read_value(&mut self, start: usize) -> usize {
         let (mut objects, mut lists, mut at) = (0usize, 0usize, start);

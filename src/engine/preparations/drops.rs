@@ -41,6 +41,20 @@ impl Engine {
         }
     }
 
+    /// Ends the preparations of what a person would be asked about, because the client sends nothing more. What waits for a list
+    /// goes on: it may pass without asking.
+    pub(in crate::engine) fn close_asking_preparations(&mut self, why: Dropped, turn: &mut Turn<'_>) {
+        let calls: Vec<_> = self.preparations.calls.extract_if(.., |call| !call.waits_for_list()).collect();
+        for call in calls {
+            if let WaitsFor::Preview(id, _) | WaitsFor::SamePreview(id, _) = &call.waits_for
+                && let Some(request) = self.preparations.take_request(|request| request.id == *id)
+            {
+                turn.record_outcome(request.draft, why.outcome());
+            }
+            self.drop_preparation(call, why, turn);
+        }
+    }
+
     /// Records that the server never got a call.
     fn drop_preparation(&mut self, call: PreparedCall, why: Dropped, turn: &mut Turn<'_>) {
         let (reason, call) = match call.waits_for {
@@ -66,7 +80,7 @@ impl Engine {
         let facts = Facts {
             subject: Some(Subject::Tool(&read.name)),
             class: Some(policy.class_of(tool)),
-            effect: if reason == ListReason::Lock { decision.effect } else { Effect::RequireApproval },
+            effect: if reason == ListReason::Approval { Effect::RequireApproval } else { decision.effect },
             arguments: Some(read.arguments.unwrap_or("{}")),
             inputs: read.input_responses(),
             traceparent: read.traceparent(),

@@ -20,7 +20,7 @@ pub(crate) use self::entry_state::{Barrier, EntryState, LockState, ServerState};
 use self::targets::Target;
 use crate::clients::entry::{Wrapped, parse_wrapped};
 use crate::clients::key::key_word;
-use crate::clients::servers::Clients;
+use crate::clients::servers::{Clients, in_project};
 use crate::clients::{program, secret};
 use crate::env::Env;
 use crate::policy::keys::words::word_enum;
@@ -241,6 +241,8 @@ struct LaunchChain<'c> {
     client: &'c str,
     client_id: &'c str,
     key: &'c str,
+    /// The project that the user has the server for.
+    project: Option<&'c str>,
     file: Option<String>,
     words: Vec<String>,
     wrapped: Option<Wrapped>,
@@ -263,7 +265,8 @@ impl LaunchChain<'_> {
 
     /// Returns the command that puts the wrapper before the server, or corrects its path.
     fn register_command(&self) -> String {
-        format!("policylayer register {} --client {}", key_word(self.key), self.client_id)
+        let command = format!("policylayer register {} --client {}", key_word(self.key), self.client_id);
+        in_project(command, self.project, self.here)
     }
 
     /// Whether another program, such as npx, starts the wrapper: its arguments determine the version of policylayer.
@@ -300,6 +303,7 @@ impl Doctor<'_> {
             client: "this terminal",
             client_id: "",
             key: "",
+            project: None,
             file: None,
             wrapped: parse_wrapped(&literal, Some(&program)),
             words,

@@ -212,6 +212,7 @@ impl Target<'_> {
             client: row.name,
             client_id: row.id,
             key: &entry.name,
+            project: row.keys.contains(&"*").then(|| keys.get(1).map(String::as_str)).flatten(),
             file: Some(file),
             words: env.fill_in_words(&literal),
             wrapped: parse_wrapped(&literal, program),

@@ -1,0 +1,148 @@
+//! Tools whose class nobody knows: the server's list tells it before the first call, where rules go by it.
+//!
+//! A name shows little, and what a rule for a class hides, refuses or asks about is hidden, refused or asked about from the first call
+//! on. What the server does not list, although it was asked, can be of any class.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::list_filter::ListKind;
+use super::lock_drift::ListReason;
+use super::preparations::{Listing, Need, Preparation};
+use super::refusal::{Refused, Remedy, SubjectKind, format_refusal};
+use super::resource_index::is_app;
+use super::tool_calls::call_facts;
+use super::{ClientRequest, Engine, Now, Turn};
+use crate::policy::{self, Decision, Effect, Policy, Section, ToolRef};
+use crate::record::{Enforcement, Facts, Subject};
+use crate::risk::Class;
+use crate::wire::message::{AnswerShape, CallParams};
+
+impl Engine {
+    /// Lets a call wait for the list that tells the class of its tool, where that decides, or refuses it if it cannot wait.
+    pub(super) fn begin_class_listing(
+        &mut self,
+        request: &ClientRequest<'_>,
+        call: &CallParams<'_>,
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) -> ControlFlow<()> {
+        let is_unknown = !self.tools.is_known(&call.name) && !self.tools.is_complete();
+        let needs_list = is_unknown && self.policy.depends_on_listing(&call.name);
+        match self.begin_tools_listing(request, known, needs_list, turn) {
+            Need::Nothing => return ControlFlow::Continue(()),
+            Need::Begun => {}
+            Need::Room => {
+                let policy = Arc::clone(&self.policy);
+                let rule = policy.decide_tool(self.tools.find_tool(&call.name)).rule;
+                let facts = call_facts(request.method, Subject::Tool(&call.name), call, rule);
+                let answer = (call.answer_shape(), facts);
+                self.refuse_unlisted(request, ListReason::Class, (SubjectKind::Tool, &call.name), answer, turn);
+            }
+        }
+        ControlFlow::Break(())
+    }
+
+    /// The same for a prompt, which may be that of a tool, or an app, which is that of one.
+    fn begin_item_class_listing(
+        &mut self,
+        request: &ClientRequest<'_>,
+        (section, name): (Section, &str),
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) -> Need {
+        let is_of_tool = match section {
+            Section::Prompts => self.policy.depends_on_listing(name),
+            Section::Resources => self.policy.has_class_rules() && is_app(name),
+            Section::Requests | Section::Methods => false,
+        };
+        let passes = || !self.policy.decide_item(self.find_item(&self.policy, section, name)).refuses();
+        let needs_list = is_of_tool && !self.tools.is_complete() && passes();
+        self.begin_tools_listing(request, known, needs_list, turn)
+    }
+
+    /// Begins to read the lists that a request about an item has to wait for, and says why.
+    pub(super) fn begin_item_lists(
+        &mut self,
+        request: &ClientRequest<'_>,
+        item: (Section, &str),
+        known: &Preparation,
+        turn: &mut Turn<'_>,
+    ) -> (Need, ListReason) {
+        match self.begin_item_comparison(request, item, known, turn) {
+            Need::Nothing => (self.begin_item_class_listing(request, item, known, turn), ListReason::Class),
+            need => (need, ListReason::Lock),
+        }
+    }
+
+    fn begin_tools_listing(
+        &mut self,
+        request: &ClientRequest<'_>,
+        known: &Preparation,
+        needs_list: bool,
+        turn: &mut Turn<'_>,
+    ) -> Need {
+        // Who only observes sends no request of its own.
+        if !needs_list || known.listing != Listing::NotAsked || self.enforcement != Enforcement::Enforced {
+            return Need::Nothing;
+        }
+        if !self.preparations.can_wait_for_class(request.line.len()) {
+            return Need::Room;
+        }
+        self.wait_for_list((ListKind::Tools, ListReason::Class, None), request, known, turn);
+        Need::Begun
+    }
+
+    /// Returns a tool that the server does not list, although it was asked, with the class under which the least passes.
+    pub(super) fn with_strictest_class<'t>(
+        &self,
+        policy: &Policy,
+        call: &CallParams<'_>,
+        (tool, look_alike): (ToolRef<'t>, Option<&str>),
+        now: Now,
+    ) -> ToolRef<'t> {
+        let is_unlisted = self.enforcement == Enforcement::Enforced
+            && self.tools.find_tool(tool.name).listing == policy::Listing::Missing
+            && policy.depends_on_listing(tool.name);
+        if !is_unlisted {
+            return tool;
+        }
+        let least = tool.guess_class().max(Class::Execute);
+        let with_class = |class| ToolRef { listing: policy::Listing::As(least.raised_to(class)), ..tool };
+        let strictness = |tool: &ToolRef<'t>| match self.gate.judge_tool(policy, call, (*tool, look_alike), now) {
+            Err(_) => 3,
+            Ok(judgement) if judgement.decision.effect == Effect::RequireApproval => 2,
+            Ok(judgement) => u8::from(judgement.limits().next().is_some() || policy.result_plan(*tool).is_some()),
+        };
+        let mut strictest = with_class(Class::Execute);
+        for other in [Class::Destructive, Class::Financial].map(with_class) {
+            if strictness(&other) > strictness(&strictest) {
+                strictest = other;
+            }
+        }
+        strictest
+    }
+
+    /// Refuses a request that cannot wait for a list of the server.
+    pub(super) fn refuse_unlisted(
+        &mut self,
+        request: &ClientRequest<'_>,
+        reason: ListReason,
+        (subject, name): (SubjectKind, &str),
+        (shape, facts): (AnswerShape, Facts<'_>),
+        turn: &mut Turn<'_>,
+    ) {
+        let decision = Decision { effect: Effect::Deny, rule: facts.rule, reason: None, file: None };
+        let facts = Facts { effect: decision.effect, ..facts };
+        let what = match reason {
+            ListReason::Lock => "lists, which are compared with the lock first",
+            ListReason::Class | ListReason::Approval => "list of tools, which tells their classes",
+        };
+        let why = format!("Too many calls wait for the server's {what}.");
+        let refused = Refused { decision, otherwise: Some(why), remedy: Remedy::Wait(Duration::from_secs(1)) };
+        let refusal = format_refusal(refused, subject, name);
+        // Only where rules are enforced is a list waited for.
+        let _ = self.refuse_request(request.id, shape, &refusal, facts, turn);
+    }
+}
