@@ -28,12 +28,12 @@ impl Eight {
     #[inline]
     pub(super) fn equal(self, byte: u8) -> u64 {
         let other = self.0 ^ (ONES * u64::from(byte));
-        !((other & LOWS) + LOWS | other) & HIGHS
+        !(((other & LOWS) + LOWS) | other) & HIGHS
     }
 
     #[inline]
     pub(super) fn letters(self) -> u64 {
-        let lower = Self(self.0 | ONES * 0x20);
+        let lower = Self(self.0 | (ONES * 0x20));
         lower.among(b'a', b'z')
     }
 
@@ -97,7 +97,7 @@ mod tests {
                 flags(byte.is_ascii_digit(), eight.digits());
                 flags((b'.'..=b':').contains(&byte), eight.among(b'.', b':'));
                 flags(byte == b'-', eight.equal(b'-'));
-                flags(byte <= b'\r' && byte >= b'\t', eight.among(b'\t', b'\r'));
+                flags((b'\t'..=b'\r').contains(&byte), eight.among(b'\t', b'\r'));
             }
         }
         assert_eq!(count(HIGHS), 8);

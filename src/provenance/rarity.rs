@@ -222,7 +222,7 @@ pub(super) fn is_common(value: &str) -> bool {
 #[inline]
 const fn ends_of(value: &[u8]) -> u64 {
     match value {
-        [first, .., last] => 1 << (first.wrapping_mul(7) ^ *last) % 64,
+        [first, .., last] => 1 << ((first.wrapping_mul(7) ^ *last) % 64),
         _ => 0,
     }
 }

@@ -151,7 +151,7 @@ mod tests {
                 let is_long = |span: &Range<usize>| span.len() >= shortest;
                 let long: Vec<_> = Spans::at_least(shortest, &bytes, is_kind).collect();
                 assert!(long.iter().all(|span| spans.contains(span)));
-                assert!(long.into_iter().filter(is_long).eq(spans.iter().cloned().filter(is_long)));
+                assert!(long.into_iter().filter(is_long).eq(spans.clone().into_iter().filter(is_long)));
             }
             let mut places = Vec::new();
             for_each_place(&bytes, is_kind, &mut |at| places.push(at));
