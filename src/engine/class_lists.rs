@@ -14,6 +14,7 @@ use super::refusal::{Refused, Remedy, SubjectKind, format_refusal};
 use super::resource_index::is_app;
 use super::tool_calls::call_facts;
 use super::{ClientRequest, Engine, Now, Turn};
+use crate::limits::OWN_REQUEST;
 use crate::policy::{self, Decision, Effect, Policy, Section, ToolRef};
 use crate::record::{Enforcement, Facts, Subject};
 use crate::risk::Class;
@@ -28,7 +29,7 @@ impl Engine {
         known: &Preparation,
         turn: &mut Turn<'_>,
     ) -> ControlFlow<()> {
-        let is_unknown = !self.tools.is_known(&call.name) && !self.tools.is_complete();
+        let is_unknown = !self.tools.is_known(&call.name);
         let needs_list = is_unknown && self.policy.depends_on_listing(&call.name);
         match self.begin_tools_listing(request, known, needs_list, turn) {
             Need::Nothing => return ControlFlow::Continue(()),
@@ -45,7 +46,7 @@ impl Engine {
     }
 
     /// The same for a prompt, which may be that of a tool, or an app, which is that of one.
-    fn begin_item_class_listing(
+    pub(super) fn begin_item_class_listing(
         &mut self,
         request: &ClientRequest<'_>,
         (section, name): (Section, &str),
@@ -53,12 +54,13 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> Need {
         let is_of_tool = match section {
-            Section::Prompts => self.policy.depends_on_listing(name),
-            Section::Resources => self.policy.has_class_rules() && is_app(name),
+            // Whether there is such a tool, only the list tells.
+            Section::Prompts => self.policy.depends_on_listing(name) || self.policy.decide_tool(name).refuses(),
+            Section::Resources => is_app(name),
             Section::Requests | Section::Methods => false,
         };
         let passes = || !self.policy.decide_item(self.find_item(&self.policy, section, name)).refuses();
-        let needs_list = is_of_tool && !self.tools.is_complete() && passes();
+        let needs_list = is_of_tool && passes();
         self.begin_tools_listing(request, known, needs_list, turn)
     }
 
@@ -84,7 +86,8 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> Need {
         // Who only observes sends no request of its own.
-        if !needs_list || known.listing != Listing::NotAsked || self.enforcement != Enforcement::Enforced {
+        let may_tell = known.tools == Listing::NotAsked && self.tools.may_list_more();
+        if !needs_list || !may_tell || self.enforcement != Enforcement::Enforced {
             return Need::Nothing;
         }
         if !self.preparations.can_wait_for_class(request.line.len()) {
@@ -102,18 +105,18 @@ impl Engine {
         (tool, look_alike): (ToolRef<'t>, Option<&str>),
         now: Now,
     ) -> ToolRef<'t> {
-        let is_unlisted = self.enforcement == Enforcement::Enforced
-            && self.tools.find_tool(tool.name).listing == policy::Listing::Missing
-            && policy.depends_on_listing(tool.name);
-        if !is_unlisted {
+        if !self.goes_by_unknown_class(policy, tool.name) {
             return tool;
         }
         let least = tool.guess_class().max(Class::Execute);
         let with_class = |class| ToolRef { listing: policy::Listing::As(least.raised_to(class)), ..tool };
         let strictness = |tool: &ToolRef<'t>| match self.gate.judge_tool(policy, call, (*tool, look_alike), now) {
-            Err(_) => 3,
-            Ok(judgement) if judgement.decision.effect == Effect::RequireApproval => 2,
-            Ok(judgement) => u8::from(judgement.limits().next().is_some() || policy.result_plan(*tool).is_some()),
+            Err(_) => (2, 0),
+            Ok(judgement) => {
+                let asks = u8::from(judgement.decision.effect == Effect::RequireApproval);
+                let has_results = policy.has_results_of_class(policy.class_of(*tool));
+                (asks, judgement.limits().count() + usize::from(has_results))
+            }
         };
         let mut strictest = with_class(Class::Execute);
         for other in [Class::Destructive, Class::Financial].map(with_class) {
@@ -122,6 +125,24 @@ impl Engine {
             }
         }
         strictest
+    }
+
+    /// Whether rules for classes decide about a tool whose class nobody knows: the server has not listed it.
+    pub(super) fn goes_by_unknown_class(&self, policy: &Policy, tool: &str) -> bool {
+        self.enforcement == Enforcement::Enforced
+            && self.tools.find_tool(tool).listing == policy::Listing::Missing
+            && policy.depends_on_listing(tool)
+    }
+
+    /// Says why a tool whose list has not come is refused by its class, and that it may come yet.
+    pub(super) fn advise_unlisted<'p>(&self, refused: Refused<'p>, policy: &Policy, tool: &str) -> Refused<'p> {
+        let is_by_class = refused.remedy == Remedy::Policy && !self.tools.is_complete();
+        if !is_by_class || !self.goes_by_unknown_class(policy, tool) {
+            return refused;
+        }
+        let why = "The server has not answered with its list of tools, so this one has the strictest class.";
+        let decision = Decision { reason: None, ..refused.decision };
+        Refused { decision, otherwise: Some(why.to_owned()), remedy: Remedy::Wait(OWN_REQUEST) }
     }
 
     /// Refuses a request that cannot wait for a list of the server.

@@ -86,7 +86,13 @@ impl Engine {
             }
             _ => policy.decide_template(name, None).refuses(),
         };
-        match self.begin_lock_comparison(&request, (kind, name), known, refuses, turn) {
+        let (need, reason) = match self.begin_lock_comparison(&request, (kind, name), known, refuses, turn) {
+            Need::Nothing if kind == ItemKind::Prompt => {
+                (self.begin_item_class_listing(&request, (Section::Prompts, name), known, turn), ListReason::Class)
+            }
+            need => (need, ListReason::Lock),
+        };
+        match need {
             Need::Nothing => {}
             Need::Begun => return Ok(()),
             Need::Room => {
@@ -94,7 +100,7 @@ impl Engine {
                     subject: subject.recorded(name),
                     ..Facts::new(Direction::Client, Some(request.method), LOCK_RULE)
                 };
-                self.refuse_unlisted(&request, ListReason::Lock, (subject, name), (AnswerShape::Other, facts), turn);
+                self.refuse_unlisted(&request, reason, (subject, name), (AnswerShape::Other, facts), turn);
                 return Ok(());
             }
         }

@@ -54,6 +54,9 @@ impl Engine {
         };
         let has_list = || find_member(result, list.result_key()).is_some_and(|list| list.starts_with('['));
         // Both look through the whole result, so they do it once only.
+        if list == ListKind::Tools && part == ListPart::Beginning {
+            self.tools.begin_list();
+        }
         let may_be_whole = locked.is_some() || list == ListKind::Tools && !self.tools.is_complete();
         if may_be_whole && list_filter::next_cursor(result).is_none() && has_list() {
             if list == ListKind::Tools {

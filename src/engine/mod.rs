@@ -236,6 +236,7 @@ impl Engine {
     /// Handles a line from the server, with or without its newline.
     pub fn handle_server_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
         let first = actions.len();
+        self.preparations.server_speaks = true;
         self.policy.work().begin_line(line.len());
         self.read_server_line(line, &mut Turn::new(now, actions));
         self.hide_in_notes(actions.get_mut(first..).unwrap_or_default());

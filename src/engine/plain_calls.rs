@@ -69,7 +69,8 @@ impl Engine {
         pending: &PendingCall,
     ) {
         let is_free = pending.counted.is_none() && pending.results.is_none() && policy.locked().is_none();
-        if is_free && is_plain(call) && policy.decides_by_tool(tool) {
+        // What is not listed has one class for this call, and may have another one for the next.
+        if is_free && is_plain(call) && policy.decides_by_tool(tool) && !self.goes_by_unknown_class(policy, tool.name) {
             let record = pending.draft.as_ref().map(Draft::without_arguments);
             self.tools.plain_calls.add(tool.name, record);
         }

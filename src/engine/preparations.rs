@@ -36,6 +36,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Preparation {
     pub(super) listing: Listing,
+    /// The same for the list of tools.
+    pub(super) tools: Listing,
     /// What a person is shown, if the policy has a preview.
     pub(super) preview: Option<SeenPreview>,
     /// The question that was asked before about this very call.
@@ -68,6 +70,8 @@ pub(super) struct Preparations {
     calls: Vec<PreparedCall>,
     requests: Vec<OwnRequest>,
     made: u64,
+    /// Whether the server has said anything.
+    pub(super) server_speaks: bool,
     /// Why nobody is asked any more, if the session ends.
     pub(super) asking_ended: Option<Dropped>,
 }
@@ -162,17 +166,15 @@ impl Preparations {
     /// Returns how many calls wait, and how many bytes they are.
     pub(super) fn held(&self) -> (usize, usize) {
         let is_other = |call: &&PreparedCall| !matches!(call.waits_for, WaitsFor::List(_, ListReason::Class, _));
-        (self.calls.iter().filter(is_other).count(), self.held_bytes())
-    }
-
-    fn held_bytes(&self) -> usize {
-        self.calls.iter().map(|call| call.line().len()).sum()
+        let others = || self.calls.iter().filter(is_other);
+        (others().count(), others().map(|call| call.line().len()).sum())
     }
 
     /// Whether one more call, with a line of `length` bytes, can wait for the list that tells the class of its tool. A client may
     /// send many before it has listed anything, and none of them waits for a person.
     pub(super) fn can_wait_for_class(&self, length: usize) -> bool {
-        self.calls.len() < MAX_CLASS_WAITS && (self.calls.is_empty() || self.held_bytes() + length <= MAX_HELD_BYTES)
+        let bytes = || self.calls.iter().map(|call| call.line().len()).sum::<usize>();
+        self.calls.len() < MAX_CLASS_WAITS && (self.calls.is_empty() || bytes() + length <= MAX_HELD_BYTES)
     }
 
     /// Whether a request waits for a list of the server, and for nobody.
@@ -386,7 +388,7 @@ impl Engine {
         let (line, since) = (held.line.clone(), held.came);
         self.end_held(held, Approval { verdict: "outdated", ..Approval::default() }, Outcome::Refused, turn);
         let follows = (question.local == Local::Asked).then_some(question.number);
-        let known = Preparation { listing: Listing::Asked, preview, follows };
+        let known = Preparation { listing: Listing::Asked, tools: Listing::Asked, preview, follows };
         self.resume_call(&line, since, known, turn);
     }
 

@@ -93,11 +93,12 @@ impl Engine {
                         counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
                         return;
                     }
-                    if self.is_absent(&call.name) {
-                        counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
-                        self.refuse_absent_tool(&request, &call, decision, turn);
-                        return;
-                    }
+                }
+                let asks = asking.is_some() && enforcement == Enforcement::Enforced;
+                if self.is_absent(&call.name) && (asks || self.goes_by_unknown_class(&policy, &call.name)) {
+                    counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
+                    self.refuse_absent_tool(&request, &call, decision, turn);
+                    return;
                 }
                 let origins = log_origins(&sightings, turn.now.unix);
                 let reason = origins.as_deref();
@@ -123,7 +124,8 @@ impl Engine {
             }
             Err(why) => {
                 let decision = why.decision;
-                let refusal = format_refusal(advise_unread(why, tool.drift), SubjectKind::Tool, &call.name);
+                let why = self.advise_unlisted(advise_unread(why, tool.drift), &policy, &call.name);
+                let refusal = format_refusal(why, SubjectKind::Tool, &call.name);
                 let facts = Facts { effect: decision.effect, ..facts(decision.rule) };
                 let ControlFlow::Continue(draft) = self.refuse_request(id, shape, &refusal, facts, turn) else {
                     return;
@@ -168,8 +170,8 @@ impl Engine {
         !self.policy.has_in_catalogue(tool) && self.tools.is_complete() && !self.tools.has_listed(tool)
     }
 
-    /// Refuses a call of a tool that the server does not have, about which a person would be asked otherwise: by the rule that
-    /// asks. A server may run what it does not list, and nobody is asked about what is not there.
+    /// Refuses a call of a tool that the server does not have, about which a person would be asked otherwise, or of which rules for
+    /// classes decide: by the rule that holds. A server may run what it does not list, and nobody is asked about what is not there.
     fn refuse_absent_tool(
         &mut self,
         request: &ClientRequest<'_>,
@@ -184,7 +186,7 @@ impl Engine {
         let why = "The server does not list a tool of this name.".to_owned();
         let refused = Refused { decision, otherwise: Some(why), remedy: Remedy::Spelling };
         let refusal = format_refusal(refused, SubjectKind::Tool, &call.name);
-        // Only enforced rules ask a person, so this one is enforced.
+        // Only where rules are enforced, a person is asked or a list is asked for.
         let _ = self.refuse_request(request.id, call.answer_shape(), &refusal, facts, turn);
     }
 

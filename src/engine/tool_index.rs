@@ -49,6 +49,10 @@ pub(super) struct ToolIndex {
     is_complete: bool,
     /// Whether it has said so since it listed them.
     has_changed: bool,
+    /// Whether it has listed the first of them since.
+    has_begun: bool,
+    /// Whether the wrapper has asked for the list since, and does not know it all the same.
+    has_failed: bool,
     /// What is listed, held against the lock.
     pub(super) lock: LockIndex,
 }
@@ -233,10 +237,30 @@ impl ToolIndex {
 
     /// Marks the end of the list, or that the server has another list now.
     pub(super) fn set_complete(&mut self, is_complete: IsComplete) {
-        self.is_complete = is_complete == IsComplete::Yes;
-        self.has_changed = !self.is_complete;
+        // The last page alone is no list.
+        self.is_complete = is_complete == IsComplete::Yes && self.has_begun;
+        if self.is_complete {
+            (self.has_changed, self.has_failed) = (false, false);
+        } else if is_complete == IsComplete::No {
+            (self.has_changed, self.has_begun, self.has_failed) = (true, false, false);
+        }
         // What passes is judged anew.
         self.plain_calls.forget_all();
+    }
+
+    /// Notes that the list is read from its beginning.
+    pub(super) fn begin_list(&mut self) {
+        self.has_begun = true;
+    }
+
+    /// Notes that the wrapper's own list has ended.
+    pub(super) fn end_asking(&mut self) {
+        self.has_failed = !self.is_complete;
+    }
+
+    /// Whether asking the server for its list can tell more.
+    pub(super) fn may_list_more(&self) -> bool {
+        !self.is_complete() && !self.has_failed
     }
 
     /// Whether the server has listed a tool, and has not said since that its tools are others.

@@ -203,6 +203,10 @@ impl FromDocument for Spend {
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
         let hint = "write how much, a slash and the window, such as \"$500/day\" or \"50/hour\"";
+        if node.as_text().is_none() {
+            report.push(wrong_type(node, what, "money and a window").with_hint(hint));
+            return None;
+        }
         let rate = RateAsWritten::read_after(&['$', '€', '£'], hint, node, what, report);
         node.as_text().map(|_| Self(rate))
     }
@@ -282,7 +286,7 @@ fn with_unit(text: &str) -> Option<String> {
     let is_unit = |name: &&str| unit.len() > 1 && (name.starts_with(&unit) || unit == format!("{name}s"));
     let name = ["second", "minute", "hour", "day"].into_iter().find(is_unit)?;
     let short = format!("{count}{}", name.get(..1)?);
-    parse_duration(&short).map(|_| short)
+    parse_duration(&short).and_then(|length| WindowLength::new(length).ok()).map(|_| short)
 }
 
 impl FromDocument for Amount {

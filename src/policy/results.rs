@@ -23,6 +23,7 @@ use crate::content::{
     Strip, TextEdits, edit_texts, may_have_content,
 };
 use crate::limits::MAX_STAND_INS;
+use crate::risk::Class;
 use crate::size::Size;
 
 table! {
@@ -438,6 +439,11 @@ impl Policy {
     /// Whether there are rules for the results of a class.
     pub(super) fn has_results_of_classes(&self) -> bool {
         self.has_result_rules && self.classes.values().any(|rule| rule.results.is_some())
+    }
+
+    /// Whether there are rules for the results of this class.
+    pub(crate) fn has_results_of_class(&self, class: Class) -> bool {
+        self.has_result_rules && self.classes.get(&class).is_some_and(|rule| rule.results.is_some())
     }
 
     /// Whether there are rules for any result.

@@ -34,7 +34,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -206,7 +206,8 @@ fn start_client_pump(
         let end = if event == PumpEvent::ClientGone { SessionEnd::ClientGone } else { SessionEnd::Client };
         let mut told = begin_end(&session, end);
         // What waits for a list of the server goes to it afterwards.
-        while lock_unpoisoned(&session.engine).waits_for_lists() {
+        let began = Instant::now();
+        while began.elapsed() < session.grace && lock_unpoisoned(&session.engine).waits_for_lists() {
             thread::sleep(LAST_LOOK);
         }
         session.write_to_server(b"");

@@ -150,11 +150,12 @@ impl RecordedCall {
         }
     }
 
-    /// Returns the tool with its class at that time. A class below what its name implies is not used: the policy of that time may
-    /// have set it, which says nothing about another policy.
-    fn tool_ref<'c>(&'c self, tool: &'c str) -> ToolRef<'c> {
+    /// Returns the tool with its class at that time, unless it is known what its server lists of it. A class below what its name implies is
+    /// not used: the policy of that time may have set it, which says nothing about another policy.
+    fn tool_ref<'c>(&'c self, tool: &'c str, policy: &Policy) -> ToolRef<'c> {
         let by_name = ToolRef::from(tool);
-        let raised = self.recorded_class().filter(|class| *class >= by_name.guess_class());
+        let is_raised = |class: &Class| *class >= by_name.guess_class() && !policy.knows_listing_of(tool);
+        let raised = self.recorded_class().filter(is_raised);
         raised.map_or(by_name, |class| ToolRef { listing: Listing::As(class), ..by_name })
     }
 
@@ -297,7 +298,7 @@ impl<'p> Replayer<'p> {
         let (item, looks_at_arguments, looks_at_input, looks_at_session) = match call.judged {
             JudgedAs::Template => return Ok(decide_alone(policy.decide_template(name, None))),
             JudgedAs::Call => {
-                let tool = call.tool_ref(name);
+                let tool = call.tool_ref(name, policy);
                 if self.depends_on_class(call, tool) {
                     return Err(Uncertain::Class);
                 }
@@ -331,7 +332,7 @@ impl<'p> Replayer<'p> {
             Some(item) => Ok(trial.try_item_at(policy, item, input, now, call.outcome)),
             // No recorded call has arguments that cannot be sent.
             None => trial
-                .try_call_at(policy, call.tool_ref(name), input, now, call.outcome)
+                .try_call_at(policy, call.tool_ref(name, policy), input, now, call.outcome)
                 .map_err(|_| Uncertain::Arguments),
         }
     }
@@ -355,7 +356,7 @@ impl<'p> Replayer<'p> {
             let input = ConditionInput { provenance: Some(provenance), ..input.into() };
             let judgement = match item {
                 Some(item) => self.policy.judge_item(item, input),
-                None => self.policy.judge_call(call.tool_ref(call.subject.as_deref().name()), input),
+                None => self.policy.judge_call(call.tool_ref(call.subject.as_deref().name(), self.policy), input),
             };
             (judgement.decision.effect, judgement.decision.rule)
         };

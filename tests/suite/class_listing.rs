@@ -43,6 +43,10 @@ fn fate(session: &mut Recorded, actions: &[Action]) -> String {
     last[0].as_str().unwrap().to_owned()
 }
 
+fn fail_own(session: &mut Recorded, id: &str) -> Vec<Action> {
+    session.server(&json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32603, "message": "no"}}))
+}
+
 fn destructive(name: &str) -> Value {
     json!({"name": name, "description": "Deletes all data of the account permanently.",
         "annotations": {"destructiveHint": true}, "inputSchema": {"type": "object"}})
@@ -61,72 +65,70 @@ fn a_rule_for_a_class_holds_from_the_first_call_on() {
     let nothing = json!({ "tools": [] });
     let (worst, harmless) = (json!({"tools": [destructive("read_thing")]}), json!({"tools": [read("read_thing")]}));
     let of = |rest: &str| format!(r#"{{"version":"1",{rest}}}"#);
-    for (rules, worst_fate, harmless_fate, nothing_fate) in [
+    let destructive_has = |rule: &str| format!(r#""default":"allow","classes":{{"destructive":{{{rule}}}}}"#);
+    let by = "classes.destructive";
+    let of_all = |action: &str| {
+        format!(r#""default":"deny","classes":{{"read":{{}},"write":{{}},"execute":{{}},"financial":{{}}{action}}}"#)
+    };
+    let general = r#""results":{"max_text":100},"#;
+    // What becomes of a call where the list has it as destructive, as a read, and not at all, and where the list fails.
+    for (rules, fates) in [
+        (destructive_has(r#""action":"hide""#), [by, "sent", by, by]),
         (
-            r#""default":"allow","classes":{"destructive":{"action":"hide"}}"#,
-            "classes.destructive",
-            "sent",
-            "classes.destructive",
+            r#""default":"allow","classes":{"financial":{"action":"deny"}}"#.to_owned(),
+            ["sent", "sent", "classes.financial", "classes.financial"],
         ),
-        (r#""default":"allow","classes":{"financial":{"action":"deny"}}"#, "sent", "sent", "classes.financial"),
+        (destructive_has(r#""action":"require_approval""#), ["asked", "sent", by, "asked"]),
         (
-            r#""default":"allow","classes":{"destructive":{"action":"require_approval"}}"#,
-            "asked",
-            "sent",
-            "classes.destructive",
-        ),
-        (
-            r#""default":"allow","classes":{"destructive":{"rate_limit":"0/hour"}}"#,
-            "classes.destructive.rate_limit",
-            "sent",
-            "classes.destructive.rate_limit",
+            destructive_has(r#""rate_limit":"0/hour""#),
+            [&*format!("{by}.rate_limit"), "sent", &*format!("{by}.rate_limit"), &*format!("{by}.rate_limit")],
         ),
         (
-            r#""default":"allow","classes":{"destructive":{"deny_if":[{"path":"args.x","op":"eq","value":1}]}}"#,
-            "classes.destructive.deny_if[0]",
-            "sent",
-            "classes.destructive.deny_if[0]",
+            general.to_owned() + &destructive_has(r#""rate_limit":"0/hour""#),
+            [&*format!("{by}.rate_limit"), "sent", &*format!("{by}.rate_limit"), &*format!("{by}.rate_limit")],
         ),
         (
-            r#""default":"allow","classes":{"destructive":{"deny_if":[{"path":"args.x","op":"eq","value":2}]}}"#,
-            "sent",
-            "sent",
-            "sent",
+            destructive_has(r#""deny_if":[{"path":"args.x","op":"eq","value":1}]"#),
+            [&*format!("{by}.deny_if[0]"), "sent", &*format!("{by}.deny_if[0]"), &*format!("{by}.deny_if[0]")],
         ),
-        (r#""default":"deny","classes":{"read":{}}"#, "default", "sent", "default"),
-        (
-            r#""default":"deny","classes":{"read":{},"write":{},"execute":{},"financial":{}}"#,
-            "default",
-            "sent",
-            "default",
-        ),
-        (
-            r#""default":"deny","classes":{"read":{},"write":{},"execute":{},"financial":{},"destructive":{"action":"deny"}}"#,
-            "classes.destructive",
-            "sent",
-            "classes.destructive",
-        ),
+        // Nothing refuses it, but the server does not have it.
+        (destructive_has(r#""deny_if":[{"path":"args.x","op":"eq","value":2}]"#), ["sent", "sent", "default", "sent"]),
+        (r#""default":"deny","classes":{"read":{}}"#.to_owned(), ["default", "sent", "default", "default"]),
+        (of_all(""), ["default", "sent", "default", "default"]),
+        (of_all(r#","destructive":{"action":"deny"}"#), [by, "sent", by, by]),
     ] {
-        for (list, expected) in [(&worst, worst_fate), (&harmless, harmless_fate), (&nothing, nothing_fate)] {
-            let mut session = Recorded::new(&of(rules));
+        let asked = || {
+            let mut session = Recorded::new(&of(&rules));
             let got = call(&mut session, 1, "read_thing");
             let (id, _) = own_list(&got).unwrap_or_else(|| panic!("{rules}: {got:?}"));
             assert_eq!(got.len(), 1, "nothing else goes on: {got:?}");
+            (session, id)
+        };
+        for (list, expected) in [&worst, &harmless, &nothing].into_iter().zip(fates) {
+            let (mut session, id) = asked();
             let got = answer_own(&mut session, &id, list);
             assert_eq!(fate(&mut session, &got), expected, "{rules}, {list}");
-            // A list that fails tells nothing.
-            let mut session = Recorded::new(&of(rules));
-            let (id, _) = own_list(&call(&mut session, 1, "read_thing")).unwrap();
-            let got = session.server(&json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32603, "message": "no"}}));
-            // Nobody is asked about what may not be there, but here it may.
-            let expected = if nothing_fate == "classes.destructive" && rules.contains("approval") {
-                "asked"
-            } else {
-                nothing_fate
-            };
-            assert_eq!(fate(&mut session, &got), expected, "{rules}");
         }
+        let (mut session, id) = asked();
+        let got = fail_own(&mut session, &id);
+        assert_eq!(fate(&mut session, &got), fates[3], "{rules}");
+        // It is not asked for again at each call.
+        assert_eq!(own_list(&call(&mut session, 2, "read_other")), None, "{rules}");
     }
+}
+
+/// A call that passes tells nothing of the next one, whose arguments another class may refuse.
+#[test]
+fn what_is_not_listed_is_judged_at_each_call() {
+    let policy = r#"{"version":"1","default":"allow","classes":{"destructive":{"deny_if":[{"path":"args.x","op":"eq","value":2}]}}}"#;
+    let mut session = Recorded::new(policy);
+    let (id, _) = own_list(&call(&mut session, 1, "read_thing")).unwrap();
+    let got = fail_own(&mut session, &id);
+    assert_eq!(fate(&mut session, &got), "sent");
+    let got = session.request(2, "tools/call", json!({"name": "read_thing", "arguments": {"x": 2}}));
+    assert_eq!(told(&got)["result"]["isError"], true);
+    let text = told(&got)["result"]["content"][0]["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("has not answered with its list of tools") && text.contains("Try again"), "{text}");
 }
 
 #[test]
@@ -219,6 +221,38 @@ fn prompts_and_apps_of_a_tool_wait_for_its_class() {
     }
     let mut session = Recorded::new(policy);
     assert_eq!(session.request(1, "resources/read", json!({"uri": "file:///a"})), [TO_SERVER], "no app");
+    // Whether a prompt is that of a tool, and whose an app is, only the list tells, whatever the class.
+    let hides = r#"{"version":"1","default":"allow","hide":["wipe"]}"#;
+    let prompt = json!({"ref": {"type": "ref/prompt", "name": "delete_all"}, "argument": {"name": "a", "value": ""}});
+    for (policy, method, params, tool) in [
+        (policy, "prompts/get", json!({"name": "delete_all"}), "delete_all"),
+        (policy, "completion/complete", prompt, "delete_all"),
+        (hides, "resources/read", json!({"uri": "ui://shop/do"}), "wipe"),
+    ] {
+        let mut session = Recorded::new(policy);
+        let got = session.request(1, method, params.clone());
+        let (id, _) = own_list(&got).unwrap_or_else(|| panic!("{method}: {got:?}"));
+        let got = answer_own(&mut session, &id, &json!({"tools": [with_app(destructive(tool))]}));
+        assert_ne!(fate(&mut session, &got), "sent", "{method}");
+        // A server that lists none is asked once.
+        let mut session = Recorded::new(policy);
+        let (id, _) = own_list(&session.request(1, method, params.clone())).unwrap();
+        let got = fail_own(&mut session, &id);
+        assert_eq!(fate(&mut session, &got), "sent", "{method}");
+        assert_eq!(session.request(2, method, params), [TO_SERVER]);
+    }
+}
+
+/// The last page of a list that has changed since its first one is no list.
+#[test]
+fn a_list_is_whole_from_its_first_page_on() {
+    let mut session = Recorded::new(r#"{"version":"1","default":"allow","classes":{"destructive":{"action":"hide"}}}"#);
+    session.request(9, "tools/list", json!({}));
+    session.answer(9, json!({"tools": [read("read_thing")], "nextCursor": "two"}));
+    session.server(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
+    session.request(10, "tools/list", json!({"cursor": "two"}));
+    session.answer(10, json!({"tools": [read("read_other")]}));
+    assert!(own_list(&call(&mut session, 1, "read_thing")).is_some());
 }
 
 #[test]

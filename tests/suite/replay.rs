@@ -213,8 +213,10 @@ fn a_class_that_was_recorded_below_that_of_a_doubtful_name_is_used_where_the_loc
     lock.insert(ItemKind::Tool, &tool.to_string(), Some(Class::Write)).unwrap();
     fs::write(beside.with_file_name("shop.lock.json"), lock.write()).unwrap();
     let json = replay(&home);
-    // What was recorded as worse stays so.
-    assert_eq!((&json["same"], &json["uncertain"], changes(&json)), (&json!(1), &json!(0), vec![hidden]));
+    assert_eq!((&json["same"], &json["uncertain"], changes(&json)), (&json!(2), &json!(0), vec![]));
+    policy(&home, "[classes.execute]\n[classes.write]\naction = \"hide\"\n");
+    assert_eq!(changes(&replay(&home)), [json!(["gzip-file-as-resource", 2, "allow", "hide", "classes.write"])]);
+    policy(&home, classes);
     let suggested = home.run(&["suggest", "--server", "shop", "--policy", "new.toml"]);
     assert!(
         suggested.err.contains("1 call of gzip-file-as-resource succeeded, and would be refused"),

@@ -39,6 +39,8 @@ pub(super) struct FoundText<'a> {
     pub(super) is_too_deep: bool,
     /// Whether half of a pair of surrogates is in it, decoded as U+FFFD.
     pub(super) has_half: bool,
+    /// Whether it is a piece of a text that is no JSON, whatever the piece looks like.
+    pub(super) is_piece: bool,
 }
 
 /// What changes the texts of a JSON value.
@@ -173,7 +175,8 @@ fn patch_text<E: EditTexts>(
     let text = &*decoded.text;
     let is_json = !is_key && depth < most && is_container(text);
     let is_too_deep = depth >= most;
-    let found = FoundText { text, way, is_key, is_json, is_too_deep, has_half: decoded.has_half };
+    let has_half = decoded.has_half;
+    let found = FoundText { text, way, is_key, is_json, is_too_deep, has_half, is_piece: false };
     let patches = editor.edit(&[found])?.pop().unwrap_or_default();
     if patches.is_empty() && is_json { patch_nested(text, (depth + 1, most), editor) } else { Ok(patches) }
 }
@@ -251,7 +254,8 @@ impl<'t> Decoded<'t> {
 
     /// The text as a piece of one that is no JSON.
     fn as_piece<'p>(&'p self, way: &'p [Cow<'p, str>]) -> FoundText<'p> {
-        FoundText { text: &self.text, way, is_key: false, is_json: false, is_too_deep: false, has_half: self.has_half }
+        let has_half = self.has_half;
+        FoundText { text: &self.text, way, is_key: false, is_json: false, is_too_deep: false, has_half, is_piece: true }
     }
 
     /// Returns a change of the decoded text as one of the text as written, whose inside begins at `start`.

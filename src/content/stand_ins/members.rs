@@ -57,9 +57,12 @@ fn find_key(text: &str, colon: usize) -> Option<(Cow<'_, str>, usize)> {
     let level = bytes.get(end..)?.iter().take_while(|byte| **byte == b'\\').count();
     let quote = *bytes.get(end + level)?;
     let is_quote = |at: &usize| {
-        let backslashes = length_before(bytes, *at, usize::MAX, |byte| byte == b'\\');
+        if bytes.get(*at) != Some(&quote) {
+            return false;
+        }
+        let backslashes = length_before(bytes, *at, level + 1, |byte| byte == b'\\');
         // The text may be cut among the backslashes.
-        bytes.get(*at) == Some(&quote) && (backslashes == level || (backslashes == *at && backslashes < level))
+        backslashes == level || (backslashes == *at && backslashes < level)
     };
     let start = match (end.saturating_sub(LONGEST_KEY)..end).rev().find(is_quote) {
         Some(quote) => quote + 1,
@@ -102,7 +105,11 @@ impl MemberWalk<'_> {
                 _ => match self.read_string(at) {
                     Some((inside, end)) => {
                         let behind = self.skip_blanks(end);
-                        let is_key = objects > 0 && self.bytes.get(behind) == Some(&b':');
+                        let is_key = self.bytes.get(behind) == Some(&b':');
+                        if is_key && objects == 0 {
+                            // No list has a key: the value was cut, and this is behind it.
+                            return at;
+                        }
                         if objects == self.wanted && !is_key {
                             self.found.push(inside);
                         }
@@ -110,7 +117,8 @@ impl MemberWalk<'_> {
                     }
                     // Neither a text nor in a container.
                     None if objects + lists == 0 => return at,
-                    None => {}
+                    // Of many backslashes, only the last can stand before a quote.
+                    None => at += self.backslashes_at(at).saturating_sub(self.level + 1),
                 },
             }
             at += 1;
@@ -207,6 +215,7 @@ mod tests {
             ("x \"firstName\": null, \"b\": \"c\"", &[]),
             ("x \"firstName\": , \"b\": \"c\"", &[]),
             ("firstName: Ada", &[]),
+            ("a.json:1: \"tags\": [\na.json:2: \"tags\": [\"x\",\na.json:3: \"id\": 7", &["x"]),
             // Whatever the way; with escapes.
             ("x \"city\": \"Rome\"", &["Rome"]),
             ("x \"first\\u004eame\": \"Ada\", \"no\\\"w\": \"q\"", &["Ada", "q"]),
@@ -226,5 +235,10 @@ mod tests {
         let text = "\"a\":{".repeat(100_000);
         let found = find_members(&text, &rules);
         assert_eq!(found.last().map(|member| member.range.end), Some(text.len()));
+        // Backslashes are counted once.
+        let many = "\\".repeat(4_000_000);
+        for text in [format!("\"a\":{{{many}"), format!("{many}\"a\": {{\"b\": \"c\""), format!("\"a\":[{many}\":")] {
+            assert!(find_members(&text, &rules).len() < 3, "{}", text.len());
+        }
     }
 }

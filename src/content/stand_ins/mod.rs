@@ -194,7 +194,8 @@ impl StandIns {
     /// Whether a text with stand-ins is read as the one that was found, and is that with the values put back.
     fn comes_back(&self, found: &FoundText<'_>, hidden: &str) -> bool {
         // The one must be read as JSON if the other is.
-        let is_read_otherwise = is_container(hidden) || (found.is_too_deep && is_container(found.text));
+        let is_read_otherwise =
+            (!found.is_piece && is_container(hidden)) || (found.is_too_deep && is_container(found.text));
         !is_read_otherwise && self.put_back_text(hidden).as_deref() == Some(found.text)
     }
 

@@ -69,7 +69,7 @@ fn is_break(bytes: &[u8], at: usize) -> bool {
 
 /// Whether a text, as written, may be that of an object or a list.
 pub(super) fn may_be_container(inside: &str) -> bool {
-    const BLANKS: [&str; 4] = [" ", "\\n", "\\r", "\\t"];
+    const BLANKS: [&str; 5] = [" ", "\\n", "\\r", "\\t", "\\f"];
     let (mut first, mut last) = (inside, inside);
     while let Some(rest) = BLANKS.iter().find_map(|blank| first.strip_prefix(blank)) {
         first = rest;

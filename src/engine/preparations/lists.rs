@@ -12,7 +12,7 @@ use crate::engine::lock_drift::ListReason;
 use crate::engine::open_requests::RequestKind;
 use crate::engine::preparations::Listing;
 use crate::engine::{ClientRequest, Engine};
-use crate::limits::{MAX_LIST_RESTARTS, MAX_OWN_PAGES, OWN_REQUEST};
+use crate::limits::{FIRST_LIST, MAX_LIST_RESTARTS, MAX_OWN_PAGES, OWN_REQUEST};
 use crate::wire::message::Answer;
 use crate::wire::view::find_member;
 
@@ -32,7 +32,9 @@ impl Engine {
     fn begin_list(&mut self, list: ListKind, params: Option<&str>, turn: &mut Turn<'_>) {
         let is_it = |request: &OwnRequest| matches!(&request.kind, OwnKind::List(page) if page.list == list);
         if !self.preparations.requests.iter().any(is_it) {
-            let until = turn.now.session.saturating_add(OWN_REQUEST);
+            // A server that has said nothing yet may still be on its way up.
+            let patience = if self.preparations.server_speaks { OWN_REQUEST } else { FIRST_LIST };
+            let until = turn.now.session.saturating_add(patience);
             let meta = params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
             let first = ListPage { list, page: 1, restarts: 0, meta: meta.map(Into::into) };
             self.ask_for_page(first, None, until, turn);
@@ -92,13 +94,17 @@ impl Engine {
 
     /// Goes on with what waits for a list, which has come or will be waited for no longer.
     pub(super) fn finish_listing(&mut self, list: ListKind, turn: &mut Turn<'_>) {
+        if list == ListKind::Tools {
+            self.tools.end_asking();
+        }
         let is_waiting = |call: &mut PreparedCall| matches!(&call.waits_for, WaitsFor::List(of, ..) | WaitsFor::SameDefinition(of, _) if *of == list);
         let calls: Vec<_> = self.preparations.calls.extract_if(.., is_waiting).collect();
         for PreparedCall { key, waits_for, .. } in calls {
             self.client_requests.remove_answered(&key);
             match waits_for {
                 WaitsFor::List(_, _, NewCall { line, since, known, .. }) => {
-                    self.resume_call(&line, since, Preparation { listing: Listing::Asked, ..known }, turn);
+                    let tools = if list == ListKind::Tools { Listing::Asked } else { known.tools };
+                    self.resume_call(&line, since, Preparation { listing: Listing::Asked, tools, ..known }, turn);
                 }
                 WaitsFor::SameDefinition(_, approved) => self.settle_listed(*approved, turn),
                 WaitsFor::Preview(..) | WaitsFor::SamePreview(..) => {}

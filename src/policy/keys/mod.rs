@@ -193,7 +193,8 @@ impl TableSpec {
     }
 
     fn takes_action(&self, word: &str) -> bool {
-        Effect::ALL.iter().any(|effect| effect.as_str() == word) && self.keys().any(|key| key.name == "action")
+        let is_entry = matches!(self.definition, "Entry" | "SectionEntry");
+        is_entry && Effect::ALL.iter().any(|effect| effect.as_str() == word)
     }
 
     fn describe_minimum(&self) -> String {
