@@ -20,7 +20,7 @@ const KINDS: [(&str, Make); 14] = [
     ("prose with many addresses and numbers", |seed| in_text(&letter(seed))),
     ("a list in JSON, in a text", |seed| in_text(&people(seed))),
     ("the same list as structured content", structured),
-    ("source code: Rust", code),
+    ("source code: Rust, much of it about escapes", code),
     ("JavaScript in one line", |seed| in_text(&script(seed))),
     ("prose in Russian", |seed| in_text(&foreign(seed, "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё", 9))),
     ("prose in Chinese", |seed| in_text(&chinese(seed))),
