@@ -112,8 +112,10 @@ fn a_rule_for_a_class_holds_from_the_first_call_on() {
         let (mut session, id) = asked();
         let got = fail_own(&mut session, &id);
         assert_eq!(fate(&mut session, &got), fates[3], "{rules}");
-        // It is not asked for again at each call.
-        assert_eq!(own_list(&call(&mut session, 2, "read_other")), None, "{rules}");
+        // It is not asked for again at each call, save before a person is asked.
+        if fates[3] != "asked" {
+            assert_eq!(own_list(&call(&mut session, 2, "read_other")), None, "{rules}");
+        }
     }
 }
 
