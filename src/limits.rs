@@ -287,8 +287,6 @@ pub const MAX_CLIENT_WAIT: Duration = MAX_APPROVAL_TIMEOUT;
 pub const MAX_HELD: usize = 32;
 /// The largest total size of their lines, in bytes; a single one may be as long as any line.
 pub const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
-/// How many calls may wait for the server's list of tools, which tells their classes.
-pub const MAX_CLASS_WAITS: usize = MAX_OPEN;
 /// How many calls are remembered that nobody answered in time.
 pub const MAX_LATE: usize = 64;
 /// How long at least a late approval holds, for the agent to make the call again.
@@ -297,8 +295,6 @@ pub const LATE_APPROVAL: Duration = Duration::from_secs(5 * 60);
 pub const MAX_GRANTS: usize = 1_000;
 /// How long the server has for what the wrapper asks by itself: a preview, or all pages of tools/list.
 pub const OWN_REQUEST: Duration = Duration::from_secs(3);
-/// How long a server that has said nothing yet has for it: it may still be fetched by its package manager.
-pub const FIRST_LIST: Duration = Duration::from_secs(30);
 /// How many pages of tools/list the wrapper asks for by itself.
 pub const MAX_OWN_PAGES: u32 = 100;
 /// How often the wrapper begins a list anew that the server changes while it is read.

@@ -60,7 +60,7 @@ impl Engine {
             Section::Requests | Section::Methods => false,
         };
         let passes = || !self.policy.decide_item(self.find_item(&self.policy, section, name)).refuses();
-        let needs_list = is_of_tool && passes();
+        let needs_list = self.policy.has_class_rules() && is_of_tool && passes();
         self.begin_tools_listing(request, known, needs_list, turn)
     }
 
@@ -141,8 +141,11 @@ impl Engine {
             return refused;
         }
         let why = "The server has not answered with its list of tools, so this one has the strictest class.";
-        let decision = Decision { reason: None, ..refused.decision };
-        Refused { decision, otherwise: Some(why.to_owned()), remedy: Remedy::Wait(OWN_REQUEST) }
+        Refused {
+            otherwise: refused.otherwise.or_else(|| Some(why.to_owned())),
+            remedy: Remedy::Wait(OWN_REQUEST),
+            ..refused
+        }
     }
 
     /// Refuses a request that cannot wait for a list of the server.

@@ -80,10 +80,9 @@ impl Engine {
         let look_alike = self.tools.find_look_alike(&call.name, &policy);
         let tool = self.with_strictest_class(&policy, &call, (tool, look_alike), turn.now);
         let shape = call.answer_shape();
-        let subject = record::Subject::Tool(&call.name);
-        let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, subject, &call, rule) };
-        let mut need = Need::Nothing;
-        let results = policy.result_plan(tool);
+        let about = record::Subject::Tool(&call.name);
+        let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, about, &call, rule) };
+        let (mut need, results) = (Need::Nothing, policy.result_plan(tool));
         let pending = match self.gate.judge_call(&policy, &call, (tool, look_alike), turn.now) {
             Ok(AdmittedCall { decision, asking, counted, preview, sightings }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
@@ -94,21 +93,21 @@ impl Engine {
                         return;
                     }
                 }
-                let asks = asking.is_some() && enforcement == Enforcement::Enforced;
-                if self.is_absent(&call.name) && (asks || self.goes_by_unknown_class(&policy, &call.name)) {
+                let is_asked = || asking.is_some() && enforcement == Enforcement::Enforced;
+                if self.is_absent(&call.name) && (is_asked() || self.goes_by_unknown_class(&policy, &call.name)) {
                     counted.into_iter().for_each(|counted| self.gate.refund_call(*counted, turn.now));
                     self.refuse_absent_tool(&request, &call, decision, turn);
                     return;
                 }
                 let origins = log_origins(&sightings, turn.now.unix);
-                let reason = origins.as_deref();
-                let facts = Facts { effect: decision.effect, enforcement, reason, ..facts(decision.rule) };
+                let (effect, reason) = (decision.effect, origins.as_deref());
+                let facts = Facts { effect, enforcement, reason, ..facts(decision.rule) };
                 let draft = self.recorder.draft_decision(&facts, turn);
                 let pending = PendingCall { counted, draft, shape, lists: None, results };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
                     let call = &call;
-                    let (item, preview) = (None, preview.map(|of| (of, known.preview.clone())));
-                    let follows = known.follows;
+                    let (item, follows) = (None, known.follows);
+                    let preview = preview.map(|of| (of, known.preview.clone()));
                     let unapproved =
                         UnapprovedCall { request, call, item, decision, asking, pending, preview, sightings, follows };
                     match need {

@@ -356,7 +356,8 @@ impl Policy {
             self.has_results_of_classes() || classes().any(|class| is_other(rules(class)))
         };
         let may_pass = || classes().any(|class| !self.decide_tool(as_class(class)).refuses());
-        ((!self.names_class_of(tool) && goes_by_class()) || self.looks_at_session(tool)) && may_pass()
+        let looks_at_it = || self.find_rules(tool.into()).1.checks().any(Checks::look_at_listing);
+        ((!self.names_class_of(tool) && goes_by_class()) || looks_at_it()) && may_pass()
     }
 
     /// Whether a limit, or a person for some arguments, can hold back a tool that is allowed.
@@ -491,6 +492,11 @@ impl Checks {
     pub(super) fn look_at_session(&self) -> bool {
         let mut groups = self.refusals.iter().chain(&self.approve_if);
         groups.any(|check| check.group.conditions.iter().any(Condition::looks_at_session))
+    }
+
+    fn look_at_listing(&self) -> bool {
+        let mut groups = self.refusals.iter().chain(&self.approve_if);
+        groups.any(|check| check.group.conditions.iter().any(Condition::looks_at_listing))
     }
 
     fn look_at_input(&self) -> bool {

@@ -224,7 +224,7 @@ fn prompts_and_apps_of_a_tool_wait_for_its_class() {
     let mut session = Recorded::new(policy);
     assert_eq!(session.request(1, "resources/read", json!({"uri": "file:///a"})), [TO_SERVER], "no app");
     // Whether a prompt is that of a tool, and whose an app is, only the list tells, whatever the class.
-    let hides = r#"{"version":"1","default":"allow","hide":["wipe"]}"#;
+    let hides = r#"{"version":"1","default":"allow","hide":["wipe"],"classes":{"read":{}}}"#;
     let prompt = json!({"ref": {"type": "ref/prompt", "name": "delete_all"}, "argument": {"name": "a", "value": ""}});
     for (policy, method, params, tool) in [
         (policy, "prompts/get", json!({"name": "delete_all"}), "delete_all"),

@@ -20,7 +20,7 @@ impl Engine {
     /// Lets an approved call wait for the list with the definition that was approved.
     pub(in crate::engine) fn wait_for_definition(&mut self, list: ListKind, approved: Approved, turn: &mut Turn<'_>) {
         let line = std::str::from_utf8(&approved.held.line).unwrap_or_default().trim_ascii();
-        self.begin_list(list, find_member(line, "params"), turn);
+        self.begin_list(list, find_member(line, "params"), OWN_REQUEST, turn);
         let number = self.approvals.next_number();
         let key = approved.held.key.clone();
         self.client_requests.insert(key.clone(), &approved.held.id, RequestKind::Held(number));
@@ -29,11 +29,9 @@ impl Engine {
     }
 
     /// Asks for a list, unless that is done already, in the era of a request with these parameters.
-    fn begin_list(&mut self, list: ListKind, params: Option<&str>, turn: &mut Turn<'_>) {
+    fn begin_list(&mut self, list: ListKind, params: Option<&str>, patience: Duration, turn: &mut Turn<'_>) {
         let is_it = |request: &OwnRequest| matches!(&request.kind, OwnKind::List(page) if page.list == list);
         if !self.preparations.requests.iter().any(is_it) {
-            // A server that has said nothing yet may still be on its way up.
-            let patience = if self.preparations.server_speaks { OWN_REQUEST } else { FIRST_LIST };
             let until = turn.now.session.saturating_add(patience);
             let meta = params.and_then(|params| find_member(params, "_meta")).map(remove_progress_token);
             let first = ListPage { list, page: 1, restarts: 0, meta: meta.map(Into::into) };
@@ -49,7 +47,9 @@ impl Engine {
         known: &Preparation,
         turn: &mut Turn<'_>,
     ) {
-        self.begin_list(list, request.params, turn);
+        // A server that has said nothing yet may still be on its way up.
+        let is_early = reason == ListReason::Class && !self.preparations.server_speaks;
+        self.begin_list(list, request.params, if is_early { FIRST_LIST } else { OWN_REQUEST }, turn);
         let asked_by = rule.map(|rule| (rule.into(), self.recorder.under()));
         let since = request.since(turn.now.session);
         let call = NewCall { line: request.line.into(), since, known: known.clone(), asked_by };

@@ -135,6 +135,11 @@ impl Condition {
             || matches!(self.test, OperatorTest::CameFrom(_))
     }
 
+    /// Whether it looks at what the server lists of the tool.
+    pub(super) fn looks_at_listing(&self) -> bool {
+        self.path.session_fact() == Some(SessionFact::Addressed)
+    }
+
     /// Whether it looks at the call itself.
     pub(super) fn looks_at_call(&self) -> bool {
         self.path.session_fact().is_none()
