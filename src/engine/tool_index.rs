@@ -260,7 +260,8 @@ impl ToolIndex {
 
     /// Whether asking the server for its list can tell more.
     pub(super) fn may_list_more(&self) -> bool {
-        !self.is_complete() && !self.has_failed
+        // Of a list that is whole and too long to be remembered, no more can be.
+        !self.is_complete && !self.has_failed
     }
 
     /// Whether the server has listed a tool, and has not said since that its tools are others.
