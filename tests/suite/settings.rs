@@ -137,7 +137,10 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
             "[audit]\narguments = 'key'",
             &[(2, 13, "bad-value", "\"keys\", \"redacted\" or \"full\", not `key`", "\"keys\"?")],
         ),
-        ("[audit]\narguments = 1", &[(2, 13, "wrong-type", "takes a string", "quotes")]),
+        (
+            "[audit]\narguments = 1",
+            &[(2, 13, "wrong-type", "takes \"keys\", \"redacted\" or \"full\"", "write \"keys\"")],
+        ),
         (
             "[audit]\nrequired = 'yes'",
             &[(2, 12, "wrong-type", "true or false, and this is a string", "without quotes")],
@@ -223,7 +226,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
                 (1, 1, "unknown-key", "`sped`", "its keys are"),
                 (3, 9, "bad-value", "`grace`", "such as"),
                 (5, 12, "wrong-type", "`required`", "without quotes"),
-                (7, 13, "wrong-type", "`channels`", "quotes"),
+                (7, 13, "wrong-type", "`channels`", "write \""),
             ],
         ),
     ];
