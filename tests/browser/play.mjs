@@ -13,7 +13,10 @@ const HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script>"onmouseov
 /** Ends up as text that is seen: a right-to-left override, a zero-width joiner, an escape. */
 const INVISIBLE = "\u202egnp\u200d\u001b[31m";
 
-const ASK_ALL = 'version = "1"\ndefault = "deny"\n\n[classes.execute]\naction = "require_approval"\n';
+// The stub lists no tools, so each of them can be of any of these classes.
+const ASK_ALL =
+  'version = "1"\ndefault = "deny"\n\n' +
+  ["execute", "destructive", "financial"].map((kind) => `[classes.${kind}]\naction = "require_approval"\n`).join("\n");
 
 const browser = await startBrowser();
 const api = await startApi();
