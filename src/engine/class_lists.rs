@@ -29,8 +29,8 @@ impl Engine {
         known: &Preparation,
         turn: &mut Turn<'_>,
     ) -> ControlFlow<()> {
-        let is_unknown = !self.tools.is_known(&call.name);
-        let needs_list = is_unknown && self.policy.depends_on_listing(&call.name);
+        let needs_list =
+            |engine: &Self| !engine.tools.is_known(&call.name) && engine.policy.depends_on_listing(&call.name);
         match self.begin_tools_listing(request, known, needs_list, turn) {
             Need::Nothing => return ControlFlow::Continue(()),
             Need::Begun => {}
@@ -53,14 +53,17 @@ impl Engine {
         known: &Preparation,
         turn: &mut Turn<'_>,
     ) -> Need {
-        let is_of_tool = match section {
+        let is_of_tool = |policy: &Policy| match section {
             // Whether there is such a tool, only the list tells.
-            Section::Prompts => self.policy.depends_on_listing(name) || self.policy.decide_tool(name).refuses(),
+            Section::Prompts => policy.depends_on_listing(name) || policy.decide_tool(name).refuses(),
             Section::Resources => is_app(name),
             Section::Requests | Section::Methods => false,
         };
-        let passes = || !self.policy.decide_item(self.find_item(&self.policy, section, name)).refuses();
-        let needs_list = self.policy.has_class_rules() && is_of_tool && passes();
+        let needs_list = |engine: &Self| {
+            let policy = &engine.policy;
+            let passes = || !policy.decide_item(engine.find_item(policy, section, name)).refuses();
+            policy.has_class_rules() && is_of_tool(policy) && passes()
+        };
         self.begin_tools_listing(request, known, needs_list, turn)
     }
 
@@ -82,12 +85,13 @@ impl Engine {
         &mut self,
         request: &ClientRequest<'_>,
         known: &Preparation,
-        needs_list: bool,
+        needs_list: impl FnOnce(&Self) -> bool,
         turn: &mut Turn<'_>,
     ) -> Need {
         // Who only observes sends no request of its own.
-        let may_tell = known.tools == Listing::NotAsked && self.tools.may_list_more();
-        if !needs_list || !may_tell || self.enforcement != Enforcement::Enforced {
+        let may_tell =
+            self.enforcement == Enforcement::Enforced && known.tools == Listing::NotAsked && self.tools.may_list_more();
+        if !may_tell || !needs_list(self) {
             return Need::Nothing;
         }
         if !self.preparations.can_wait_for_class(request.line.len()) {
