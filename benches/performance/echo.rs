@@ -4,7 +4,9 @@ use std::io::{self, Read, Write};
 
 use memchr::{memchr, memmem};
 
-use crate::lines::{BEFORE_ID, CURSOR, LARGE, SIZED, SMALL_REST, large_rest, sized_rest, tools_list};
+use crate::lines::{
+    BEFORE_ID, CURSOR, LARGE, LIST, SIZED, SMALL_REST, large_rest, served_list, sized_rest, tools_list,
+};
 
 const PIPE: usize = 64 * 1024;
 
@@ -25,13 +27,12 @@ pub(crate) fn serve() -> io::Result<()> {
         while let Some(length) = memchr(b'\n', &input[start..end]) {
             let line = &input[start..start + length];
             start += length + 1;
-            let id = line.get(BEFORE_ID.len()..).unwrap_or_default();
-            let id = &id[..id.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(id.len())];
+            let id = find_id(line);
             if id.is_empty() {
                 continue;
             }
-            if let Some(list) = find_list(line, id) {
-                answers.extend_from_slice(list.as_bytes());
+            if let Some(answer) = find_list(line, id) {
+                answers.extend_from_slice(answer.as_bytes());
                 continue;
             }
             answers.extend_from_slice(BEFORE_ID.as_bytes());
@@ -72,12 +73,29 @@ fn find_sized(line: &[u8]) -> Option<&[u8]> {
     tool.get(..memchr(b'"', tool)?)
 }
 
-/// The list that a line asks for.
+/// The id of a request as it is written: a client's is a number, and the wrapper's own is a string.
+fn find_id(line: &[u8]) -> &[u8] {
+    let id = line.get(BEFORE_ID.len()..).unwrap_or_default();
+    let digits = || id.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(id.len());
+    let length = match id.strip_prefix(b"\"") {
+        Some(rest) => memchr(b'"', rest).map_or(0, |end| end + 2),
+        None => digits(),
+    };
+    &id[..length]
+}
+
+/// The answer to what asks for a list: that of the tools that are served here, or one of a size. Of other things there are none.
 fn find_list(line: &[u8], id: &[u8]) -> Option<String> {
-    let size = line.get(memmem::find(line, CURSOR.as_bytes())? + CURSOR.len()..)?;
-    let size = size.get(..memchr(b'"', size)?)?;
-    let number = |digits| std::str::from_utf8(digits).ok()?.parse().ok();
-    Some(tools_list(number(id)?, number(size)?))
+    let id = std::str::from_utf8(id).ok()?;
+    if memmem::find(line, LIST.as_bytes()).is_none() {
+        let none = || format!("{BEFORE_ID}{id},\"error\":{{\"code\":-32601,\"message\":\"Method not found\"}}}}\n");
+        return id.starts_with('"').then(none);
+    }
+    let size = || {
+        let size = line.get(memmem::find(line, CURSOR.as_bytes())? + CURSOR.len()..)?;
+        std::str::from_utf8(size.get(..memchr(b'"', size)?)?).ok()?.parse().ok()
+    };
+    Some(size().map_or_else(|| served_list(id), |size| tools_list(id, size)))
 }
 
 /// Without the standard library's line buffer.

@@ -1,6 +1,6 @@
 //! The lines that are sent, and the policy that judges them.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use policylayer::lock::{ItemKind, Lock};
 use serde_json::Value;
@@ -42,8 +42,9 @@ pub(crate) const ROW: &str = r#"{\"id\":48151623,\"campaignId\":\"4242\",\"name\
 /// What a tool's name begins with that answers with a result of a kind and a size.
 pub(crate) const SIZED: &str = "sized_";
 
-/// The kinds of such results.
+/// The kinds of such results, and their sizes.
 pub(crate) const SIZED_KINDS: [&str; 3] = ["prose", "json", "structured"];
+pub(crate) const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
 /// The tool that answers so.
 pub(crate) fn sized_tool(kind: &str, size: usize) -> String {
@@ -67,33 +68,52 @@ pub(crate) fn sized_rest(tool: &str) -> Option<String> {
 }
 
 pub(crate) fn list_request(id: usize) -> String {
-    format!("{BEFORE_ID}{id},\"method\":\"tools/list\"}}\n")
+    format!("{BEFORE_ID}{id},{LIST}}}\n")
 }
 
 /// A request that the echo server answers with a list of this size.
 pub(crate) fn sized_list_request(id: usize, size: usize) -> String {
-    format!("{BEFORE_ID}{id},\"method\":\"tools/list\",\"params\":{{{CURSOR}{size}\"}}}}\n")
+    format!("{BEFORE_ID}{id},{LIST},\"params\":{{{CURSOR}{size}\"}}}}\n")
 }
+
+/// What asks for a list of tools.
+pub(crate) const LIST: &str = "\"method\":\"tools/list\"";
 
 /// What stands before the size.
 pub(crate) const CURSOR: &str = "\"cursor\":\"";
 
 /// A list of tools of about `size` bytes; the policy hides one in ten of them.
-pub(crate) fn tools_list(id: usize, size: usize) -> String {
+pub(crate) fn tools_list(id: impl Display, size: usize) -> String {
     let mut list = format!("{BEFORE_ID}{id},\"result\":{{\"tools\":[");
     for number in 0.. {
         let name = if number % 10 == 0 { "hidden" } else { "tool" };
-        write!(
-            list,
-            r#"{{"name":"{name}_{number}","description":"Gets what there is to get of item {number}.\nUse it before you change anything.","inputSchema":{{"type":"object","properties":{{"listId":{{"type":"integer","description":"The list"}},"query":{{"type":"string","description":"What to look for","minLength":1}},"limit":{{"type":"integer","minimum":1,"maximum":1000}}}},"required":["listId"],"additionalProperties":false,"$schema":"http://json-schema.org/draft-07/schema#"}}}}"#
-        )
-        .unwrap();
+        push_tool(&format!("{name}_{number}"), number, &mut list);
         if list.len() >= size {
             break;
         }
         list.push(',');
     }
     list + "]}}\n"
+}
+
+/// The list of the tools that are called: the wrapper asks for it where rules go by the class of one.
+pub(crate) fn served_list(id: &str) -> String {
+    let mut list = format!("{BEFORE_ID}{id},\"result\":{{\"tools\":[");
+    push_tool("tool_7", 7, &mut list);
+    let sized = SIZED_KINDS.iter().flat_map(|kind| SIZES.map(|size| sized_tool(kind, size)));
+    for tool in sized.chain([LARGE.to_owned()]) {
+        list.push(',');
+        push_tool(&tool, 0, &mut list);
+    }
+    list + "]}}\n"
+}
+
+fn push_tool(name: &str, number: usize, list: &mut String) {
+    write!(
+        list,
+        r#"{{"name":"{name}","description":"Gets what there is to get of item {number}.\nUse it before you change anything.","inputSchema":{{"type":"object","properties":{{"listId":{{"type":"integer","description":"The list"}},"query":{{"type":"string","description":"What to look for","minLength":1}},"limit":{{"type":"integer","minimum":1,"maximum":1000}}}},"required":["listId"],"additionalProperties":false,"$schema":"http://json-schema.org/draft-07/schema#"}}}}"#
+    )
+    .unwrap();
 }
 
 /// A lock of the tools of such a list.

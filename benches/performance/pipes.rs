@@ -37,6 +37,10 @@ pub(crate) fn try_parts(program: PathBuf) -> io::Result<()> {
         session.pipelined(1_024)?;
         assert_eq!(session.flood(1_000)?.1, 1_000, "{between:?}: not every call came through");
         session.large(20, 4)?;
+        for (kind, size) in lines::SIZED_KINDS.into_iter().zip(lines::SIZES) {
+            let tool = lines::sized_tool(kind, size);
+            session.sized(&tool, lines::sized_rest(&tool).unwrap_or_default().len())?;
+        }
         let busy = session.private_memory();
         assert!(cfg!(not(target_os = "linux")) || busy.is_some());
         assert!(idle.is_none_or(|idle| idle <= 2.0 * IDLE_MEMORY), "{between:?}: {idle:?} bytes while it waits");

@@ -56,7 +56,7 @@ pub(crate) fn measure_pipes(length: Length, program: PathBuf) -> io::Result<Tabl
     let mut table =
         Table::new("Results in which nothing applies, between real pipes, to those without `results`", &head);
     for kind in lines::SIZED_KINDS {
-        for (size, count) in [(1_000, 4_000), (10_000, 4_000), (100_000, 1_000), (1_000_000, 500)] {
+        for (size, count) in lines::SIZES.into_iter().zip([4_000, 4_000, 1_000, 500]) {
             let tool = lines::sized_tool(kind, size);
             let rest = lines::sized_rest(&tool).unwrap_or_default();
             let (mut took, mut busy) = ([Vec::new(), Vec::new()], [Some(0.0); 2]);

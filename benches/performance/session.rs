@@ -197,14 +197,19 @@ impl Session {
     pub(crate) fn sized(&mut self, tool: &str, rest_length: usize) -> io::Result<Duration> {
         let (call, id) = (lines::call(self.next_id, tool), self.next_id.to_string());
         self.next_id += 1;
-        let mut left = BEFORE_ID.len() + id.len() + rest_length;
+        let expected = BEFORE_ID.len() + id.len() + rest_length;
+        let (mut length, mut is_whole) = (0, false);
         let start = Instant::now();
         self.stdin.write_all(call.as_bytes())?;
-        while left > 0 {
+        while !is_whole {
             let count = read(&mut self.stdout, &mut self.buffer)?;
-            left = left.checked_sub(count).expect("a result in which nothing applies stays as it is");
+            (length, is_whole) = (length + count, self.buffer[..count].ends_with(b"\n"));
         }
-        Ok(start.elapsed())
+        let took = start.elapsed();
+        match length == expected {
+            true => Ok(took),
+            false => Err(io::Error::other(format!("`{tool}` was answered with {length} bytes instead of {expected}"))),
+        }
     }
 
     /// How long the first process has had a processor, in seconds; only Linux tells.
