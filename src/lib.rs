@@ -46,7 +46,7 @@
 //!
 //! Each module imports only those that stand before it:
 //!
-//! - The core: `limits` (every bound by its name), `unicode` (facts about characters), `visible` (foreign text made safe for a terminal), `size`, `wire` (lines and
+//! - The core: `block_bits` (which bytes of a block are of a kind), `limits` (every bound by its name), `unicode` (facts about characters), `visible` (foreign text made safe for a terminal), `size`, `wire` (lines and
 //!   JSON-RPC messages), `risk` (facts about tools: classes, catalogues, the classifier, attack patterns), `lock` (what was agreed
 //!   to of a server, and what changed), `content` (what stands inside texts), `provenance` (where values came
 //!   from), `policy` (from a document to decisions), `record` (the log's lines), `engine` (a session: requests, lists, limits, approvals).
@@ -80,6 +80,7 @@
 
 pub mod audit;
 pub mod author;
+mod block_bits;
 mod cli;
 pub mod clients;
 mod cmd;

@@ -3,8 +3,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-/// How many bytes are looked at together. The compiler makes vector instructions of it.
-pub(super) const BLOCK: usize = 64;
+pub(super) use crate::block_bits::{BLOCK, find_bits, has_any, ones};
 
 /// Whether one of the bytes is of a kind.
 #[inline]
@@ -58,7 +57,7 @@ impl<'t, K: Fn(u8, u8, u8, u8) -> bool> Places<'t, K> {
     #[inline(never)]
     fn find_in(&self, block: &[u8; BLOCK + FOUR - 1]) -> u64 {
         let is_at = |at: usize| (self.is_kind)(block[at], block[at + 1], block[at + 2], block[at + 3]);
-        if has_any(is_at) { find_bits(is_at).in_order() } else { 0 }
+        find_bits(is_at)
     }
 }
 
@@ -102,62 +101,6 @@ pub(super) fn for_each_block(bytes: &[u8], mut look: impl FnMut(usize, &BlockAnd
         let mut block = [0; BLOCK + 1];
         block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
         let _ = look(start, &block);
-    }
-}
-
-/// Whether something holds at one of the places of a block.
-#[inline(always)]
-pub(super) fn has_any(is_at: impl Fn(usize) -> bool) -> bool {
-    // A loop as plain as this one is made vector instructions of, also where little is optimised.
-    let (mut any, mut at) = (false, 0);
-    while at < BLOCK {
-        any |= is_at(at);
-        at += 1;
-    }
-    any
-}
-
-/// At which places of a block something holds.
-#[inline(always)]
-pub(super) fn find_bits(is_at: impl Fn(usize) -> bool) -> BlockBits {
-    const LANES: usize = BLOCK / 4;
-    let (mut row, mut lane) = ([0_u8; LANES], 0);
-    while lane < LANES {
-        let bit = |quarter: usize| u8::from(is_at(quarter * LANES + lane)).wrapping_neg() & (1 << (2 * quarter));
-        row[lane] = bit(0) | bit(1) | bit(2) | bit(3);
-        lane += 1;
-    }
-    let both = u128::from_le_bytes(row);
-    BlockBits(both as u64 | ((both >> 64) as u64) << 1)
-}
-
-/// Some bytes of a block.
-#[derive(Debug)]
-pub(super) struct BlockBits(u64);
-
-impl BlockBits {
-    /// One bit for each byte, the first one lowest.
-    #[inline]
-    pub(super) fn in_order(&self) -> u64 {
-        // The bits are a square of eight by eight, lying on its side.
-        let swap = |bits: u64, by: u32, mask: u64| {
-            let differs = (bits ^ bits >> by) & mask;
-            bits ^ differs ^ differs << by
-        };
-        let bits = swap(self.0, 7, 0x00aa_00aa_00aa_00aa);
-        let bits = swap(bits, 14, 0x0000_cccc_0000_cccc);
-        swap(bits, 28, 0x0000_0000_f0f0_f0f0)
-    }
-}
-
-/// The places of the bytes, in no order.
-impl Iterator for BlockBits {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        let bit = (self.0 != 0).then(|| self.0.trailing_zeros() as usize)?;
-        self.0 &= self.0 - 1;
-        Some(8 * (bit % 8) + bit / 8)
     }
 }
 
@@ -228,13 +171,12 @@ mod tests {
             let mut found = [Vec::new(), Vec::new()];
             for_each_block(&text, |start, block| {
                 let is_pair_at = |at: usize| is_pair(block[at], block[at + 1]);
-                let (in_order, blanks) = (find_bits(is_pair_at).in_order(), find_bits(|at| block[at] == b' '));
-                assert_eq!(has_any(is_pair_at), in_order != 0);
-                found[0].extend((0..BLOCK).filter(|at| in_order >> at & 1 == 1).map(|at| start + at));
-                found[1].extend(blanks.map(|at| start + at));
+                let (pairs, blanks) = (find_bits(is_pair_at), find_bits(|at| block[at] == b' '));
+                assert_eq!(has_any(is_pair_at), pairs != 0);
+                found[0].extend(ones(pairs).map(|at| start + at));
+                found[1].extend(ones(blanks).map(|at| start + at));
                 ControlFlow::Continue(())
             });
-            found[1].sort();
             assert_eq!(found[0], (0..text.len()).filter(|at| text[*at..].starts_with(b" x")).collect::<Vec<_>>());
             assert_eq!(found[1], (0..text.len()).filter(|at| text[*at] == b' ').collect::<Vec<_>>());
             let is_four = |one, two, _, four| is_pair(one, two) && four != b' ';

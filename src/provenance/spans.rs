@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-/// How many bytes are looked at together.
-const BLOCK: usize = 64;
+use crate::block_bits::{self, BLOCK};
 
 /// The spans of bytes in a row that are of a kind, each as long as it can be.
 pub(super) struct Spans<'t, K> {
@@ -65,24 +64,9 @@ fn find_bits<K: Fn(u8) -> bool>(bytes: &[u8], is_kind: &K) -> u64 {
     find_bits_of_block(&block, is_kind) & ((1 << bytes.len()) - 1)
 }
 
-/// The same for a block. Of a kind that is told without branches, this is compiled to vector instructions.
 #[inline]
 fn find_bits_of_block<K: Fn(u8) -> bool>(block: &[u8; BLOCK], is_kind: &K) -> u64 {
-    /// Brings the lowest bits of eight bytes together in the highest byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    // An iterator is not always inlined without link-time optimisation.
-    let (mut flags, mut at) = ([0_u8; BLOCK], 0);
-    while at < BLOCK {
-        flags[at] = u8::from(is_kind(block[at]));
-        at += 1;
-    }
-    let (words, _) = flags.as_chunks::<8>();
-    let (mut bits, mut at) = (0, 0);
-    while at < BLOCK / 8 {
-        bits |= u64::from_le_bytes(words[at]).wrapping_mul(GATHER) >> 56 << (8 * at);
-        at += 1;
-    }
-    bits
+    block_bits::find_bits(|at| is_kind(block[at]))
 }
 
 impl<K: Fn(u8) -> bool> Iterator for Spans<'_, K> {

@@ -1,5 +1,7 @@
 //! The inside of JSON strings, as written on the line.
 
+use crate::block_bits::{BLOCK, find_bits, has_any};
+
 /// Returns where the next quote, backslash or control byte of a string is, from `at` on; `until` or a little more if
 /// there is none before it, and the end if there is none at all.
 #[inline]
@@ -193,19 +195,10 @@ pub(crate) fn find_backslash(bytes: &[u8], from: usize) -> Option<usize> {
     Some(from + passed + memchr::memchr(b'\\', rest.get(passed..)?)?)
 }
 
-/// Returns which of these bytes are quotes, backslashes or control bytes, the first byte in the lowest bit. It has no
-/// branch, so that it is compiled to vector instructions.
+/// Returns which of these bytes are quotes, backslashes or control bytes, the first byte in the lowest bit.
 #[inline]
-pub(super) fn stop_bits(block: &[u8; 64]) -> u64 {
-    let (mut flags, mut at) = ([0_u8; 64], 0);
-    while at < flags.len() {
-        flags[at] = u8::from(is_stop(block[at]));
-        at += 1;
-    }
-    let (words, _) = flags.as_chunks::<8>();
-    // The product gathers the lowest bits of eight bytes in its highest byte.
-    let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    words.iter().enumerate().fold(0, |stops, (index, word)| stops | bits(word) << (8 * index))
+pub(super) fn stop_bits(block: &[u8; BLOCK]) -> u64 {
+    find_bits(|at| is_stop(block[at]))
 }
 
 /// Passes over blocks of a string's inside that hold only plain bytes and short escapes, without visiting each escape: nearly all blocks
@@ -223,8 +216,6 @@ pub(super) struct Passed {
     pub(super) end: usize,
     pub(super) has_escapes: bool,
 }
-
-const BLOCK: usize = 64;
 
 impl BlockPass {
     /// Passes over the block at `at`, where an inside goes on and no escape is half read; `None` if its bytes have to be visited.
@@ -252,12 +243,7 @@ impl BlockPass {
 /// Whether a block has quotes, backslashes or control bytes.
 #[inline]
 fn has_stop(block: &[u8; BLOCK]) -> bool {
-    let (mut flags, mut at) = (0, 0);
-    while at < BLOCK {
-        flags |= u8::from(is_stop(block[at]));
-        at += 1;
-    }
-    flags != 0
+    has_any(|at| is_stop(block[at]))
 }
 
 /// Returns of a block, given with the byte before, which is no backslash, and the one after it: whether anything among the block and the

@@ -2,7 +2,7 @@
 
 use super::number_runs::is_in_number;
 use crate::content::decoded_text::may_begin_odd;
-use crate::content::runs::{BLOCK, BlockAndNext, BlockBits, find_bits, has_any};
+use crate::content::runs::{BLOCK, BlockAndNext, find_bits, has_any};
 
 /// What is in a block at all: of most things, there is nothing in most blocks.
 pub(super) struct BlockKinds {
@@ -38,19 +38,19 @@ impl BlockKinds {
 // Loops within a longer function are not always made vector instructions of, so each of these is one.
 
 #[inline(never)]
-pub(super) fn sign_bits(block: &BlockAndNext) -> BlockBits {
+pub(super) fn sign_bits(block: &BlockAndNext) -> u64 {
     let is_mark = |at: usize| (block[at] == b'@') | (block[at] == b'%') | (block[at] == b'&');
     find_bits(|at| is_mark(at) | is_escape_at(block, at) | is_dash_at(block, at))
 }
 
 #[inline(never)]
-pub(super) fn capital_bits(block: &BlockAndNext) -> BlockBits {
+pub(super) fn capital_bits(block: &BlockAndNext) -> u64 {
     find_bits(|at| block[at].is_ascii_uppercase())
 }
 
 /// Where characters may begin that a program may read as others.
 #[inline(never)]
-pub(super) fn odd_bits(block: &BlockAndNext) -> BlockBits {
+pub(super) fn odd_bits(block: &BlockAndNext) -> u64 {
     find_bits(|at| may_begin_odd(block[at]))
 }
 
@@ -70,18 +70,18 @@ fn is_escape_at(block: &BlockAndNext, at: usize) -> bool {
 /// Where the digits of a block are.
 #[inline(never)]
 pub(super) fn digit_bits(block: &BlockAndNext) -> u64 {
-    find_bits(|at| block[at].is_ascii_digit()).in_order()
+    find_bits(|at| block[at].is_ascii_digit())
 }
 
 /// Where the parts of numbers are.
 #[inline(never)]
 pub(super) fn part_bits(block: &BlockAndNext) -> u64 {
-    find_bits(|at| is_in_number(block[at])).in_order()
+    find_bits(|at| is_in_number(block[at]))
 }
 
 /// Before which colons a key may end.
 #[inline(never)]
-pub(super) fn colon_bits(block: &BlockAndNext) -> BlockBits {
+pub(super) fn colon_bits(block: &BlockAndNext) -> u64 {
     find_bits(|at| is_colon_at(block, at))
 }
 
@@ -101,6 +101,6 @@ pub(super) fn has_power(block: &BlockAndNext) -> bool {
 
 /// Where digits have an `e` behind them.
 #[inline(never)]
-pub(super) fn power_bits(block: &BlockAndNext) -> BlockBits {
+pub(super) fn power_bits(block: &BlockAndNext) -> u64 {
     find_bits(|at| block[at].is_ascii_digit() & (block[at + 1] | 0x20 == b'e'))
 }

@@ -5,11 +5,10 @@ use std::ops::{ControlFlow, Range};
 
 use serde::de::IgnoredAny;
 
-use super::number_runs::ones;
 use super::pieces::{LONG, may_be_container, pieces_around};
 use super::screen::{Suspected, Suspects};
 use crate::content::byte_at;
-use crate::content::runs::{find_bits, for_each_block};
+use crate::content::runs::{find_bits, for_each_block, ones};
 use crate::wire::text::{decode_escape, string_end};
 
 /// How deep JSON in texts of JSON is looked into.
@@ -231,7 +230,7 @@ impl<'t> Decoded<'t> {
         let (mut text, mut behind, mut has_half) = (Vec::with_capacity(inside.len()), Vec::new(), false);
         let mut copied = 0;
         for_each_block(bytes, |start, block| {
-            for at in ones(find_bits(|at| block[at] == b'\\').in_order()).map(|at| start + at) {
+            for at in ones(find_bits(|at| block[at] == b'\\')).map(|at| start + at) {
                 // The second of two stands for the first.
                 if at < copied {
                     continue;

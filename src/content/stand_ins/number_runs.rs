@@ -1,7 +1,7 @@
 //! Runs of digits and of what people put between them, as masks of bits where they are short.
 
 use super::marks::PHONE;
-use crate::content::runs::{BLOCK, find_bits};
+use crate::content::runs::{BLOCK, find_bits, ones};
 use crate::content::{byte_at, run_length};
 
 /// The run at the start of a text.
@@ -10,7 +10,7 @@ pub(super) fn find_run(text: &[u8]) -> NumberRun {
     let digits = text
         .first_chunk::<BLOCK>()
         .filter(|_| length < BLOCK)
-        .map(|block| find_bits(|at| block[at].is_ascii_digit()).in_order() & !(u64::MAX << length));
+        .map(|block| find_bits(|at| block[at].is_ascii_digit()) & !(u64::MAX << length));
     NumberRun { length, digits }
 }
 
@@ -83,16 +83,6 @@ impl NumberRun {
         let at = from + written.get(from..)?.iter().position(u8::is_ascii_digit)?;
         Some((at, run_length(written, at, usize::MAX, |byte| byte.is_ascii_digit())))
     }
-}
-
-/// The places of the ones, in order.
-#[inline]
-pub(super) fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let at = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
-        bits &= bits - 1;
-        Some(at)
-    })
 }
 
 /// The bytes of numbers: digits, what people put between them, and what that may be escaped with.

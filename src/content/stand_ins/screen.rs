@@ -12,10 +12,10 @@ use super::blocks::{
 use super::field_keys::FieldKeys;
 use super::known_values::KnownValues;
 use super::marks::{CARD, Known, PHONE, SHORTEST_NUMBER};
-use super::number_runs::{NumberRun, find_run, is_in_number, ones};
+use super::number_runs::{NumberRun, find_run, is_in_number};
 use super::table::StandIns;
 use crate::content::decoded_text::{Meaning, find_meaning, is_usual, may_be_odd};
-use crate::content::runs::{BLOCK, BlockAndNext, for_each_block, has_any};
+use crate::content::runs::{BLOCK, BlockAndNext, for_each_block, has_any, ones};
 use crate::content::{
     ContentKind, ContentKinds, byte_at, byte_before, card, email, iban, ip, length_before, phone, run_length, secret,
     words,
@@ -160,7 +160,7 @@ impl Pass<'_> {
     fn look_at(&mut self, base: usize, block: &BlockAndNext) {
         let kinds = BlockKinds::of(block);
         if kinds.signs {
-            for at in sign_bits(block) {
+            for at in ones(sign_bits(block)) {
                 self.look_at_sign(base + at);
             }
         }
@@ -174,7 +174,7 @@ impl Pass<'_> {
         if kinds.colons && !keys.is_empty() {
             // The colon behind the block is the first of the next one.
             let first = (block[0] == b':').then_some(0);
-            for at in colon_bits(block).map(|at| at + 1).filter(|at| *at < BLOCK).chain(first) {
+            for at in ones(colon_bits(block)).map(|at| at + 1).filter(|at| *at < BLOCK).chain(first) {
                 if keys.may_end_before(self.bytes, base + at) {
                     self.places.push(base + at);
                 }
@@ -183,7 +183,7 @@ impl Pass<'_> {
         if kinds.capitals
             && let Some(known) = self.screen.known().filter(|known| known.have_capitals())
         {
-            for at in capital_bits(block) {
+            for at in ones(capital_bits(block)) {
                 if known.may_be_at_capital(self.bytes, base + at) {
                     self.places.push(base + at);
                 }
@@ -218,7 +218,7 @@ impl Pass<'_> {
     /// Finds characters that are not ASCII and that a program may read as others.
     fn look_at_letters(&mut self, base: usize, block: &BlockAndNext) {
         self.may_have_unseen |= has_any(|at| block[at] == 0x7f);
-        for at in odd_bits(block).map(|at| base + at) {
+        for at in ones(odd_bits(block)).map(|at| base + at) {
             let (byte, next, last) =
                 (byte_at(self.bytes, at), byte_at(self.bytes, at + 1), byte_at(self.bytes, at + 2));
             if !may_be_odd(byte, next) || is_usual(byte, next, last) {
@@ -270,7 +270,7 @@ impl Pass<'_> {
             }
         }
         if self.screen.is_asked() && !self.may_have_asked && has_power(block) {
-            self.may_have_asked = power_bits(block).any(|at| is_long_power(self.bytes, base + at));
+            self.may_have_asked = ones(power_bits(block)).any(|at| is_long_power(self.bytes, base + at));
         }
     }
 

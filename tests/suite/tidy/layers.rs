@@ -7,7 +7,8 @@ use super::files;
 use super::source::{Crate, Mention, Module, Segments, What};
 
 /// The modules, lowest first: each may use those before it.
-const ORDER: [&str; 34] = [
+const ORDER: [&str; 35] = [
+    "block_bits",
     "limits",
     "unicode",
     "visible",
@@ -45,7 +46,8 @@ const ORDER: [&str; 34] = [
 ];
 
 /// The modules that do no I/O.
-const CORE: [&str; 13] = [
+const CORE: [&str; 14] = [
+    "block_bits",
     "limits",
     "unicode",
     "visible",
@@ -122,7 +124,7 @@ const STD_MACROS: [&str; 15] = [
 const IO_MACROS: [&str; 7] = ["print", "println", "eprint", "eprintln", "dbg", "asm", "global_asm"];
 
 /// The crates that the core may use: they compute.
-const CRATES: [&str; 22] = [
+const CRATES: [&str; 23] = [
     "annotate_snippets",
     "blake3",
     "granit_parser",
@@ -145,6 +147,7 @@ const CRATES: [&str; 22] = [
     "unicode_general_category",
     "unicode_normalization",
     "unicode_script",
+    "wide",
 ];
 
 /// What reads a clock or a file in them, and in what is listed of `std`.
