@@ -79,6 +79,9 @@ pub(crate) fn escape_invisible_yaml(quoted: &str) -> String {
 }
 
 fn escape_chars(text: &str, stays: impl Fn(char) -> bool, write_code: impl Fn(char, &mut String)) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut marks = 0;
     for c in text.chars() {

@@ -144,6 +144,7 @@ impl Policy {
         if let Some(all) = &document.all_tools {
             self.all_tools = Some(Arc::clone(&all.rule));
         }
+        self.named.reserve(document.tools.as_ref().map_or(0, Vec::len));
         for entry in document.tools.iter().flatten() {
             if let Some(class) = &entry.class {
                 self.tool_classes.add(&entry.key.pattern, class);

@@ -125,7 +125,7 @@ pub(crate) fn quote_for_message(text: &str) -> String {
         return "an empty text".to_owned();
     }
     match text.char_indices().nth(SHOWN) {
-        Some((cut, _)) => format!("`{}…`", escape_invisible(text.get(..cut).unwrap_or_default())),
-        None => format!("`{}`", escape_invisible(text)),
+        Some((cut, _)) => ["`", &escape_invisible(text.get(..cut).unwrap_or_default()), "…`"].concat(),
+        None => ["`", &escape_invisible(text), "`"].concat(),
     }
 }

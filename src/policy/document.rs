@@ -223,7 +223,7 @@ impl Origin<'_> {
     ) -> PolicyEntry<K> {
         let class = keys.class;
         let only_classifies = keys.table.written.len() == 1 && class.is_some();
-        let rule = keys.compile(self.server, format!("{}{path}", self.prefix), report);
+        let rule = keys.compile(self.server, [self.prefix, path].concat(), report);
         PolicyEntry { span, key, class, only_classifies, rule: Arc::new(rule) }
     }
 
@@ -235,7 +235,7 @@ impl Origin<'_> {
 
 /// Formats a key for a path: bare if TOML accepts it bare, else quoted.
 pub(crate) fn quoted_key(key: &str) -> String {
-    if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+    if !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
         return key.to_owned();
     }
     format!("\"{}\"", escape_invisible(&key.replace('\\', "\\\\").replace('"', "\\\"")))
@@ -259,7 +259,7 @@ pub(super) fn read_document(root: &DocumentNode, origin: Origin<'_>, report: &mu
     let tools = keys.tools.map(|tools| {
         let mut entries = Vec::with_capacity(tools.0.len());
         for (span, tool, keys) in tools.0 {
-            let path = format!("tools.{}", quoted_key(&tool.text));
+            let path = ["tools.", &quoted_key(&tool.text)].concat();
             if tool.pattern.matches_all() {
                 all_tools.push((span, path, keys));
             } else {
@@ -354,7 +354,8 @@ impl FromDocument for ToolMembers {
             let tool = ToolName::parse(&key.name, &key.span, report);
             let is_star = tool.as_ref().is_some_and(|tool| tool.pattern.matches_all());
             let spec = if is_star { ALL_TOOLS } else { EntryKeys::SPEC };
-            let keys = EntryKeys::read_as(&spec, value, &format!("the entry {}", quote_for_message(&key.name)), report);
+            let what = ["the entry ", &quote_for_message(&key.name)].concat();
+            let keys = EntryKeys::read_as(&spec, value, &what, report);
             Some((key.span.clone(), tool?, keys?))
         };
         // An entry is large, and a vector that grows would be copied again and again.

@@ -365,6 +365,12 @@ impl Pattern {
 
     /// Whether both patterns match some common name: walks them side by side through every pair of positions.
     pub(super) fn overlaps_with(&self, other: &Self) -> bool {
+        // Most differ in how they begin or end.
+        let may_begin_alike = self.start.starts_with(&other.start) || other.start.starts_with(&self.start);
+        let may_end_alike = self.end.ends_with(&other.end) || other.end.ends_with(&self.end);
+        if !may_begin_alike || !may_end_alike {
+            return false;
+        }
         let width = other.tokens.len() + 1;
         let mut row = vec![false; width];
         if let Some(first) = row.first_mut() {

@@ -209,6 +209,9 @@ fn deceptive_names(document: &PolicyDocument, report: &mut Report) {
         entries.iter().map(move |entry| (place, entry))
     });
     for (place, PolicyEntry { span, key: ToolName { text, .. }, .. }) in tools.chain(in_sections) {
+        if text.is_ascii() && !text.contains('%') {
+            continue;
+        }
         let decoded = decode_fully(text);
         // A path may have parts in several languages.
         let parts = || decoded.split(['/', ':', '?', '#', '&', '=', '.']);

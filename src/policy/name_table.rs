@@ -34,6 +34,12 @@ impl<T> Default for NameTable<T> {
 }
 
 impl<T: Clone> NameTable<T> {
+    /// Makes room for so many names.
+    pub(super) fn reserve(&mut self, names: usize) {
+        self.exact.reserve(names);
+        self.by_fold.reserve(names);
+    }
+
     /// Adds a value. If the name has one already, that one stays.
     pub(super) fn add(&mut self, name: &NamePattern, value: &T) {
         match name {

@@ -109,9 +109,10 @@ pub(crate) fn duplicate_key(span: Span, name: &str) -> Diagnostic {
 /// Reports duplicate keys. The decoder bounds the depth of the tree.
 pub(crate) fn report_duplicates(node: &DocumentNode, report: &mut Report) {
     node.items().iter().for_each(|item| report_duplicates(item, report));
-    let mut seen = std::collections::HashSet::new();
-    for (key, value) in node.members() {
-        if !seen.insert(key.name.as_str()) {
+    let members = node.members();
+    let mut seen = std::collections::HashSet::with_capacity(if members.len() > 1 { members.len() } else { 0 });
+    for (key, value) in members {
+        if members.len() > 1 && !seen.insert(key.name.as_str()) {
             report.push(duplicate_key(key.span.clone(), &key.name));
         }
         report_duplicates(value, report);

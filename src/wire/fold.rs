@@ -124,6 +124,9 @@ pub fn find_frame(text: &str) -> Cow<'_, str> {
 /// Returns what is left of a character when it is folded, decomposed, and loses marks and white space: what may depend on
 /// the characters beside it. Often that is one character; of `ß` it is `ss`, and of a mark nothing.
 pub fn find_char_frame(c: char) -> String {
+    if c.is_ascii_graphic() {
+        return c.to_ascii_lowercase().to_string();
+    }
     let is_kept = |c: &char| {
         !c.is_control() && !is_default_ignorable(*c) && !c.is_whitespace() && canonical_combining_class(*c) == 0
     };

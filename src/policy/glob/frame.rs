@@ -7,7 +7,10 @@ use crate::wire::fold::{find_char_frame, find_frame_lengths};
 impl Pattern {
     /// Returns the glob for the frames of all names that this one matches.
     pub(in crate::policy) fn frame(&self) -> Self {
-        Self::new(self.tokens.iter().flat_map(Token::frame).collect())
+        match self.tokens.iter().all(Token::is_own_frame) {
+            true => self.clone(),
+            false => Self::new(self.tokens.iter().flat_map(Token::frame).collect()),
+        }
     }
 
     /// Whether the glob matches all of a frame, if there is enough work left. Its tokens stand for texts of several lengths.
@@ -45,6 +48,15 @@ impl Pattern {
 }
 
 impl Token {
+    /// Whether the token stands for itself in frames, as nearly all do.
+    fn is_own_frame(&self) -> bool {
+        match self {
+            Self::Char(c) => c.is_ascii_graphic() && !c.is_ascii_uppercase(),
+            Self::Star | Self::Segment | Self::Frame | Self::Frames(_) => true,
+            Self::One | Self::Set(_) => false,
+        }
+    }
+
     /// The frames of what the token accepts, as tokens.
     fn frame(&self) -> Vec<Self> {
         const LARGEST_SET: usize = 1024;

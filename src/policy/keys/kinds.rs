@@ -147,6 +147,15 @@ pub(crate) fn read_members<'n>(
 
 /// Parses the default that a declaration gives for a key.
 pub(crate) fn default_node(text: &str) -> DocumentNode {
-    let read = decode::decode(&Source::new("default", Format::Json, text), &mut Report::default());
-    read.unwrap_or(DocumentNode::unplaced(DocumentValue::Null))
+    // Each entry has some of these, and they need no decoder.
+    let is_plain = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let word = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(is_plain);
+    match (text, word) {
+        (_, Some(word)) => DocumentNode::unplaced_string(word),
+        ("true" | "false", _) => DocumentNode::unplaced(DocumentValue::Boolean(text == "true")),
+        _ => {
+            let read = decode::decode(&Source::new("default", Format::Json, text), &mut Report::default());
+            read.unwrap_or(DocumentNode::unplaced(DocumentValue::Null))
+        }
+    }
 }

@@ -28,19 +28,19 @@ impl<T: Words> FromDocument for T {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        let known = one_of(T::WORDS.iter().map(|(word, ..)| format!("\"{word}\"")));
+        let known = || one_of(T::WORDS.iter().map(|(word, ..)| format!("\"{word}\"")));
         if node.as_text().is_none() {
-            report.push(wrong_type(node, what, &known).with_hint(format!("write {known}")));
+            report.push(wrong_type(node, what, &known()).with_hint(format!("write {}", known())));
             return None;
         }
         read_text(node, what, report, |text| {
             if let Some((_, value, _)) = T::WORDS.iter().find(|(word, ..)| *word == text) {
                 return Ok(*value);
             }
-            let message = format!("{what} is {known}, not {}", quote_for_message(text));
+            let message = format!("{what} is {}, not {}", known(), quote_for_message(text));
             Err(match nearest_word(text, T::WORDS.iter().map(|(word, ..)| *word)) {
                 Some(word) => ("bad-value", message, format!("did you mean \"{word}\"?")),
-                None => ("bad-value", message, format!("write {known}")),
+                None => ("bad-value", message, format!("write {}", known())),
             })
         })
     }
