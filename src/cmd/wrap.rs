@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,9 +77,15 @@ fn wrap(args: &WrapArgs, env: &Env, early: Option<EarlyStart>, stderr: &Stderr) 
     let place = SessionPlace { named: args.policy.clone(), server, settings, env: env.clone() };
     let session = place.load()?;
     let (server, settings) = (&place.server, &place.settings);
+    tracing::info!("{} wraps {server}", env!("CARGO_PKG_VERSION"));
+    let command = find_command(words.clone(), server, &session, env)?;
+    let audit_dir = find_audit_dir(&settings.audit, env)?;
+    let (mut key, mut secret) = ([0; 32], [0; 32]);
+    [&mut key, &mut secret].into_iter().try_for_each(|secret| getrandom::fill(secret)).map_err(no_randomness)?;
+    // What follows is done while the server starts. What may refuse to start it comes before.
+    let early = early.map(|early| early.ask(&command));
     let in_force = InForce::new(&session);
     let LoadedSession { loaded, lock } = session;
-    tracing::info!("{} wraps {server}", env!("CARGO_PKG_VERSION"));
     let identity = Identity::of_command(loaded.policy.identity(), &words);
     tracing::info!("it is {identity}");
     if let Some(hint) = &identity.hint {
@@ -90,26 +97,11 @@ fn wrap(args: &WrapArgs, env: &Env, early: Option<EarlyStart>, stderr: &Stderr) 
     for line in loaded.render_warnings(Colour::Plain).lines() {
         tracing::warn!("{line}");
     }
-    let command = match &lock {
-        None => {
-            if let Some(mode) = loaded.policy.written_lock_mode().filter(|mode| *mode != LockMode::Off) {
-                tracing::warn!(
-                    "the policy says lock = \"{mode}\", and there is no lock, so the server is held to none; make one with `policylayer \
-                     lock {}`",
-                    server.name()
-                );
-            }
-            words
-        }
-        Some(lock) => hold_to_lock(words, server, lock, loaded.policy.lock_mode(), env)?,
-    };
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(no_randomness)?;
     let keeping = if loaded.policy.has_session_conditions() { Keeping::Always } else { Keeping::IfThere };
     let engine = Engine::new(Arc::new(loaded.policy), store(env)).with_stand_in_key(key);
     let text = loaded.source.as_ref().map_or_else(|| PolicyText::of_builtin(server), PolicyText::of_source);
     let locked = lock.as_ref().map(|lock| lock.digest);
-    let (engine, log) = recording(engine, server.name(), (text, locked), &settings.audit, env)?;
+    let (engine, log) = recording(engine, server.name(), (text, locked), audit_dir, &settings.audit);
     let engine = match args.enforcement_mode() {
         Enforcement::Enforced => engine,
         Enforcement::Observed => {
@@ -121,9 +113,7 @@ fn wrap(args: &WrapArgs, env: &Env, early: Option<EarlyStart>, stderr: &Stderr) 
     };
     let started: Vec<_> = command.iter().map(|word| word.as_encoded_bytes()).collect();
     let started = Digest::of_text(&started.join(&0));
-    let (engine, local) = asking(engine, (server.name(), started), &settings.approvals, env)?;
-    // What follows is done while the server starts.
-    let early = early.map(|early| early.ask(&command));
+    let (engine, local) = asking(engine, (server.name(), started), secret, &settings.approvals, env)?;
     stderr.start_writer()?;
     let engine = engine.with_provenance(session_memory(keeping, env));
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
@@ -140,6 +130,27 @@ fn wrap(args: &WrapArgs, env: &Env, early: Option<EarlyStart>, stderr: &Stderr) 
 fn unusable_target(error: BadTarget) -> UsageError {
     let fix = error.fix(NamedIn::Entry).map(|fix| format!("\nwhat to do: {fix}"));
     UsageError(format!("{error}{}", fix.unwrap_or_default()))
+}
+
+/// Returns the command as it is started: under a lock, at the version that was agreed to.
+fn find_command(
+    words: Vec<OsString>,
+    server: &Server,
+    session: &LoadedSession,
+    env: &Env,
+) -> anyhow::Result<Vec<OsString>> {
+    let policy = &session.loaded.policy;
+    if let Some(lock) = &session.lock {
+        return hold_to_lock(words, server, lock, policy.lock_mode(), env);
+    }
+    if let Some(mode) = policy.written_lock_mode().filter(|mode| *mode != LockMode::Off) {
+        tracing::warn!(
+            "the policy says lock = \"{mode}\", and there is no lock, so the server is held to none; make one with `policylayer \
+             lock {}`",
+            server.name()
+        );
+    }
+    Ok(words)
 }
 
 /// Returns the command as it is started under a lock: at the locked version, if the lock has one and the command leaves it open.
@@ -178,24 +189,29 @@ fn hold_to_lock(
     }
 }
 
-/// Makes the engine record every decision, and returns where the log is.
-fn recording(
-    engine: Engine,
-    server: &ServerName,
-    (policy, lock): (PolicyText, Option<Digest>),
-    settings: &AuditSettings,
-    env: &Env,
-) -> anyhow::Result<(Engine, Option<LogPlace>)> {
-    let dir = match (paths::audit_dir(env), settings.required) {
-        (Ok(dir), _) => dir,
+/// Returns where the log is kept; `None` if there is no place for one, and none is demanded.
+fn find_audit_dir(settings: &AuditSettings, env: &Env) -> anyhow::Result<Option<PathBuf>> {
+    match (paths::audit_dir(env), settings.required) {
+        (Ok(dir), _) => Ok(Some(dir)),
         (Err(error), Required::Yes) => {
             bail!("config.toml requires an audit log, and there is no place for it. {error}")
         }
         (Err(error), Required::No) => {
             tracing::warn!("no audit log is kept: {error}");
-            return Ok((engine, None));
+            Ok(None)
         }
-    };
+    }
+}
+
+/// Makes the engine record every decision, and returns where the log is.
+fn recording(
+    engine: Engine,
+    server: &ServerName,
+    (policy, lock): (PolicyText, Option<Digest>),
+    dir: Option<PathBuf>,
+    settings: &AuditSettings,
+) -> (Engine, Option<LogPlace>) {
+    let Some(dir) = dir else { return (engine, None) };
     let key = {
         let dir = dir.clone();
         let mut is_reported = false;
@@ -217,7 +233,7 @@ fn recording(
     let mut engine = engine.with_recording(recorder, settings.required);
     engine.name_policy(policy.digest());
     engine.name_lock(lock);
-    Ok((engine, Some(LogPlace { dir, server: server.clone(), options, policy })))
+    (engine, Some(LogPlace { dir, server: server.clone(), options, policy }))
 }
 
 fn no_randomness(error: getrandom::Error) -> anyhow::Error {
@@ -228,11 +244,10 @@ fn no_randomness(error: getrandom::Error) -> anyhow::Error {
 fn asking(
     engine: Engine,
     (server, command): (&ServerName, Digest),
+    secret: [u8; 32],
     settings: &ApprovalSettings,
     env: &Env,
 ) -> anyhow::Result<(Engine, Box<dyn LocalChannel>)> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(no_randomness)?;
     let (confirm, rounds) = match settings.local_confirm {
         LocalConfirm::None => (Confirm::None, RoundApproval::Once),
         LocalConfirm::Code => (Confirm::Code, RoundApproval::Never),
