@@ -31,12 +31,14 @@ fn gather(flags: &[u8; 16]) -> u64 {
 /// Whether something holds at one of the places of a block.
 #[inline(always)]
 pub(crate) fn has_any(is_at: impl Fn(usize) -> bool) -> bool {
-    let (mut any, mut at) = (false, 0);
-    while at < BLOCK {
-        any |= is_at(at);
+    const PART: usize = BLOCK / 4;
+    let (mut flags, mut at) = ([0_u8; PART], 0);
+    while at < PART {
+        let any = is_at(at) | is_at(at + PART) | is_at(at + 2 * PART) | is_at(at + 3 * PART);
+        flags[at] = u8::from(any).wrapping_neg();
         at += 1;
     }
-    any
+    gather(&flags) != 0
 }
 
 /// The places of the ones, in order.

@@ -275,12 +275,15 @@ fn has_word_before(text: &str, at: usize) -> bool {
 
 /// Whether a number may start at the first group of a run of digits and what people put between them, in a text that may be
 /// decoded yet; `digits` says where that group is. A number with a plus or two zeros is left to others.
+#[inline]
 pub(super) fn may_follow_word(text: &str, at: usize) -> bool {
+    may_be_word_before(text.as_bytes(), at) && !is_date_apart(text.as_bytes(), at) && has_known_word_before(text, at)
+}
+
+#[inline(never)]
+fn has_known_word_before(text: &str, at: usize) -> bool {
     // How far back words are read: with their escapes, those that count may stand further off.
     const REACH: usize = 256;
-    if is_date_apart(text.as_bytes(), at) || !may_be_word_before(text.as_bytes(), at) {
-        return false;
-    }
     let start = text.floor_char_boundary(at.saturating_sub(REACH));
     let mut before = text.get(start..at).unwrap_or_default();
     let mut left = MOST_FILLERS + 1;

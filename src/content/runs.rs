@@ -104,6 +104,59 @@ pub(super) fn for_each_block(bytes: &[u8], mut look: impl FnMut(usize, &BlockAnd
     }
 }
 
+/// Whether all bytes of a range are of a kind, which those of most ranges are or the first is not.
+#[inline]
+pub(super) fn are_all(bytes: &[u8], range: Range<usize>, is_kind: impl Fn(u8) -> bool) -> bool {
+    let rest = bytes.get(range.start..).unwrap_or_default();
+    match rest.first_chunk::<BLOCK>().filter(|block| range.len() <= BLOCK && is_kind(block[0])) {
+        Some(block) => find_bits(|at| is_kind(block[at])).trailing_ones() as usize >= range.len(),
+        None => rest.iter().take(range.len()).all(|byte| is_kind(*byte)),
+    }
+}
+
+/// How long the runs are that [`find_long_run`] finds, at least.
+pub(super) const LONG_RUN: usize = 20;
+
+/// Finds the first run of at least [`LONG_RUN`] bytes above `,`, which are ASCII, that is wanted, and says whether there is one. Few
+/// texts have many of them: blanks, quotes and commas are none of these bytes.
+#[inline]
+pub(super) fn find_long_run(bytes: &[u8], mut is_wanted: impl FnMut(Range<usize>) -> bool) -> bool {
+    // How long the run is that reaches up to the block.
+    let (mut before, mut is_found) = (0, false);
+    for_each_block(bytes, |base, block| {
+        let mut bits = find_bits(|at| block[at] as i8 > b',' as i8);
+        let of_two = bits & bits >> 1;
+        let of_four = of_two & of_two >> 2;
+        let of_eight = of_four & of_four >> 4;
+        let mut starts = of_eight & of_eight >> 8 & of_four >> 16;
+        let first = bits.trailing_ones() as usize;
+        if starts == 0 && before + first < LONG_RUN {
+            before = bits.leading_ones() as usize;
+            return ControlFlow::Continue(());
+        }
+        if first == BLOCK {
+            before += BLOCK;
+            return ControlFlow::Continue(());
+        }
+        is_found = before + first >= LONG_RUN && is_wanted(base - before..base + first);
+        bits &= u64::MAX << first;
+        starts &= bits;
+        while starts != 0 && !is_found {
+            let start = starts.trailing_zeros() as usize;
+            let end = start + (bits >> start).trailing_ones() as usize;
+            if end == BLOCK {
+                break;
+            }
+            starts &= u64::MAX << end;
+            is_found = is_wanted(base + start..base + end);
+        }
+        before = bits.leading_ones() as usize;
+        if is_found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    // A block that is not whole has zeros behind it, so that only at the end of the last one a run is still open.
+    is_found || (before >= LONG_RUN && is_wanted(bytes.len() - before..bytes.len()))
+}
+
 /// The runs of at least so many bytes of a kind, in their order. Between two of them only every `least`th byte is looked at, and
 /// what is around it if it is of the kind.
 pub(super) struct LongRuns<'t, K> {
@@ -152,7 +205,7 @@ mod tests {
             let text: Vec<u8> = (0..length)
                 .map(|_| {
                     bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    if bits >> 29 == 0 { b' ' } else { b'x' }
+                    if bits >> (if length % 3 == 0 { 27 } else { 29 }) == 0 { b' ' } else { b'x' }
                 })
                 .collect();
             for least in 1..12 {
@@ -164,6 +217,18 @@ mod tests {
                     at += piece.len() + 1;
                 }
                 assert_eq!(runs, expected, "{least} of {:?}", String::from_utf8_lossy(&text));
+            }
+            let mut found = Vec::new();
+            // Blanks are below `,`, and the letters above it.
+            find_long_run(&text, |run| {
+                found.push(run);
+                false
+            });
+            assert_eq!(found, LongRuns::new(&text, LONG_RUN, |byte| byte == b'x').collect::<Vec<_>>());
+            for start in 0..text.len() {
+                let run = start..(start * 7 + length) % (text.len() - start) + start;
+                let is_kind = |byte| byte == b'x';
+                assert_eq!(are_all(&text, run.clone(), is_kind), text[run].iter().all(|byte| is_kind(*byte)));
             }
             let is_pair = |one, next| one == b' ' && next == b'x';
             assert_eq!(has_pair(&text, is_pair), text.windows(2).any(|pair| is_pair(pair[0], pair[1])));

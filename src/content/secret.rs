@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::decoded_text::{Meaning, find_meaning};
-use super::runs::{LongRuns, has_byte};
+use super::runs::{LONG_RUN, LongRuns, are_all, find_long_run};
 use super::secret_formats::{Chars, FORMATS, Part, TokenFormat};
 use super::{byte_at, byte_before, run_length};
 
@@ -20,7 +20,7 @@ const LONGEST_HEADER: usize = 1024;
 /// The shortest signature of a JWT, in characters.
 const SHORTEST_SIGNATURE: usize = 20;
 /// How long the longest run of letters, digits, `-` and `_` is in each key, at least.
-const SHORTEST_RUN: usize = 20;
+const SHORTEST_RUN: usize = LONG_RUN;
 /// What a private key begins with.
 const BEGIN: &[u8] = b"-----BEGIN ";
 /// The shortest run of base64 in a private key.
@@ -109,14 +109,27 @@ pub(super) fn may_be_in(text: &str) -> bool {
     if has(b"PRIVATE") || has(b"hooks.slack") {
         return true;
     }
+    // All that a key may have, and what may stand before its longest run, is in such a run.
+    find_long_run(bytes, |run| {
+        // It often ends with the backslash of an escape.
+        let end = run.end - usize::from(byte_before(bytes, run.end) == b'\\');
+        !is_hex_code(bytes, run.start..end) && may_have_key(text, run)
+    })
+}
+
+/// Whether there may be a key in a part of a text, behind which stands none of what keys are made of.
+fn may_have_key(text: &str, part: Range<usize>) -> bool {
+    let bytes = text.as_bytes();
     let starts_token =
         |at: usize| byte_before(bytes, at) == b':' && bytes.get(at..).is_some_and(|run| run.starts_with(b"AA"));
-    let mut end = 0;
-    LongRuns::new(bytes, SHORTEST_RUN, |byte| IS_URL[usize::from(byte)]).any(|run| {
+    let mut end = part.start;
+    let written = bytes.get(part.clone()).unwrap_or_default();
+    LongRuns::new(written, SHORTEST_RUN, |byte| IS_URL[usize::from(byte)]).any(|run| {
+        let run = part.start + run.start..part.start + run.end;
         let start = find_start(bytes, end, run.start);
         end = run.end;
         let written = bytes.get(start..run.end).unwrap_or_default();
-        if is_hex_code(written) {
+        if is_hex_code(bytes, start..run.end) {
             return false;
         }
         let pairs = written.array_windows();
@@ -129,9 +142,8 @@ pub(super) fn may_be_in(text: &str) -> bool {
 }
 
 /// Whether a run has nothing but what UUIDs and digests are written with: no prefix is.
-fn is_hex_code(written: &[u8]) -> bool {
-    let is_other = |byte: u8| !(byte.is_ascii_digit() | (b'a'..=b'f').contains(&byte) | (byte == b'-'));
-    !has_byte(written, is_other)
+fn is_hex_code(bytes: &[u8], run: Range<usize>) -> bool {
+    are_all(bytes, run, |byte| byte.is_ascii_digit() | (b'a'..=b'f').contains(&byte) | (byte == b'-'))
 }
 
 /// Whether a character that is written otherwise may be the one that joins the parts of a key.
@@ -342,7 +354,7 @@ mod tests {
         let prefixes =
             FORMATS.iter().map(|format| format.prefix).chain(["eyJ", "sk-", "hooks.slack", "PRIVATE", ":AA"]);
         for prefix in prefixes {
-            assert!(!is_hex_code(prefix.as_bytes()), "{prefix}");
+            assert!(!is_hex_code(prefix.as_bytes(), 0..prefix.len()), "{prefix}");
         }
     }
 

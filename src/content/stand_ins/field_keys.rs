@@ -50,19 +50,33 @@ impl<'a> FieldKeys<'a> {
     }
 
     /// Whether one of them may end before a colon.
+    #[inline]
     pub(super) fn may_end_before(&self, bytes: &[u8], colon: usize) -> bool {
         // Most keys stand in a text as they are, or in one that is the text of another.
-        let end = match bytes.get(colon.wrapping_sub(3)..colon) {
-            Some([before, b'\\', b'"']) if *before != b'\\' => colon - 2,
-            Some([_, before, b'"']) if *before != b'\\' => colon - 1,
-            _ => match key_end(bytes, colon) {
-                Some(end) => end,
-                None => return false,
-            },
+        let end = match bytes.get(colon.wrapping_sub(7)..colon) {
+            Some([_, _, three, four, five, six, b'"']) if *six != b'\\' => Some([*three, *four, *five, *six]),
+            Some([_, two, three, four, five, b'\\', b'"']) if *five != b'\\' => Some([*two, *three, *four, *five]),
+            _ => None,
         };
+        if let Some(end) = end
+            && !self.has_odd
+            && !self.may_end_with(&end)
+        {
+            return false;
+        }
+        self.may_be_before(bytes, colon)
+    }
+
+    #[inline]
+    fn may_end_with(&self, end: &[u8; END]) -> bool {
+        let (word, bit) = end_place(end);
+        self.ends.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    fn may_be_before(&self, bytes: &[u8], colon: usize) -> bool {
+        let Some(end) = key_end(bytes, colon) else { return false };
         let before = bytes.get(..end).unwrap_or_default();
-        let (word, bit) = before.last_chunk().map(end_place).unwrap_or_default();
-        self.has_odd || (self.ends.get(word).is_some_and(|word| word & bit != 0) && self.has_end_of(before))
+        self.has_odd || (before.last_chunk().is_some_and(|end| self.may_end_with(end)) && self.has_end_of(before))
     }
 }
 

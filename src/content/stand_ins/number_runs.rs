@@ -4,14 +4,19 @@ use super::marks::PHONE;
 use crate::content::runs::{BLOCK, find_bits, ones};
 use crate::content::{byte_at, run_length};
 
+const FEWEST_CARD_DIGITS: usize = 14;
+
 /// The run at the start of a text.
 pub(super) fn find_run(text: &[u8]) -> NumberRun {
+    if let Some(block) = text.first_chunk::<BLOCK>() {
+        let length = find_bits(|at| is_in_number(block[at])).trailing_ones() as usize;
+        if length < BLOCK {
+            let digits = find_bits(|at| block[at].is_ascii_digit()) & !(u64::MAX << length);
+            return NumberRun { length, digits: Some(digits) };
+        }
+    }
     let length = text.iter().position(|byte| !is_in_number(*byte)).unwrap_or(text.len());
-    let digits = text
-        .first_chunk::<BLOCK>()
-        .filter(|_| length < BLOCK)
-        .map(|block| find_bits(|at| block[at].is_ascii_digit()) & !(u64::MAX << length));
-    NumberRun { length, digits }
+    NumberRun { length, digits: None }
 }
 
 /// Digits and what people put between them. It begins with a digit.
@@ -22,17 +27,28 @@ pub(super) struct NumberRun {
 }
 
 impl NumberRun {
+    /// Whether it has at least so many digits.
     #[inline]
-    pub(super) fn count_digits(&self, written: &[u8]) -> usize {
-        let counted = || written.iter().filter(|byte| byte.is_ascii_digit()).count();
-        self.digits.map_or_else(counted, |digits| digits.count_ones() as usize)
+    pub(super) fn has_digits(&self, least: usize, bytes: &[u8], start: usize) -> bool {
+        let Some(mut digits) = self.digits else {
+            let written = bytes.iter().skip(start).take(self.length);
+            return written.filter(|byte| byte.is_ascii_digit()).nth(least - 1).is_some();
+        };
+        (1..least).for_each(|_| digits &= digits.wrapping_sub(1));
+        digits != 0
     }
 
     /// Which groups have exactly so many digits, from 3 up.
-    #[inline]
+    #[inline(always)]
     pub(super) fn groups_of(digits: u64, length: usize) -> u64 {
         let starts = digits & !(digits << 1);
         (1..length).fold(starts & !(digits >> length), |groups, at| groups & digits >> at)
+    }
+
+    /// Whether it is one group of digits, too short for the number of a card.
+    #[inline]
+    pub(super) fn is_short_group(&self) -> bool {
+        self.length < FEWEST_CARD_DIGITS && self.digits.is_some_and(|digits| digits & (digits + 1) == 0)
     }
 
     /// Whether it may have a group of at least three digits that begins with two zeros, or two groups of three and one of four.
@@ -48,12 +64,11 @@ impl NumberRun {
     /// Whether it may have a group of fourteen digits or more, four of four, or one of six beside some of four.
     #[inline]
     pub(super) fn may_be_card(&self) -> bool {
-        const FEWEST_CARD_DIGITS: u32 = 14;
         let Some(digits) = self.digits else { return true };
         let both = |bits: u64, by: u32| bits & bits >> by;
         let four = || Self::groups_of(digits, 4);
-        self.length >= FEWEST_CARD_DIGITS as usize
-            && digits.count_ones() >= FEWEST_CARD_DIGITS
+        self.length >= FEWEST_CARD_DIGITS
+            && digits.count_ones() as usize >= FEWEST_CARD_DIGITS
             && (both(both(both(both(digits, 1), 2), 4), 6) != 0
                 || four().count_ones() >= 4
                 || (four() != 0 && Self::groups_of(digits, 6) != 0))

@@ -6,9 +6,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::blocks::{
-    BlockKinds, capital_bits, colon_bits, digit_bits, has_power, odd_bits, part_bits, power_bits, sign_bits,
-};
+use super::blocks::{BlockKinds, before_e_bits, capital_bits, colon_bits, digit_bits, odd_bits, part_bits, sign_bits};
 use super::field_keys::FieldKeys;
 use super::known_values::KnownValues;
 use super::marks::{CARD, Known, PHONE, SHORTEST_NUMBER};
@@ -167,22 +165,19 @@ impl Pass<'_> {
         if kinds.odd {
             self.look_at_letters(base, block);
         }
-        if kinds.digits {
-            self.look_at_digits(base, block);
+        let digits = digit_bits(block);
+        if digits != 0 {
+            self.look_at_digits(base, block, digits);
         }
         let keys = self.screen.keys;
-        if kinds.colons && !keys.is_empty() {
-            // The colon behind the block is the first of the next one.
-            let first = (block[0] == b':').then_some(0);
-            for at in ones(colon_bits(block)).map(|at| at + 1).filter(|at| *at < BLOCK).chain(first) {
-                if keys.may_end_before(self.bytes, base + at) {
-                    self.places.push(base + at);
+        if !keys.is_empty() {
+            for colon in ones(colon_bits(block)).map(|at| base + at + 1) {
+                if keys.may_end_before(self.bytes, colon) {
+                    self.places.push(colon);
                 }
             }
         }
-        if kinds.capitals
-            && let Some(known) = self.screen.known().filter(|known| known.have_capitals())
-        {
+        if let Some(known) = self.screen.known().filter(|known| known.have_capitals()) {
             for at in ones(capital_bits(block)) {
                 if known.may_be_at_capital(self.bytes, base + at) {
                     self.places.push(base + at);
@@ -234,8 +229,8 @@ impl Pass<'_> {
     }
 
     /// Finds numbers. Each has as many digits, with nothing but what people put between them.
-    fn look_at_digits(&mut self, base: usize, block: &BlockAndNext) {
-        let digits = digit_bits(block);
+    #[inline(never)]
+    fn look_at_digits(&mut self, base: usize, block: &BlockAndNext, digits: u64) {
         // With fewer digits, a number that begins here goes on behind the block.
         let may_have_numbers = digits.count_ones() as usize >= FEWEST_DIGITS || is_in_number(block[BLOCK - 1]);
         let parts = if may_have_numbers { part_bits(block) } else { digits };
@@ -258,7 +253,9 @@ impl Pass<'_> {
             };
             starts &= u64::MAX.checked_shl((at + run.length) as u32).unwrap_or(0);
             self.numbers_end = start + run.length;
-            self.screen.find_in_run(self.text, (start, &run), &mut self.places);
+            if run.length >= FEWEST_DIGITS && run.has_digits(FEWEST_DIGITS, self.bytes, start) {
+                self.screen.find_in_run(self.text, (start, &run), &mut self.places);
+            }
         }
         // No letter stands before those behind a part of a number.
         for at in ones(groups & (digits >> 1 | 1 << (BLOCK - 1)) & !(parts << 1)) {
@@ -269,15 +266,19 @@ impl Pass<'_> {
                 self.places.push(start);
             }
         }
-        if self.screen.is_asked() && !self.may_have_asked && has_power(block) {
-            self.may_have_asked = ones(power_bits(block)).any(|at| is_long_power(self.bytes, base + at));
+        if self.screen.is_asked() && !self.may_have_asked {
+            let powers = digits & before_e_bits(block);
+            self.may_have_asked = ones(powers).any(|at| is_long_power(self.bytes, base + at));
         }
     }
 
     /// Whether an account number, or one of ours, may start at a place.
+    #[inline(never)]
     fn may_be_account(&self, at: usize) -> bool {
         let bytes = self.bytes;
-        let [one, two, three, four] = [at, at + 1, at + 2, at + 3].map(|at| byte_at(bytes, at));
+        let Some([one, two, three, four]) = bytes.get(at..).and_then(|rest| rest.first_chunk().copied()) else {
+            return false;
+        };
         if iban::length_of([one, two]).is_none() || !iban::is_start(one, two, three, four) {
             return false;
         }
@@ -346,23 +347,31 @@ impl Pass<'_> {
 
 impl TextScreen<'_> {
     /// Finds numbers of telephones and cards, those of our own, and those that are known.
+    #[inline]
     fn find_in_run(&self, text: &str, (start, run): (usize, &NumberRun), places: &mut Vec<usize>) {
         let bytes = text.as_bytes();
-        let written = bytes.get(start..start + run.length).unwrap_or_default();
-        if run.count_digits(written) < FEWEST_DIGITS {
-            return;
+        let has_cards = || self.looks_for(ContentKind::Card) && run.may_be_card();
+        let is_grouped = || {
+            let written = bytes.get(start..start + run.length).unwrap_or_default();
+            !run.is_short_group() && (has_cards() || run.may_be_grouped(written))
+        };
+        let has_known = || self.known().is_some_and(KnownValues::have_numbers);
+        if (self.table.is_some() && run.may_be_own(bytes, start)) || is_grouped() || has_known() {
+            self.find_in_groups(text, (start, run), places);
+        } else if self.looks_for(ContentKind::Phone) && is_first_phone(text, start) {
+            places.push(start);
         }
+    }
+
+    /// The same, at each group of digits.
+    #[inline(never)]
+    fn find_in_groups(&self, text: &str, (start, run): (usize, &NumberRun), places: &mut Vec<usize>) {
+        let bytes = text.as_bytes();
+        let written = bytes.get(start..start + run.length).unwrap_or_default();
         let has_phones = self.looks_for(ContentKind::Phone);
         let has_cards = self.looks_for(ContentKind::Card) && run.may_be_card();
         let known = self.known().filter(|known| known.have_numbers());
-        let is_first_phone = || byte_before(bytes, start) == b'+' || phone::may_follow_word(text, start);
         let may_be_own = self.table.is_some() && run.may_be_own(bytes, start);
-        if !has_cards && known.is_none() && !may_be_own && !run.may_be_grouped(written) {
-            if has_phones && is_first_phone() {
-                places.push(start);
-            }
-            return;
-        }
         let mut before = [(0, 0); 3];
         let mut next = 0;
         while let Some((group, length)) = run.find_group(written, next) {
@@ -374,7 +383,7 @@ impl TextScreen<'_> {
                     && matches!(byte_at(bytes, at + length), b' ' | b'-' | b'/' | b'\\')
             };
             let is_american = before[1].1 == 3 && before[2].1 == 3 && length == 4;
-            let is_phone = || is_american || has_zeros() || (group == 0 && is_first_phone());
+            let is_phone = || is_american || has_zeros() || (group == 0 && is_first_phone(text, start));
             if (has_phones && is_phone()) || known.is_some_and(|known| known.may_be_at_digits(bytes, at)) {
                 places.push(at);
             }
@@ -420,6 +429,12 @@ impl TextScreen<'_> {
             }
         }
     }
+}
+
+/// Whether the first digits of a run may be a number of a telephone: behind a plus, or a word for it.
+#[inline]
+fn is_first_phone(text: &str, start: usize) -> bool {
+    byte_before(text.as_bytes(), start) == b'+' || phone::may_follow_word(text, start)
 }
 
 /// Whether an escape that is no quote, slash or line break begins at a place.
