@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::rarity::{WORD, class_of, is_letter_or_digit};
+use super::rarity::{WORD, class_of};
 use super::shingles::SHARED;
+use super::spans::{length_with, length_with_at_end};
 
 /// How far from a change the longest value without blanks in a word may begin or end: an account number in groups.
 const REACH: usize = 64;
@@ -12,7 +13,7 @@ const REACH: usize = 64;
 const FAR: usize = 1024;
 
 /// The longest sign that divides pieces, in bytes: a quote.
-const SIGN: usize = 4;
+pub(super) const SIGN: usize = 4;
 
 /// Whether a range has a change, or stands beside one. The changes are in their order.
 pub(super) fn is_changed(range: &Range<usize>, changes: &[Range<usize>]) -> bool {
@@ -31,35 +32,80 @@ pub(super) fn changes_of<'c>(range: &Range<usize>, changes: &'c [Range<usize>]) 
 /// Returns the ranges of a text with all words and numbers that reach into a change. They end between words.
 pub(super) fn find_word_regions(text: &str, changes: &[Range<usize>]) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
-    let is_word = |byte: u8| class_of(byte) & WORD != 0;
     let mut regions: Vec<Range<usize>> = Vec::new();
-    let mut changes = changes.iter().peekable();
-    while let Some(change) = changes.next() {
-        let mut end = change.end;
-        while let Some(next) = changes.next_if(|next| next.start <= end + REACH) {
-            end = end.max(next.end);
-        }
+    for change in changes {
         let known = regions.last().map_or(0, |last| last.end);
         // What was passed over before is not passed over again.
-        let start = change.start.max(known);
-        let before = bytes.get(known..start).unwrap_or_default();
-        let start = known
-            + find_letters(before.iter().rev()).map(|far| far.max(REACH)).map_or(0, |far| {
-                let before = before.get(..before.len().saturating_sub(far)).unwrap_or_default();
-                before.iter().rposition(|byte| !is_word(*byte)).map_or(0, |last| last + 1)
-            });
-        let end = end.max(known);
-        let behind = bytes.get(end..).unwrap_or_default();
-        let end = find_letters(behind.iter()).map(|far| far.max(REACH)).map_or(bytes.len(), |far| {
-            let word = behind.iter().skip(far).position(|byte| !is_word(*byte));
-            word.map_or(bytes.len(), |length| end + far + length)
-        });
-        match regions.last_mut().filter(|last| start <= last.end) {
-            Some(last) => last.end = end,
-            None => regions.push(start..end),
-        }
+        let start = if change.start < known { known } else { find_start(bytes, change.start) };
+        let end = find_end(bytes, change.end.max(known));
+        add_region(&mut regions, start..end);
     }
     regions
+}
+
+/// Whether a byte may stand in a number that is written in groups, or between them: the last ones are those of an apostrophe.
+fn is_of_number(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b' ' | b'\'' | b'(' | b')' | b',' | b'-' | b'.' | b'/' | 0xe2 | 0x80 | 0x99)
+}
+
+/// Whether a word may be a group of an account number that goes on behind it.
+fn is_group(word: &[u8]) -> bool {
+    (4..=5).contains(&word.len()) && word.iter().all(u8::is_ascii_alphanumeric) && word.iter().any(u8::is_ascii_digit)
+}
+
+/// How many bytes of words text has at its end, or at its beginning.
+fn count_of_word<'b>(bytes: impl Iterator<Item = &'b u8>) -> usize {
+    bytes.take_while(|byte| class_of(**byte) & WORD != 0).count()
+}
+
+/// Returns where what reaches up to a place begins.
+fn find_start(bytes: &[u8], at: usize) -> usize {
+    let before = |end: usize| bytes.get(..end).unwrap_or_default().iter().rev();
+    let of_number = before(at).take(REACH).take_while(|byte| is_of_number(**byte));
+    let digits = of_number.enumerate().filter(|(_, byte)| byte.is_ascii_digit()).map(|(far, _)| far + 1);
+    let mut start = at - digits.last().unwrap_or_default();
+    start -= count_of_word(before(start));
+    // Groups are looked for between blanks: what else divides words is no part of them.
+    let (far, mut piece) = (at.saturating_sub(REACH), start);
+    loop {
+        piece -= before(piece).take(REACH).take_while(|byte| **byte != b' ').count();
+        let Some(end) = piece.checked_sub(1).filter(|_| piece > far) else { return start };
+        let last = end - count_of_word(before(end).take(REACH));
+        let first = end - before(end).take(REACH).take_while(|byte| **byte != b' ').count();
+        let rest = bytes.get(first..end).unwrap_or_default();
+        let first_word = rest.get(..count_of_word(rest.iter())).unwrap_or_default();
+        if is_group(first_word) {
+            start = first;
+        } else if bytes.get(last..end).is_some_and(is_group) {
+            return last;
+        } else {
+            return start;
+        }
+        piece = first;
+    }
+}
+
+/// Returns where what reaches up to a place ends.
+fn find_end(bytes: &[u8], at: usize) -> usize {
+    let behind = |start: usize| bytes.get(start..).unwrap_or_default().iter();
+    let of_number = behind(at).take(REACH).take_while(|byte| is_of_number(**byte));
+    let digits = of_number.enumerate().filter(|(_, byte)| byte.is_ascii_digit()).map(|(far, _)| far + 1);
+    let mut end = at + digits.last().unwrap_or_default();
+    end += count_of_word(behind(end));
+    let (far, mut piece) = (at + REACH, end);
+    loop {
+        let first = piece
+            - bytes.get(..piece).unwrap_or_default().iter().rev().take(REACH).take_while(|byte| **byte != b' ').count();
+        let next = piece + behind(piece).take(REACH).take_while(|byte| **byte != b' ').count();
+        let rest = bytes.get(first..next).unwrap_or_default();
+        let first_word = rest.get(..count_of_word(rest.iter())).unwrap_or_default();
+        let last_word = rest.get(rest.len() - count_of_word(rest.iter().rev())..).unwrap_or_default();
+        if next >= far || bytes.get(next) != Some(&b' ') || !(is_group(first_word) || is_group(last_word)) {
+            return end;
+        }
+        end = next + 1 + count_of_word(behind(next + 1));
+        piece = end;
+    }
 }
 
 /// Returns the ranges of a text with all copied runs that reach into a change.
@@ -74,8 +120,10 @@ pub(super) fn find_run_regions(text: &str, changes: &[Range<usize>]) -> Vec<Rang
         }
         let before = bytes.get(..change.start).unwrap_or_default();
         let behind = bytes.get(end..).unwrap_or_default();
-        let start = change.start - find_letters(before.iter().rev()).unwrap_or(before.len());
-        let end = end + find_letters(behind.iter()).unwrap_or(behind.len());
+        let near = before.get(before.len().saturating_sub(FAR)..).unwrap_or_default();
+        let start = change.start - length_with_at_end(SHARED, near, begins_letter).unwrap_or(before.len());
+        let near = behind.get(..FAR.min(behind.len())).unwrap_or_default();
+        let end = end + length_with(SHARED, near, begins_letter).unwrap_or(behind.len());
         add_region(&mut regions, text.floor_char_boundary(start)..text.ceil_char_boundary(end));
     }
     regions
@@ -89,33 +137,52 @@ fn add_region(regions: &mut Vec<Range<usize>>, mut region: Range<usize>) {
     regions.push(region);
 }
 
-/// Returns how many bytes have the letters and digits of any run; `None` if they are not near.
-fn find_letters<'b>(bytes: impl Iterator<Item = &'b u8>) -> Option<usize> {
-    let mut letters = 0;
-    let last = bytes.take(FAR).position(|byte| {
-        // Of others, those that begin a letter for certain: Cyrillic and Chinese.
-        letters += usize::from(is_letter_or_digit(*byte) || matches!(byte, 0xd0 | 0xd1 | 0xe5..=0xe9));
-        letters >= SHARED
-    })?;
-    Some(last + 1)
+/// Whether a byte is a letter or a digit, or of others one that begins a letter for certain: Cyrillic and Chinese.
+#[inline]
+fn begins_letter(byte: u8) -> bool {
+    let is_among = |first: u8, last: u8| byte.wrapping_sub(first) <= last - first;
+    is_among(b'0', b'9') | is_among(b'a', b'z') | is_among(b'A', b'Z') | is_among(0xd0, 0xd1) | is_among(0xe5, 0xe9)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Marks a change, of which nothing or something may be left, by `^` before and behind it.
+    fn regions_of(marked: &str) -> Vec<String> {
+        let pieces: Vec<_> = marked.split('^').collect();
+        let text = pieces.concat();
+        let mut at = 0;
+        let places = pieces.iter().map(|piece| {
+            let start = at;
+            at += piece.len();
+            start..at
+        });
+        let changes: Vec<_> = places.skip(1).step_by(2).collect();
+        find_word_regions(&text, &changes).into_iter().map(|region| text[region].to_owned()).collect()
+    }
+
     #[test]
     fn regions_have_whole_words_around_each_change() {
-        let text = format!("{} x%y {} z", "word ".repeat(100), "word ".repeat(100));
-        let at = text.find('%').unwrap();
-        let regions = find_word_regions(&text, &[at..at + 1, at + 2..at + 2]);
-        let [region] = regions.as_slice() else { panic!("{regions:?}") };
-        assert!((REACH..REACH + 10).contains(&(at - region.start)) && region.end - at < REACH + 10, "{region:?}");
-        assert!(text[region.clone()].starts_with("word ") && text[region.end..].starts_with(' '), "{region:?}");
-        // Without enough letters nearby, all is read.
-        assert_eq!(find_word_regions(&"-%".repeat(20), &[4..5, 30..31]), vec![0..40; 1]);
-        let words = format!("{0} {0}", "a".repeat(500));
-        assert_eq!(find_word_regions(&words, &[100..101, 900..901]), [0..500, 501..1001]);
+        for (marked, regions) in [
+            ("some words x^%^y and others", &["x%y"][..]),
+            ("some words^ ^and others", &["words and"]),
+            ("some x^^y, and ^z^ and others", &["xy", "z"]),
+            ("call (030) 123 4^5^ 67-89 today", &["030) 123 45 67-89"]),
+            ("call 030 123^ ^45 67 today", &["030 123 45 67"]),
+            ("in 24, x^^y", &["xy"]),
+            ("iban DE89 3704 0044 05^3^2 0130 00 now", &["DE89 3704 0044 0532 0130 00"]),
+            ("iban DE89 3704 0a44^ ^0532 0130 00 now", &["DE89 3704 0a44 0532 0130 00"]),
+            ("x,D^^E89 3704 0a44 now", &["DE89 3704 0a44 now"]),
+            ("x,DE89 3704 ^0^", &["DE89 3704 0"]),
+            ("^a^", &["a"]),
+        ] {
+            assert_eq!(regions_of(marked), regions, "{marked}");
+        }
+        // One long word with many changes is passed over once.
+        let word = "a".repeat(1_000);
+        let changes: Vec<_> = (0..900).map(|at| at..at).collect();
+        assert_eq!(find_word_regions(&word, &changes), vec![0..1_000; 1]);
     }
 
     #[test]

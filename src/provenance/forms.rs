@@ -3,10 +3,12 @@
 //! Case, marks, width, letters of other scripts that look like Latin ones, and characters that show nothing make no difference.
 //! Escapes (`%40`, `&#64;`, `&amp;`, `\u0040`) and base64 are read as well as what is written.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
+use super::changes::SIGN;
 use super::spans::Spans;
 use super::words::split_bytes;
 use crate::content::{Edit, read_decoded};
@@ -106,22 +108,29 @@ impl Forms {
 
     fn push_normal(&mut self, text: &str, normal: &mut String) {
         if text.is_ascii() {
-            let start = normal.len();
-            normal.push_str(text);
-            return normal.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
+            return push_lower(text, normal);
         }
         normal.reserve(text.len());
-        for c in text.chars() {
-            match c {
-                _ if c.is_ascii() => normal.push(c.to_ascii_lowercase()),
-                // Ideographs.
-                '\u{4e00}'..='\u{9fff}' => normal.push(c),
-                _ => match self.near.get(c as usize) {
-                    Some(Some(form)) => normal.push(*form),
-                    _ if c.is_whitespace() => normal.push(' '),
-                    _ => self.push_form(c, normal),
-                },
-            }
+        let mut at = 0;
+        for others in Spans::new(text.as_bytes(), |byte| byte >= 0x80) {
+            push_lower(text.get(at..others.start).unwrap_or_default(), normal);
+            at = others.end;
+            text.get(others).unwrap_or_default().chars().for_each(|c| self.push_other(c, normal));
+        }
+        push_lower(text.get(at..).unwrap_or_default(), normal);
+    }
+
+    /// Writes a character that is not ASCII.
+    #[inline]
+    fn push_other(&mut self, c: char, normal: &mut String) {
+        match c {
+            // Ideographs.
+            '\u{4e00}'..='\u{9fff}' => normal.push(c),
+            _ => match self.near.get(c as usize) {
+                Some(Some(form)) => normal.push(*form),
+                _ if c.is_whitespace() => normal.push(' '),
+                _ => self.push_form(c, normal),
+            },
         }
     }
 
@@ -152,6 +161,14 @@ impl Forms {
     }
 }
 
+/// Writes a text of ASCII in lower case.
+#[inline]
+fn push_lower(text: &str, normal: &mut String) {
+    let start = normal.len();
+    normal.push_str(text);
+    normal.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
+}
+
 /// A reading of a text: as a program further on may decode it.
 #[derive(Debug)]
 pub(super) struct Decoding {
@@ -173,7 +190,8 @@ pub(super) fn find_readings(text: &str, forms: &mut Forms) -> Vec<Decoding> {
             readings.last().map_or((text, [].as_slice()), |last| (last.text.as_str(), last.edited.as_slice()));
         let decoded = read_decoded(last);
         let is_decoded = decoded.is_some();
-        let (mut next, edits) = decoded.unwrap_or_else(|| (last.to_owned(), Vec::new()));
+        let (mut next, edits) =
+            decoded.map_or((Cow::Borrowed(last), Vec::new()), |(text, edits)| (Cow::Owned(text), edits));
         let mut edited = carry(before, &edits);
         let is_change = |edit: &&Edit| {
             let original = last.get(edit.original.clone()).unwrap_or_default();
@@ -188,9 +206,10 @@ pub(super) fn find_readings(text: &str, forms: &mut Forms) -> Vec<Decoding> {
         if let Some((read, edits)) = references {
             edited = carry(&edited, &edits);
             changed = carry(&changed, &edits);
-            next = read;
+            next = Cow::Owned(read);
         }
-        readings.push(Decoding { text: next, edited, changed });
+        let text = next.into_owned();
+        readings.push(Decoding { text, edited, changed });
     }
     readings
 }
@@ -298,13 +317,32 @@ fn may_be_base64(byte: u8) -> bool {
         | (byte == b'_')
 }
 
+/// Gives the ranges of a text with the words of base64 that reach into edits, which are in their order.
+pub(super) fn find_base64_regions<'t>(text: &'t str, edited: &[Range<usize>], found: &mut dyn FnMut(&'t str)) {
+    let bytes = text.as_bytes();
+    let mut region = 0..0;
+    for edit in edited {
+        let start = text.floor_char_boundary(edit.start.saturating_sub(SIGN));
+        let end = text.ceil_char_boundary(edit.end + SIGN).max(region.end);
+        let behind = bytes.get(end..).unwrap_or_default().iter();
+        let end = end + behind.take_while(|byte| is_base64(**byte)).count();
+        if start > region.end {
+            found(text.get(region.clone()).unwrap_or_default());
+            let before = bytes.get(region.end..start).unwrap_or_default().iter().rev();
+            region.start = start - before.take_while(|byte| is_base64(**byte)).count();
+        }
+        region.end = end;
+    }
+    found(text.get(region).unwrap_or_default());
+}
+
 /// Whether a byte may be part of base64 in lines.
 pub(super) fn is_base64_line(byte: u8) -> bool {
     is_base64(byte) || matches!(byte, b'\r' | b'\n')
 }
 
-/// Gives the texts that words are as base64, of those words that are wanted.
-pub(super) fn find_base64(text: &str, is_wanted: impl Fn(&str) -> bool, found: &mut dyn FnMut(&str)) {
+/// Gives the texts that words are as base64.
+pub(super) fn find_base64(text: &str, found: &mut dyn FnMut(&str)) {
     let is_few = |byte: u8| matches!(byte, b'=' | b'/');
     let is_other = |byte: u8| matches!(byte, b'-' | b'_' | b'+');
     let mut give = |word: &str| {
@@ -315,7 +353,7 @@ pub(super) fn find_base64(text: &str, is_wanted: impl Fn(&str) -> bool, found: &
         }
     };
     let words = Spans::at_least(MIN_BASE64, text.as_bytes(), may_be_base64).filter(|word| word.len() >= MIN_BASE64);
-    for word in words.filter_map(|word| text.get(word)).filter(|word| is_wanted(word)) {
+    for word in words.filter_map(|word| text.get(word)) {
         give(word);
         // In a URL or behind a name, some of its digits may be what joins words.
         let digits = word.trim_end_matches('=');

@@ -1,6 +1,5 @@
 //! Numbers of accounts, cards, phones and orders, however their digits are grouped.
 
-use super::eights::{any_eight, count};
 use super::spans::Spans;
 use super::words::is_date;
 
@@ -16,17 +15,9 @@ const TAIL: usize = 9;
 /// The lengths of telephone numbers with a country.
 const PHONE: std::ops::RangeInclusive<usize> = 10..=15;
 
-/// Gives each number of a line in its normal form: `#` and its digits, without zeros before them.
-pub(super) fn find_numbers(line: &str, found: &mut impl FnMut(&str)) {
-    let mut digits = 0;
-    any_eight(line.as_bytes(), |eight| {
-        digits += count(eight.digits());
-        digits >= *DIGITS.start()
-    });
-    if digits < *DIGITS.start() {
-        return;
-    }
-    let bytes = line.as_bytes();
+/// Gives each number of a text in its normal form: `#` and its digits, without zeros before them.
+pub(super) fn find_numbers(text: &str, found: &mut impl FnMut(&str)) {
+    let bytes = text.as_bytes();
     let mut room = [String::from("#"), String::from("#")];
     let mut groups: Vec<&str> = Vec::new();
     // Where the last group ends, and how many digits they have.
@@ -47,7 +38,7 @@ pub(super) fn find_numbers(line: &str, found: &mut impl FnMut(&str)) {
         }
         end = span.end;
         digits += span.len();
-        groups.push(line.get(span).unwrap_or_default());
+        groups.push(text.get(span).unwrap_or_default());
     }
     if digits >= *DIGITS.start() {
         give_numbers(&groups, &mut room, found);

@@ -108,6 +108,39 @@ pub(super) fn for_each_place(bytes: &[u8], is_kind: impl Fn(u8) -> bool, found: 
     }
 }
 
+/// Returns how many bytes there are up to and with as many of a kind; `None` if there are not so many. There is at least one.
+#[inline]
+pub(super) fn length_with(count: usize, bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut before = 0;
+    for (number, block) in bytes.chunks(BLOCK).enumerate() {
+        let mut bits = find_bits(block, &is_kind);
+        let of_block = bits.count_ones() as usize;
+        if before + of_block >= count {
+            (before + 1..count).for_each(|_| bits &= bits - 1);
+            return Some(number * BLOCK + bits.trailing_zeros() as usize + 1);
+        }
+        before += of_block;
+    }
+    None
+}
+
+/// The same from the end on.
+#[inline]
+pub(super) fn length_with_at_end(count: usize, bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut behind = 0;
+    for (number, block) in bytes.rchunks(BLOCK).enumerate() {
+        let bits = find_bits(block, &is_kind);
+        let of_block = bits.count_ones() as usize;
+        if behind + of_block >= count {
+            let before = behind + of_block - count;
+            let bits = (0..before).fold(bits, |bits, _| bits & (bits - 1));
+            return Some(number * BLOCK + block.len() - bits.trailing_zeros() as usize);
+        }
+        behind += of_block;
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +173,12 @@ mod tests {
             let mut places = Vec::new();
             for_each_place(&bytes, is_kind, &mut |at| places.push(at));
             assert_eq!(places, spans.into_iter().flatten().collect::<Vec<_>>());
+            for count in [1, 2, 24, 100] {
+                let length = places.get(count - 1).map(|place| place + 1);
+                assert_eq!(length_with(count, &bytes, is_kind), length);
+                let at_end = places.len().checked_sub(count).map(|nth| bytes.len() - places[nth]);
+                assert_eq!(length_with_at_end(count, &bytes, is_kind), at_end);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 //! copied runs. What is short or common is no value: see `rarity::is_distinctive`.
 
 use super::changes::{changes_of, find_run_regions, find_word_regions, is_changed};
-use super::forms::{Decoding, Forms, decode_data, find_base64, find_readings, is_base64_line};
+use super::forms::{Decoding, Forms, decode_data, find_base64, find_base64_regions, find_readings, is_base64_line};
 use super::numbers::find_numbers;
 use super::pieces::{find_lines, find_pieces};
 use super::shingles::Shingler;
@@ -174,21 +174,19 @@ impl ValueReader {
         }
         let Self { digester, forms, normal, found, .. } = self;
         forms.normalize(text.get(..text.floor_char_boundary(MAX_DATA)).unwrap_or(text), normal);
-        for line in find_lines(normal) {
-            find_numbers(line, &mut |number| push(digester, found, number));
-            find_parts(line, &mut |_, value| push(digester, found, value));
-        }
+        push_parts(digester, found, normal, side);
     }
 
     fn read_text(&mut self, text: &str, side: Side) {
         self.read_once(text, side);
-        find_base64(text, |_| true, &mut |decoded| self.read_decoded(decoded, side));
+        find_base64(text, &mut |decoded| self.read_decoded(decoded, side));
         let readings = find_readings(text, &mut self.forms);
         readings.iter().for_each(|reading| self.read_again(reading, side));
         // Base64 may stand behind an escape.
         if let Some(Decoding { text, edited, .. }) = readings.last() {
-            let is_new = |word: &str| is_changed(&range_of(text.as_bytes(), word), edited);
-            find_base64(text, is_new, &mut |decoded| self.read_decoded(decoded, side));
+            find_base64_regions(text, edited, &mut |region| {
+                find_base64(region, &mut |decoded| self.read_decoded(decoded, side));
+            });
         }
     }
 
@@ -197,7 +195,7 @@ impl ValueReader {
         self.read_once(text, side);
         let readings = find_readings(text, &mut self.forms);
         readings.iter().for_each(|reading| self.read_again(reading, side));
-        find_base64(text, |_| true, &mut |decoded| self.read_once(decoded, side));
+        find_base64(text, &mut |decoded| self.read_once(decoded, side));
     }
 
     /// Reads a text as it is written.
@@ -212,11 +210,11 @@ impl ValueReader {
                 let spacing = Spacing::of(line);
                 find_pieces(line, &mut |piece| push_whole(digester, found, piece, spacing));
             }
-            push_parts(digester, found, line, side);
             if side == Side::Argument {
                 find_hosts(line, &mut |part, value| push_host(digester, found, hosts, part, value));
             }
         }
+        push_parts(digester, found, normal, side);
         // Of an argument without blanks, only what holds together by itself is compared: paths have common beginnings.
         if side == Side::Result || normal.trim().contains([' ', '\n', '\t']) || !normal.is_ascii() {
             shingler.find_runs(digester, normal, &mut |digest| found.push(digest));
@@ -253,8 +251,7 @@ impl ValueReader {
             });
         }
         for region in find_word_regions(normal, &changed) {
-            let lines = find_lines(normal.get(region).unwrap_or_default());
-            lines.for_each(|line| push_parts(digester, found, line, side));
+            push_parts(digester, found, normal.get(region).unwrap_or_default(), side);
         }
         for region in find_run_regions(normal, &changed) {
             let region = normal.get(region).unwrap_or_default();
@@ -263,10 +260,10 @@ impl ValueReader {
     }
 }
 
-/// Adds the numbers and the words of a line.
-fn push_parts(digester: &Digester, found: &mut Vec<ValueKey>, line: &str, side: Side) {
-    find_numbers(line, &mut |number| push(digester, found, number));
-    find_parts(line, &mut |part, value| {
+/// Adds the numbers and the words of a text.
+fn push_parts(digester: &Digester, found: &mut Vec<ValueKey>, text: &str, side: Side) {
+    find_numbers(text, &mut |number| push(digester, found, number));
+    find_parts(text, &mut |part, value| {
         if part == Part::Address || side == Side::Result {
             push(digester, found, value);
         }
@@ -284,36 +281,46 @@ fn push_host(digester: &Digester, found: &mut Vec<ValueKey>, hosts: &mut Vec<Hos
     }
 }
 
-/// Sorts digests, by each third of their bits, since many are soon sorted so, and returns the room that this took.
+/// Sorts digests and returns the room that this took: by their high bits in two halves, since many are soon sorted so, and then those
+/// few that have these in common.
 fn sort(keys: &mut Vec<ValueKey>) -> Vec<ValueKey> {
     const FEW: usize = 2_048;
-    const BITS: u32 = 11;
-    let places = |key: ValueKey| [key, key >> BITS, key >> (2 * BITS)].map(|bits| bits as usize % (1 << BITS));
+    const HALF: u32 = 11;
+    const LOW: u32 = ValueKey::BITS - 2 * HALF;
+    let place = |key: ValueKey, shift: u32| (key >> shift) as usize % (1 << HALF);
     if keys.len() < FEW {
         keys.sort_unstable();
         return Vec::new();
     }
-    let mut starts = [[0_u32; 1 << BITS]; 3];
+    let mut starts = [[0_u32; 1 << HALF]; 2];
     for key in keys.iter() {
-        let [low, middle, high] = places(*key);
-        starts[0][low] += 1;
-        starts[1][middle] += 1;
-        starts[2][high] += 1;
+        starts[0][place(*key, LOW)] += 1;
+        starts[1][place(*key, LOW + HALF)] += 1;
     }
     let mut sorted: Vec<ValueKey> = vec![0; keys.len()];
-    for (pass, starts) in starts.iter_mut().enumerate() {
+    for (starts, shift) in starts.iter_mut().zip([LOW, LOW + HALF]) {
         let mut start = 0;
         for count in &mut *starts {
             start += std::mem::replace(count, start);
         }
         for key in keys.iter() {
-            let next = &mut starts[places(*key)[pass]];
+            let next = &mut starts[place(*key, shift)];
             if let Some(cell) = sorted.get_mut(*next as usize) {
                 *cell = *key;
             }
             *next += 1;
         }
         std::mem::swap(keys, &mut sorted);
+    }
+    let mut rest = keys.as_mut_slice();
+    while let Some(at) = rest.windows(2).position(|pair| pair.first() > pair.last()) {
+        let high = rest.get(at).map(|key| key >> LOW);
+        let is_alike = |key: &&ValueKey| Some(**key >> LOW) == high;
+        let start = at - rest.iter().take(at).rev().take_while(is_alike).count();
+        let end = at + rest.iter().skip(at).take_while(is_alike).count();
+        let (alike, behind) = rest.split_at_mut(end);
+        alike.get_mut(start..).unwrap_or_default().sort_unstable();
+        rest = behind;
     }
     sorted
 }

@@ -40,18 +40,18 @@ pub(super) enum Part {
     Parent,
 }
 
-/// Gives the words of a line and their parts that are values.
-pub(super) fn find_parts(line: &str, found: &mut impl FnMut(Part, &str)) {
-    let bytes = line.as_bytes();
+/// Gives the words of a text and their parts that are values.
+pub(super) fn find_parts(text: &str, found: &mut impl FnMut(Part, &str)) {
+    let bytes = text.as_bytes();
     for span in Spans::at_least(MIN_WORD, bytes, is_of_word) {
         let Range { start, end } = span;
         let length = end - start;
         if length >= MIN_MIXED {
-            read_long_word(line.get(start..end).unwrap_or_default(), found);
+            read_long_word(text.get(start..end).unwrap_or_default(), found);
         }
         let may_be_account = matches!(length, 4..=5) && bytes.get(end - 1).is_some_and(u8::is_ascii_digit);
         if may_be_account && bytes.get(end) == Some(&b' ') {
-            join_groups(line, start, length, &mut |joined| found(Part::Address, joined));
+            join_groups(text, start, length, &mut |joined| found(Part::Address, joined));
         }
     }
 }
@@ -342,18 +342,18 @@ fn read_path(path: &str, give: &mut dyn FnMut(Part, &str)) {
 }
 
 /// Gives what may be an account number that is written in groups, as long as it may be: `de89 3704 0044 …`.
-fn join_groups(line: &str, at: usize, length: usize, found: &mut dyn FnMut(&str)) {
+fn join_groups(text: &str, at: usize, length: usize, found: &mut dyn FnMut(&str)) {
     const GROUP: std::ops::RangeInclusive<usize> = 1..=5;
     const ACCOUNT: std::ops::RangeInclusive<usize> = 12..=34;
-    let first = line.get(at..at + length).unwrap_or_default();
+    let first = text.get(at..at + length).unwrap_or_default();
     let is_start = (4..=5).contains(&length)
         && first.bytes().take(2).all(|byte| byte.is_ascii_alphabetic())
         && first.bytes().skip(2).all(|byte| byte.is_ascii_digit());
-    let rest = line.get(at + length..).and_then(|rest| rest.strip_prefix(' '));
+    let rest = text.get(at + length..).and_then(|rest| rest.strip_prefix(' '));
     let Some(rest) = rest.filter(|_| is_start) else { return };
     let mut joined = first.to_owned();
-    for group in rest.split(' ') {
-        let group = split_bytes(group, |byte| class_of(byte) & WORD == 0).next().unwrap_or_default();
+    for piece in rest.split(' ') {
+        let group = split_bytes(piece, |byte| class_of(byte) & WORD == 0).next().unwrap_or_default();
         let plain = trim_word(group);
         let is_group = GROUP.contains(&plain.len())
             && plain.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -365,7 +365,8 @@ fn join_groups(line: &str, at: usize, length: usize, found: &mut dyn FnMut(&str)
         if ACCOUNT.contains(&joined.len()) {
             found(&joined);
         }
-        if plain.len() < group.len() || plain.len() < 4 {
+        let ends_line = memchr::memchr2(b'\n', b'\r', piece.as_bytes()).is_some();
+        if ends_line || plain.len() < group.len() || plain.len() < 4 {
             break;
         }
     }
