@@ -7,6 +7,7 @@ mod addresses;
 mod changes;
 mod eights;
 mod forms;
+mod hosts;
 mod index;
 mod memory;
 mod numbers;

@@ -25,7 +25,8 @@ pub(super) fn find_numbers(text: &str, found: &mut impl FnMut(&str)) {
     for span in Spans::new(bytes, |byte| byte.is_ascii_digit()) {
         let at = span.start;
         let between = bytes.get(end..at).unwrap_or_default();
-        let is_thousands = between == b"," && span.len() == 3 && groups.last().is_some_and(|group| group.len() <= 3);
+        let is_sign = between == b"," || between == b"'" || between == "\u{2019}".as_bytes();
+        let is_thousands = is_sign && span.len() == 3 && groups.last().is_some_and(|group| group.len() <= 3);
         let is_joined =
             is_thousands || matches!(between, b" " | b"-" | b"." | b"/" | b"(" | b")" | b") " | b" (" | b")-" | b" - ");
         let is_inside_word = at > 0 && bytes.get(at - 1).is_some_and(u8::is_ascii_alphabetic);
@@ -98,6 +99,8 @@ mod tests {
             ("1234567 7654321", "#7654321"),
             ("about 12,345,678 accounts", "#12345678"),
             ("1,000,000", "#1000000"),
+            ("12'345'678", "#12345678"),
+            ("CHF 12\u{2019}345\u{2019}678.50", "#12345678"),
             ("[1234567,7654321]", "#7654321"),
         ] {
             assert!(numbers(line).contains(number), "{line}: {:?}", numbers(line));
@@ -117,6 +120,7 @@ mod tests {
             "10:30:00",
             "3 of 12",
             "1234,5678,9012",
+            "1234'5678'9012",
         ] {
             assert_eq!(numbers(line), BTreeSet::new(), "{line}");
         }

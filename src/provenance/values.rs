@@ -6,11 +6,12 @@
 
 use super::changes::{changes_of, find_run_regions, find_word_regions, is_changed};
 use super::forms::{Decoding, Forms, decode_data, find_base64, find_base64_regions, find_readings, is_base64_line};
+use super::hosts::find_hosts;
 use super::numbers::find_numbers;
 use super::pieces::{find_lines, find_pieces};
 use super::shingles::Shingler;
 use super::siphash::{Digester, Key};
-use super::words::{Part, Spacing, find_hosts, find_parts, find_url, find_whole};
+use super::words::{Part, Spacing, find_parts, find_url, find_whole};
 use crate::wire::view::{self, Leaf, range_of};
 
 /// The digest of a value.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::eights::{any_eight, count, has_byte};
+use super::hosts::{find_ipv6, find_plain_address, find_plain_host};
 use super::rarity::{
     AROUND, BETWEEN, DIGIT, DIVIDER, JOINT, LETTER, MIN_BYTES, MIN_LETTERS, MIN_MIXED, Measure, OTHER, WORD, class_of,
     is_alphabetic, is_common, is_distinctive, is_letter_or_digit, is_of_word,
@@ -46,6 +47,9 @@ pub(super) fn find_parts(text: &str, found: &mut impl FnMut(Part, &str)) {
     for span in Spans::at_least(MIN_WORD, bytes, is_of_word) {
         let Range { start, end } = span;
         let length = end - start;
+        if bytes.get(start) == Some(&b'@') && bytes.get(..start).is_some_and(|before| before.ends_with(b"\"")) {
+            read_quoted_mailbox(text, start, end, found);
+        }
         if length >= MIN_MIXED {
             read_long_word(text.get(start..end).unwrap_or_default(), found);
         }
@@ -53,6 +57,19 @@ pub(super) fn find_parts(text: &str, found: &mut impl FnMut(Part, &str)) {
         if may_be_account && bytes.get(end) == Some(&b' ') {
             join_groups(text, start, length, &mut |joined| found(Part::Address, joined));
         }
+    }
+}
+
+/// Gives a mailbox whose name stands in quotes, without these.
+fn read_quoted_mailbox(text: &str, at: usize, end: usize, found: &mut impl FnMut(Part, &str)) {
+    /// The longest name of a mailbox (RFC 5321), in quotes.
+    const LONGEST: usize = 2 + 2 * 64;
+    let before = text.get(..at).and_then(|text| text.strip_suffix('"')).unwrap_or_default();
+    let near = before.get(before.ceil_char_boundary(before.len().saturating_sub(LONGEST))..).unwrap_or_default();
+    if let Some((_, name)) = near.rsplit_once('"') {
+        let host = text.get(at..text.floor_char_boundary(end.min(at + MAX_WORD))).unwrap_or_default();
+        let mailbox = format!("{}{}", name.replace('\\', ""), host);
+        read_address(trim_word(&mailbox), &mut |part, value| give_value(part, value, found));
     }
 }
 
@@ -90,6 +107,16 @@ fn read_simple_word(word: &str, classes: u8, found: &mut impl FnMut(Part, &str))
     if is_distinctive(word) {
         found(if is_plain_word(word) { Part::Word } else { Part::Address }, &squeeze(word));
     }
+    give_plain_address(word, &mut |part, value| give_value(part, value, found));
+}
+
+/// Gives a word that is a host in another spelling than the usual one.
+#[inline]
+fn give_plain_address(word: &str, give: &mut impl FnMut(Part, &str)) {
+    if let Some(plain) = find_plain_address(word) {
+        give(Part::Address, &plain);
+        give(Part::Address, &format!("//{plain}"));
+    }
 }
 
 /// Reads a word, a long one piece by piece. Pieces overlap, so that what is no longer than that stands whole in one of them.
@@ -106,7 +133,7 @@ fn read_pieces_of_word(word: &str, found: &mut impl FnMut(Part, &str)) {
 
 /// Gives a value if it is one.
 #[inline]
-fn give_value(part: Part, value: &str, found: &mut impl FnMut(Part, &str)) {
+pub(super) fn give_value(part: Part, value: &str, found: &mut impl FnMut(Part, &str)) {
     // With it go those that follow.
     if part == Part::Host {
         return found(part, value);
@@ -163,6 +190,9 @@ fn read_word(word: &str, found: &mut impl FnMut(Part, &str)) {
         true => give(Part::Word, word),
         false => give(Part::Address, word),
     }
+    if has_colon && let Some(address) = find_ipv6(word) {
+        give(Part::Address, &address);
+    }
     for piece in split_bytes(word, |byte| class_of(byte) & BETWEEN != 0).filter(|piece| piece.len() < word.len()) {
         if piece.len() < MIN_BYTES {
             continue;
@@ -171,6 +201,7 @@ fn read_word(word: &str, found: &mut impl FnMut(Part, &str)) {
             true => give(Part::Word, piece),
             false => give(Part::Address, piece),
         }
+        give_plain_address(piece, &mut give);
     }
 }
 
@@ -206,15 +237,9 @@ fn read_url(url: &str, give: &mut dyn FnMut(Part, &str)) {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = host.split(':').next().unwrap_or_default();
     let host = host.strip_prefix("www.").unwrap_or(host);
-    give(Part::Address, host);
-    let mut whole = String::with_capacity("///".len() + host.len() + path.len() + query.len());
-    ["//", host, "/", path, query].into_iter().for_each(|part| whole.push_str(part));
-    let mut give_from = |start: usize, end: usize| give(Part::Address, whole.get(start..end).unwrap_or_default());
-    // A host as short as `x.io` counts where it is the host of a URL.
-    give_from(0, 2 + host.len());
-    give_from(2, whole.len() - query.len());
-    if !query.is_empty() {
-        give_from(2, whole.len());
+    give_host(host, path, query, give);
+    if let Some(plain) = find_plain_host(host) {
+        give_host(&plain, path, query, give);
     }
     let pieces = split_bytes(path, |byte| byte == b'/');
     let of_query = split_bytes(query, |byte| matches!(byte, b'?' | b'&' | b'#' | b'='));
@@ -225,6 +250,20 @@ fn read_url(url: &str, give: &mut dyn FnMut(Part, &str)) {
     let pairs = split_bytes(query, |byte| matches!(byte, b'?' | b'&' | b'#'));
     for value in pairs.filter_map(|pair| pair.split_once('=').map(|(_, value)| value)) {
         give(if is_plain_word(value) { Part::Word } else { Part::Address }, value);
+    }
+}
+
+/// Gives a host, and the URL without its scheme up to the path and up to its end.
+fn give_host(host: &str, path: &str, query: &str, give: &mut dyn FnMut(Part, &str)) {
+    give(Part::Address, host);
+    let mut whole = String::with_capacity("///".len() + host.len() + path.len() + query.len());
+    ["//", host, "/", path, query].into_iter().for_each(|part| whole.push_str(part));
+    let mut give_from = |start: usize, end: usize| give(Part::Address, whole.get(start..end).unwrap_or_default());
+    // A host as short as `x.io` counts where it is the host of a URL.
+    give_from(0, 2 + host.len());
+    give_from(2, whole.len() - query.len());
+    if !query.is_empty() {
+        give_from(2, whole.len());
     }
 }
 
@@ -250,72 +289,8 @@ pub(super) fn find_url(text: &str) -> Option<String> {
     longest
 }
 
-/// Gives the hosts in a line of an argument: those of URLs as browsers find them, whatever stands before an `@` and however many slashes
-/// of either kind there are, and those to which any host belongs.
-pub(super) fn find_hosts(line: &str, found: &mut impl FnMut(Part, &str)) {
-    const SLASHES: [char; 2] = ['/', '\\'];
-    let mut give = |part, value: &str| give_value(part, value, found);
-    let mut is_mailbox = false;
-    for piece in line.split_inclusive(|c| !is_of_host(c)) {
-        let host = piece.trim_end_matches(|c| !is_of_host(c));
-        if !is_mailbox {
-            give_parents(host, &mut give);
-        }
-        is_mailbox = piece.ends_with('@');
-    }
-    let mut rest = line;
-    while let Some(at) = rest.find(SLASHES) {
-        let (before, slashes) = rest.split_at(at);
-        rest = slashes.trim_start_matches(SLASHES);
-        // `c:\\` is no scheme.
-        let scheme = before.strip_suffix(':').map(|before| before.chars().rev().take(2));
-        let is_scheme =
-            scheme.is_some_and(|mut end| end.next().is_some() && end.next().is_some_and(char::is_alphanumeric));
-        if is_scheme || slashes.len() - rest.len() > 1 {
-            read_authority(rest.split(['/', '\\', '?', '#']).next().unwrap_or_default(), &mut give);
-        }
-    }
-}
-
-/// Gives what may be the host of a URL. Behind a blank, which can be a part of the user's name, it counts if it was read in a URL.
-fn read_authority(authority: &str, give: &mut dyn FnMut(Part, &str)) {
-    let mut has_blank = false;
-    for piece in authority.split('@') {
-        let host = piece.find(|c| !is_of_host(c)).map_or(Some(piece), |end| piece.get(..end)).unwrap_or_default();
-        let host = host.strip_prefix("www.").unwrap_or(host);
-        if host.contains('.') {
-            if !has_blank {
-                give(Part::Address, host);
-            }
-            give(Part::Address, &format!("//{host}"));
-            give_parents(host, give);
-        }
-        has_blank |= piece.contains(' ');
-    }
-}
-
-/// Whether the character may stand in the name of a host.
-fn is_of_host(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '.' | '-' | '_')
-}
-
-/// Gives a host and those to which it belongs, without the last part alone: of `a.evil.com`, `//evil.com`.
-fn give_parents(host: &str, give: &mut dyn FnMut(Part, &str)) {
-    /// Nobody has deeper ones that matter.
-    const MOST: usize = 6;
-    let parts = host.bytes().filter(|byte| *byte == b'.').count();
-    if parts < 2 {
-        return;
-    }
-    give(Part::Host, &format!("//{}", trim_word(host)));
-    let dots = host.match_indices('.').map(|(dot, _)| dot);
-    for dot in dots.take(parts - 1).skip((parts - 1).saturating_sub(MOST)) {
-        give(Part::Parent, &format!("//{}", host.get(dot + 1..).unwrap_or_default()));
-    }
-}
-
 /// Gives a path, its name and its folders.
-fn read_path(path: &str, give: &mut dyn FnMut(Part, &str)) {
+fn read_path(path: &str, mut give: &mut dyn FnMut(Part, &str)) {
     let path = if has_byte(path, b'\\') { Cow::Owned(path.replace('\\', "/")) } else { Cow::Borrowed(path) };
     let path = path.trim_end_matches('/');
     let path = path.strip_prefix("./").unwrap_or(path);
@@ -327,14 +302,19 @@ fn read_path(path: &str, give: &mut dyn FnMut(Part, &str)) {
         let host = rest.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or_default();
         let host = host.rsplit('@').next().and_then(|host| host.split(':').next()).unwrap_or_default();
         let host = host.strip_prefix("www.").unwrap_or(host);
-        give(Part::Address, host);
-        give(Part::Address, &format!("//{host}"));
+        let plain = find_plain_host(host);
+        for host in [Some(host), plain.as_deref()].into_iter().flatten() {
+            give(Part::Address, host);
+            give(Part::Address, &format!("//{host}"));
+        }
     }
     // Without a scheme, it may be an address as well.
     if let Some((host, _)) = path.split_once('/')
         && host.contains('.')
     {
-        give(Part::Address, host.strip_prefix("www.").unwrap_or(host));
+        let host = host.strip_prefix("www.").unwrap_or(host);
+        give(Part::Address, host);
+        give_plain_address(host, &mut give);
     }
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     give(if has_byte(name, b'.') { Part::Address } else { Part::Folder }, name);
@@ -374,7 +354,7 @@ fn join_groups(text: &str, at: usize, length: usize, found: &mut dyn FnMut(&str)
 
 /// A word without what ends a sentence or opens a clause.
 #[inline]
-fn trim_word(word: &str) -> &str {
+pub(super) fn trim_word(word: &str) -> &str {
     trim_bytes(word, |byte| class_of(byte) & AROUND != 0)
 }
 

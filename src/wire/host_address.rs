@@ -44,11 +44,11 @@ fn read_number(text: &str) -> Option<u32> {
     }
 }
 
-fn write_ipv4(address: u32) -> String {
+pub(crate) fn write_ipv4(address: u32) -> String {
     address.to_be_bytes().map(|part| part.to_string()).join(".")
 }
 
-fn read_ipv6(text: &str) -> Option<[u16; 8]> {
+pub(crate) fn read_ipv6(text: &str) -> Option<[u16; 8]> {
     let read = |part: &str| part.split(':').filter(|_| !part.is_empty()).map(read_groups).collect::<Option<Vec<_>>>();
     let (head, tail) = match text.split_once("::") {
         Some((head, tail)) => (read(head)?.concat(), read(tail)?.concat()),
@@ -71,7 +71,7 @@ fn read_groups(text: &str) -> Option<Vec<u16>> {
 }
 
 /// Writes the first of the longest runs of zeros as `::` (RFC 5952).
-fn write_ipv6(groups: [u16; 8]) -> String {
+pub(crate) fn write_ipv6(groups: [u16; 8]) -> String {
     let run = |at: usize| groups.iter().skip(at).take_while(|group| **group == 0).count();
     let longest = (0..8).rev().max_by_key(|at| run(*at)).filter(|at| run(*at) > 1);
     let write = |groups: &[u16]| groups.iter().map(|group| format!("{group:x}")).collect::<Vec<_>>().join(":");

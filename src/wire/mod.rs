@@ -5,7 +5,7 @@ pub mod canonical;
 pub mod fault;
 pub mod fold;
 pub mod frame;
-mod host_address;
+pub(crate) mod host_address;
 pub mod http;
 pub mod id;
 pub(crate) mod kept_text;
