@@ -4,6 +4,7 @@ use std::mem;
 use std::ops::Range;
 
 use super::skim::{Skim, Skimmer};
+use crate::block_bits::{BLOCK, find_bits};
 use crate::limits::{KEEP_BUFFER, READ_CHUNK};
 
 /// The next thing in the stream.
@@ -64,7 +65,7 @@ impl Framer {
     /// Returns the next frame, if the bytes so far hold a whole one.
     #[must_use = "a frame that is not handled is lost"]
     pub fn next_frame(&mut self) -> Option<Frame> {
-        let Some(newline) = memchr::memchr(b'\n', &self.buffer[self.searched..self.end]) else {
+        let Some(newline) = find_newline(&self.buffer[self.searched..self.end]) else {
             if self.end - self.start > self.max_line || self.skipping.is_some() {
                 self.skip_to(self.end);
             }
@@ -109,6 +110,22 @@ impl Framer {
     fn take_skim(&mut self) -> Skim {
         mem::take(&mut self.skipping).map(Skimmer::finish).unwrap_or_default()
     }
+}
+
+/// Returns where the first newline is. Most lines are short, and end in the first of these blocks.
+fn find_newline(bytes: &[u8]) -> Option<usize> {
+    const NEAR: usize = 4;
+    let mut passed = 0;
+    while passed < NEAR * BLOCK
+        && let Some(block) = bytes.get(passed..).and_then(|rest| rest.first_chunk::<BLOCK>())
+    {
+        let newlines = find_bits(|at| block[at] == b'\n');
+        if newlines != 0 {
+            return Some(passed + newlines.trailing_zeros() as usize);
+        }
+        passed += BLOCK;
+    }
+    Some(passed + memchr::memchr(b'\n', bytes.get(passed..)?)?)
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@
 mod envelope;
 mod level;
 mod members;
+mod plain;
 mod scalar;
 mod string;
-mod usual;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
@@ -24,7 +24,6 @@ use level::{KeyPlace, Level, LevelKind};
 use members::CALL_MEMBER_KEYS;
 pub use members::{CallMembers, KeyMarks};
 use string::Spelling;
-use usual::{USUAL_CONTENT, Usual};
 
 /// In which objects of a line duplicate keys and NULs are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +56,7 @@ pub struct Reader {
     arena: String,
     /// Whether one of them holds a lone surrogate, which some parsers replace and others leave out.
     has_lone_surrogate: bool,
+    marks: plain::Marks,
 }
 
 impl Reader {
@@ -66,6 +66,9 @@ impl Reader {
     /// With the first thing that is wrong with it.
     pub fn read_line<'l>(&mut self, line: &'l [u8], depth: StrictDepth) -> Result<Envelope<'l>, Fault> {
         let text = std::str::from_utf8(trim_line_end(line)).map_err(|error| Fault::Utf8(error.valid_up_to()))?;
+        if let Some(envelope) = plain::read_plain(text, depth, &mut self.marks) {
+            return Ok(envelope);
+        }
         self.start_scan(text, depth, Outermost::Message).scan_message().map_err(|fault| *fault)
     }
 
@@ -103,8 +106,10 @@ impl Reader {
 
 /// Returns a line without its `\n` or `\r\n`.
 pub fn trim_line_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
+    match line {
+        [line @ .., b'\r', b'\n'] | [line @ .., b'\n' | b'\r'] => line,
+        _ => line,
+    }
 }
 
 /// What the outermost object is.
@@ -197,21 +202,12 @@ impl<'l> Scan<'_, 'l> {
         let (mut level, mut depth) = (Level::OUTSIDE, 0);
         let (mut at, mut byte) = (at, self.byte(at));
         loop {
-            let is_member = depth == 1 && level.kind == LevelKind::Object;
-            let usual = if is_member { self.find_usual_member(at) } else { None };
-            let mut is_whole = false;
-            if let Some(Usual { place, key, length }) = usual {
-                is_whole = length > key;
-                let (start, first) = if is_whole { (at + key, b'"') } else { self.skip_blanks(at + key) };
-                self.member = (place, start);
-                (at, byte) = (if is_whole { at + length } else { start }, first);
-            } else if level.kind == LevelKind::Object {
+            if level.kind == LevelKind::Object {
                 (at, byte) = self.scan_key(at, byte, depth, &mut level)?;
             }
             match byte {
-                _ if is_whole => {}
                 // Nearly all values are strings and containers.
-                _ if byte == b'"' => at = self.scan_string(at)? + 1,
+                b'"' => at = self.scan_string(at)? + 1,
                 b'{' | b'[' => {
                     if depth == MAX_DEPTH {
                         return Err(Fault::Depth.into());
@@ -226,17 +222,7 @@ impl<'l> Scan<'_, 'l> {
                         // There are fewer keys than a key's place can tell.
                         level = Level { kind, keys: self.reader.keys.len() as u32, lengths: 0 };
                         depth += 1;
-                        if depth != 2 || kind == LevelKind::Array || !self.is_usual_content(at) {
-                            continue;
-                        }
-                        for kind in [LevelKind::Array, LevelKind::Object] {
-                            if let Some(outer) = self.reader.levels.get_mut(depth) {
-                                *outer = level;
-                            }
-                            (level, depth) = (Level { kind, ..level }, depth + 1);
-                        }
-                        self.inner_keys.add(b"content");
-                        at = self.scan_string(at + USUAL_CONTENT.len() - 1)?;
+                        continue;
                     }
                     at += 1;
                 }
@@ -278,17 +264,6 @@ impl<'l> Scan<'_, 'l> {
             return Err(self.unexpected(at));
         }
         let start = at + 1;
-        if depth == 2
-            && self.member.0 == PARAMS
-            && let Some((place, length)) = self.find_usual_param(start)
-        {
-            if depth <= self.depth.0 {
-                self.remember_key(start, start + length, Spelling::Plain, level)?;
-            }
-            let (at, byte) = self.skip_blanks(start + length + 2);
-            self.inner = (place, at);
-            return Ok((at, byte));
-        }
         let (end, spelling) = match self.short_string_end(start) {
             Some(end) => (end, Spelling::Plain),
             None => self.scan_other_string(start)?,
