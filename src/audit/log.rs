@@ -15,7 +15,7 @@ use super::notice::{LogNotice, describe_unwritable, describe_unwritable_journal}
 use super::paths::LogPaths;
 use super::policies::{PolicyText, UnnamedTexts};
 use super::writer::Writer;
-use crate::limits::{LOG_WAIT, MAX_LOG_QUEUE};
+use crate::limits::{LOG_WAIT, MAX_LOG_QUEUE, MAX_SPENT_RECORDS};
 use crate::policy::ServerName;
 use crate::record::{LogEntry, SessionName};
 
@@ -50,6 +50,8 @@ pub(super) struct LogShared {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub(super) entries: Vec<LogEntry>,
+    /// What was written of them.
+    spent: Vec<LogEntry>,
     pub(super) weight: usize,
     /// The number of records that are neither in the log nor given up.
     unwritten: u64,
@@ -141,14 +143,14 @@ impl AuditLog {
         lock_ignoring_poison(&self.0.texts).add(text);
     }
 
-    /// Queues the entries, and leaves `entries` empty. The caller must not hold a lock that the function `unanswered`
-    /// takes.
+    /// Queues the entries, and leaves `entries` empty. Returns earlier ones that are written by now: their memory can be used again.
+    /// The caller must not hold a lock that the function `unanswered` takes.
     ///
     /// If the queue is full, this waits while the writer makes progress, and at most [`LOG_WAIT`] without progress;
     /// then the entries are dropped and counted.
-    pub fn push(&self, entries: &mut Vec<LogEntry>) {
+    pub fn push(&self, entries: &mut Vec<LogEntry>) -> Vec<LogEntry> {
         if entries.is_empty() {
-            return;
+            return Vec::new();
         }
         self.begin();
         let weight: usize = entries.iter().map(LogEntry::weight).sum();
@@ -156,17 +158,20 @@ impl AuditLog {
         let mut queue = shared.wait_for_space(shared.lock_queue(), weight);
         if queue.is_full_for(weight) {
             queue.lost += entries.len() as u64;
-            return entries.clear();
+            entries.clear();
+            return Vec::new();
         }
         let before = queue.weight;
         queue.weight += weight;
         queue.unwritten += entries.len() as u64;
         queue.entries.append(entries);
         let is_news = before == 0 || (before < WAKE && queue.weight >= WAKE);
+        let spent = std::mem::take(&mut queue.spent);
         drop(queue);
         if is_news {
             shared.wake.notify_one();
         }
+        spent
     }
 
     /// Returns why the log cannot be written now, and what to do; `None` if it can.
@@ -256,12 +261,18 @@ impl LogShared {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Records the writer's progress: `records` entries are written, or counted as lost.
-    pub(super) fn record_done(&self, records: usize) {
+    /// Records the writer's progress: these entries are written, or counted as lost. It leaves none.
+    pub(super) fn record_done(&self, entries: &mut Vec<LogEntry>) {
+        let records = entries.len() as u64;
+        entries.iter_mut().for_each(LogEntry::empty);
         let mut queue = self.lock_queue();
-        queue.unwritten = queue.unwritten.saturating_sub(records as u64);
+        queue.unwritten = queue.unwritten.saturating_sub(records);
         queue.progress += 1;
+        if queue.spent.len() < MAX_SPENT_RECORDS {
+            queue.spent.append(entries);
+        }
         drop(queue);
+        entries.clear();
         self.progress.notify_all();
     }
 

@@ -154,9 +154,7 @@ impl Writer {
             }
             self.sync_at.get_or_insert_with(|| Instant::now() + LOG_SYNC);
         }
-        let records = self.taken.len();
-        self.taken.clear();
-        self.shared.record_done(records);
+        self.shared.record_done(&mut self.taken);
     }
 
     fn append_taken(&mut self, written: &mut usize) -> io::Result<()> {
@@ -174,7 +172,7 @@ impl Writer {
         self.appender.append(&self.taken, |done| {
             *written += done.len();
             lock_ignoring_poison(&shared.journal).forget_recorded(done);
-            shared.record_done(0);
+            shared.record_done(&mut Vec::new());
         })
     }
 

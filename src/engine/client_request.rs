@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::action::Payload;
+use super::Engine;
+use super::action::{Payload, Turn};
+use super::open_requests::{OpenRequest, RequestKind};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
-use crate::wire::message::CallParams;
-use crate::wire::strict::CallMembers;
+use crate::wire::message::{Answer, CallParams};
+use crate::wire::strict::{CallMembers, KeyMarks};
 
 /// A request of the client, as it is handled.
 pub(super) struct ClientRequest<'l> {
@@ -48,6 +50,23 @@ impl<'l> ClientRequest<'l> {
         match self.received {
             Received::Now => Payload::Received,
             Received::Before(_) => Payload::Kept([self.line.trim_ascii_end(), b"\n"].concat()),
+        }
+    }
+}
+
+impl Engine {
+    /// Handles the client's answer to a request of the server.
+    pub(super) fn handle_client_response(&mut self, id: &str, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) {
+        match self.server_requests.take_answered(key).filter(|_| self.ended.is_none()) {
+            None => turn.push_note(format!("dropped an answer from the client that matches no open request (id {id})")),
+            Some(OpenRequest { kind: RequestKind::Cancelled, .. }) => {
+                turn.push_note(format!("dropped the client's late answer to cancelled request {id}"));
+            }
+            Some(OpenRequest { kind: RequestKind::Call(request), .. }) => {
+                self.handle_call_answer(request, (answer, KeyMarks::ANY), turn);
+                turn.forward_to_server();
+            }
+            Some(_) => turn.forward_to_server(),
         }
     }
 }

@@ -28,6 +28,12 @@ pub(super) enum ListReason {
 }
 
 impl Engine {
+    /// Says what an answer has shown of the server.
+    pub(super) fn finish_answer(&mut self, turn: &mut Turn<'_>) {
+        self.announce_drift(turn);
+        self.resources.describe_dropped().into_iter().for_each(|note| turn.push_note(note.to_owned()));
+    }
+
     /// Says which listed items differ from the lock, each once.
     pub(super) fn announce_drift(&mut self, turn: &mut Turn<'_>) {
         if let Some((items, counts)) = self.tools.lock.describe_unsaid() {

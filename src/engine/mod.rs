@@ -67,7 +67,7 @@ use limits::Store;
 use line_errors::{describe_admit_error, describe_fault, describe_oversize, describe_server_end};
 use list_filter::{ListKind, ListPart};
 use list_listeners::Listeners;
-use open_requests::{OpenRequest, OpenRequests, RequestKind};
+use open_requests::{OpenRequests, RequestKind};
 use preparations::{Preparation, Preparations};
 use recorder::Recorder;
 use resource_index::ResourceIndex;
@@ -88,7 +88,7 @@ use crate::wire::message::{self, Answer, Message};
 use crate::wire::method::{self, MethodKind};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::{Shape, Skim, skim_line};
-use crate::wire::strict::{KeyMarks, Reader, StrictDepth};
+use crate::wire::strict::{Envelope, KeyMarks, Reader, StrictDepth};
 
 /// One session: the policy in force, and the open requests of each direction.
 #[derive(Debug)]
@@ -196,7 +196,11 @@ impl Engine {
     }
 
     fn read_client_line(&mut self, line: &[u8], turn: &mut Turn<'_>) {
-        if let Err(fault) = self.handle_client_message(line, turn) {
+        let read = self.reader.read_line(line, StrictDepth::EVERYTHING);
+        if read.as_ref().is_ok_and(|envelope| self.forward_plain_line(envelope, turn)) {
+            return;
+        }
+        if let Err(fault) = read.and_then(|envelope| self.handle_client_message(&envelope, line, turn)) {
             let code = if fault.is_parse_error() { ErrorCode::Parse } else { ErrorCode::InvalidRequest };
             let (skim, why) = (skim_line(line), describe_fault("message", &fault));
             self.refuse_client_line(&skim, message::find_traceparent(line), &why, turn);
@@ -204,9 +208,13 @@ impl Engine {
         }
     }
 
-    fn handle_client_message(&mut self, line: &[u8], turn: &mut Turn<'_>) -> Result<(), Fault> {
-        let envelope = self.reader.read_line(line, StrictDepth::EVERYTHING)?;
-        match Message::from_envelope(&envelope)? {
+    fn handle_client_message(
+        &mut self,
+        envelope: &Envelope<'_>,
+        line: &[u8],
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault> {
+        match Message::from_envelope(envelope)? {
             Message::Request { id, key, method, params } => {
                 let (call, received) = (envelope.call, Received::Now);
                 let request = ClientRequest { id, key, method: &method, params, call, line, received };
@@ -245,6 +253,9 @@ impl Engine {
 
     fn read_server_line<'l>(&mut self, line: &'l [u8], turn: &mut Turn<'l>) {
         let envelope = self.read_envelope(line);
+        if envelope.as_ref().is_ok_and(|envelope| self.pass_plain_answer(envelope, turn)) {
+            return;
+        }
         if let Some(message) = envelope.as_ref().ok().and_then(|envelope| self.leave_out_members(envelope, turn)) {
             return self.read_server_line(&message, &mut turn.for_message(message.trim_ascii_end()));
         }
@@ -382,20 +393,6 @@ impl Engine {
         turn.forward_to_server();
     }
 
-    fn handle_client_response(&mut self, id: &str, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) {
-        match self.server_requests.take_answered(key).filter(|_| self.ended.is_none()) {
-            None => turn.push_note(format!("dropped an answer from the client that matches no open request (id {id})")),
-            Some(OpenRequest { kind: RequestKind::Cancelled, .. }) => {
-                turn.push_note(format!("dropped the client's late answer to cancelled request {id}"));
-            }
-            Some(OpenRequest { kind: RequestKind::Call(request), .. }) => {
-                self.handle_call_answer(request, (answer, KeyMarks::ANY), turn);
-                turn.forward_to_server();
-            }
-            Some(_) => turn.forward_to_server(),
-        }
-    }
-
     fn handle_server_notification(&mut self, line: &[u8], method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
         match method {
             _ if method::method_kind(method) == Some(MethodKind::Request) => {
@@ -495,8 +492,7 @@ impl Engine {
                 Ok(self.treat_other_answer(&open.id, (line, answer), turn))
             }
         };
-        self.announce_drift(turn);
-        self.resources.describe_dropped().into_iter().for_each(|note| turn.push_note(note.to_owned()));
+        self.finish_answer(turn);
         if let Some(why) = refused {
             turn.push_note(why.clone());
             return self.send_error(Some(&open.id), ErrorCode::Refused, &why, turn);

@@ -1,6 +1,7 @@
 //! The requests of one direction that wait for their answer.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 
 use super::Engine;
 use super::call_gate::CountedCall;
@@ -193,6 +194,25 @@ impl OpenRequests {
             self.cancelled.retain(|cancelled| cancelled != key);
         }
         Some(open)
+    }
+
+    /// Removes a call of which nothing is counted, filtered or changed, and whose answer is a result. Returns its record.
+    pub(super) fn take_plain_answered(&mut self, key: &IdKey) -> Option<Option<Draft>> {
+        let Entry::Occupied(open) = self.by_id.entry(key.clone()) else { return None };
+        match &open.get().kind {
+            RequestKind::Call(PendingCall {
+                counted: None,
+                lists: None,
+                results: None,
+                shape: AnswerShape::Result,
+                ..
+            }) => {}
+            _ => return None,
+        }
+        let open = open.remove();
+        self.bytes -= open.weight();
+        self.answered += 1;
+        Some(open.kind.into_draft())
     }
 
     /// Removes and returns the request that a response answers, unless it was cancelled.

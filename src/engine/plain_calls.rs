@@ -2,16 +2,22 @@
 //! judged once, until the policy or the server's list is another one. What is done for every call that goes on belongs into
 //! `forward_call`, which these take as well.
 
+use std::borrow::Cow;
+
 use super::Engine;
-use super::action::Turn;
+use super::action::{Payload, Turn};
 use super::client_request::ClientRequest;
 use super::id_map::IdMap;
 use super::open_requests::PendingCall;
+use super::recorder::outcome_of_answer;
 use super::refusal::SubjectKind;
 use crate::limits::{MAX_PLAIN_CALLS, MAX_PLAIN_NAME};
 use crate::policy::{Policy, ToolRef};
 use crate::record::Draft;
-use crate::wire::message::{AnswerShape, CallParams};
+use crate::wire::id::IdKey;
+use crate::wire::message::{Answer, AnswerShape, CallParams, TOOLS_CALL_JSON, VERSION_JSON, read_name};
+use crate::wire::method::TOOLS_CALL;
+use crate::wire::strict::Envelope;
 
 /// The tools of which every plain call passes.
 #[derive(Debug, Default)]
@@ -41,23 +47,80 @@ fn is_plain(call: &CallParams<'_>) -> bool {
     call.answer_shape() == AnswerShape::Result && !call.has_input() && call.traceparent().is_none()
 }
 
+fn plain_pending(draft: Option<Draft>) -> PendingCall {
+    PendingCall { counted: None, draft, shape: AnswerShape::Result, lists: None, results: None }
+}
+
 impl Engine {
-    /// Forwards a plain call of a tool that is known to pass. Returns the request if it has to be judged.
-    pub(super) fn forward_plain_call<'l>(
-        &mut self,
-        request: ClientRequest<'l>,
-        call: &CallParams<'l>,
-        turn: &mut Turn<'_>,
-    ) -> Option<ClientRequest<'l>> {
-        let Some(record) = self.tools.plain_calls.passing.get(&*call.name).filter(|_| is_plain(call)) else {
-            return Some(request);
+    /// Forwards a plain call of a tool that is known to pass, as nearly all are written. Returns whether it was one: if not, nothing is
+    /// done, and it is read and judged like all other messages.
+    pub(super) fn forward_plain_line(&mut self, envelope: &Envelope<'_>, turn: &mut Turn<'_>) -> bool {
+        let Envelope { jsonrpc: Some(VERSION_JSON), id: Some(id), method: Some(TOOLS_CALL_JSON), call, .. } = *envelope
+        else {
+            return false;
         };
+        let is_alone = envelope.result.is_none() && envelope.error.is_none() && call.is_whole && call.meta.is_none();
         let arguments = call.arguments.unwrap_or("{}");
-        let draft = record.as_ref().and_then(|record| self.recorder.draft_again(record, arguments, turn));
-        let pending = PendingCall { counted: None, draft, shape: AnswerShape::Result, lists: None, results: None };
-        let payload = request.payload();
-        self.forward_call(request.id, request.key, (SubjectKind::Tool, &call.name), payload, pending, turn);
-        None
+        if !is_alone || !arguments.starts_with('{') || self.ended.is_some() {
+            return false;
+        }
+        let (Ok(key), Ok(Cow::Borrowed(name))) = (IdKey::parse_text(id), read_name(call.name.unwrap_or_default()))
+        else {
+            return false;
+        };
+        if self.client_requests.check_capacity(&key).is_err() {
+            return false;
+        }
+        let Some(draft) = self.draft_known(name, arguments, turn) else { return false };
+        self.approvals.observe_request(TOOLS_CALL);
+        self.note_source(&key, (SubjectKind::Tool, TOOLS_CALL, name), arguments, turn.now);
+        self.forward_call(id, key, (SubjectKind::Tool, name), Payload::Received, plain_pending(draft), turn);
+        true
+    }
+
+    /// Forwards a plain call of a tool that is known to pass. Returns whether it was one.
+    pub(super) fn forward_plain_call(
+        &mut self,
+        request: &ClientRequest<'_>,
+        call: &CallParams<'_>,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        if !is_plain(call) {
+            return false;
+        }
+        let Some(draft) = self.draft_known(&call.name, call.arguments.unwrap_or("{}"), turn) else { return false };
+        let (about, payload) = ((SubjectKind::Tool, &*call.name), request.payload());
+        self.forward_call(request.id, request.key.clone(), about, payload, plain_pending(draft), turn);
+        true
+    }
+
+    /// Drafts the record of a call if its tool is known to pass; there is none if no log is kept.
+    fn draft_known(&mut self, tool: &str, arguments: &str, turn: &Turn<'_>) -> Option<Option<Draft>> {
+        let record = self.tools.plain_calls.passing.get_mut(tool)?;
+        Some(record.as_mut().map(|record| self.recorder.draft_again(record, arguments, turn)))
+    }
+
+    /// Passes on the answer to a call whose result nothing is done with, as nearly all are. Returns whether it was one: if not, nothing is
+    /// done.
+    pub(super) fn pass_plain_answer(&mut self, envelope: &Envelope<'_>, turn: &mut Turn<'_>) -> bool {
+        let Envelope { jsonrpc: Some(VERSION_JSON), id: Some(id), result: Some(result), inner_keys, .. } = *envelope
+        else {
+            return false;
+        };
+        let is_alone = envelope.error.is_none() && envelope.method.is_none() && !envelope.has_strange_members();
+        if !is_alone || result == "null" || inner_keys.may_have("inputRequests") || !self.notified.is_empty() {
+            return false;
+        }
+        // The wrapper's own requests have ids that are texts.
+        let Ok(key @ IdKey::Number(_)) = IdKey::parse_text(id) else { return false };
+        let Some(draft) = self.client_requests.take_plain_answered(&key) else { return false };
+        self.sources.begin_answer();
+        let answer = Answer::Result(result);
+        turn.record_outcome(draft, outcome_of_answer(answer, inner_keys));
+        self.finish_answer(turn);
+        self.remember_result(&key, None, answer, turn);
+        turn.forward_to_client();
+        true
     }
 
     /// Remembers that a tool passes, if only the tool decides about a call like this one, which is `pending`.
@@ -74,5 +137,81 @@ impl Engine {
             let record = pending.draft.as_ref().map(Draft::without_arguments);
             self.tools.plain_calls.add(tool.name, record);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::action::{Action, Now};
+    use super::super::limits::Memory;
+    use super::*;
+    use crate::policy::{self, Format, Server, ServerName, Source};
+    use crate::record::{ArgumentRecorder, ArgumentsLogged, DigestKey, Required};
+
+    fn new_engine(keyed: &ArgumentRecorder) -> Engine {
+        let text = r#"{"version":"1","default":"allow","hide":["hidden"],"tools":{"a":{},"b":{"limits":[{"window":"minute","max":3}]}}}"#;
+        let server = Server::by_name(&ServerName::parse("stub").unwrap());
+        let policy = policy::load_policy(&Source::new("p.json", Format::Json, text), &server).policy.unwrap();
+        Engine::new(Arc::new(policy), Box::new(Memory::default())).with_recording(keyed.clone(), Required::No)
+    }
+
+    /// A version with an escape keeps a line from the short way, and changes nothing else.
+    #[test]
+    fn plain_lines_are_handled_like_all_others() {
+        let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
+        let mut state = 1_u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let (mut records, mut forwarded) = (0, 0);
+        for _ in 0..300 {
+            let (mut plain, mut other) = (new_engine(&keyed), new_engine(&keyed));
+            for step in 0..60 {
+                let id = ["1", "2", "3", "\"1\"", "\"x\"", "1.0", "4"][random(7)];
+                let name = ["\"a\"", "\"a\"", "\"b\"", "\"c\"", "\"hidden\"", "\"A\"", "\"\\u0061\"", "1"][random(8)];
+                let arguments = ["{}", "{\"k\":1}", "null", "[]", "{\"k\":\"v\",\"l\":[]}"][random(5)];
+                let result = [
+                    "{\"content\":[]}",
+                    "{\"content\":[],\"isError\":true}",
+                    "{\"inputRequests\":{\"q\":{\"method\":\"elicitation/create\",\"params\":{}}}}",
+                    "null",
+                    "1",
+                ][random(5)];
+                let is_client = random(2) == 0;
+                let rest = match (is_client, random(8)) {
+                    (true, 0) => format!("\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{id}}}"),
+                    (true, 1) => format!(
+                        "\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":{name},\"arguments\":{arguments},\"_meta\":{{\"progressToken\":1}}}}"
+                    ),
+                    (true, 2) => {
+                        format!("\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":{name},\"task\":{{}}}}")
+                    }
+                    (true, _) => format!(
+                        "\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":{name},\"arguments\":{arguments}}}"
+                    ),
+                    (false, 0) => format!("\"id\":{id},\"error\":{{\"code\":1,\"message\":\"\"}}"),
+                    (false, 1) => format!("\"id\":{id},\"result\":{result},\"x\":1"),
+                    (false, _) => format!("\"id\":{id},\"result\":{result}"),
+                };
+                let now = Now { session: Duration::from_millis(step), unix: Duration::from_secs(step) };
+                let [mut one, mut two] = [Vec::new(), Vec::new()];
+                for (engine, actions, version) in [(&mut plain, &mut one, "2.0"), (&mut other, &mut two, "2\\u002e0")] {
+                    let line = format!("{{\"jsonrpc\":\"{version}\",{rest}}}\n");
+                    match is_client {
+                        true => engine.handle_client_line(line.as_bytes(), now, actions),
+                        false => engine.handle_server_line(line.as_bytes(), now, actions),
+                    }
+                }
+                assert_eq!(one, two, "{rest}");
+                records += one.iter().filter(|action| matches!(action, Action::Record(_))).count();
+                forwarded += one.iter().filter(|action| matches!(action, Action::ToServer(_))).count();
+                assert_eq!(plain.answered_if_crowded(), other.answered_if_crowded());
+            }
+        }
+        assert!(records > 1_000 && forwarded > 2_000, "{records} {forwarded}");
     }
 }

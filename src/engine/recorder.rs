@@ -6,9 +6,11 @@ use memchr::memmem::Finder;
 
 use super::Engine;
 use super::action::{Action, Now, Turn};
+use crate::limits::MAX_SPENT_RECORDS;
 use crate::policy::{Decision, Effect};
 use crate::record::{
-    ArgumentRecorder, Client, Digest, Direction, Draft, Facts, Moment, Outcome, PROTOCOL_RULE, RELOAD_RULE, Under,
+    ArgumentRecorder, Client, Digest, Direction, Draft, Facts, LogEntry, Moment, Outcome, PROTOCOL_RULE, RELOAD_RULE,
+    Under,
 };
 use crate::wire::message::Answer;
 use crate::wire::strict::KeyMarks;
@@ -21,6 +23,8 @@ pub(super) struct Recorder {
     decided: u64,
     /// What is in force.
     under: Arc<Under>,
+    /// Records that are written. Their memory is used again.
+    spent: Vec<LogEntry>,
 }
 
 impl Recorder {
@@ -55,11 +59,10 @@ impl Recorder {
     }
 
     /// Records a call again as it is recorded with other arguments.
-    pub(super) fn draft_again(&mut self, before: &Draft, arguments: &str, turn: &Turn<'_>) -> Option<Draft> {
-        let keyed = self.keyed.as_ref()?;
+    pub(super) fn draft_again(&mut self, before: &mut Draft, arguments: &str, turn: &Turn<'_>) -> Draft {
         self.decided += 1;
         let made = Moment { number: self.decided, unix: turn.now.unix, session: turn.now.session };
-        Some(before.again(arguments, self.client.as_ref(), keyed, (made, Arc::clone(&self.under))))
+        before.again(arguments, self.client.as_ref(), (made, &self.under), self.spent.pop())
     }
 
     /// Drafts the record of a person's answer to the question about a call that was answered before.
@@ -95,6 +98,14 @@ impl Engine {
     /// Whether something was decided that is recorded, now or when it is answered.
     pub fn has_decided(&self) -> bool {
         self.recorder.decided > 0
+    }
+
+    /// Takes records that were written, whose memory is used again for others.
+    pub fn reuse_records(&mut self, spent: &mut Vec<LogEntry>) {
+        if self.recorder.spent.len() < MAX_SPENT_RECORDS {
+            self.recorder.spent.append(spent);
+        }
+        spent.clear();
     }
 
     /// Names the policy in force in the records, by the digest of its text. Call this with [`Engine::with_recording`].

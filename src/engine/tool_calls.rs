@@ -29,7 +29,7 @@ impl Engine {
         let call = request.read_call()?;
         self.recorder.record_client(|| call.client_info());
         self.note_call_source(&request, &call, turn);
-        if let Some(request) = self.forward_plain_call(request, &call, turn) {
+        if !self.forward_plain_call(&request, &call, turn) {
             self.handle_read_call(request, call, &Preparation::default(), turn);
         }
         Ok(())

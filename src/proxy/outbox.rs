@@ -44,6 +44,8 @@ pub(super) struct Outbox {
     strays: Vec<Range<usize>>,
     notes: Vec<Note>,
     entries: Vec<LogEntry>,
+    /// Earlier ones, which are written. Their memory is used again.
+    spent: Vec<LogEntry>,
     events: Vec<ApprovalEvent>,
 }
 
@@ -66,8 +68,16 @@ pub(super) struct ReceivedLine<'a> {
 impl Outbox {
     pub(super) fn new(session: Arc<SharedSession>, route: ServerRoute) -> Self {
         let (actions, writes, strays) = (Vec::new(), Vec::new(), Vec::new());
-        let (notes, entries, events) = (Vec::new(), Vec::new(), Vec::new());
-        Self { session, route, actions, writes, strays, notes, entries, events }
+        let (notes, entries, spent, events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { session, route, actions, writes, strays, notes, entries, spent, events }
+    }
+
+    /// Begins with lines that came together: the engine makes their records in the place of those that are written.
+    pub(super) fn begin_lines(&mut self, engine: &mut Engine) {
+        engine.begin_lines();
+        if !self.spent.is_empty() {
+            engine.reuse_records(&mut self.spent);
+        }
     }
 
     pub(super) fn log(&self) -> Option<&AuditLog> {
@@ -91,9 +101,11 @@ impl Outbox {
     ) {
         let mut actions = std::mem::take(&mut self.actions);
         decide(engine, &mut actions);
-        for action in actions.drain(..) {
-            self.take_in_action(action, &line);
+        // Nothing is left of what is taken in.
+        for action in &mut actions {
+            self.take_in_action(std::mem::replace(action, Action::Schedule), &line);
         }
+        actions.clear();
         self.actions = actions;
     }
 
@@ -181,7 +193,9 @@ impl Outbox {
         for note in self.notes.drain(..) {
             tracing::info!("{}", visible_text(note.to_string().as_bytes()));
         }
-        self.session.record_entries(&mut self.entries);
+        if !self.entries.is_empty() {
+            self.spent.append(&mut self.session.record_entries(&mut self.entries));
+        }
         self.session.approvals.post_events(&mut self.events);
     }
 }

@@ -86,7 +86,7 @@ impl Pump {
         while let Some(first) = self.framer.next_frame() {
             let now = session.now();
             let mut engine = session.lock_engine();
-            engine.begin_lines();
+            self.outbox.begin_lines(&mut engine);
             self.decide_on_frame(first, now, &mut engine);
             for _ in 1..BATCH_LINES {
                 let Some(frame) = self.framer.next_frame() else { break };

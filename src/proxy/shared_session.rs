@@ -127,11 +127,13 @@ impl SharedSession {
         }
     }
 
-    pub(super) fn record_entries(&self, entries: &mut Vec<LogEntry>) {
-        match &self.log {
-            Some(log) if !entries.is_empty() => log.push(entries),
-            _ => entries.clear(),
+    /// Hands entries to the log, and returns earlier ones that are written by now.
+    pub(super) fn record_entries(&self, entries: &mut Vec<LogEntry>) -> Vec<LogEntry> {
+        if let Some(log) = &self.log {
+            return log.push(entries);
         }
+        entries.clear();
+        Vec::new()
     }
 
     pub(super) fn commit_to_log(&self, commit: &Commit) -> Result<(), String> {

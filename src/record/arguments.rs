@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::chain::Digest;
 use super::text::{write_number, write_text};
+use crate::block_bits::{BLOCK, find_bits};
 use crate::limits::{MAX_LOGGED_ARGUMENTS, MAX_LOGGED_KEY, MAX_LOGGED_KEYS};
 use crate::visible::{escape_invisible_json, shorten};
 use crate::wire::text::is_plain_ascii;
@@ -69,35 +70,14 @@ impl ArgumentRecorder {
     /// Appends what is kept of `arguments`, an object from a line that was already validated, as members of the line.
     pub(super) fn write_arguments(&self, arguments: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\"keys\":[");
-        let mut left_out = 0_u64;
-        for (count, written) in view::written_keys(arguments).enumerate() {
-            if count >= MAX_LOGGED_KEYS {
-                left_out += 1;
-                continue;
-            }
-            if count > 0 {
-                out.push(b',');
-            }
-            // Nearly all keys are written in the log as in the message.
-            if let Some(inside) = view::inside(written)
-                && inside.len() <= MAX_LOGGED_KEY
-                && is_plain_ascii(inside.as_bytes())
-            {
-                out.extend_from_slice(written.as_bytes());
-                continue;
-            }
-            // A key that cannot be decoded holds a lone surrogate.
-            let key = view::decode_string(written).unwrap_or("\u{fffd}".into());
-            match key.len() <= MAX_LOGGED_KEY {
-                true => write_text(&key, out),
-                false => write_text(&shorten(&key, MAX_LOGGED_KEY), out),
-            }
+        if write_plain_keys(arguments, out).is_none() {
+            write_keys(arguments, out);
         }
-        out.push(b']');
-        if left_out > 0 {
-            out.extend_from_slice(b",\"keys_left_out\":");
-            write_number(left_out, out);
-        }
+        self.write_digest(arguments, out);
+    }
+
+    /// Appends the digest of arguments, and what else is kept of them.
+    fn write_digest(&self, arguments: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"mac\":");
         match self.keyed_digest(arguments) {
             Some(digest) => digest.write_half(out),
@@ -128,6 +108,77 @@ impl ArgumentRecorder {
             }
         };
         Some(Digest(blake3::keyed_hash(key, arguments.as_bytes()).into()))
+    }
+}
+
+/// Appends the keys of short arguments as nearly all are: without blanks, escapes or other containers, in ASCII. Their strings are told by
+/// what stands behind them. `None`, and nothing written, if they may be others.
+fn write_plain_keys(arguments: &str, out: &mut Vec<u8>) -> Option<()> {
+    let bytes = arguments.as_bytes();
+    let mut block = [b' '; BLOCK];
+    // Of what fits, there are never too many keys or too long ones.
+    block.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    let odd = find_bits(|at| {
+        (block[at] == b'\\') | (block[at] == b'[') | (block[at] == b'{') | (block[at] < 0x20) | (block[at] >= 0x7f)
+    });
+    if odd != 1 {
+        return None;
+    }
+    let (mut quotes, mut keys, mut count) = (find_bits(|at| block[at] == b'"'), [(0, 0); BLOCK / 4], 0);
+    while quotes != 0 {
+        let start = quotes.trailing_zeros() as usize;
+        quotes &= quotes - 1;
+        let end = quotes.trailing_zeros() as usize + 1;
+        quotes &= quotes.wrapping_sub(1);
+        match block.get(end)? {
+            b':' => {
+                *keys.get_mut(count)? = (start, end);
+                count += 1;
+            }
+            b',' | b'}' => {}
+            _ => return None,
+        }
+    }
+    for (number, (start, end)) in keys.get(..count)?.iter().enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(bytes.get(*start..*end)?);
+    }
+    out.push(b']');
+    Some(())
+}
+
+/// Appends the keys of any arguments.
+fn write_keys(arguments: &str, out: &mut Vec<u8>) {
+    let mut left_out = 0_u64;
+    for (count, written) in view::written_keys(arguments).enumerate() {
+        if count >= MAX_LOGGED_KEYS {
+            left_out += 1;
+            continue;
+        }
+        if count > 0 {
+            out.push(b',');
+        }
+        // Nearly all keys are written in the log as in the message.
+        if let Some(inside) = view::inside(written)
+            && inside.len() <= MAX_LOGGED_KEY
+            && is_plain_ascii(inside.as_bytes())
+        {
+            out.extend_from_slice(written.as_bytes());
+            continue;
+        }
+        // A key that cannot be decoded holds a lone surrogate.
+        let key = view::decode_string(written).unwrap_or("\u{fffd}".into());
+        match key.len() <= MAX_LOGGED_KEY {
+            true => write_text(&key, out),
+            false => write_text(&shorten(&key, MAX_LOGGED_KEY), out),
+        }
+    }
+    out.push(b']');
+    if left_out > 0 {
+        out.extend_from_slice(b",\"keys_left_out\":");
+        write_number(left_out, out);
     }
 }
 
@@ -186,6 +237,62 @@ mod tests {
         let mut without = Vec::new();
         ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None)).write_arguments("{}", &mut without);
         assert_eq!(without, br#""keys":[],"mac":null"#);
+    }
+
+    #[test]
+    fn keys_of_plain_arguments_are_written_like_all_others() {
+        let pieces = [
+            "{",
+            "}",
+            "\"a\"",
+            "\"key\"",
+            "\"\"",
+            ":",
+            ",",
+            "1",
+            "true",
+            " ",
+            "\"a:b\"",
+            "\"}\"",
+            "\"{\"",
+            "[]",
+            "\"\\n\"",
+            "\"é\"",
+            "\"\u{7f}\"",
+            "\"long long long\"",
+            "{\"b\":1}",
+            ":\"v\"",
+            ":2",
+        ];
+        let mut state = 1_u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let (mut plain, mut all) = (0, 0);
+        for _ in 0..300_000 {
+            let mut members = Vec::new();
+            for _ in 0..random(5) {
+                let value = pieces[2 + random(19)];
+                members.push(match random(8) {
+                    0 => format!("{}{}{}", pieces[random(21)], pieces[random(21)], value),
+                    _ => format!("{}:{value}", pieces[2 + random(3)]),
+                });
+            }
+            let arguments = format!("{{{}}}", members.join(","));
+            if serde_json::from_str::<serde_json::Value>(&arguments).is_err() {
+                continue;
+            }
+            let (mut one, mut other) = (Vec::new(), Vec::new());
+            write_keys(&arguments, &mut other);
+            all += 1;
+            match write_plain_keys(&arguments, &mut one) {
+                Some(()) => assert_eq!(String::from_utf8_lossy(&one), String::from_utf8_lossy(&other), "{arguments}"),
+                None => assert!(one.is_empty(), "{arguments}"),
+            }
+            plain += usize::from(!one.is_empty());
+        }
+        assert!(plain > 10_000 && all > plain + 10_000, "{plain} of {all}");
     }
 
     #[test]

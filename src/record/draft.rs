@@ -27,27 +27,40 @@ pub struct Draft(Box<Decided>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Decided {
-    /// The members that say what the message is and what was decided, as JSON, each after a comma.
-    members: Arc<[u8]>,
-    /// Where the effect, the rule and the reason are among them.
-    decision: Range<u32>,
-    /// Another decision about the same message, in the place of that one.
-    redecided: Option<Box<[u8]>>,
+    /// What calls of one tool share, so that one count tells how many have it.
+    pattern: Arc<Pattern>,
     arguments: Option<Kept>,
-    inputs: Option<Box<Kept>>,
-    recorder: ArgumentRecorder,
-    client: Option<Client>,
-    direction: Direction,
     made: Moment,
     /// When the message was passed on, since the session began.
     passed_on: Duration,
-    approval: Option<Box<Approval>>,
-    /// `None` if nothing was done to the result.
-    result: Option<Box<ResultRecord>>,
+    /// What few lines have.
+    rare: Option<Box<Rare>>,
+}
+
+/// What all calls of a tool have in common, of one client and as long as the same is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pattern {
+    /// The members that say what the message is and what was decided, as JSON, each after a comma.
+    members: Box<[u8]>,
+    /// Where the effect, the rule and the reason are among them.
+    decision: Range<u32>,
+    recorder: ArgumentRecorder,
+    client: Option<Client>,
+    direction: Direction,
     /// What it was decided under.
     under: Arc<Under>,
     /// Whether the line names the policy even if the session's line before names the same one.
     always_names_policy: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Rare {
+    /// Another decision about the same message, in the place of the first one.
+    redecided: Option<Box<[u8]>>,
+    inputs: Option<Kept>,
+    approval: Option<Approval>,
+    /// What was done to the result; empty if nothing was.
+    result: ResultRecord,
 }
 
 /// Most arguments of calls are no longer.
@@ -101,63 +114,63 @@ impl Draft {
         if let Some(traceparent) = facts.traceparent.and_then(parse_traceparent) {
             write_member("traceparent", Some(traceparent), &mut text);
         }
-        Self(Box::new(Decided {
+        let inputs = facts.inputs.map(|inputs| Kept::new(inputs, keyed));
+        let pattern = Pattern {
             members: text.into(),
             decision,
-            redecided: None,
-            arguments: facts.arguments.map(|arguments| Kept::new(arguments, keyed)),
-            inputs: facts.inputs.map(|inputs| Box::new(Kept::new(inputs, keyed))),
             recorder: keyed.clone(),
             client: client.cloned(),
             direction: facts.direction,
-            made,
-            passed_on: made.session,
-            approval: None,
-            result: None,
             under: Arc::default(),
             always_names_policy: facts.rule == RELOAD_RULE,
+        };
+        Self(Box::new(Decided {
+            pattern: Arc::new(pattern),
+            arguments: facts.arguments.map(|arguments| Kept::new(arguments, keyed)),
+            made,
+            passed_on: made.session,
+            rare: inputs.map(|inputs| Box::new(Rare { inputs: Some(inputs), ..Rare::default() })),
         }))
     }
 
     /// Returns the draft without what is a call's own.
     pub(crate) fn without_arguments(&self) -> Self {
-        let mut draft = self.clone();
-        let plain = &mut *draft.0;
-        (plain.arguments, plain.inputs, plain.client) = (None, None, None);
-        (plain.approval, plain.result) = (None, None);
-        draft
+        let Decided { pattern, made, passed_on, .. } = &*self.0;
+        let (pattern, made, passed_on) = (Arc::clone(pattern), *made, *passed_on);
+        Self(Box::new(Decided { pattern, arguments: None, made, passed_on, rare: None }))
     }
 
-    /// Returns the draft of a call like this one, with other arguments, made under what is in force now.
+    /// Returns the draft of a call like this one, with other arguments, of this client and made under what is in force now. This one is
+    /// of the same from then on. It is made in the place of one that is spent, if there is one.
     pub(crate) fn again(
-        &self,
+        &mut self,
         arguments: &str,
         client: Option<&Client>,
-        keyed: &ArgumentRecorder,
-        (made, under): (Moment, Arc<Under>),
+        (made, under): (Moment, &Arc<Under>),
+        spent: Option<LogEntry>,
     ) -> Self {
-        Self(Box::new(Decided {
-            members: Arc::clone(&self.0.members),
-            decision: self.0.decision.clone(),
-            redecided: None,
-            arguments: Some(Kept::new(arguments, keyed)),
-            inputs: None,
-            recorder: keyed.clone(),
-            client: client.cloned(),
-            direction: self.0.direction,
-            made,
-            passed_on: made.session,
-            approval: None,
-            result: None,
-            under,
-            always_names_policy: false,
-        }))
+        let pattern = &mut self.0.pattern;
+        if !Arc::ptr_eq(&pattern.under, under) || pattern.client.as_ref() != client {
+            let changed = Arc::make_mut(pattern);
+            (changed.under, changed.client) = (Arc::clone(under), client.cloned());
+        }
+        let arguments = Some(Kept::new(arguments, &pattern.recorder));
+        let Some(LogEntry { draft: Self(mut place), .. }) = spent else {
+            let pattern = Arc::clone(pattern);
+            return Self(Box::new(Decided { pattern, arguments, made, passed_on: made.session, rare: None }));
+        };
+        if !Arc::ptr_eq(&place.pattern, pattern) {
+            place.pattern = Arc::clone(pattern);
+        }
+        (place.arguments, place.made, place.passed_on, place.rare) = (arguments, made, made.session, None);
+        Self(place)
     }
 
     /// Returns the draft of the record of a person's answer about this call, which came after the call was answered.
     pub fn for_late_answer(&self, made: Moment) -> Self {
         let mut draft = self.clone();
-        (draft.0.direction, draft.0.made, draft.0.passed_on) = (Direction::Wrapper, made, made.session);
+        Arc::make_mut(&mut draft.0.pattern).direction = Direction::Wrapper;
+        (draft.0.made, draft.0.passed_on) = (made, made.session);
         draft
     }
 
@@ -165,7 +178,7 @@ impl Draft {
     pub fn with_decision(mut self, effect: Effect, rule: &str, reason: Option<&str>) -> Self {
         let mut decided = Vec::new();
         write_decision(effect, Some(rule), reason, &mut decided);
-        self.0.redecided = Some(decided.into());
+        self.0.rare().redecided = Some(decided.into());
         self
     }
 
@@ -180,25 +193,26 @@ impl Draft {
     }
 
     fn length(&self) -> usize {
-        let Decided { members, arguments, inputs, .. } = &*self.0;
-        let arguments = arguments.as_ref().map_or(0, Kept::len) + inputs.as_ref().map_or(0, |inputs| inputs.len());
-        size_of::<Decided>() + members.len() + arguments
+        let Decided { pattern, arguments, rare, .. } = &*self.0;
+        // What is added later does not count: it weighs the same when it is taken out of what is open.
+        let inputs = rare.as_ref().and_then(|rare| rare.inputs.as_ref()).map_or(0, Kept::len);
+        size_of::<Decided>() + pattern.members.len() + arguments.as_ref().map_or(0, Kept::len) + inputs
     }
 
     /// Sets what it was decided under.
     pub fn set_under(&mut self, under: impl Into<Arc<Under>>) {
-        self.0.under = under.into();
+        Arc::make_mut(&mut self.0.pattern).under = under.into();
     }
 
     /// Adds what a person was asked, and answered.
     pub fn set_approval(&mut self, approval: Approval) {
-        self.0.approval = Some(Box::new(approval));
+        self.0.rare().approval = Some(approval);
     }
 
     /// Adds what was done to its result.
     pub fn add_result(&mut self, result: ResultRecord) {
         if !result.is_empty() {
-            self.0.result.get_or_insert_default().add(result);
+            self.0.rare().result.add(result);
         }
     }
 
@@ -216,10 +230,14 @@ impl Draft {
 }
 
 impl Decided {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     fn write_arguments(&self, kept: &Kept, out: &mut Vec<u8>) {
         match kept {
             Kept::Written(written) => out.extend_from_slice(written),
-            Kept::AsSent(sent) => self.recorder.write_arguments(sent, out),
+            Kept::AsSent(sent) => self.pattern.recorder.write_arguments(sent, out),
         }
     }
 }
@@ -286,14 +304,19 @@ impl LogEntry {
         size_of::<Self>() + self.draft.length()
     }
 
+    /// Forgets what it says of its call, once it is written. Its place is left for another one.
+    pub(crate) fn empty(&mut self) {
+        (self.draft.0.arguments, self.draft.0.rare) = (None, None);
+    }
+
     /// Returns what it was decided under.
     pub fn under(&self) -> Under {
-        *self.draft.0.under
+        *self.draft.0.pattern.under
     }
 
     /// Returns what the client says it is.
     pub(crate) fn client(&self) -> Option<&Client> {
-        self.draft.0.client.as_ref()
+        self.draft.0.pattern.client.as_ref()
     }
 
     /// Appends the line by itself, newline included, that follows the line with the digest `previous`: as version 1 has it, with
@@ -316,20 +339,21 @@ impl LogEntry {
         write_number(draft.made.number, out);
         write_time_member(draft.made.unix, out);
         self.write_under(named, out);
-        if draft.direction != Direction::Client {
-            write_member("direction", Some(draft.direction.as_str()), out);
+        if draft.pattern.direction != Direction::Client {
+            write_member("direction", Some(draft.pattern.direction.as_str()), out);
         }
         self.write_decided(out);
+        let rare = draft.rare.as_deref();
         if let Some(arguments) = &draft.arguments {
             out.push(b',');
             draft.write_arguments(arguments, out);
         }
-        if let Some(inputs) = &draft.inputs {
+        if let Some(inputs) = rare.and_then(|rare| rare.inputs.as_ref()) {
             out.extend_from_slice(b",\"inputs\":{");
             draft.write_arguments(inputs, out);
             out.push(b'}');
         }
-        if let Some(result) = &draft.result {
+        if let Some(result) = rare.map(|rare| &rare.result).filter(|result| !result.is_empty()) {
             out.extend_from_slice(b",\"result\":");
             write_json(result, out);
         }
@@ -340,7 +364,7 @@ impl LogEntry {
             out.extend_from_slice(b",\"ms\":");
             write_milliseconds(took, out);
         }
-        if let Some(approval) = &draft.approval {
+        if let Some(approval) = rare.and_then(|rare| rare.approval.as_ref()) {
             out.extend_from_slice(b",\"approval\":");
             write_json(approval, out);
         }
@@ -348,21 +372,22 @@ impl LogEntry {
     }
 
     fn write_decided(&self, out: &mut Vec<u8>) {
-        let draft = &*self.draft.0;
-        match &draft.redecided {
-            None => out.extend_from_slice(&draft.members),
+        let Pattern { members, decision, .. } = &*self.draft.0.pattern;
+        match self.draft.0.rare.as_ref().and_then(|rare| rare.redecided.as_ref()) {
+            None => out.extend_from_slice(members),
             Some(decided) => {
-                let (start, end) = (draft.decision.start as usize, draft.decision.end as usize);
-                out.extend_from_slice(draft.members.get(..start).unwrap_or_default());
+                let (start, end) = (decision.start as usize, decision.end as usize);
+                out.extend_from_slice(members.get(..start).unwrap_or_default());
                 out.extend_from_slice(decided);
-                out.extend_from_slice(draft.members.get(end..).unwrap_or_default());
+                out.extend_from_slice(members.get(end..).unwrap_or_default());
             }
         }
     }
 
     fn write_under(&self, named: Under, out: &mut Vec<u8>) {
-        let Under { policy, lock } = *self.draft.0.under;
-        let is_named = |policy: &Digest| !self.draft.0.always_names_policy && Some(*policy) == named.policy;
+        let Pattern { under, always_names_policy, .. } = &*self.draft.0.pattern;
+        let Under { policy, lock } = **under;
+        let is_named = |policy: &Digest| !always_names_policy && Some(*policy) == named.policy;
         if let Some(policy) = policy.filter(|policy| !is_named(policy)) {
             out.extend_from_slice(b",\"policy\":");
             policy.write_json(out);

@@ -72,7 +72,7 @@ impl<'l> Message<'l> {
     /// # Errors
     /// When a member has a type that the protocol does not allow, or when it cannot be told what the message is.
     pub fn from_envelope(envelope: &Envelope<'l>) -> Result<Self, Fault> {
-        if envelope.jsonrpc != Some("\"2.0\"")
+        if envelope.jsonrpc != Some(VERSION_JSON)
             && envelope.jsonrpc.and_then(view::decode_string).as_deref() != Some("2.0")
         {
             return Err(Fault::Version);
@@ -106,8 +106,11 @@ impl<'l> Message<'l> {
     }
 }
 
+/// The version as nearly all write it.
+pub(crate) const VERSION_JSON: &str = "\"2.0\"";
+
 /// What nearly every request asks for.
-const TOOLS_CALL_JSON: &str = "\"tools/call\"";
+pub(crate) const TOOLS_CALL_JSON: &str = "\"tools/call\"";
 
 pub(crate) fn decode_method(json: &str) -> Result<Cow<'_, str>, Fault> {
     if json == TOOLS_CALL_JSON {
