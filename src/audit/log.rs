@@ -264,13 +264,13 @@ impl LogShared {
     /// Records the writer's progress: these entries are written, or counted as lost. It leaves none.
     pub(super) fn record_done(&self, entries: &mut Vec<LogEntry>) {
         let records = entries.len() as u64;
-        entries.iter_mut().for_each(LogEntry::empty);
+        // The others are freed here, and not where lines are forwarded.
+        entries.retain_mut(LogEntry::leaves_place);
         let mut queue = self.lock_queue();
         queue.unwritten = queue.unwritten.saturating_sub(records);
         queue.progress += 1;
-        if queue.spent.len() < MAX_SPENT_RECORDS {
-            queue.spent.append(entries);
-        }
+        let room = MAX_SPENT_RECORDS.saturating_sub(queue.spent.len()).min(entries.len());
+        queue.spent.extend(entries.drain(..room));
         drop(queue);
         entries.clear();
         self.progress.notify_all();

@@ -102,10 +102,8 @@ impl Engine {
 
     /// Takes records that were written, whose memory is used again for others.
     pub fn reuse_records(&mut self, spent: &mut Vec<LogEntry>) {
-        if self.recorder.spent.len() < MAX_SPENT_RECORDS {
-            self.recorder.spent.append(spent);
-        }
-        spent.clear();
+        spent.truncate(MAX_SPENT_RECORDS.saturating_sub(self.recorder.spent.len()));
+        self.recorder.spent.append(spent);
     }
 
     /// Names the policy in force in the records, by the digest of its text. Call this with [`Engine::with_recording`].

@@ -44,7 +44,7 @@ pub(super) struct Outbox {
     strays: Vec<Range<usize>>,
     notes: Vec<Note>,
     entries: Vec<LogEntry>,
-    /// Earlier ones, which are written. Their memory is used again.
+    /// Earlier ones, which are written. Their memory is used again, from when the engine decides next.
     spent: Vec<LogEntry>,
     events: Vec<ApprovalEvent>,
 }
@@ -75,6 +75,10 @@ impl Outbox {
     /// Begins with lines that came together: the engine makes their records in the place of those that are written.
     pub(super) fn begin_lines(&mut self, engine: &mut Engine) {
         engine.begin_lines();
+        self.give_back_records(engine);
+    }
+
+    fn give_back_records(&mut self, engine: &mut Engine) {
         if !self.spent.is_empty() {
             engine.reuse_records(&mut self.spent);
         }
@@ -89,6 +93,7 @@ impl Outbox {
         let session = Arc::clone(&self.session);
         let now = session.now();
         let mut engine = session.lock_engine();
+        self.give_back_records(&mut engine);
         self.decide_on_line(ReceivedLine::default(), &mut engine, |engine, actions| decide(engine, now, actions));
     }
 
@@ -194,7 +199,7 @@ impl Outbox {
             tracing::info!("{}", visible_text(note.to_string().as_bytes()));
         }
         if !self.entries.is_empty() {
-            self.spent.append(&mut self.session.record_entries(&mut self.entries));
+            self.spent = self.session.record_entries(&mut self.entries);
         }
         self.session.approvals.post_events(&mut self.events);
     }

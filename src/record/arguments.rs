@@ -111,8 +111,8 @@ impl ArgumentRecorder {
     }
 }
 
-/// Appends the keys of short arguments as nearly all are: without blanks, escapes or other containers, in ASCII. Their strings are told by
-/// what stands behind them. `None`, and nothing written, if they may be others.
+/// Appends the keys of short arguments as nearly all are: without escapes, other containers, or blanks behind strings, in ASCII. Their
+/// strings are told by what stands behind them. `None`, and nothing written, if they may be others.
 fn write_plain_keys(arguments: &str, out: &mut Vec<u8>) -> Option<()> {
     let bytes = arguments.as_bytes();
     let mut block = [b' '; BLOCK];

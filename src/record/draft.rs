@@ -159,10 +159,11 @@ impl Draft {
             let pattern = Arc::clone(pattern);
             return Self(Box::new(Decided { pattern, arguments, made, passed_on: made.session, rare: None }));
         };
-        if !Arc::ptr_eq(&place.pattern, pattern) {
-            place.pattern = Arc::clone(pattern);
+        let Decided { pattern: of, arguments: kept, made: when, passed_on, rare } = &mut *place;
+        if !Arc::ptr_eq(of, pattern) {
+            *of = Arc::clone(pattern);
         }
-        (place.arguments, place.made, place.passed_on, place.rare) = (arguments, made, made.session, None);
+        (*kept, *when, *passed_on, *rare) = (arguments, made, made.session, None);
         Self(place)
     }
 
@@ -196,7 +197,11 @@ impl Draft {
         let Decided { pattern, arguments, rare, .. } = &*self.0;
         // What is added later does not count: it weighs the same when it is taken out of what is open.
         let inputs = rare.as_ref().and_then(|rare| rare.inputs.as_ref()).map_or(0, Kept::len);
-        size_of::<Decided>() + pattern.members.len() + arguments.as_ref().map_or(0, Kept::len) + inputs
+        size_of::<Decided>()
+            + size_of::<Pattern>()
+            + pattern.members.len()
+            + arguments.as_ref().map_or(0, Kept::len)
+            + inputs
     }
 
     /// Sets what it was decided under.
@@ -304,9 +309,11 @@ impl LogEntry {
         size_of::<Self>() + self.draft.length()
     }
 
-    /// Forgets what it says of its call, once it is written. Its place is left for another one.
-    pub(crate) fn empty(&mut self) {
+    /// Whether others are of the same tool, so that a call of it may be made in its place once it is written. What it says of its
+    /// own call is forgotten then.
+    pub(crate) fn leaves_place(&mut self) -> bool {
         (self.draft.0.arguments, self.draft.0.rare) = (None, None);
+        Arc::strong_count(&self.draft.0.pattern) > 1
     }
 
     /// Returns what it was decided under.

@@ -176,6 +176,8 @@ fn as_milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::O
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::limits::MAX_LOGGED_NAME;
     use crate::policy::Effect;
@@ -218,6 +220,27 @@ mod tests {
         assert_eq!(record.reason.as_deref(), Some("Not on a Friday.\n"));
         assert_eq!(record.outcome, Outcome::ToolError);
         assert_eq!(record.arguments.unwrap().full.unwrap().get(), r#"{"campaignId":7}"#);
+    }
+
+    #[test]
+    fn a_record_in_the_place_of_another_says_nothing_of_it() {
+        let keyed = ArgumentRecorder::new(ArgumentsLogged::Full, Box::new(|| None));
+        let made = |number| Moment { number, unix: Duration::from_secs(number), session: Duration::from_secs(number) };
+        let facts = |tool| Facts {
+            subject: Some(Subject::Tool(tool)),
+            ..Facts::new(Direction::Client, Some("tools/call"), "tools.a")
+        };
+        let [mut one, mut other] = ["a", "b"].map(|tool| Draft::new(&facts(tool), None, &keyed, made(1)));
+        let (under, client) = (Arc::new(Under::default()), Client::new("c", "1"));
+        let mut before = other.again(r#"{"secret":1}"#, Some(&client), (made(2), &under), None);
+        before.add_result(ResultRecord { put_back: 3, ..ResultRecord::default() });
+        before.set_passed_on(Duration::from_secs(9));
+        let mut before = before.with_decision(Effect::Deny, "x", Some("y")).finish(Outcome::Ok, Duration::from_secs(9));
+        assert!(before.leaves_place());
+        let [fresh, placed] = [None, Some(before)].map(|spent| one.again("{}", None, (made(3), &under), spent));
+        assert_eq!(fresh, placed);
+        // One of which there are no others takes more than its place.
+        assert!(!Draft::new(&facts("a"), None, &keyed, made(4)).finish(Outcome::Ok, Duration::ZERO).leaves_place());
     }
 
     #[test]

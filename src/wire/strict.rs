@@ -5,8 +5,9 @@
 //! they differ over is refused here. What is valid JSON and only odd passes: lone surrogate escapes in values, `1e999`,
 //! numbers of forty digits, nesting up to [`MAX_DEPTH`].
 //!
-//! It takes one pass, no recursion, and after the first few lines no allocation. serde_json cannot do this: it refuses
-//! lone surrogates and numbers that overflow, and it does not see duplicates without building values.
+//! It takes one pass (with a look before, at lines that are short), no recursion, and after the first few lines no
+//! allocation. serde_json cannot do this: it refuses lone surrogates and numbers that overflow, and it does not see
+//! duplicates without building values.
 
 mod envelope;
 mod level;
@@ -66,6 +67,7 @@ impl Reader {
     /// With the first thing that is wrong with it.
     pub fn read_line<'l>(&mut self, line: &'l [u8], depth: StrictDepth) -> Result<Envelope<'l>, Fault> {
         let text = std::str::from_utf8(trim_line_end(line)).map_err(|error| Fault::Utf8(error.valid_up_to()))?;
+        self.shrink();
         if let Some(envelope) = plain::read_plain(text, depth, &mut self.marks) {
             return Ok(envelope);
         }
@@ -77,7 +79,15 @@ impl Reader {
     /// # Errors
     /// With the first thing that is wrong with it. Places are bytes of `text`.
     pub fn read_object(&mut self, text: &str) -> Result<(), Fault> {
+        self.shrink();
         self.start_scan(text, StrictDepth::EVERYTHING, Outermost::Inner).scan_object().map_err(|fault| *fault)
+    }
+
+    /// Gives back what an unusual line has needed.
+    fn shrink(&mut self) {
+        if self.keys.capacity() * size_of::<KeyPlace>() + self.arena.capacity() > KEEP_BUFFER {
+            *self = Self { levels: std::mem::take(&mut self.levels), ..Self::default() };
+        }
     }
 
     fn start_scan<'l>(&mut self, text: &'l str, depth: StrictDepth, outermost: Outermost) -> Scan<'_, 'l> {
@@ -87,9 +97,6 @@ impl Reader {
         self.keys.clear();
         self.arena.clear();
         self.has_lone_surrogate = false;
-        if self.keys.capacity() * size_of::<KeyPlace>() + self.arena.capacity() > KEEP_BUFFER {
-            *self = Self { levels: std::mem::take(&mut self.levels), ..Self::default() };
-        }
         Scan {
             reader: self,
             text,
