@@ -349,8 +349,7 @@ pub const KEEP_UNKNOWN_LEDGER: Duration = Duration::from_secs(24 * 60 * 60);
 pub const MAX_LOG_LINE: usize = 8 * 1024 * 1024;
 /// The size of the audit log's queue, in bytes.
 pub const MAX_LOG_QUEUE: usize = 1024 * 1024;
-/// How many records that were written each place keeps (the log's queue, the engine), so that their memory is used again for those of the
-/// next calls.
+/// How many written records the log's queue and the engine each keep, so that their memory is used again for the next ones.
 pub const MAX_SPENT_RECORDS: usize = 4_096;
 /// The size of one write to the audit log, in bytes.
 pub const LOG_WRITE: usize = 128 * 1024;

@@ -82,6 +82,7 @@ fn wrap(args: &WrapArgs, env: &Env, early: Option<EarlyStart>, stderr: &Stderr) 
     let audit_dir = find_audit_dir(&settings.audit, env)?;
     let (mut key, mut secret) = ([0; 32], [0; 32]);
     [&mut key, &mut secret].into_iter().try_for_each(|secret| getrandom::fill(secret)).map_err(no_randomness)?;
+    let session_code = approvals::random_code(b"0123456789abcdef", 32).map_err(no_randomness)?;
     // What follows is done while the server starts. What may refuse to start it comes before.
     let early = early.map(|early| early.ask(&command));
     let in_force = InForce::new(&session);
@@ -113,7 +114,7 @@ fn wrap(args: &WrapArgs, env: &Env, early: Option<EarlyStart>, stderr: &Stderr) 
     };
     let started: Vec<_> = command.iter().map(|word| word.as_encoded_bytes()).collect();
     let started = Digest::of_text(&started.join(&0));
-    let (engine, local) = asking(engine, (server.name(), started), secret, &settings.approvals, env)?;
+    let (engine, local) = asking(engine, (server.name(), started), (secret, session_code), &settings.approvals, env);
     stderr.start_writer()?;
     let engine = engine.with_provenance(session_memory(keeping, env));
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
@@ -244,10 +245,10 @@ fn no_randomness(error: getrandom::Error) -> anyhow::Error {
 fn asking(
     engine: Engine,
     (server, command): (&ServerName, Digest),
-    secret: [u8; 32],
+    (secret, session): ([u8; 32], String),
     settings: &ApprovalSettings,
     env: &Env,
-) -> anyhow::Result<(Engine, Box<dyn LocalChannel>)> {
+) -> (Engine, Box<dyn LocalChannel>) {
     let (confirm, rounds) = match settings.local_confirm {
         LocalConfirm::None => (Confirm::None, RoundApproval::Once),
         LocalConfirm::Code => (Confirm::Code, RoundApproval::Never),
@@ -262,14 +263,13 @@ fn asking(
     };
     let dir = match paths::state_dir(env) {
         Ok(dir) => dir,
-        Err(error) => return Ok((engine.with_approvals(asks), Box::new(Nowhere(error.to_string())))),
+        Err(error) => return (engine.with_approvals(asks), Box::new(Nowhere(error.to_string()))),
     };
-    let session = approvals::random_code(b"0123456789abcdef", 32).map_err(no_randomness)?;
     let asked = AskedServer { name: server.to_string(), command };
     let local = SessionApprovals::new(&dir, paths::STATE_FILE, session, asked, confirm);
     let stored = StoredApprovals::new(&dir, paths::STATE_FILE);
     let local = local.with_announce(notification::start_notifications(server, settings, stored, env));
-    Ok((engine.with_approvals(asks), Box::new(local)))
+    (engine.with_approvals(asks), Box::new(local))
 }
 
 /// Returns the stores of the counts that outlive a session. They are opened when the first limit needs it.

@@ -24,32 +24,7 @@ pub fn find_addresses(text: &str) -> impl Iterator<Item = &str> {
     // Before the `@` of a URL anything may stand: `https://a,b@evil.com`.
     let has_user = move |run: &&str| run.contains('@') && run.contains(['/', '\\']) && !run.chars().all(is_part);
     let runs = text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).map(trim).filter(has_user);
-    words.chain(runs).chain(find_grouped_accounts(text))
-}
-
-/// Returns the runs of groups that may be account numbers: `DE89 3704 0044 …`.
-fn find_grouped_accounts(text: &str) -> Vec<&str> {
-    const LONGEST_GROUP: usize = 5;
-    let is_group =
-        |word: &&str| (1..=LONGEST_GROUP).contains(&word.len()) && word.bytes().any(|byte| byte.is_ascii_digit());
-    let is_between = |between: &str| {
-        let mut signs = between.chars();
-        signs.next().is_some_and(|c| c.is_whitespace() || matches!(c, '-' | '.' | '/')) && signs.next().is_none()
-    };
-    let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
-    for word in text.split(|c: char| !c.is_alphanumeric()).filter(is_group) {
-        let own = view::range_of(text.as_bytes(), word);
-        let last = runs.last_mut().filter(|last| text.get(last.end..own.start).is_some_and(is_between));
-        match last {
-            Some(last) => last.end = own.end,
-            None => runs.push(own),
-        }
-    }
-    let runs = runs.into_iter().filter_map(|run| text.get(run)).filter(|run| {
-        let count = |is_wanted: fn(&u8) -> bool| run.bytes().filter(is_wanted).count();
-        count(u8::is_ascii_alphanumeric) >= ACCOUNT.0 && count(u8::is_ascii_digit) >= ACCOUNT.1
-    });
-    runs.collect()
+    words.chain(runs)
 }
 
 fn is_address(word: &str) -> bool {
@@ -125,9 +100,7 @@ mod tests {
             ["https://a", "b@evil.example/x", "https://a,b@evil.example/x"]
         );
         assert_eq!(found("Pay US133000000121212121212 now"), ["US133000000121212121212"]);
-        assert_eq!(found("Pay DE89 3704 0044 0532 0130 00, now"), ["DE89 3704 0044 0532 0130 00"]);
-        assert_eq!(found("card 4111-1111-1111-1111!"), ["4111-1111-1111-1111", "4111-1111-1111-1111"]);
-        assert_eq!(found("the 12 of 2024 and 1 of 3"), Vec::<&str>::new());
+        assert_eq!(found("card 4111-1111-1111-1111!"), ["4111-1111-1111-1111"]);
         assert_eq!(found("Meet at 10:30 on 2024-05-15. It costs 12.50, e.g. with milk; v1.2"), Vec::<&str>::new());
     }
 

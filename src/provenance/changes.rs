@@ -29,13 +29,14 @@ pub(super) fn changes_of<'c>(range: &Range<usize>, changes: &'c [Range<usize>]) 
     changes.get(..count).unwrap_or_default()
 }
 
-/// Returns the ranges of a text with all words and numbers that reach into a change. They end between words.
+/// Returns the ranges of a text with all words and numbers that reach into a change. They end between words. Of a mailbox whose name is in
+/// quotes, that is the part that the change is in.
 pub(super) fn find_word_regions(text: &str, changes: &[Range<usize>]) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut regions: Vec<Range<usize>> = Vec::new();
     for change in changes {
         let known = regions.last().map_or(0, |last| last.end);
-        // What was passed over before is not passed over again.
+        // Words are seldom passed over twice: only where signs and digits divide changes.
         let start = if change.start < known { known } else { find_start(bytes, change.start) };
         let end = find_end(bytes, change.end.max(known));
         add_region(&mut regions, start..end);

@@ -138,7 +138,13 @@ impl Forms {
         if self.memo.len() >= MAX_MEMO && !self.memo.contains_key(&c) {
             self.memo.clear();
         }
-        let form = self.memo.entry(c).or_insert_with(|| find_form(c).into());
+        let form = self.memo.entry(c).or_insert_with(|| {
+            let plain = |c: char| {
+                let alike = LOOK_ALIKES.iter().find(|(_, others)| !c.is_ascii() && others.contains(c));
+                alike.map_or(c, |(plain, _)| *plain)
+            };
+            find_char_frame(c).chars().map(plain).collect::<String>().into()
+        });
         normal.push_str(form);
         let mut characters = form.chars();
         if let (Some(near), Some(form), None) = (self.near.get_mut(c as usize), characters.next(), characters.next()) {
@@ -153,15 +159,6 @@ impl Forms {
         self.push_normal(other, &mut other_form);
         form == other_form
     }
-}
-
-/// Returns the normal form of a character.
-pub(super) fn find_form(c: char) -> String {
-    let plain = |c: char| {
-        let alike = LOOK_ALIKES.iter().find(|(_, others)| !c.is_ascii() && others.contains(c));
-        alike.map_or(c, |(plain, _)| *plain)
-    };
-    find_char_frame(c).chars().map(plain).collect()
 }
 
 /// Writes a text of ASCII in lower case.

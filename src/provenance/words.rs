@@ -149,8 +149,8 @@ pub(super) fn give_value(part: Part, value: &str, found: &mut impl FnMut(Part, &
 }
 
 /// Gives a word and its parts.
-fn read_word(word: &str, found: &mut impl FnMut(Part, &str)) {
-    let word = trim_word(word);
+fn read_word(written: &str, found: &mut impl FnMut(Part, &str)) {
+    let word = trim_word(written);
     let mut give = |part, value: &str| give_value(part, value, found);
     let (mut addresses, mut colons, mut slashes) = (0, 0, 0);
     any_eight(word.as_bytes(), |eight| {
@@ -190,7 +190,8 @@ fn read_word(word: &str, found: &mut impl FnMut(Part, &str)) {
         true => give(Part::Word, word),
         false => give(Part::Address, word),
     }
-    if has_colon && let Some(address) = find_ipv6(word) {
+    // One may begin or end with colons, or stand before one.
+    if has_colon && let Some(address) = find_ipv6(word).or_else(|| find_ipv6(written)) {
         give(Part::Address, &address);
     }
     for piece in split_bytes(word, |byte| class_of(byte) & BETWEEN != 0).filter(|piece| piece.len() < word.len()) {

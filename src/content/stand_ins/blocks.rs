@@ -24,7 +24,7 @@ impl BlockKinds {
     }
 }
 
-// Loops within a longer function are not always made vector instructions of, so each of these is one.
+// Loops within a longer function are not always made vector instructions of, so most of these are functions.
 
 #[inline(never)]
 pub(super) fn sign_bits(block: &BlockAndNext) -> u64 {
