@@ -31,7 +31,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -149,7 +149,6 @@ fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {
     });
     let (events, received) = unbounded_channel();
     start_server_pump(&session, we_read, events.clone()).map_err(system)?;
-    let start_reading = start_client_pump(&session, stdin, events).map_err(system)?;
     let (copying, stderr_copied) = channel();
     let stderr = session.stderr.clone();
     let copy = move || {
@@ -159,8 +158,8 @@ fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {
     name_thread("server-stderr").spawn(copy).map_err(system)?;
     ApprovalWorker::wait_for_event(&session, wrap.local);
     let upstream = starting.wait_started()?;
-    // The thread is there: it was started before.
-    let _ = start_reading.send(());
+    // A thread that is started now runs at once; one that waits for this may be woken on a processor that the server keeps busy.
+    start_client_pump(&session, stdin, events).map_err(system)?;
     Ok(SessionLoop::new(upstream, session, signals, received, stderr_copied).with_watch(wrap.reload))
 }
 
@@ -187,19 +186,15 @@ fn start_server_pump(
     Ok(())
 }
 
-/// Starts the other pump, which reads nothing before it is told to by what is returned.
+/// Starts the other pump.
 fn start_client_pump(
     session: &Arc<SharedSession>,
     stdin: ClientInput,
     events: UnboundedSender<PumpEvent>,
-) -> io::Result<Sender<()>> {
+) -> io::Result<()> {
     let client = Pump::new(PumpSource::Client(stdin), Arc::clone(session));
     let session = Arc::clone(session);
-    let (start_reading, may_read) = channel();
     name_thread("client").spawn(move || {
-        if may_read.recv().is_err() {
-            return;
-        }
         let event = client.run_until_closed();
         session.reading.mark_stopped();
         // Before the server hears of it, or its end would be the reason.
@@ -216,7 +211,7 @@ fn start_client_pump(
         // A client that is gone hears nothing.
         let _ = told.deliver_all(&Framer::new(0));
     })?;
-    Ok(start_reading)
+    Ok(())
 }
 
 /// Ends what waits for a person, and returns what is still to be written about it.
