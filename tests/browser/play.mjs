@@ -173,15 +173,10 @@ const acts = {
     const person = await Person.open(browser, address);
     await person.go("inbox");
     const other = await person.openTab("inbox");
-    const send = async () => {
-      const sent = session.call("send", { to: "ada" });
-      for (const tab of [person.page, other]) await tab.getByRole("button", { name: "Approve this call" }).waitFor();
-      await person.page.waitForFunction(() => document.title.startsWith("(1) "));
-      return sent;
-    };
-    // The first answer counts, and the other tab is told without a click.
-    const sent = send();
-    await other.getByRole("button", { name: "Approve this call" }).waitFor();
+    // The first answer counts, and the other tab is told without a click. Nobody answers before both tabs show the call.
+    const sent = session.call("send", { to: "ada" });
+    for (const tab of [person.page, other]) await tab.getByRole("button", { name: "Approve this call" }).waitFor();
+    await person.page.waitForFunction(() => document.title.startsWith("(1) "));
     await person.press("Approve this call");
     await person.reads("Approved: send of stub goes on");
     assert(!(await sent).isError);
