@@ -15,6 +15,7 @@ mod members;
 mod plain;
 mod scalar;
 mod string;
+mod unjudged;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
@@ -215,6 +216,13 @@ impl<'l> Scan<'_, 'l> {
             match byte {
                 // Nearly all values are strings and containers.
                 b'"' => at = self.scan_string(at)? + 1,
+                b'{' | b'['
+                    if depth == 1
+                        && self.depth == StrictDepth::ENVELOPE
+                        && let Some(end) = self.pass_member(at) =>
+                {
+                    at = end;
+                }
                 b'{' | b'[' => {
                     if depth == MAX_DEPTH {
                         return Err(Fault::Depth.into());
@@ -292,6 +300,16 @@ impl<'l> Scan<'_, 'l> {
             self.inner = (self.find_param(start, end), at);
         }
         Ok((at, byte))
+    }
+
+    /// Passes over the value of a member of a message whose inside nobody judges. `None` if only the scan can.
+    fn pass_member(&mut self, at: usize) -> Option<usize> {
+        let mut keys = KeyMarks::default();
+        let end = self.pass_unjudged(at, &mut keys)?;
+        if matches!(self.member.0, RESULT | ERROR) {
+            self.inner_keys.join(keys);
+        }
+        Some(end)
     }
 
     #[inline(never)]

@@ -44,4 +44,9 @@ impl KeyMarks {
     pub(super) fn add(&mut self, key: &[u8]) {
         self.0 |= if is_plain_key(key) { Self::mark(key) } else { Self::NOT_PLAIN };
     }
+
+    #[inline]
+    pub(super) fn join(&mut self, others: Self) {
+        self.0 |= others.0;
+    }
 }
