@@ -14,9 +14,9 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::SystemTime;
 
-use self::own_file::{open_own, read_at, wait_within, write_at};
+use self::own_file::{check_at, open_own, read_at, wait_within, write_at};
 use super::file::{
-    Identity, create_private_dir, is_missing, open_private, persist_new, release_lock, remove_unless_held, temporary_in,
+    create_private_dir, is_missing, open_private, persist_new, release_lock, remove_unless_held, temporary_in,
 };
 use crate::limits::{HELD_WAIT, KEEP_UNKNOWN_LEDGER, MAX_LEDGER_HEAD_READS, MAX_REMEMBERED};
 use crate::provenance::{CalledTool, Index, Origins, Provenance, SessionFacts, Source, Unknown};
@@ -355,12 +355,12 @@ impl OpenLedger {
 
     /// Takes in what has been added, by any wrapper.
     fn refresh(&mut self) -> Result<(), LedgerError> {
-        if !Identity::is_at(&self.file, &self.path) {
-            return Err(LedgerError::Unusable("it was removed or replaced"));
-        }
         let committed = self.read_head()?;
+        // Asked for afterwards: another wrapper may add to it meanwhile.
+        let length = check_at(&self.file, &self.path)?;
+        let is_whole = committed <= MAX_REMEMBERED && length >= (HEAD + committed) as u64;
         let known = self.index.length();
-        let Some(new) = committed.checked_sub(known).filter(|_| committed <= MAX_REMEMBERED) else {
+        let Some(new) = committed.checked_sub(known).filter(|_| is_whole) else {
             return Err(LedgerError::Unusable("it is damaged"));
         };
         if new > 0 {

@@ -761,6 +761,10 @@ fn a_ledger_that_is_damaged_or_another_version_tells_nothing() {
         let bytes = fs::read(path).unwrap();
         fs::write(path, &bytes[..50]).unwrap();
     });
+    breaks("cut behind the head", |path| {
+        let bytes = fs::read(path).unwrap();
+        fs::write(path, &bytes[..bytes.len() - 1]).unwrap();
+    });
     breaks("emptied", |path| fs::write(path, "").unwrap());
     breaks("larger than it can be", |path| {
         let mut bytes = fs::read(path).unwrap();
@@ -774,20 +778,13 @@ fn a_ledger_that_is_damaged_or_another_version_tells_nothing() {
 #[test]
 fn a_ledger_that_others_can_reach_is_not_used() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
-    let unusable = |what: &str, break_it: &dyn Fn(&Path)| {
-        let dir = tempfile::tempdir().unwrap();
-        read(&ledger(dir.path(), one), "bob@evil.com");
-        break_it(&path_of(dir.path()));
-        let found = came_from(&ledger(dir.path(), one), "alice@example.org");
-        assert_eq!(found, CameFrom::Unknown(Unknown::Unreachable), "{what}");
-    };
-    unusable("mode", &|path| fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap());
-    unusable("hard link", &|path| fs::hard_link(path, path.with_extension("other")).unwrap());
-    unusable("symbolic link", &|path| {
+    breaks("mode", |path| fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap());
+    breaks("hard link", |path| fs::hard_link(path, path.with_extension("other")).unwrap());
+    breaks("symbolic link", |path| {
         fs::rename(path, path.with_extension("other")).unwrap();
         symlink(path.with_extension("other"), path).unwrap();
     });
-    unusable("directory", &|path| {
+    breaks("directory", |path| {
         fs::remove_file(path).unwrap();
         fs::create_dir(path).unwrap();
     });

@@ -13,17 +13,46 @@ use crate::limits::{LOCK_FIRST_PAUSE, LOCK_LONGEST_PAUSE};
 /// Opens a file for reading and writing that is this user's alone, and no link.
 #[cfg(unix)]
 pub(super) fn open_own(path: &Path) -> Result<File, LedgerError> {
-    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+    use std::os::unix::fs::OpenOptionsExt as _;
 
     let file = open_file(File::options().read(true).write(true).custom_flags(libc::O_NOFOLLOW), path)?;
-    let found = file.metadata()?;
+    check_own(&file.metadata()?)?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn check_own(found: &fs::Metadata) -> Result<(), LedgerError> {
+    use std::os::unix::fs::MetadataExt as _;
+
     match found {
         _ if !found.is_file() => Err(LedgerError::Unusable("it is no file")),
         _ if found.uid() != rustix::process::geteuid().as_raw() => Err(LedgerError::Unusable("it is another user's")),
         _ if found.mode() & 0o077 != 0 => Err(LedgerError::Unusable("other users may read or write it")),
         _ if found.nlink() > 1 => Err(LedgerError::Unusable("it has another name as well")),
-        _ => Ok(file),
+        _ => Ok(()),
     }
+}
+
+/// Checks that an open file is still the one at its place, and this user's alone. Returns how long it is.
+#[cfg(unix)]
+pub(super) fn check_at(file: &File, path: &Path) -> Result<u64, LedgerError> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let (open, there) = (file.metadata()?, fs::symlink_metadata(path));
+    if !there.is_ok_and(|there| (there.dev(), there.ino()) == (open.dev(), open.ino())) {
+        return Err(LedgerError::Unusable("it was removed or replaced"));
+    }
+    check_own(&open)?;
+    Ok(open.len())
+}
+
+/// Checks that an open file is still the one at its place. Returns how long it is.
+#[cfg(windows)]
+pub(super) fn check_at(file: &File, path: &Path) -> Result<u64, LedgerError> {
+    if !super::super::file::Identity::is_at(file, path) {
+        return Err(LedgerError::Unusable("it was removed or replaced"));
+    }
+    Ok(file.metadata()?.len())
 }
 
 /// Opens a file for reading and writing that is no link. Its access rights come from its directory.
