@@ -111,10 +111,10 @@ fn an_answer_that_comes_byte_by_byte_is_whole_and_one_that_is_left_out_is_said()
                 return Then::Close;
             }
         };
-        for byte in bytes {
-            write(connection, &[byte]);
+        for byte in &bytes {
+            write(connection, &[*byte]);
         }
-        Then::Close
+        Then::after(&bytes)
     });
     let mut client = Launch::new(&server.url).arg("--max-message").arg("4KiB").start(ALLOW);
     client.initialize(json!({}));

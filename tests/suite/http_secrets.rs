@@ -89,9 +89,8 @@ fn an_answer_that_repeats_a_key_is_withheld_and_the_session_goes_on() {
             .concat(),
             _ => json_reply(&text_result(request, "for the platform-team")),
         };
-        let keeps = bytes.windows(14).any(|part| part == b"Content-Length");
         write(connection, &bytes);
-        if keeps { Then::Keep } else { Then::Close }
+        Then::after(&bytes)
     });
     for (how, expected) in [
         ("plain", "answered with what it was sent to know who we are"),

@@ -60,6 +60,18 @@ pub(crate) enum Then {
     Close,
 }
 
+impl Then {
+    /// A connection stays open behind an answer that says how long it is and is whole. A client may send its next request there at once,
+    /// which would be lost if the server closed it then. Any other answer ends with its connection.
+    pub(crate) fn after(answer: &[u8]) -> Self {
+        const END: &[u8] = b"\r\n\r\n";
+        let end = answer.windows(END.len()).position(|bytes| bytes == END).unwrap_or(answer.len());
+        let head = String::from_utf8_lossy(&answer[..end]);
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")?.parse::<usize>().ok());
+        if length.is_some_and(|length| answer.len() == end + END.len() + length) { Self::Keep } else { Self::Close }
+    }
+}
+
 type Answer = dyn Fn(&Received, &mut dyn Connection) -> Then + Send + Sync;
 
 /// A running server. Its threads end with the test.
@@ -207,15 +219,15 @@ pub(crate) fn text_result(request: &Received, text: &str) -> Value {
     json!({"jsonrpc": "2.0", "id": request.message()["id"], "result": {"content": [{"type": "text", "text": text}]}})
 }
 
-/// Answers as a server does, but for calls, which are answered with these bytes; then the connection is closed.
+/// Answers as a server does, but for calls, which are answered with these bytes.
 pub(crate) fn start_with_calls(answer: impl Fn(&Received) -> Vec<u8> + Send + Sync + 'static) -> HttpServer {
     HttpServer::start(move |request, connection| {
-        let (bytes, then) = match greet(request) {
-            Some(bytes) => (bytes, Then::Keep),
-            None if request.is("tools/call") => (answer(request), Then::Close),
-            None => (json_reply(&json!({"jsonrpc": "2.0", "id": request.message()["id"], "result": {}})), Then::Keep),
+        let bytes = match greet(request) {
+            Some(bytes) => bytes,
+            None if request.is("tools/call") => answer(request),
+            None => json_reply(&json!({"jsonrpc": "2.0", "id": request.message()["id"], "result": {}})),
         };
         let _ = connection.write_all(&bytes).and_then(|()| connection.flush());
-        then
+        Then::after(&bytes)
     })
 }
