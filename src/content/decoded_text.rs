@@ -98,9 +98,14 @@ const BYTES_OF_EDIT: usize = 16;
 /// Returns the most decoded reading of a text, and what of it is not as in the text; `None` if all is.
 pub(crate) fn read_decoded(text: &str) -> Option<(String, Vec<Edit>)> {
     let (mut read, mut edits) = (String::with_capacity(text.len()), Vec::new());
+    let is_ascii = text.is_ascii();
+    let find_next = |rest: &[u8]| match is_ascii {
+        true => memchr::memchr3(b'\\', b'%', b'&', rest),
+        false => find_byte(rest, may_be_special),
+    };
     // Up to where the text is read, and where it is looked at.
     let (mut at, mut start) = (0, 0);
-    while let Some(length) = find_byte(text.as_bytes().get(start..).unwrap_or_default(), may_be_special) {
+    while let Some(length) = find_next(text.as_bytes().get(start..).unwrap_or_default()) {
         start += length;
         let (meaning, length) = read_special(text.get(start..).unwrap_or_default());
         let end = start + length.max(1);

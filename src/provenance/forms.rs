@@ -24,24 +24,6 @@ const MAX_MEMO: usize = 8_192;
 /// From this length on, base64 is that of a file.
 const MAX_BASE64: usize = 8_192;
 
-/// References by a name to what stands in addresses and around them.
-const REFERENCES: [(&str, &str); 14] = [
-    ("&amp;", "&"),
-    ("&lt;", "<"),
-    ("&gt;", ">"),
-    ("&quot;", "\""),
-    ("&apos;", "'"),
-    ("&nbsp;", " "),
-    ("&commat;", "@"),
-    ("&period;", "."),
-    ("&colon;", ":"),
-    ("&sol;", "/"),
-    ("&num;", "#"),
-    ("&hyphen;", "-"),
-    ("&lowbar;", "_"),
-    ("&plus;", "+"),
-];
-
 /// Makes normal forms.
 #[derive(Debug)]
 pub(super) struct Forms {
@@ -216,26 +198,15 @@ pub(super) fn find_readings(text: &str, forms: &mut Forms) -> Vec<Decoding> {
 
 /// Returns a text without references by a name, and where they were; `None` if there are none.
 fn read_references(text: &str) -> Option<(String, Vec<Edit>)> {
-    const LONGEST: usize = 8;
-    fn find_name(rest: &str) -> Option<&str> {
-        let end = rest.as_bytes().iter().take(LONGEST).position(|byte| *byte == b';')?;
-        rest.get(..=end)
-    }
-    let find = |rest: &str| {
-        let written = find_name(rest)?;
-        REFERENCES.iter().find(|(name, _)| *name == written)
-    };
     let (mut read, mut edits, mut at) = (String::new(), Vec::new(), 0);
     for start in memchr::memchr_iter(b'&', text.as_bytes()) {
-        let Some((name, of)) = find(text.get(start..).unwrap_or_default()) else { continue };
-        let (mut end, mut of) = (start + name.len(), *of);
+        let Some((length, mut of)) = find_reference(text, start) else { continue };
+        let mut end = start + length;
         // Its `&` may be that of another one.
-        if of == "&" {
-            let behind = find_name(text.get(end..).unwrap_or_default()).unwrap_or_default();
-            let is_behind = |(name, of): &&(&str, &str)| *of != "&" && name.strip_prefix('&') == Some(behind);
-            if let Some((_, other)) = REFERENCES.iter().find(is_behind).filter(|_| !behind.is_empty()) {
-                (end, of) = (end + behind.len(), *other);
-            }
+        if of == "&"
+            && let Some((length, other)) = find_reference(text, end - 1).filter(|(_, other)| *other != "&")
+        {
+            (end, of) = (end - 1 + length, other);
         }
         read.push_str(text.get(at..start).unwrap_or_default());
         Edit { original: start..end, read: read.len()..read.len() + of.len() }.push_to(&mut edits, text);
@@ -247,6 +218,28 @@ fn read_references(text: &str) -> Option<(String, Vec<Edit>)> {
     }
     read.push_str(text.get(at..).unwrap_or_default());
     Some((read, edits))
+}
+
+/// Returns how long a reference by a name is whose `&` is at a place, or would be there, and what it means: what stands in addresses and
+/// around them.
+fn find_reference(text: &str, at: usize) -> Option<(usize, &'static str)> {
+    Some(match text.as_bytes().get(at + 1..)? {
+        [b'a', b'm', b'p', b';', ..] => (5, "&"),
+        [b'l', b't', b';', ..] => (4, "<"),
+        [b'g', b't', b';', ..] => (4, ">"),
+        [b'q', b'u', b'o', b't', b';', ..] => (6, "\""),
+        [b'a', b'p', b'o', b's', b';', ..] => (6, "'"),
+        [b'n', b'b', b's', b'p', b';', ..] => (6, " "),
+        [b'c', b'o', b'm', b'm', b'a', b't', b';', ..] => (8, "@"),
+        [b'p', b'e', b'r', b'i', b'o', b'd', b';', ..] => (8, "."),
+        [b'c', b'o', b'l', b'o', b'n', b';', ..] => (7, ":"),
+        [b's', b'o', b'l', b';', ..] => (5, "/"),
+        [b'n', b'u', b'm', b';', ..] => (5, "#"),
+        [b'h', b'y', b'p', b'h', b'e', b'n', b';', ..] => (8, "-"),
+        [b'l', b'o', b'w', b'b', b'a', b'r', b';', ..] => (8, "_"),
+        [b'p', b'l', b'u', b's', b';', ..] => (6, "+"),
+        _ => return None,
+    })
 }
 
 /// Returns where ranges of a text and the edits of it are in its reading, in their order.
@@ -479,6 +472,19 @@ mod tests {
             assert!(readings.iter().any(|reading| reading.text == "bob@evil.com"), "{text}");
         }
         assert!(find_readings("bob@evil.com", &mut Forms::default()).is_empty());
+    }
+
+    #[test]
+    fn references_by_a_name_are_read() {
+        let written = "&lt;&gt;&quot;&apos;&nbsp;&commat;&period;&colon;&sol;&num;&hyphen;&lowbar;&plus;&amp;";
+        assert_eq!(read_references(written).unwrap().0, "<>\"' @.:/#-_+&");
+        let escaped = written.replace('&', "&amp;");
+        let (read, edits) = read_references(&escaped).unwrap();
+        // Only of another one it is read twice at once.
+        assert_eq!((read.as_str(), edits.len()), ("<>\"' @.:/#-_+&amp;", 14));
+        for other in ["&", "&am", "&amp", "&euro;", "amp;", "&AMP;", "&;"] {
+            assert!(read_references(other).is_none(), "{other}");
+        }
     }
 
     #[test]

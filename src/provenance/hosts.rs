@@ -8,8 +8,10 @@ use crate::wire::host_address::{read_ipv6, write_ipv4, write_ipv6};
 /// Returns a host as most write it, if it is written in another way.
 pub(super) fn find_plain_host(host: &str) -> Option<String> {
     let name = host.trim_end_matches('.');
-    let plain = read_ipv4(name).filter(|_| is_address(name)).map_or_else(|| name.to_owned(), write_ipv4);
-    (!plain.is_empty() && plain != host).then_some(plain)
+    match read_ipv4(name).filter(|_| is_address(name)) {
+        Some(address) => Some(write_ipv4(address)).filter(|plain| plain != host),
+        None => (!name.is_empty() && name.len() < host.len()).then(|| name.to_owned()),
+    }
 }
 
 /// Whether a host that can be read as an address is one, and no number: the host of `note://7` is none.

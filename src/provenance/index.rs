@@ -89,22 +89,28 @@ impl Index {
                 SourceNumber::try_from(self.sources.len() + 1).unwrap_or(WRITTEN)
             }
         };
-        let is_new = |key: &&ValueKey| {
+        // A result has thousands of values that are known, and few sources: whether one is alike is found out once.
+        let mut likeness: Vec<Option<bool>> = vec![None; self.sources.len()];
+        let mut is_like = |known: SourceNumber| {
+            let at = usize::from(known).wrapping_sub(1);
+            let (Some(is_like), Some(known)) = (likeness.get_mut(at), self.sources.get(at)) else { return false };
+            *is_like.get_or_insert_with(|| known.is_like(&source))
+        };
+        let mut is_new = |key: ValueKey| {
             let mut count = 0;
-            let is_known = self.table.find(**key).any(|known| {
+            let is_known = self.table.find(key).any(|known| {
                 count += 1;
-                self.source(known).is_some_and(|known| known.is_like(&source))
+                is_like(known)
             });
             // Of a common value, not every source is kept; what one of them may hold, is.
             let adds_kind = |kind: &Returns| {
-                let mut known = self.table.find(**key).filter_map(|known| self.source(known));
+                let mut known = self.table.find(key).filter_map(|known| self.source(known));
                 !known.any(|known| known.returns(*kind))
             };
             !is_known && (count <= MAX_ORIGINS || source.returns.iter().any(adds_kind))
         };
-        let keys = values.0.keys.iter();
-        let new = keys.filter(|key| !self.table.has(**key) || is_new(key)).copied();
-        push_values(number, new, &mut bytes);
+        let keys = values.0.keys.iter().copied();
+        push_values(number, keys.filter(|key| !self.table.has(*key) || is_new(*key)), &mut bytes);
         self.fit(bytes)
     }
 

@@ -104,6 +104,35 @@ pub(super) fn find_pieces<'l>(line: &'l str, found: &mut impl FnMut(&'l str)) {
     quoted.into_iter().flatten().for_each(|start| give(line.get(start..)));
 }
 
+/// Pieces of one text that were there before: in tables, code and pages, some are in every line.
+pub(super) struct SeenPieces<'t> {
+    /// Of those that would stand at one place the last one.
+    last: [&'t str; SEEN],
+}
+
+/// How many pieces are known.
+const SEEN: usize = 64;
+
+impl<'t> SeenPieces<'t> {
+    pub(super) fn new() -> Self {
+        Self { last: [""; SEEN] }
+    }
+
+    /// Whether a piece is not known.
+    #[inline]
+    pub(super) fn is_new(&mut self, piece: &'t str) -> bool {
+        const SPREAD: u32 = 0x9e37_79b1;
+        let bytes = piece.as_bytes();
+        let ends = bytes.first_chunk().zip(bytes.last_chunk());
+        let (first, last) = ends.map_or((0, 0), |ends| (u32::from_le_bytes(*ends.0), u32::from_le_bytes(*ends.1)));
+        let place = (first ^ last.rotate_left(16)).wrapping_mul(SPREAD) >> (u32::BITS - SEEN.ilog2());
+        let known = &mut self.last[place as usize];
+        let is_new = *known != piece;
+        *known = piece;
+        is_new
+    }
+}
+
 /// Returns which quote a text begins with.
 #[inline]
 fn find_quote(text: &str) -> Option<usize> {
@@ -139,6 +168,17 @@ mod tests {
         find_pieces("a: \"bbbbbb\" | «cccccc» d: eeeeee, ffffff", &mut |piece| pieces.push(piece));
         for piece in ["a: \"bbbbbb\" ", " «cccccc» d: eeeeee", " ffffff", "\"bbbbbb\" ", "eeeeee", "bbbbbb"] {
             assert!(pieces.contains(&piece), "{piece}: {pieces:?}");
+        }
+    }
+
+    #[test]
+    fn a_piece_is_new_unless_it_was_there() {
+        let pieces: Vec<String> = (0..2_000).map(|n| format!("{}{n}", "x".repeat(n % 9))).collect();
+        let again = pieces.clone();
+        let mut seen = SeenPieces::new();
+        for (piece, again) in pieces.iter().zip(&again) {
+            assert!(seen.is_new(piece), "{piece}");
+            assert!(!seen.is_new(again), "{piece}");
         }
     }
 

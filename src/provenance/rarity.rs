@@ -198,12 +198,12 @@ fn has_dots(value: &str) -> bool {
 fn is_mime(value: &str) -> bool {
     const KINDS: [&str; 5] = ["text/", "image/", "audio/", "video/", "application/"];
     // Few have a slash where these have it.
-    let has_slash = |kind: &&&str| value.as_bytes().get(kind.len() - 1) == Some(&b'/');
-    KINDS.iter().filter(has_slash).any(|kind| value.starts_with(kind))
+    let has_slash = |at: usize| value.as_bytes().get(at) == Some(&b'/');
+    (has_slash(4) || has_slash(5) || has_slash(11)) && KINDS.iter().any(|kind| value.starts_with(kind))
 }
 
 /// Whether it is one of the words that stand in many texts.
-#[inline]
+#[inline(always)]
 pub(super) fn is_common(value: &str) -> bool {
     // Few begin and end as these do and are as long.
     static ENDS: [u64; *COMMON_LENGTHS.end() + 1] = {
@@ -214,8 +214,9 @@ pub(super) fn is_common(value: &str) -> bool {
         }
         ends
     };
-    let ends = ENDS.get(value.len()).copied().unwrap_or_default();
-    ends & ends_of(value.as_bytes()) != 0 && COMMON.binary_search(&value).is_ok()
+    COMMON_LENGTHS.contains(&value.len())
+        && ENDS[value.len()] & ends_of(value.as_bytes()) != 0
+        && COMMON.binary_search(&value).is_ok()
 }
 
 /// A bit for what a value begins and ends with.

@@ -59,13 +59,19 @@ fn find_bits<K: Fn(u8) -> bool>(bytes: &[u8], is_kind: &K) -> u64 {
     if let Some(block) = bytes.first_chunk() {
         return find_bits_of_block(block, is_kind);
     }
+    find_bits_of_block(&block_of(bytes), is_kind) & ((1 << bytes.len()) - 1)
+}
+
+/// A block of as many bytes as there are, and zeros.
+#[inline]
+pub(super) fn block_of(bytes: &[u8]) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     block.iter_mut().zip(bytes).for_each(|(cell, byte)| *cell = *byte);
-    find_bits_of_block(&block, is_kind) & ((1 << bytes.len()) - 1)
+    block
 }
 
 #[inline]
-fn find_bits_of_block<K: Fn(u8) -> bool>(block: &[u8; BLOCK], is_kind: &K) -> u64 {
+pub(super) fn find_bits_of_block<K: Fn(u8) -> bool>(block: &[u8; BLOCK], is_kind: &K) -> u64 {
     block_bits::find_bits(|at| is_kind(block[at]))
 }
 

@@ -80,8 +80,8 @@ impl Table {
 
     /// Makes room for so many.
     fn grow_for(&mut self, count: usize) {
-        // At three quarters a digest that is not there is known to be so after about eight cells. The largest table is filled further.
-        let most = |size: usize| if size < LARGEST { size / 4 * 3 } else { size / 64 * 63 };
+        // At a half a digest that is not there is known to be so after two or three cells. The largest table is filled further.
+        let most = |size: usize| if size < LARGEST { size / 2 } else { size / 64 * 63 };
         if count <= most(self.keys.len()) {
             return;
         }

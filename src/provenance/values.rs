@@ -8,7 +8,8 @@ use super::changes::{changes_of, find_run_regions, find_word_regions, is_changed
 use super::forms::{Decoding, Forms, decode_data, find_base64, find_base64_regions, find_readings, is_base64_line};
 use super::hosts::find_hosts;
 use super::numbers::find_numbers;
-use super::pieces::{find_lines, find_pieces};
+use super::pieces::{SeenPieces, find_lines, find_pieces};
+use super::rarity::MIN_BYTES;
 use super::shingles::Shingler;
 use super::siphash::{Digester, Key};
 use super::words::{Part, Spacing, find_parts, find_url, find_whole};
@@ -155,6 +156,7 @@ impl ValueReader {
     fn take_found(&mut self) -> Vec<ValueKey> {
         /// How much room is kept, in bytes.
         const KEPT: usize = 256 * 1024;
+        self.shingler.begin_anew();
         self.normal.clear();
         self.normal.shrink_to(KEPT);
         let mut found = std::mem::take(&mut self.found);
@@ -206,10 +208,15 @@ impl ValueReader {
         if side != Side::Result || normal.len() <= MAX_WHOLE {
             push_whole(digester, found, normal, Spacing::of(normal));
         }
+        let mut seen = SeenPieces::new();
         for line in find_lines(normal) {
             if side == Side::Result {
                 let spacing = Spacing::of(line);
-                find_pieces(line, &mut |piece| push_whole(digester, found, piece, spacing));
+                find_pieces(line, &mut |piece| {
+                    if seen.is_new(piece) {
+                        push_whole(digester, found, piece, spacing);
+                    }
+                });
             }
             if side == Side::Argument {
                 find_hosts(line, &mut |part, value| push_host(digester, found, hosts, part, value));
@@ -239,6 +246,7 @@ impl ValueReader {
         if normal.len() <= MAX_WHOLE {
             push_whole(digester, found, normal, Spacing::of(normal));
         }
+        let mut seen = SeenPieces::new();
         for line in find_lines(normal) {
             let of_line = changes_of(&range_of(normal.as_bytes(), line), &changed);
             if of_line.is_empty() {
@@ -246,12 +254,12 @@ impl ValueReader {
             }
             let spacing = Spacing::of(line);
             find_pieces(line, &mut |piece| {
-                if is_changed(&range_of(normal.as_bytes(), piece), of_line) {
+                if is_changed(&range_of(normal.as_bytes(), piece), of_line) && seen.is_new(piece) {
                     push_whole(digester, found, piece, spacing);
                 }
             });
         }
-        for region in find_word_regions(normal, &changed) {
+        for region in find_word_regions(normal, &changed).into_iter().filter(|region| region.len() >= MIN_BYTES) {
             push_parts(digester, found, normal.get(region).unwrap_or_default(), side);
         }
         for region in find_run_regions(normal, &changed) {

@@ -9,7 +9,8 @@ use super::rarity::{
     AROUND, BETWEEN, DIGIT, DIVIDER, JOINT, LETTER, MIN_BYTES, MIN_LETTERS, MIN_MIXED, Measure, OTHER, WORD, class_of,
     is_alphabetic, is_common, is_distinctive, is_letter_or_digit, is_of_word,
 };
-use super::spans::Spans;
+use super::spans::{Spans, block_of, find_bits_of_block};
+use crate::block_bits::BLOCK;
 
 /// How much of a word is read at once, in bytes.
 const MAX_WORD: usize = 2_048;
@@ -431,15 +432,19 @@ pub(super) enum Spacing {
 impl Spacing {
     /// What is around a text does not matter.
     pub(super) fn of(text: &str) -> Self {
-        // What is said of the last of eight bytes goes to the first of the next ones.
-        let (mut runs, mut hyphens, mut before) = (0, 0, 0);
-        any_eight(text.trim_ascii().as_bytes(), |eight| {
-            let blanks = eight.equal(b' ');
-            runs |= (blanks & (blanks << 8 | before)) | eight.among(b'\t', b'\n') | eight.equal(b'\r');
-            hyphens |= eight.equal(b'-');
-            before = blanks >> 56;
-            runs != 0
-        });
+        let (mut runs, mut hyphens, mut last) = (0, 0, 0);
+        for block in text.trim_ascii().as_bytes().chunks(BLOCK) {
+            let block = &block_of(block);
+            let blanks = find_bits_of_block(block, &|byte| byte == b' ');
+            let others = find_bits_of_block(block, &|byte| (byte == b'\t') | (byte == b'\n') | (byte == b'\r'));
+            // The last of a block stands before the first of the next one.
+            runs |= (blanks & (blanks << 1 | last)) | others;
+            if runs != 0 {
+                break;
+            }
+            hyphens |= find_bits_of_block(block, &|byte| byte == b'-');
+            last = blanks >> (BLOCK - 1);
+        }
         match (runs, hyphens) {
             (0, 0) => Self::Plain,
             (0, _) => Self::Single,
@@ -524,6 +529,24 @@ mod tests {
             ("see https://zapmat.at/", "zapmat.at"),
         ] {
             assert!(parts(line, Part::Address).contains(value), "{line}: {:?}", parts(line, Part::Address));
+        }
+    }
+
+    #[test]
+    fn spacing_is_told_by_each_byte() {
+        for length in 0..200 {
+            for place in 0..length {
+                for odd in ["  ", "\t", "\r", "-", " ", "é"] {
+                    let text = format!("{}{odd}{}", "a".repeat(place), "b ".repeat(length - place));
+                    let trimmed = text.trim_ascii();
+                    let spacing = match (trimmed.contains("  ") || trimmed.contains(['\t', '\n', '\r']), trimmed) {
+                        (true, _) => Spacing::Any,
+                        (false, trimmed) if trimmed.contains('-') => Spacing::Single,
+                        (false, _) => Spacing::Plain,
+                    };
+                    assert_eq!(Spacing::of(&text), spacing, "{text:?}");
+                }
+            }
         }
     }
 
