@@ -9,6 +9,9 @@ use super::spans::{length_with, length_with_at_end};
 /// How far from a change the longest value without blanks in a word may begin or end: an account number in groups.
 const REACH: usize = 64;
 
+/// The longest name of a mailbox (RFC 5321) in quotes, with a backslash before each character.
+pub(super) const QUOTED: usize = 2 + 2 * 64;
+
 /// How far letters and digits are looked for.
 const FAR: usize = 1024;
 
@@ -29,8 +32,7 @@ pub(super) fn changes_of<'c>(range: &Range<usize>, changes: &'c [Range<usize>]) 
     changes.get(..count).unwrap_or_default()
 }
 
-/// Returns the ranges of a text with all words and numbers that reach into a change. They end between words. Of a mailbox whose name is in
-/// quotes, that is the part that the change is in.
+/// Returns the ranges of a text with all words, numbers and mailboxes that reach into a change. They end between words.
 pub(super) fn find_word_regions(text: &str, changes: &[Range<usize>]) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut regions: Vec<Range<usize>> = Vec::new();
@@ -39,9 +41,31 @@ pub(super) fn find_word_regions(text: &str, changes: &[Range<usize>]) -> Vec<Ran
         // Words are seldom passed over twice: only where signs and digits divide changes.
         let start = if change.start < known { known } else { find_start(bytes, change.start) };
         let end = find_end(bytes, change.end.max(known));
-        add_region(&mut regions, start..end);
+        add_region(&mut regions, with_quoted_mailbox(bytes, start..end));
     }
     regions
+}
+
+/// Returns a region with all of a mailbox that it is a part of, if the name of that is in quotes.
+fn with_quoted_mailbox(bytes: &[u8], region: Range<usize>) -> Range<usize> {
+    let behind = bytes.get(region.end..bytes.len().min(region.end + QUOTED)).unwrap_or_default();
+    // Its last quote stands before the region or in it, as the first of what follows it, or somewhere behind.
+    let of_region = bytes.get(region.clone()).unwrap_or_default();
+    let closing = match memchr::memrchr(b'@', of_region) {
+        Some(at) if bytes.get(..region.start + at).is_some_and(|before| before.ends_with(b"\"")) => {
+            Some(region.start + at - 1)
+        }
+        _ => memchr::memchr(b'"', behind).map(|far| region.end + far),
+    };
+    let Some(closing) = closing.filter(|closing| bytes.get(closing + 1) == Some(&b'@')) else { return region };
+    let before = bytes.get(closing.saturating_sub(QUOTED)..closing).unwrap_or_default();
+    match memchr::memrchr(b'"', before) {
+        Some(at) => {
+            let end = closing + 1 + count_of_word(bytes.get(closing + 1..).unwrap_or_default().iter());
+            region.start.min(closing - before.len() + at)..region.end.max(end)
+        }
+        None => region,
+    }
 }
 
 /// Whether a byte may stand in a number that is written in groups, or between them: the last ones are those of an apostrophe.
@@ -177,6 +201,12 @@ mod tests {
             ("x,D^^E89 3704 0a44 now", &["DE89 3704 0a44 now"]),
             ("x,DE89 3704 ^0^", &["DE89 3704 0"]),
             ("^a^", &["a"]),
+            ("to \"bob smi^t^h\"@x.io now", &["\"bob smith\"@x.io"]),
+            ("to \"b^o^b smith\"@x.io now", &["\"bob smith\"@x.io"]),
+            ("to \"bob\"^@^x.io now", &["\"bob\"@x.io"]),
+            ("to \"bob\"@x^.^io now", &["\"bob\"@x.io"]),
+            ("to ^\"^bob^\"^@x.io now", &["\"bob\"@x.io"]),
+            ("say \"b^o^b\" and smith@x.io", &["bob"]),
         ] {
             assert_eq!(regions_of(marked), regions, "{marked}");
         }

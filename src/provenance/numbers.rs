@@ -18,7 +18,7 @@ const PHONE: std::ops::RangeInclusive<usize> = 10..=15;
 /// Gives each number of a text in its normal form: `#` and its digits, without zeros before them.
 pub(super) fn find_numbers(text: &str, found: &mut impl FnMut(&str)) {
     let bytes = text.as_bytes();
-    let mut room = [String::from("#"), String::from("#")];
+    let mut room = [String::new(), String::new()];
     let mut groups: Vec<&str> = Vec::new();
     // Where the last group ends, and how many digits they have.
     let (mut end, mut digits) = (0, 0);
@@ -49,7 +49,7 @@ pub(super) fn find_numbers(text: &str, found: &mut impl FnMut(&str)) {
 /// Gives the numbers that groups in a row can be.
 fn give_numbers(groups: &[&str], [number, tail]: &mut [String; 2], found: &mut impl FnMut(&str)) {
     for first in 0..groups.len() {
-        number.truncate(1);
+        "#".clone_into(number);
         for (count, group) in groups.iter().skip(first).take(MAX_GROUPS).enumerate() {
             number.push_str(if number.len() == 1 { group.trim_start_matches('0') } else { group });
             let digits = number.get(1..).unwrap_or_default();
@@ -63,7 +63,7 @@ fn give_numbers(groups: &[&str], [number, tail]: &mut [String; 2], found: &mut i
             if PHONE.contains(&digits.len())
                 && let Some(last) = digits.get(digits.len() - TAIL..)
             {
-                tail.truncate(1);
+                "#".clone_into(tail);
                 tail.push_str(last.trim_start_matches('0'));
                 found(tail);
             }

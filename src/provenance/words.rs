@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::changes::QUOTED;
 use super::eights::{any_eight, count, has_byte};
 use super::hosts::{find_ipv6, find_plain_address, find_plain_host};
 use super::rarity::{
@@ -63,10 +64,8 @@ pub(super) fn find_parts(text: &str, found: &mut impl FnMut(Part, &str)) {
 
 /// Gives a mailbox whose name stands in quotes, without these.
 fn read_quoted_mailbox(text: &str, at: usize, end: usize, found: &mut impl FnMut(Part, &str)) {
-    /// The longest name of a mailbox (RFC 5321), in quotes.
-    const LONGEST: usize = 2 + 2 * 64;
     let before = text.get(..at).and_then(|text| text.strip_suffix('"')).unwrap_or_default();
-    let near = before.get(before.ceil_char_boundary(before.len().saturating_sub(LONGEST))..).unwrap_or_default();
+    let near = before.get(before.ceil_char_boundary(before.len().saturating_sub(QUOTED))..).unwrap_or_default();
     if let Some((_, name)) = near.rsplit_once('"') {
         let host = text.get(at..text.floor_char_boundary(end.min(at + MAX_WORD))).unwrap_or_default();
         let mailbox = format!("{}{}", name.replace('\\', ""), host);

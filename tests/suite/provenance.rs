@@ -268,7 +268,6 @@ fn what_is_said_not_to_be_found_is_not() {
         ("base64 three times", "bob@evil.com", &*base64(&base64(&base64("bob@evil.com")))),
         ("base64 escaped to two depths", "bob@evil.com", "%59m9iQGV2aWwuY29t%2541"),
         ("a host in punycode", "see https://b\u{fc}cher.example/", "https://xn--bcher-kva.example/"),
-        ("a mailbox in quotes that is escaped in part", "write to \"mallory\"&#64;x.example", "mallory@x.example"),
         ("an address of few numbers that are small", "see http://203.0.0.77/x", "http://203.77/x"),
         ("an address as one number that stands alone", "see http://198.51.100.7/x", "3325256711"),
         ("the host of another program's address", "see https://evil.com/x", "root@evil.com:x"),
@@ -315,6 +314,19 @@ fn a_host_a_mailbox_and_a_number_are_found_however_they_are_spelled() {
             for argument in alike {
                 assert!(is_copied(&format!("see {written} today"), argument), "{written} {argument}");
             }
+        }
+    }
+    // Also where one letter of it is escaped.
+    for written in [
+        "\"mallory jones\"&#64;x.example",
+        "\"mal&#108;ory jones\"@x.example",
+        "\"mallory&#32;jones\"@x.example",
+        "\"mallory jones\"@x&period;example",
+        "&quot;mallory jones&quot;@x.example",
+        "%22mallory%20jones%22@x.example",
+    ] {
+        for argument in ["\"mallory jones\"@x.example", "<\"Mallory&#32;Jones\"@x.example>"] {
+            assert!(is_copied(&format!("write to {written} today"), argument), "{written} {argument}");
         }
     }
     for (written, argument) in [
