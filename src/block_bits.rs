@@ -3,7 +3,7 @@
 //! A closure says it of one place; without branches, which means with `|` and `&`, it is compiled to vector instructions. What is
 //! behind the block or before it may be looked at as well.
 
-use wide::u8x16;
+use fearless_simd::{Bytes, Level, Simd, SimdBase, SimdMask, dispatch, i8x16, i8x64, mask8x64, u8x16, u8x64};
 
 /// How many bytes are looked at together.
 pub(crate) const BLOCK: usize = 64;
@@ -22,10 +22,17 @@ pub(crate) fn find_bits(is_at: impl Fn(usize) -> bool) -> u64 {
     gather(one) | gather(two) << 16 | gather(three) << 32 | gather(four) << 48
 }
 
-/// The highest bits of 16 bytes. No vector instruction for that is made of a loop.
+/// The highest bits of 16 bytes. No vector instruction for that is made of a loop. What every processor of a kind has is enough
+/// for it, so that nothing has to be asked for, and it is inlined anywhere.
 #[inline(always)]
 fn gather(flags: &[u8; 16]) -> u64 {
-    u64::from(u8x16::new(*flags).to_bitmask())
+    dispatch!(Level::baseline(), simd => gather_in(simd, flags))
+}
+
+#[inline(always)]
+fn gather_in<S: Simd>(simd: S, flags: &[u8; 16]) -> u64 {
+    let flags: i8x16<S> = u8x16::load_array_ref(simd, flags).bitcast();
+    flags.simd_lt(0).to_bitmask()
 }
 
 /// Whether something holds at one of the places of a block.
@@ -39,6 +46,43 @@ pub(crate) fn has_any(is_at: impl Fn(usize) -> bool) -> bool {
         at += 1;
     }
     gather(&flags) != 0
+}
+
+/// A block in a vector as wide as the processor has them, for several looks at its bytes. What looks has to be inlined in a closure
+/// that [`fearless_simd::dispatch`] calls.
+#[derive(Clone, Copy)]
+pub(crate) struct Lanes<S: Simd>(u8x64<S>);
+
+impl<S: Simd> Lanes<S> {
+    #[inline(always)]
+    pub(crate) fn of(simd: S, block: &[u8; BLOCK]) -> Self {
+        Self(u8x64::load_array_ref(simd, block))
+    }
+
+    /// The same bytes with letters in lower case; signs become others.
+    #[inline(always)]
+    pub(crate) fn lower(&self) -> Self {
+        Self(self.0 | 0x20)
+    }
+
+    /// Which bytes are this one.
+    #[inline(always)]
+    pub(crate) fn are(&self, byte: u8) -> mask8x64<S> {
+        self.0.simd_eq(byte)
+    }
+
+    /// A bit for each byte that is not ASCII.
+    #[inline(always)]
+    pub(crate) fn are_not_ascii(&self) -> u64 {
+        let bytes: i8x64<S> = self.0.bitcast();
+        bytes.simd_lt(0).to_bitmask()
+    }
+
+    /// Which bytes are from one to another.
+    #[inline(always)]
+    pub(crate) fn are_from_to(&self, first: u8, last: u8) -> mask8x64<S> {
+        (self.0 - first).simd_le(last - first)
+    }
 }
 
 /// The places of the ones, in order.
@@ -75,6 +119,45 @@ mod tests {
                 let places: Vec<_> = (0..BLOCK).filter(|at| is_at(*at)).collect();
                 assert_eq!(ones(bits).collect::<Vec<_>>(), places);
                 assert_eq!(has_any(is_at), bits != 0);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn look(simd: impl Simd, block: &[u8; BLOCK]) -> [u64; 5] {
+        let lanes = Lanes::of(simd, block);
+        let not_ascii = lanes.are_not_ascii();
+        [
+            lanes.are(b'7').to_bitmask(),
+            lanes.are_from_to(b'0', b'9').to_bitmask(),
+            lanes.are_from_to(0x7f, 0xff).to_bitmask(),
+            lanes.lower().are_from_to(b'a', b'z').to_bitmask(),
+            not_ascii,
+        ]
+    }
+
+    /// What the processor has beside what all have.
+    fn levels() -> Vec<Level> {
+        let levels = vec![Level::new(), Level::baseline()];
+        #[cfg(target_arch = "x86_64")]
+        let levels = [levels, Level::new().as_avx2().map(|simd| simd.level()).into_iter().collect()].concat();
+        levels
+    }
+
+    #[test]
+    fn vectors_of_each_kind_say_what_the_bytes_are() {
+        for level in levels() {
+            for first in 0..=u8::MAX {
+                let block: [u8; BLOCK] = std::array::from_fn(|at| first.wrapping_add((at * 5) as u8));
+                let bits = |is: fn(&u8) -> bool| (0..BLOCK).fold(0, |bits, at| bits | u64::from(is(&block[at])) << at);
+                let expected = [
+                    bits(|byte| *byte == b'7'),
+                    bits(u8::is_ascii_digit),
+                    bits(|byte| *byte >= 0x7f),
+                    bits(u8::is_ascii_alphabetic),
+                    bits(|byte| !byte.is_ascii()),
+                ];
+                assert_eq!(dispatch!(level, simd => look(simd, &block)), expected, "{level:?} {first}");
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::runs::LongRuns;
+use super::runs::{BLOCK, LongRuns};
 use super::{byte_at, byte_before, length_before, run_length, words};
 
 const SHORTEST_NATIONAL: usize = 7;
@@ -325,7 +325,7 @@ fn is_date_apart(bytes: &[u8], at: usize) -> bool {
     is_date(bytes, at) && before != b'%' && (!before.is_ascii_alphanumeric() || words::is_behind_escape(bytes, at))
 }
 
-/// Whether the word before a place may be one of those. Most words are told by their first and last letters not to be. Where
+/// Whether the word before a place may be one of those. Most words are told by their ends and lengths not to be. Where
 /// the digits at the place go on a word or an escape, the number may start behind them.
 fn may_be_word_before(bytes: &[u8], at: usize) -> bool {
     const LONGEST: usize = 24;
@@ -339,15 +339,51 @@ fn may_be_word_before(bytes: &[u8], at: usize) -> bool {
     let ends = |end: &[u8]| {
         length.checked_sub(end.len()).and_then(|at| word.get(at..)).is_some_and(|word| word.eq_ignore_ascii_case(end))
     };
-    let letter = |byte: &u8| usize::from((byte | 0x20).wrapping_sub(b'a'));
-    let is_pair = ENDS_BY_START.get(letter(first)).is_some_and(|ends| ends.get(letter(last)) == Some(&true));
     // Of words with digits at their end, only these say anything.
-    !is_whole || starts(b"phone") || (signs > 0 && (is_pair || ends(b"phone") || ends(b"phones")))
+    !is_whole
+        || starts(b"phone")
+        || (signs > 0 && (is_like_word(*first, *last, length) || ends(b"phone") || ends(b"phones")))
 }
 
-/// Whether one of the words begins with the one letter and ends with the other, of those that are ASCII.
-static ENDS_BY_START: [[bool; 26]; 26] = {
-    let mut table = [[false; 26]; 26];
+/// Whether the digits at a place in a window may be those of a telephone: a plus, such a word, or what is not known stands before
+/// them. This is a quicker look at what [`may_follow_word`] reads; it is told where letters and digits are in the window, and
+/// what is not ASCII.
+#[inline(always)]
+pub(super) fn may_be_before(window: &[u8; BLOCK], at: usize, (chars, odd): (u64, u64)) -> bool {
+    let below = |bits: u64, at: usize| bits & !(u64::MAX << at);
+    let end = BLOCK - below(chars, at).leading_zeros() as usize;
+    let start = BLOCK - below(!chars, end % BLOCK).leading_zeros() as usize;
+    let byte = |at: usize| window[at % BLOCK];
+    let letter = |at: usize| byte(at) | 0x20;
+    let before = byte(start.wrapping_sub(1));
+    // A word that begins with the window may be longer.
+    if start == 0
+        || end == 0
+        || before >= 0x80
+        || matches!(before, b'\\' | b'%')
+        || below(odd, at) >> (end % BLOCK) != 0
+    {
+        return true;
+    }
+    let last = letter(end - 1);
+    (end < at && is_like_word(byte(start), last, end - start))
+        || (letter(start) == b'p' && letter(start + 1) == b'h')
+        || (end < at && letter(end - 2) == b'n' && last == b'e')
+        || (end < at && letter(end.wrapping_sub(3)) == b'n' && last == b's')
+        || byte(at.wrapping_sub(1)) == b'+'
+}
+
+/// Whether one of the words begins with the one letter, ends with the other, and is as long.
+#[inline(always)]
+fn is_like_word(first: u8, last: u8, length: usize) -> bool {
+    let letter = |byte: u8| usize::from((byte | 0x20).wrapping_sub(b'a'));
+    let lengths = LENGTHS_BY_ENDS.get(letter(first)).and_then(|lengths| lengths.get(letter(last)));
+    lengths.is_some_and(|lengths| lengths >> (length % 32) & 1 == 1)
+}
+
+/// A bit for each length of the words that begin with a letter and end with another, of those that are ASCII.
+static LENGTHS_BY_ENDS: [[u32; 26]; 26] = {
+    let mut table = [[0; 26]; 26];
     let lists = [PHONE_WORDS, FILLERS];
     let mut list = 0;
     while list < lists.len() {
@@ -356,7 +392,7 @@ static ENDS_BY_START: [[bool; 26]; 26] = {
             let word = lists[list][at].as_bytes();
             let (first, last) = (word[0].wrapping_sub(b'a') as usize, word[word.len() - 1].wrapping_sub(b'a') as usize);
             if first < 26 && last < 26 {
-                table[first][last] = true;
+                table[first][last] |= 1 << word.len();
             }
             at += 1;
         }

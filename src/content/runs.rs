@@ -3,7 +3,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-pub(super) use crate::block_bits::{BLOCK, find_bits, has_any, ones};
+pub(super) use crate::block_bits::{BLOCK, find_bits, ones};
 
 /// Whether one of the bytes is of a kind.
 #[inline]
@@ -104,6 +104,47 @@ pub(super) fn for_each_block(bytes: &[u8], mut look: impl FnMut(usize, &BlockAnd
     }
 }
 
+/// Places of many blocks that are looked at together: how many a block has is not to be foretold, and a loop for each would cost more
+/// than what it does.
+/// So many of a block are written at once.
+pub(super) struct PlaceList<const AT_ONCE: usize> {
+    places: [usize; PLACES],
+    count: usize,
+}
+
+const PLACES: usize = 3 * BLOCK;
+
+impl<const AT_ONCE: usize> PlaceList<AT_ONCE> {
+    pub(super) fn new() -> Self {
+        Self { places: [0; PLACES], count: 0 }
+    }
+
+    /// Adds those of a block, and says whether those of another one may not fit.
+    #[inline(always)]
+    pub(super) fn add(&mut self, base: usize, mut bits: u64) -> bool {
+        let mut next = self.count;
+        self.count += bits.count_ones() as usize;
+        while let Some(places) = self.places.get_mut(next..).and_then(|rest| rest.first_chunk_mut::<AT_ONCE>()) {
+            for place in places {
+                *place = base + bits.trailing_zeros() as usize;
+                bits &= bits.wrapping_sub(1);
+            }
+            next += AT_ONCE;
+            if bits == 0 {
+                break;
+            }
+        }
+        self.count > PLACES - 2 * BLOCK
+    }
+
+    /// Takes all out.
+    #[inline(always)]
+    pub(super) fn take(&mut self) -> &[usize] {
+        let count = std::mem::take(&mut self.count);
+        self.places.get(..count).unwrap_or_default()
+    }
+}
+
 /// Whether all bytes of a range are of a kind, which those of most ranges are or the first is not.
 #[inline]
 pub(super) fn are_all(bytes: &[u8], range: Range<usize>, is_kind: impl Fn(u8) -> bool) -> bool {
@@ -112,49 +153,6 @@ pub(super) fn are_all(bytes: &[u8], range: Range<usize>, is_kind: impl Fn(u8) ->
         Some(block) => find_bits(|at| is_kind(block[at])).trailing_ones() as usize >= range.len(),
         None => rest.iter().take(range.len()).all(|byte| is_kind(*byte)),
     }
-}
-
-/// How long the runs are that [`find_long_run`] finds, at least.
-pub(super) const LONG_RUN: usize = 20;
-
-/// Finds the first run of at least [`LONG_RUN`] bytes above `,`, which are ASCII, that is wanted, and says whether there is one. Few
-/// texts have many of them: blanks, quotes and commas are none of these bytes.
-#[inline]
-pub(super) fn find_long_run(bytes: &[u8], mut is_wanted: impl FnMut(Range<usize>) -> bool) -> bool {
-    // How long the run is that reaches up to the block.
-    let (mut before, mut is_found) = (0, false);
-    for_each_block(bytes, |base, block| {
-        let mut bits = find_bits(|at| block[at] as i8 > b',' as i8);
-        let of_two = bits & bits >> 1;
-        let of_four = of_two & of_two >> 2;
-        let of_eight = of_four & of_four >> 4;
-        let mut starts = of_eight & of_eight >> 8 & of_four >> 16;
-        let first = bits.trailing_ones() as usize;
-        if starts == 0 && before + first < LONG_RUN {
-            before = bits.leading_ones() as usize;
-            return ControlFlow::Continue(());
-        }
-        if first == BLOCK {
-            before += BLOCK;
-            return ControlFlow::Continue(());
-        }
-        is_found = before + first >= LONG_RUN && is_wanted(base - before..base + first);
-        bits &= u64::MAX << first;
-        starts &= bits;
-        while starts != 0 && !is_found {
-            let start = starts.trailing_zeros() as usize;
-            let end = start + (bits >> start).trailing_ones() as usize;
-            if end == BLOCK {
-                break;
-            }
-            starts &= u64::MAX << end;
-            is_found = is_wanted(base + start..base + end);
-        }
-        before = bits.leading_ones() as usize;
-        if is_found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    // A block that is not whole has zeros behind it, so that only at the end of the last one a run is still open.
-    is_found || (before >= LONG_RUN && is_wanted(bytes.len() - before..bytes.len()))
 }
 
 /// The runs of at least so many bytes of a kind, in their order. Between two of them only every `least`th byte is looked at, and
@@ -218,13 +216,6 @@ mod tests {
                 }
                 assert_eq!(runs, expected, "{least} of {:?}", String::from_utf8_lossy(&text));
             }
-            let mut found = Vec::new();
-            // Blanks are below `,`, and the letters above it.
-            find_long_run(&text, |run| {
-                found.push(run);
-                false
-            });
-            assert_eq!(found, LongRuns::new(&text, LONG_RUN, |byte| byte == b'x').collect::<Vec<_>>());
             for start in 0..text.len() {
                 let run = start..(start * 7 + length) % (text.len() - start) + start;
                 let is_kind = |byte| byte == b'x';
@@ -237,7 +228,6 @@ mod tests {
             for_each_block(&text, |start, block| {
                 let is_pair_at = |at: usize| is_pair(block[at], block[at + 1]);
                 let (pairs, blanks) = (find_bits(is_pair_at), find_bits(|at| block[at] == b' '));
-                assert_eq!(has_any(is_pair_at), pairs != 0);
                 found[0].extend(ones(pairs).map(|at| start + at));
                 found[1].extend(ones(blanks).map(|at| start + at));
                 ControlFlow::Continue(())

@@ -6,10 +6,13 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use fearless_simd::{Simd, SimdMask};
+
 use super::decoded_text::{Meaning, find_meaning};
-use super::runs::{LONG_RUN, LongRuns, are_all, find_long_run};
+use super::runs::{BLOCK, LongRuns, are_all, ones};
 use super::secret_formats::{Chars, FORMATS, Part, TokenFormat};
 use super::{byte_at, byte_before, run_length};
+use crate::block_bits::Lanes;
 
 /// How many different characters a key has at least.
 const DIFFERENT: usize = 7;
@@ -20,7 +23,7 @@ const LONGEST_HEADER: usize = 1024;
 /// The shortest signature of a JWT, in characters.
 const SHORTEST_SIGNATURE: usize = 20;
 /// How long the longest run of letters, digits, `-` and `_` is in each key, at least.
-const SHORTEST_RUN: usize = LONG_RUN;
+const SHORTEST_RUN: usize = 20;
 /// What a private key begins with.
 const BEGIN: &[u8] = b"-----BEGIN ";
 /// The shortest run of base64 in a private key.
@@ -28,6 +31,15 @@ const SHORTEST_BODY: usize = 16;
 
 /// How many such characters there are, at least, around a `-` or `_` of a key, or of the header of a JWT.
 const SHORTEST_JOINED: usize = 12;
+
+/// The ends of runs of at least [`SHORTEST_RUN`].
+#[inline(always)]
+fn find_long(bits: u64) -> u64 {
+    let two = bits & bits << 1;
+    let four = two & two << 2;
+    let eight = four & four << 4;
+    eight & eight << 8 & four << 16
+}
 
 /// The formats by the first byte of their prefixes.
 static BY_FIRST: LazyLock<[Vec<&'static TokenFormat>; 128]> = LazyLock::new(|| {
@@ -100,45 +112,101 @@ fn find_start(bytes: &[u8], end: usize, run_start: usize) -> usize {
     run_start - super::length_before(bytes, run_start, run_start - end, is_part)
 }
 
-/// Whether there may be a key in a text that may be decoded yet, wherever one may start in it then. Nothing in it is written
-/// otherwise of which [`may_join`] says that it matters.
-pub(super) fn may_be_in(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let has = |word: &[u8]| memchr::memmem::find(bytes, word).is_some();
-    // The slashes of this URL are often escaped.
-    if has(b"PRIVATE") || has(b"hooks.slack") {
-        return true;
-    }
-    // All that a key may have, and what may stand before its longest run, is in such a run.
-    find_long_run(bytes, |run| {
-        // It often ends with the backslash of an escape.
-        let end = run.end - usize::from(byte_before(bytes, run.end) == b'\\');
-        !is_hex_code(bytes, run.start..end) && may_have_key(text, run)
-    })
+/// Whether there may be a key in a text that may be decoded yet, wherever one may start in it then, told block by block. Nothing
+/// in it is written otherwise of which [`may_join`] says that it matters.
+#[derive(Default)]
+pub(super) struct KeyScreen {
+    /// The characters of base64url in the block before.
+    before: u64,
+    /// Where the last long run has ended.
+    end: usize,
+    /// Whether the block before ends with a dash.
+    dash: u64,
+    has_pair: bool,
+    has_path: bool,
 }
 
-/// Whether there may be a key in a part of a text, behind which stands none of what keys are made of.
-fn may_have_key(text: &str, part: Range<usize>) -> bool {
-    let bytes = text.as_bytes();
-    let starts_token =
-        |at: usize| byte_before(bytes, at) == b':' && bytes.get(at..).is_some_and(|run| run.starts_with(b"AA"));
-    let mut end = part.start;
-    let written = bytes.get(part.clone()).unwrap_or_default();
-    LongRuns::new(written, SHORTEST_RUN, |byte| IS_URL[usize::from(byte)]).any(|run| {
-        let run = part.start + run.start..part.start + run.end;
-        let start = find_start(bytes, end, run.start);
-        end = run.end;
-        let written = bytes.get(start..run.end).unwrap_or_default();
+impl KeyScreen {
+    /// Whether one may be in a block, or end before it; `chars` are the characters of base64url in it, and `dashes` the dashes.
+    #[inline(always)]
+    pub(super) fn may_be_in_block(
+        &mut self,
+        simd: impl Simd,
+        (text, base): (&str, usize),
+        (chars, dashes): (u64, u64),
+    ) -> bool {
+        let pairs = dashes & (dashes << 1 | self.dash);
+        let with_before =
+            find_long(chars << SHORTEST_RUN | self.before >> (BLOCK - SHORTEST_RUN)) >> (SHORTEST_RUN - 1);
+        let ends = !chars & (find_long(chars) << 1 | with_before);
+        (self.before, self.dash) = (chars, dashes >> (BLOCK - 1));
+        if pairs != 0 && !self.has_pair && self.has_private_key(text) {
+            return true;
+        }
+        for end in ones(ends).map(|end| base + end) {
+            let window = end.checked_sub(BLOCK).and_then(|start| text.as_bytes().get(start..)?.first_chunk());
+            let is_digest = match window {
+                Some(window) => ends_with_digest(simd, window),
+                None => false,
+            };
+            if !is_digest && self.may_end_at(text, end) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// One of the dashes before and behind the name of a private key may be written otherwise, and two of the others stand together.
+    #[inline(never)]
+    fn has_private_key(&mut self, text: &str) -> bool {
+        self.has_pair = true;
+        memchr::memmem::find(text.as_bytes(), b"PRIVATE").is_some()
+    }
+
+    #[inline(never)]
+    fn may_end_at(&mut self, text: &str, end: usize) -> bool {
+        let length = super::length_before(text.as_bytes(), end, usize::MAX, |byte| IS_URL[usize::from(byte)]);
+        self.may_be_key(text, end - length..end)
+    }
+
+    /// Whether there may be a key in a long run, or where what may stand before that begins.
+    fn may_be_key(&mut self, text: &str, run: Range<usize>) -> bool {
+        let bytes = text.as_bytes();
+        // The slashes of this URL are often escaped.
+        if byte_before(bytes, run.start) == b'/' && !self.has_path {
+            self.has_path = true;
+            if memchr::memmem::find(bytes, b"hooks.slack").is_some() {
+                return true;
+            }
+        }
+        let start = find_start(bytes, self.end, run.start);
+        self.end = run.end;
         if is_hex_code(bytes, start..run.end) {
             return false;
         }
-        let pairs = written.array_windows();
+        let starts_token =
+            byte_before(bytes, run.start) == b':' && bytes.get(run.start..).is_some_and(|run| run.starts_with(b"AA"));
+        let pairs = bytes.get(start..run.end).unwrap_or_default().array_windows();
         let is_start = |(_, [one, two]): &(usize, &[u8; 2])| {
             PAIRS.get(usize::from(*one)).is_some_and(|seconds| seconds >> (two & 0x7f) & 1 == 1)
         };
-        starts_token(run.start)
+        starts_token
             || pairs.enumerate().filter(is_start).any(|(at, _)| find_end(text, start + at, &BY_FIRST).is_some())
-    })
+    }
+}
+
+/// Whether a window ends with a run of nothing but what UUIDs and digests are written with, and none of what stands between the parts
+/// of a key is before it: no prefix is that.
+#[inline(always)]
+fn ends_with_digest(simd: impl Simd, window: &[u8; BLOCK]) -> bool {
+    let lanes = Lanes::of(simd, window);
+    let hex = (lanes.are_from_to(b'0', b'9') | lanes.are_from_to(b'a', b'f') | lanes.are(b'-')).to_bitmask();
+    let others = lanes.lower().are_from_to(b'g', b'z') | lanes.are_from_to(b'A', b'F') | lanes.are(b'_');
+    let joints = lanes.are_from_to(b'.', b'/') | lanes.are(b':');
+    let before = BLOCK as u32 - hex.leading_ones();
+    let is_part =
+        (others | joints).to_bitmask().checked_shl(BLOCK as u32 - before).is_none_or(|bits| bits >> (BLOCK - 1) != 0);
+    before > 0 && !is_part
 }
 
 /// Whether a run has nothing but what UUIDs and digests are written with: no prefix is.

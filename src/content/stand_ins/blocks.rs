@@ -1,84 +1,97 @@
 //! What the blocks of a text have, as it is written, and where.
 
-use super::number_runs::is_in_number;
-use crate::content::decoded_text::may_begin_odd;
-use crate::content::runs::{BlockAndNext, find_bits, has_any};
+use fearless_simd::{Simd, SimdMask, mask8x64};
 
-/// What is in a block at all: of most things, there is nothing in most blocks.
-pub(super) struct BlockKinds {
-    /// Whether there may be a sign of which [`sign_bits`] says where it is.
-    pub(super) signs: bool,
-    pub(super) odd: bool,
+use crate::block_bits::Lanes;
+use crate::content::runs::BLOCK;
+
+/// Where in a block there is what numbers are made of. Of a block without any, only the rest.
+#[derive(Clone, Copy, Default)]
+pub(super) struct NumberBits {
+    pub(super) digits: u64,
+    /// Digits, what people put between them, and what that may be escaped with.
+    pub(super) parts: u64,
+    /// Whether a run of parts with a digit in it goes on behind the block.
+    pub(super) goes_on: bool,
 }
 
-impl BlockKinds {
+impl NumberBits {
+    /// Where runs of at least seven parts have ended of which one is a digit.
     #[inline(always)]
-    pub(super) fn of(block: &BlockAndNext) -> Self {
-        // Of the letters behind a backslash, `n` is none of these, and few texts have another.
-        let is_escape = |at: usize| (block[at] == b'\\') & (block[at + 1] & 0x68 == 0x60);
-        let is_mark = |at: usize| (block[at] == b'@') | (block[at] == b'%') | (block[at] == b'&');
-        Self {
-            signs: has_any(|at| is_mark(at) | is_escape(at) | is_dash_at(block, at)),
-            odd: has_any(|at| block[at] >= 0x7f),
-        }
+    pub(super) fn find_ends(&mut self, before: &Self) -> u64 {
+        const FEWEST: usize = 7;
+        let seven = |parts: u64| {
+            let two = parts & parts << 1;
+            let four = two & two << 2;
+            four & four << 3
+        };
+        // A carry goes from each digit to the end of its run.
+        let (sum, is_over) = self.parts.overflowing_add(self.digits);
+        let (sum, is_full) = sum.overflowing_add(u64::from(before.goes_on));
+        self.goes_on = is_over | is_full;
+        let with_before = seven(self.parts << FEWEST | before.parts >> (BLOCK - FEWEST)) >> (FEWEST - 1);
+        sum & !self.parts & (seven(self.parts) << 1 | with_before)
     }
 }
 
-// Loops within a longer function are not always made vector instructions of, so most of these are functions.
-
-#[inline(never)]
-pub(super) fn sign_bits(block: &BlockAndNext) -> u64 {
-    let is_mark = |at: usize| (block[at] == b'@') | (block[at] == b'%') | (block[at] == b'&');
-    find_bits(|at| is_mark(at) | is_escape_at(block, at) | is_dash_at(block, at))
-}
-
-#[inline(never)]
-pub(super) fn capital_bits(block: &BlockAndNext) -> u64 {
-    find_bits(|at| block[at].is_ascii_uppercase())
-}
-
-/// Where characters may begin that a program may read as others.
-#[inline(never)]
-pub(super) fn odd_bits(block: &BlockAndNext) -> u64 {
-    find_bits(|at| may_begin_odd(block[at]))
-}
-
-/// Whether the dash of `stand-in` may be at a place of a block.
+/// The bytes of numbers: digits, what people put between them, and what that may be escaped with.
 #[inline(always)]
-fn is_dash_at(block: &BlockAndNext, at: usize) -> bool {
-    (block[at] == b'-') & (block[at + 1] | 0x20 == b'i')
+pub(super) fn are_in_number<S: Simd>(block: &Lanes<S>) -> mask8x64<S> {
+    block.are_from_to(b'-', b'9') | block.are_from_to(b'(', b')') | block.are(b' ') | block.are(b'\\')
 }
 
-/// Whether an escape that is no quote, slash or line break may begin at a place of a block.
 #[inline(always)]
-fn is_escape_at(block: &BlockAndNext, at: usize) -> bool {
-    let next = block[at + 1];
-    (block[at] == b'\\') & ((next & 0xfb == b'b') | (next & 0xfe == b't'))
+pub(super) fn is_in_number(byte: u8) -> bool {
+    (b'-'..=b'9').contains(&byte) | (byte | 1 == b')') | (byte == b' ') | (byte == b'\\')
 }
 
-/// Where the digits of a block are.
 #[inline(always)]
-pub(super) fn digit_bits(block: &BlockAndNext) -> u64 {
-    find_bits(|at| block[at].is_ascii_digit())
+pub(super) fn are_digits<S: Simd>(block: &Lanes<S>) -> mask8x64<S> {
+    block.are_from_to(b'0', b'9')
 }
 
-/// Where the parts of numbers are.
-#[inline(never)]
-pub(super) fn part_bits(block: &BlockAndNext) -> u64 {
-    find_bits(|at| is_in_number(block[at]))
-}
-
-/// Which bytes have a colon behind them before which a key may end: a quote, a blank or the end of an escape that is one, such as `\n`,
-/// which are none of the bytes between `'` and `n`.
 #[inline(always)]
-pub(super) fn colon_bits(block: &BlockAndNext) -> u64 {
-    const MOST: i8 = 0x12 + b'\'' as i8;
-    let colons = find_bits(|at| block[at + 1] == b':');
-    if colons == 0 { 0 } else { colons & find_bits(|at| block[at].wrapping_add(0x12) as i8 <= MOST) }
+pub(super) fn are_letters<S: Simd>(block: &Lanes<S>) -> mask8x64<S> {
+    block.lower().are_from_to(b'a', b'z')
 }
 
-/// Which bytes have an `e` behind them.
-#[inline(never)]
-pub(super) fn before_e_bits(block: &BlockAndNext) -> u64 {
-    find_bits(|at| block[at + 1] | 0x20 == b'e')
+/// What begins something that is written otherwise, and what may stand in an address.
+#[inline(always)]
+pub(super) fn are_marks<S: Simd>(block: &Lanes<S>) -> mask8x64<S> {
+    block.are(b'@') | block.are_from_to(b'%', b'&')
+}
+
+/// Where characters begin that a program may read as others, but those that most texts have and that mean themselves, or matter
+/// only beside digits and letters. What is cut by the end of the block may be another.
+#[inline(always)]
+pub(super) fn odd_bits<S: Simd>(block: &Lanes<S>) -> u64 {
+    let odd =
+        block.are(0xc2) | block.are_from_to(0xcc, 0xce) | block.are_from_to(0xd2, 0xe3) | block.are_from_to(0xea, 0xff);
+    let second = |byte: u8| block.are(byte).to_bitmask() >> 1;
+    let third = |first: u8, last: u8| block.are_from_to(first, last).to_bitmask() >> 2;
+    // A blank behind no digit, and the signs of Latin-1.
+    let blank = second(0xa0) & !(are_in_number(block).to_bitmask() << 1 | 1);
+    let latin = blank | block.are_from_to(0xa1, 0xbf).to_bitmask() >> 1 & !second(0xad);
+    // Quotes and dots; the marks of Chinese and Japanese, of which the full stop may be one of an address behind some letters; kana;
+    // and `!`, the comma, `;` and `?` in full width.
+    let points = second(0x80) & third(0x96, 0xa7);
+    let stop = third(0x82, 0x82) & block.are_from_to(0xe4, 0xe9).to_bitmask() << 3;
+    let marks = second(0x80) & (third(0x81, 0x81) | third(0x83, 0x9b) | stop);
+    let kana = (second(0x81) | second(0x83)) & third(0x81, 0x96);
+    let wide = second(0xbc) & (third(0x81, 0x81) | third(0x8c, 0x8c) | third(0x9b, 0x9b) | third(0x9f, 0x9f));
+    let first = |byte: u8, usual: u64| block.are(byte).to_bitmask() & usual;
+    odd.to_bitmask() & !(first(0xc2, latin) | first(0xe2, points) | first(0xe3, marks | kana) | first(0xef, wide))
+}
+
+/// The letters that make an escape of a backslash that is no quote, slash or line break.
+#[inline(always)]
+pub(super) fn are_escaped<S: Simd>(block: &Lanes<S>) -> mask8x64<S> {
+    block.are(b'b') | block.are(b'f') | block.are_from_to(b't', b'u')
+}
+
+/// The colons before which a key may end: behind a quote, a blank or the end of an escape that is one, such as `\n`, which are
+/// none of the bytes between `'` and `n`. What stands before the block may be one.
+#[inline(always)]
+pub(super) fn colon_bits<S: Simd>(block: &Lanes<S>) -> u64 {
+    block.are(b':').to_bitmask() & (!block.are_from_to(b'(', b'm').to_bitmask() << 1 | 1)
 }

@@ -1,40 +1,44 @@
 //! The names of fields, where they end before a colon in a text as it is written.
 
 use super::kinds::{FieldPattern, StandInRules};
-use crate::content::{byte_before, length_before};
+use crate::content::{byte_at, byte_before, length_before};
 
 /// The last keys of the names of fields, as they are written before a colon.
 pub(super) struct FieldKeys<'a> {
     fields: &'a [FieldPattern],
-    /// A bit for each way in which one ends.
-    ends: [u64; END_WORDS],
+    /// By the last four bytes of keys, a bit for each byte that stands before those.
+    ends: [u32; ENDS],
     /// Whether one can be written in several ways, or is too short for a look at its end.
     has_odd: bool,
 }
 
 const END: usize = 4;
-const END_WORDS: usize = 64;
+const ENDS: usize = 256;
+/// How much before a colon is looked at.
+const WRITTEN: usize = 8;
 
 impl<'a> FieldKeys<'a> {
     pub(super) fn none() -> Self {
-        Self { fields: &[], ends: [0; END_WORDS], has_odd: false }
+        Self { fields: &[], ends: [0; ENDS], has_odd: false }
     }
 
     pub(super) fn new(rules: &'a StandInRules) -> Self {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$' | b'.' | b' ');
         let mut keys = Self { fields: &rules.fields, ..Self::none() };
         for key in rules.fields.iter().filter_map(FieldPattern::last_key).map(str::as_bytes) {
-            // Before one of three characters, its quote is a part of its end.
-            let ends = match *key {
-                [one, two, three] => [b'"', b'\''].map(|quote| Some([quote, one, two, three])),
-                _ => [key.last_chunk().copied(); 2],
-            };
-            keys.has_odd |= ends.contains(&None) || !key.iter().copied().all(is_plain);
-            for (word, bit) in ends.iter().flatten().map(end_place) {
-                if let Some(word) = keys.ends.get_mut(word) {
-                    *word |= bit;
+            // A short one has its quote before it.
+            for quote in [b'"', b'\''] {
+                let (end, before) = match *key {
+                    [.., before, one, two, three, four] => ([one, two, three, four], bit_of(before)),
+                    [one, two, three, four] => ([one, two, three, four], bit_of(quote)),
+                    [one, two, three] => ([quote, one, two, three], u32::MAX),
+                    _ => ([0; END], 0),
+                };
+                if let Some(befores) = keys.ends.get_mut(place_of(end)) {
+                    *befores |= before;
                 }
             }
+            keys.has_odd |= key.len() < END - 1 || !key.iter().copied().all(is_plain);
         }
         keys
     }
@@ -44,46 +48,41 @@ impl<'a> FieldKeys<'a> {
     }
 
     fn has_end_of(&self, before: &[u8]) -> bool {
-        let is_quote = |before: &[u8]| matches!(before.last(), Some(b'"' | b'\''));
-        let is_key = |key: &str| before.strip_suffix(key.as_bytes()).is_some_and(is_quote);
+        let is_quote = |at: usize| matches!(byte_at(before, at), b'"' | b'\'');
+        let is_key = |key: &str| {
+            before.len().checked_sub(key.len() + 1).is_some_and(is_quote) && before.ends_with(key.as_bytes())
+        };
         self.fields.iter().filter_map(FieldPattern::last_key).any(is_key)
     }
 
+    /// Whether one may end these bytes, of which the last one is its quote. Most stand in a text as they are, or in one that is
+    /// the text of another.
+    #[inline(always)]
+    fn may_end(&self, written: u64) -> bool {
+        let [.., six, seven] = written.to_le_bytes();
+        let [before, one, two, three, four, ..] = (written >> if six == b'\\' { 8 } else { 16 }).to_le_bytes();
+        let befores = self.ends.get(place_of([one, two, three, four])).copied().unwrap_or_default();
+        (seven != b'"') | (four == b'\\') | (befores & bit_of(before) != 0)
+    }
+
     /// Whether one of them may end before a colon.
-    #[inline]
+    #[inline(always)]
     pub(super) fn may_end_before(&self, bytes: &[u8], colon: usize) -> bool {
-        // Most keys stand in a text as they are, or in one that is the text of another.
-        let end = match bytes.get(colon.wrapping_sub(7)..colon) {
-            Some([_, _, three, four, five, six, b'"']) if *six != b'\\' => Some([*three, *four, *five, *six]),
-            Some([_, two, three, four, five, b'\\', b'"']) if *five != b'\\' => Some([*two, *three, *four, *five]),
-            _ => None,
-        };
-        if let Some(end) = end
-            && !self.has_odd
-            && !self.may_end_with(&end)
-        {
-            return false;
-        }
-        self.may_be_before(bytes, colon)
-    }
-
-    #[inline]
-    fn may_end_with(&self, end: &[u8; END]) -> bool {
-        let (word, bit) = end_place(end);
-        self.ends.get(word).is_some_and(|word| word & bit != 0)
-    }
-
-    fn may_be_before(&self, bytes: &[u8], colon: usize) -> bool {
-        let Some(end) = key_end(bytes, colon) else { return false };
-        let before = bytes.get(..end).unwrap_or_default();
-        self.has_odd || (before.last_chunk().is_some_and(|end| self.may_end_with(end)) && self.has_end_of(before))
+        let written = colon.checked_sub(WRITTEN).and_then(|start| bytes.get(start..colon)?.first_chunk());
+        let may_end = |written: &[u8; WRITTEN]| self.has_odd || self.may_end(u64::from_le_bytes(*written));
+        let is_key = |end: usize| self.has_odd || self.has_end_of(bytes.get(..end).unwrap_or_default());
+        written.is_none_or(may_end) && key_end(bytes, colon).is_some_and(is_key)
     }
 }
 
 #[inline(always)]
-fn end_place(end: &[u8; END]) -> (usize, u64) {
-    let hash = u32::from_le_bytes(*end).wrapping_mul(0x9e37_79b1) >> 20;
-    (hash as usize / 64 % END_WORDS, 1 << (hash % 64))
+fn place_of(end: [u8; END]) -> usize {
+    (u32::from_le_bytes(end).wrapping_mul(0x9e37_79b1) >> 24) as usize
+}
+
+#[inline(always)]
+fn bit_of(byte: u8) -> u32 {
+    1 << (byte % 32)
 }
 
 /// Where the key before a colon ends, if there is one: before its quote, and the backslashes before that.

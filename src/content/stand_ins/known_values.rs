@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::{Bound, Range};
 
-use crate::content::runs::has_pair;
+use crate::content::runs::{BLOCK, has_pair};
 use crate::content::{byte_at, byte_before};
 
 /// How long a value is, at least, to be known again. A shorter one may be a word of its own.
@@ -36,6 +36,8 @@ pub(super) struct KnownValues {
     other_beginnings: Beginnings,
     has_addresses: bool,
     has_capitals: bool,
+    /// Whether such a capital goes on a word of its value.
+    has_inner: bool,
     /// Whether a value has no such bytes, and whether one has such bytes that are not ASCII.
     has_hidden: bool,
     has_odd: bool,
@@ -113,12 +115,16 @@ impl KnownValues {
         let pieces = || bytes.array_windows::<SHORTEST>().filter(|piece| piece.iter().all(is_plain));
         let ascii = || pieces().filter(|piece| piece.is_ascii());
         let is_address = |piece: &&[u8; SHORTEST]| piece.get(BEFORE_AT) == Some(&b'@');
-        let has_capital = |piece: &&[u8; SHORTEST]| piece.first().is_some_and(u8::is_ascii_uppercase);
+        let is_capital = |piece: &[u8; SHORTEST]| {
+            piece.first().is_some_and(u8::is_ascii_uppercase) && piece.is_ascii() && piece.iter().all(is_plain)
+        };
+        let capital = || bytes.array_windows().enumerate().find(|(_, piece)| is_capital(piece));
         if let Some(piece) = ascii().find(is_address) {
             self.has_addresses = true;
             self.beginnings.add(*piece);
-        } else if let Some(piece) = ascii().find(has_capital) {
+        } else if let Some((at, piece)) = capital() {
             self.has_capitals = true;
+            self.has_inner |= byte_before(bytes, at).is_ascii_alphanumeric();
             self.beginnings.add(*piece);
         } else if let Some(piece) = ascii().next().or_else(|| pieces().next()) {
             self.has_odd |= !piece.is_ascii();
@@ -161,6 +167,32 @@ impl KnownValues {
     /// Whether one may stand around an at sign of a text that is not decoded yet.
     pub(super) fn may_be_around(&self, bytes: &[u8], at_sign: usize) -> bool {
         self.has_addresses && at_sign.checked_sub(BEFORE_AT).is_some_and(|start| self.beginnings.are_at(bytes, start))
+    }
+
+    /// Whether one has to be looked for at capitals within words, too.
+    pub(super) fn have_inner_capitals(&self) -> bool {
+        self.has_inner
+    }
+
+    /// Whether one may stand in such a text where there are capitals in a block.
+    #[inline(always)]
+    pub(super) fn may_be_at_capitals(&self, bytes: &[u8], base: usize, mut capitals: u64) -> bool {
+        const AT_ONCE: usize = 2;
+        let window = bytes.get(base..).and_then(|rest| rest.first_chunk::<{ BLOCK + SHORTEST }>());
+        let Some(window) = window else { return true };
+        loop {
+            let mut is_any = false;
+            // As many as most blocks have are looked at without a branch. Where there is no further one, that is as good.
+            for _ in 0..AT_ONCE {
+                let at = capitals.trailing_zeros() as usize;
+                capitals &= capitals.wrapping_sub(1);
+                let written = window.get(at..at + SHORTEST).and_then(|written| written.first_chunk());
+                is_any |= written.is_none_or(|written| has_bit(&self.beginnings.whole, whole_hash(written)));
+            }
+            if is_any || capitals == 0 {
+                return is_any;
+            }
+        }
     }
 
     /// Whether one may stand in such a text where there is this capital.

@@ -4,19 +4,20 @@
 //! however the text is decoded later: not at all, as the inside of a JSON string, once or several times, with the escapes of
 //! URLs and HTML, with other scripts' digits. Where that is not sure, there may be one.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
-use super::blocks::{BlockKinds, before_e_bits, capital_bits, colon_bits, digit_bits, odd_bits, part_bits, sign_bits};
+use fearless_simd::{Level, Simd, SimdMask, dispatch};
+
+use super::blocks::{NumberBits, are_digits, are_escaped, are_in_number, are_letters, are_marks, colon_bits, odd_bits};
 use super::field_keys::FieldKeys;
 use super::known_values::KnownValues;
-use super::marks::{CARD, Known, PHONE, SHORTEST_NUMBER};
-use super::number_runs::{NumberRun, find_run, is_in_number};
 use super::table::StandIns;
+use crate::block_bits::Lanes;
 use crate::content::decoded_text::{Meaning, find_meaning, is_usual, may_be_odd};
-use crate::content::runs::{BLOCK, BlockAndNext, for_each_block, has_any, ones};
+use crate::content::runs::{BLOCK, BlockAndNext, PlaceList, ones};
+use crate::content::secret::KeyScreen;
 use crate::content::{
-    ContentKind, ContentKinds, byte_at, byte_before, card, email, iban, ip, length_before, phone, run_length, secret,
-    words,
+    ContentKind, ContentKinds, byte_at, byte_before, email, iban, ip, length_before, run_length, secret, words,
 };
 
 /// What is looked for in texts as they are written.
@@ -91,8 +92,11 @@ pub(super) enum Suspected<'s> {
     Anywhere,
 }
 
-/// The fewest digits of a number of a telephone, a card or ours.
-const FEWEST_DIGITS: usize = 7;
+/// Where a text has so many, it is looked through everywhere.
+const MOST_PLACES: usize = 1 << 16;
+
+/// The bit of the last byte of a block.
+const LAST: u64 = 1 << (BLOCK - 1);
 
 impl TextScreen<'_> {
     /// Finds the places in a text. A value has at least one in each string that it stands in.
@@ -101,38 +105,31 @@ impl TextScreen<'_> {
     }
 
     pub(super) fn look_through(&self, text: &str) -> ResultScreen {
-        const MOST: usize = 1 << 16;
         let bytes = text.as_bytes();
         let mut places = Vec::new();
         if let Some(known) = self.known() {
             known.find_others(bytes, &mut places);
         }
-        let (may_have_unseen, may_have_asked, numbers_end) = (false, false, 0);
-        let mut pass = Pass { screen: self, text, bytes, places, numbers_end, may_have_unseen, may_have_asked };
-        for_each_block(bytes, |start, block| {
-            pass.look_at(start, block);
-            if pass.places.len() < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
+        let (numbers, secrets) = Default::default();
+        let (may_have_unseen, may_have_asked) = (false, false);
+        let (ends, colons) = (PlaceList::new(), PlaceList::new());
+        let mut pass =
+            Pass { screen: self, text, bytes, places, numbers, ends, colons, secrets, may_have_unseen, may_have_asked };
+        dispatch!(Level::new(), simd => pass.run(simd));
         let Pass { mut places, may_have_unseen, may_have_asked, .. } = pass;
-        let is_everywhere = self.known().is_some_and(KnownValues::has_hidden) || places.len() >= MOST;
+        let is_everywhere = self.known().is_some_and(KnownValues::has_hidden) || places.len() >= MOST_PLACES;
         let has_suspects = is_everywhere || !places.is_empty();
-        let may_have_asked = may_have_asked || has_suspects || self.may_have_asked(text);
+        let may_have_asked = may_have_asked || has_suspects || (self.asked.has(ContentKind::Ip) && ip::may_be_in(text));
         places.sort_unstable();
         let suspects = if is_everywhere { Suspects::everywhere() } else { Suspects { places, ..Suspects::default() } };
         ResultScreen { suspects, may_have_unseen: may_have_unseen || is_everywhere, may_have_asked }
     }
 
-    /// Whether there may be something of the kinds that have no stand-ins, written as it is.
-    fn may_have_asked(&self, text: &str) -> bool {
-        (self.asked.has(ContentKind::Secret) && secret::may_be_in(text))
-            || (self.asked.has(ContentKind::Ip) && ip::may_be_in(text))
-    }
-
-    fn known(&self) -> Option<&KnownValues> {
+    pub(super) fn known(&self) -> Option<&KnownValues> {
         self.table.map(StandIns::known_values)
     }
 
-    fn looks_for(&self, kind: ContentKind) -> bool {
+    pub(super) fn looks_for(&self, kind: ContentKind) -> bool {
         self.kinds.has(kind) || self.asked.has(kind)
     }
 
@@ -147,42 +144,99 @@ struct Pass<'a> {
     text: &'a str,
     bytes: &'a [u8],
     places: Vec<usize>,
-    /// Up to where numbers have been looked at.
-    numbers_end: usize,
+    /// Of the block before.
+    numbers: NumberBits,
+    /// Where numbers have ended, and colons, that have not been looked at.
+    ends: PlaceList<2>,
+    colons: PlaceList<4>,
+    secrets: KeyScreen,
     may_have_unseen: bool,
     may_have_asked: bool,
 }
 
 impl Pass<'_> {
     #[inline(always)]
-    fn look_at(&mut self, base: usize, block: &BlockAndNext) {
-        let kinds = BlockKinds::of(block);
-        if kinds.signs {
-            for at in ones(sign_bits(block)) {
+    fn run(&mut self, simd: impl Simd) {
+        let mut start = 0;
+        let mut is_last = false;
+        while !is_last && self.places.len() < MOST_PLACES {
+            let rest = self.bytes.get(start..).unwrap_or_default();
+            let last;
+            let block = match rest.first_chunk() {
+                Some(block) => block,
+                None => {
+                    last = std::array::from_fn(|at| byte_at(rest, at));
+                    &last
+                }
+            };
+            self.look_at(simd, start, block);
+            // Behind the last byte there are zeros, so that what reaches it ends there.
+            is_last = rest.len() < BLOCK;
+            start += BLOCK;
+        }
+        self.look_at_numbers(simd);
+        self.look_at_colons();
+    }
+
+    #[inline(always)]
+    fn look_at(&mut self, simd: impl Simd, base: usize, written: &BlockAndNext) {
+        let Some(block) = written.first_chunk() else { return };
+        let block = Lanes::of(simd, block);
+        let is_rare = (are_marks(&block) | block.are_from_to(0x7f, 0xff)).any_true();
+        if is_rare {
+            self.look_at_marks(base, are_marks(&block).to_bitmask());
+            self.may_have_unseen |= block.are(0x7f).any_true();
+            self.look_at_letters(base, odd_bits(&block));
+        }
+        let backslashes = block.are(b'\\').to_bitmask();
+        let is_letter = |byte: u8| (byte & 0xfb == b'b') | (byte & 0xfe == b't');
+        let next = u64::from(is_letter(written[BLOCK])) << (BLOCK - 1);
+        for at in ones(backslashes & (are_escaped(&block).to_bitmask() >> 1 | next)) {
+            self.look_at_sign(base + at);
+        }
+        // The dash of `stand-in`.
+        let dashes = block.are(b'-').to_bitmask();
+        if self.screen.table.is_some() {
+            let next = if written[BLOCK] | 0x20 == b'i' { LAST } else { 0 };
+            for at in ones(dashes & (block.lower().are(b'i').to_bitmask() >> 1 | next)) {
                 self.look_at_sign(base + at);
             }
         }
-        if kinds.odd {
-            self.look_at_letters(base, block);
-        }
-        let digits = digit_bits(block);
-        if digits != 0 {
-            self.look_at_digits(base, block, digits);
-        }
-        let keys = self.screen.keys;
-        if !keys.is_empty() {
-            for colon in ones(colon_bits(block)).map(|at| base + at + 1) {
-                if keys.may_end_before(self.bytes, colon) {
-                    self.places.push(colon);
-                }
+        let (digits, letters) = (are_digits(&block).to_bitmask(), are_letters(&block).to_bitmask());
+        let mut numbers = NumberBits { digits, ..NumberBits::default() };
+        if digits != 0 || self.numbers.goes_on {
+            numbers.parts = are_in_number(&block).to_bitmask();
+            if self.ends.add(base, numbers.find_ends(&self.numbers)) {
+                self.look_at_numbers(simd);
             }
+            self.look_at_accounts(base, digits, letters);
+            // The digits before an exponent go on no word. Behind the last byte, one may be.
+            let starts = digits & !(digits << 1) & !(letters << 1);
+            let ends = digits.wrapping_add(starts) & !digits & block.lower().are(b'e').to_bitmask();
+            let next = if written[BLOCK] | 0x20 == b'e' { LAST } else { 0 };
+            self.look_at_powers(base, ends >> 1 | digits & next);
+        }
+        self.numbers = numbers;
+        let colons = colon_bits(&block);
+        if colons != 0 && !self.screen.keys.is_empty() && self.colons.add(base, colons) {
+            self.look_at_colons();
         }
         if let Some(known) = self.screen.known().filter(|known| known.have_capitals()) {
-            for at in ones(capital_bits(block)) {
-                if known.may_be_at_capital(self.bytes, base + at) {
-                    self.places.push(base + at);
-                }
-            }
+            let capitals = block.are_from_to(b'A', b'Z').to_bitmask();
+            // A known value is a whole word. One may begin behind an escape, too, and behind what goes on from before the block.
+            let words = (digits | letters) << 1 & !(backslashes << 2 | backslashes << 6) & (u64::MAX << 6);
+            let is_any = is_rare | known.have_inner_capitals();
+            self.look_at_capitals(base, capitals & if is_any { u64::MAX } else { !words });
+        }
+        if self.screen.asked.has(ContentKind::Secret) && !self.may_have_asked {
+            let chars = digits | letters | dashes | block.are(b'_').to_bitmask();
+            self.may_have_asked = self.secrets.may_be_in_block(simd, (self.text, base), (chars, dashes));
+        }
+    }
+
+    fn look_at_marks(&mut self, base: usize, marks: u64) {
+        for at in ones(marks) {
+            self.look_at_sign(base + at);
         }
     }
 
@@ -211,9 +265,9 @@ impl Pass<'_> {
     }
 
     /// Finds characters that are not ASCII and that a program may read as others.
-    fn look_at_letters(&mut self, base: usize, block: &BlockAndNext) {
-        self.may_have_unseen |= has_any(|at| block[at] == 0x7f);
-        for at in ones(odd_bits(block)).map(|at| base + at) {
+    #[inline(never)]
+    fn look_at_letters(&mut self, base: usize, odd: u64) {
+        for at in ones(odd).map(|at| base + at) {
             let (byte, next, last) =
                 (byte_at(self.bytes, at), byte_at(self.bytes, at + 1), byte_at(self.bytes, at + 2));
             if !may_be_odd(byte, next) || is_usual(byte, next, last) {
@@ -228,46 +282,58 @@ impl Pass<'_> {
         }
     }
 
-    /// Finds numbers. Each has as many digits, with nothing but what people put between them.
-    #[inline(never)]
-    fn look_at_digits(&mut self, base: usize, block: &BlockAndNext, digits: u64) {
-        // With fewer digits, a number that begins here goes on behind the block.
-        let may_have_numbers = digits.count_ones() as usize >= FEWEST_DIGITS || is_in_number(block[BLOCK - 1]);
-        let parts = if may_have_numbers { part_bits(block) } else { digits };
-        // What is behind the block may be one more.
-        let and_behind = |bits: u64, by: u32| bits & (bits >> by | !(u64::MAX >> by));
-        let seven = and_behind(and_behind(and_behind(parts, 1), 2), 3);
-        let groups = digits & !(digits << 1);
-        let mut starts = groups & seven;
-        while starts != 0 {
-            let at = starts.trailing_zeros() as usize;
-            starts &= starts - 1;
-            let start = base + at;
-            if start < self.numbers_end || (at == 0 && byte_before(self.bytes, start).is_ascii_digit()) {
-                continue;
-            }
-            let length = (!(parts >> at)).trailing_zeros() as usize;
-            let run = match at + length < BLOCK {
-                true => NumberRun { length, digits: Some(digits >> at & !(u64::MAX << length)) },
-                false => find_run(self.bytes.get(start..).unwrap_or_default()),
+    /// Looks at numbers by their ends. Each has as many digits, with nothing but what people put between them.
+    #[inline(always)]
+    fn look_at_numbers(&mut self, simd: impl Simd) {
+        let wanted = self.screen.numbers();
+        for end in self.ends.take() {
+            let window = end.checked_sub(BLOCK).and_then(|start| self.bytes.get(start..)?.first_chunk());
+            let may_be = match window {
+                Some(window) => wanted.may_be_in_run(simd, window),
+                None => true,
             };
-            starts &= u64::MAX.checked_shl((at + run.length) as u32).unwrap_or(0);
-            self.numbers_end = start + run.length;
-            if run.length >= FEWEST_DIGITS && run.has_digits(FEWEST_DIGITS, self.bytes, start) {
-                self.screen.find_in_run(self.text, (start, &run), &mut self.places);
+            if may_be {
+                self.screen.find_in_run_before(self.text, *end, &mut self.places);
             }
         }
-        // No letter stands before those behind a part of a number.
-        for at in ones(groups & (digits >> 1 | 1 << (BLOCK - 1)) & !(parts << 1)) {
-            if byte_before(self.bytes, base + at).is_ascii_alphabetic()
-                && let Some(start) = (base + at).checked_sub(2)
+    }
+
+    /// Finds the keys of fields before colons.
+    #[inline(never)]
+    fn look_at_colons(&mut self) {
+        let keys = self.screen.keys;
+        self.places.extend(self.colons.take().iter().filter(|colon| keys.may_end_before(self.bytes, **colon)));
+    }
+
+    /// Finds known values that begin with capitals.
+    #[inline(always)]
+    fn look_at_capitals(&mut self, base: usize, capitals: u64) {
+        if let Some(known) = self.screen.known()
+            && known.may_be_at_capitals(self.bytes, base, capitals)
+        {
+            let is_known = |at: &usize| known.may_be_at_capital(self.bytes, *at);
+            self.places.extend(ones(capitals).map(|at| base + at).filter(is_known));
+        }
+    }
+
+    /// Finds account numbers by what they begin with: two letters and two digits.
+    #[inline(always)]
+    fn look_at_accounts(&mut self, base: usize, digits: u64, letters: u64) {
+        // What is before the block and behind it may be one.
+        let starts = digits & (digits >> 1 | LAST) & (letters << 1 | 1) & (letters << 2 | 3);
+        for at in ones(starts) {
+            if let Some(start) = (base + at).checked_sub(2)
                 && self.may_be_account(start)
             {
                 self.places.push(start);
             }
         }
-        if self.screen.is_asked() && !self.may_have_asked {
-            let powers = digits & before_e_bits(block);
+    }
+
+    /// Looks at digits before an exponent.
+    #[inline(always)]
+    fn look_at_powers(&mut self, base: usize, powers: u64) {
+        if powers != 0 && self.screen.is_asked() && !self.may_have_asked {
             self.may_have_asked = ones(powers).any(|at| is_long_power(self.bytes, base + at));
         }
     }
@@ -343,98 +409,6 @@ impl Pass<'_> {
             }
         }
     }
-}
-
-impl TextScreen<'_> {
-    /// Finds numbers of telephones and cards, those of our own, and those that are known.
-    #[inline]
-    fn find_in_run(&self, text: &str, (start, run): (usize, &NumberRun), places: &mut Vec<usize>) {
-        let bytes = text.as_bytes();
-        let has_cards = || self.looks_for(ContentKind::Card) && run.may_be_card();
-        let is_grouped = || {
-            let written = bytes.get(start..start + run.length).unwrap_or_default();
-            !run.is_short_group() && (has_cards() || run.may_be_grouped(written))
-        };
-        let has_known = || self.known().is_some_and(KnownValues::have_numbers);
-        if (self.table.is_some() && run.may_be_own(bytes, start)) || is_grouped() || has_known() {
-            self.find_in_groups(text, (start, run), places);
-        } else if self.looks_for(ContentKind::Phone) && is_first_phone(text, start) {
-            places.push(start);
-        }
-    }
-
-    /// The same, at each group of digits.
-    #[inline(never)]
-    fn find_in_groups(&self, text: &str, (start, run): (usize, &NumberRun), places: &mut Vec<usize>) {
-        let bytes = text.as_bytes();
-        let written = bytes.get(start..start + run.length).unwrap_or_default();
-        let has_phones = self.looks_for(ContentKind::Phone);
-        let has_cards = self.looks_for(ContentKind::Card) && run.may_be_card();
-        let known = self.known().filter(|known| known.have_numbers());
-        let may_be_own = self.table.is_some() && run.may_be_own(bytes, start);
-        let mut before = [(0, 0); 3];
-        let mut next = 0;
-        while let Some((group, length)) = run.find_group(written, next) {
-            let at = start + group;
-            let is_area = (b'2'..=b'9').contains(&byte_at(bytes, at));
-            let has_zeros = || {
-                (3..=5).contains(&length)
-                    && (byte_at(bytes, at), byte_at(bytes, at + 1)) == (b'0', b'0')
-                    && matches!(byte_at(bytes, at + length), b' ' | b'-' | b'/' | b'\\')
-            };
-            let is_american = before[1].1 == 3 && before[2].1 == 3 && length == 4;
-            let is_phone = || is_american || has_zeros() || (group == 0 && is_first_phone(text, start));
-            if (has_phones && is_phone()) || known.is_some_and(|known| known.may_be_at_digits(bytes, at)) {
-                places.push(at);
-            }
-            // The groups of a card are tried once the last of them is there.
-            let [first, second, third] = before;
-            let card = match (first.1, second.1, third.1, length) {
-                (4, 4, 4, 4) => Some(first),
-                (_, 4, 6, 4 | 5) => Some(second),
-                (_, _, _, 14..) => Some((at, length)),
-                _ => None,
-            };
-            if let Some((start, length)) = card.filter(|_| has_cards)
-                && card::may_start(bytes, start, length)
-            {
-                places.push(start);
-            }
-            before = [before[1], before[2], (at, if length == 3 && !is_area { 0 } else { length })];
-            next = group + length;
-        }
-        if may_be_own {
-            self.find_own_numbers(bytes, start..start + run.length, places);
-        }
-    }
-
-    /// Finds numbers in a run that are stand-ins, or look like some.
-    fn find_own_numbers(&self, bytes: &[u8], run: Range<usize>, places: &mut Vec<usize>) {
-        const FEWEST_CARD_DIGITS: usize = 14;
-        let is_plus = byte_before(bytes, run.start) == b'+';
-        let digits: Vec<(usize, u8)> =
-            run.filter_map(|at| bytes.get(at).filter(|byte| byte.is_ascii_digit()).map(|byte| (at, *byte))).collect();
-        let text: String = digits.iter().map(|(_, digit)| char::from(*digit)).collect();
-        for start in 0..text.len() {
-            let rest = text.get(start..).unwrap_or_default();
-            if !rest.starts_with(PHONE) {
-                continue;
-            }
-            let is_known = rest.get(..8).zip(self.table).is_some_and(|(start, table)| table.starts_number(start));
-            let head = text.get(..start).unwrap_or_default();
-            let is_like_one = rest.len() >= SHORTEST_NUMBER && ((start == 0 && is_plus) || head.ends_with("00"))
-                || (rest.len() >= FEWEST_CARD_DIGITS && rest.starts_with(CARD));
-            if is_known || is_like_one {
-                places.extend(digits.get(start).map(|(at, _)| *at));
-            }
-        }
-    }
-}
-
-/// Whether the first digits of a run may be a number of a telephone: behind a plus, or a word for it.
-#[inline]
-fn is_first_phone(text: &str, start: usize) -> bool {
-    byte_before(text.as_bytes(), start) == b'+' || phone::may_follow_word(text, start)
 }
 
 /// Whether an escape that is no quote, slash or line break begins at a place.

@@ -147,7 +147,7 @@ const CRATES: [&str; 23] = [
     "unicode_general_category",
     "unicode_normalization",
     "unicode_script",
-    "wide",
+    "fearless_simd",
 ];
 
 /// What reads a clock or a file in them, and in what is listed of `std`.
