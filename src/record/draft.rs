@@ -23,7 +23,12 @@ use crate::wire::text::is_plain_ascii;
 /// A decision whose outcome is still open. It is handed from place to place, so it is small.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a decision that is dropped is missing from the log"]
-pub struct Draft(Box<Decided>);
+pub struct Draft {
+    decided: Box<Decided>,
+    /// How much is kept elsewhere, in bytes. What is added later does not count: it weighs the same when it is taken out of what is
+    /// open. It is here since what is kept is not at hand for the processor of the thread that asks.
+    length: usize,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Decided {
@@ -95,6 +100,10 @@ impl Kept {
 }
 
 impl Draft {
+    fn keep(decided: Decided) -> Self {
+        Self { length: decided.length(), decided: Box::new(decided) }
+    }
+
     /// Creates the draft of a decision.
     pub fn new(facts: &Facts<'_>, client: Option<&Client>, keyed: &ArgumentRecorder, made: Moment) -> Self {
         let mut text = Vec::with_capacity(192);
@@ -124,20 +133,20 @@ impl Draft {
             under: Arc::default(),
             always_names_policy: facts.rule == RELOAD_RULE,
         };
-        Self(Box::new(Decided {
+        Self::keep(Decided {
             pattern: Arc::new(pattern),
             arguments: facts.arguments.map(|arguments| Kept::new(arguments, keyed)),
             made,
             passed_on: made.session,
             rare: inputs.map(|inputs| Box::new(Rare { inputs: Some(inputs), ..Rare::default() })),
-        }))
+        })
     }
 
     /// Returns the draft without what is a call's own.
     pub(crate) fn without_arguments(&self) -> Self {
-        let Decided { pattern, made, passed_on, .. } = &*self.0;
+        let Decided { pattern, made, passed_on, .. } = &*self.decided;
         let (pattern, made, passed_on) = (Arc::clone(pattern), *made, *passed_on);
-        Self(Box::new(Decided { pattern, arguments: None, made, passed_on, rare: None }))
+        Self::keep(Decided { pattern, arguments: None, made, passed_on, rare: None })
     }
 
     /// Returns the draft of a call like this one, with other arguments, of this client and made under what is in force now. This one is
@@ -149,29 +158,30 @@ impl Draft {
         (made, under): (Moment, &Arc<Under>),
         spent: Option<LogEntry>,
     ) -> Self {
-        let pattern = &mut self.0.pattern;
+        let pattern = &mut self.decided.pattern;
         if !Arc::ptr_eq(&pattern.under, under) || pattern.client.as_ref() != client {
             let changed = Arc::make_mut(pattern);
             (changed.under, changed.client) = (Arc::clone(under), client.cloned());
         }
         let arguments = Some(Kept::new(arguments, &pattern.recorder));
-        let Some(LogEntry { draft: Self(mut place), .. }) = spent else {
+        let Some(LogEntry { draft: Self { decided: mut place, .. }, .. }) = spent else {
             let pattern = Arc::clone(pattern);
-            return Self(Box::new(Decided { pattern, arguments, made, passed_on: made.session, rare: None }));
+            return Self::keep(Decided { pattern, arguments, made, passed_on: made.session, rare: None });
         };
         let Decided { pattern: of, arguments: kept, made: when, passed_on, rare } = &mut *place;
         if !Arc::ptr_eq(of, pattern) {
             *of = Arc::clone(pattern);
         }
         (*kept, *when, *passed_on, *rare) = (arguments, made, made.session, None);
-        Self(place)
+        let length = place.length();
+        Self { decided: place, length }
     }
 
     /// Returns the draft of the record of a person's answer about this call, which came after the call was answered.
     pub fn for_late_answer(&self, made: Moment) -> Self {
         let mut draft = self.clone();
-        Arc::make_mut(&mut draft.0.pattern).direction = Direction::Wrapper;
-        (draft.0.made, draft.0.passed_on) = (made, made.session);
+        Arc::make_mut(&mut draft.decided.pattern).direction = Direction::Wrapper;
+        (draft.decided.made, draft.decided.passed_on) = (made, made.session);
         draft
     }
 
@@ -179,62 +189,60 @@ impl Draft {
     pub fn with_decision(mut self, effect: Effect, rule: &str, reason: Option<&str>) -> Self {
         let mut decided = Vec::new();
         write_decision(effect, Some(rule), reason, &mut decided);
-        self.0.rare().redecided = Some(decided.into());
+        self.decided.rare().redecided = Some(decided.into());
         self
     }
 
     /// Returns when the decision was made.
     pub fn made_at(&self) -> Moment {
-        self.0.made
+        self.decided.made
     }
 
     /// Returns its approximate size in memory, in bytes.
     pub fn weight(&self) -> usize {
-        size_of::<Self>() + self.length()
+        size_of::<Self>() + self.length
     }
 
+    /// Sets what it was decided under.
+    pub fn set_under(&mut self, under: impl Into<Arc<Under>>) {
+        Arc::make_mut(&mut self.decided.pattern).under = under.into();
+    }
+
+    /// Adds what a person was asked, and answered.
+    pub fn set_approval(&mut self, approval: Approval) {
+        self.decided.rare().approval = Some(approval);
+    }
+
+    /// Adds what was done to its result.
+    pub fn add_result(&mut self, result: ResultRecord) {
+        if !result.is_empty() {
+            self.decided.rare().result.add(result);
+        }
+    }
+
+    /// Sets when the message was passed on, if that was later than the decision: `session` after the session began.
+    pub fn set_passed_on(&mut self, session: Duration) {
+        self.decided.passed_on = session;
+    }
+
+    /// Completes the decision with its outcome, `session` after the session began. A message that was never passed on
+    /// took no time.
+    pub fn finish(self, outcome: Outcome, session: Duration) -> LogEntry {
+        LogEntry { draft: self, outcome, ended: session }
+    }
+}
+
+impl Decided {
     fn length(&self) -> usize {
-        let Decided { pattern, arguments, rare, .. } = &*self.0;
-        // What is added later does not count: it weighs the same when it is taken out of what is open.
+        let Self { pattern, arguments, rare, .. } = self;
         let inputs = rare.as_ref().and_then(|rare| rare.inputs.as_ref()).map_or(0, Kept::len);
-        size_of::<Decided>()
+        size_of::<Self>()
             + size_of::<Pattern>()
             + pattern.members.len()
             + arguments.as_ref().map_or(0, Kept::len)
             + inputs
     }
 
-    /// Sets what it was decided under.
-    pub fn set_under(&mut self, under: impl Into<Arc<Under>>) {
-        Arc::make_mut(&mut self.0.pattern).under = under.into();
-    }
-
-    /// Adds what a person was asked, and answered.
-    pub fn set_approval(&mut self, approval: Approval) {
-        self.0.rare().approval = Some(approval);
-    }
-
-    /// Adds what was done to its result.
-    pub fn add_result(&mut self, result: ResultRecord) {
-        if !result.is_empty() {
-            self.0.rare().result.add(result);
-        }
-    }
-
-    /// Sets when the message was passed on, if that was later than the decision: `session` after the session began.
-    pub fn set_passed_on(&mut self, session: Duration) {
-        self.0.passed_on = session;
-    }
-
-    /// Completes the decision with its outcome, `session` after the session began. A message that was never passed on
-    /// took no time.
-    pub fn finish(self, outcome: Outcome, session: Duration) -> LogEntry {
-        let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.0.passed_on));
-        LogEntry { draft: self, outcome, took }
-    }
-}
-
-impl Decided {
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
@@ -285,8 +293,8 @@ fn write_decision(effect: Effect, rule: Option<&str>, reason: Option<&str>, out:
 pub struct LogEntry {
     draft: Draft,
     outcome: Outcome,
-    /// How long the answer took; `None` if the message was never passed on.
-    took: Option<Duration>,
+    /// When it was completed, since the session began.
+    ended: Duration,
 }
 
 /// One run of the wrapper, as its lines name it.
@@ -301,29 +309,34 @@ pub struct SessionName {
 impl LogEntry {
     /// Returns the number of the decision in its session, from 1.
     pub fn call_number(&self) -> u64 {
-        self.draft.0.made.number
+        self.draft.decided.made.number
+    }
+
+    /// How long the answer took; `None` if the message was never passed on.
+    fn took(&self) -> Option<Duration> {
+        (self.outcome != Outcome::Refused).then(|| self.ended.saturating_sub(self.draft.decided.passed_on))
     }
 
     /// Returns its approximate size in memory, in bytes.
     pub fn weight(&self) -> usize {
-        size_of::<Self>() + self.draft.length()
+        size_of::<Self>() + self.draft.length
     }
 
     /// Whether others are of the same tool, so that a call of it may be made in its place once it is written. What it says of its
     /// own call is forgotten then.
     pub(crate) fn leaves_place(&mut self) -> bool {
-        (self.draft.0.arguments, self.draft.0.rare) = (None, None);
-        Arc::strong_count(&self.draft.0.pattern) > 1
+        (self.draft.decided.arguments, self.draft.decided.rare) = (None, None);
+        Arc::strong_count(&self.draft.decided.pattern) > 1
     }
 
     /// Returns what it was decided under.
     pub fn under(&self) -> Under {
-        *self.draft.0.pattern.under
+        *self.draft.decided.pattern.under
     }
 
     /// Returns what the client says it is.
     pub(crate) fn client(&self) -> Option<&Client> {
-        self.draft.0.pattern.client.as_ref()
+        self.draft.decided.pattern.client.as_ref()
     }
 
     /// Appends the line by itself, newline included, that follows the line with the digest `previous`: as version 1 has it, with
@@ -341,7 +354,7 @@ impl LogEntry {
     /// Appends a line that goes on with a block: what is the same in all its lines stands in the first, and what is almost always
     /// the same is left out.
     pub(crate) fn write_next_line(&self, named: Under, out: &mut Vec<u8>) {
-        let draft = &*self.draft.0;
+        let draft = &*self.draft.decided;
         out.extend_from_slice(GOES_ON);
         write_number(draft.made.number, out);
         write_time_member(draft.made.unix, out);
@@ -367,7 +380,7 @@ impl LogEntry {
         if self.outcome != Outcome::Ok {
             write_member("outcome", Some(self.outcome.as_str()), out);
         }
-        if let Some(took) = self.took {
+        if let Some(took) = self.took() {
             out.extend_from_slice(b",\"ms\":");
             write_milliseconds(took, out);
         }
@@ -379,8 +392,8 @@ impl LogEntry {
     }
 
     fn write_decided(&self, out: &mut Vec<u8>) {
-        let Pattern { members, decision, .. } = &*self.draft.0.pattern;
-        match self.draft.0.rare.as_ref().and_then(|rare| rare.redecided.as_ref()) {
+        let Pattern { members, decision, .. } = &*self.draft.decided.pattern;
+        match self.draft.decided.rare.as_ref().and_then(|rare| rare.redecided.as_ref()) {
             None => out.extend_from_slice(members),
             Some(decided) => {
                 let (start, end) = (decision.start as usize, decision.end as usize);
@@ -392,7 +405,7 @@ impl LogEntry {
     }
 
     fn write_under(&self, named: Under, out: &mut Vec<u8>) {
-        let Pattern { under, always_names_policy, .. } = &*self.draft.0.pattern;
+        let Pattern { under, always_names_policy, .. } = &*self.draft.decided.pattern;
         let Under { policy, lock } = **under;
         let is_named = |policy: &Digest| !always_names_policy && Some(*policy) == named.policy;
         if let Some(policy) = policy.filter(|policy| !is_named(policy)) {
@@ -410,7 +423,7 @@ impl LogEntry {
         let mut next = Vec::new();
         self.write_next_line(named, &mut next);
         let mut head = Vec::new();
-        write_head(version, previous, self.draft.0.made.unix, session, &mut head);
+        write_head(version, previous, self.draft.decided.made.unix, session, &mut head);
         let client = self.client().map(Client::to_json);
         let completed = super::complete::complete_line(&head, client.as_deref(), &next);
         out.extend_from_slice(&completed.unwrap_or_default());
