@@ -132,7 +132,17 @@ impl Hash for IdKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // What is equal has one hash; a number and a text may share one.
         match self {
-            Self::Number(bits) => state.write_u64(*bits),
+            Self::Number(bits) => {
+                let number = f64::from_bits(*bits);
+                // Nearly all ids count up: the last bits are given apart, for maps that keep neighbours together.
+                match number as i64 {
+                    counter if counter as f64 == number => {
+                        state.write_i64(counter >> 3);
+                        state.write_u16(counter as u16 & 7);
+                    }
+                    _ => state.write_u64(*bits),
+                }
+            }
             Self::Text(text) => text.hash(state),
         }
     }
