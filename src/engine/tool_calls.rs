@@ -237,7 +237,11 @@ impl Engine {
             }
             _ => {
                 called.iter().for_each(|call| self.gate.provenance().remember_call(call));
-                Action::ToServer(payload)
+                match payload {
+                    // Written out, it is not first put together and then copied.
+                    Payload::Received => Action::ToServer(Payload::Received),
+                    payload => Action::ToServer(payload),
+                }
             }
         });
         self.client_requests.insert(key, id, RequestKind::Call(pending));

@@ -40,7 +40,7 @@ fn answer_first_request(stdin: &ClientInput, stdout: &RawOutput, message: &str) 
         while let Some(frame) = framer.next_frame().or_else(|| (count == 0).then(|| framer.finish()).flatten()) {
             let (skim, is_probe) = match frame {
                 Frame::Line(line) => (skim_line(framer.bytes(&line)), is_discovery(framer.bytes(&line))),
-                Frame::Oversize(skim) => (skim, false),
+                Frame::Oversize(skim) => (*skim, false),
             };
             let Some(id) = skim.request_id() else { continue };
             let reply = reply::error_line(Some(id.as_str()), ErrorCode::StartFailed, message);

@@ -13,7 +13,7 @@ pub enum Frame {
     /// A line: where it is in the buffer, its newline included. Only the last line of a stream may have none.
     Line(Range<usize>),
     /// A line over the bound. It was skipped without being held; the skim says what is known about it.
-    Oversize(Skim),
+    Oversize(Box<Skim>),
 }
 
 /// Cuts a byte stream into lines of at most `max_line` bytes, in place.
@@ -75,7 +75,7 @@ impl Framer {
         let newline = self.searched + newline;
         let frame = if self.skipping.is_some() || newline - self.start > self.max_line {
             self.skip_to(newline);
-            Frame::Oversize(self.take_skim())
+            Frame::Oversize(self.take_skim().into())
         } else {
             Frame::Line(self.start..newline + 1)
         };
@@ -89,7 +89,7 @@ impl Framer {
     pub fn finish(&mut self) -> Option<Frame> {
         if self.skipping.is_some() {
             self.skip_to(self.end);
-            return Some(Frame::Oversize(self.take_skim()));
+            return Some(Frame::Oversize(self.take_skim().into()));
         }
         let line = self.start..self.end;
         (self.start, self.searched) = (self.end, self.end);

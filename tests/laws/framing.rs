@@ -48,6 +48,6 @@ fn framed(mut stream: &[u8], max: usize, sizes: &[usize]) -> Vec<Seen> {
 fn take(framer: &Framer, frame: Frame) -> Seen {
     match frame {
         Frame::Line(range) => Seen::Line(framer.bytes(&range).to_vec()),
-        Frame::Oversize(skim) => Seen::Oversize(skim),
+        Frame::Oversize(skim) => Seen::Oversize(*skim),
     }
 }
