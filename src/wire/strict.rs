@@ -15,7 +15,7 @@ mod members;
 mod plain;
 mod scalar;
 mod string;
-mod unjudged;
+mod unjudged_values;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
