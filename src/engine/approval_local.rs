@@ -17,13 +17,13 @@ impl Engine {
         if opened == Opened::Asked {
             return self.open_postponed(number, turn);
         }
-        let (answer, channel) = (ApprovalAnswer::Once, Channel::Local);
         let Some(mut question) = self.approvals.take_question(|question| question.number == number) else {
             return turn.push_note(format!("an earlier approval is used up: the call of question {number} is over"));
         };
         let Some(held) = question.call.take() else {
-            return self.approvals.grant_late(&question, &answer, channel, now.session);
+            return self.approvals.grant_handed_out(&question, now.session);
         };
+        let (answer, channel) = (ApprovalAnswer::Once, Channel::Local);
         let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
         self.carry_out_answer(question, held, (answer, channel), approval, turn);
     }

@@ -36,9 +36,11 @@ impl Grants {
         self.add_grant(Grant { covered, scope, channel, given, until: None, question: None });
     }
 
-    fn add_once(&mut self, late: &OpenQuestion, (channel, given): (Channel, Duration), until: Duration) {
-        let (covered, scope, question) = (late.covers, ApprovalScope::Arguments, Some(late.number));
-        self.add_grant(Grant { covered, scope, channel, given, until: Some(until), question });
+    /// Grants one call. `answered` is the question that a person has answered for it, if it was asked in this session.
+    fn add_once(&mut self, late: &OpenQuestion, (channel, given): (Channel, Duration), answered: Option<u64>) {
+        let (covered, scope, question) = (late.covers, ApprovalScope::Arguments, answered);
+        let until = Some(late.until.max(given.saturating_add(LATE_APPROVAL)));
+        self.add_grant(Grant { covered, scope, channel, given, until, question });
     }
 
     fn add_grant(&mut self, grant: Grant) {
@@ -151,12 +153,14 @@ impl Approvals {
         now: Duration,
     ) {
         match answer {
-            ApprovalAnswer::Once => {
-                let until = late.until.max(now.saturating_add(LATE_APPROVAL));
-                self.grants.add_once(late, (channel, now), until);
-            }
+            ApprovalAnswer::Once => self.grants.add_once(late, (channel, now), Some(late.number)),
             ApprovalAnswer::Session => self.grants.add_session(late.covers, late.scope, (channel, now)),
             ApprovalAnswer::Refused { .. } => {}
         }
+    }
+
+    /// Turns an earlier approval that the local channel has handed out into a grant: nobody was asked this question.
+    pub(in crate::engine) fn grant_handed_out(&mut self, late: &OpenQuestion, now: Duration) {
+        self.grants.add_once(late, (Channel::Local, now), None);
     }
 }
