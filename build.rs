@@ -11,16 +11,11 @@ use serde_json::{Map, Value};
 
 fn main() -> io::Result<()> {
     io::stdout().write_all(b"cargo::rerun-if-changed=build.rs\ncargo::rerun-if-changed=config/catalogue\n")?;
-    let is = |name, value| env::var_os(name).is_some_and(|set| set == value);
-    if is("CARGO_CFG_TARGET_OS", "windows") {
+    if env::var_os("CARGO_CFG_TARGET_OS").is_some_and(|system| system == "windows") {
         // Paths of more than 260 characters if the system is set so, and UTF-8 for what C code gets. There is no dependency on
         // the controls of Windows, since the program has none.
         let manifest = new_manifest("policylayer").remove_dependency("Microsoft.Windows.Common-Controls");
         embed_manifest(manifest)?;
-    }
-    if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") {
-        // One shared library less to load at each start. Where the linker does not take it, that library is loaded as before.
-        io::stdout().write_all(b"cargo::rustc-link-lib=static:-bundle=gcc_eh\n")?;
     }
     write_catalogues(&PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()))
 }

@@ -238,7 +238,7 @@ impl Engine {
             _ => {
                 called.iter().for_each(|call| self.gate.provenance().remember_call(call));
                 match payload {
-                    // Written out, it is not first put together and then copied.
+                    // Nearly all are. Moved, it would be read back in other pieces than it was written in, which waits for all writes before.
                     Payload::Received => Action::ToServer(Payload::Received),
                     payload => Action::ToServer(payload),
                 }

@@ -100,8 +100,8 @@ impl Kept {
 }
 
 impl Draft {
-    fn keep(decided: Decided) -> Self {
-        Self { length: decided.length(), decided: Box::new(decided) }
+    fn from_decided(decided: Decided) -> Self {
+        Self { length: decided.len(), decided: Box::new(decided) }
     }
 
     /// Creates the draft of a decision.
@@ -133,7 +133,7 @@ impl Draft {
             under: Arc::default(),
             always_names_policy: facts.rule == RELOAD_RULE,
         };
-        Self::keep(Decided {
+        Self::from_decided(Decided {
             pattern: Arc::new(pattern),
             arguments: facts.arguments.map(|arguments| Kept::new(arguments, keyed)),
             made,
@@ -146,7 +146,7 @@ impl Draft {
     pub(crate) fn without_arguments(&self) -> Self {
         let Decided { pattern, made, passed_on, .. } = &*self.decided;
         let (pattern, made, passed_on) = (Arc::clone(pattern), *made, *passed_on);
-        Self::keep(Decided { pattern, arguments: None, made, passed_on, rare: None })
+        Self::from_decided(Decided { pattern, arguments: None, made, passed_on, rare: None })
     }
 
     /// Returns the draft of a call like this one, with other arguments, of this client and made under what is in force now. This one is
@@ -166,14 +166,14 @@ impl Draft {
         let arguments = Some(Kept::new(arguments, &pattern.recorder));
         let Some(LogEntry { draft: Self { decided: mut place, .. }, .. }) = spent else {
             let pattern = Arc::clone(pattern);
-            return Self::keep(Decided { pattern, arguments, made, passed_on: made.session, rare: None });
+            return Self::from_decided(Decided { pattern, arguments, made, passed_on: made.session, rare: None });
         };
         let Decided { pattern: of, arguments: kept, made: when, passed_on, rare } = &mut *place;
         if !Arc::ptr_eq(of, pattern) {
             *of = Arc::clone(pattern);
         }
         (*kept, *when, *passed_on, *rare) = (arguments, made, made.session, None);
-        let length = place.length();
+        let length = place.len();
         Self { decided: place, length }
     }
 
@@ -233,7 +233,7 @@ impl Draft {
 }
 
 impl Decided {
-    fn length(&self) -> usize {
+    fn len(&self) -> usize {
         let Self { pattern, arguments, rare, .. } = self;
         let inputs = rare.as_ref().and_then(|rare| rare.inputs.as_ref()).map_or(0, Kept::len);
         size_of::<Self>()

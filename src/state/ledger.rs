@@ -14,7 +14,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::SystemTime;
 
-use self::own_file::{check_at, open_own, read_at, wait_within, write_at};
+use self::own_file::{check_in_place, open_own, read_at, wait_within, write_at};
 use super::file::{
     create_private_dir, is_missing, open_private, persist_new, release_lock, remove_unless_held, temporary_in,
 };
@@ -357,7 +357,7 @@ impl OpenLedger {
     fn refresh(&mut self) -> Result<(), LedgerError> {
         let committed = self.read_head()?;
         // Asked for afterwards: another wrapper may add to it meanwhile.
-        let length = check_at(&self.file, &self.path)?;
+        let length = check_in_place(&self.file, &self.path)?;
         let is_whole = committed <= MAX_REMEMBERED && length >= (HEAD + committed) as u64;
         let known = self.index.length();
         let Some(new) = committed.checked_sub(known).filter(|_| is_whole) else {

@@ -5,17 +5,17 @@
 //! they differ over is refused here. What is valid JSON and only odd passes: lone surrogate escapes in values, `1e999`,
 //! numbers of forty digits, nesting up to [`MAX_DEPTH`].
 //!
-//! It takes one pass (with a look before, at lines that are short), no recursion, and after the first few lines no
+//! It takes one pass (with a look before, at lines that are short and at members that are long), no recursion, and after the first few lines no
 //! allocation. serde_json cannot do this: it refuses lone surrogates and numbers that overflow, and it does not see
 //! duplicates without building values.
 
 mod envelope;
 mod level;
+mod member_values;
 mod members;
 mod plain;
 mod scalar;
 mod string;
-mod unjudged_values;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
@@ -23,6 +23,7 @@ use super::text::push_decoded;
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
 pub use envelope::{ENVELOPE_KEYS, Envelope};
 use level::{KeyPlace, Level, LevelKind};
+use member_values::{AnyKeys, DistinctKeys};
 use members::CALL_MEMBER_KEYS;
 pub use members::{CallMembers, KeyMarks};
 use string::Spelling;
@@ -44,6 +45,9 @@ impl StrictDepth {
 
 /// Up to this many keys, duplicates are found by comparing each pair; beyond it, by sorting.
 const FEW_KEYS: usize = 16;
+
+/// From this many bytes of a line on, the value of a member may be long: it is passed over at once where that can be done.
+const LONG_VALUE: usize = 256;
 
 /// What was scanned, or what is wrong with the line. A fault is large and rare, so it is elsewhere.
 type Scanned<T> = Result<T, Box<Fault>>;
@@ -218,7 +222,6 @@ impl<'l> Scan<'_, 'l> {
                 b'"' => at = self.scan_string(at)? + 1,
                 b'{' | b'['
                     if depth == 1
-                        && self.depth == StrictDepth::ENVELOPE
                         && let Some(end) = self.pass_member(at) =>
                 {
                     at = end;
@@ -302,10 +305,18 @@ impl<'l> Scan<'_, 'l> {
         Ok((at, byte))
     }
 
-    /// Passes over the value of a member of a message whose inside nobody judges. `None` if only the scan can.
+    /// Passes over the value of a member of the outermost object at once. `None` if only the scan can.
     fn pass_member(&mut self, at: usize) -> Option<usize> {
+        // What the parameters have is noted; a lone surrogate in a key makes others equal.
+        if self.member.0 == PARAMS || self.bytes.len() < at + LONG_VALUE || self.reader.has_lone_surrogate {
+            return None;
+        }
         let mut keys = KeyMarks::default();
-        let end = self.pass_unjudged(at, &mut keys)?;
+        let end = match self.depth {
+            StrictDepth::ENVELOPE => self.pass_value(at, &mut AnyKeys, &mut keys),
+            StrictDepth::EVERYTHING => self.pass_value(at, &mut DistinctKeys::default(), &mut keys),
+            _ => None,
+        }?;
         if matches!(self.member.0, RESULT | ERROR) {
             self.inner_keys.join(keys);
         }

@@ -21,7 +21,7 @@ struct Grant {
     given: Duration,
     /// `Some` for a grant of one call until this time; `None` for the rest of the session.
     until: Option<Duration>,
-    /// The question that a grant of one call is the answer to.
+    /// The question that a grant of one call is the answer to, if it was asked in this session.
     question: Option<u64>,
 }
 
@@ -62,7 +62,7 @@ impl Grants {
     }
 
     /// Returns the channel on which a call was granted, and when, if it was. This uses up a grant of one call, whose question
-    /// is returned as well.
+    /// is returned as well if it was asked in this session.
     pub(in crate::engine) fn redeem_grant(
         &mut self,
         covered: Covered,

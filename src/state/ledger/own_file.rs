@@ -7,6 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::file::open_file;
+#[cfg(windows)]
+use super::super::file::{Identity, count_names};
 use super::LedgerError;
 use crate::limits::{LOCK_FIRST_PAUSE, LOCK_LONGEST_PAUSE};
 
@@ -35,7 +37,7 @@ fn check_own(found: &fs::Metadata) -> Result<(), LedgerError> {
 
 /// Checks that an open file is still the one at its place, and this user's alone. Returns how long it is.
 #[cfg(unix)]
-pub(super) fn check_at(file: &File, path: &Path) -> Result<u64, LedgerError> {
+pub(super) fn check_in_place(file: &File, path: &Path) -> Result<u64, LedgerError> {
     use std::os::unix::fs::MetadataExt as _;
 
     let (open, there) = (file.metadata()?, fs::symlink_metadata(path));
@@ -46,21 +48,30 @@ pub(super) fn check_at(file: &File, path: &Path) -> Result<u64, LedgerError> {
     Ok(open.len())
 }
 
-/// Checks that an open file is still the one at its place. Returns how long it is.
+/// Checks that an open file is still the one at its place, and no link. Returns how long it is.
 #[cfg(windows)]
-pub(super) fn check_at(file: &File, path: &Path) -> Result<u64, LedgerError> {
-    if !super::super::file::Identity::is_at(file, path) {
+pub(super) fn check_in_place(file: &File, path: &Path) -> Result<u64, LedgerError> {
+    if !Identity::is_at(file, path) {
         return Err(LedgerError::Unusable("it was removed or replaced"));
     }
+    check_own(path)?;
     Ok(file.metadata()?.len())
 }
 
-/// Opens a file for reading and writing that is no link. Its access rights come from its directory.
+/// Its access rights come from its directory.
+#[cfg(windows)]
+fn check_own(path: &Path) -> Result<(), LedgerError> {
+    match fs::symlink_metadata(path)? {
+        found if !found.is_file() => Err(LedgerError::Unusable("it is no file")),
+        _ if count_names(path)? > 1 => Err(LedgerError::Unusable("it has another name as well")),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a file for reading and writing that is no link.
 #[cfg(windows)]
 pub(super) fn open_own(path: &Path) -> Result<File, LedgerError> {
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(LedgerError::Unusable("it is no file"));
-    }
+    check_own(path)?;
     Ok(open_file(File::options().read(true).write(true), path)?)
 }
 

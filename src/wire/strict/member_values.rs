@@ -1,0 +1,368 @@
+//! Passes over the values of a message's members, which are nearly all of a large one, by their grammar: where a string ends is looked up
+//! 64 bytes at a time, and of the keys only those of the open objects are kept. What is odd in any way is left to the scan, which alone
+//! says what is wrong.
+
+use super::{KeyMarks, Scan};
+use crate::wire::text::{plain_end, stop_bits};
+
+/// A value with more containers in each other than this is left to the scan.
+const MAX_LEVELS: u32 = u64::BITS;
+
+/// What is done with the keys of objects.
+pub(super) trait KeyJudge {
+    /// An object begins. `None` if there are too many.
+    fn open_object(&mut self) -> Option<()>;
+
+    fn close_object(&mut self);
+
+    /// The innermost object has this key, as written. `None` if only the scan can judge it.
+    fn add_key(&mut self, bytes: &[u8], place: (usize, usize)) -> Option<()>;
+}
+
+/// Nobody judges the keys.
+pub(super) struct AnyKeys;
+
+impl KeyJudge for AnyKeys {
+    #[inline(always)]
+    fn open_object(&mut self) -> Option<()> {
+        Some(())
+    }
+
+    #[inline(always)]
+    fn close_object(&mut self) {}
+
+    #[inline(always)]
+    fn add_key(&mut self, _: &[u8], _: (usize, usize)) -> Option<()> {
+        Some(())
+    }
+}
+
+/// More keys around a value are left to the scan.
+const MAX_KEYS: usize = 64;
+
+/// Deeper objects are left to the scan.
+const MAX_OBJECTS: usize = 16;
+
+/// No key stands twice in an object. Keys with escapes are left to the scan.
+#[derive(Default)]
+pub(super) struct DistinctKeys {
+    objects: [ObjectKeys; MAX_OBJECTS],
+    depth: usize,
+    keys: KeyPlaces,
+    count: usize,
+}
+
+/// Where keys begin and end.
+struct KeyPlaces([(usize, usize); MAX_KEYS]);
+
+impl Default for KeyPlaces {
+    fn default() -> Self {
+        Self([(0, 0); _])
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct ObjectKeys {
+    /// Which of the kept keys is its first.
+    first: usize,
+    /// Each of its keys sets one of these bits: one that sets another is none of them.
+    prints: u64,
+}
+
+impl KeyJudge for DistinctKeys {
+    #[inline(always)]
+    fn open_object(&mut self) -> Option<()> {
+        *self.objects.get_mut(self.depth)? = ObjectKeys { first: self.count, prints: 0 };
+        self.depth += 1;
+        Some(())
+    }
+
+    #[inline(always)]
+    fn close_object(&mut self) {
+        self.depth = self.depth.wrapping_sub(1);
+        self.count = self.objects.get(self.depth).map_or(0, |object| object.first);
+    }
+
+    #[inline(always)]
+    fn add_key(&mut self, bytes: &[u8], (start, end): (usize, usize)) -> Option<()> {
+        let object = self.objects.get_mut(self.depth.wrapping_sub(1))?;
+        let key = bytes.get(start..end)?;
+        let ends = key.first().zip(key.last()).map_or(0, |(first, last)| u32::from(*first ^ last.rotate_left(2)));
+        let print = 1 << (((key.len() as u32).wrapping_mul(9) ^ ends) % u64::BITS);
+        let before = self.keys.0.get(object.first..self.count)?;
+        if object.prints & print != 0 && is_among(key, bytes, before) {
+            return None;
+        }
+        object.prints |= print;
+        *self.keys.0.get_mut(self.count)? = (start, end);
+        self.count += 1;
+        Some(())
+    }
+}
+
+#[inline(never)]
+fn is_among(key: &[u8], bytes: &[u8], places: &[(usize, usize)]) -> bool {
+    places.iter().any(|(start, end)| bytes.get(*start..*end) == Some(key))
+}
+
+impl Scan<'_, '_> {
+    /// Passes over a value, and returns where it ends. `None` if something is wrong with it, or rare: the scan reads that.
+    /// Notes the keys of the value itself.
+    pub(super) fn pass_value(&self, mut at: usize, judge: &mut impl KeyJudge, keys: &mut KeyMarks) -> Option<usize> {
+        // Which of the open containers are objects: the innermost is in the lowest bit.
+        let (mut objects, mut depth) = (0_u64, 0_u32);
+        loop {
+            match self.byte(at) {
+                b'"' => at = self.pass_string(at + 1)? + 1,
+                byte @ (b'{' | b'[') => {
+                    at += 1;
+                    if self.byte(at) != byte + 2 {
+                        if depth == MAX_LEVELS {
+                            return None;
+                        }
+                        (objects, depth) = (objects << 1 | u64::from(byte == b'{'), depth + 1);
+                        if byte == b'{' {
+                            judge.open_object()?;
+                            at = self.pass_key(at, depth, judge, keys)?;
+                        }
+                        continue;
+                    }
+                    at += 1;
+                }
+                b'-' | b'0'..=b'9' => at = self.scan_number(at).ok()?,
+                b't' => at = self.scan_literal(at, b"true").ok()?,
+                b'f' => at = self.scan_literal(at, b"false").ok()?,
+                b'n' => at = self.scan_literal(at, b"null").ok()?,
+                b' ' => {
+                    at += 1;
+                    continue;
+                }
+                _ => return None,
+            }
+            loop {
+                if depth == 0 {
+                    return Some(at);
+                }
+                let (byte, is_object) = (self.byte(at), objects & 1 == 1);
+                at += 1;
+                if byte == b',' {
+                    break;
+                }
+                if byte != if is_object { b'}' } else { b']' } {
+                    return None;
+                }
+                if is_object {
+                    judge.close_object();
+                }
+                (objects, depth) = (objects >> 1, depth - 1);
+            }
+            if objects & 1 == 1 {
+                at = self.pass_key(at, depth, judge, keys)?;
+            }
+        }
+    }
+
+    /// Passes over a key and its colon.
+    #[inline(always)]
+    fn pass_key(&self, mut at: usize, depth: u32, judge: &mut impl KeyJudge, keys: &mut KeyMarks) -> Option<usize> {
+        while self.byte(at) == b' ' {
+            at += 1;
+        }
+        if self.byte(at) != b'"' {
+            return None;
+        }
+        let start = at + 1;
+        let end = self.pass_plain_string(start)?;
+        judge.add_key(self.bytes, (start, end))?;
+        if depth == 1 {
+            keys.add(self.bytes.get(start..end)?);
+        }
+        (self.byte(end + 1) == b':').then_some(end + 2)
+    }
+
+    /// Returns where the closing quote of a string is whose inside begins at `start`.
+    #[inline(always)]
+    fn pass_string(&self, start: usize) -> Option<usize> {
+        match self.find_near_stop(start) {
+            Some(end) if self.byte(end) == b'"' => Some(end),
+            _ => Some(self.scan_other_string(start).ok()?.0),
+        }
+    }
+
+    /// The same for a string without escapes.
+    #[inline(always)]
+    fn pass_plain_string(&self, start: usize) -> Option<usize> {
+        let end = match self.find_near_stop(start) {
+            Some(end) => end,
+            None => plain_end(self.bytes, start, usize::MAX),
+        };
+        (self.byte(end) == b'"').then_some(end)
+    }
+
+    /// Returns where the next quote, backslash or control byte is; `None` if it is not among the next 64, or they are the last.
+    #[inline(always)]
+    fn find_near_stop(&self, start: usize) -> Option<usize> {
+        let stops = stop_bits(self.bytes.get(start..)?.first_chunk()?);
+        (stops != 0).then(|| start + stops.trailing_zeros() as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{LONG_VALUE, Outermost, Reader, StrictDepth};
+    use super::{AnyKeys, DistinctKeys, KeyMarks, MAX_LEVELS, MAX_OBJECTS};
+    use crate::limits::MAX_DEPTH;
+    use crate::wire::fault::Fault;
+
+    /// The depths at which values are passed over, each with one that judges the same keys, and reads key by key.
+    const DEPTHS: [(StrictDepth, StrictDepth); 2] =
+        [(StrictDepth::ENVELOPE, StrictDepth(0)), (StrictDepth::EVERYTHING, StrictDepth(usize::MAX - 1))];
+
+    /// Reads a line in both ways. Returns whether it is one.
+    fn compare(line: &str, reader: &mut Reader) -> bool {
+        // Blanks keep it from being plain, which is another way to read it, and let every value be long enough.
+        let line = format!(" {line}{}", " ".repeat(LONG_VALUE));
+        let is_read = DEPTHS.map(|(depth, key_by_key)| {
+            let read = reader.read_line(line.as_bytes(), depth).map_err(|fault| fault.to_string());
+            let scanned = Reader::default().read_line(line.as_bytes(), key_by_key).map_err(|fault| fault.to_string());
+            assert_eq!(read, scanned, "{depth:?}: {line:?}");
+            read.is_ok()
+        });
+        is_read[0]
+    }
+
+    #[test]
+    fn values_of_any_depth_are_read() {
+        let mut reader = Reader::default();
+        for depth in (1..4).chain(14..19).chain(60..70).chain(MAX_DEPTH - 3..MAX_DEPTH + 3) {
+            for (open, inside, close) in [("[", "", "]"), ("{\"a\":", "[]", "}"), ("[{\"a\":", "1", "}]")] {
+                let value = format!("{}{inside}{}", open.repeat(depth), close.repeat(depth));
+                let scan = reader.start_scan(&value, StrictDepth::ENVELOPE, Outermost::Message);
+                let mut keys = KeyMarks::default();
+                let is_passed = scan.pass_value(0, &mut AnyKeys, &mut keys) == Some(value.len());
+                let are_distinct = scan.pass_value(0, &mut DistinctKeys::default(), &mut keys) == Some(value.len());
+                let levels = value.chars().filter(|c| matches!(c, '[' | '{')).count() - usize::from(inside != "1");
+                let objects = value.chars().filter(|c| *c == '{').count();
+                assert_eq!(is_passed, levels <= MAX_LEVELS as usize, "{value}");
+                assert_eq!(are_distinct, is_passed && objects <= MAX_OBJECTS, "{value}");
+                compare(&format!("{{\"id\":1,\"result\":{value}}}"), &mut reader);
+                compare(&format!("{{\"id\":1,\"result\":{}}}", value.replacen(close, "", 1)), &mut reader);
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_never_passed_over() {
+        let mut reader = Reader::default();
+        for count in [1, 2, 15, 16, 17, 62, 63, 64, 65, 66, 200] {
+            for (one, other) in [(0, count), (count / 2, count), (count - 1, count)] {
+                let member = |number| format!("\"key_{number}\":[{{\"key_{number}\":1}}]");
+                let mut members: Vec<_> = (0..=count).map(member).collect();
+                assert!(compare(&format!("{{\"id\":1,\"result\":{{{}}}}}", members.join(",")), &mut reader));
+                members[other] = members[one].clone();
+                let line = format!("{{\"id\":1,\"result\":{{\"a\":[{{{}}}]}}}}", members.join(","));
+                compare(&line, &mut reader);
+                let line = format!(" {line}{}", " ".repeat(LONG_VALUE));
+                let read = reader.read_line(line.as_bytes(), StrictDepth::EVERYTHING);
+                assert!(matches!(read, Err(Fault::Duplicate(_))), "{line}");
+            }
+        }
+        // Some parsers leave lone surrogates out, and some replace them: then these are one.
+        for line in [
+            "{\"\\ud800\":1,\"result\":{\"a\u{fffd}\":1,\"a\":2}}",
+            "{\"result\":{\"a\u{fffd}\":1,\"a\":2},\"\\ud800\":1}",
+            r#"{"result":{"\ud800a":1,"a":2}}"#,
+            r#"{"result":{"a":1,"\u0061":2}}"#,
+        ] {
+            compare(line, &mut reader);
+        }
+    }
+
+    /// Values of all kinds, with strings that end at each place of a block, with blanks, and with bytes that were changed, left out or added.
+    #[test]
+    fn what_is_passed_over_is_what_the_scan_reads() {
+        const PARTS: [&str; 30] = [
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"a\":",
+            "\"n\\u0061me\":",
+            "\"content\": ",
+            "\"\"",
+            "\"a\\\"b\"",
+            "\"\\ud83d\"",
+            "\"\\x\"",
+            "\"a\tb\"",
+            "1",
+            "-1",
+            "01",
+            "1.5e+3",
+            "-",
+            "1.",
+            "2e",
+            "true",
+            "nul",
+            "null",
+            "false",
+            " ",
+            "\t",
+            "\r",
+            "é",
+            "\"",
+        ];
+        let mut state = 1_u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let (mut reader, mut valid) = (Reader::default(), 0);
+        for _ in 0..40_000 {
+            let mut members = String::from("\"a\":{");
+            let mut open = vec!['}'];
+            for _ in 0..random(30) {
+                let is_object = open.last() == Some(&'}');
+                if !members.ends_with(['{', '[']) {
+                    members += [",", ", "][random(2)];
+                }
+                if is_object {
+                    members += &match random(8) {
+                        0 => String::from("\"a\":"),
+                        1 => String::from("\"\\n\":"),
+                        2 => format!("\"a long key of some object in it{}\": ", random(1_000)),
+                        _ => format!("\"k{}\":", random(1_000)),
+                    };
+                }
+                match random(8) {
+                    0 => (members.push('{'), open.push('}')).1,
+                    1 => (members.push('['), open.push(']')).1,
+                    2 => members += &format!("\"{}\"", "x".repeat(random(150))),
+                    3 => members += &format!("\"{}\\n{}\"", "é".repeat(random(40)), "y".repeat(random(70))),
+                    4 => members += &format!("{}", random(1_000_000)),
+                    5 => members += ["true", "null", "-0.5E1", "[]", "{}"][random(5)],
+                    _ => members += "\"a\"",
+                }
+                while open.len() > 1 && random(3) == 0 && !members.ends_with(':') {
+                    members.extend(open.pop());
+                }
+            }
+            members.extend(open.into_iter().rev());
+            let key = ["result", "error", "params", "x"][random(4)];
+            let mut line = format!("{{\"jsonrpc\":\"2.0\",\"{key}\":{{{members}}},\"id\":1}}");
+            if random(2) == 0 {
+                let at = random(line.len());
+                if line.is_char_boundary(at) {
+                    line.insert_str(at, PARTS[random(PARTS.len())]);
+                }
+                let at = random(line.len());
+                if random(2) == 0 && line.is_char_boundary(at) {
+                    line.remove(at);
+                }
+            }
+            valid += usize::from(compare(&line, &mut reader));
+        }
+        assert!(valid > 16_000, "{valid}");
+    }
+}
