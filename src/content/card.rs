@@ -53,7 +53,7 @@ fn find_end(text: &str, start: usize, first: usize) -> Option<usize> {
     let length = run_length(bytes, start, LONGEST + 1, |byte| byte.is_ascii_digit());
     let end = match length {
         14..=16 | 19 if !words::is_order_number(text, start) => start + length,
-        4 => GROUPINGS.iter().find_map(|groups| find_groups_end(bytes, start, groups))?,
+        4 => find_grouped_end(bytes, start)?,
         _ => return None,
     };
     let is_tracked = first != start && words::is_order_number(text, first);
@@ -70,7 +70,7 @@ fn find_end(text: &str, start: usize, first: usize) -> Option<usize> {
 pub(super) fn may_start(bytes: &[u8], start: usize, length: usize) -> bool {
     let end = match length {
         14..=16 | 19 => Some(start + length),
-        4 => GROUPINGS.iter().find_map(|groups| find_groups_end(bytes, start, groups)),
+        4 => find_grouped_end(bytes, start),
         _ => None,
     };
     end.is_some_and(|end| bytes.get(start..end).is_some_and(is_number))
@@ -82,6 +82,12 @@ fn is_number(written: &[u8]) -> bool {
     let count = number.iter_mut().zip(digits).map(|(to, digit)| *to = *digit).count();
     let digits = number.get(..count).unwrap_or_default();
     is_issued(digits) && luhn_sum(digits).is_multiple_of(10)
+}
+
+/// Returns where a card's number in groups ends. Behind it, three digits may stand as another group: those on its back.
+fn find_grouped_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut ends = GROUPINGS.iter().filter_map(|groups| find_groups_end(bytes, start, groups));
+    ends.find(|end| bytes.get(start..*end).is_some_and(is_number))
 }
 
 fn find_groups_end(bytes: &[u8], start: usize, groups: &[usize]) -> Option<usize> {

@@ -77,14 +77,14 @@ static PAIRS: [u128; 128] = {
 
 pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>) -> bool) {
     let bytes = text.as_bytes();
-    let mut at = 0;
+    let (mut at, mut jwt) = (0, JwtEnd::default());
     for place in find_places(bytes) {
         at = at.max(place.start);
         while at < place.end {
             let byte = byte_at(bytes, at);
             let is_start =
                 (byte.is_ascii_alphanumeric() || byte == b'-') && !byte_before(bytes, at).is_ascii_alphanumeric();
-            match if is_start { find_end(text, at, &BY_FIRST) } else { None } {
+            match if is_start { find_end(text, at, &BY_FIRST, &mut jwt) } else { None } {
                 Some(end) if !found(at..end) => return,
                 Some(end) => at = end,
                 None => at += 1,
@@ -190,8 +190,9 @@ impl KeyScreen {
         let is_start = |(_, [one, two]): &(usize, &[u8; 2])| {
             PAIRS.get(usize::from(*one)).is_some_and(|seconds| seconds >> (two & 0x7f) & 1 == 1)
         };
-        starts_token
-            || pairs.enumerate().filter(is_start).any(|(at, _)| find_end(text, start + at, &BY_FIRST).is_some())
+        let mut jwt = JwtEnd::default();
+        let mut is_found = |at: usize| find_end(text, start + at, &BY_FIRST, &mut jwt).is_some();
+        starts_token || pairs.enumerate().filter(is_start).any(|(at, _)| is_found(at))
     }
 }
 
@@ -287,12 +288,12 @@ fn read_percent(bytes: &[u8], at: usize) -> Option<u8> {
     u8::try_from(digit(at + 1)? * 16 + digit(at + 2)?).ok()
 }
 
-fn find_end(text: &str, at: usize, by_first: &[Vec<&TokenFormat>; 128]) -> Option<usize> {
+fn find_end(text: &str, at: usize, by_first: &[Vec<&TokenFormat>; 128], jwt: &mut JwtEnd) -> Option<usize> {
     let bytes = text.as_bytes();
     let first = byte_at(bytes, at);
     match first {
         b'-' => return find_private_key(bytes, at),
-        b'e' if bytes.get(at..)?.starts_with(b"eyJ") => return find_jwt(bytes, at),
+        b'e' if bytes.get(at..)?.starts_with(b"eyJ") => return find_jwt(bytes, at, jwt),
         b'0'..=b'9' => return find_bot_token(bytes, at),
         _ => {}
     }
@@ -363,17 +364,37 @@ fn find_private_key(bytes: &[u8], start: usize) -> Option<usize> {
 }
 
 /// A JWT with a signature: three parts of base64url, of which the first is a header that names an algorithm.
-fn find_jwt(bytes: &[u8], start: usize) -> Option<usize> {
-    let part = |at: usize| at + run_length(bytes, at, usize::MAX, |byte| Chars::Url.has(byte));
-    let dot = |at: usize| (byte_at(bytes, at) == b'.').then_some(at + 1);
-    let header_end = part(start);
-    let payload = dot(header_end)?;
-    let payload_end = part(payload);
-    let signature = dot(payload_end)?;
-    let end = part(signature);
-    let header = decode_base64(bytes.get(start..header_end.min(start + LONGEST_HEADER))?);
-    let is_header = memchr::memmem::find(&header, b"\"alg\"").is_some();
-    (is_header && payload_end > payload && end - signature >= SHORTEST_SIGNATURE).then_some(end)
+fn find_jwt(bytes: &[u8], start: usize, last: &mut JwtEnd) -> Option<usize> {
+    // What begins in the same run of characters ends where that does.
+    if start >= last.header_end {
+        *last = JwtEnd::of_header(bytes, start);
+    }
+    let end = last.end?;
+    let header = decode_base64(bytes.get(start..last.header_end.min(start + LONGEST_HEADER))?);
+    memchr::memmem::find(&header, b"\"alg\"").is_some().then_some(end)
+}
+
+/// Where a JWT ends whose header ends at a place: it is looked for once for all places where the header may begin.
+#[derive(Default)]
+struct JwtEnd {
+    header_end: usize,
+    /// `None` if what follows the header is none.
+    end: Option<usize>,
+}
+
+impl JwtEnd {
+    fn of_header(bytes: &[u8], start: usize) -> Self {
+        let part = |at: usize| at + run_length(bytes, at, usize::MAX, |byte| Chars::Url.has(byte));
+        let dot = |at: usize| (byte_at(bytes, at) == b'.').then_some(at + 1);
+        let header_end = part(start);
+        let end = dot(header_end).and_then(|payload| {
+            let payload_end = part(payload);
+            let signature = dot(payload_end)?;
+            let end = part(signature);
+            (payload_end > payload && end - signature >= SHORTEST_SIGNATURE).then_some(end)
+        });
+        Self { header_end, end }
+    }
 }
 
 fn decode_base64(text: &[u8]) -> Vec<u8> {

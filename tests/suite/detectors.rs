@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use crate::support::system::computing_time;
 use policylayer::content::{
-    ContentKind, ContentKinds, StandInCounts, StandInRules, StandIns, find_content, has_content,
+    ContentKind, ContentKinds, FieldPattern, StandInCounts, StandInRules, StandIns, find_content, has_content,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -160,6 +160,7 @@ fn the_work_is_linear() {
         "( ",
         "eyJ.",
         "eyJ",
+        "eyJ-",
         "-----BEGIN ",
         "-----BEGIN PRIVATE KEY-----",
         "-----",
@@ -584,5 +585,62 @@ fn values_of_the_same_result_are_known_as_escapes() {
             assert_eq!(quickly, slowly, "{written}");
             assert_eq!(slowly.unwrap().matches("stand-in-").count(), 3, "{written}");
         }
+    }
+}
+
+/// Half of what lies between emoji stands for nothing yet, and is left out where a text is decoded.
+#[test]
+fn what_shows_nothing_is_suspected_beside_emoji() {
+    let kinds = [ContentKind::Phone, ContentKind::Card];
+    let rules = StandInRules { kinds: kinds.into_iter().collect(), fields: Vec::new() };
+    for c in ('\u{1f000}'..='\u{1f7ff}').step_by(3) {
+        for text in [format!("+49 3012{c} 345678"), format!("4111 1111{c} 1111 1111")] {
+            let written = json!({ "text": text }).to_string();
+            for written in [in_ascii(&written), written] {
+                let [quickly, slowly] = hide_both_ways(&written, &rules);
+                assert_eq!(quickly, slowly, "{written}");
+            }
+        }
+    }
+    let [hidden, _] = hide_both_ways(r#"{"t":"+49 3012\ud83c\udcaf 345678"}"#, &rules);
+    assert!(hidden.is_some());
+}
+
+/// A long text is looked at in pieces, but not the part of a field.
+#[test]
+fn a_field_is_hidden_to_its_end_in_a_part_of_a_text() {
+    let rules = StandInRules { kinds: ContentKinds::default(), fields: vec![FieldPattern::parse("tags").unwrap()] };
+    let names = vec!["\"Ada Lovelace\""; 300].join(", ");
+    for (before, after) in [("", ""), ("\"", ""), ("x \"", ""), ("x: 1, '", ""), ("x", ""), ("", " and more")] {
+        for key in ["tags", "tag\\u0073", "\\u0074ags", "t\\u0061gs"] {
+            for quote in ["\"", "'"] {
+                let written = json!({ "text": format!("{before}{key}{quote}: [{names}]{after}") }).to_string();
+                let [quickly, slowly] = hide_both_ways(&written, &rules);
+                assert_eq!(quickly, slowly, "{before:?} {key}");
+            }
+        }
+    }
+}
+
+/// The digits on the back of a card are often written behind its number.
+#[test]
+fn a_card_is_found_before_three_more_digits() {
+    let only = [ContentKind::Card].into_iter().collect();
+    for (text, end) in [("4111 1111 1111 1111 123", 19), ("4111-1111-1111-1111-123", 0), ("3782 822463 10005 123", 17)]
+    {
+        let ends: Vec<_> = find_content(text, only).iter().map(|finding| finding.range.end).collect();
+        assert_eq!(ends, Vec::from_iter((end > 0).then_some(end)), "{text}");
+    }
+}
+
+#[test]
+fn looking_for_tokens_is_linear() {
+    let rules = StandInRules { kinds: [ContentKind::Secret].into_iter().collect(), fields: Vec::new() };
+    for piece in ["eyJ", "eyJ-", "eyJ.", "eyJhbGciOiJIUzI1NiJ9-"] {
+        let written = json!({ "text": piece.repeat(1_000_000 / piece.len()) }).to_string();
+        let start = computing_time();
+        hide_both_ways(&written, &rules);
+        let took = computing_time() - start;
+        assert!(took < std::time::Duration::from_secs(20), "{piece:?}: {took:?}");
     }
 }

@@ -49,8 +49,9 @@ impl<'a> FieldKeys<'a> {
 
     fn has_end_of(&self, before: &[u8]) -> bool {
         let is_quote = |at: usize| matches!(byte_at(before, at), b'"' | b'\'');
+        // A part of JSON may begin behind the quote.
         let is_key = |key: &str| {
-            before.len().checked_sub(key.len() + 1).is_some_and(is_quote) && before.ends_with(key.as_bytes())
+            before.ends_with(key.as_bytes()) && before.len().checked_sub(key.len() + 1).is_none_or(is_quote)
         };
         self.fields.iter().filter_map(FieldPattern::last_key).any(is_key)
     }

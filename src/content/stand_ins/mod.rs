@@ -323,7 +323,13 @@ impl EditTexts for Hiding<'_> {
     fn takes_whole(&self, written: &str) -> bool {
         // The texts of a field in a part of JSON.
         let is_before = |(colon, _): (usize, &str)| self.keys.may_end_before(written.as_bytes(), colon);
-        !self.keys.is_empty() && written.match_indices(':').any(is_before)
+        // A key may be written with escapes of what would need none.
+        let is_spelt = |(escape, _): (usize, &str)| {
+            let code = written.get(escape + 4..escape + 6).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+            code.is_some_and(|code| code.is_ascii_alphanumeric() || code == b'_')
+        };
+        !self.keys.is_empty()
+            && (written.match_indices(':').any(is_before) || written.match_indices("\\u00").any(is_spelt))
     }
 
     fn edit(&mut self, pieces: &[FoundText<'_>]) -> Result<Vec<Vec<Patch>>, NotHidden> {

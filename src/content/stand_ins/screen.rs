@@ -376,8 +376,19 @@ impl Pass<'_> {
                 // `&`, `'`, `<` and `>`, which many programs escape.
                 Some(0x26 | 0x27 | 0x3c | 0x3e) => touches_digit(at + 6) || byte_at(bytes, at + 6) == b'#',
                 Some(0x80..) if self.screen.known().is_some_and(KnownValues::have_odd) => true,
-                // Halves of emoji.
-                Some(0xd83c | 0xd83d | 0xdc00..=0xdfff) => touches_digit(at + 6),
+                // Nearly all are emoji, and some show nothing.
+                Some(high @ (0xd83c | 0xd83d)) => {
+                    let low = (bytes.get(at + 6..at + 8) == Some(b"\\u")).then(|| unit(at + 8, 4)).flatten();
+                    match low.filter(|low| (0xdc00..=0xdfff).contains(low)) {
+                        None => touches_digit(at + 6),
+                        Some(low) => {
+                            let c = char::from_u32(0x1_0000 + ((high & 0x3ff) << 10 | low & 0x3ff));
+                            touches_digit(at + 12) || self.may_matter(c.and_then(find_meaning), at..at + 12)
+                        }
+                    }
+                }
+                // The other half was looked at.
+                Some(0xdc00..=0xdfff) => touches_digit(at + 6),
                 Some(code) => {
                     let c = char::from_u32(code).filter(|c| !c.is_ascii());
                     // Of what is ASCII, each character is one that would not have to be escaped.
