@@ -23,7 +23,6 @@ use super::text::push_decoded;
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
 pub use envelope::{ENVELOPE_KEYS, Envelope};
 use level::{KeyPlace, Level, LevelKind};
-use member_values::{AnyKeys, DistinctKeys};
 use members::CALL_MEMBER_KEYS;
 pub use members::{CallMembers, KeyMarks};
 use string::Spelling;
@@ -45,9 +44,6 @@ impl StrictDepth {
 
 /// Up to this many keys, duplicates are found by comparing each pair; beyond it, by sorting.
 const FEW_KEYS: usize = 16;
-
-/// From this many bytes of a line on, the value of a member may be long: it is passed over at once where that can be done.
-const LONG_VALUE: usize = 256;
 
 /// What was scanned, or what is wrong with the line. A fault is large and rare, so it is elsewhere.
 type Scanned<T> = Result<T, Box<Fault>>;
@@ -303,24 +299,6 @@ impl<'l> Scan<'_, 'l> {
             self.inner = (self.find_param(start, end), at);
         }
         Ok((at, byte))
-    }
-
-    /// Passes over the value of a member of the outermost object at once. `None` if only the scan can.
-    fn pass_member(&mut self, at: usize) -> Option<usize> {
-        // What the parameters have is noted; a lone surrogate in a key makes others equal.
-        if self.member.0 == PARAMS || self.bytes.len() < at + LONG_VALUE || self.reader.has_lone_surrogate {
-            return None;
-        }
-        let mut keys = KeyMarks::default();
-        let end = match self.depth {
-            StrictDepth::ENVELOPE => self.pass_value(at, &mut AnyKeys, &mut keys),
-            StrictDepth::EVERYTHING => self.pass_value(at, &mut DistinctKeys::default(), &mut keys),
-            _ => None,
-        }?;
-        if matches!(self.member.0, RESULT | ERROR) {
-            self.inner_keys.join(keys);
-        }
-        Some(end)
     }
 
     #[inline(never)]

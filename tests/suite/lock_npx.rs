@@ -66,9 +66,10 @@ impl Registry {
         let mut command = Command::new(npm);
         let packed =
             command.args(["pack", "--json"]).current_dir(folder.path()).env("HOME", folder.path()).output().unwrap();
-        let packed: Value = serde_json::from_slice(&packed.stdout).unwrap();
-        let integrity = packed[0]["integrity"].as_str().unwrap().to_owned();
-        let archive = fs::read(folder.path().join(packed[0]["filename"].as_str().unwrap())).unwrap();
+        let written = String::from_utf8_lossy(&packed.stdout);
+        let json: Value = serde_json::from_str(&written).unwrap_or_default();
+        let integrity = json[0]["integrity"].as_str().unwrap_or_else(|| panic!("{packed:?}")).to_owned();
+        let archive = fs::read(folder.path().join(json[0]["filename"].as_str().unwrap())).unwrap();
         let mut releases = self.releases.lock().unwrap();
         releases.retain(|release| release.version != version);
         releases.push(Release { version, integrity, archive });

@@ -2,14 +2,17 @@
 //! 64 bytes at a time, and of the keys only those of the open objects are kept. What is odd in any way is left to the scan, which alone
 //! says what is wrong.
 
-use super::{KeyMarks, Scan};
+use super::{ERROR, KeyMarks, PARAMS, RESULT, Scan, StrictDepth};
 use crate::wire::text::{plain_end, stop_bits};
+
+/// From this many bytes of a line on, the value of a member may be long: it is passed over at once where that can be done.
+const LONG_VALUE: usize = 256;
 
 /// A value with more containers in each other than this is left to the scan.
 const MAX_LEVELS: u32 = u64::BITS;
 
 /// What is done with the keys of objects.
-pub(super) trait KeyJudge {
+trait KeyJudge {
     /// An object begins. `None` if there are too many.
     fn open_object(&mut self) -> Option<()>;
 
@@ -20,7 +23,7 @@ pub(super) trait KeyJudge {
 }
 
 /// Nobody judges the keys.
-pub(super) struct AnyKeys;
+struct AnyKeys;
 
 impl KeyJudge for AnyKeys {
     #[inline(always)]
@@ -45,7 +48,7 @@ const MAX_OBJECTS: usize = 16;
 
 /// No key stands twice in an object. Keys with escapes are left to the scan.
 #[derive(Default)]
-pub(super) struct DistinctKeys {
+struct DistinctKeys {
     objects: [ObjectKeys; MAX_OBJECTS],
     depth: usize,
     keys: KeyPlaces,
@@ -106,9 +109,27 @@ fn is_among(key: &[u8], bytes: &[u8], places: &[(usize, usize)]) -> bool {
 }
 
 impl Scan<'_, '_> {
+    /// Passes over the value of a member of the outermost object at once. `None` if only the scan can.
+    pub(super) fn pass_member(&mut self, at: usize) -> Option<usize> {
+        // What the parameters have is noted; a lone surrogate in a key makes others equal.
+        if self.member.0 == PARAMS || self.bytes.len() < at + LONG_VALUE || self.reader.has_lone_surrogate {
+            return None;
+        }
+        let mut keys = KeyMarks::default();
+        let end = match self.depth {
+            StrictDepth::ENVELOPE => self.pass_value(at, &mut AnyKeys, &mut keys),
+            StrictDepth::EVERYTHING => self.pass_value(at, &mut DistinctKeys::default(), &mut keys),
+            _ => None,
+        }?;
+        if matches!(self.member.0, RESULT | ERROR) {
+            self.inner_keys.join(keys);
+        }
+        Some(end)
+    }
+
     /// Passes over a value, and returns where it ends. `None` if something is wrong with it, or rare: the scan reads that.
     /// Notes the keys of the value itself.
-    pub(super) fn pass_value(&self, mut at: usize, judge: &mut impl KeyJudge, keys: &mut KeyMarks) -> Option<usize> {
+    fn pass_value(&self, mut at: usize, judge: &mut impl KeyJudge, keys: &mut KeyMarks) -> Option<usize> {
         // Which of the open containers are objects: the innermost is in the lowest bit.
         let (mut objects, mut depth) = (0_u64, 0_u32);
         loop {
@@ -209,8 +230,8 @@ impl Scan<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{LONG_VALUE, Outermost, Reader, StrictDepth};
-    use super::{AnyKeys, DistinctKeys, KeyMarks, MAX_LEVELS, MAX_OBJECTS};
+    use super::super::{Outermost, Reader, StrictDepth};
+    use super::{AnyKeys, DistinctKeys, KeyMarks, LONG_VALUE, MAX_LEVELS, MAX_OBJECTS};
     use crate::limits::MAX_DEPTH;
     use crate::wire::fault::Fault;
 
