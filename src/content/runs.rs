@@ -105,8 +105,7 @@ pub(super) fn for_each_block(bytes: &[u8], mut look: impl FnMut(usize, &BlockAnd
 }
 
 /// Places of many blocks that are looked at together: how many a block has is not to be foretold, and a loop for each would cost more
-/// than what it does.
-/// So many of a block are written at once.
+/// than what it does. Those of a block are written `AT_ONCE` at a time.
 pub(super) struct PlaceList<const AT_ONCE: usize> {
     places: [usize; PLACES],
     count: usize,

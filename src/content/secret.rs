@@ -156,7 +156,8 @@ impl KeyScreen {
         false
     }
 
-    /// One of the dashes before and behind the name of a private key may be written otherwise, and two of the others stand together.
+    /// Where one of the dashes around the name of a private key is written otherwise, two of the others stand together. Where more are,
+    /// what is written otherwise is seen by itself.
     #[inline(never)]
     fn has_private_key(&mut self, text: &str) -> bool {
         self.has_pair = true;

@@ -5,11 +5,11 @@ use fearless_simd::{Simd, SimdMask, mask8x64};
 use crate::block_bits::Lanes;
 use crate::content::runs::BLOCK;
 
-/// Where in a block there is what numbers are made of. Of a block without any, only the rest.
+/// Where in a block there is what numbers are made of.
 #[derive(Clone, Copy, Default)]
 pub(super) struct NumberBits {
     pub(super) digits: u64,
-    /// Digits, what people put between them, and what that may be escaped with.
+    /// Digits, what people put between them, and what that may be escaped with. None in a block without digits that no run reaches.
     pub(super) parts: u64,
     /// Whether a run of parts with a digit in it goes on behind the block.
     pub(super) goes_on: bool,
@@ -72,7 +72,7 @@ pub(super) fn odd_bits<S: Simd>(block: &Lanes<S>) -> u64 {
     // A blank behind no digit, and the signs of Latin-1.
     let blank = second(0xa0) & !(are_in_number(block).to_bitmask() << 1 | 1);
     let latin = blank | block.are_from_to(0xa1, 0xbf).to_bitmask() >> 1 & !second(0xad);
-    // Quotes and dots; the marks of Chinese and Japanese, of which the full stop may be one of an address behind some letters; kana;
+    // Quotes and dots; the marks of Chinese and Japanese, of which the full stop matters behind a digit, or the character of a key; kana;
     // and `!`, the comma, `;` and `?` in full width.
     let points = second(0x80) & third(0x96, 0xa7);
     let stop = third(0x82, 0x82) & block.are_from_to(0xe4, 0xe9).to_bitmask() << 3;

@@ -6,7 +6,7 @@ use crate::content::{byte_at, byte_before, length_before};
 /// The last keys of the names of fields, as they are written before a colon.
 pub(super) struct FieldKeys<'a> {
     fields: &'a [FieldPattern],
-    /// By the last four bytes of keys, a bit for each byte that stands before those.
+    /// By a hash of the last four bytes of keys, a bit for each byte that stands before those, modulo 32.
     ends: [u32; ENDS],
     /// Whether one can be written in several ways, or is too short for a look at its end.
     has_odd: bool,

@@ -127,6 +127,7 @@ const IO_MACROS: [&str; 7] = ["print", "println", "eprint", "eprintln", "dbg", "
 const CRATES: [&str; 23] = [
     "annotate_snippets",
     "blake3",
+    "fearless_simd",
     "granit_parser",
     "hmac",
     "jiff",
@@ -147,7 +148,6 @@ const CRATES: [&str; 23] = [
     "unicode_general_category",
     "unicode_normalization",
     "unicode_script",
-    "fearless_simd",
 ];
 
 /// What reads a clock or a file in them, and in what is listed of `std`.
