@@ -2,6 +2,7 @@
 //! 64 bytes at a time, and of the keys only those of the open objects are kept. What is odd in any way is left to the scan, which alone
 //! says what is wrong.
 
+use super::members::key_print;
 use super::{ERROR, KeyMarks, PARAMS, RESULT, Scan, StrictDepth};
 use crate::wire::text::{plain_end, stop_bits};
 
@@ -47,20 +48,17 @@ const MAX_KEYS: usize = 64;
 const MAX_OBJECTS: usize = 16;
 
 /// No key stands twice in an object. Keys with escapes are left to the scan.
-#[derive(Default)]
 struct DistinctKeys {
     objects: [ObjectKeys; MAX_OBJECTS],
     depth: usize,
-    keys: KeyPlaces,
+    /// Where they begin and end.
+    keys: [(usize, usize); MAX_KEYS],
     count: usize,
 }
 
-/// Where keys begin and end.
-struct KeyPlaces([(usize, usize); MAX_KEYS]);
-
-impl Default for KeyPlaces {
+impl Default for DistinctKeys {
     fn default() -> Self {
-        Self([(0, 0); _])
+        Self { objects: [ObjectKeys::default(); _], depth: 0, keys: [(0, 0); _], count: 0 }
     }
 }
 
@@ -90,14 +88,13 @@ impl KeyJudge for DistinctKeys {
     fn add_key(&mut self, bytes: &[u8], (start, end): (usize, usize)) -> Option<()> {
         let object = self.objects.get_mut(self.depth.wrapping_sub(1))?;
         let key = bytes.get(start..end)?;
-        let ends = key.first().zip(key.last()).map_or(0, |(first, last)| u32::from(*first ^ last.rotate_left(2)));
-        let print = 1 << (((key.len() as u32).wrapping_mul(9) ^ ends) % u64::BITS);
-        let before = self.keys.0.get(object.first..self.count)?;
+        let print = key_print(key);
+        let before = self.keys.get(object.first..self.count)?;
         if object.prints & print != 0 && is_among(key, bytes, before) {
             return None;
         }
         object.prints |= print;
-        *self.keys.0.get_mut(self.count)? = (start, end);
+        *self.keys.get_mut(self.count)? = (start, end);
         self.count += 1;
         Some(())
     }

@@ -50,3 +50,10 @@ impl KeyMarks {
         self.0 |= others.0;
     }
 }
+
+/// Returns a bit for a key as written: keys that set different ones are different.
+#[inline(always)]
+pub(super) fn key_print(key: &[u8]) -> u64 {
+    let ends = key.first().zip(key.last()).map_or(0, |(first, last)| u32::from(*first ^ last.rotate_left(2)));
+    1 << (((key.len() as u32).wrapping_mul(9) ^ ends) % u64::BITS)
+}

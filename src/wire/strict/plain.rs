@@ -2,7 +2,7 @@
 //! scan would make of them. Whatever is odd in any way is left to the scan, which alone says what is wrong: this reading says nothing but
 //! that a line is plain. It looks for the ends of strings once, 64 bytes at a time, and then goes from one to the next.
 
-use super::members::KeyMarks;
+use super::members::{KeyMarks, key_print};
 use super::{CallMembers, Envelope, StrictDepth};
 use crate::wire::text::stop_bits;
 
@@ -232,8 +232,7 @@ impl<'l> PlainScan<'_, 'l> {
         self.at = end + 2;
         if self.is_judged {
             let key = self.bytes.get(start..end)?;
-            let ends = key.first().zip(key.last()).map_or(0, |(first, last)| u32::from(*first ^ last.rotate_left(2)));
-            let print = 1 << (((key.len() as u32).wrapping_mul(9) ^ ends) % u64::BITS);
+            let print = key_print(key);
             if level.prints & print != 0 && self.is_among(key, self.marks.keys.get(level.keys..*keys)?) {
                 return None;
             }
