@@ -10,12 +10,14 @@
 //! duplicates without building values.
 
 mod envelope;
+mod key_judge;
 mod level;
 mod member_values;
 mod members;
 mod plain;
 mod scalar;
 mod string;
+mod values;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
@@ -67,7 +69,8 @@ impl Reader {
     /// # Errors
     /// With the first thing that is wrong with it.
     pub fn read_line<'l>(&mut self, line: &'l [u8], depth: StrictDepth) -> Result<Envelope<'l>, Fault> {
-        let text = std::str::from_utf8(trim_line_end(line)).map_err(|error| Fault::Utf8(error.valid_up_to()))?;
+        let line = trim_line_end(line);
+        let text = simdutf8::basic::from_utf8(line).map_err(|_| find_utf8_fault(line))?;
         self.shrink();
         if let Some(envelope) = plain::read_plain(text, depth, &mut self.marks) {
             return Ok(envelope);
@@ -110,6 +113,11 @@ impl Reader {
             inner_keys: KeyMarks::default(),
         }
     }
+}
+
+#[cold]
+fn find_utf8_fault(line: &[u8]) -> Fault {
+    Fault::Utf8(std::str::from_utf8(line).map_or_else(|error| error.valid_up_to(), str::len))
 }
 
 /// Returns a line without its `\n` or `\r\n`.

@@ -289,7 +289,8 @@ const fn least(one: u8, other: u8) -> u8 {
 
 #[inline]
 fn is_stop(byte: u8) -> bool {
-    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+    // With another second bit, a quote is the byte after the control bytes, and they stay among themselves.
+    ((byte ^ 0b10) <= (b'"' ^ 0b10)) | (byte == b'\\')
 }
 
 /// Decodes the inside of a JSON string that was read before. A lone surrogate becomes U+FFFD, as in many parsers.

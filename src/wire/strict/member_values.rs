@@ -2,108 +2,13 @@
 //! 64 bytes at a time, and of the keys only those of the open objects are kept. What is odd in any way is left to the scan, which alone
 //! says what is wrong.
 
-use super::members::key_print;
+use super::key_judge::{AnyKeys, DistinctKeys};
+use super::values::{Containers, StringEnds, pass_value};
 use super::{ERROR, KeyMarks, PARAMS, RESULT, Scan, StrictDepth};
 use crate::wire::text::{plain_end, stop_bits};
 
 /// From this many bytes of a line on, the value of a member may be long: it is passed over at once where that can be done.
 const LONG_VALUE: usize = 256;
-
-/// A value with more containers in each other than this is left to the scan.
-const MAX_LEVELS: u32 = u64::BITS;
-
-/// What is done with the keys of objects.
-trait KeyJudge {
-    /// An object begins. `None` if there are too many.
-    fn open_object(&mut self) -> Option<()>;
-
-    fn close_object(&mut self);
-
-    /// The innermost object has this key, as written. `None` if only the scan can judge it.
-    fn add_key(&mut self, bytes: &[u8], place: (usize, usize)) -> Option<()>;
-}
-
-/// Nobody judges the keys.
-struct AnyKeys;
-
-impl KeyJudge for AnyKeys {
-    #[inline(always)]
-    fn open_object(&mut self) -> Option<()> {
-        Some(())
-    }
-
-    #[inline(always)]
-    fn close_object(&mut self) {}
-
-    #[inline(always)]
-    fn add_key(&mut self, _: &[u8], _: (usize, usize)) -> Option<()> {
-        Some(())
-    }
-}
-
-/// More keys around a value are left to the scan.
-const MAX_KEYS: usize = 64;
-
-/// Deeper objects are left to the scan.
-const MAX_OBJECTS: usize = 16;
-
-/// No key stands twice in an object. Keys with escapes are left to the scan.
-struct DistinctKeys {
-    objects: [ObjectKeys; MAX_OBJECTS],
-    depth: usize,
-    /// Where they begin and end.
-    keys: [(usize, usize); MAX_KEYS],
-    count: usize,
-}
-
-impl Default for DistinctKeys {
-    fn default() -> Self {
-        Self { objects: [ObjectKeys::default(); _], depth: 0, keys: [(0, 0); _], count: 0 }
-    }
-}
-
-#[derive(Clone, Copy, Default)]
-struct ObjectKeys {
-    /// Which of the kept keys is its first.
-    first: usize,
-    /// Each of its keys sets one of these bits: one that sets another is none of them.
-    prints: u64,
-}
-
-impl KeyJudge for DistinctKeys {
-    #[inline(always)]
-    fn open_object(&mut self) -> Option<()> {
-        *self.objects.get_mut(self.depth)? = ObjectKeys { first: self.count, prints: 0 };
-        self.depth += 1;
-        Some(())
-    }
-
-    #[inline(always)]
-    fn close_object(&mut self) {
-        self.depth = self.depth.wrapping_sub(1);
-        self.count = self.objects.get(self.depth).map_or(0, |object| object.first);
-    }
-
-    #[inline(always)]
-    fn add_key(&mut self, bytes: &[u8], (start, end): (usize, usize)) -> Option<()> {
-        let object = self.objects.get_mut(self.depth.wrapping_sub(1))?;
-        let key = bytes.get(start..end)?;
-        let print = key_print(key);
-        let before = self.keys.get(object.first..self.count)?;
-        if object.prints & print != 0 && is_among(key, bytes, before) {
-            return None;
-        }
-        object.prints |= print;
-        *self.keys.get_mut(self.count)? = (start, end);
-        self.count += 1;
-        Some(())
-    }
-}
-
-#[inline(never)]
-fn is_among(key: &[u8], bytes: &[u8], places: &[(usize, usize)]) -> bool {
-    places.iter().any(|(start, end)| bytes.get(*start..*end) == Some(key))
-}
 
 impl Scan<'_, '_> {
     /// Passes over the value of a member of the outermost object at once. `None` if only the scan can.
@@ -114,107 +19,16 @@ impl Scan<'_, '_> {
         }
         let mut keys = KeyMarks::default();
         let end = match self.depth {
-            StrictDepth::ENVELOPE => self.pass_value(at, &mut AnyKeys, &mut keys),
-            StrictDepth::EVERYTHING => self.pass_value(at, &mut DistinctKeys::default(), &mut keys),
+            StrictDepth::ENVELOPE => pass_value(self, at, Containers::NONE, &mut AnyKeys, Some(&mut keys)),
+            StrictDepth::EVERYTHING => {
+                pass_value(self, at, Containers::NONE, &mut DistinctKeys::default(), Some(&mut keys))
+            }
             _ => None,
         }?;
         if matches!(self.member.0, RESULT | ERROR) {
             self.inner_keys.join(keys);
         }
         Some(end)
-    }
-
-    /// Passes over a value, and returns where it ends. `None` if something is wrong with it, or rare: the scan reads that.
-    /// Notes the keys of the value itself.
-    fn pass_value(&self, mut at: usize, judge: &mut impl KeyJudge, keys: &mut KeyMarks) -> Option<usize> {
-        // Which of the open containers are objects: the innermost is in the lowest bit.
-        let (mut objects, mut depth) = (0_u64, 0_u32);
-        loop {
-            match self.byte(at) {
-                b'"' => at = self.pass_string(at + 1)? + 1,
-                byte @ (b'{' | b'[') => {
-                    at += 1;
-                    if self.byte(at) != byte + 2 {
-                        if depth == MAX_LEVELS {
-                            return None;
-                        }
-                        (objects, depth) = (objects << 1 | u64::from(byte == b'{'), depth + 1);
-                        if byte == b'{' {
-                            judge.open_object()?;
-                            at = self.pass_key(at, depth, judge, keys)?;
-                        }
-                        continue;
-                    }
-                    at += 1;
-                }
-                b'-' | b'0'..=b'9' => at = self.scan_number(at).ok()?,
-                b't' => at = self.scan_literal(at, b"true").ok()?,
-                b'f' => at = self.scan_literal(at, b"false").ok()?,
-                b'n' => at = self.scan_literal(at, b"null").ok()?,
-                b' ' => {
-                    at += 1;
-                    continue;
-                }
-                _ => return None,
-            }
-            loop {
-                if depth == 0 {
-                    return Some(at);
-                }
-                let (byte, is_object) = (self.byte(at), objects & 1 == 1);
-                at += 1;
-                if byte == b',' {
-                    break;
-                }
-                if byte != if is_object { b'}' } else { b']' } {
-                    return None;
-                }
-                if is_object {
-                    judge.close_object();
-                }
-                (objects, depth) = (objects >> 1, depth - 1);
-            }
-            if objects & 1 == 1 {
-                at = self.pass_key(at, depth, judge, keys)?;
-            }
-        }
-    }
-
-    /// Passes over a key and its colon.
-    #[inline(always)]
-    fn pass_key(&self, mut at: usize, depth: u32, judge: &mut impl KeyJudge, keys: &mut KeyMarks) -> Option<usize> {
-        while self.byte(at) == b' ' {
-            at += 1;
-        }
-        if self.byte(at) != b'"' {
-            return None;
-        }
-        let start = at + 1;
-        let end = self.pass_plain_string(start)?;
-        judge.add_key(self.bytes, (start, end))?;
-        if depth == 1 {
-            keys.add(self.bytes.get(start..end)?);
-        }
-        (self.byte(end + 1) == b':').then_some(end + 2)
-    }
-
-    /// Returns where the closing quote of a string is whose inside begins at `start`.
-    #[inline(always)]
-    fn pass_string(&self, start: usize) -> Option<usize> {
-        match self.find_near_stop(start) {
-            Some(end) if self.byte(end) == b'"' => Some(end),
-            _ => Some(self.scan_other_string(start).ok()?.0),
-        }
-    }
-
-    /// The same for a string without escapes.
-    #[inline(always)]
-    fn pass_plain_string(&self, start: usize) -> Option<usize> {
-        let end = match self.find_near_stop(start) {
-            Some(end) => end,
-            None => plain_end(self.bytes, start, usize::MAX),
-        };
-        (self.byte(end) == b'"').then_some(end)
     }
 
     /// Returns where the next quote, backslash or control byte is; `None` if it is not among the next 64, or they are the last.
@@ -225,10 +39,36 @@ impl Scan<'_, '_> {
     }
 }
 
+impl StringEnds for Scan<'_, '_> {
+    #[inline(always)]
+    fn bytes(&self) -> &[u8] {
+        self.bytes
+    }
+
+    #[inline(always)]
+    fn string_end(&self, start: usize) -> Option<usize> {
+        match self.find_near_stop(start) {
+            Some(end) if self.byte(end) == b'"' => Some(end),
+            _ => Some(self.scan_other_string(start).ok()?.0),
+        }
+    }
+
+    #[inline(always)]
+    fn plain_string_end(&self, start: usize) -> Option<usize> {
+        let end = match self.find_near_stop(start) {
+            Some(end) => end,
+            None => plain_end(self.bytes, start, usize::MAX),
+        };
+        (self.byte(end) == b'"').then_some(end)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{Outermost, Reader, StrictDepth};
-    use super::{AnyKeys, DistinctKeys, KeyMarks, LONG_VALUE, MAX_LEVELS, MAX_OBJECTS};
+    use super::super::key_judge::MAX_OBJECTS;
+    use super::super::values::MAX_LEVELS;
+    use super::super::{Outermost, Reader};
+    use super::*;
     use crate::limits::MAX_DEPTH;
     use crate::wire::fault::Fault;
 
@@ -257,8 +97,11 @@ mod tests {
                 let value = format!("{}{inside}{}", open.repeat(depth), close.repeat(depth));
                 let scan = reader.start_scan(&value, StrictDepth::ENVELOPE, Outermost::Message);
                 let mut keys = KeyMarks::default();
-                let is_passed = scan.pass_value(0, &mut AnyKeys, &mut keys) == Some(value.len());
-                let are_distinct = scan.pass_value(0, &mut DistinctKeys::default(), &mut keys) == Some(value.len());
+                let is_passed =
+                    pass_value(&scan, 0, Containers::NONE, &mut AnyKeys, Some(&mut keys)) == Some(value.len());
+                let are_distinct =
+                    pass_value(&scan, 0, Containers::NONE, &mut DistinctKeys::default(), Some(&mut keys))
+                        == Some(value.len());
                 let levels = value.chars().filter(|c| matches!(c, '[' | '{')).count() - usize::from(inside != "1");
                 let objects = value.chars().filter(|c| *c == '{').count();
                 assert_eq!(is_passed, levels <= MAX_LEVELS as usize, "{value}");

@@ -26,6 +26,8 @@ pub struct KeyMarks(u64);
 impl KeyMarks {
     /// What may be any keys.
     pub const ANY: Self = Self(u64::MAX);
+    /// The key of nearly all results.
+    pub(super) const CONTENT: Self = Self(Self::mark(b"content"));
     const NOT_PLAIN: u64 = 1 << 63;
 
     /// Whether some key may be this name, of ASCII, or be taken for it by some parser.
@@ -35,8 +37,11 @@ impl KeyMarks {
 
     /// Of a plain key no parser takes more than its case for another.
     #[inline]
-    fn mark(key: &[u8]) -> u64 {
-        let first = key.first().map_or(0, |first| usize::from(first.to_ascii_lowercase()));
+    const fn mark(key: &[u8]) -> u64 {
+        let first = match key.first() {
+            Some(first) => first.to_ascii_lowercase() as usize,
+            None => 0,
+        };
         1 << ((key.len() + 5 * first) % 64)
     }
 
@@ -49,11 +54,4 @@ impl KeyMarks {
     pub(super) fn join(&mut self, others: Self) {
         self.0 |= others.0;
     }
-}
-
-/// Returns a bit for a key as written: keys that set different ones are different.
-#[inline(always)]
-pub(super) fn key_print(key: &[u8]) -> u64 {
-    let ends = key.first().zip(key.last()).map_or(0, |(first, last)| u32::from(*first ^ last.rotate_left(2)));
-    1 << (((key.len() as u32).wrapping_mul(9) ^ ends) % u64::BITS)
 }

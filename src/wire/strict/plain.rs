@@ -2,265 +2,91 @@
 //! scan would make of them. Whatever is odd in any way is left to the scan, which alone says what is wrong: this reading says nothing but
 //! that a line is plain. It looks for the ends of strings once, 64 bytes at a time, and then goes from one to the next.
 
-use super::members::{KeyMarks, key_print};
+use super::key_judge::{AnyKeys, DistinctKeys};
+use super::members::KeyMarks;
+use super::values::{Containers, StringEnds, byte, pass_byte, pass_integer, pass_value, word};
 use super::{CallMembers, Envelope, StrictDepth};
+use crate::block_bits::BLOCK;
 use crate::wire::text::stop_bits;
 
-/// What the result of most tools begins with, up to the quote of its text.
-const USUAL_CONTENT: &[u8; 34] = b"\"content\":[{\"type\":\"text\",\"text\":\"";
+/// What the result of most tools begins with, up to the key of its text.
+const USUAL_CONTENT: &[u8; 26] = b"\"content\":[{\"type\":\"text\",";
 
 /// Longer lines are left to the scan, which passes over long strings without visiting their escapes.
 const MAX_BLOCKS: usize = 32;
 
-const BLOCK: usize = 64;
-
-/// Deeper values, and objects with more keys around a value, are left to the scan.
-const MAX_LEVELS: usize = 16;
-const MAX_KEYS: usize = 32;
-
-/// Where the quotes, backslashes and control bytes of a line are, and the keys of the objects that are open. They are kept from one line
-/// to the next only so that they are not cleared each time.
-#[derive(Debug)]
+/// What is noted of a line while it is read. It is kept from one line to the next only so that it is not cleared each time.
+#[derive(Debug, Default)]
 pub(super) struct Marks {
+    /// Where the quotes, backslashes and control bytes are: a bit for each byte.
     stops: [u64; MAX_BLOCKS],
-    keys: [(u32, u32); MAX_KEYS],
-    levels: [Level; MAX_LEVELS],
-}
-
-impl Default for Marks {
-    fn default() -> Self {
-        Self { stops: [0; _], keys: [(0, 0); _], levels: [Level::default(); _] }
-    }
-}
-
-/// An open container inside a member of the message.
-#[derive(Clone, Copy, Debug, Default)]
-struct Level {
-    is_object: bool,
-    /// Where its keys begin.
-    keys: usize,
-    /// Each of its keys sets one of these bits: one that sets another is none of them.
-    prints: u64,
+    keys: DistinctKeys,
 }
 
 /// Reads a line, without its line end, if it is plain.
+#[inline]
 pub(super) fn read_plain<'l>(text: &'l str, depth: StrictDepth, marks: &mut Marks) -> Option<Envelope<'l>> {
-    let is_judged = match depth {
-        StrictDepth::EVERYTHING => true,
-        StrictDepth::ENVELOPE => false,
+    let Marks { stops, keys } = marks;
+    let (keys, inner_keys) = (Some(keys), KeyMarks::default());
+    let keys = match depth {
+        StrictDepth::EVERYTHING => keys,
+        StrictDepth::ENVELOPE => None,
         _ => return None,
     };
-    let bytes = text.as_bytes();
-    mark_stops(bytes, &mut marks.stops)?;
-    PlainScan { text, bytes, at: 0, is_judged, marks, inner_keys: KeyMarks::default() }.scan_message()
+    mark_stops(text.as_bytes(), stops)?;
+    PlainScan { text, line: PlainLine { bytes: text.as_bytes(), stops }, keys, inner_keys }.scan_message()
 }
 
 /// Marks where strings may end. `None` if the line is too long.
 fn mark_stops(bytes: &[u8], stops: &mut [u64; MAX_BLOCKS]) -> Option<()> {
     let (blocks, rest) = bytes.as_chunks();
-    let stops = stops.get_mut(..=blocks.len())?;
+    let (last, stops) = stops.get_mut(..=blocks.len())?.split_last_mut()?;
+    // Pairs of iterators are not inlined without link-time optimisation.
     for (at, block) in blocks.iter().enumerate() {
         *stops.get_mut(at)? = stop_bits(block);
     }
-    let last = match bytes.last_chunk() {
+    *last = match bytes.last_chunk() {
         _ if rest.is_empty() => 0,
-        Some(last) => stop_bits(last).checked_shr((BLOCK - rest.len()) as u32).unwrap_or_default(),
+        // What was before is shifted out.
+        Some(last) => stop_bits(last) >> (BLOCK - rest.len()),
         None => {
             let mut block = [b' '; BLOCK];
             block.get_mut(..rest.len())?.copy_from_slice(rest);
             stop_bits(&block)
         }
     };
-    *stops.get_mut(blocks.len())? = last;
     Some(())
 }
 
-struct PlainScan<'m, 'l> {
-    text: &'l str,
+/// A line whose quotes, backslashes and control bytes are marked.
+struct PlainLine<'m, 'l> {
     bytes: &'l [u8],
-    /// What is before was read.
-    at: usize,
-    /// Whether the keys of all objects are compared. If not, those in a result are none of this reading's business.
-    is_judged: bool,
-    marks: &'m mut Marks,
-    inner_keys: KeyMarks,
+    stops: &'m [u64; MAX_BLOCKS],
 }
 
-impl<'l> PlainScan<'_, 'l> {
-    fn scan_message(mut self) -> Option<Envelope<'l>> {
-        let (mut jsonrpc, mut id, mut method, mut params, mut result) = (None, None, None, None, None);
-        let mut call = CallMembers { is_whole: self.is_judged, ..CallMembers::default() };
-        self.pass(b'{')?;
-        loop {
-            let (start, rest) = (self.at, self.bytes.get(self.at..)?);
-            match rest.get(1)? {
-                b'j' if rest.first_chunk() == Some(b"\"jsonrpc\":\"2.0\"") && jsonrpc.is_none() => {
-                    (self.at, jsonrpc) = (start + 15, Some("\"2.0\""));
-                }
-                b'i' if rest.first_chunk() == Some(b"\"id\":") && id.is_none() => {
-                    self.at = start + 5;
-                    self.pass_id()?;
-                    id = Some(self.text.get(start + 5..self.at)?);
-                }
-                b'm' if rest.first_chunk() == Some(b"\"method\":\"") && method.is_none() => {
-                    self.at = start + 9;
-                    if rest.get(9..).and_then(|value| value.first_chunk()) == Some(b"\"tools/call\"") {
-                        (self.at, method) = (start + 21, Some("\"tools/call\""));
-                    } else {
-                        self.pass_string()?;
-                        method = Some(self.text.get(start + 9..self.at)?);
-                    }
-                }
-                b'p' if rest.first_chunk() == Some(b"\"params\":{") && params.is_none() && self.is_judged => {
-                    self.at = start + 9;
-                    self.pass_params(&mut call)?;
-                    params = Some(self.text.get(start + 9..self.at)?);
-                }
-                b'r' if rest.first_chunk() == Some(b"\"result\":{") && result.is_none() && !self.is_judged => {
-                    self.at = start + 9;
-                    self.pass_result()?;
-                    result = Some(self.text.get(start + 9..self.at)?);
-                }
-                _ => return None,
-            }
-            if !self.goes_on(b'}')? {
-                break;
-            }
-        }
-        let inner_keys = self.inner_keys;
-        let envelope =
-            Envelope { jsonrpc, id, method, params, result, error: None, inner_keys, call, has_others: false };
-        (self.at == self.bytes.len()).then_some(envelope)
+impl StringEnds for PlainLine<'_, '_> {
+    #[inline(always)]
+    fn bytes(&self) -> &[u8] {
+        self.bytes
     }
 
-    /// Passes over the parameters of a call that has no others than nearly all.
-    fn pass_params(&mut self, call: &mut CallMembers<'l>) -> Option<()> {
-        self.pass(b'{')?;
-        if self.byte() == b'}' {
-            self.at += 1;
-            return Some(());
-        }
-        loop {
-            let rest = self.bytes.get(self.at..)?;
-            let (member, length) = match rest.get(1)? {
-                b'n' if rest.first_chunk() == Some(b"\"name\":") => (&mut call.name, 7),
-                b'a' if rest.first_chunk() == Some(b"\"arguments\":") => (&mut call.arguments, 12),
-                b'_' if rest.first_chunk() == Some(b"\"_meta\":") => (&mut call.meta, 8),
-                _ => return None,
-            };
-            if member.is_some() {
-                return None;
-            }
-            let start = self.at + length;
-            self.at = start;
-            self.pass_value(0)?;
-            *member = Some(self.text.get(start..self.at)?);
-            if !self.goes_on(b'}')? {
-                return Some(());
-            }
-        }
-    }
-
-    /// Passes over a result, and notes its keys.
-    fn pass_result(&mut self) -> Option<()> {
-        let rest = self.bytes.get(self.at + 1..)?;
-        if rest.first_chunk() != Some(USUAL_CONTENT) {
-            return self.pass_value(0);
-        }
-        self.inner_keys.add(b"content");
-        self.at += USUAL_CONTENT.len();
-        let [result, content, item, ..] = &mut self.marks.levels;
-        (result.is_object, content.is_object, item.is_object) = (true, false, true);
-        self.pass_value(3)
-    }
-
-    /// Passes over a value that is inside of so many open containers, and to the end of the outermost of them.
-    fn pass_value(&mut self, mut depth: usize) -> Option<()> {
-        let mut level = self.marks.levels.get(depth.wrapping_sub(1)).copied().unwrap_or_default();
-        let mut keys = 0;
-        loop {
-            match self.byte() {
-                b'"' => self.pass_string()?,
-                byte @ (b'{' | b'[') => {
-                    self.at += 1;
-                    if self.byte() != byte + 2 {
-                        if let Some(outer) = depth.checked_sub(1) {
-                            *self.marks.levels.get_mut(outer)? = level;
-                        }
-                        level = Level { is_object: byte == b'{', keys, prints: 0 };
-                        depth += 1;
-                        if level.is_object {
-                            self.pass_key(depth, &mut level, &mut keys)?;
-                        }
-                        continue;
-                    }
-                    self.at += 1;
-                }
-                b'-' | b'0'..=b'9' => self.pass_number()?,
-                b't' => self.pass_word(b"true")?,
-                b'f' => self.pass_word(b"false")?,
-                b'n' => self.pass_word(b"null")?,
-                _ => return None,
-            }
-            loop {
-                if depth == 0 {
-                    return Some(());
-                }
-                if self.goes_on(if level.is_object { b'}' } else { b']' })? {
-                    break;
-                }
-                (keys, depth) = (level.keys, depth - 1);
-                level = self.marks.levels.get(depth.wrapping_sub(1)).copied().unwrap_or_default();
-            }
-            if level.is_object {
-                self.pass_key(depth, &mut level, &mut keys)?;
-            }
-        }
-    }
-
-    /// Passes over a key and its colon. If it is judged, it is compared with those before it in its object.
-    #[inline]
-    fn pass_key(&mut self, depth: usize, level: &mut Level, keys: &mut usize) -> Option<()> {
-        if self.byte() != b'"' {
-            return None;
-        }
-        let start = self.at + 1;
-        let end = self.next_stop(start);
-        if self.bytes.get(end..).and_then(|rest| rest.first_chunk()) != Some(b"\":") {
-            return None;
-        }
-        self.at = end + 2;
-        if self.is_judged {
-            let key = self.bytes.get(start..end)?;
-            let print = key_print(key);
-            if level.prints & print != 0 && self.is_among(key, self.marks.keys.get(level.keys..*keys)?) {
-                return None;
-            }
-            level.prints |= print;
-            *self.marks.keys.get_mut(*keys)? = (start as u32, end as u32);
-            *keys += 1;
-        } else if depth == 1 {
-            self.inner_keys.add(self.bytes.get(start..end)?);
-        }
-        Some(())
-    }
-
-    #[inline(never)]
-    fn is_among(&self, key: &[u8], keys: &[(u32, u32)]) -> bool {
-        keys.iter().any(|(start, end)| self.bytes.get(*start as usize..*end as usize) == Some(key))
-    }
-
-    /// Passes over a string, from its opening quote on.
-    #[inline]
-    fn pass_string(&mut self) -> Option<()> {
-        let mut end = self.next_stop(self.at + 1);
-        while self.bytes.get(end)? != &b'"' {
+    #[inline(always)]
+    fn string_end(&self, start: usize) -> Option<usize> {
+        let mut end = self.next_stop(start);
+        while byte(self.bytes, end) != b'"' {
             end = self.next_stop(self.escape_end(end)?);
         }
-        self.at = end + 1;
-        Some(())
+        Some(end)
     }
 
+    #[inline(always)]
+    fn plain_string_end(&self, start: usize) -> Option<usize> {
+        let end = self.next_stop(start);
+        (byte(self.bytes, end) == b'"').then_some(end)
+    }
+}
+
+impl PlainLine<'_, '_> {
     /// Returns where the escape at `at` ends; `None` if none is there.
     #[inline]
     fn escape_end(&self, at: usize) -> Option<usize> {
@@ -271,89 +97,175 @@ impl<'l> PlainScan<'_, 'l> {
         }
     }
 
+    /// Returns where the next quote, backslash or control byte is, from `at` on. If there is none, nothing is there.
+    #[inline(always)]
+    fn next_stop(&self, at: usize) -> usize {
+        match self.stops.get(at / BLOCK).map_or(0, |stops| stops >> (at % BLOCK)) {
+            0 => self.later_stop(at / BLOCK + 1),
+            stops => at + stops.trailing_zeros() as usize,
+        }
+    }
+
+    /// The same from the beginning of a block on.
+    #[inline(never)]
+    fn later_stop(&self, mut block: usize) -> usize {
+        while block * BLOCK < self.bytes.len() {
+            match self.stops.get(block) {
+                Some(0) => block += 1,
+                Some(stops) => return block * BLOCK + stops.trailing_zeros() as usize,
+                None => break,
+            }
+        }
+        self.bytes.len()
+    }
+}
+
+/// A text of up to eight bytes as a word of the line has it.
+const fn as_word<const N: usize>(text: &[u8; N]) -> u64 {
+    let (mut word, mut at) = (0, 0);
+    while at < N {
+        word |= (text[at] as u64) << (8 * at);
+        at += 1;
+    }
+    word
+}
+
+/// The bits of a word's first bytes.
+const fn first(count: usize) -> u64 {
+    (1 << (8 * count)) - 1
+}
+
+/// The keys that are read here, with their quotes and colons as far as a word has room.
+const ID: u64 = as_word(b"\"id\":");
+const JSONRPC: u64 = as_word(b"\"jsonrpc");
+const METHOD: u64 = as_word(b"\"method\"");
+const PARAMS: u64 = as_word(b"\"params\"");
+const RESULT: u64 = as_word(b"\"result\"");
+const NAME: u64 = as_word(b"\"name\":");
+const ARGUMENTS: u64 = as_word(b"\"argumen");
+const META: u64 = as_word(b"\"_meta\":");
+
+struct PlainScan<'m, 'l> {
+    text: &'l str,
+    line: PlainLine<'m, 'l>,
+    /// What compares the keys of all objects. Without it, those in a result are none of this reading's business.
+    keys: Option<&'m mut DistinctKeys>,
+    inner_keys: KeyMarks,
+}
+
+impl<'l> PlainScan<'_, 'l> {
+    #[inline]
+    fn scan_message(mut self) -> Option<Envelope<'l>> {
+        let bytes = self.line.bytes;
+        let (mut jsonrpc, mut id, mut method, mut params, mut result) = (None, None, None, None, None);
+        let mut call = CallMembers { is_whole: self.keys.is_some(), ..CallMembers::default() };
+        let mut at = 1;
+        if bytes.first_chunk() == Some(b"{\"jsonrpc\":\"2.0\",") {
+            (at, jsonrpc) = (17, Some("\"2.0\""));
+        } else if byte(bytes, 0) != b'{' {
+            return None;
+        }
+        loop {
+            let key = word(bytes, at);
+            if key == JSONRPC && word(bytes, at + 8) & first(7) == as_word(b"\":\"2.0\"") && jsonrpc.is_none() {
+                (at, jsonrpc) = (at + 15, Some("\"2.0\""));
+            } else if key & first(5) == ID && id.is_none() {
+                let start = at + 5;
+                at = self.pass_id(start)?;
+                id = Some(self.text.get(start..at)?);
+            } else if key == METHOD && method.is_none() {
+                (at, method) = self.pass_method(pass_byte(bytes, at + 8, b':')?)?;
+            } else if key == PARAMS && params.is_none() && self.keys.is_some() {
+                let start = pass_byte(bytes, at + 8, b':')?;
+                at = self.pass_params(pass_byte(bytes, start, b'{')?, &mut call)?;
+                params = Some(self.text.get(start..at)?);
+            } else if key == RESULT && result.is_none() && self.keys.is_none() {
+                let start = pass_byte(bytes, at + 8, b':')?;
+                at = self.pass_result(pass_byte(bytes, start, b'{')?)?;
+                result = Some(self.text.get(start..at)?);
+            } else {
+                return None;
+            }
+            at += 1;
+            match byte(bytes, at - 1) {
+                b',' => {}
+                b'}' => break,
+                _ => return None,
+            }
+        }
+        let inner_keys = self.inner_keys;
+        let envelope =
+            Envelope { jsonrpc, id, method, params, result, error: None, inner_keys, call, has_others: false };
+        (at == bytes.len()).then_some(envelope)
+    }
+
     /// Passes over an id: a string, or the digits of an integer.
     #[inline]
-    fn pass_id(&mut self) -> Option<()> {
-        if self.byte() == b'"' { self.pass_string() } else { self.pass_digits() }
+    fn pass_id(&self, at: usize) -> Option<usize> {
+        let bytes = self.line.bytes;
+        if byte(bytes, at) == b'"' { Some(self.line.string_end(at + 1)? + 1) } else { pass_integer(bytes, at) }
     }
 
     #[inline]
-    fn pass_number(&mut self) -> Option<()> {
-        self.at += usize::from(self.byte() == b'-');
-        self.pass_digits()?;
-        if matches!(self.byte(), b'.' | b'e' | b'E') { self.pass_fraction() } else { Some(()) }
-    }
-
-    #[inline(never)]
-    fn pass_fraction(&mut self) -> Option<()> {
-        if self.byte() == b'.' {
-            self.at += 1;
-            self.pass_any_digits()?;
+    fn pass_method(&self, start: usize) -> Option<(usize, Option<&'l str>)> {
+        if self.line.bytes.get(start..).and_then(|rest| rest.first_chunk()) == Some(b"\"tools/call\"") {
+            return Some((start + 12, Some("\"tools/call\"")));
         }
-        if matches!(self.byte(), b'e' | b'E') {
-            self.at += 1;
-            self.at += usize::from(matches!(self.byte(), b'+' | b'-'));
-            self.pass_any_digits()?;
+        let end = self.line.string_end(pass_byte(self.line.bytes, start, b'"')?)? + 1;
+        Some((end, Some(self.text.get(start..end)?)))
+    }
+
+    /// Passes over the parameters of a call that has no others than nearly all, from behind the opening brace on.
+    #[inline]
+    fn pass_params(&mut self, mut at: usize, call: &mut CallMembers<'l>) -> Option<usize> {
+        let bytes = self.line.bytes;
+        if byte(bytes, at) == b'}' {
+            return Some(at + 1);
         }
-        Some(())
-    }
-
-    /// Passes over the digits of an integer: none stands after a zero that is the first.
-    #[inline]
-    fn pass_digits(&mut self) -> Option<()> {
-        match self.byte() {
-            b'0' => self.at += 1,
-            _ => self.pass_any_digits()?,
-        }
-        Some(())
-    }
-
-    #[inline]
-    fn pass_any_digits(&mut self) -> Option<()> {
-        let start = self.at;
-        let rest = self.bytes.get(start..)?;
-        self.at += rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        (self.at > start).then_some(())
-    }
-
-    fn pass_word(&mut self, word: &[u8]) -> Option<()> {
-        self.bytes.get(self.at..)?.starts_with(word).then(|| self.at += word.len())
-    }
-
-    #[inline]
-    fn pass(&mut self, byte: u8) -> Option<()> {
-        (self.byte() == byte).then(|| self.at += 1)
-    }
-
-    /// Passes over a comma, after which a container goes on, or its end. `None` if neither is there.
-    #[inline]
-    fn goes_on(&mut self, end: u8) -> Option<bool> {
-        let byte = self.byte();
-        self.at += 1;
-        if byte == b',' { Some(true) } else { (byte == end).then_some(false) }
-    }
-
-    /// Returns the next byte. At the end it is a NUL, which is nowhere expected.
-    #[inline]
-    fn byte(&self) -> u8 {
-        self.bytes.get(self.at).copied().unwrap_or_default()
-    }
-
-    /// Returns where the next quote, backslash or control byte is, from `at` on. If there is none, nothing is there.
-    #[inline]
-    fn next_stop(&self, at: usize) -> usize {
-        let mut block = at / BLOCK;
-        let mut stops = self.marks.stops.get(block).map_or(0, |stops| stops >> (at % BLOCK));
-        let mut from = at;
-        while stops == 0 {
-            block += 1;
-            from = block * BLOCK;
-            if from >= self.bytes.len() {
-                return self.bytes.len();
+        loop {
+            let key = word(bytes, at);
+            let (member, start) = if key & first(7) == NAME {
+                (&mut call.name, at + 7)
+            } else if key == ARGUMENTS && word(bytes, at + 8) & first(4) == as_word(b"ts\":") {
+                (&mut call.arguments, at + 12)
+            } else if key == META {
+                (&mut call.meta, at + 8)
+            } else {
+                return None;
+            };
+            if member.is_some() {
+                return None;
             }
-            stops = self.marks.stops.get(block).copied().unwrap_or_default();
+            at = self.pass_param(start)?;
+            *member = Some(self.text.get(start..at)?);
+            at += 1;
+            match byte(bytes, at - 1) {
+                b',' => {}
+                b'}' => return Some(at),
+                _ => return None,
+            }
         }
-        from + stops.trailing_zeros() as usize
+    }
+
+    #[inline]
+    fn pass_param(&mut self, at: usize) -> Option<usize> {
+        match byte(self.line.bytes, at) {
+            b'"' => Some(self.line.string_end(at + 1)? + 1),
+            // It is no part of the value.
+            b' ' => None,
+            _ => pass_value(&self.line, at, Containers::NONE, self.keys.as_mut()?.begin(), None),
+        }
+    }
+
+    /// Passes over a result, from behind the opening brace on, and notes its keys.
+    #[inline]
+    fn pass_result(&mut self, at: usize) -> Option<usize> {
+        let (mut start, mut around) = (at - 1, Containers::NONE);
+        if self.line.bytes.get(at..).and_then(|rest| rest.first_chunk()) == Some(USUAL_CONTENT) {
+            (start, around) = (at + USUAL_CONTENT.len(), Containers::ITEM);
+            self.inner_keys.join(KeyMarks::CONTENT);
+        }
+        pass_value(&self.line, start, around, &mut AnyKeys, Some(&mut self.inner_keys))
     }
 }
 
@@ -442,7 +354,10 @@ mod tests {
         for _ in 0..200_000 {
             let mut object = || {
                 let members: Vec<_> = (0..random(5))
-                    .map(|_| format!("\"{}\":{}", KEYS[random(KEYS.len())], VALUES[random(VALUES.len())]))
+                    .map(|_| {
+                        let blank = [" ", "", "", "", ""][random(5)];
+                        format!("\"{}\":{blank}{}", KEYS[random(KEYS.len())], VALUES[random(VALUES.len())])
+                    })
                     .collect();
                 format!("{{{}}}", members.join(","))
             };

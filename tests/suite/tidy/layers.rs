@@ -124,7 +124,7 @@ const STD_MACROS: [&str; 15] = [
 const IO_MACROS: [&str; 7] = ["print", "println", "eprint", "eprintln", "dbg", "asm", "global_asm"];
 
 /// The crates that the core may use: they compute.
-const CRATES: [&str; 23] = [
+const CRATES: [&str; 24] = [
     "annotate_snippets",
     "blake3",
     "fearless_simd",
@@ -141,6 +141,7 @@ const CRATES: [&str; 23] = [
     "serde",
     "serde_json",
     "sha2",
+    "simdutf8",
     "strsim",
     "thiserror",
     "toml",
