@@ -62,6 +62,11 @@ enum Asked {
 }
 
 impl AnswerSources {
+    /// Whether nothing is noted of a request that comes now, or of one that is open.
+    pub(super) fn is_idle(&self) -> bool {
+        self.asked == Asked::Unused && self.by_request.is_empty()
+    }
+
     /// Begins with an answer of the server.
     pub(super) fn begin_answer(&mut self) {
         self.is_withheld = false;

@@ -462,7 +462,7 @@ impl Engine {
             (RequestKind::Call(call), answer) => self.treat_call_answer((&open.id, call), line, (answer, keys), turn),
             (RequestKind::Task(request), answer) => {
                 let treated = self.treat_task_answer((&open.id, &request), (line, answer), turn);
-                self.handle_task_answer(request, answer, turn);
+                self.handle_task_answer(*request, answer, turn);
                 Ok(treated)
             }
             (RequestKind::Subscription, Answer::Error(error)) if self.listeners.can_serve(key, error) => {

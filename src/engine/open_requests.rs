@@ -1,7 +1,7 @@
 //! The requests of one direction that wait for their answer.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::{Entry, VacantEntry};
 
 use super::Engine;
 use super::call_gate::CountedCall;
@@ -29,7 +29,7 @@ pub(super) enum RequestKind {
     /// A call, or a prompt that is fetched: count and record its answer.
     Call(PendingCall),
     /// A request about a task of a call of this session: follow the task.
-    Task(TaskRequest),
+    Task(Box<TaskRequest>),
     /// `server/discover`: declare that the list of tools can change.
     Discover,
     /// A stream of notifications that the engine serves itself. The server does not know about it.
@@ -41,12 +41,20 @@ pub(super) enum RequestKind {
 
 impl RequestKind {
     /// Returns the record that waits for the answer.
+    #[inline]
     pub(super) fn into_draft(self) -> Option<Draft> {
         match self {
             Self::Call(call) => call.draft,
             Self::Task(request) => request.draft,
             _ => None,
         }
+    }
+
+    /// Whether it is a call of which nothing is counted, filtered or changed, and whose answer is a result.
+    #[inline]
+    fn is_plain_call(&self) -> bool {
+        let Self::Call(PendingCall { counted, lists, results, shape, draft: _ }) = self else { return false };
+        counted.is_none() && lists.is_none() && results.is_none() && *shape == AnswerShape::Result
     }
 
     /// Returns the task that the request is about.
@@ -58,6 +66,7 @@ impl RequestKind {
     }
 
     /// Returns how much is kept of the request, in bytes.
+    #[inline]
     fn weight(&self) -> usize {
         match self {
             Self::Call(call) => call.weight(),
@@ -87,6 +96,7 @@ impl PendingCall {
     }
 
     /// Returns how much is kept of the call, in bytes.
+    #[inline]
     pub(super) fn weight(&self) -> usize {
         self.draft.as_ref().map_or(0, Draft::weight) + self.round().map_or(0, RoundCall::weight)
     }
@@ -116,7 +126,27 @@ pub(super) struct OpenRequest {
     pub(super) kind: RequestKind,
 }
 
+/// Where a request can be admitted: its id is free, and there is space for it.
+#[derive(Debug)]
+pub(super) struct FreePlace<'r> {
+    place: VacantEntry<'r, IdKey, OpenRequest>,
+    bytes: &'r mut usize,
+}
+
+impl FreePlace<'_> {
+    pub(super) fn key(&self) -> &IdKey {
+        self.place.key()
+    }
+
+    pub(super) fn admit(self, id: &str, kind: RequestKind) {
+        let open = OpenRequest { id: id.into(), kind };
+        *self.bytes += open.weight();
+        self.place.insert(open);
+    }
+}
+
 impl OpenRequest {
+    #[inline]
     fn weight(&self) -> usize {
         // Its id is also the key.
         2 * self.id.len() + self.kind.weight()
@@ -165,6 +195,17 @@ impl OpenRequests {
         (self.count() > CROWDED_OPEN || self.bytes > CROWDED_BYTES).then_some(self.answered)
     }
 
+    /// As [`check_capacity`](Self::check_capacity), for a request that is admitted next.
+    pub(super) fn find_place(&mut self, key: IdKey) -> Option<FreePlace<'_>> {
+        if self.count() >= MAX_OPEN || self.bytes >= MAX_OPEN_BYTES {
+            return None;
+        }
+        match self.by_id.entry(key) {
+            Entry::Vacant(place) => Some(FreePlace { place, bytes: &mut self.bytes }),
+            Entry::Occupied(_) => None,
+        }
+    }
+
     /// Admits a request. Call [`check_capacity`](Self::check_capacity) first.
     pub(super) fn insert(&mut self, key: IdKey, id: &str, kind: RequestKind) {
         let open = OpenRequest { id: id.into(), kind };
@@ -196,23 +237,16 @@ impl OpenRequests {
         Some(open)
     }
 
-    /// Removes a call of which nothing is counted, filtered or changed, and whose answer is a result. Returns its record.
-    pub(super) fn take_plain_answered(&mut self, key: &IdKey) -> Option<Option<Draft>> {
-        let Entry::Occupied(open) = self.by_id.entry(key.clone()) else { return None };
-        match &open.get().kind {
-            RequestKind::Call(PendingCall {
-                counted: None,
-                lists: None,
-                results: None,
-                shape: AnswerShape::Result,
-                ..
-            }) => {}
-            _ => return None,
+    /// Removes a call of which nothing is counted, filtered or changed, and whose answer is a result. Returns its key and its record.
+    pub(super) fn take_plain_answered(&mut self, key: IdKey) -> Option<(IdKey, Option<Draft>)> {
+        let Entry::Occupied(open) = self.by_id.entry(key) else { return None };
+        if !open.get().kind.is_plain_call() {
+            return None;
         }
-        let open = open.remove();
+        let (key, open) = open.remove_entry();
         self.bytes -= open.weight();
         self.answered += 1;
-        Some(open.kind.into_draft())
+        Some((key, open.kind.into_draft()))
     }
 
     /// Removes and returns the request that a response answers, unless it was cancelled.

@@ -2,22 +2,22 @@
 //! judged once, until the policy or the server's list is another one. What is done for every call that goes on belongs into
 //! `forward_call`, which these take as well.
 
-use std::borrow::Cow;
-
 use super::Engine;
 use super::action::{Payload, Turn};
 use super::client_request::ClientRequest;
 use super::id_map::IdMap;
-use super::open_requests::PendingCall;
+use super::open_requests::{PendingCall, RequestKind};
 use super::recorder::outcome_of_answer;
 use super::refusal::SubjectKind;
+use super::tool_calls::unanswered_if_required;
 use crate::limits::{MAX_PLAIN_CALLS, MAX_PLAIN_NAME};
 use crate::policy::{Policy, ToolRef};
 use crate::record::Draft;
 use crate::wire::id::IdKey;
-use crate::wire::message::{Answer, AnswerShape, CallParams, TOOLS_CALL_JSON, VERSION_JSON, read_name};
+use crate::wire::message::{Answer, AnswerShape, CallParams, TOOLS_CALL_JSON, VERSION_JSON};
 use crate::wire::method::TOOLS_CALL;
 use crate::wire::strict::Envelope;
+use crate::wire::view;
 
 /// The tools of which every plain call passes.
 #[derive(Debug, Default)]
@@ -32,7 +32,8 @@ impl PlainCalls {
     }
 
     fn add(&mut self, tool: &str, record: Option<Draft>) {
-        if tool.len() > MAX_PLAIN_NAME {
+        // What a line has between quotes is looked up: without a backslash, it stands for itself.
+        if tool.len() > MAX_PLAIN_NAME || tool.contains('\\') {
             return;
         }
         if self.passing.len() >= MAX_PLAIN_CALLS {
@@ -64,17 +65,21 @@ impl Engine {
         if !is_alone || !arguments.starts_with('{') || self.ended.is_some() {
             return false;
         }
-        let (Ok(key), Ok(Cow::Borrowed(name))) = (IdKey::parse_text(id), read_name(call.name.unwrap_or_default()))
-        else {
-            return false;
-        };
-        if self.client_requests.check_capacity(&key).is_err() {
-            return false;
-        }
-        let Some(draft) = self.draft_known(name, arguments, turn) else { return false };
+        let (Some(name), Ok(key)) = (call.name.and_then(view::inside), IdKey::parse_text(id)) else { return false };
+        let Some(record) = self.tools.plain_calls.passing.get_mut(name) else { return false };
+        let Some(place) = self.client_requests.find_place(key) else { return false };
+        let mut draft = record.as_mut().map(|record| self.recorder.draft_again(record, arguments, turn));
+        self.put_back.move_record(place.key(), &mut draft);
+        let entry = unanswered_if_required(self.required, draft.as_ref(), turn.now);
+        let noted = (!self.sources.is_idle()).then(|| place.key().clone());
+        place.admit(id, RequestKind::Call(plain_pending(draft)));
         self.approvals.observe_request(TOOLS_CALL);
-        self.note_source(&key, (SubjectKind::Tool, TOOLS_CALL, name), arguments, turn.now);
-        self.forward_call(id, key, (SubjectKind::Tool, name), Payload::Received, plain_pending(draft), turn);
+        let subject = (SubjectKind::Tool, name);
+        let called = noted.and_then(|key| {
+            self.note_source(&key, (SubjectKind::Tool, TOOLS_CALL, name), arguments, turn.now);
+            self.called_tool(&key, subject)
+        });
+        self.send_call(entry, subject, called, Payload::Received, turn);
         true
     }
 
@@ -112,8 +117,8 @@ impl Engine {
             return false;
         }
         // The wrapper's own requests have ids that are texts.
-        let Ok(key @ IdKey::Number(_)) = IdKey::parse_text(id) else { return false };
-        let Some(draft) = self.client_requests.take_plain_answered(&key) else { return false };
+        let Ok(key @ (IdKey::Integer(_) | IdKey::Large(_))) = IdKey::parse_text(id) else { return false };
+        let Some((key, draft)) = self.client_requests.take_plain_answered(key) else { return false };
         self.sources.begin_answer();
         let answer = Answer::Result(result);
         turn.record_outcome(draft, outcome_of_answer(answer, inner_keys));
@@ -172,7 +177,19 @@ mod tests {
             let (mut plain, mut other) = (new_engine(&keyed), new_engine(&keyed));
             for step in 0..60 {
                 let id = ["1", "2", "3", "\"1\"", "\"x\"", "1.0", "4"][random(7)];
-                let name = ["\"a\"", "\"a\"", "\"b\"", "\"c\"", "\"hidden\"", "\"A\"", "\"\\u0061\"", "1"][random(8)];
+                let name = [
+                    "\"a\"",
+                    "\"a\"",
+                    "\"b\"",
+                    "\"c\"",
+                    "\"hidden\"",
+                    "\"A\"",
+                    "\"\\u0061\"",
+                    "1",
+                    "\"\\\\n\"",
+                    "\"\\n\"",
+                    "\"é\"",
+                ][random(11)];
                 let arguments = ["{}", "{\"k\":1}", "null", "[]", "{\"k\":\"v\",\"l\":[]}"][random(5)];
                 let result = [
                     "{\"content\":[]}",

@@ -13,7 +13,7 @@ use super::{ClientRequest, Engine, Received};
 use crate::content::{ForeignStandIn, NotHidden, PutBack, StandInCounts, StandIns};
 use crate::limits::MAX_OPEN;
 use crate::policy::{Decision, Effect, Section};
-use crate::record::{Direction, Enforcement, Facts, Outcome, ResultRecord, STAND_IN_RULE};
+use crate::record::{Direction, Draft, Enforcement, Facts, Outcome, ResultRecord, STAND_IN_RULE};
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, AnswerShape, CallParams, Message};
 use crate::wire::method;
@@ -31,11 +31,15 @@ impl PutBackValues {
         self.0.get(key).map_or(&[], |(places, _)| places)
     }
 
-    /// Returns what is recorded of a request, which is sent now.
-    pub(super) fn take_record(&mut self, key: &IdKey) -> Option<ResultRecord> {
+    /// Moves what is recorded of a request, which is sent now, to its record.
+    #[inline]
+    pub(super) fn move_record(&mut self, key: &IdKey, draft: &mut Option<Draft>) {
         // Almost always there is none, and no hash is needed to say so.
-        let (_, counts) = if self.0.is_empty() { None } else { self.0.remove(key) }?;
-        Some(ResultRecord { put_back: counts.total(), ..ResultRecord::default() })
+        if !self.0.is_empty()
+            && let (Some((_, counts)), Some(draft)) = (self.0.remove(key), draft)
+        {
+            draft.add_result(ResultRecord { put_back: counts.total(), ..ResultRecord::default() });
+        }
     }
 }
 

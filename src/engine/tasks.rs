@@ -204,7 +204,7 @@ impl Engine {
             }
         }
         let task = TaskRequest { task: id.as_ref().into(), method, draft };
-        self.client_requests.insert(request.key, request.id, RequestKind::Task(task));
+        self.client_requests.insert(request.key, request.id, RequestKind::Task(Box::new(task)));
         turn.forward_to_server();
         Ok(())
     }

@@ -17,6 +17,7 @@ use super::tasks::result_type;
 use super::{ClientRequest, Engine, Now};
 use crate::lock::ItemKind;
 use crate::policy::{Decision, Effect, LOCK_RULE, ToolRef};
+use crate::provenance::CalledTool;
 use crate::record::{self, Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -225,26 +226,38 @@ impl Engine {
         mut pending: PendingCall,
         turn: &mut Turn<'_>,
     ) {
-        if let (Some(record), Some(draft)) = (self.put_back.take_record(&key), &mut pending.draft) {
-            draft.add_result(record);
-        }
+        self.put_back.move_record(&key, &mut pending.draft);
         let called = self.called_tool(&key, (subject, name));
-        turn.push_action(match (self.required, &pending.draft) {
-            (Required::Yes, Some(draft)) => {
-                let entry = unanswered_entry(draft, turn.now);
-                called.iter().for_each(|call| self.gate.await_commit(call));
-                Action::Commit(Box::new(Commit { entry, payload, subject, name: name.into(), called }))
-            }
-            _ => {
-                called.iter().for_each(|call| self.gate.provenance().remember_call(call));
-                match payload {
-                    // Nearly all are. Moved, it would be read back in other pieces than it was written in, which waits for all writes before.
-                    Payload::Received => Action::ToServer(Payload::Received),
-                    payload => Action::ToServer(payload),
-                }
-            }
-        });
+        let entry = unanswered_if_required(self.required, pending.draft.as_ref(), turn.now);
         self.client_requests.insert(key, id, RequestKind::Call(pending));
+        self.send_call(entry, (subject, name), called, payload, turn);
+    }
+
+    /// Sends a call that is open now, after `entry` is in the log if there is one.
+    pub(super) fn send_call(
+        &mut self,
+        entry: Option<LogEntry>,
+        (subject, name): (SubjectKind, &str),
+        called: Option<CalledTool>,
+        payload: Payload,
+        turn: &mut Turn<'_>,
+    ) {
+        if let Some(entry) = entry {
+            called.iter().for_each(|call| self.gate.await_commit(call));
+            return turn.push_action(Action::Commit(Box::new(Commit {
+                entry,
+                payload,
+                subject,
+                name: name.into(),
+                called,
+            })));
+        }
+        called.iter().for_each(|call| self.gate.provenance().remember_call(call));
+        match payload {
+            // Nearly all are. Moved, it would be read back in other pieces than it was written in, which waits for all writes before.
+            Payload::Received => turn.push_action(Action::ToServer(Payload::Received)),
+            payload => turn.push_action(Action::ToServer(payload)),
+        }
     }
 
     pub(super) fn handle_call_answer(
@@ -318,6 +331,13 @@ pub(super) fn call_facts<'a>(
         traceparent: call.traceparent(),
         ..Facts::new(Direction::Client, Some(method), rule)
     }
+}
+
+/// Returns what has to be in the log before a call is sent, if the log is required.
+#[inline]
+pub(super) fn unanswered_if_required(required: Required, draft: Option<&Draft>, now: Now) -> Option<LogEntry> {
+    let draft = draft.filter(|_| required == Required::Yes)?;
+    Some(unanswered_entry(draft, now))
 }
 
 fn unanswered_entry(draft: &Draft, now: Now) -> LogEntry {

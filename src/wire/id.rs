@@ -15,8 +15,10 @@ pub struct Id(Box<str>);
 /// 9007199254740993 with 9007199254740992. So numbers, and strings that hold one, are compared as doubles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdKey {
-    /// The bits of a finite double that is not negative zero.
-    Number(u64),
+    /// An integer of at most 2^53, however it is written.
+    Integer(i64),
+    /// A larger one: the bits of a finite double.
+    Large(u64),
     /// A decoded string that does not hold a number.
     Text(Box<str>),
 }
@@ -88,8 +90,7 @@ impl IdKey {
         if json.starts_with('"') {
             let text: String = serde_json::from_str(json).map_err(|_| IdError::Type)?;
             // Beyond the integers that doubles represent exactly, a string of digits is an identifier of its own.
-            let number = Self::parse_number(&text)
-                .filter(|number| matches!(number, Self::Number(bits) if f64::from_bits(*bits).abs() <= EXACT));
+            let number = Self::parse_number(&text).filter(|number| matches!(number, Self::Integer(_)));
             return Ok(number.unwrap_or_else(|| Self::Text(text.into())));
         }
         let is_number = json.starts_with(|c: char| c == '-' || c.is_ascii_digit())
@@ -100,17 +101,19 @@ impl IdKey {
     /// The fast path for what nearly every client sends: digits that count up, few enough to be exact.
     #[inline]
     fn parse_counter(json: &str) -> Option<Self> {
-        if !matches!(json.len(), 1..=15) || (json.as_bytes().first() == Some(&b'0') && json.len() > 1) {
+        let (first, rest) = json.as_bytes().split_first()?;
+        let mut value = i64::from(first.wrapping_sub(b'0'));
+        if value > 9 || rest.len() > 14 || (value == 0 && !rest.is_empty()) {
             return None;
         }
-        let mut value = 0_u64;
-        for byte in json.bytes() {
-            if !byte.is_ascii_digit() {
+        for byte in rest {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
                 return None;
             }
-            value = value * 10 + u64::from(byte - b'0');
+            value = value * 10 + i64::from(digit);
         }
-        Some(Self::Number((value as f64).to_bits()))
+        Some(Self::Integer(value))
     }
 
     /// Returns the key of a decimal number with an integer's value, as a double; `None` for all other text.
@@ -119,8 +122,9 @@ impl IdKey {
             return None;
         }
         let value: f64 = text.parse().ok()?;
-        // Adding zero turns -0 into 0.
-        (value.is_finite() && value.fract() == 0.0).then(|| Self::Number((value + 0.0).to_bits()))
+        let is_exact = value.abs() <= EXACT;
+        let is_id = value.is_finite() && value.fract() == 0.0;
+        is_id.then(|| if is_exact { Self::Integer(value as i64) } else { Self::Large(value.to_bits()) })
     }
 }
 
@@ -132,17 +136,12 @@ impl Hash for IdKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // What is equal has one hash; a number and a text may share one.
         match self {
-            Self::Number(bits) => {
-                let number = f64::from_bits(*bits);
-                // Nearly all ids count up: the last bits are given apart, for maps that keep neighbours together.
-                match number as i64 {
-                    counter if counter as f64 == number => {
-                        state.write_i64(counter >> 3);
-                        state.write_u16(counter as u16 & 7);
-                    }
-                    _ => state.write_u64(*bits),
-                }
+            // Nearly all ids count up: the last bits are given apart, for maps that keep neighbours together.
+            Self::Integer(value) => {
+                state.write_i64(value >> 3);
+                state.write_u16(*value as u16 & 7);
             }
+            Self::Large(bits) => state.write_u64(*bits),
             Self::Text(text) => text.hash(state),
         }
     }
@@ -221,5 +220,60 @@ mod tests {
         assert_eq!(Id::parse(&[b'1'; MAX_ID + 1]), Err(IdError::Length));
         assert_eq!(Id::parse(b"\"\xff\""), Err(IdError::Type));
         assert_eq!(Id::parse(b"1.0").unwrap().as_str(), "1.0");
+    }
+
+    /// As numbers were compared when all were kept as doubles.
+    fn plain_key(json: &str) -> Option<(u64, String)> {
+        let number = |text: &str| {
+            let is_decimal = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
+            let value =
+                text.parse::<f64>().ok().filter(|value| is_decimal && value.is_finite() && value.fract() == 0.0)?;
+            Some(((value + 0.0).to_bits(), String::new()))
+        };
+        match serde_json::from_str::<serde_json::Value>(json).ok()? {
+            serde_json::Value::String(text) => {
+                let exact = number(&text).filter(|(bits, _)| f64::from_bits(*bits).abs() <= EXACT);
+                Some(exact.unwrap_or((0, format!("_{text}"))))
+            }
+            serde_json::Value::Number(_) => number(json),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn all_spellings_are_told_apart_as_doubles_are() {
+        use std::hash::{BuildHasher, RandomState};
+        let (mut state, hashing) = (1_u64, RandomState::new());
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let edges = ["0", "1", "7", "10", "99999999", "100000000", "999999999999999", "1000000000000000"];
+        let large = ["9007199254740991", "9007199254740992", "9007199254740993", "9223372036854775808", "1"];
+        let mut same = 0;
+        for _ in 0..60_000 {
+            let mut spell = || {
+                let digits = match random(8) {
+                    0 => edges[random(8)].to_owned(),
+                    1 => large[random(5)].to_owned(),
+                    2 => (0..1 + random(18)).map(|_| char::from(b'0' + random(10) as u8)).collect(),
+                    _ => random(30).to_string(),
+                };
+                let sign = ["", "", "", "-", "+", " "][random(6)];
+                let end = ["", "", "", ".0", "e0", "E+1", "e-1", ".5", "0", "e300", "e400", "x", " "][random(13)];
+                let text = format!("{sign}{digits}{end}");
+                if random(3) == 0 { format!("\"{text}\"") } else { text.trim().to_owned() }
+            };
+            let (one, other) = (spell(), spell());
+            let keys = [&one, &other].map(|json| IdKey::parse_text(json).ok());
+            let plain = [&one, &other].map(|json| plain_key(json));
+            assert_eq!(keys.each_ref().map(Option::is_some), plain.each_ref().map(Option::is_some), "{one} {other}");
+            assert_eq!(keys[0] == keys[1], plain[0] == plain[1], "{one} {other}");
+            if let ([Some(one), Some(other)], true) = (&keys, keys[0] == keys[1]) {
+                assert_eq!(hashing.hash_one(one), hashing.hash_one(other));
+                same += 1;
+            }
+        }
+        assert!(same > 100, "{same}");
     }
 }
