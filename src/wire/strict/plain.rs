@@ -148,7 +148,7 @@ const META: u64 = as_word(b"\"_meta\":");
 struct PlainScan<'m, 'l> {
     text: &'l str,
     line: PlainLine<'m, 'l>,
-    /// What compares the keys of all objects. Without it, those in a result are none of this reading's business.
+    /// What compares the keys of all objects, if they are judged.
     keys: Option<&'m mut DistinctKeys>,
     inner_keys: KeyMarks,
 }
@@ -179,7 +179,7 @@ impl<'l> PlainScan<'_, 'l> {
                 let start = pass_byte(bytes, at + 8, b':')?;
                 at = self.pass_params(pass_byte(bytes, start, b'{')?, &mut call)?;
                 params = Some(self.text.get(start..at)?);
-            } else if key == RESULT && result.is_none() && self.keys.is_none() {
+            } else if key == RESULT && result.is_none() {
                 let start = pass_byte(bytes, at + 8, b':')?;
                 at = self.pass_result(pass_byte(bytes, start, b'{')?)?;
                 result = Some(self.text.get(start..at)?);
@@ -260,12 +260,16 @@ impl<'l> PlainScan<'_, 'l> {
     /// Passes over a result, from behind the opening brace on, and notes its keys.
     #[inline]
     fn pass_result(&mut self, at: usize) -> Option<usize> {
+        let inner_keys = &mut self.inner_keys;
+        if let Some(keys) = &mut self.keys {
+            return pass_value(&self.line, at - 1, Containers::NONE, keys.begin(), Some(inner_keys));
+        }
         let (mut start, mut around) = (at - 1, Containers::NONE);
         if self.line.bytes.get(at..).and_then(|rest| rest.first_chunk()) == Some(USUAL_CONTENT) {
             (start, around) = (at + USUAL_CONTENT.len(), Containers::ITEM);
-            self.inner_keys.join(KeyMarks::CONTENT);
+            inner_keys.join(KeyMarks::CONTENT);
         }
-        pass_value(&self.line, start, around, &mut AnyKeys, Some(&mut self.inner_keys))
+        pass_value(&self.line, start, around, &mut AnyKeys, Some(inner_keys))
     }
 }
 

@@ -38,8 +38,10 @@ impl Containers {
     }
 }
 
-/// Passes over what is in these containers, to the end of the outermost; over a value, if there are none. The keys of the outermost are noted in `keys`.
-#[inline]
+/// Passes over what is in these containers, to the end of the outermost; over a value, if there are none. The keys of the outermost are
+/// noted in `keys`.
+// Each kind of line has its own, without a call.
+#[inline(always)]
 pub(super) fn pass_value(
     line: &impl StringEnds,
     mut at: usize,
