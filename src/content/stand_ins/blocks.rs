@@ -95,3 +95,35 @@ pub(super) fn are_escaped<S: Simd>(block: &Lanes<S>) -> mask8x64<S> {
 pub(super) fn colon_bits<S: Simd>(block: &Lanes<S>) -> u64 {
     block.are(b':').to_bitmask() & (!block.are_from_to(b'(', b'm').to_bitmask() << 1 | 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use fearless_simd::{Level, dispatch};
+
+    use super::*;
+    use crate::content::decoded_text::{Meaning, find_meaning};
+
+    /// What many programs take for another character is odd beside digits, wherever it stands in a block, also where the end cuts it.
+    #[test]
+    fn what_means_something_else_is_odd() {
+        #[inline(always)]
+        fn look(simd: impl Simd, block: &[u8; BLOCK]) -> u64 {
+            odd_bits(&Lanes::of(simd, block))
+        }
+        let mut count = 0;
+        for c in ('\u{80}'..='\u{10fff}').filter(|c| find_meaning(*c).is_some()) {
+            // Nothing that is looked for has one of these.
+            if matches!(find_meaning(c), Some(Meaning::Char('!' | ',' | ';' | '?'))) {
+                continue;
+            }
+            count += 1;
+            let text = format!("{}{c}{}", "1".repeat(BLOCK), "1".repeat(BLOCK));
+            for at in [1, 30, BLOCK - 4, BLOCK - 3, BLOCK - 2, BLOCK - 1] {
+                let Some(block) = text.as_bytes()[BLOCK - at..].first_chunk() else { panic!("{text}") };
+                let odd = dispatch!(Level::new(), simd => look(simd, block));
+                assert!(odd >> at & 1 == 1, "{c:?} at {at}");
+            }
+        }
+        assert!(count > 1_000, "{count}");
+    }
+}
