@@ -14,7 +14,7 @@ use super::notice::{
 use crate::limits::{
     JOURNAL_IDLE, JOURNAL_IDLE_TICK, JOURNAL_TICK, LOG_COLLECT, LOG_RETRY, LOG_SAY_AGAIN, LOG_SYNC, MAX_LOG_UNSYNCED,
 };
-use crate::record::{Event, LogEntry};
+use crate::record::{Event, LogEntry, digest_arguments};
 
 pub(super) struct Writer {
     shared: Arc<LogShared>,
@@ -144,6 +144,7 @@ impl Writer {
             // If the session is killed, its journal shows that.
             let begun = lock_ignoring_poison(&self.shared.journal).create_file();
             self.record_journal_result(begun);
+            digest_arguments(&mut self.taken);
             let mut written = 0;
             match self.append_taken(&mut written) {
                 Ok(()) => self.record_success(),

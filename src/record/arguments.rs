@@ -4,11 +4,13 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::chain::Digest;
+use super::chain::eight_digits;
+use super::short_digests::{HalfDigest, MAX_SHORT, ShortText, TOGETHER, digest_together};
 use super::text::{write_number, write_text};
 use crate::block_bits::{BLOCK, find_bits};
 use crate::limits::{MAX_LOGGED_ARGUMENTS, MAX_LOGGED_KEY, MAX_LOGGED_KEYS};
 use crate::visible::{escape_invisible_json, shorten};
+use crate::wire::kept_text::KeptText;
 use crate::wire::text::is_plain_ascii;
 use crate::wire::view;
 
@@ -60,6 +62,26 @@ impl PartialEq for ArgumentRecorder {
 
 impl Eq for ArgumentRecorder {}
 
+/// Arguments as they came, until their line is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SentArguments {
+    text: KeptText<MAX_SHORT>,
+    /// The first half of their digest, if it is made already.
+    digest: Option<HalfDigest>,
+}
+
+impl From<&str> for SentArguments {
+    fn from(text: &str) -> Self {
+        Self { text: text.into(), digest: None }
+    }
+}
+
+impl SentArguments {
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+}
+
 impl ArgumentRecorder {
     /// Creates a recorder that keeps as much as `logged` allows. It calls `fetch` until that returns a key; without a
     /// key there is no digest.
@@ -67,21 +89,53 @@ impl ArgumentRecorder {
         Self(Arc::new(Recording { logged, fetch: Mutex::new(fetch), key: OnceLock::new() }))
     }
 
+    /// Makes the digests of arguments together, of those that are short.
+    pub(super) fn digest_together(&self, arguments: &mut [Option<&mut SentArguments>; TOGETHER]) {
+        const NONE: ShortText<'_> = (&[0; MAX_SHORT], 0);
+        let (mut texts, mut at) = ([NONE; TOGETHER], 0);
+        while at < TOGETHER {
+            texts[at] = arguments[at].as_deref().and_then(|arguments| arguments.text.short()).unwrap_or(NONE);
+            at += 1;
+        }
+        let is_needed = texts.iter().any(|(_, length)| *length > 0);
+        let key = if is_needed { self.key() } else { None };
+        let Some(digests) = key.and_then(|key| digest_together(key, &texts)) else { return };
+        for (arguments, digest) in arguments.iter_mut().zip(digests) {
+            if let Some(arguments) = arguments
+                && arguments.text.short().is_some()
+            {
+                arguments.digest = Some(digest);
+            }
+        }
+    }
+
+    /// Appends what is kept of arguments that are kept as they came.
+    pub(super) fn write_sent(&self, sent: &SentArguments, out: &mut Vec<u8>) {
+        if sent.text.short().and_then(|text| write_plain_keys(text, out)).is_none() {
+            write_keys(&sent.text, out);
+        }
+        self.write_digest(&sent.text, sent.digest, out);
+    }
+
     /// Appends what is kept of `arguments`, an object from a line that was already validated, as members of the line.
     pub(super) fn write_arguments(&self, arguments: &str, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"\"keys\":[");
-        if write_plain_keys(arguments, out).is_none() {
-            write_keys(arguments, out);
-        }
-        self.write_digest(arguments, out);
+        write_keys(arguments, out);
+        self.write_digest(arguments, None, out);
     }
 
     /// Appends the digest of arguments, and what else is kept of them.
-    fn write_digest(&self, arguments: &str, out: &mut Vec<u8>) {
-        out.extend_from_slice(b",\"mac\":");
-        match self.keyed_digest(arguments) {
-            Some(digest) => digest.write_half(out),
-            None => out.extend_from_slice(b"null"),
+    fn write_digest(&self, arguments: &str, made: Option<HalfDigest>, out: &mut Vec<u8>) {
+        match made.or_else(|| self.half_digest(arguments)) {
+            Some(half) => {
+                let mut text = *b",\"mac\":\"--------------------------------\"";
+                let (digits, bytes, mut at) = (text[8..40].as_chunks_mut().0, half.as_chunks().0, 0);
+                while at < bytes.len() {
+                    digits[at] = eight_digits(bytes[at]);
+                    at += 1;
+                }
+                out.extend_from_slice(&text);
+            }
+            None => out.extend_from_slice(b",\"mac\":null"),
         }
         match self.0.logged {
             ArgumentsLogged::Keys => {}
@@ -99,58 +153,70 @@ impl ArgumentRecorder {
         }
     }
 
-    fn keyed_digest(&self, arguments: &str) -> Option<Digest> {
-        let DigestKey(key) = match self.0.key.get() {
-            Some(key) => key,
-            None => {
-                let key = (self.0.fetch.lock().unwrap_or_else(PoisonError::into_inner))()?;
-                self.0.key.get_or_init(|| key)
-            }
-        };
-        Some(Digest(blake3::keyed_hash(key, arguments.as_bytes()).into()))
+    /// Returns the first half of the keyed digest: enough to tell arguments apart.
+    fn half_digest(&self, arguments: &str) -> Option<HalfDigest> {
+        let DigestKey(key) = self.key()?;
+        blake3::keyed_hash(key, arguments.as_bytes()).as_bytes().first_chunk().copied()
+    }
+
+    fn key(&self) -> Option<&DigestKey> {
+        if let Some(key) = self.0.key.get() {
+            return Some(key);
+        }
+        let key = (self.0.fetch.lock().unwrap_or_else(PoisonError::into_inner))()?;
+        Some(self.0.key.get_or_init(|| key))
     }
 }
 
+/// What stands before the keys.
+const KEYS: &[u8; 8] = b"\"keys\":[";
+
 /// Appends the keys of short arguments as nearly all are: without escapes, other containers, or blanks behind strings, in ASCII. Their
 /// strings are told by what stands behind them. `None`, and nothing written, if they may be others.
-fn write_plain_keys(arguments: &str, out: &mut Vec<u8>) -> Option<()> {
-    let bytes = arguments.as_bytes();
-    let mut block = [b' '; BLOCK];
-    // Of what fits, there are never too many keys or too long ones.
-    block.get_mut(..bytes.len())?.copy_from_slice(bytes);
+fn write_plain_keys((text, length): ShortText<'_>, out: &mut Vec<u8>) -> Option<()> {
+    // Copied by pieces of a fixed size, which may go beyond the end. Of what fits, there are never too many keys or too long ones.
+    const PIECE: usize = 16;
+    let mut block = [0; BLOCK + PIECE];
+    block[..BLOCK].copy_from_slice(text);
     let odd = find_bits(|at| {
-        (block[at] == b'\\') | (block[at] == b'[') | (block[at] == b'{') | (block[at] < 0x20) | (block[at] >= 0x7f)
+        (text[at] == b'\\') | (text[at] == b'[') | (text[at] == b'{') | (text[at] < 0x20) | (text[at] >= 0x7f)
     });
-    if odd != 1 {
+    let inside = u64::MAX.checked_shr(u64::BITS - u32::from(length)).unwrap_or(0);
+    if odd & inside != 1 {
         return None;
     }
-    let (mut quotes, mut keys, mut count) = (find_bits(|at| block[at] == b'"'), [(0, 0); BLOCK / 4], 0);
+    let mut keys = [0; KEYS.len() + BLOCK + PIECE];
+    keys[..KEYS.len()].copy_from_slice(KEYS);
+    let (mut quotes, mut at) = (find_bits(|at| text[at] == b'"'), KEYS.len());
     while quotes != 0 {
         let start = quotes.trailing_zeros() as usize;
         quotes &= quotes - 1;
         let end = quotes.trailing_zeros() as usize + 1;
         quotes &= quotes.wrapping_sub(1);
-        match block.get(end)? {
+        match text.get(end)? {
             b':' => {
-                *keys.get_mut(count)? = (start, end);
-                count += 1;
+                for offset in (0..end - start).step_by(PIECE) {
+                    let piece = keys.get_mut(at + offset..)?.first_chunk_mut::<PIECE>()?;
+                    *piece = *block.get(start + offset..)?.first_chunk()?;
+                }
+                at += end - start;
+                *keys.get_mut(at)? = b',';
+                at += 1;
             }
             b',' | b'}' => {}
             _ => return None,
         }
     }
-    for (number, (start, end)) in keys.get(..count)?.iter().enumerate() {
-        if number > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(bytes.get(*start..*end)?);
-    }
-    out.push(b']');
+    // In the place of the last comma.
+    let end = at - usize::from(at > KEYS.len());
+    *keys.get_mut(end)? = b']';
+    out.extend_from_slice(keys.get(..=end)?);
     Some(())
 }
 
 /// Appends the keys of any arguments.
 fn write_keys(arguments: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(KEYS);
     let mut left_out = 0_u64;
     for (count, written) in view::written_keys(arguments).enumerate() {
         if count >= MAX_LOGGED_KEYS {
@@ -221,9 +287,27 @@ fn write_redacted(value: &str, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
+    fn first_ones(sent: &mut [SentArguments]) -> [Option<&mut SentArguments>; TOGETHER] {
+        let mut all = sent.iter_mut();
+        std::array::from_fn(|_| all.next())
+    }
+
     fn written(logged: ArgumentsLogged, arguments: &str) -> String {
         let mut out = Vec::new();
-        ArgumentRecorder::new(logged, Box::new(|| Some(DigestKey([7; 32])))).write_arguments(arguments, &mut out);
+        let recorder = ArgumentRecorder::new(logged, Box::new(|| Some(DigestKey([7; 32]))));
+        recorder.write_arguments(arguments, &mut out);
+        // Kept as they came, alone or with others, they are written as at once.
+        let mut several: [SentArguments; 3] = [arguments.into(), "{}".into(), arguments.into()];
+        let [before, after] = [(); 2].map(|()| {
+            let texts = several.each_ref().map(|sent| {
+                let mut out = Vec::new();
+                recorder.write_sent(sent, &mut out);
+                out
+            });
+            recorder.digest_together(&mut first_ones(&mut several));
+            texts
+        });
+        assert_eq!((&before[0], &before), (&out, &after));
         let text = format!("{{{}}}", String::from_utf8(out).unwrap());
         serde_json::from_str::<&serde_json::value::RawValue>(&text).unwrap();
         text
@@ -286,7 +370,8 @@ mod tests {
             let (mut one, mut other) = (Vec::new(), Vec::new());
             write_keys(&arguments, &mut other);
             all += 1;
-            match write_plain_keys(&arguments, &mut one) {
+            let sent = SentArguments::from(&*arguments);
+            match sent.text.short().and_then(|text| write_plain_keys(text, &mut one)) {
                 Some(()) => assert_eq!(String::from_utf8_lossy(&one), String::from_utf8_lossy(&other), "{arguments}"),
                 None => assert!(one.is_empty(), "{arguments}"),
             }
@@ -299,9 +384,14 @@ mod tests {
     fn the_digest_is_keyed_blake3() {
         // The first of its test vectors.
         let key = DigestKey(*b"whats the Elvish word for friend");
-        let digest = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(move || Some(key))).keyed_digest("");
-        let expected = "92b2b75604ed3c761f9d6f62392c8a9227ad0ea3f09573e783f1498a4ed60d26";
-        assert_eq!(digest.unwrap().to_string(), expected);
+        let recorder = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(move || Some(key)));
+        let expected = 0x92b2_b756_04ed_3c76_1f9d_6f62_392c_8a92_u128;
+        assert_eq!(recorder.half_digest(""), Some(expected.to_be_bytes()));
+        let mut several: [SentArguments; 2] = ["".into(), "".into()];
+        recorder.digest_together(&mut first_ones(&mut several));
+        for sent in several {
+            assert_eq!(sent.digest.or_else(|| recorder.half_digest("")), Some(expected.to_be_bytes()));
+        }
     }
 
     #[test]

@@ -48,24 +48,11 @@ impl Digest {
 
     /// Returns its 64 digits.
     pub(crate) fn to_hex(self) -> [u8; 64] {
-        let mut hex = [0; 64];
-        self.put_hex(&mut hex);
-        hex
-    }
-
-    /// Writes as many of its digits as there is room for.
-    fn put_hex(&self, hex: &mut [u8]) {
-        for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
-            let digit = |nibble: u8| b'0' + nibble + if nibble > 9 { b'a' - b'9' - 1 } else { 0 };
-            *pair = [digit(byte >> 4), digit(byte & 0xf)];
+        let (mut hex, words) = ([0; 64], self.0.as_chunks().0);
+        for (digits, word) in hex.as_chunks_mut().0.iter_mut().zip(words) {
+            *digits = eight_digits(*word);
         }
-    }
-
-    /// Appends the first half of its digits as a JSON string: enough to tell texts apart.
-    pub(super) fn write_half(self, out: &mut Vec<u8>) {
-        let mut text = *b"\"--------------------------------\"";
-        self.put_hex(text.get_mut(1..33).unwrap_or_default());
-        out.extend_from_slice(&text);
+        hex
     }
 
     /// Appends it as a JSON string.
@@ -74,6 +61,17 @@ impl Digest {
         out.extend_from_slice(&self.to_hex());
         out.push(b'"');
     }
+}
+
+/// Returns the digits of four bytes, which are made at once.
+pub(super) fn eight_digits(bytes: [u8; 4]) -> [u8; 8] {
+    let mut digits = u64::from(u32::from_be_bytes(bytes));
+    digits = (digits | digits << 16) & 0x0000_ffff_0000_ffff;
+    digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff;
+    digits = (digits | digits << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Letters stand behind the digits, and not at once.
+    let are_letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    (digits + 0x3030_3030_3030_3030 + are_letters * u64::from(b'a' - b'9' - 1)).to_be_bytes()
 }
 
 /// The digest of a block up to a line, line by line.
@@ -155,6 +153,9 @@ mod tests {
         assert_eq!(digest.to_string(), text);
         assert_eq!(Digest::parse(text), Some(digest));
         assert_eq!(serde_json::to_string(&digest).unwrap(), format!("\"{text}\""));
+        for byte in 0..=255 {
+            assert_eq!(Digest([byte; 32]).to_string(), format!("{byte:02x}").repeat(32));
+        }
         for wrong in ["", &text[1..], &format!("{text}0"), &text.to_uppercase(), &text.replace('b', "g")] {
             assert_eq!(Digest::parse(wrong), None, "{wrong}");
         }

@@ -5,18 +5,19 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::arguments::ArgumentRecorder;
+use super::arguments::{ArgumentRecorder, SentArguments};
 use super::chain::Digest;
 use super::facts::{Client, Direction, Enforcement, Facts, Outcome, Subject};
 use super::read::Event;
+use super::short_digests::TOGETHER;
 use super::text::{
-    write_json, write_member, write_milliseconds, write_name, write_number, write_text, write_time_member,
+    WrittenSecond, write_json, write_member, write_milliseconds, write_name, write_number, write_text,
+    write_time_member,
 };
 use super::traceparent::parse_traceparent;
 use super::{Approval, GOES_ON, Moment, OWN_ENTRY, RELOAD_RULE, ResultRecord, Under, VERSION};
 use crate::limits::{MAX_KEPT_ARGUMENTS, MAX_LOGGED_NAME};
 use crate::policy::Effect;
-use crate::wire::kept_text::KeptText;
 use crate::wire::method::TOOLS_CALL;
 use crate::wire::text::is_plain_ascii;
 
@@ -68,14 +69,11 @@ struct Rare {
     result: ResultRecord,
 }
 
-/// Most arguments of calls are no longer.
-const SHORT_ARGUMENTS: usize = 64;
-
 /// Arguments, until the line is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kept {
     /// As they came.
-    AsSent(KeptText<SHORT_ARGUMENTS>),
+    AsSent(SentArguments),
     /// As the line has them.
     Written(Arc<[u8]>),
 }
@@ -247,10 +245,18 @@ impl Decided {
         self.rare.get_or_insert_default()
     }
 
+    /// Returns arguments whose digest can be made together with that of others.
+    fn arguments_to_digest(&mut self, recorder: &ArgumentRecorder) -> Option<&mut SentArguments> {
+        match &mut self.arguments {
+            Some(Kept::AsSent(sent)) if self.pattern.recorder == *recorder => Some(sent),
+            _ => None,
+        }
+    }
+
     fn write_arguments(&self, kept: &Kept, out: &mut Vec<u8>) {
         match kept {
             Kept::Written(written) => out.extend_from_slice(written),
-            Kept::AsSent(sent) => self.pattern.recorder.write_arguments(sent, out),
+            Kept::AsSent(sent) => self.pattern.recorder.write_sent(sent, out),
         }
     }
 }
@@ -353,11 +359,11 @@ impl LogEntry {
 
     /// Appends a line that goes on with a block: what is the same in all its lines stands in the first, and what is almost always
     /// the same is left out.
-    pub(crate) fn write_next_line(&self, named: Under, out: &mut Vec<u8>) {
+    pub(crate) fn write_next_line(&self, named: Under, last: &mut WrittenSecond, out: &mut Vec<u8>) {
         let draft = &*self.draft.decided;
         out.extend_from_slice(GOES_ON);
         write_number(draft.made.number, out);
-        write_time_member(draft.made.unix, out);
+        write_time_member(draft.made.unix, last, out);
         self.write_under(named, out);
         if draft.pattern.direction != Direction::Client {
             write_member("direction", Some(draft.pattern.direction.as_str()), out);
@@ -421,13 +427,27 @@ impl LogEntry {
     /// A line by itself is what a reader makes of one that goes on with a block.
     fn write_complete(&self, version: u64, session: &SessionName, previous: Digest, named: Under, out: &mut Vec<u8>) {
         let mut next = Vec::new();
-        self.write_next_line(named, &mut next);
+        self.write_next_line(named, &mut WrittenSecond::default(), &mut next);
         let mut head = Vec::new();
         write_head(version, previous, self.draft.decided.made.unix, session, &mut head);
         let client = self.client().map(Client::to_json);
         let completed = super::complete::complete_line(&head, client.as_deref(), &next);
         out.extend_from_slice(&completed.unwrap_or_default());
         out.push(b'\n');
+    }
+}
+
+/// Makes the digests of arguments ahead, of several entries at once: their lines are to be written now.
+pub(crate) fn digest_arguments(entries: &mut [LogEntry]) {
+    for together in entries.chunks_mut(TOGETHER) {
+        // One by itself takes less time when its line is written.
+        let [first, _, ..] = together else { return };
+        let recorder = first.draft.decided.pattern.recorder.clone();
+        let mut arguments = [const { None }; TOGETHER];
+        for (arguments, entry) in arguments.iter_mut().zip(together) {
+            *arguments = entry.draft.decided.arguments_to_digest(&recorder);
+        }
+        recorder.digest_together(&mut arguments);
     }
 }
 
@@ -447,7 +467,7 @@ fn write_head(version: u64, previous: Digest, unix: Duration, session: &SessionN
     out.extend_from_slice(&previous.to_hex());
     out.extend_from_slice(b"\",\"v\":");
     write_number(version, out);
-    write_time_member(unix, out);
+    write_time_member(unix, &mut WrittenSecond::default(), out);
     out.extend_from_slice(b",\"session\":");
     write_text(&session.id, out);
     write_member("server", Some(&session.server), out);

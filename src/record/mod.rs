@@ -10,6 +10,7 @@ mod complete;
 mod draft;
 mod facts;
 mod read;
+mod short_digests;
 mod text;
 mod traceparent;
 
@@ -23,11 +24,13 @@ pub use arguments::{ArgumentRecorder, ArgumentsLogged, DigestKey};
 pub(crate) use chain::BlockDigest;
 pub use chain::Digest;
 pub use complete::LineCompleter;
+pub(crate) use draft::digest_arguments;
 pub use draft::{Draft, LogEntry, SessionName, write_event};
 pub use facts::{Client, Direction, Enforcement, Facts, Outcome, Required, Subject};
 pub use read::{
     About, Event, LineError, LogLine, Record, RecordedApproval, RecordedArguments, RecordedClient, read_line, read_time,
 };
+pub(crate) use text::WrittenSecond;
 
 use crate::content::{EditCounts, StandInCounts};
 

@@ -57,35 +57,35 @@ pub(super) fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
 }
 
 pub(super) fn write_number(number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let (mut at, mut rest) = (digits.len(), number);
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        (*digit, at) = (last_digit(rest), place);
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+    let (digits, start) = to_digits(number);
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
 /// Appends a time in milliseconds, with three decimals.
 pub(super) fn write_milliseconds(time: Duration, out: &mut Vec<u8>) {
-    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let micros = time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()));
     write_number(micros / 1_000, out);
-    let mut rest = *b".000";
-    put_digits(micros % 1_000, rest.get_mut(1..).unwrap_or_default());
-    out.extend_from_slice(&rest);
+    let ([hundreds, _], [tens, ones]) = (digit_pair(micros % 1_000 / 100 * 10), digit_pair(micros));
+    out.extend_from_slice(&[b'.', hundreds, tens, ones]);
 }
 
-/// Writes as many of the last digits of a number as there is room for.
+/// How many digits a number can have.
+const DIGITS: usize = 20;
+
+/// Returns the digits of a number behind zeros, and where they begin.
 #[inline]
-fn put_digits(number: u64, digits: &mut [u8]) {
-    let mut rest = number;
-    for digit in digits.iter_mut().rev() {
-        *digit = last_digit(rest);
-        rest /= 10;
+fn to_digits(number: u64) -> ([u8; DIGITS], usize) {
+    let (mut digits, mut rest, mut start) = ([b'0'; DIGITS], number, DIGITS);
+    while rest >= 10 && start > 1 {
+        start -= 2;
+        [digits[start], digits[start + 1]] = digit_pair(rest);
+        rest /= 100;
     }
+    if rest > 0 || start == DIGITS {
+        start -= 1;
+        digits[start] = digit_pair(rest)[1];
+    }
+    (digits, start)
 }
 
 /// The numbers below a hundred, with two digits each.
@@ -98,20 +98,45 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-fn last_digit(number: u64) -> u8 {
-    b'0' + u8::try_from(number % 10).unwrap_or_default()
+/// Returns the last two digits of a number.
+fn digit_pair(number: u64) -> [u8; 2] {
+    PAIRS.get((number % 100) as usize).copied().unwrap_or_default()
 }
 
+/// The text of the second that was written last: most lines are of the same one as the line before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WrittenSecond(Option<(u64, TimeMember)>);
+
+type TimeMember = [u8; 37];
+
 /// Appends `,"time":"…"`: a time since 1970 in UTC, to the microsecond.
-pub(super) fn write_time_member(unix: Duration, out: &mut Vec<u8>) {
+pub(super) fn write_time_member(unix: Duration, last: &mut WrittenSecond, out: &mut Vec<u8>) {
+    let member = match &mut last.0 {
+        Some((second, member)) if *second == unix.as_secs() => member,
+        other => match to_time_member(unix.as_secs()) {
+            Some(member) => &mut other.insert((unix.as_secs(), member)).1,
+            None => {
+                out.extend_from_slice(b",\"time\":\"");
+                write_late_time(unix, out);
+                return out.push(b'"');
+            }
+        },
+    };
+    let micros = u64::from(unix.subsec_micros());
+    [member[29], member[30]] = digit_pair(micros / 10_000);
+    [member[31], member[32]] = digit_pair(micros / 100);
+    [member[33], member[34]] = digit_pair(micros);
+    out.extend_from_slice(member);
+}
+
+/// Returns the member with the time of a second; `None` if the library does not know it.
+fn to_time_member(second: u64) -> Option<TimeMember> {
     const DAY: u64 = 24 * 60 * 60;
     // The last whole day that the library knows: a clock beyond it is written as the last possible time.
     const LAST_DAY: u64 = 2_932_894;
-    let (seconds, days) = (unix.as_secs() % DAY, unix.as_secs() / DAY);
+    let (seconds, days) = (second % DAY, second / DAY);
     if days > LAST_DAY {
-        out.extend_from_slice(b",\"time\":\"");
-        write_late_time(unix, out);
-        return out.push(b'"');
+        return None;
     }
     // The civil date by Howard Hinnant's days_from_civil, backwards: eras of 400 years that begin in March.
     let (era, of_era) = ((days + 719_468) / 146_097, (days + 719_468) % 146_097);
@@ -121,12 +146,8 @@ pub(super) fn write_time_member(unix: Duration, out: &mut Vec<u8>) {
     let day = of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     let year = year + era * 400 + u64::from(month <= 2);
-    let micros = u64::from(unix.subsec_micros());
     let mut text = *b",\"time\":\"0000-00-00T00:00:00.000000Z\"";
-    let mut put = |at: usize, number: u64| {
-        let pair = PAIRS.get((number % 100) as usize).copied().unwrap_or_default();
-        (text[at], text[at + 1]) = (pair[0], pair[1]);
-    };
+    let mut put = |at: usize, number: u64| [text[at], text[at + 1]] = digit_pair(number);
     put(9, year / 100);
     put(11, year);
     put(14, month);
@@ -134,10 +155,7 @@ pub(super) fn write_time_member(unix: Duration, out: &mut Vec<u8>) {
     put(20, seconds / 3_600);
     put(23, seconds / 60 % 60);
     put(26, seconds % 60);
-    put(29, micros / 10_000);
-    put(31, micros / 100);
-    put(33, micros);
-    out.extend_from_slice(&text);
+    Some(text)
 }
 
 fn write_late_time(unix: Duration, out: &mut Vec<u8>) {
@@ -159,20 +177,26 @@ mod tests {
     #[test]
     fn times_are_written_as_the_library_writes_them() {
         let step = 86_400 * 17 + 12_345;
+        let mut last = WrittenSecond::default();
         for seconds in (0..253_402_300_000).step_by(step).chain([951_782_399, 951_782_400, 253_402_300_799, u64::MAX]) {
-            let unix = Duration::new(seconds, 123_456_789);
-            let late = written(|out| write_late_time(unix, out));
-            assert_eq!(written(|out| write_time_member(unix, out)), format!(",\"time\":\"{late}\""), "{seconds}");
+            for nanos in [123_456_789, 0, 999_999_999, 1_000] {
+                let unix = Duration::new(seconds, nanos);
+                let late = written(|out| write_late_time(unix, out));
+                assert_eq!(written(|out| write_time_member(unix, &mut last, out)), format!(",\"time\":\"{late}\""));
+            }
         }
     }
 
     #[test]
     fn numbers_are_written_as_the_library_writes_them() {
-        for number in [0, 9, 10, 99, 12_345, u64::MAX] {
+        let all = (0..20_000).chain((0..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit])).chain([u64::MAX]);
+        for number in all.chain((0..20).flat_map(|power| [10_u64.pow(power) - 1, 10_u64.pow(power)])) {
             assert_eq!(written(|out| write_number(number, out)), number.to_string());
+            let time = Duration::from_micros(number);
+            let milliseconds = format!("{}.{:03}", number / 1_000, number % 1_000);
+            assert_eq!(written(|out| write_milliseconds(time, out)), milliseconds);
         }
-        let time = |micros| written(|out| write_milliseconds(Duration::from_micros(micros), out));
-        assert_eq!([0, 7, 1_000, 12_345_678].map(time), ["0.000", "0.007", "1.000", "12345.678"]);
+        assert_eq!(written(|out| write_milliseconds(Duration::MAX, out)), "18446744073709551.615");
     }
 
     #[test]

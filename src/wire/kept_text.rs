@@ -25,6 +25,14 @@ impl<const N: usize> KeptText<N> {
             Self::Long(text) => text.len(),
         }
     }
+
+    /// Returns it followed by zeros, and its length, if it is kept in place.
+    pub(crate) fn short(&self) -> Option<(&[u8; N], u8)> {
+        match self {
+            Self::Short(len, Aligned(bytes)) => Some((bytes, *len)),
+            Self::Long(_) => None,
+        }
+    }
 }
 
 impl<const N: usize> From<&str> for KeptText<N> {
@@ -64,7 +72,11 @@ mod tests {
             for text in ["x".repeat(length), "é".repeat(length / 2), "\0".repeat(length)] {
                 let kept = KeptText::<24>::from(text.as_str());
                 assert_eq!((&*kept, kept.len()), (text.as_str(), text.len()));
-                assert_eq!(matches!(kept, KeptText::Short(..)), text.len() <= 24);
+                assert_eq!(kept.short().is_some(), text.len() <= 24);
+                if let Some((padded, len)) = kept.short() {
+                    let (bytes, zeros) = padded.split_at(usize::from(len));
+                    assert_eq!((bytes, zeros.iter().any(|byte| *byte != 0)), (text.as_bytes(), false));
+                }
             }
         }
     }

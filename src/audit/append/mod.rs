@@ -18,7 +18,7 @@ use super::mark::Mark;
 use super::paths::LogPaths;
 use super::policies::{UnnamedTexts, keep_policy};
 use crate::limits::{LOG_WRITE, MAX_LOG_BLOCK};
-use crate::record::{BlockDigest, Client, Digest, Event, LogEntry, SessionName, Under, write_event};
+use crate::record::{BlockDigest, Client, Digest, Event, LogEntry, SessionName, Under, WrittenSecond, write_event};
 use crate::state::approvals::unix_time;
 use crate::state::file::{self, FileLock, Identity};
 
@@ -39,6 +39,7 @@ pub(super) struct Appender {
     buffer: Vec<u8>,
     buffered: u64,
     next: Digest,
+    last_second: WrittenSecond,
     /// The block that the next entry of this session goes on with.
     block: Option<OpenBlock>,
     unsynced: Vec<Arc<File>>,
@@ -88,6 +89,7 @@ impl Appender {
             buffer: Vec::new(),
             buffered: 0,
             next: Digest::START,
+            last_second: WrittenSecond::default(),
             block: None,
             unsynced: Vec::new(),
             named: (Under::default(), 0),
@@ -359,7 +361,7 @@ impl Appender {
                 digested: start,
             });
         } else if let Some(block) = &mut self.block {
-            entry.write_next_line(named, &mut self.buffer);
+            entry.write_next_line(named, &mut self.last_second, &mut self.buffer);
             block.lines += 1;
         }
         self.buffered += 1;
