@@ -130,6 +130,7 @@ pub(super) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
+    #[inline]
     pub(super) fn new(now: Now, actions: &'a mut Vec<Action>) -> Self {
         Self { now, actions, message: None, instead: None }
     }
@@ -149,6 +150,7 @@ impl<'a> Turn<'a> {
         self.instead = line;
     }
 
+    #[inline]
     pub(super) fn push_action(&mut self, action: Action) {
         self.actions.push(action);
     }
@@ -165,6 +167,7 @@ impl<'a> Turn<'a> {
         self.push_action(Action::ToServer(Payload::Written(line)));
     }
 
+    #[inline]
     pub(super) fn forward_to_client(&mut self) {
         if let Some(line) = self.instead.take() {
             return self.send_to_client(line);
@@ -180,6 +183,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Records a decision with its outcome, if a log is kept.
+    #[inline]
     pub(super) fn record_outcome(&mut self, draft: Option<Draft>, outcome: Outcome) {
         if let Some(draft) = draft {
             self.push_action(Action::Record(draft.finish(outcome, self.now.session)));

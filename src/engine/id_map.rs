@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 
+use crate::wire::id::read_word;
 use crate::wire::kept_text::KeptText;
 
 /// A map whose keys are ids or names. What a key hashes as a `u16` is its place among its neighbours.
@@ -48,9 +49,8 @@ impl Hasher for IdHasher {
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks();
         words.iter().for_each(|word| self.write_u64(u64::from_le_bytes(*word)));
-        // The first of its bytes tells how many there are.
-        let rest = rest.iter().fold(rest.len() as u64, |word, byte| word << 8 | u64::from(*byte));
-        self.write_u64(rest);
+        // Its last byte tells how many there are.
+        self.write_u64(read_word(rest) | (rest.len() as u64) << 56);
     }
 
     #[inline]

@@ -58,6 +58,12 @@ enum Write {
     Commit(Box<Commit>, Range<usize>),
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiver {
+    Server,
+    Client,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReceivedLine<'a> {
     pub(super) bytes: &'a [u8],
@@ -104,14 +110,39 @@ impl Outbox {
         engine: &mut Engine,
         decide: impl FnOnce(&mut Engine, &mut Vec<Action>),
     ) {
-        let mut actions = std::mem::take(&mut self.actions);
-        decide(engine, &mut actions);
-        // Nothing is left of what is taken in.
-        for action in &mut actions {
-            self.take_in_action(std::mem::replace(action, Action::Schedule), &line);
+        decide(engine, &mut self.actions);
+        let mut at = 0;
+        while let Some(action) = self.actions.get_mut(at) {
+            match action {
+                // Nearly all are these.
+                Action::ToServer(Payload::Received) if self.route == ServerRoute::Direct => {
+                    self.push_received(Receiver::Server, &line);
+                }
+                Action::ToClient(Payload::Received) => self.push_received(Receiver::Client, &line),
+                action => {
+                    let action = std::mem::replace(action, Action::Schedule);
+                    self.take_in_action(action, &line);
+                }
+            }
+            at += 1;
         }
-        actions.clear();
-        self.actions = actions;
+        // Nothing is left of what is taken in.
+        self.actions.clear();
+    }
+
+    #[inline]
+    fn push_received(&mut self, receiver: Receiver, line: &ReceivedLine<'_>) {
+        match (self.writes.last_mut(), receiver) {
+            // Lines that follow one another in the buffer become one write.
+            (Some(Write::ToServer(Payload::Received, lines)), Receiver::Server)
+            | (Some(Write::ToClient(Payload::Received, lines)), Receiver::Client)
+                if lines.end == line.range.start =>
+            {
+                lines.end = line.range.end;
+            }
+            (_, Receiver::Server) => self.writes.push(Write::ToServer(Payload::Received, line.range.clone())),
+            (_, Receiver::Client) => self.writes.push(Write::ToClient(Payload::Received, line.range.clone())),
+        }
     }
 
     fn take_in_action(&mut self, action: Action, line: &ReceivedLine<'_>) {
@@ -120,7 +151,7 @@ impl Outbox {
         }
         match action {
             Action::ToServer(payload) => match self.route {
-                ServerRoute::Direct => self.push_write(Write::ToServer(payload, line.range.clone())),
+                ServerRoute::Direct => self.writes.push(Write::ToServer(payload, line.range.clone())),
                 ServerRoute::Queue => self.session.queue.push_line(QueuedLine::Line(payload.into_bytes(line.bytes))),
                 ServerRoute::QueueOrDrop => {
                     if let Payload::Kept(line) = payload {
@@ -132,12 +163,12 @@ impl Outbox {
                 }
             },
             Action::Commit(commit) => match self.route {
-                ServerRoute::Direct => self.push_write(Write::Commit(commit, line.range.clone())),
+                ServerRoute::Direct => self.writes.push(Write::Commit(commit, line.range.clone())),
                 ServerRoute::Queue | ServerRoute::QueueOrDrop => {
                     self.session.queue.push_line(QueuedLine::Commit(Box::new(commit.with_bytes(line.bytes))));
                 }
             },
-            Action::ToClient(payload) => self.push_write(Write::ToClient(payload, line.range.clone())),
+            Action::ToClient(payload) => self.writes.push(Write::ToClient(payload, line.range.clone())),
             Action::Stray(part) => {
                 let start = line.range.start;
                 self.strays.push(start + part.start..start + part.end);
@@ -147,20 +178,6 @@ impl Outbox {
             Action::Schedule => self.events.push(ApprovalEvent::Schedule),
             Action::Settle(number, how) => self.events.push(ApprovalEvent::Settle(number, how)),
             Action::Note(note) => self.notes.push(note),
-        }
-    }
-
-    fn push_write(&mut self, write: Write) {
-        use Payload::Received;
-        match (self.writes.last_mut(), &write) {
-            // Lines that follow one another in the buffer become one write.
-            (Some(Write::ToServer(Received, lines)), Write::ToServer(Received, next))
-            | (Some(Write::ToClient(Received, lines)), Write::ToClient(Received, next))
-                if lines.end == next.start =>
-            {
-                lines.end = next.end;
-            }
-            _ => self.writes.push(write),
         }
     }
 

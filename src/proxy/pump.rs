@@ -14,6 +14,7 @@ use super::shared_session::SharedSession;
 use crate::engine::{Engine, Now};
 use crate::limits::{ANSWER_GAP, BATCH_LINES, CROWD_LOOK, CROWD_WAIT};
 use crate::wire::frame::{Frame, Framer};
+use crate::wire::skim::Skim;
 
 #[derive(Debug)]
 pub(super) enum PumpSource {
@@ -129,18 +130,25 @@ impl Pump {
     }
 
     fn decide_on_frame(&mut self, frame: Frame, now: Now, engine: &mut Engine) {
+        match frame {
+            Frame::Line(range) => {
+                let bytes = self.framer.bytes(&range);
+                let line = ReceivedLine { bytes, range };
+                self.outbox.decide_on_line(line, engine, |engine, actions| match self.source {
+                    PumpSource::Client(_) => engine.handle_client_line(bytes, now, actions),
+                    PumpSource::Server(_) => engine.handle_server_line(bytes, now, actions),
+                });
+            }
+            Frame::Oversize(skim) => self.decide_on_oversize(&skim, now, engine),
+        }
+    }
+
+    /// The framer has skipped the line, so it cannot be forwarded or shown.
+    fn decide_on_oversize(&mut self, skim: &Skim, now: Now, engine: &mut Engine) {
         let max = self.session.max_message;
-        // The framer has skipped an oversize line, so it cannot be forwarded or shown.
-        let line = match &frame {
-            Frame::Line(range) => ReceivedLine { bytes: self.framer.bytes(range), range: range.clone() },
-            Frame::Oversize(_) => ReceivedLine::default(),
-        };
-        let bytes = line.bytes;
-        self.outbox.decide_on_line(line, engine, |engine, actions| match (&self.source, &frame) {
-            (PumpSource::Client(_), Frame::Line(_)) => engine.handle_client_line(bytes, now, actions),
-            (PumpSource::Client(_), Frame::Oversize(skim)) => engine.handle_client_oversize(skim, max, now, actions),
-            (PumpSource::Server(_), Frame::Line(_)) => engine.handle_server_line(bytes, now, actions),
-            (PumpSource::Server(_), Frame::Oversize(skim)) => engine.handle_server_oversize(skim, max, now, actions),
+        self.outbox.decide_on_line(ReceivedLine::default(), engine, |engine, actions| match self.source {
+            PumpSource::Client(_) => engine.handle_client_oversize(skim, max, now, actions),
+            PumpSource::Server(_) => engine.handle_server_oversize(skim, max, now, actions),
         });
     }
 }

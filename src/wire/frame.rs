@@ -3,8 +3,10 @@
 use std::mem;
 use std::ops::Range;
 
+use fearless_simd::{Level, Simd, SimdMask, dispatch};
+
 use super::skim::{Skim, Skimmer};
-use crate::block_bits::{BLOCK, find_bits};
+use crate::block_bits::{BLOCK, Lanes};
 use crate::limits::{KEEP_BUFFER, READ_CHUNK};
 
 /// The next thing in the stream.
@@ -24,8 +26,7 @@ pub enum Frame {
 pub struct Framer {
     buffer: Vec<u8>,
     start: usize,
-    /// Up to where the unfinished line is known to contain no newline.
-    searched: usize,
+    newlines: Newlines,
     /// Where the received bytes end.
     end: usize,
     max_line: usize,
@@ -36,7 +37,7 @@ pub struct Framer {
 impl Framer {
     /// Creates a framer for lines of at most `max_line` bytes, not counting the newline.
     pub fn new(max_line: usize) -> Self {
-        Self { buffer: Vec::new(), start: 0, searched: 0, end: 0, max_line, skipping: None }
+        Self { buffer: Vec::new(), start: 0, newlines: Newlines::default(), end: 0, max_line, skipping: None }
     }
 
     /// Returns where to read the next bytes to; never empty. Invalidates all ranges returned before.
@@ -44,7 +45,7 @@ impl Framer {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
-            self.searched -= self.start;
+            self.newlines.move_back(self.start);
             self.start = 0;
         }
         if self.end == 0 && self.buffer.len() > KEEP_BUFFER {
@@ -65,14 +66,12 @@ impl Framer {
     /// Returns the next frame, if the bytes so far hold a whole one.
     #[must_use = "a frame that is not handled is lost"]
     pub fn next_frame(&mut self) -> Option<Frame> {
-        let Some(newline) = find_newline(&self.buffer[self.searched..self.end]) else {
+        let Some(newline) = self.newlines.take(&self.buffer[..self.end]) else {
             if self.end - self.start > self.max_line || self.skipping.is_some() {
                 self.skip_to(self.end);
             }
-            self.searched = self.end;
             return None;
         };
-        let newline = self.searched + newline;
         let frame = if self.skipping.is_some() || newline - self.start > self.max_line {
             self.skip_to(newline);
             Frame::Oversize(self.take_skim().into())
@@ -80,7 +79,6 @@ impl Framer {
             Frame::Line(self.start..newline + 1)
         };
         self.start = newline + 1;
-        self.searched = self.start;
         Some(frame)
     }
 
@@ -92,11 +90,12 @@ impl Framer {
             return Some(Frame::Oversize(self.take_skim().into()));
         }
         let line = self.start..self.end;
-        (self.start, self.searched) = (self.end, self.end);
+        (self.start, self.newlines) = (self.end, Newlines { searched: self.end, ..Newlines::default() });
         (!line.is_empty()).then_some(Frame::Line(line))
     }
 
     /// Returns the bytes of a range that this framer returned.
+    #[inline]
     pub fn bytes(&self, range: &Range<usize>) -> &[u8] {
         self.buffer.get(range.clone()).unwrap_or_default()
     }
@@ -112,20 +111,89 @@ impl Framer {
     }
 }
 
-/// Returns where the first newline is. Most lines are short, and end in the first of these blocks.
-fn find_newline(bytes: &[u8]) -> Option<usize> {
-    const NEAR: usize = 4;
-    let mut passed = 0;
-    while passed < NEAR * BLOCK
-        && let Some(block) = bytes.get(passed..).and_then(|rest| rest.first_chunk::<BLOCK>())
-    {
-        let newlines = find_bits(|at| block[at] == b'\n');
-        if newlines != 0 {
-            return Some(passed + newlines.trailing_zeros() as usize);
+/// How many blocks are looked at together, for the lines in them.
+const MARKED: usize = 16;
+
+/// Where the newlines are in what was received.
+#[derive(Debug, Default)]
+struct Newlines {
+    /// Up to where it was looked at.
+    searched: usize,
+    /// Where the marked blocks begin, and how many there are.
+    from: usize,
+    marked: usize,
+    /// The newlines in each that are not taken.
+    marks: [u64; MARKED],
+    /// The first block that may have some.
+    block: usize,
+}
+
+impl Newlines {
+    /// Takes the next newline, and returns where it is.
+    #[inline]
+    fn take(&mut self, received: &[u8]) -> Option<usize> {
+        loop {
+            while self.block < self.marked
+                && let Some(newlines) = self.marks.get_mut(self.block)
+            {
+                if *newlines != 0 {
+                    let at = newlines.trailing_zeros() as usize;
+                    *newlines &= *newlines - 1;
+                    return Some(self.from + self.block * BLOCK + at);
+                }
+                self.block += 1;
+            }
+            if self.searched >= received.len() {
+                return None;
+            }
+            self.look_on(received);
         }
-        passed += BLOCK;
     }
-    Some(passed + memchr::memchr(b'\n', bytes.get(passed..)?)?)
+
+    /// Marks the newlines in the next blocks, of which there is some. Where these have none, passes over all before the next one.
+    #[inline(never)]
+    fn look_on(&mut self, received: &[u8]) {
+        let rest = received.get(self.searched..).unwrap_or_default();
+        let (blocks, tail) = rest.as_chunks();
+        (self.from, self.block) = (self.searched, 0);
+        if blocks.is_empty() {
+            let mut padded = [0; BLOCK];
+            padded.iter_mut().zip(tail).for_each(|(place, byte)| *place = *byte);
+            self.marked = mark_newlines(&[padded], &mut self.marks);
+            self.searched = received.len();
+            return;
+        }
+        self.marked = mark_newlines(blocks, &mut self.marks);
+        self.searched += self.marked * BLOCK;
+        if self.marked == MARKED && self.marks == [0; MARKED] {
+            let rest = received.get(self.searched..).unwrap_or_default();
+            self.searched += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        }
+    }
+
+    /// What was received is now so much nearer to the start. What was found and not taken is looked for again.
+    fn move_back(&mut self, by: usize) {
+        let is_taken = self.marks.iter().take(self.marked).skip(self.block).all(|newlines| *newlines == 0);
+        let searched = if is_taken { self.searched.saturating_sub(by) } else { 0 };
+        *self = Self { searched, ..Self::default() };
+    }
+}
+
+/// Marks the newlines in the first blocks, and returns in how many.
+fn mark_newlines(blocks: &[[u8; BLOCK]], marks: &mut [u64; MARKED]) -> usize {
+    dispatch!(Level::new(), simd => mark_newlines_in(simd, blocks, marks))
+}
+
+#[inline(always)]
+fn mark_newlines_in<S: Simd>(simd: S, blocks: &[[u8; BLOCK]], marks: &mut [u64; MARKED]) -> usize {
+    let count = blocks.len().min(MARKED);
+    // An iterator is not always inlined without link-time optimisation.
+    let mut at = 0;
+    while at < count {
+        marks[at] = Lanes::of(simd, &blocks[at]).are(b'\n').to_bitmask();
+        at += 1;
+    }
+    count
 }
 
 #[cfg(test)]
@@ -214,5 +282,49 @@ mod tests {
         assert!(matches!(framer.next_frame(), Some(Frame::Line(_))));
         framer.free_space();
         assert!(framer.buffer.len() <= KEEP_BUFFER, "keeps {}", framer.buffer.len());
+    }
+
+    #[test]
+    fn lines_are_those_that_newlines_end_however_they_come() {
+        let mut state = 1_u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        for _ in 0..2_000 {
+            let (max, rate) = ([30, 200, 5_000][random(3)], [2, 20, 70, 1_500][random(4)]);
+            let stream: Vec<_> = (0..random(4_000))
+                .map(|_| if random(rate) == 0 { b'\n' } else { [b'x', b'\r', 0x8a, 0x0b, 9, 0][random(6)] })
+                .collect();
+            let expected: Vec<_> = stream
+                .split_inclusive(|byte| *byte == b'\n')
+                .map(|line| Some(line.to_vec()).filter(|_| line.strip_suffix(b"\n").unwrap_or(line).len() <= max))
+                .collect();
+            let (mut framer, mut got, mut rest) = (Framer::new(max), Vec::new(), &stream[..]);
+            let mut take = |framer: &mut Framer, frame| match frame {
+                Frame::Line(range) => got.push(Some(framer.bytes(&range).to_vec())),
+                Frame::Oversize(_) => got.push(None),
+            };
+            while !rest.is_empty() {
+                let most = [3, 100, 3_000][random(3)];
+                let count = (1 + random(most)).min(rest.len());
+                framer.free_space()[..count].copy_from_slice(&rest[..count]);
+                framer.advance(count);
+                rest = &rest[count..];
+                // Some may be left until more has come.
+                let taken = [usize::MAX, usize::MAX, random(5)][random(3)];
+                for _ in 0..taken {
+                    let Some(frame) = framer.next_frame() else { break };
+                    take(&mut framer, frame);
+                }
+            }
+            while let Some(frame) = framer.next_frame() {
+                take(&mut framer, frame);
+            }
+            if let Some(frame) = framer.finish() {
+                take(&mut framer, frame);
+            }
+            assert_eq!(got, expected);
+        }
     }
 }
