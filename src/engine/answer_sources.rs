@@ -145,7 +145,7 @@ impl Engine {
         let source = self.new_source(tool, detail, returns, now);
         if self.sources.by_request.len() >= 2 * MAX_OPEN {
             let requests = &self.client_requests;
-            self.sources.by_request.retain(|key, _| requests.check_capacity(key).is_err());
+            self.sources.by_request.retain(|key, _| requests.is_in_flight(key));
         }
         self.sources.by_request.insert(key.clone(), source);
     }
@@ -249,4 +249,37 @@ fn shorten_uri(uri: &str) -> String {
         None => plain.to_owned(),
     };
     shorten(&plain, MAX_SOURCE_TEXT).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::limits::Memory;
+    use super::*;
+    use crate::policy::{self, Format, Server, ServerName, Source as PolicySource};
+    use crate::provenance::SessionMemory;
+
+    /// A client that has as many open requests as it may, and withdraws each further one.
+    #[test]
+    fn what_is_noted_is_bounded_also_where_no_more_requests_fit() {
+        let source = PolicySource::new("p.json", Format::Json, r#"{"version":"1","default":"allow"}"#);
+        let server = Server::by_name(&ServerName::parse("stub").unwrap());
+        let policy = policy::load_policy(&source, &server).policy.unwrap();
+        let mut engine = Engine::new(Arc::new(policy), Box::new(Memory::default()))
+            .with_provenance(Arc::new(SessionMemory::default()));
+        let mut send = |rest: String| {
+            let line = format!("{{\"jsonrpc\":\"2.0\",{rest}}}");
+            engine.handle_client_line(line.as_bytes(), Now::default(), &mut Vec::new());
+            engine.sources.by_request.len()
+        };
+        for id in 0..2 * MAX_OPEN + 100 {
+            let noted =
+                send(format!("\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":\"a\",\"arguments\":{{}}}}"));
+            assert!(noted <= 2 * MAX_OPEN && (noted > id || id >= 2 * MAX_OPEN), "{id}: {noted}");
+            if id + 1 >= MAX_OPEN {
+                send(format!("\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{id}}}"));
+            }
+        }
+    }
 }

@@ -173,8 +173,13 @@ pub(super) struct OpenRequests {
 }
 
 impl OpenRequests {
+    /// Whether no other request can have this id now.
+    pub(super) fn is_in_flight(&self, key: &IdKey) -> bool {
+        self.by_id.contains_key(key)
+    }
+
     pub(super) fn check_capacity(&self, key: &IdKey) -> Result<(), AdmitError> {
-        if self.by_id.contains_key(key) {
+        if self.is_in_flight(key) {
             Err(AdmitError::InFlight)
         } else if self.count() >= MAX_OPEN {
             Err(AdmitError::TooMany)
