@@ -58,7 +58,8 @@ impl Recorder {
         Some(draft)
     }
 
-    /// Records a call again as it is recorded with other arguments.
+    /// Records a call again as it is recorded with other arguments. By itself, so that what a record costs is counted as such.
+    #[inline(never)]
     pub(super) fn draft_again(&mut self, before: &mut Draft, arguments: &str, turn: &Turn<'_>) -> Draft {
         self.decided += 1;
         let made = Moment { number: self.decided, unix: turn.now.unix, session: turn.now.session };

@@ -2,6 +2,7 @@
 //! keyed digest, which lets equal arguments be recognised but not guessed.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::chain::eight_digits;
@@ -120,11 +121,11 @@ impl ArgumentRecorder {
     /// Appends what is kept of `arguments`, an object from a line that was already validated, as members of the line.
     pub(super) fn write_arguments(&self, arguments: &str, out: &mut Vec<u8>) {
         write_keys(arguments, out);
-        self.write_digest(arguments, None, out);
+        self.write_digest(&arguments, None, out);
     }
 
     /// Appends the digest of arguments, and what else is kept of them.
-    fn write_digest(&self, arguments: &str, made: Option<HalfDigest>, out: &mut Vec<u8>) {
+    fn write_digest(&self, arguments: &impl Deref<Target = str>, made: Option<HalfDigest>, out: &mut Vec<u8>) {
         match made.or_else(|| self.half_digest(arguments)) {
             Some(half) => {
                 let mut text = *b",\"mac\":\"--------------------------------\"";

@@ -36,6 +36,7 @@ impl<const N: usize> KeptText<N> {
 }
 
 impl<const N: usize> From<&str> for KeptText<N> {
+    #[inline]
     fn from(text: &str) -> Self {
         let mut bytes = [0; N];
         match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
