@@ -63,11 +63,13 @@ enum Asked {
 
 impl AnswerSources {
     /// Whether nothing is noted of a request that comes now, or of one that is open.
+    #[inline]
     pub(super) fn is_idle(&self) -> bool {
         self.asked == Asked::Unused && self.by_request.is_empty()
     }
 
     /// Begins with an answer of the server.
+    #[inline]
     pub(super) fn begin_answer(&mut self) {
         self.is_withheld = false;
     }
@@ -162,9 +164,18 @@ impl Engine {
     }
 
     /// Remembers what is answered to a request, which the client gets next. `task` is the task that the request is about.
+    #[inline]
     pub(super) fn remember_result(&mut self, key: &IdKey, task: Option<&str>, answer: Answer<'_>, turn: &Turn<'_>) {
-        let requests = &mut self.sources.by_request;
-        let of_request = if requests.is_empty() { None } else { requests.remove(key) };
+        // Almost always nothing is noted, and no hash is needed to say so.
+        if self.sources.by_request.is_empty() && task.is_none() {
+            self.sources.is_withheld = false;
+        } else {
+            self.remember_noted_result(key, task, answer, turn);
+        }
+    }
+
+    fn remember_noted_result(&mut self, key: &IdKey, task: Option<&str>, answer: Answer<'_>, turn: &Turn<'_>) {
+        let of_request = self.sources.by_request.remove(key);
         if std::mem::take(&mut self.sources.is_withheld) {
             return;
         }

@@ -136,7 +136,7 @@ impl Engine {
                 }
             }
         };
-        let results = policy.common_result_plan();
+        let results = policy.common_result_plan().map(Box::new);
         let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None, results };
         self.forward_call(id, key, (subject, name), payload, pending, turn);
         Ok(())
@@ -169,10 +169,10 @@ impl Engine {
         if need == Need::Begun {
             return Ok(());
         }
-        let policy = Arc::clone(&self.policy);
+        let (policy, shape) = (Arc::clone(&self.policy), AnswerShape::Other);
         let item = self.find_item(&policy, section, &call.name);
         let item = Item { drift: self.heed_item_drift(item, turn), ..item };
-        let (shape, results, shown) = (AnswerShape::Other, policy.item_result_plan(item), self.shown_name(item.name));
+        let (results, shown) = (policy.item_result_plan(item).map(Box::new), self.shown_name(item.name));
         let facts = |effect, rule| Facts {
             subject: subject.recorded(&shown),
             effect,

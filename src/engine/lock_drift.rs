@@ -29,8 +29,11 @@ pub(super) enum ListReason {
 
 impl Engine {
     /// Says what an answer has shown of the server.
+    #[inline]
     pub(super) fn finish_answer(&mut self, turn: &mut Turn<'_>) {
-        self.announce_drift(turn);
+        if self.tools.lock.has_unsaid() {
+            self.announce_drift(turn);
+        }
         self.resources.describe_dropped().into_iter().for_each(|note| turn.push_note(note.to_owned()));
     }
 

@@ -281,6 +281,12 @@ impl LockIndex {
         Some(compare_item(agreed, &listed, kind, name))
     }
 
+    /// Whether there is something to say of items that differ.
+    #[inline]
+    pub(super) fn has_unsaid(&self) -> bool {
+        !self.unsaid.is_empty()
+    }
+
     /// Returns what to say of the items that differ and were not said to: their names, and how many there are. `None` if there
     /// are none.
     pub(super) fn describe_unsaid(&mut self) -> Option<(String, String)> {

@@ -186,12 +186,14 @@ impl Engine {
     pub fn handle_client_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
         let first = actions.len();
         self.policy.work().begin_line(line.len());
-        if let ControlFlow::Continue(put_back) = self.put_back_values(line, &mut Turn::new(now, actions)) {
+        if !self.puts_back() {
+            self.read_client_line(line, &mut Turn::new(now, actions));
+        } else if let ControlFlow::Continue(put_back) = self.put_back_values(line, &mut Turn::new(now, actions)) {
             self.read_client_line(put_back.as_deref().unwrap_or(line), &mut Turn::new(now, actions));
             let caused = actions.get_mut(first..).unwrap_or_default();
             put_back.iter().for_each(|line| forward_instead(caused, line));
         }
-        self.hide_in_notes(actions.get_mut(first..).unwrap_or_default());
+        self.hide_in_notes(actions, first);
         self.policy.work().end_line();
     }
 
@@ -247,7 +249,7 @@ impl Engine {
         self.preparations.server_speaks = true;
         self.policy.work().begin_line(line.len());
         self.read_server_line(line, &mut Turn::new(now, actions));
-        self.hide_in_notes(actions.get_mut(first..).unwrap_or_default());
+        self.hide_in_notes(actions, first);
         self.policy.work().end_line();
     }
 

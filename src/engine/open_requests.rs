@@ -86,7 +86,7 @@ pub(super) struct PendingCall {
     /// What its answer lists, which is filtered.
     pub(super) lists: Option<ListKind>,
     /// What happens to its result; `None` if nothing does.
-    pub(super) results: Option<ResultPlan>,
+    pub(super) results: Option<Box<ResultPlan>>,
 }
 
 impl PendingCall {
@@ -138,6 +138,7 @@ impl FreePlace<'_> {
         self.place.key()
     }
 
+    #[inline]
     pub(super) fn admit(self, id: &str, kind: RequestKind) {
         let open = OpenRequest { id: id.into(), kind };
         *self.bytes += open.weight();
@@ -201,6 +202,7 @@ impl OpenRequests {
     }
 
     /// As [`check_capacity`](Self::check_capacity), for a request that is admitted next.
+    #[inline]
     pub(super) fn find_place(&mut self, key: IdKey) -> Option<FreePlace<'_>> {
         if self.count() >= MAX_OPEN || self.bytes >= MAX_OPEN_BYTES {
             return None;
@@ -243,6 +245,7 @@ impl OpenRequests {
     }
 
     /// Removes a call of which nothing is counted, filtered or changed, and whose answer is a result. Returns its key and its record.
+    #[inline]
     pub(super) fn take_plain_answered(&mut self, key: IdKey) -> Option<(IdKey, Option<Draft>)> {
         let Entry::Occupied(open) = self.by_id.entry(key) else { return None };
         if !open.get().kind.is_plain_call() {

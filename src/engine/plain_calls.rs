@@ -62,7 +62,7 @@ impl Engine {
         };
         let is_alone = envelope.result.is_none() && envelope.error.is_none() && call.is_whole && call.meta.is_none();
         let arguments = call.arguments.unwrap_or("{}");
-        if !is_alone || !arguments.starts_with('{') || self.ended.is_some() {
+        if !is_alone || arguments.as_bytes().first() != Some(&b'{') || self.ended.is_some() {
             return false;
         }
         let (Some(name), Ok(key)) = (call.name.and_then(view::inside), IdKey::parse_text(id)) else { return false };

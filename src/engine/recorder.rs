@@ -132,6 +132,7 @@ impl Engine {
 }
 
 /// Returns what became of a request, by its answer, which can have keys of these lengths.
+#[inline]
 pub(super) fn outcome_of_answer(answer: Answer<'_>, keys: KeyMarks) -> Outcome {
     match answer {
         Answer::Error(_) => Outcome::Error,

@@ -98,6 +98,7 @@ impl ResourceIndex {
     }
 
     /// Returns what to say of a list that was too long to be remembered; `None` if none was, or if it has been said.
+    #[inline]
     pub(super) fn describe_dropped(&mut self) -> Option<&'static str> {
         let is_new = self.dropped.some && !std::mem::replace(&mut self.dropped.is_said, self.dropped.some);
         is_new.then_some(

@@ -150,7 +150,7 @@ impl Engine {
     }
 
     pub(super) fn find_notification_plan(&self) -> Option<ResultPlan> {
-        let calls = self.client_requests.open_calls().filter_map(|call| call.results.as_ref());
+        let calls = self.client_requests.open_calls().filter_map(|call| call.results.as_deref());
         let mut plans = calls.chain(self.tasks.result_plans()).cloned();
         let mut plan = self.policy.common_result_plan().or_else(|| plans.next())?;
         plans.for_each(|other| plan.join(&other));

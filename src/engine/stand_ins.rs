@@ -51,13 +51,16 @@ impl Engine {
         self
     }
 
+    /// Whether there may be values to put back.
+    #[inline]
+    pub(super) fn puts_back(&self) -> bool {
+        let has_any = !self.stand_ins.is_empty() || self.policy.has_stand_ins();
+        has_any && self.enforcement == Enforcement::Enforced && self.ended.is_none()
+    }
+
     /// Puts the values back in a line of the client, and returns the line that is handled instead; `None` if it stays as it
     /// came. A line with a stand-in of another session is answered here.
     pub(super) fn put_back_values(&mut self, line: &[u8], turn: &mut Turn<'_>) -> ControlFlow<(), Option<Vec<u8>>> {
-        let has_any = !self.stand_ins.is_empty() || self.policy.has_stand_ins();
-        if !has_any || self.enforcement == Enforcement::Observed || self.ended.is_some() {
-            return ControlFlow::Continue(None);
-        }
         let read =
             self.reader.read_line(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::from_envelope(&envelope));
         // What cannot be read is refused as such.
@@ -216,12 +219,13 @@ impl Engine {
         if self.stand_ins.is_empty() { Cow::Borrowed(name) } else { Cow::Owned(self.stand_ins.hide_known(name)) }
     }
 
-    /// Makes the messages for stderr name no value that has a stand-in.
-    pub(super) fn hide_in_notes(&self, actions: &mut [Action]) {
+    /// Makes the messages for stderr, from the `first` action on, name no value that has a stand-in.
+    #[inline]
+    pub(super) fn hide_in_notes(&self, actions: &mut [Action], first: usize) {
         if self.stand_ins.is_empty() {
             return;
         }
-        for action in actions {
+        for action in actions.iter_mut().skip(first) {
             if let Action::Note(note) = action {
                 note.rewrite(|text| self.stand_ins.hide_known(text));
             }

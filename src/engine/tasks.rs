@@ -43,7 +43,7 @@ struct CallTask {
     call: Option<PendingCall>,
     tool: Box<str>,
     /// What happens to its result, also if the client asks for it again.
-    results: Option<ResultPlan>,
+    results: Option<Box<ResultPlan>>,
     /// When the server said that the task is complete without giving its result (2025-11-25).
     completed: Option<Duration>,
     /// The digest of the input that it has asked for last, if that has passed.
@@ -120,13 +120,13 @@ impl Tasks {
     }
 
     /// Returns what happens to the result of a task; `None` if nothing does.
-    pub(super) fn find_results(&self, id: &str) -> Option<ResultPlan> {
+    pub(super) fn find_results(&self, id: &str) -> Option<Box<ResultPlan>> {
         self.by_id.get(id)?.results.clone()
     }
 
     /// Returns what happens to the results of the tasks.
     pub(super) fn result_plans(&self) -> impl Iterator<Item = &ResultPlan> {
-        self.by_id.values().filter_map(|task| task.results.as_ref())
+        self.by_id.values().filter_map(|task| task.results.as_deref())
     }
 
     /// Adds to the record of a task's call what was done to its result, unless the call is settled.
@@ -224,7 +224,7 @@ impl Engine {
         };
         if let ControlFlow::Continue(draft) = self.refuse_request(request.id, AnswerShape::Other, &refusal, facts, turn)
         {
-            let results = self.policy.common_result_plan();
+            let results = self.policy.common_result_plan().map(Box::new);
             let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other, lists: None, results };
             self.client_requests.insert(request.key.clone(), request.id, RequestKind::Call(pending));
             turn.forward_to_server();

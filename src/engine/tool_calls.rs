@@ -83,7 +83,7 @@ impl Engine {
         let shape = call.answer_shape();
         let about = record::Subject::Tool(&call.name);
         let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, about, &call, rule) };
-        let (mut need, results) = (Need::Nothing, policy.result_plan(tool));
+        let (mut need, results) = (Need::Nothing, policy.result_plan(tool).map(Box::new));
         let pending = match self.gate.judge_call(&policy, &call, (tool, look_alike), turn.now) {
             Ok(AdmittedCall { decision, asking, counted, preview, sightings }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
@@ -234,6 +234,7 @@ impl Engine {
     }
 
     /// Sends a call that is open now, after `entry` is in the log if there is one.
+    #[inline]
     pub(super) fn send_call(
         &mut self,
         entry: Option<LogEntry>,

@@ -65,6 +65,7 @@ impl Framer {
 
     /// Returns the next frame, if the bytes so far hold a whole one.
     #[must_use = "a frame that is not handled is lost"]
+    #[inline]
     pub fn next_frame(&mut self) -> Option<Frame> {
         let Some(newline) = self.newlines.take(&self.buffer[..self.end]) else {
             if self.end - self.start > self.max_line || self.skipping.is_some() {

@@ -78,9 +78,12 @@ impl IdKey {
     ///
     /// # Errors
     /// As [`Id::parse`].
+    #[inline]
     pub fn parse_text(json: &str) -> Result<Self, IdError> {
-        check_length(json.len())?;
-        Self::from_text(json)
+        match Self::parse_counter(json) {
+            Some(key) => Ok(key),
+            None => check_length(json.len()).and_then(|()| Self::from_text(json)),
+        }
     }
 
     fn from_text(json: &str) -> Result<Self, IdError> {
