@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 
-use crate::wire::id::read_word;
 use crate::wire::kept_text::KeptText;
 
 /// A map whose keys are ids or names. What a key hashes as a `u16` is its place among its neighbours.
@@ -74,6 +73,18 @@ impl Hasher for IdHasher {
     #[inline]
     fn finish(&self) -> u64 {
         self.hash
+    }
+}
+
+/// Returns up to eight bytes as a number, the first one in its lowest bits.
+#[inline]
+fn read_word(bytes: &[u8]) -> u64 {
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        // They overlap where there are fewer than eight.
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (bytes.len() - 4))
+        }
+        _ => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 

@@ -41,7 +41,7 @@ impl Engine {
     /// for the answer to an open one.
     pub(super) fn id_to_answer<'s>(&self, skim: &'s Skim) -> Option<&'s str> {
         let id = skim.request_id()?;
-        let is_free = || self.client_requests.check_capacity(&id.into()) != Err(AdmitError::InFlight);
+        let is_free = || !self.client_requests.is_in_flight(&id.into());
         (skim.shape == Shape::Request || is_free()).then(|| id.as_str())
     }
 }

@@ -186,7 +186,7 @@ impl Engine {
     pub fn handle_client_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
         let first = actions.len();
         self.policy.work().begin_line(line.len());
-        if !self.puts_back() {
+        if !self.can_put_back() {
             self.read_client_line(line, &mut Turn::new(now, actions));
         } else if let ControlFlow::Continue(put_back) = self.put_back_values(line, &mut Turn::new(now, actions)) {
             self.read_client_line(put_back.as_deref().unwrap_or(line), &mut Turn::new(now, actions));

@@ -174,7 +174,7 @@ pub(super) struct OpenRequests {
 }
 
 impl OpenRequests {
-    /// Whether no other request can have this id now.
+    /// Whether a request with this id is open, or was cancelled and may still be answered.
     pub(super) fn is_in_flight(&self, key: &IdKey) -> bool {
         self.by_id.contains_key(key)
     }

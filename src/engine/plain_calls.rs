@@ -1,6 +1,6 @@
 //! Calls that only their tool decides about: no rule for it looks at arguments, counts, asks, or changes results. Such a tool is
-//! judged once, until the policy or the server's list is another one. What is done for every call that goes on belongs into
-//! `forward_call`, which these take as well.
+//! judged once, until the policy or the server's list is another one. Its lines go past `forward_call`: what is done there for every
+//! call that goes on is done in `forward_plain_line` as well, and what both need to send it is in `send_call`.
 
 use super::Engine;
 use super::action::{Payload, Turn};
@@ -153,14 +153,17 @@ mod tests {
     use super::super::action::{Action, Now};
     use super::super::limits::Memory;
     use super::*;
+    use crate::limits::MAX_OPEN;
     use crate::policy::{self, Format, Server, ServerName, Source};
-    use crate::record::{ArgumentRecorder, ArgumentsLogged, DigestKey, Required};
+    use crate::provenance::SessionMemory;
+    use crate::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Required, SessionName};
 
-    fn new_engine(keyed: &ArgumentRecorder) -> Engine {
-        let text = r#"{"version":"1","default":"allow","hide":["hidden"],"tools":{"a":{},"b":{"limits":[{"window":"minute","max":3}]}}}"#;
+    const POLICY: &str = r#"{"version":"1","default":"allow","hide":["hidden"],"tools":{"a":{},"b":{"limits":[{"window":"minute","max":3}]}}}"#;
+
+    fn new_engine(text: &str, keyed: &ArgumentRecorder, required: Required) -> Engine {
         let server = Server::by_name(&ServerName::parse("stub").unwrap());
         let policy = policy::load_policy(&Source::new("p.json", Format::Json, text), &server).policy.unwrap();
-        Engine::new(Arc::new(policy), Box::new(Memory::default())).with_recording(keyed.clone(), Required::No)
+        Engine::new(Arc::new(policy), Box::new(Memory::default())).with_recording(keyed.clone(), required)
     }
 
     /// A version with an escape keeps a line from the short way, and changes nothing else.
@@ -173,8 +176,12 @@ mod tests {
             (state >> 33) as usize % below
         };
         let (mut records, mut forwarded) = (0, 0);
-        for _ in 0..300 {
-            let (mut plain, mut other) = (new_engine(&keyed), new_engine(&keyed));
+        for round in 0..300 {
+            let required = if round % 3 == 0 { Required::Yes } else { Required::No };
+            let [mut plain, mut other] = [(); 2].map(|()| match round % 2 {
+                0 => new_engine(POLICY, &keyed, required),
+                _ => new_engine(POLICY, &keyed, required).with_provenance(Arc::new(SessionMemory::default())),
+            });
             for step in 0..60 {
                 let id = ["1", "2", "3", "\"1\"", "\"x\"", "1.0", "4"][random(7)];
                 let name = [
@@ -225,7 +232,8 @@ mod tests {
                 }
                 assert_eq!(one, two, "{rest}");
                 records += one.iter().filter(|action| matches!(action, Action::Record(_))).count();
-                forwarded += one.iter().filter(|action| matches!(action, Action::ToServer(_))).count();
+                forwarded +=
+                    one.iter().filter(|action| matches!(action, Action::ToServer(_) | Action::Commit(_))).count();
                 assert_eq!(plain.answered_if_crowded(), other.answered_if_crowded());
                 // Those of the short way are made in the places of earlier ones.
                 let left = one.into_iter().filter_map(|action| match action {
@@ -236,5 +244,69 @@ mod tests {
             }
         }
         assert!(records > 1_000 && forwarded > 2_000, "{records} {forwarded}");
+    }
+
+    fn handle(engine: &mut Engine, line: &str) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match line.contains("\"method\"") {
+            true => engine.handle_client_line(line.as_bytes(), Now::default(), &mut actions),
+            false => engine.handle_server_line(line.as_bytes(), Now::default(), &mut actions),
+        }
+        actions
+    }
+
+    fn call(id: usize, tool: &str, arguments: &str) -> String {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
+        )
+    }
+
+    #[test]
+    fn values_that_plain_calls_get_back_are_recorded() {
+        let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None));
+        let text =
+            r#"{"version":"1","default":"allow","tools":{"get_user":{"results":{"stand_ins":["email"]}},"a":{}}}"#;
+        let mut engine = new_engine(text, &keyed, Required::No);
+        handle(&mut engine, &call(1, "get_user", "{}"));
+        let answer = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"<bob@example.com>"}]}}"#;
+        let given = handle(&mut engine, answer).into_iter().find_map(|action| match action {
+            Action::ToClient(Payload::Written(line)) => String::from_utf8(line).ok(),
+            _ => None,
+        });
+        let given = given.unwrap();
+        let stand_in = &given[given.find('<').unwrap() + 1..given.find('>').unwrap()];
+        assert!(!stand_in.contains("bob"), "{given}");
+        // The first of them is judged, the others are known to pass.
+        for id in 2..5 {
+            let sent = handle(&mut engine, &call(id, "a", &format!("{{\"to\":\"{stand_in}\"}}")));
+            let [Action::ToServer(Payload::Kept(line))] = &sent[..] else { panic!("{sent:?}") };
+            assert!(String::from_utf8_lossy(line).contains("\"bob@example.com\""), "{sent:?}");
+            let done = handle(&mut engine, &format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#));
+            let line = done.iter().find_map(|action| match action {
+                Action::Record(entry) => {
+                    let mut line = Vec::new();
+                    let session = SessionName { id: String::new(), server: "stub".to_owned() };
+                    entry.write_line(&session, Digest::START, &mut line);
+                    String::from_utf8(line).ok()
+                }
+                _ => None,
+            });
+            assert!(line.unwrap().contains("\"put_back\":1"), "{id}");
+        }
+    }
+
+    #[test]
+    fn no_more_plain_calls_are_open_than_may_be() {
+        let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None));
+        let mut engine = new_engine(POLICY, &keyed, Required::No);
+        for id in 0..MAX_OPEN {
+            assert_eq!(handle(&mut engine, &call(id, "a", "{}")), [Action::ToServer(Payload::Received)], "{id}");
+        }
+        for id in [MAX_OPEN, 0] {
+            let refused = handle(&mut engine, &call(id, "a", "{}"));
+            assert!(refused.iter().all(|action| !matches!(action, Action::ToServer(_))), "{id}: {refused:?}");
+        }
+        handle(&mut engine, r#"{"jsonrpc":"2.0","id":7,"result":{}}"#);
+        assert_eq!(handle(&mut engine, &call(7, "a", "{}")), [Action::ToServer(Payload::Received)]);
     }
 }

@@ -7,7 +7,6 @@ use std::ops::ControlFlow;
 
 use super::action::{Action, Payload, Turn};
 use super::item_requests::read_item_params;
-use super::open_requests::AdmitError;
 use super::refusal::{Refusal, Refused, Remedy, SubjectKind, format_refusal};
 use super::{ClientRequest, Engine, Received};
 use crate::content::{ForeignStandIn, NotHidden, PutBack, StandInCounts, StandIns};
@@ -53,12 +52,12 @@ impl Engine {
 
     /// Whether there may be values to put back.
     #[inline]
-    pub(super) fn puts_back(&self) -> bool {
+    pub(super) fn can_put_back(&self) -> bool {
         let has_any = !self.stand_ins.is_empty() || self.policy.has_stand_ins();
         has_any && self.enforcement == Enforcement::Enforced && self.ended.is_none()
     }
 
-    /// Puts the values back in a line of the client, and returns the line that is handled instead; `None` if it stays as it
+    /// Puts the values back in a line of the client, [if it can have any](Self::can_put_back), and returns the line that is handled instead; `None` if it stays as it
     /// came. A line with a stand-in of another session is answered here.
     pub(super) fn put_back_values(&mut self, line: &[u8], turn: &mut Turn<'_>) -> ControlFlow<(), Option<Vec<u8>>> {
         let read =
@@ -73,7 +72,7 @@ impl Engine {
             }
             Message::Notification { params, .. } => *params,
             Message::Response { key, answer: Answer::Result(part) | Answer::Error(part), .. } => {
-                let is_open = self.server_requests.check_capacity(key) == Err(AdmitError::InFlight);
+                let is_open = self.server_requests.is_in_flight(key);
                 Some(*part).filter(|_| is_open)
             }
         };
@@ -86,7 +85,7 @@ impl Engine {
                 if let Message::Request { key, .. } = message {
                     let requests = &self.client_requests;
                     if self.put_back.0.len() >= MAX_OPEN {
-                        self.put_back.0.retain(|key, _| requests.check_capacity(key) == Err(AdmitError::InFlight));
+                        self.put_back.0.retain(|key, _| requests.is_in_flight(key));
                     }
                     self.put_back.0.insert(key, (places, counts));
                 }

@@ -124,7 +124,7 @@ impl ArgumentRecorder {
         self.write_digest(&arguments, None, out);
     }
 
-    /// Appends the digest of arguments, and what else is kept of them.
+    /// Appends the digest of arguments, and what else is kept of them. Kept ones are looked at as text only if that is needed.
     fn write_digest(&self, arguments: &impl Deref<Target = str>, made: Option<HalfDigest>, out: &mut Vec<u8>) {
         match made.or_else(|| self.half_digest(arguments)) {
             Some(half) => {
@@ -388,10 +388,18 @@ mod tests {
         let recorder = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(move || Some(key)));
         let expected = 0x92b2_b756_04ed_3c76_1f9d_6f62_392c_8a92_u128;
         assert_eq!(recorder.half_digest(""), Some(expected.to_be_bytes()));
-        let mut several: [SentArguments; 2] = ["".into(), "".into()];
+        // Several are made together where the processor can.
+        let texts: [_; TOGETHER] = std::array::from_fn(|at| format!("{{\"k\":{}}}", "7".repeat(10 * at)));
+        let mut several = texts.each_ref().map(|text| SentArguments::from(&**text));
         recorder.digest_together(&mut first_ones(&mut several));
-        for sent in several {
-            assert_eq!(sent.digest.or_else(|| recorder.half_digest("")), Some(expected.to_be_bytes()));
+        let together = |sent: &SentArguments| sent.digest.is_some();
+        #[cfg(target_arch = "x86_64")]
+        let expected = fearless_simd::Level::new().as_avx2().is_some();
+        #[cfg(not(target_arch = "x86_64"))]
+        let expected = false;
+        for (text, sent) in texts.iter().zip(&several) {
+            assert_eq!(together(sent), expected && text.len() <= MAX_SHORT, "{text}");
+            assert_eq!(sent.digest.or_else(|| recorder.half_digest(text)), recorder.half_digest(text), "{text}");
         }
     }
 

@@ -247,6 +247,29 @@ mod tests {
     }
 
     #[test]
+    fn digests_that_are_made_together_stand_in_their_own_lines() {
+        let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([7; 32]))));
+        let mut entries: Vec<_> = (0..40)
+            .map(|number: u64| {
+                let arguments =
+                    format!("{{\"k{number}\":\"{}\"}}", "x".repeat([0, 9, 51, 52, 70, 5_000][number as usize % 6]));
+                let arguments = Some(&*arguments).filter(|_| number % 7 != 3);
+                let facts = Facts { arguments, ..Facts::new(Direction::Client, Some("tools/call"), "default") };
+                let made = Moment { number, unix: Duration::ZERO, session: Duration::ZERO };
+                Draft::new(&facts, None, &keyed, made).finish(Outcome::Ok, Duration::ZERO)
+            })
+            .collect();
+        let lines = |entries: &[LogEntry]| {
+            let mut lines = Vec::new();
+            entries.iter().for_each(|entry| entry.write_line(&session(), Digest::START, &mut lines));
+            String::from_utf8(lines).unwrap()
+        };
+        let one_by_one = lines(&entries);
+        digest_arguments(&mut entries);
+        assert_eq!(lines(&entries), one_by_one);
+    }
+
+    #[test]
     fn a_line_names_what_it_is_about() {
         let write = |facts: &Facts<'_>| {
             let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None));

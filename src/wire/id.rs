@@ -131,18 +131,6 @@ impl IdKey {
     }
 }
 
-/// Returns up to eight bytes as a number, the first one in its lowest bits.
-#[inline]
-pub(crate) fn read_word(bytes: &[u8]) -> u64 {
-    match (bytes.first_chunk(), bytes.last_chunk()) {
-        // They overlap where there are fewer than eight.
-        (Some(first), Some(last)) => {
-            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (bytes.len() - 4))
-        }
-        _ => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
-    }
-}
-
 fn check_length(length: usize) -> Result<(), IdError> {
     if length > MAX_ID { Err(IdError::Length) } else { Ok(()) }
 }

@@ -68,7 +68,7 @@ impl DistinctKeys {
     }
 
     #[inline(never)]
-    fn has(&self, bytes: &[u8], key: &[u8], first: usize) -> bool {
+    fn has_key(&self, bytes: &[u8], key: &[u8], first: usize) -> bool {
         let before = self.keys.get(first..self.count).unwrap_or_default();
         before.iter().any(|(start, end)| bytes.get(*start..*end) == Some(key))
     }
@@ -92,7 +92,7 @@ impl KeyJudge for DistinctKeys {
     fn add_key(&mut self, bytes: &[u8], (start, end): (usize, usize)) -> Option<()> {
         let ObjectKeys { first, prints } = *self.objects.get(self.depth.wrapping_sub(1))?;
         let print = key_print(bytes, start, end);
-        if prints & print != 0 && self.has(bytes, bytes.get(start..end)?, first) {
+        if prints & print != 0 && self.has_key(bytes, bytes.get(start..end)?, first) {
             return None;
         }
         self.objects.get_mut(self.depth.wrapping_sub(1))?.prints = prints | print;
